@@ -1,0 +1,371 @@
+/**
+ * The configuration: the settings with their defaults and one sentence each, and one frozen Config from one file.
+ *
+ * Contract: unknown keys are errors; every problem is reported in one go with its key path, the value and what
+ * was expected; secrets are only ever files. docs/settings.md is generated from this table.
+ * A property's unit suffix (`Ms`, `Bytes`) is not part of its key in the file: `maxAgeMs` is `max_age`.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { foldDomain, prefixFits } from './mail/address.ts';
+import * as kind from './settings.ts';
+
+/** Where the configuration is looked for when no `--config` is given. */
+export const DEFAULT_CONFIG_PATH = '/etc/mailgw/mailgw.toml';
+
+const isDomain = (value: string): boolean =>
+  value.length <= 253 && /^(?=.)[^\s@/:.]+(\.[^\s@/:.]+)*$/.test(foldDomain(value));
+
+/** `image/png`, `image/*` or `.exe`. */
+const isFilePattern = (value: string): boolean =>
+  /^(?:[a-z0-9][\w.+-]*\/(?:\*|[\w.+-]+)|\.[^\s./\\]+)$/i.test(value);
+
+const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
+
+/** A setting that says what the platform is kept from acting on. */
+/** A webhook gets what the person typed; a site whose platform acts on such text may make it inert. */
+const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
+
+/** Every setting by section; `[sink]` is apart, because a sink reads its own options. */
+export const SETTINGS = {
+  lmtp: {
+    socket: kind.path(
+      '/var/spool/postfix/mailgw/lmtp.sock',
+      'The Unix socket that Postfix delivers to; unused when systemd passes one.',
+    ),
+    mode: kind.mode('0660', 'The file mode of the socket.'),
+    group: kind.optionalText('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    hostname: kind.text('localhost', 'The name in the greeting.', 'a host name', isDomain),
+    maxConnections: kind.integer(100, 1, 10_000, 'Connections served at a time; more are answered 421.'),
+    maxRecipients: kind.integer(100, 1, 1000, 'Recipients of one transaction; more are answered 452.'),
+    maxBadCommands: kind.integer(10, 1, 1000, 'Commands refused before the connection is closed with 421.'),
+    commandTimeoutMs: kind.duration('60s', 'Time in total for one command to arrive.'),
+    dataTimeoutMs: kind.duration('300s', 'Time in total for one message to arrive.'),
+    maxMessageBytes: kind.size(
+      '25MiB',
+      "The largest message; a larger one is answered 552. Keep it at or above Postfix's message_size_limit.",
+    ),
+    maxBufferedBytes: kind.size(
+      '64MiB',
+      'Memory for messages under way; when it is full, more are answered 421.',
+    ),
+  },
+  reply: {
+    domain: kind.text(
+      undefined,
+      'The domain of the reply addresses; best a sub-domain of its own.',
+      'a domain',
+      isDomain,
+    ),
+    prefix: kind.text(
+      'reply+',
+      'What stands before the token; empty for a catch-all domain.',
+      'a local part of at most 16 characters without spaces or "@"',
+      (value) => prefixFits(value) && /^[^\s@"<>()\\,;:[\]]*$/.test(value),
+    ),
+    maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    pepperFile: kind.path(
+      '/etc/mailgw/pepper',
+      'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
+    ),
+  },
+  store: {
+    path: kind.path(
+      '/var/lib/mailgw/mailgw.db',
+      'The SQLite database of users, salts, threads and the queue.',
+    ),
+    lowWaterBytes: kind.size(
+      '128MiB',
+      'Free space of its file system below which new mail is answered 452, so that Postfix keeps it; "0B" looks for none.',
+    ),
+    keepContentMs: kind.duration(
+      '0s',
+      'How long the message of a posted reply is kept; "0s" removes it at once.',
+    ),
+    keepRowsMs: kind.duration(
+      '30d',
+      'How long a posted reply stays in "mailgw-ctl queue list"; failed ones stay until you drop them.',
+    ),
+    dedupeWindowMs: kind.optionalDuration(
+      'How long a repeated message is known as one; longer than 7 days and reply.max_age. Empty is reply.max_age and 14 days.',
+    ),
+  },
+  sender: {
+    policy: kind.oneOf(
+      ['strict', 'flag', 'off'],
+      'strict',
+      'Who may reply: "strict" wants a registered From address and a DMARC, aligned DKIM or SPF pass; "flag" only marks the post; "off" trusts the token.',
+    ),
+    authservId: kind.optionalText(
+      'The authserv-id that your own filter writes into Authentication-Results; needed for "strict" and "flag".',
+    ),
+  },
+  rate: {
+    perUser: kind.rate('120/h', 'Replies of one user.'),
+    perAddress: kind.rate('30/h', 'Replies to one address.'),
+    total: kind.rate('off', 'Replies in all.'),
+  },
+  spam: {
+    source: kind.oneOf(
+      ['header', 'spamd', 'off'],
+      'header',
+      "Where the spam verdict comes from: the filter's header, spamd asked directly, or nowhere.",
+    ),
+  },
+  post: {
+    mentions: live(
+      'Whether "@name" in a reply may tell somebody: "inert" keeps the platform from seeing a name in it.',
+    ),
+    references: live('Whether "#123", "!123" and "GH-123" in a reply may link to an issue.'),
+    commands: live('Whether "/close" at the start of a line may be a command.'),
+    closing: live('Whether "fixes #123" may close an issue.'),
+  },
+  attachments: {
+    maxFileBytes: kind.size(
+      '10MiB',
+      'The largest attachment that is posted; a larger one is left out, and the post says so.',
+    ),
+    maxFiles: kind.integer(20, 0, 1000, 'Attachments of one reply; more are left out, and the post says so.'),
+    maxTotalBytes: kind.size('25MiB', 'All attachments of one reply together.'),
+    allow: kind.texts(
+      [],
+      'The only attachments that are posted, judged by what their bytes show; empty allows all.',
+      FILE_PATTERNS,
+      isFilePattern,
+    ),
+    deny: kind.texts(
+      [
+        'application/vnd.microsoft.portable-executable',
+        ...['.exe', '.scr', '.com', '.pif', '.cpl', '.lnk', '.hta', '.msi', '.vbs', '.vbe', '.jse', '.wsf'],
+      ],
+      'Attachments that are never posted, by what their bytes show, by their declared type or by their name.',
+      FILE_PATTERNS,
+      isFilePattern,
+    ),
+  },
+  delivery: {
+    concurrency: kind.integer(16, 1, 1000, 'Posts on their way at a time; of one thread always one.'),
+    attemptTimeoutMs: kind.duration('30s', 'Time in total for one attempt at the sink.'),
+    retryFirstMs: kind.duration(
+      '5s',
+      'The wait after the first deferral; it doubles with every further one.',
+    ),
+    retryLongestMs: kind.duration('1h', 'The longest wait between two attempts.'),
+    maxAgeMs: kind.duration('5d', 'How long a reply is tried before it becomes a dead letter.'),
+    parserWorkers: kind.integer(2, 1, 64, 'Threads that take messages apart.'),
+    parseTimeoutMs: kind.duration('2s', 'Time for one message to be taken apart.'),
+    stopTimeoutMs: kind.duration('20s', 'Time for attempts under way to finish when the daemon stops.'),
+  },
+  log: {
+    level: kind.oneOf(['debug', 'info', 'warn', 'error'], 'info', 'The least urgent event that is logged.'),
+    format: kind.oneOf(
+      ['auto', 'json', 'human'],
+      'auto',
+      '"json" for journald, "human" for people; "auto" is human on a terminal.',
+    ),
+  },
+} as const;
+
+type Section = Readonly<Record<string, kind.Setting<unknown>>>;
+type ValueOf<S> = S extends kind.Setting<infer T> ? T : never;
+
+/** The configuration; durations in milliseconds, sizes in bytes. `sink` holds the options as the file has them. */
+export type Config = {
+  readonly [S in keyof typeof SETTINGS]: {
+    readonly [K in keyof (typeof SETTINGS)[S]]: ValueOf<(typeof SETTINGS)[S][K]>;
+  };
+} & { readonly sink: Readonly<Record<string, unknown>> };
+
+/** A configuration, or every problem that it has. */
+export type Loaded =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+const DAY_MS = 86_400_000;
+
+/** Postfix tries for 5 days by default, and what it still holds after an outage must be known again. */
+const LEAST_DEDUPE_WINDOW_MS = 7 * DAY_MS;
+
+/** How long dedupe rows live, in milliseconds. */
+export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number {
+  return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
+}
+
+/** The key of a property in the file: snake case without the unit. */
+export function tomlKey(property: string): string {
+  return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Reads and checks the file at `path`. */
+export function loadConfig(path: string): Loaded {
+  let source: string;
+  try {
+    source = readFileSync(path, 'utf8');
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const advice = isMissing ? '; "mailgw-ctl init" writes one' : '';
+    return { ok: false, problems: [`${path}: cannot be read: ${describe(error)}${advice}`] };
+  }
+  return readConfig(source, path);
+}
+
+/** Checks a configuration's text; `name` stands before problems of its syntax. */
+export function readConfig(source: string, name = 'configuration'): Loaded {
+  let table: Record<string, unknown>;
+  try {
+    table = parse(source);
+  } catch (error) {
+    const detail =
+      error instanceof TomlError ? `line ${error.line}: ${firstLine(error.message)}` : describe(error);
+    return { ok: false, problems: [`${name}: ${detail}`] };
+  }
+  const problems: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [section, settings] of Object.entries(SETTINGS)) {
+    config[section] = readSection(section, settings, table[section], problems);
+  }
+  for (const section of Object.keys(table)) {
+    if (section !== 'sink' && !(section in SETTINGS))
+      problems.push(unknownKey(section, [...Object.keys(SETTINGS), 'sink']));
+  }
+  config.sink = readSink(table.sink, problems);
+  if (problems.length > 0) return { ok: false, problems };
+  const complete = deepFreeze(config) as Config;
+  const conflicts = crossCheck(complete);
+  return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config: complete };
+}
+
+function readSection(
+  section: string,
+  settings: Section,
+  table: unknown,
+  problems: string[],
+): Record<string, unknown> {
+  const given = table ?? {};
+  if (!isTable(given)) {
+    problems.push(`${section}: ${kind.show(given)} is not a table`);
+    return {};
+  }
+  const known = new Map(Object.keys(settings).map((property) => [tomlKey(property), property]));
+  for (const key of Object.keys(given)) {
+    if (!known.has(key))
+      problems.push(
+        unknownKey(
+          `${section}.${key}`,
+          [...known.keys()].map((k) => `${section}.${k}`),
+        ),
+      );
+  }
+  const values: Record<string, unknown> = {};
+  for (const [property, setting] of Object.entries(settings)) {
+    const key = tomlKey(property);
+    const value = given[key] ?? setting.fallback;
+    if (value === undefined) {
+      problems.push(`${section}.${key}: is missing; expected ${setting.expects}`);
+      continue;
+    }
+    const read = setting.read(value);
+    if (read.ok) values[property] = read.value;
+    else problems.push(`${section}.${key}: ${read.problem}`);
+  }
+  return values;
+}
+
+function readSink(table: unknown, problems: string[]): Record<string, unknown> {
+  if (!isTable(table)) {
+    problems.push('sink: is missing; expected a table with type = "webhook" and its url');
+    return {};
+  }
+  if (typeof table.type !== 'string' || (table.type !== 'webhook' && !table.type.startsWith('/'))) {
+    problems.push(
+      `sink.type: ${kind.show(table.type)} is not "webhook" or the absolute path of a sink module`,
+    );
+  }
+  return table;
+}
+
+function crossCheck(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.sender.policy !== 'off' && config.sender.authservId === undefined) {
+    problems.push(
+      `sender.authserv_id: is missing; sender.policy = "${config.sender.policy}" needs the authserv-id of your own filter`,
+    );
+  }
+  if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
+    problems.push('delivery.retry_first: is longer than delivery.retry_longest');
+  }
+  const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
+  if (dedupeWindowMs(config) <= least) {
+    problems.push(
+      `store.dedupe_window: is not longer than ${least === config.reply.maxAgeMs ? 'reply.max_age' : '7 days'}; a message that comes again after it would be posted twice`,
+    );
+  }
+  return problems;
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = known.find((candidate) => distanceAtMostTwo(candidate, key));
+  return `${key}: unknown key${near === undefined ? '' : `; did you mean ${near}?`}`;
+}
+
+/** Whether two words are within two edits: enough to notice a slip of the pen. */
+function distanceAtMostTwo(a: string, b: string): boolean {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
+    }
+    row = next;
+  }
+  return (row[b.length] ?? 3) <= 2;
+}
+
+/** A secret read from its file, or what is wrong with the file. */
+export type Secret =
+  | { readonly ok: true; readonly bytes: Buffer }
+  | { readonly ok: false; readonly problem: string };
+
+/** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */
+export function readSecretFile(key: string, file: string, minBytes: number): Secret {
+  const fail = (problem: string): Secret => ({ ok: false, problem: `${key}: ${file}: ${problem}` });
+  let source: string;
+  try {
+    // Files under systemd's credentials directory carry an ACL, which shows as a group permission.
+    const credentials = process.env.CREDENTIALS_DIRECTORY;
+    const guarded = credentials !== undefined && file.startsWith(join(credentials, '/'));
+    const { mode } = statSync(file);
+    if (!guarded && (mode & 0o077) !== 0) {
+      return fail(
+        `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets group or world in; expected 0600 or 0400 (chmod 0600 ${file})`,
+      );
+    }
+    source = readFileSync(file, 'utf8');
+  } catch (error) {
+    return fail(`cannot be read: ${describe(error)}`);
+  }
+  const line = source.trim().replace(/^whsec_/, '');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(line)) return fail('does not hold base64 on one line');
+  const bytes = Buffer.from(line, 'base64');
+  if (bytes.length < minBytes) return fail(`holds ${bytes.length} bytes; expected at least ${minBytes}`);
+  return { ok: true, bytes };
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (isTable(value)) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? firstLine(error.message) : String(error);
+}

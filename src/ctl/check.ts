@@ -1,0 +1,138 @@
+/**
+ * `mailgw-ctl check`: what would become of a message, without any of it happening.
+ *
+ * Contract: 0 when a post would be sent (at once, or after the operator's release), 65 when none would, and then
+ * standard error says which step ended its way. People see the text split in three, each part in its colour on a
+ * terminal; the object of `--json` holds the whole body that would be posted.
+ */
+import { readFileSync } from 'node:fs';
+import { headerValue, scanHeader } from '../mail/header.ts';
+import { senderOf } from '../mail/mailbox.ts';
+import type { CommandSpec, Context, Input } from './command.ts';
+import { badInput, describe, EXIT, Fault } from './fault.ts';
+import {
+  type Colour,
+  type Output,
+  printObject,
+  printRow,
+  printRows,
+  printText,
+  type Row,
+  type Value,
+} from './print.ts';
+import type { Rehearsal, Rehearsed, SplitText, Step, WebhookBody } from './rehearsal.ts';
+import { withPepper } from './session.ts';
+
+/** `check`. */
+export const checkCommand: CommandSpec = {
+  words: 'check <file>',
+  summary: 'try a message out: each verdict, and the post that would be sent',
+  options: [
+    { flags: '--to <address>', doc: 'the reply address that it is sent to', required: true },
+    {
+      flags: '--from <reverse-path>',
+      doc: "the envelope's sender, <> for a bounce (default: Return-Path of the file, else its From)",
+    },
+  ],
+  examples: [
+    'check reply.eml --to reply+aiaaaa…@reply.example.org',
+    'check - --to reply+aiaaaa…@reply.example.org --from alice@example.com < reply.eml',
+    "check bounce.eml --to reply+aiaaaa…@reply.example.org --from '<>' --json",
+  ],
+  run: async (input, context) => {
+    const message = readMessage(input);
+    const rehearsal = await withPepper(context, async (session) => {
+      const { rehearse } = await import('./rehearsal.ts');
+      return rehearse(session, message);
+    });
+    report(rehearsal, context);
+    if (rehearsal.body === undefined) {
+      throw badInput(`${input.argument()}: would not be posted: ${inWords(rehearsal.steps.at(-1))}`);
+    }
+  },
+};
+
+function readMessage(input: Input): Rehearsed {
+  const file = input.argument();
+  let stored: Buffer;
+  try {
+    stored = readFileSync(file === '-' ? 0 : file);
+  } catch (error) {
+    throw new Fault(EXIT.inputOutput, `${file}: cannot be read: ${describe(error)}`);
+  }
+  const raw = asOnTheWire(stored);
+  const recipient = withoutBrackets(input.required('to'));
+  const from = input.text('from');
+  return { raw, recipient, reversePath: from === undefined ? guessReversePath(raw) : withoutBrackets(from) };
+}
+
+/** The bytes as LMTP would bring them: a file on disk often has bare LF. */
+function asOnTheWire(stored: Buffer): Buffer {
+  return Buffer.from(stored.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1');
+}
+
+function withoutBrackets(path: string): string {
+  return path.startsWith('<') && path.endsWith('>') ? path.slice(1, -1) : path;
+}
+
+/** The sender that the final delivery noted, or else who wrote the message. */
+function guessReversePath(raw: Uint8Array): string {
+  const scan = scanHeader(raw);
+  if (!scan.ok) return '';
+  const noted = headerValue(scan.header, 'return-path');
+  if (noted !== undefined) return withoutBrackets(noted);
+  const sender = senderOf(scan.header);
+  return sender.ok ? sender.mailbox.address : '';
+}
+
+function inWords(step: Step | undefined): string {
+  if (step === undefined) return 'unknown';
+  const what = [step.verdict, step.reason].filter((word) => word !== null).join(' ');
+  const answer = step.reply === null ? '' : `, answered "${step.reply}"`;
+  return `${step.step} ${what}${step.detail === null ? '' : ` (${step.detail})`}${answer}`;
+}
+
+function report({ steps, text, body }: Rehearsal, context: Context): void {
+  const { output } = context;
+  const columns = [{ key: 'step' }, { key: 'verdict' }, { key: 'reason' }, { key: 'detail', shrinks: true }];
+  const rows = steps.map((step): Row => ({ ...step }));
+  printRows(output, rows, columns, '');
+  if (output.json) {
+    if (body !== undefined) printObject(output, { step: 'post', body });
+    return;
+  }
+  if (body !== undefined) reportPost(body, output);
+  if (text !== undefined) reportText(text, output);
+}
+
+function reportPost({ data }: WebhookBody, output: Output): void {
+  printText(output, '\nThe post:');
+  const { attachments } = data;
+  const fields = Object.entries(data).filter(([key]) => key !== 'body' && key !== 'attachments');
+  printRow(output, Object.fromEntries(fields.map(([key, value]) => [key, flat(value)])));
+  for (const { filename, content_type: type, bytes, sha256 } of attachments) {
+    printRow(output, {
+      attachment: `${filename}, ${type}, ${bytes} bytes, sha256 ${sha256}`,
+    });
+  }
+}
+
+/** The text split in three, each in its colour, and the Markdown besides where the platform gets another one. */
+function reportText({ markdown, text, quoted, signature }: SplitText, output: Output): void {
+  const parts: readonly [string, string, Colour][] = [
+    [markdown === text ? 'markdown' : 'text', text, 'green'],
+    ['quoted', quoted, 'grey'],
+    ['signature', signature, 'cyan'],
+    ['markdown', markdown === text ? '' : markdown, 'plain'],
+  ];
+  for (const [name, part, colour] of parts) {
+    if (part === '') continue;
+    printText(output, `\n${name}:`);
+    printText(output, part.replaceAll(/^/gm, '  '), colour);
+  }
+}
+
+function flat(value: unknown): Value {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value;
+  return JSON.stringify(value);
+}

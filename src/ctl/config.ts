@@ -1,0 +1,89 @@
+/**
+ * `mailgw-ctl config`: checks the configuration, and shows it with every default.
+ *
+ * Contract: `check` finds every problem in one go, those of the pepper and the sink included; 78 when there is one.
+ * `show` never prints a secret: what a sink's options call one is hidden.
+ */
+import { type Config, loadConfig, readSecretFile } from '../config.ts';
+import type { CommandGroup, CommandSpec, Context } from './command.ts';
+import { settingLines, tomlKeyText, tomlValue } from './config-text.ts';
+import { EXIT, Fault } from './fault.ts';
+import { becomeStoreOwner } from './owner.ts';
+import { printDone, printObject, printText } from './print.ts';
+import { openConfig, PEPPER_BYTES } from './session.ts';
+
+const check: CommandSpec = {
+  words: 'check',
+  summary: 'read the configuration and its secrets, and name every problem',
+  examples: ['check', 'check --config ./mailgw.toml'],
+  run: async (_input, context) => {
+    const loaded = loadConfig(context.configPath);
+    const problems = loaded.ok ? await furtherProblems(loaded.config) : loaded.problems;
+    const row = { config: context.configPath, ok: problems.length === 0, problems };
+    if (problems.length > 0) {
+      if (context.output.json) printObject(context.output, row);
+      throw new Fault(EXIT.configuration, problems);
+    }
+    printDone(context.output, row, `${context.configPath}: no problem found`);
+  },
+};
+
+const show: CommandSpec = {
+  words: 'show',
+  summary: 'print the configuration in effect, defaults included',
+  examples: ['show', 'show --json'],
+  run: (_input, context) => {
+    const config = openConfig(context);
+    if (context.output.json) showObjects(config, context);
+    else printText(context.output, showToml(config));
+  },
+};
+
+/** The commands on the configuration. */
+export const configGroup: CommandGroup = {
+  name: 'config',
+  summary: 'check and show the configuration',
+  commands: [check, show],
+};
+
+/** What is wrong with the pepper and with the sink, which reads its own options. */
+async function furtherProblems(config: Config): Promise<string[]> {
+  const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  // A site's own sink is code: root must not run what the service user may have written.
+  if (config.sink.type !== 'webhook') becomeStoreOwner(config.store.path);
+  const { loadSink } = await import('../delivery/load-sink.ts');
+  const sink = await loadSink(config.sink, { now: Date.now, readSecretFile });
+  if (sink.ok) await sink.sink.close();
+  return [...(pepper.ok ? [] : [pepper.problem]), ...(sink.ok ? [] : sink.problems)];
+}
+
+function showObjects(config: Config, context: Context): void {
+  for (const { section, key, text, isDefault, doc } of settingLines(config)) {
+    // A TOML value of these kinds is JSON too.
+    const value: unknown = JSON.parse(text);
+    printObject(context.output, { key: `${section}.${key}`, value, default: isDefault, doc });
+  }
+  for (const [key, value] of Object.entries(config.sink)) {
+    printObject(context.output, { key: `sink.${key}`, value: hidden(key, value), default: false, doc: null });
+  }
+}
+
+function showToml(config: Config): string {
+  const lines: string[] = [];
+  let current = '';
+  for (const { section, key, text, isDefault } of settingLines(config)) {
+    if (section !== current) lines.push(...(current === '' ? [] : ['']), `[${section}]`);
+    current = section;
+    lines.push(`${key} = ${text}${isDefault ? '  # default' : ''}`);
+  }
+  lines.push('', '[sink]');
+  for (const [key, value] of Object.entries(config.sink)) {
+    lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(key, value))}`);
+  }
+  return lines.join('\n');
+}
+
+/** A sink's option as it may be shown: a site's own sink may take a secret in the file, against advice. */
+function hidden(key: string, value: unknown): unknown {
+  return /secret|token|passw|credential|api_?key/i.test(key) && !key.endsWith('_file') ? '(hidden)' : value;
+}

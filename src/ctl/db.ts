@@ -1,0 +1,135 @@
+/**
+ * `mailgw-ctl db`: looks after the store's file: check, backup, prune, vacuum.
+ *
+ * Contract: all of it is safe while mailgwd runs. A check that finds damage ends with 74, one that finds rows that
+ * contradict each other with 65. Progress goes to a terminal only, on standard error.
+ */
+import { resolve } from 'node:path';
+import { type Config, dedupeWindowMs } from '../config.ts';
+import type { StoreProblem } from '../queue/check.ts';
+import type { BackupError, Progress } from '../queue/maintenance.ts';
+import type { Store } from '../queue/queue.ts';
+import type { CommandGroup, CommandSpec, Context } from './command.ts';
+import { EXIT, type ExitStatus, Fault } from './fault.ts';
+import { printDone, printObject, printProgress, printText } from './print.ts';
+import { onStoreFile, withStore } from './session.ts';
+
+const check: CommandSpec = {
+  words: 'check',
+  summary: 'examine the whole store: every page, every row, and the rules that rows keep among each other',
+  examples: ['check', 'check --json'],
+  run: (_input, context) =>
+    onStoreFile(context, async (path) => {
+      const { checkStore } = await import('../queue/check.ts');
+      const { items, problems } = checkStore(path);
+      const ok = problems.length === 0;
+      if (context.output.json) printObject(context.output, { store: path, ok, items, problems });
+      if (!ok) throw checkFault(path, problems);
+      if (!context.output.json) printText(context.output, `${path}: ${items} items, no problem found`);
+    }),
+};
+
+function checkFault(path: string, problems: readonly StoreProblem[]): Fault {
+  const isDamaged = problems.some(({ rule }) => rule === 'integrity');
+  const advice = isDamaged
+    ? 'stop mailgwd and restore the store from a backup'
+    : 'report this as a bug of mailgw, with "mailgw-ctl db backup" of the store';
+  const lines = problems.map(({ rule, detail }) => `store.path: ${path}: ${rule}: ${detail}`);
+  return new Fault(isDamaged ? EXIT.inputOutput : EXIT.badInput, [
+    ...lines,
+    `store.path: ${path}: ${problems.length} problems; ${advice}`,
+  ]);
+}
+
+const backup: CommandSpec = {
+  words: 'backup <file>',
+  summary: 'copy the store to a new file, as it is at this moment, and check the copy',
+  examples: [
+    'backup /var/lib/mailgw/backup-$(date +%F).db',
+    'backup /var/lib/mailgw/before-upgrade.db --json',
+  ],
+  run: (input, context) => {
+    const destination = resolve(input.argument()); // before the store's owner is somebody else
+    return onStoreFile(context, async (path) => {
+      const { backupStore, BackupError } = await import('../queue/maintenance.ts');
+      try {
+        const { items, bytes } = await backupStore(path, destination, report(context, 'pages copied'));
+        printDone(
+          context.output,
+          { store: path, backup: destination, items, bytes },
+          `${destination}: ${items} items, ${bytes} bytes; to restore it, stop mailgwd, move ${path} and ${path}-wal away and copy it to ${path}`,
+        );
+      } catch (error) {
+        if (!(error instanceof BackupError)) throw error;
+        throw new Fault(BACKUP_EXIT[error.kind], error.message, { cause: error });
+      }
+    });
+  },
+};
+
+const BACKUP_EXIT: Readonly<Record<BackupError['kind'], ExitStatus>> = {
+  exists: EXIT.cannotCreate,
+  'cannot-create': EXIT.cannotCreate,
+  'bad-copy': EXIT.inputOutput,
+};
+
+const prune: CommandSpec = {
+  words: 'prune',
+  summary: 'remove now what retention would: old rows of posted replies, content and fingerprints',
+  examples: ['prune', 'prune --json'],
+  run: (_input, context) =>
+    withStore(context, async ({ config, store }) => {
+      const { contents, rows, dedupes } = await pruneAll(config, store);
+      printDone(
+        context.output,
+        { contents, rows, fingerprints: dedupes },
+        `${rows} posted replies, ${contents} messages and ${dedupes} fingerprints were out of date and are gone`,
+      );
+    }),
+};
+
+async function pruneAll(
+  config: Config,
+  store: Store,
+): Promise<{ contents: number; rows: number; dedupes: number }> {
+  const { outOfDate } = await import('../queue/retention.ts');
+  const { keepContentMs: contentMs, keepRowsMs: rowsMs } = config.store;
+  const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config) };
+  const sum = { contents: 0, rows: 0, dedupes: 0 };
+  for (;;) {
+    const step = await store.prune({ ...outOfDate(periods, Date.now()), keepFreeBytes: Infinity });
+    sum.contents += step.contents;
+    sum.rows += step.rows;
+    sum.dedupes += step.dedupes;
+    if (step.isDone) return sum;
+  }
+}
+
+const vacuum: CommandSpec = {
+  words: 'vacuum',
+  summary: 'give the unused space in the store back to the file system; mailgwd keeps 64 MiB of it by itself',
+  examples: ['vacuum', 'vacuum --json'],
+  run: (_input, context) =>
+    onStoreFile(context, async (path) => {
+      const { vacuumStore } = await import('../queue/maintenance.ts');
+      const { bytesBefore, bytesAfter } = await vacuumStore(path, report(context, 'pages freed'));
+      printDone(
+        context.output,
+        { store: path, bytes_before: bytesBefore, bytes_after: bytesAfter },
+        `${path}: ${bytesAfter} bytes, ${bytesBefore} before`,
+      );
+    }),
+};
+
+/** The commands on the store's file. */
+export const dbGroup: CommandGroup = {
+  name: 'db',
+  summary: 'check, back up and tidy the store; safe while mailgwd runs',
+  commands: [check, backup, prune, vacuum],
+};
+
+function report(context: Context, what: string): Progress {
+  return (done, total) => {
+    printProgress(context.output, `${done} of ${total} ${what}`, done >= total);
+  };
+}

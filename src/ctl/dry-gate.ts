@@ -1,0 +1,22 @@
+/** The daemon's own gate on the tool's session, for verdicts without consequences: it cannot commit anything. */
+import { gateRules } from '../gate-rules.ts';
+import { createGate, type Gate } from '../intake/receive.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { SecretSession } from './session.ts';
+
+/** Stands where an item's id would: none is given without a commit. */
+const NO_ID = 'dry-run';
+
+/** Opens the gate. */
+export function openDryGate({ config, pepper, store }: SecretSession): Gate {
+  return createGate({
+    ...gateRules(config, pepper),
+    directory: store,
+    queue: { accept: refuseToWrite },
+    isSpaceLow: () => false,
+    now: Date.now,
+    newId: () => NO_ID,
+  });
+}
+
+const refuseToWrite: Queue['accept'] = () => Promise.reject(new Error('a dry gate commits nothing'));

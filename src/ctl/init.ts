@@ -1,0 +1,206 @@
+/**
+ * `mailgw-ctl init`: makes what a first start needs: configuration, pepper, webhook secret, directories.
+ *
+ * Contract: nothing that exists is changed, so that running it again completes a half-made set; where there is a
+ * configuration, the paths in it are used. Each thing is said. As root, what is made belongs to the daemon's user.
+ * Failure: a file that cannot be made is 73 and names it; a bad option is named before anything is made.
+ */
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { type Config, loadConfig, readConfig, SETTINGS } from '../config.ts';
+import type { CommandSpec, Context, Input } from './command.ts';
+import { comment, commentedConfig, tomlValue } from './config-text.ts';
+import { EXIT, Fault, usage } from './fault.ts';
+import {
+  type Made,
+  makeDirectory,
+  makeFile,
+  newPepper,
+  newWebhookSecret,
+  ownerNotes,
+  readOwner,
+} from './make.ts';
+import type { Owner } from './owner.ts';
+import { printNote, printRows, printText } from './print.ts';
+
+const DEFAULT_URL = 'http://127.0.0.1:3000/hooks/mail';
+
+/** `init`. */
+export const initCommand: CommandSpec = {
+  words: 'init',
+  summary: 'make a commented configuration, the secrets and the directories',
+  options: [
+    { flags: '--domain <domain>', doc: 'the domain of the reply addresses, best a sub-domain of its own' },
+    { flags: '--directory <dir>', doc: 'put everything into one directory, to try mailgw out' },
+    { flags: '--url <url>', doc: `where the platform takes replies (default: ${DEFAULT_URL})` },
+    {
+      flags: '--authserv-id <id>',
+      doc: "the name that your mail filter signs Authentication-Results with (default: this host's name)",
+    },
+    {
+      flags: '--owner <user>',
+      doc: 'whose the secrets and the store will be (default: "mailgw", where root runs this and it exists)',
+    },
+  ],
+  examples: [
+    'init --domain reply.example.org',
+    'init --domain reply.example.org --url https://tracker.example.org/hooks/mail --authserv-id mx.example.org',
+    'init --domain reply.example.org --directory ./scratch',
+  ],
+  run: (input, context) => {
+    const place = readPlace(input, context);
+    const owner = readOwner(input.text('owner'), place.directory === undefined);
+    const existing = existsSync(place.config);
+    const text = existing ? '' : writeConfigText(input, place);
+    const config = existing ? existingConfig(place.config) : check(text);
+    const made = [
+      makeDirectory(
+        dirname(place.config),
+        'where the configuration is',
+        0o755,
+        place.directory === undefined ? undefined : owner,
+      ),
+      makeFile(place.config, 'the configuration, with a comment on every setting', 0o644, text),
+      ...makeRest(config, owner),
+    ];
+    report(made, place, config, existing, context);
+  },
+};
+
+/** Where things go; `directory` when all go into one. */
+interface Place {
+  readonly directory: string | undefined;
+  readonly config: string;
+}
+
+function readPlace(input: Input, context: Context): Place {
+  const given = input.text('directory');
+  const directory = given === undefined ? undefined : resolve(given);
+  const config =
+    directory !== undefined && !context.configGiven
+      ? resolve(directory, 'mailgw.toml')
+      : resolve(context.configPath);
+  return { directory, config };
+}
+
+function writeConfigText(input: Input, { directory, config }: Place): string {
+  const domain = input.text('domain');
+  if (domain === undefined) {
+    throw usage(
+      'init: --domain is missing; expected the domain of the reply addresses, such as reply.example.org',
+    );
+  }
+  const beside = (name: string): string => resolve(dirname(config), name);
+  const inOne = (name: string, elsewhere: unknown): string =>
+    directory === undefined ? String(elsewhere) : resolve(directory, name);
+  const values = {
+    'lmtp.socket': inOne('lmtp.sock', SETTINGS.lmtp.socket.fallback),
+    'reply.domain': domain,
+    'reply.pepper_file': inOne('pepper', beside('pepper')),
+    'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
+    'sender.authserv_id': input.text('authservId') ?? hostname(),
+  };
+  return commentedConfig(values, [
+    ...comment('Where replies are posted: "webhook", or the absolute path of a sink module of your own.'),
+    'type = "webhook"',
+    ...comment('The address that the platform takes replies at; or unix:/path/to.sock:/hooks/mail.'),
+    `url = ${tomlValue(input.text('url') ?? DEFAULT_URL)}`,
+    ...comment('The secret that posts are signed with (Standard Webhooks); the platform needs the same one.'),
+    `secret_file = ${tomlValue(inOne('webhook.secret', beside('webhook.secret')))}`,
+  ]);
+}
+
+/** The configuration about to be written; what is wrong with it was an option. */
+function check(text: string): Config {
+  const read = readConfig(text, 'init');
+  if (!read.ok) throw new Fault(EXIT.badInput, read.problems);
+  return read.config;
+}
+
+function existingConfig(path: string): Config {
+  const loaded = loadConfig(path);
+  if (!loaded.ok) {
+    throw new Fault(EXIT.configuration, [
+      ...loaded.problems,
+      `${path}: exists and is left as it is; correct it, or move it away`,
+    ]);
+  }
+  return loaded.config;
+}
+
+function makeRest(config: Config, owner: Owner | undefined): Made[] {
+  const pepper = config.reply.pepperFile;
+  const { type, secret_file: secret } = config.sink;
+  const made = [
+    makeDirectory(dirname(pepper), 'where the pepper is', 0o755),
+    makeFile(
+      pepper,
+      "the installation's secret: keep a copy, without it every reply address is void",
+      0o600,
+      newPepper(),
+      owner,
+    ),
+  ];
+  if (type === 'webhook' && typeof secret === 'string' && secret.startsWith('/')) {
+    made.push(
+      makeDirectory(dirname(secret), "where the webhook's secret is", 0o755),
+      makeFile(
+        secret,
+        'the secret that posts are signed with; the platform needs it',
+        0o600,
+        newWebhookSecret(),
+        owner,
+      ),
+    );
+  }
+  made.push(makeDirectory(dirname(config.store.path), 'where the store will be', 0o750, owner));
+  const sockets = dirname(config.lmtp.socket);
+  // Postfix's own queue directory is Postfix's to make.
+  if (existsSync(dirname(sockets)))
+    made.push(makeDirectory(sockets, 'where the LMTP socket will be', 0o755, owner));
+  else
+    made.push({
+      path: sockets,
+      action: 'skipped',
+      what: `where the LMTP socket will be: ${dirname(sockets)} is missing; is Postfix installed?`,
+    });
+  return made;
+}
+
+function report(
+  all: readonly Made[],
+  place: Place,
+  config: Config,
+  existing: boolean,
+  context: Context,
+): void {
+  const seen = new Set<string>();
+  const made = all.filter(({ path }) => !seen.has(path) && seen.add(path));
+  printRows(
+    context.output,
+    made.map(({ path, action, what }) => ({ path, action, what })),
+    [{ key: 'action' }, { key: 'path' }, { key: 'what', shrinks: true }],
+    '',
+  );
+  if (existing)
+    printNote(
+      context.output,
+      `${place.config} was there before: its settings count, not the options given now`,
+    );
+  for (const note of ownerNotes(made, place.directory === undefined)) printNote(context.output, note);
+  if (!context.output.json) printText(context.output, `\n${nextSteps(place, config, context)}`);
+}
+
+function nextSteps(place: Place, config: Config, context: Context): string {
+  const standard = place.config === resolve(context.configPath) && !context.configGiven;
+  const ctl = standard ? 'mailgw-ctl' : `mailgw-ctl --config ${place.config}`;
+  const strict = config.sender.policy !== 'off' ? ' and sender.authserv_id' : '';
+  return [
+    'Next:',
+    `  1. look at sink.url${strict} in ${place.config}`,
+    `  2. ${ctl} config check`,
+    `  3. ${ctl} user add alice --address alice@example.com`,
+    `  4. ${ctl} address mint --user alice --thread acme/site/issue/7`,
+  ].join('\n');
+}

@@ -1,0 +1,66 @@
+/** A queue item as commands name and show one. */
+import { ITEM_STATES, type ItemState, type ItemView, type Store } from '../queue/queue.ts';
+import { badInput } from './fault.ts';
+import type { Row } from './print.ts';
+import { isoTime } from './time.ts';
+
+/** Characters of an id that are enough to name an item, as long as no other begins with them. */
+const LEAST_PREFIX = 6;
+
+/** More items than any queue holds: a listing without a limit of its own. */
+export const ALL_ITEMS = 2 ** 31 - 1;
+
+/** The item with this id, or whose id alone begins with it; otherwise a Fault. */
+export async function findItem(store: Store, name: string): Promise<ItemView> {
+  const exact = await store.get(name);
+  if (exact !== undefined) return exact;
+  const near =
+    name.length < LEAST_PREFIX
+      ? []
+      : (await store.list({ limit: ALL_ITEMS })).filter(({ id }) => id.startsWith(name));
+  const [only, another] = near;
+  if (only === undefined) {
+    throw badInput(`item "${name}": there is no such item; "mailgw-ctl queue list" shows them`);
+  }
+  if (another !== undefined) {
+    throw badInput(
+      `item "${name}": ${near.length} items begin so, ${only.id} and ${another.id} among them; give more of the id`,
+    );
+  }
+  return only;
+}
+
+/** The state that a text names, or a Fault. */
+export function readState(option: string, text: string): ItemState {
+  const state = ITEM_STATES.find((known) => known === text);
+  if (state === undefined) throw badInput(`${option} "${text}": is not one of ${ITEM_STATES.join(', ')}`);
+  return state;
+}
+
+/** An item as `queue list` shows it. */
+export function itemRow(item: ItemView): Row {
+  return {
+    id: item.id,
+    state: item.state,
+    user: item.user,
+    thread: item.thread,
+    message_id: item.messageId ?? null,
+    received_at: isoTime(item.receivedAt),
+    attempts: item.attempts,
+    due_at: isoTime(item.dueAt),
+    last_diagnostic: item.lastDiagnostic ?? null,
+    bytes: item.bytes,
+  };
+}
+
+/** An item as `queue show` shows it: the same, and what only one item needs. */
+export function itemDetailRow(item: ItemView): Row {
+  return {
+    ...itemRow(item),
+    replied_to: isoTime(item.repliedToAt),
+    reverse_path: item.reversePath,
+    hold_reason: item.holdReason ?? null,
+    lease_until: isoTime(item.leaseUntil),
+    settled_at: isoTime(item.settledAt),
+  };
+}

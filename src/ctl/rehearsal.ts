@@ -1,0 +1,169 @@
+/**
+ * A rehearsal of one message's way: every verdict that it would get, and the post that would be sent.
+ *
+ * Contract: the same gate, parser and store as the daemon's, in the same order, but nothing is written: no item, no
+ * dedupe row, no post. The way ends at the first step that ends it for a real message.
+ * Limits: rates are not counted, and a sink is not asked.
+ */
+import type { Config } from '../config.ts';
+import { toPost } from '../delivery/dispatcher.ts';
+import { formatPost } from '../delivery/sinks/webhook-body.ts';
+import type { Claim } from '../intake/receive.ts';
+import { type Disposition, replyTo } from '../mail/disposition.ts';
+import { parseMail, parseRcpt } from '../mail/envelope.ts';
+import { formatReply, type Reply } from '../mail/status.ts';
+import { openParser } from '../open-parser.ts';
+import type { NewItem } from '../queue/queue.ts';
+import type { ParseOutcome } from '../reply/post.ts';
+import { openDryGate } from './dry-gate.ts';
+import type { SecretSession } from './session.ts';
+
+/** One step of the way; `reply` is the LMTP reply that it gives. */
+export interface Step {
+  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'parse';
+  readonly verdict: string;
+  readonly reason: string | null;
+  readonly detail: string | null;
+  readonly reply: string | null;
+}
+
+/** The text of a reply split in three, and the Markdown that would be posted. */
+export type SplitText = Readonly<Record<'markdown' | 'text' | 'quoted' | 'signature', string>>;
+
+/**
+ * The whole way; `body` is the webhook's, undefined when no post would come of the message. `text` is there as soon
+ * as the message was taken apart, also where nothing in it was typed.
+ */
+export interface Rehearsal {
+  readonly steps: readonly Step[];
+  readonly text: SplitText | undefined;
+  readonly body: WebhookBody | undefined;
+}
+
+/** The body of a webhook's request, as far as people are shown it. */
+export interface WebhookBody {
+  readonly data: Readonly<Record<string, unknown>> & {
+    readonly body: SplitText;
+    readonly attachments: readonly AttachmentBody[];
+  };
+}
+
+/** An attachment in it. */
+export interface AttachmentBody {
+  readonly filename: string;
+  readonly content_type: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A message and its envelope; the paths without brackets. */
+export interface Rehearsed {
+  readonly raw: Uint8Array;
+  readonly recipient: string;
+  readonly reversePath: string;
+}
+
+/** Rehearses a message. */
+export async function rehearse(session: SecretSession, message: Rehearsed): Promise<Rehearsal> {
+  const { config } = session;
+  const gate = openDryGate(session);
+  const steps: Step[] = [];
+  const end = (...last: Step[]): Rehearsal => ({
+    steps: [...steps, ...last],
+    text: undefined,
+    body: undefined,
+  });
+
+  const envelope = judgeEnvelope(message);
+  if (envelope !== undefined) return end(envelope);
+  const recipient = await gate.recipient(message.recipient);
+  if (recipient.kind === 'refused') return end(ofDisposition('recipient', recipient.disposition));
+  steps.push(ofClaim(recipient.claim));
+  if (message.raw.length > config.lmtp.maxMessageBytes) {
+    const detail = `${message.raw.length} bytes; lmtp.max_message is ${config.lmtp.maxMessageBytes}`;
+    return end(ofDisposition('size', { verdict: 'rejected', reason: 'too-big', detail }));
+  }
+  const judged = gate.judge({ reversePath: message.reversePath }, recipient.claim, message.raw);
+  if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition));
+  steps.push(ofItem(judged.item));
+  const first = await session.store.duplicateOf(judged.item.fingerprint);
+  if (first !== undefined) {
+    return end(ofDisposition('duplicate', { verdict: 'accepted', reason: 'duplicate', id: first }));
+  }
+  steps.push(plain('duplicate', 'none', null, 'the first copy of this message'));
+  const parsed = await parse(config, message.raw);
+  steps.push(ofParse(parsed));
+  return {
+    steps,
+    text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
+    body: parsed.kind === 'parsed' ? bodyOf(judged.item, parsed) : undefined,
+  };
+}
+
+async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
+  const pool = openParser(config, 1);
+  try {
+    return await pool.parse(raw);
+  } finally {
+    await pool.close();
+  }
+}
+
+function bodyOf(item: NewItem, parsed: Extract<ParseOutcome, { kind: 'parsed' }>): WebhookBody {
+  return JSON.parse(formatPost(toPost(item, parsed)).toString('utf8')) as WebhookBody;
+}
+
+// ---- Steps in words ---------------------------------------------------------------------------------------------
+
+function plain(step: Step['step'], verdict: string, reason: string | null, detail: string | null): Step {
+  return { step, verdict, reason, detail, reply: null };
+}
+
+function ofDisposition(step: Step['step'], disposition: Disposition): Step {
+  const { verdict, reason } = disposition;
+  const detail = disposition.detail ?? null;
+  return { step, verdict, reason, detail, reply: formatReply(replyTo(disposition)) };
+}
+
+/** What MAIL and RCPT refuse for their syntax alone. */
+function judgeEnvelope({ recipient, reversePath }: Rehearsed): Step | undefined {
+  const refused = (reply: Reply, detail: string): Step => ({
+    ...plain('envelope', 'rejected', 'syntax', detail),
+    reply: formatReply(reply),
+  });
+  const mail = parseMail(`FROM:<${reversePath}>`);
+  if (!mail.ok) return refused(mail.reply, `the reverse-path <${reversePath}> is no mail address`);
+  const rcpt = parseRcpt(`TO:<${recipient}>`);
+  return rcpt.ok ? undefined : refused(rcpt.reply, `the recipient <${recipient}> is no mail address`);
+}
+
+function ofClaim({ user, token, target }: Claim): Step {
+  const thread = target === undefined ? 'bound: In-Reply-To or References must name it' : target.locator;
+  return plain('recipient', 'accepted', null, `a ${token.form} address of ${user.name}; thread: ${thread}`);
+}
+
+function ofItem(item: NewItem): Step {
+  const { policy, result } = item.authentication;
+  const repliedTo = new Date(item.repliedToAt).toISOString();
+  const detail = `thread: ${item.thread}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
+  return item.hold === undefined
+    ? plain('message', 'accepted', 'queued', detail)
+    : plain('message', 'accepted', `held: ${item.hold}`, detail);
+}
+
+function ofParse(parsed: ParseOutcome): Step {
+  switch (parsed.kind) {
+    case 'parsed': {
+      const { attachments, dropped, body } = parsed.reply;
+      const left = dropped.map(({ filename, reason }) => `${filename} (${reason})`).join(', ');
+      const detail = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
+      return plain('parse', 'parsed', null, left === '' ? detail : `${detail}; left out: ${left}`);
+    }
+    case 'empty':
+      return plain('parse', 'failed', 'empty', parsed.reason);
+    case 'refused':
+      return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
+    case 'worker-died':
+      return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
+  }
+}

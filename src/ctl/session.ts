@@ -1,0 +1,133 @@
+/**
+ * What a command works on: configuration, then secrets, then the store, opened in that order.
+ *
+ * Contract: each opener does what stands before it, and the store is closed again however the command ends. Root
+ * has become the store's owner before the store is touched. A tool shares the store with a running daemon.
+ * Failure: a Fault that names the setting, its value and the way out.
+ */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Config, loadConfig, readSecretFile } from '../config.ts';
+import { STORE_EXIT } from '../exit-status.ts';
+import type { Store } from '../queue/queue.ts';
+import type { Context } from './command.ts';
+import { describe, EXIT, Fault, systemCode } from './fault.ts';
+import { becomeStoreOwner } from './owner.ts';
+
+/** Bytes that a pepper has at least. */
+export const PEPPER_BYTES = 32;
+
+/** What most commands need. */
+export interface Session {
+  readonly config: Config;
+  readonly store: Store;
+}
+
+/** What a command needs that mints or verifies. */
+export interface SecretSession extends Session {
+  readonly pepper: Uint8Array;
+}
+
+/** The configuration, or a Fault with every problem. */
+export function openConfig(context: Context): Config {
+  const loaded = loadConfig(context.configPath);
+  if (!loaded.ok) throw new Fault(EXIT.configuration, loaded.problems);
+  return loaded.config;
+}
+
+/** The pepper, or a Fault that says how to make one. */
+export function openPepper(config: Config): Uint8Array {
+  const file = config.reply.pepperFile;
+  const secret = readSecretFile('reply.pepper_file', file, PEPPER_BYTES);
+  if (secret.ok) return secret.bytes;
+  const advice = existsSync(file)
+    ? 'run the command as root or as the user of the daemon'
+    : '"mailgw-ctl init" makes one';
+  const hint = secret.problem.includes('cannot be read') ? `; ${advice}` : '';
+  throw new Fault(EXIT.configuration, `${secret.problem}${hint}`);
+}
+
+/** Runs `use` on the configured store. */
+export async function withStore<T>(context: Context, use: (session: Session) => Promise<T>): Promise<T> {
+  const config = openConfig(context);
+  return onStore(config, (store) => use({ config, store }));
+}
+
+/** Runs `use` on the configured store with the pepper. */
+export async function withPepper<T>(
+  context: Context,
+  use: (session: SecretSession) => Promise<T>,
+): Promise<T> {
+  const config = openConfig(context);
+  const pepper = openPepper(config);
+  return onStore(config, (store) => use({ config, pepper, store }));
+}
+
+/** Runs `use` on the path of the configured store, which must be there, as the user to whom it belongs. */
+export async function onStoreFile(context: Context, use: (path: string) => Promise<void>): Promise<void> {
+  const { path } = openConfig(context).store;
+  becomeStoreOwner(path);
+  checkAccess(path);
+  if (!existsSync(path)) {
+    throw new Fault(
+      EXIT.inputOutput,
+      `store.path: ${path}: there is no store yet; mailgwd or "mailgw-ctl user add" makes it`,
+    );
+  }
+  const { StoreError } = await import('../queue/sqlite.ts');
+  process.umask(0o077);
+  try {
+    await use(path);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new Fault(STORE_EXIT[error.kind], `store.path: ${error.message}`, { cause: error });
+  }
+}
+
+async function onStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {
+  const { path } = config.store;
+  becomeStoreOwner(path);
+  checkAccess(path);
+  const store = await openStore(path);
+  try {
+    return await use(store);
+  } catch (error) {
+    if (systemCode(error)?.startsWith('SQLITE_') !== true) throw error;
+    throw new Fault(EXIT.unavailable, `store.path: ${path}: ${describe(error)}; try again`, { cause: error });
+  } finally {
+    await store.close();
+  }
+}
+
+/** Says in words what SQLite would call "unable to open database file" or "attempt to write a readonly database". */
+function checkAccess(path: string): void {
+  const directory = dirname(path);
+  if (!existsSync(directory)) {
+    throw new Fault(
+      EXIT.cannotCreate,
+      `store.path: ${directory}: there is no such directory, or not for this user; "mailgw-ctl init" makes it`,
+    );
+  }
+  for (const place of existsSync(path) ? [directory, path] : [directory]) {
+    try {
+      accessSync(place, constants.R_OK | constants.W_OK);
+    } catch {
+      throw new Fault(
+        EXIT.inputOutput,
+        `store.path: ${place}: this user (${process.getuid?.() ?? '?'}) may not write it; run the command as root or as the user of the daemon`,
+      );
+    }
+  }
+}
+
+async function openStore(path: string): Promise<Store> {
+  const { openSqliteStore, StoreError } = await import('../queue/sqlite.ts');
+  // Whatever is made here (a first database, its log) is for its owner alone.
+  process.umask(0o077);
+  try {
+    return await openSqliteStore({ path, mode: 'tool' });
+  } catch (error) {
+    const status = error instanceof StoreError ? STORE_EXIT[error.kind] : EXIT.unavailable;
+    throw new Fault(status, `store.path: ${describe(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,204 @@
+/** `mailgw-ctl user`: who the platform may post as, and which addresses they write from. */
+import { randomBytes } from 'node:crypto';
+import { foldAddress, foldDomain, splitAddress } from '../mail/address.ts';
+import { parseRcpt } from '../mail/envelope.ts';
+import { SALT_BYTES } from '../mail/token.ts';
+import type { Store, User } from '../queue/queue.ts';
+import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
+import { badInput, usage } from './fault.ts';
+import { currentSalt, findUser, saltFingerprint, unknownUser } from './known-user.ts';
+import { printDone, printNote, printRow, printRows, type Row } from './print.ts';
+import { isPrintable } from './printable.ts';
+import { type Session, withStore } from './session.ts';
+import { isoTime } from './time.ts';
+
+const MAX_NAME_OCTETS = 255;
+
+const ADDRESS_OPTION = {
+  flags: '--address <address>',
+  doc: 'an address the user writes from; may be given several times',
+  repeats: true,
+} as const;
+
+const add: CommandSpec = {
+  words: 'add <user>',
+  summary: 'add a user under the name that the platform knows',
+  options: [ADDRESS_OPTION],
+  examples: [
+    'add alice --address alice@example.com',
+    'add bob --address bob@example.com --address bob@home.example',
+  ],
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      const name = readName(input.argument());
+      const addresses = readAddresses(input, session);
+      const salt = randomBytes(SALT_BYTES);
+      const user = await session.store.addUser({ name, addresses, salt, now: Date.now() });
+      if (user === undefined) {
+        throw badInput(`user "${name}": exists already; "mailgw-ctl user set" changes a user`);
+      }
+      noteMissingAddress(user, session, context);
+      printDone(context.output, userRow(user), `user ${name} added${addressList(addresses)}`);
+    }),
+};
+
+const set: CommandSpec = {
+  words: 'set <user>',
+  summary: 'replace the addresses a user writes from',
+  options: [ADDRESS_OPTION, { flags: '--no-addresses', doc: 'take all addresses away' }],
+  examples: ['set alice --address alice@example.com --address alice@work.example'],
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      const addresses = readAddresses(input, session);
+      // Commander turns --no-addresses into addresses = false.
+      const clears = input.turnedOff('addresses');
+      if (clears === addresses.length > 0) {
+        throw usage('user set: expected --address ADDRESS, once or several times, or --no-addresses');
+      }
+      const user = await change(session.store, input.argument(), { addresses });
+      noteMissingAddress(user, session, context);
+      printDone(context.output, userRow(user), `user ${user.name} changed${addressList(addresses)}`);
+    }),
+};
+
+const list: CommandSpec = {
+  words: 'list',
+  summary: 'list all users',
+  examples: ['list', 'list --json'],
+  run: (_input, context) =>
+    withStore(context, async ({ store }) => {
+      const users = await store.listUsers();
+      printRows(
+        context.output,
+        users.map(userRow),
+        [
+          { key: 'user', shrinks: true },
+          { key: 'number' },
+          { key: 'enabled' },
+          { key: 'addresses', shrinks: true },
+          { key: 'created_at' },
+        ],
+        'There are no users; "mailgw-ctl user add" adds one.',
+      );
+    }),
+};
+
+const show: CommandSpec = {
+  words: 'show <user>',
+  summary: 'show one user',
+  examples: ['show alice'],
+  run: (input, context) =>
+    withStore(context, async ({ store }) => {
+      printRow(context.output, detailRow(await findUser(store, input.argument())));
+    }),
+};
+
+const disable: CommandSpec = {
+  words: 'disable <user>',
+  summary: 'refuse all replies of a user until they are enabled again',
+  examples: ['disable alice'],
+  run: (input, context) => setEnabled(input, context, false),
+};
+
+const enable: CommandSpec = {
+  words: 'enable <user>',
+  summary: 'accept the replies of a disabled user again',
+  examples: ['enable alice'],
+  run: (input, context) => setEnabled(input, context, true),
+};
+
+const remove: CommandSpec = {
+  words: 'remove <user>',
+  summary: 'remove a user, which voids every reply address they hold for good',
+  examples: ['remove alice'],
+  run: (input, context) =>
+    withStore(context, async ({ store }) => {
+      const user = await findUser(store, input.argument());
+      await store.removeUser(user.name);
+      printDone(context.output, userRow(user), `user ${user.name} removed; their reply addresses are void`);
+    }),
+};
+
+/** The commands on users. */
+export const userGroup: CommandGroup = {
+  name: 'user',
+  summary: 'who may reply, and from which addresses',
+  commands: [add, set, list, show, disable, enable, remove],
+};
+
+async function change(store: Store, name: string, what: Parameters<Store['setUser']>[1]): Promise<User> {
+  if (!(await store.setUser(name, what))) throw unknownUser(name);
+  return findUser(store, name);
+}
+
+function setEnabled(input: Input, context: Context, enabled: boolean): Promise<void> {
+  return withStore(context, async ({ store }) => {
+    const user = await change(store, input.argument(), { enabled });
+    const sentence = enabled ? 'enabled' : 'disabled; their replies are refused';
+    printDone(context.output, userRow(user), `user ${user.name} ${sentence}`);
+  });
+}
+
+function readName(name: string): string {
+  if (
+    name.trim() !== name ||
+    name === '' ||
+    !isPrintable(name) ||
+    Buffer.byteLength(name) > MAX_NAME_OCTETS
+  ) {
+    throw badInput(
+      `user "${name}": expected 1 to ${MAX_NAME_OCTETS} octets without control characters or spaces around them`,
+    );
+  }
+  return name;
+}
+
+function readAddresses(input: Input, session: Session): string[] {
+  const { domain } = session.config.reply;
+  const found = new Map<string, string>();
+  for (const address of input.list('address')) {
+    const parsed = parseRcpt(`TO:<${address}>`);
+    const parts = splitAddress(address);
+    if (!parsed.ok || parsed.value !== address || parts === undefined || !isPrintable(address)) {
+      throw badInput(`--address "${address}": is not a mail address; expected one such as alice@example.com`);
+    }
+    if (foldDomain(parts.domain) === foldDomain(domain)) {
+      throw badInput(`--address "${address}": is in reply.domain; expected the address the user writes from`);
+    }
+    found.set(foldAddress(address), address);
+  }
+  return [...found.values()];
+}
+
+function noteMissingAddress(user: User, { config }: Session, context: Context): void {
+  if (user.addresses.length > 0 || config.sender.policy !== 'strict') return;
+  printNote(
+    context.output,
+    `user ${user.name} has no address, and sender.policy = "strict" takes replies from registered addresses only; "mailgw-ctl user set ${user.name} --address ADDRESS" registers one`,
+  );
+}
+
+function addressList(addresses: readonly string[]): string {
+  return addresses.length === 0 ? '' : `, writing from ${addresses.join(', ')}`;
+}
+
+function userRow(user: User): Row {
+  return {
+    user: user.name,
+    number: user.number,
+    enabled: user.enabled,
+    addresses: user.addresses,
+    created_at: isoTime(user.createdAt),
+  };
+}
+
+function detailRow(user: User): Row {
+  const current = currentSalt(user);
+  const graceEnds = user.salts.flatMap(({ endsAt }) => (endsAt === undefined ? [] : [endsAt]));
+  return {
+    ...userRow(user),
+    salt_fingerprint: current === undefined ? null : saltFingerprint(current.salt),
+    salt_created_at: isoTime(current?.createdAt),
+    grace_ends_at: isoTime(graceEnds.length === 0 ? undefined : Math.max(...graceEnds)),
+  };
+}

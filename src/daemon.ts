@@ -1,0 +1,262 @@
+/**
+ * mailgwd: the composition root. Config → store → sink → dispatcher → listener, and the same way back.
+ *
+ * Contract: readiness is announced only when the store is open and the socket serves; SIGTERM and SIGINT stop in
+ * order: no new transaction, transactions under way answered, attempts under way settled, store closed.
+ * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
+ * breaks while serving ends the daemon, because nothing may be promised any more.
+ */
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
+import { Dispatcher } from './delivery/dispatcher.ts';
+import type { Sink } from './delivery/sink.ts';
+import { EXIT, STORE_EXIT } from './exit-status.ts';
+import { gateRules } from './gate-rules.ts';
+import { LmtpServer } from './intake/lmtp.ts';
+import { createGate } from './intake/receive.ts';
+import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from './intake/unix-socket.ts';
+import { type Log, openLog } from './log.ts';
+import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
+import { watchEventLoop } from './metrics.ts';
+import { openParser } from './open-parser.ts';
+import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
+import type { Store } from './queue/queue.ts';
+import { startRetention } from './queue/retention.ts';
+import { openSqliteStore, StoreError } from './queue/sqlite.ts';
+import type { ParserPool } from './reply/parser-pool.ts';
+
+/** The longest time in which work made by other processes goes unnoticed. */
+const POLL_MS = 1000;
+
+/** A start that failed: one line per problem. */
+class StartError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.exitCode = exitCode;
+  }
+}
+
+function readCommandLine(): string {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help === true) {
+      process.stdout.write(
+        `usage: mailgwd [--config FILE]\n\nServes LMTP for Postfix; FILE defaults to ${DEFAULT_CONFIG_PATH}.\n`,
+      );
+      process.exit(0);
+    }
+    return values.config ?? DEFAULT_CONFIG_PATH;
+  } catch (error) {
+    throw new StartError(EXIT.usage, [`${describe(error)}; usage: mailgwd [--config FILE]`]);
+  }
+}
+
+function readConfiguration(path: string): { config: Config; pepper: Buffer } {
+  const loaded = loadConfig(path);
+  if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
+  const pepper = readSecretFile('reply.pepper_file', loaded.config.reply.pepperFile, 32);
+  if (!pepper.ok)
+    throw new StartError(EXIT.configuration, [`${pepper.problem}; "mailgw-ctl init" makes one`]);
+  return { config: loaded.config, pepper: pepper.bytes };
+}
+
+/** Loads the sink's modules while the store opens in its own thread. */
+async function openSink(config: Config): Promise<Sink> {
+  const { loadSink } = await import('./delivery/load-sink.ts');
+  const loaded = await loadSink(config.sink, { now: Date.now, readSecretFile });
+  if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
+  return loaded.sink;
+}
+
+async function openStore(config: Config, onBroken: (error: Error) => void): Promise<Store> {
+  try {
+    const { path, keepContentMs } = config.store;
+    return await openSqliteStore({ path, mode: 'daemon', keepContent: keepContentMs > 0, onBroken });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new StartError(STORE_EXIT[error.kind], [`store.path: ${error.message}`]);
+  }
+}
+
+async function watchSpace(config: Config, log: Log): Promise<DiskSpace> {
+  const { path, lowWaterBytes } = config.store;
+  return openDiskSpace({
+    directory: dirname(path),
+    lowWaterBytes,
+    onChange: (isLow, freeBytes) => {
+      log(isLow ? 'space_low' : 'space_back', { free_bytes: freeBytes, low_water_bytes: lowWaterBytes });
+    },
+  });
+}
+
+function createDispatcher(
+  config: Config,
+  store: Store,
+  sink: Sink,
+  parser: ParserPool,
+  log: Log,
+): Dispatcher {
+  const { delivery } = config;
+  return new Dispatcher({
+    queue: store,
+    parser,
+    sink,
+    log,
+    now: Date.now,
+    monotonic: () => performance.now(),
+    random: Math.random,
+    concurrency: delivery.concurrency,
+    attemptTimeoutMs: delivery.attemptTimeoutMs,
+    retry: {
+      firstMs: delivery.retryFirstMs,
+      longestMs: delivery.retryLongestMs,
+      maxAgeMs: delivery.maxAgeMs,
+    },
+    pollMs: POLL_MS,
+  });
+}
+
+function createServer(
+  config: Config,
+  pepper: Buffer,
+  store: Store,
+  space: DiskSpace,
+  dispatcher: Dispatcher,
+  log: Log,
+): LmtpServer {
+  const random = createRandomSource();
+  const gate = createGate({
+    ...gateRules(config, pepper),
+    directory: store,
+    queue: {
+      accept: async (items, raw) => {
+        space.take(raw.byteLength);
+        const result = await store.accept(items, raw);
+        dispatcher.wake();
+        return result;
+      },
+    },
+    isSpaceLow: space.isLow,
+    now: Date.now,
+    newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
+  });
+  return new LmtpServer(config.lmtp, gate, log);
+}
+
+async function listen(server: LmtpServer, config: Config, log: Log): Promise<void> {
+  const { socket, mode, group } = config.lmtp;
+  const descriptor = inheritedSocket('lmtp', process.env, process.pid);
+  try {
+    if (descriptor === undefined) await listenOnFile(server.server, { path: socket, mode, group });
+    else await listenOnDescriptor(server.server, descriptor);
+  } catch (error) {
+    if (error instanceof ListenError)
+      throw new StartError(EXIT.cannotCreate, [`lmtp.socket: ${error.message}`]);
+    throw error;
+  }
+  log('listening', { socket: descriptor === undefined ? socket : `descriptor ${descriptor}` });
+}
+
+/** Random bytes cut from a larger draw: one call of the generator costs as much as a whole HMAC. */
+function createRandomSource(): (bytes: number) => Buffer {
+  let pool = Buffer.alloc(0);
+  return (bytes) => {
+    if (pool.length < bytes) pool = randomBytes(4096);
+    const taken = pool.subarray(0, bytes);
+    pool = pool.subarray(bytes);
+    return taken;
+  };
+}
+
+/** Tells systemd, if it asked (sd_notify(3)); Node has no Unix datagram sockets of its own. */
+function notifySystemd(...assignments: string[]): void {
+  if (process.env.NOTIFY_SOCKET === undefined) return;
+  execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], () => undefined);
+}
+
+/** Nobody should believe in a limit that is not there. */
+function warnOfSettingsWithoutEffect({ rate, spam }: Config, log: Log): void {
+  const limits = Object.values(rate).some((limit) => limit !== 'off') ? ['rate'] : [];
+  const settings = [...limits, ...(spam.source === 'off' ? [] : ['spam'])];
+  if (settings.length > 0) log('without_effect', { settings: settings.join(', ') });
+}
+
+async function serve(): Promise<void> {
+  const { config, pepper } = readConfiguration(readCommandLine());
+  const log = openLog(config.log);
+  warnOfSettingsWithoutEffect(config, log);
+  log('starting', { version: process.env.npm_package_version, store: config.store.path });
+  const fail = (event: 'store_failed' | 'fatal', error: Error): never => {
+    log(event, { reason: error.message });
+    process.exit(EXIT.internal);
+  };
+  const opening = openStore(config, (error) => fail('store_failed', error));
+  const [store, sink, space] = await Promise.all([opening, openSink(config), watchSpace(config, log)]);
+  const parser = openParser(config, config.delivery.parserWorkers);
+  const dispatcher = createDispatcher(config, store, sink, parser, log);
+  const server = createServer(config, pepper, store, space, dispatcher, log);
+  try {
+    await listen(server, config, log);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  dispatcher.start();
+  const stopRetention = startRetention({
+    queue: store,
+    periods: {
+      contentMs: config.store.keepContentMs,
+      rowsMs: config.store.keepRowsMs,
+      dedupeMs: dedupeWindowMs(config),
+    },
+    isSpaceLow: space.isLow,
+    log,
+    now: Date.now,
+  });
+  const stopWatching = watchEventLoop(log);
+  log('ready', { pid: process.pid });
+  notifySystemd('--ready', `--status=serving ${config.reply.domain}`);
+  parser.warm();
+
+  let isStopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    log('stopping', { signal });
+    notifySystemd('STOPPING=1');
+    // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
+    const withinMs = config.delivery.stopTimeoutMs;
+    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs)]);
+    await stopRetention();
+    space.close();
+    stopWatching();
+    await parser.close();
+    await store.close();
+    await sink.close();
+    log('stopped');
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      stop(signal).catch((error: unknown) =>
+        fail('fatal', error instanceof Error ? error : new Error(String(error))),
+      );
+    });
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+serve().catch((error: unknown) => {
+  for (const line of describe(error).split('\n')) process.stderr.write(`mailgwd: ${line}\n`);
+  process.exit(error instanceof StartError ? error.exitCode : EXIT.internal);
+});

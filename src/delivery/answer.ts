@@ -1,0 +1,100 @@
+/**
+ * What an HTTP answer, or the want of one, means for a post: the outcome table of ARCHITECTURE.md §7.
+ *
+ * Contract: pure. The status line alone decides; the answer's text only explains. Everything unknown is
+ * deferred, so that a platform's mistake costs time and never mail. Diagnostics are one line of printable
+ * characters with at most {@link MAX_QUOTED_CHARS} of the platform's own.
+ * Standards: RFC 9110 §10.2.3 (Retry-After), §5.6.7 (HTTP-date); RFC 6585; RFC 8470 (425).
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Outcome } from './sink.ts';
+
+/** Characters of a platform's answer that a diagnostic quotes. */
+export const MAX_QUOTED_CHARS = 200;
+
+/** The longest Retry-After that is believed: a day. The retry schedule has a bound of its own below it. */
+export const MAX_RETRY_AFTER_MS = 24 * 3600 * 1000;
+
+/** An HTTP answer as far as it matters; `text` is the beginning of its body. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
+  readonly text: string;
+}
+
+/** The outcome of an attempt that was answered; `now` in milliseconds since the epoch. */
+export function judgeAnswer(answer: HttpAnswer, now: number): Outcome {
+  const diagnostic = describeAnswer(answer);
+  switch (rowOf(answer.status)) {
+    case 'posted':
+      return { kind: 'posted', diagnostic };
+    case 'busy':
+      return { kind: 'deferred', diagnostic, ...pause(answer, now) };
+    case 'broken':
+      return { kind: 'deferred', diagnostic, broken: true, ...pause(answer, now) };
+    case 'refused':
+      return { kind: 'failed', diagnostic };
+  }
+}
+
+/** The outcome of an attempt that ended without a status line: network, timeout, TLS, or no HTTP at all. */
+export function judgeError(error: unknown): Outcome {
+  return { kind: 'deferred', diagnostic: describeError(error) };
+}
+
+function rowOf(status: number): 'posted' | 'busy' | 'broken' | 'refused' {
+  if (status >= 200 && status < 300) return 'posted';
+  if (status === 401 || status === 403 || status === 404) return 'broken';
+  if (status >= 300 && status < 400) return 'broken';
+  if (status === 408 || status === 425 || status === 429) return 'busy';
+  return status >= 400 && status < 500 ? 'refused' : 'busy';
+}
+
+function pause(answer: HttpAnswer, now: number): { retryAfterMs?: number } {
+  const retryAfterMs = answer.retryAfter === undefined ? undefined : parseRetryAfter(answer.retryAfter, now);
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
+}
+
+/** Reads a Retry-After, seconds or HTTP-date, as milliseconds from `now`; `undefined` when it is neither. */
+export function parseRetryAfter(value: string, now: number): number | undefined {
+  const text = value.trim();
+  if (/^[0-9]+$/.test(text)) return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);
+  // Date.parse alone takes "1.5" and "-3" for dates; all three forms of an HTTP-date begin with a weekday.
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /.test(text)) return undefined;
+  // The asctime form names no zone, and Date.parse would read it as local time.
+  const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(at - now, 0), MAX_RETRY_AFTER_MS);
+}
+
+function describeAnswer(answer: HttpAnswer): string {
+  const status = `${answer.status} ${STATUS_CODES[answer.status] ?? ''}`.trim();
+  const location = answer.location === undefined ? '' : ` to ${printable(answer.location)}`;
+  const text = printable(answer.text);
+  return `${status}${location}${text === '' ? '' : `: ${text}`}`;
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `no answer: ${printable(String(error))}`;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  // Where a name has several addresses, the error of each is inside and the outer message is empty.
+  const inner: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
+  const message = printable(error.message || (inner instanceof Error ? inner.message : ''));
+  const what = code === 'TimeoutError' || code.endsWith('_TIMEOUT') ? 'timeout' : 'no answer';
+  return message === '' || message.includes(code)
+    ? `${what}: ${message || code}`
+    : `${what}: ${code}: ${message}`;
+}
+
+/** One line of printable characters, at most {@link MAX_QUOTED_CHARS} of them. */
+export function printable(text: string): string {
+  // Work is bounded first. \p{C} holds controls, bidirectional overrides and lone surrogates.
+  const line = text
+    .slice(0, MAX_QUOTED_CHARS * 20)
+    .replace(/[\s\p{C}]+/gu, ' ')
+    .trim();
+  const characters = Array.from(line);
+  return characters.length <= MAX_QUOTED_CHARS
+    ? line
+    : `${characters.slice(0, MAX_QUOTED_CHARS - 1).join('')}…`;
+}

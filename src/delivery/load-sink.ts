@@ -1,0 +1,128 @@
+/**
+ * Opens the sink that the configuration names: the built-in webhook, or a site's own module.
+ *
+ * Contract: a module is an absolute path to a file that exports `createSink` (ES module or CommonJS); it gets
+ * the `[sink]` table without `type`. What it returns is checked, and so is every outcome that it gives later: a
+ * site's JavaScript has no compiler to tell it that it forgot one.
+ * Failure: problems are lines that name the key, as the configuration's own are; nothing is thrown.
+ */
+import { statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { printable } from './answer.ts';
+import type { CreateSink, Outcome, Sink } from './sink.ts';
+import { createWebhookSink } from './sinks/webhook.ts';
+import { type ReadSecretFile, readWebhookOptions } from './sinks/webhook-options.ts';
+
+/** What sinks take from outside. */
+export interface SinkEnvironment {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Reads a secret file, or says what is wrong with it. */
+  readonly readSecretFile: ReadSecretFile;
+}
+
+/** The sink, or every problem that its options have. */
+export type LoadedSink =
+  | { readonly ok: true; readonly sink: Sink }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** Opens the sink of the `[sink]` table. */
+export async function loadSink(table: Table, environment: SinkEnvironment): Promise<LoadedSink> {
+  const { type, ...options } = table;
+  if (type === 'webhook') {
+    const read = readWebhookOptions(options, environment.readSecretFile);
+    return read.ok ? { ok: true, sink: createWebhookSink(read.options, environment) } : read;
+  }
+  if (typeof type === 'string' && type.startsWith('/')) return loadModule(type, options);
+  const shown = type === undefined ? 'is missing' : `${JSON.stringify(type)} is no sink`;
+  return refuse(`${shown}; expected "webhook" or the absolute path of a sink module`);
+}
+
+function refuse(what: string): LoadedSink {
+  return { ok: false, problems: [`sink.type: ${what}`] };
+}
+
+async function loadModule(path: string, options: Table): Promise<LoadedSink> {
+  const shown = JSON.stringify(path);
+  let loaded: unknown;
+  try {
+    // import() reports a missing file and a missing import inside it alike.
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
+      return refuse(`${shown} is not a file; expected a JavaScript module that exports createSink`);
+    loaded = await import(pathToFileURL(path).href);
+  } catch (error) {
+    return refuse(`${shown} cannot be loaded: ${describe(error)}`);
+  }
+  const createSink = exportedCreateSink(loaded);
+  if (createSink === undefined)
+    return refuse(`${shown} does not export a function createSink; expected one that returns a sink`);
+  let made: unknown;
+  try {
+    made = await createSink(options);
+  } catch (error) {
+    return refuse(`createSink of ${shown} failed: ${describe(error)}`);
+  }
+  const flaw = flawOf(made);
+  return flaw === undefined
+    ? { ok: true, sink: withCheckedOutcomes(made as Sink) }
+    : refuse(`createSink of ${shown} returned ${flaw}; expected a sink with deliver and close`);
+}
+
+function exportedCreateSink(loaded: unknown): CreateSink | undefined {
+  const named = memberOf(loaded, 'createSink');
+  // CommonJS whose exports Node cannot see beforehand has them all in `default`.
+  const found = named ?? memberOf(memberOf(loaded, 'default'), 'createSink');
+  return typeof found === 'function' ? (found as CreateSink) : undefined;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Table)[name] : undefined;
+}
+
+/** What keeps a value from being a sink. */
+function flawOf(made: unknown): string | undefined {
+  if (typeof made !== 'object' || made === null)
+    return made === null ? 'null' : `a value of type ${typeof made}`;
+  for (const method of ['deliver', 'close']) {
+    if (typeof memberOf(made, method) !== 'function') return `an object without a function ${method}`;
+  }
+  const exists = memberOf(made, 'exists');
+  return exists === undefined || typeof exists === 'function' ? undefined : 'an exists that is no function';
+}
+
+/** The same sink, whose outcomes are outcomes: what is none is deferred with an operator's alarm. */
+function withCheckedOutcomes(sink: Sink): Sink {
+  return {
+    deliver: async (post, signal) => checkOutcome(await sink.deliver(post, signal)),
+    ...(sink.exists === undefined
+      ? {}
+      : { exists: async (post, signal) => (await sink.exists?.(post, signal)) === true }),
+    close: async () => {
+      await sink.close();
+    },
+  };
+}
+
+function checkOutcome(given: unknown): Outcome {
+  const kind = memberOf(given, 'kind');
+  const text = memberOf(given, 'diagnostic');
+  const diagnostic = typeof text === 'string' ? printable(text) : '';
+  if (kind === 'posted' || kind === 'failed') return { kind, diagnostic };
+  if (kind !== 'deferred') {
+    const shown = typeof kind === 'string' ? `of kind "${printable(kind)}"` : 'without a kind';
+    return { kind: 'deferred', broken: true, diagnostic: `the sink gave an outcome ${shown}` };
+  }
+  const pause = memberOf(given, 'retryAfterMs');
+  return {
+    kind,
+    diagnostic,
+    ...(typeof pause === 'number' && pause > 0 ? { retryAfterMs: pause } : {}),
+    ...(memberOf(given, 'broken') === true ? { broken: true } : {}),
+  };
+}
+
+function describe(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,41 @@
+/**
+ * A sink: a platform's HTTP interface, as a port.
+ *
+ * Contract: `deliver` never throws for what a platform can answer or fail to answer; it gives an outcome. A
+ * thrown error is a bug and counts as deferred. Delivery is at least once: the same post may be delivered
+ * again with the same id, which is the idempotency key.
+ */
+import type { Post } from '../reply/post.ts';
+
+/** The outcome of one delivery attempt. */
+export type Outcome =
+  | { readonly kind: 'posted'; readonly diagnostic: string }
+  | {
+      readonly kind: 'deferred';
+      readonly diagnostic: string;
+      /** How long the platform asked to be left alone, in milliseconds. */
+      readonly retryAfterMs?: number | undefined;
+      /** The sink itself is misconfigured (401, 403, 404, redirects): an operator's alarm. */
+      readonly broken?: boolean | undefined;
+    }
+  | { readonly kind: 'failed'; readonly diagnostic: string };
+
+/** A platform that takes posts. */
+export interface Sink {
+  /** Delivers a post; `signal` aborts when the attempt's time is over. */
+  deliver(post: Post, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Whether the post is on the platform already; asked before a repeated attempt by a sink without
+   * idempotency. Absent when the platform dedupes by the post's id.
+   */
+  exists?(post: Post, signal: AbortSignal): Promise<boolean>;
+  /** Closes connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * What a site's own sink exports as `createSink`: `type` in `[sink]` is the absolute path of its module (ES module or
+ * CommonJS), the options are the rest of that table. It is called once, at the start; what it throws stops the
+ * start with its message. docs/examples/my-sink.js is a whole one.
+ */
+export type CreateSink = (options: Readonly<Record<string, unknown>>) => Sink | Promise<Sink>;

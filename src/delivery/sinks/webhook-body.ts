@@ -1,0 +1,93 @@
+/**
+ * The JSON body of a post (ARCHITECTURE.md §7), as a whole or piece by piece.
+ *
+ * Contract: the pieces joined are the whole, the same to the byte on every attempt. Every key is always there, null for
+ * what is not known; times are ISO 8601 in UTC. A piece holds at most {@link PIECE_BYTES} of an attachment, so that a
+ * large post costs no memory beyond its attachments' own.
+ */
+import type { Post, PostAttachment } from '../../reply/post.ts';
+
+/** Attachments of this size in total are sent piece by piece. */
+export const LARGE_BODY_BYTES = 512 * 1024;
+
+/** Bytes of an attachment in one piece: whole groups of base64. */
+const PIECE_BYTES = 3 * 64 * 1024;
+
+/** The body of a post in UTF-8. */
+export function formatPost(post: Post): Buffer {
+  return Buffer.from([...bodyPieces(post)].join(''));
+}
+
+/** Bytes of all attachments, decoded. */
+export function sizeOfAttachments(post: Post): number {
+  return post.attachments.reduce((sum, attachment) => sum + attachment.content.byteLength, 0);
+}
+
+/** The body of a post piece by piece. */
+export function* bodyPieces(post: Post): Generator<string> {
+  const end = ']}}';
+  yield JSON.stringify(withoutAttachments(post)).slice(0, -end.length);
+  for (const [index, attachment] of post.attachments.entries()) {
+    const opening = JSON.stringify(describeAttachment(attachment)).slice(0, -1);
+    yield `${index === 0 ? '' : ','}${opening},"content":"`;
+    yield* base64Pieces(attachment.content);
+    yield '"}';
+  }
+  yield end;
+}
+
+function* base64Pieces(content: Uint8Array): Generator<string> {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES) {
+    yield bytes.toString('base64', offset, Math.min(offset + PIECE_BYTES, bytes.length));
+  }
+}
+
+/** The body with `attachments` last and empty. */
+function withoutAttachments(post: Post): Record<string, unknown> {
+  return {
+    type: 'reply.created',
+    timestamp: formatTime(post.receivedAt),
+    data: {
+      id: post.id,
+      user: post.user,
+      thread: post.thread,
+      replied_to: formatTime(post.repliedToAt),
+      message_id: bracketed(post.messageId),
+      in_reply_to: bracketed(post.inReplyTo),
+      subject: post.subject,
+      date: post.date ?? null,
+      received_at: formatTime(post.receivedAt),
+      from: { address: post.from.address, name: post.from.name },
+      authentication: { policy: post.authentication.policy, result: post.authentication.result },
+      spam: post.spam === undefined ? null : { score: post.spam.score ?? null, flagged: post.spam.flagged },
+      body: {
+        markdown: post.body.markdown,
+        text: post.body.text,
+        quoted: post.body.quoted,
+        signature: post.body.signature,
+      },
+      attachments: [],
+    },
+  };
+}
+
+function describeAttachment(attachment: PostAttachment): Record<string, unknown> {
+  return {
+    filename: attachment.filename,
+    content_type: attachment.contentType,
+    bytes: attachment.bytes,
+    sha256: attachment.sha256,
+    inline: attachment.inline,
+  };
+}
+
+function formatTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A Message-ID as header fields spell it, whichever way it was stored. */
+function bracketed(id: string | undefined): string | null {
+  if (id === undefined) return null;
+  return id.includes('<') ? id : `<${id}>`;
+}

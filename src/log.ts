@@ -1,0 +1,106 @@
+/**
+ * The log: a closed set of events, one line each, JSON for journald and plain words for a terminal.
+ *
+ * Contract: an event's name and level are fixed here; values are printed so that no control character reaches a
+ * terminal or forges a line. Addresses, tokens and text of mails never appear above debug level.
+ */
+import { type DestinationStream, pino } from 'pino';
+
+/** The levels by urgency. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Every event that mailgw logs, with its level. */
+const EVENTS = {
+  starting: 'info',
+  /** Settings that this version reads and checks, but does not act on. */
+  without_effect: 'warn',
+  ready: 'info',
+  stopping: 'info',
+  stopped: 'info',
+  fatal: 'error',
+  listening: 'info',
+  connection_refused: 'warn',
+  connection_closed: 'warn',
+  transaction_failed: 'error',
+  /** The one verdict on one recipient of one transaction. */
+  verdict: 'info',
+  /** The outcome of one delivery attempt. */
+  attempt: 'info',
+  attempt_failed: 'error',
+  sink_broken: 'error',
+  sink_down: 'warn',
+  sink_paused: 'warn',
+  sink_recovered: 'info',
+  poison: 'error',
+  store_failed: 'error',
+  /** New mail is refused for want of space, and taken again. */
+  space_low: 'error',
+  space_back: 'info',
+  /** What retention removed. */
+  pruned: 'debug',
+  prune_failed: 'error',
+  worker_died: 'warn',
+  /** The main loop stood still for longer than it may. */
+  loop_blocked: 'warn',
+  dispatch_failed: 'error',
+  /** The wall clock was set; due times have moved with it. */
+  clock_jumped: 'warn',
+} as const satisfies Record<string, LogLevel>;
+
+/** The name of an event. */
+export type LogEvent = keyof typeof EVENTS;
+
+/** What an event may carry; undefined values are left out. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Writes one event. */
+export type Log = (event: LogEvent, fields?: LogFields) => void;
+
+/** How the log is written; `auto` is `human` on a terminal. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'auto' | 'json' | 'human';
+}
+
+/** Opens the log on standard output. */
+export function openLog(options: LogOptions): Log {
+  const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
+  const destination = human ? humanStream() : pino.destination({ dest: 1, sync: true });
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      messageKey: 'event',
+    },
+    destination,
+  );
+  return (event, fields = {}) => {
+    logger[EVENTS[event]](fields, event);
+  };
+}
+
+/** Gives each JSON line as `time level event key=value …`. */
+function humanStream(): DestinationStream {
+  return {
+    write: (line) => {
+      const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
+      const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quote(value)}`);
+      process.stdout.write(`${[time, String(level).padEnd(5), event, ...pairs].join(' ')}\n`);
+    },
+  };
+}
+
+function quote(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /^[\w./@:+<>-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
+}
+
+/** JSON escapes C0 controls only; C1 and the bidirectional ones can confuse a terminal as well. */
+function escapeControls(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,33 @@
+/** The id of a queue item: 24 characters that sort by time; it is the idempotency key of every attempt. */
+
+const ALPHABET = '0123456789abcdefghijklmnopqrstuv';
+
+/** Random bytes that an id takes. */
+export const ITEM_ID_RANDOM_BYTES = 9;
+
+/** Builds an id from a time (ms since the epoch, 48 bits) and {@link ITEM_ID_RANDOM_BYTES} random bytes. */
+export function formatItemId(now: number, random: Uint8Array): string {
+  const bytes = Buffer.alloc(6 + ITEM_ID_RANDOM_BYTES);
+  bytes.writeUIntBE(now, 0, 6);
+  bytes.set(random, 6);
+  let id = '';
+  // RFC 4648 §7: this alphabet keeps the order of the bytes in the order of the text.
+  for (let offset = 0; offset < bytes.length; offset += 5) {
+    const high = bytes.readUIntBE(offset, 2);
+    const low = bytes.readUIntBE(offset + 2, 3);
+    id +=
+      digit(high >>> 11) +
+      digit(high >>> 6) +
+      digit(high >>> 1) +
+      digit(((high & 1) << 4) | (low >>> 20)) +
+      digit(low >>> 15) +
+      digit(low >>> 10) +
+      digit(low >>> 5) +
+      digit(low);
+  }
+  return id;
+}
+
+function digit(value: number): string {
+  return ALPHABET.charAt(value & 31);
+}

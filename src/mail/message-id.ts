@@ -1,0 +1,92 @@
+/**
+ * Message-IDs: normalised for comparison, and as the carrier of a thread for bound tokens.
+ *
+ * A notification's Message-ID is `<locator/seconds@domain>`: the locator's segments percent-encoded to RFC 5322
+ * atext, then the replied-to time in Unix seconds. It comes back in In-Reply-To or References.
+ * Contract: what {@link formatThreadMessageId} builds, {@link parseThreadMessageId} reads back exactly.
+ * Limits: at most {@link MAX_CANDIDATES} ids are tried per message; the scan is linear.
+ */
+import { foldDomain } from './address.ts';
+
+/** Most ids of ours that are tried against one bound token (ARCHITECTURE.md §4). */
+export const MAX_CANDIDATES = 50;
+
+/** Octets of a Message-ID without brackets that still fit one header line (RFC 5322 §2.1.1). */
+export const MAX_MESSAGE_ID_OCTETS = 900;
+
+/** A thread's place and the time of the post that was notified about (Unix seconds). */
+export interface ThreadReference {
+  readonly locator: string;
+  readonly repliedTo: number;
+}
+
+const NOT_ATEXT = /[^A-Za-z0-9!#$&'*+=?^_`{|}~-]/gu;
+
+/** Builds the Message-ID (no brackets) of a notification; `repliedTo` in Unix seconds. */
+export function formatThreadMessageId(reference: ThreadReference, domain: string): string {
+  const segments = reference.locator.split('/').map((segment) => segment.replace(NOT_ATEXT, percentEncode));
+  return `${segments.join('/')}/${reference.repliedTo}@${domain}`;
+}
+
+function percentEncode(character: string): string {
+  let text = '';
+  for (const byte of Buffer.from(character)) text += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  return text;
+}
+
+/** Reads a notification's Message-ID (no brackets) back; `undefined` when it is not one of `domain`. */
+export function parseThreadMessageId(id: string, domain: string): ThreadReference | undefined {
+  const at = id.lastIndexOf('@');
+  if (at === -1 || foldDomain(id.slice(at + 1)) !== foldDomain(domain)) return undefined;
+  const slash = id.lastIndexOf('/', at);
+  const seconds = id.slice(slash + 1, at);
+  if (slash <= 0 || !/^[0-9]{1,10}$/.test(seconds)) return undefined;
+  try {
+    return { locator: decodeURIComponent(id.slice(0, slash)), repliedTo: Number(seconds) };
+  } catch {
+    return undefined; // a broken percent escape: not an id that we made
+  }
+}
+
+/**
+ * The ids of our domain that a reply names, In-Reply-To first, then References from the newest, without
+ * repeats. Ids may be joined by commas, folded inside, or lack their brackets.
+ */
+export function messageIdCandidates(
+  inReplyTo: readonly string[],
+  references: readonly string[],
+  domain: string,
+): string[] {
+  const found = new Set<string>();
+  const newestFirst = [...references].reverse().map((value) => splitIds(value).reverse());
+  for (const ids of [...inReplyTo.map(splitIds), ...newestFirst]) {
+    for (const id of ids) {
+      if (found.size === MAX_CANDIDATES) return [...found];
+      if (parseThreadMessageId(id, domain) !== undefined) found.add(id);
+    }
+  }
+  return [...found];
+}
+
+/** Every id in a field body, in order, without brackets. */
+export function splitIds(value: string): string[] {
+  const ids: string[] = [];
+  // A bracketed id may be folded inside; white space and commas separate the others.
+  for (const match of value.matchAll(/<([^<>]*)>|[^\s,<>]+/g)) {
+    const id = (match[1] ?? match[0]).replace(/\s+/g, '');
+    if (id !== '') ids.push(id);
+  }
+  return ids;
+}
+
+/**
+ * A Message-ID made comparable: no brackets, no white space, the domain folded. `undefined` when the field
+ * holds no id at all. Where nothing stands in brackets the whole value is the id: its first word may be the same
+ * in every message of a careless client, and a reply taken for a duplicate is lost.
+ */
+export function normaliseMessageId(value: string): string | undefined {
+  const id = (/<([^<>]+)>/.exec(value)?.[1] ?? value).replace(/[\s<>]+/g, '');
+  if (id === '') return undefined;
+  const at = id.lastIndexOf('@');
+  return at === -1 ? id : `${id.slice(0, at)}@${foldDomain(id.slice(at + 1))}`;
+}

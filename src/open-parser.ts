@@ -1,0 +1,25 @@
+/**
+ * The parser as a site configures it, for the daemon and for `mailgw-ctl check` alike: what is tried out is what
+ * would be posted.
+ */
+import type { Config } from './config.ts';
+import { createParserPool, type ParserPool } from './reply/parser-pool.ts';
+
+/** Creates the pool of parsers, `size` workers at most. */
+export function openParser(config: Config, size: number): ParserPool {
+  const { mentions, references, commands, closing } = config.post;
+  return createParserPool({
+    size,
+    deadlineMs: config.delivery.parseTimeoutMs,
+    attachments: config.attachments,
+    post: {
+      form: { prefix: config.reply.prefix, domain: config.reply.domain },
+      policy: {
+        mentions: mentions === 'inert',
+        references: references === 'inert',
+        commands: commands === 'inert',
+        closing: closing === 'inert',
+      },
+    },
+  });
+}

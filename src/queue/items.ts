@@ -1,0 +1,324 @@
+/**
+ * The items in SQLite: every statement that changes one, inside the writer's transaction.
+ *
+ * Contract: functions here run within a transaction that the writer opened, and leave the invariant of `head`
+ * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
+ */
+import { prepareKeepContent } from './content.ts';
+import type {
+  Acceptance,
+  ItemState,
+  LeasedItem,
+  NewItem,
+  OperatorAction,
+  OperatorResult,
+  Queue,
+  Settle,
+} from './queue.ts';
+import { MAX_WORKER_DEATHS } from './queue.ts';
+import type { Database } from './schema.ts';
+
+/** The operations on items, each to be called inside a transaction. */
+export interface ItemOperations {
+  /** Inserts the items of one message that are no duplicates. */
+  readonly accept: (items: readonly NewItem[], raw: Uint8Array) => Acceptance[];
+  /** Claims due heads of threads. */
+  readonly lease: (request: {
+    readonly now: number;
+    readonly leaseMs: number;
+    readonly limit: number;
+  }) => LeasedItem[];
+  /** Writes outcomes of leases that still hold. */
+  readonly settle: (settles: readonly Settle[]) => void;
+  /** Frees leases that have ended; gives their number. */
+  readonly reclaim: (now: number, inFlight: readonly string[]) => number;
+  /** Moves due times and leases after the clock jumped. */
+  readonly retime: (change: Parameters<Queue['retime']>[0]) => void;
+  /** Applies an operator's action. */
+  readonly operate: (action: OperatorAction, id: string, now: number) => OperatorResult;
+  /** Stops or resumes leasing. */
+  readonly setPaused: (paused: boolean) => void;
+}
+
+/** One row of a lease; SQLite's null stands for undefined. */
+interface LeaseRow {
+  itemNumber: number;
+  id: string;
+  user: string;
+  thread: string;
+  repliedToAt: number;
+  messageId: string | null;
+  reversePath: string;
+  receivedAt: number;
+  senderPolicy: LeasedItem['authentication']['policy'];
+  senderResult: LeasedItem['authentication']['result'];
+  spamScore: number | null;
+  spamFlagged: number | null;
+  attempts: number;
+  workerDeaths: number;
+  bytes: number;
+}
+
+/** What the operations are to do beyond their arguments. */
+export interface ItemSettings {
+  /** Whether a posted item keeps its content until it is pruned. */
+  readonly keepContent: boolean;
+}
+
+/** Prepares the statements on a writing connection. */
+export function prepareItems(database: Database, { keepContent }: ItemSettings): ItemOperations {
+  const elect = prepareElection(database);
+  return {
+    accept: prepareAccept(database),
+    lease: prepareLease(database),
+    settle: prepareSettle(database, elect, keepContent),
+    reclaim: prepareReclaim(database, elect),
+    retime: prepareRetime(database),
+    operate: prepareOperate(database, elect),
+    setPaused: prepareSetPaused(database),
+  };
+}
+
+/** Gives back the election of a thread's head, to be called after an item entered or left the open states. */
+function prepareElection(database: Database): (thread: string) => void {
+  const leased = database.prepare<[string]>(
+    "SELECT 1 FROM item WHERE thread = ? AND head = 1 AND state = 'leased'",
+  );
+  const unseat = database.prepare<[string, string]>(
+    `UPDATE item SET head = 0 WHERE thread = ? AND head = 1
+       AND item_number > (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ('ready','waiting','leased'))`,
+  );
+  const seat = database.prepare<[string]>(
+    `UPDATE item SET head = 1 WHERE head = 0 AND item_number =
+       (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ('ready','waiting','leased'))`,
+  );
+  return (thread) => {
+    if (leased.get(thread) !== undefined) return;
+    unseat.run(thread, thread);
+    seat.run(thread);
+  };
+}
+
+function prepareAccept(database: Database): ItemOperations['accept'] {
+  const claim = database.prepare<[Uint8Array, string, number]>(
+    'INSERT INTO dedupe (fingerprint, item_id, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  const first = database.prepare<[Uint8Array], { id: string }>(
+    'SELECT item_id AS id FROM dedupe WHERE fingerprint = ?',
+  );
+  const insert = database.prepare(
+    `INSERT INTO item (id, state, head, user, thread, replied_to_at, message_id, reverse_path, received_at, due_at,
+       attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
+     VALUES (@id, @state,
+       @state = 'ready' AND NOT EXISTS (SELECT 1 FROM item WHERE thread = @thread AND state IN ('ready','waiting','leased')),
+       @user, @thread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
+       0, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
+  );
+  const keep = prepareKeepContent(database);
+  const acceptOne = (item: NewItem, raw: Uint8Array): Acceptance => {
+    if (claim.run(item.fingerprint, item.id, item.receivedAt).changes === 0) {
+      return { kind: 'duplicate', id: first.get(item.fingerprint)?.id ?? 'unknown' };
+    }
+    const { lastInsertRowid } = insert.run({
+      id: item.id,
+      state: item.hold === undefined ? 'ready' : 'held',
+      user: item.user,
+      thread: item.thread,
+      repliedToAt: item.repliedToAt,
+      messageId: item.messageId ?? null,
+      reversePath: item.reversePath,
+      receivedAt: item.receivedAt,
+      dueAt: item.hold === undefined ? item.receivedAt : null,
+      hold: item.hold ?? null,
+      bytes: raw.byteLength,
+      policy: item.authentication.policy,
+      result: item.authentication.result,
+      score: item.spam?.score ?? null,
+      flagged: item.spam === undefined ? null : Number(item.spam.flagged),
+    });
+    keep(lastInsertRowid, raw);
+    return { kind: item.hold === undefined ? 'queued' : 'held', id: item.id };
+  };
+  return (items, raw) => items.map((item) => acceptOne(item, raw));
+}
+
+function prepareLease(database: Database): ItemOperations['lease'] {
+  const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
+  const due = database.prepare<[number, number], LeaseRow>(
+    `SELECT item_number AS itemNumber, id, user, thread, replied_to_at AS repliedToAt, message_id AS messageId,
+       reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
+       sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
+       attempts, worker_deaths AS workerDeaths, bytes
+     FROM item WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? ORDER BY due_at LIMIT ?`,
+  );
+  const claim = database.prepare<[number, number]>(
+    "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
+  );
+  return ({ now, leaseMs, limit }) => {
+    if (paused.get() !== undefined) return [];
+    const rows = due.all(now, limit);
+    for (const row of rows) claim.run(now + leaseMs, row.itemNumber);
+    return rows.map(toLeasedItem);
+  };
+}
+
+function toLeasedItem(row: LeaseRow): LeasedItem {
+  return {
+    id: row.id,
+    user: row.user,
+    thread: row.thread,
+    repliedToAt: row.repliedToAt,
+    messageId: row.messageId ?? undefined,
+    reversePath: row.reversePath,
+    receivedAt: row.receivedAt,
+    authentication: { policy: row.senderPolicy, result: row.senderResult },
+    spam:
+      row.spamFlagged === null
+        ? undefined
+        : { score: row.spamScore ?? undefined, flagged: row.spamFlagged === 1 },
+    attempts: row.attempts + 1,
+    workerDeaths: row.workerDeaths,
+    bytes: row.bytes,
+  };
+}
+
+function prepareSettle(
+  database: Database,
+  elect: (thread: string) => void,
+  keepContent: boolean,
+): ItemOperations['settle'] {
+  const leased = database.prepare<
+    [string, number],
+    { itemNumber: number; thread: string; workerDeaths: number }
+  >(
+    `SELECT item_number AS itemNumber, thread, worker_deaths AS workerDeaths FROM item
+     WHERE id = ? AND state = 'leased' AND attempts = ?`,
+  );
+  const end = database.prepare<[string, number, string | null, number]>(
+    `UPDATE item SET state = ?, head = 0, settled_at = ?, last_diagnostic = coalesce(?, last_diagnostic),
+       due_at = NULL, lease_until = NULL WHERE item_number = ?`,
+  );
+  const wait = database.prepare<[number, string, number, number]>(
+    `UPDATE item SET state = 'waiting', due_at = ?, last_diagnostic = ?, worker_deaths = ?, lease_until = NULL
+     WHERE item_number = ?`,
+  );
+  const strip = database.prepare<[number]>(
+    keepContent
+      ? 'UPDATE item SET content_kept = 1 WHERE item_number = ?'
+      : 'DELETE FROM content WHERE item_number = ?',
+  );
+  const settleOne = ({ id, attempts, settlement }: Settle): void => {
+    const item = leased.get(id, attempts);
+    if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
+    switch (settlement.kind) {
+      case 'posted':
+        end.run('posted', settlement.at, null, item.itemNumber);
+        strip.run(item.itemNumber);
+        break;
+      case 'failed':
+        end.run('failed', settlement.at, settlement.diagnostic, item.itemNumber);
+        break;
+      case 'deferred': {
+        const deaths = item.workerDeaths + Number(settlement.workerDied);
+        if (settlement.workerDied && deaths >= MAX_WORKER_DEATHS) {
+          end.run('failed', settlement.at, `poison: ${settlement.diagnostic}`, item.itemNumber);
+          break;
+        }
+        wait.run(settlement.dueAt, settlement.diagnostic, deaths, item.itemNumber);
+        break;
+      }
+    }
+    // After a deferral as well: an older item may have been released or retried during the lease.
+    elect(item.thread);
+  };
+  return (settles) => {
+    settles.forEach(settleOne);
+  };
+}
+
+function prepareReclaim(database: Database, elect: (thread: string) => void): ItemOperations['reclaim'] {
+  const expired = database.prepare<[number], { itemNumber: number; id: string; thread: string }>(
+    "SELECT item_number AS itemNumber, id, thread FROM item WHERE state = 'leased' AND lease_until <= ?",
+  );
+  const free = database.prepare<[number, number]>(
+    "UPDATE item SET state = 'ready', due_at = ?, lease_until = NULL WHERE item_number = ?",
+  );
+  return (now, inFlight) => {
+    const busy = new Set(inFlight);
+    const lost = expired.all(now).filter((item) => !busy.has(item.id));
+    for (const item of lost) {
+      free.run(now, item.itemNumber);
+      elect(item.thread);
+    }
+    return lost.length;
+  };
+}
+
+function prepareRetime(database: Database): ItemOperations['retime'] {
+  const open = "state IN ('ready','waiting','leased')";
+  const move = database.prepare<[number, number]>(
+    `UPDATE item SET due_at = iif(state = 'waiting', due_at + ?, due_at), lease_until = lease_until + ? WHERE ${open}`,
+  );
+  const clamp = database.prepare<[number, number, number]>(
+    `UPDATE item SET due_at = ? WHERE ${open}
+       AND (state = 'ready' AND due_at > ? OR state = 'waiting' AND due_at > ?)`,
+  );
+  return ({ now, byMs, longestMs }) => {
+    if (byMs !== 0) move.run(byMs, byMs);
+    clamp.run(now, now, now + longestMs);
+  };
+}
+
+/** From which states an operator's action applies, and the state that it leads to. */
+const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to: ItemState | 'dropped' }>> = {
+  retry: { from: ['ready', 'waiting', 'failed'], to: 'ready' },
+  hold: { from: ['ready', 'waiting', 'failed'], to: 'held' },
+  release: { from: ['held'], to: 'ready' },
+  drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
+};
+
+function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
+  const find = database.prepare<[string], { itemNumber: number; state: ItemState; thread: string }>(
+    'SELECT item_number AS itemNumber, state, thread FROM item WHERE id = ?',
+  );
+  const ready = database.prepare<[number, number]>(
+    `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0
+     WHERE item_number = ?`,
+  );
+  const hold = database.prepare<[number]>(
+    "UPDATE item SET state = 'held', head = 0, due_at = NULL, settled_at = NULL, hold_reason = 'operator' WHERE item_number = ?",
+  );
+  const drop = database.prepare<[number]>('DELETE FROM item WHERE item_number = ?');
+  return (action, id, now) => {
+    const item = find.get(id);
+    if (item === undefined) return { kind: 'unknown' };
+    const { from, to } = ACTIONS[action];
+    if (!from.includes(item.state)) return { kind: 'not-applicable', state: item.state };
+    if (to === 'ready') ready.run(now, item.itemNumber);
+    else if (to === 'held') hold.run(item.itemNumber);
+    else drop.run(item.itemNumber);
+    elect(item.thread);
+    return { kind: 'done', id, state: to };
+  };
+}
+
+function prepareSetPaused(database: Database): ItemOperations['setPaused'] {
+  const set = database.prepare<[number]>(
+    "INSERT INTO flag (name, value) VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+  );
+  return (paused) => {
+    set.run(Number(paused));
+  };
+}
+
+/** Voids the leases of a dead daemon; to be called once, by the daemon that holds the store's lock (G4). */
+export function voidLeases(database: Database, now: number): void {
+  const elect = prepareElection(database);
+  const threads = database
+    .prepare<[number], string>(
+      "UPDATE item SET state = 'ready', due_at = ?, lease_until = NULL WHERE state = 'leased' RETURNING thread",
+    )
+    .pluck()
+    .all(now);
+  for (const thread of threads) elect(thread);
+}

@@ -1,0 +1,266 @@
+/**
+ * The store as a port: the queue of replies and the directory of users, salts and threads.
+ *
+ * Contract (ARCHITECTURE.md §6): a resolved {@link Queue.accept} means the items are on disk (G1); at most one item
+ * per fingerprint (G2); only settle, prune and the operator end an item (G3); a lease that is lost makes the
+ * item ready again (G4); items of one thread are leased in the order of arrival (G5). The port speaks no SQL and
+ * is asynchronous throughout, so that a store on another host can stand behind it.
+ * Failure: expected results are values; a rejected promise is a broken store, and temporary to every caller.
+ * All times are integer milliseconds since the epoch.
+ */
+
+/** The states of an item: the table of ARCHITECTURE.md §6. */
+export const ITEM_STATES = ['ready', 'waiting', 'leased', 'held', 'posted', 'failed'] as const;
+
+/** One state of an item. */
+export type ItemState = (typeof ITEM_STATES)[number];
+
+/** What the gate found out about the sender. */
+export interface Authentication {
+  readonly policy: 'strict' | 'flag' | 'off';
+  readonly result: 'pass' | 'fail' | 'none';
+}
+
+/** What the spam filter said; `score` is undefined when it gave only a verdict. */
+export interface SpamVerdict {
+  readonly score: number | undefined;
+  readonly flagged: boolean;
+}
+
+/** A verified reply about to enter the queue; `hold` names why it waits for the operator. */
+export interface NewItem {
+  readonly id: string;
+  readonly user: string;
+  readonly thread: string;
+  readonly repliedToAt: number;
+  readonly fingerprint: Uint8Array;
+  readonly messageId: string | undefined;
+  readonly reversePath: string;
+  readonly receivedAt: number;
+  readonly hold: string | undefined;
+  readonly authentication: Authentication;
+  readonly spam: SpamVerdict | undefined;
+}
+
+/** What became of one new item; a duplicate carries the id of the item that came first. */
+export interface Acceptance {
+  readonly kind: 'queued' | 'held' | 'duplicate';
+  readonly id: string;
+}
+
+/** All items of one message committed together, or refused together for want of space. */
+export type AcceptResult =
+  | { readonly kind: 'committed'; readonly acceptances: readonly Acceptance[] }
+  | { readonly kind: 'storage-full'; readonly detail: string };
+
+/** An item claimed for one attempt; `attempts` counts this one and is the proof of the lease at settling. */
+export interface LeasedItem {
+  readonly id: string;
+  readonly user: string;
+  readonly thread: string;
+  readonly repliedToAt: number;
+  readonly messageId: string | undefined;
+  readonly reversePath: string;
+  readonly receivedAt: number;
+  readonly authentication: Authentication;
+  readonly spam: SpamVerdict | undefined;
+  readonly attempts: number;
+  readonly workerDeaths: number;
+  readonly bytes: number;
+}
+
+/** Attempts that may kill their worker before an item counts as poison (G6). */
+export const MAX_WORKER_DEATHS = 3;
+
+/** The outcome of an attempt as the queue records it; `workerDied` counts towards poison (G6). */
+export type Settlement =
+  | { readonly kind: 'posted'; readonly at: number }
+  | {
+      readonly kind: 'deferred';
+      readonly at: number;
+      readonly dueAt: number;
+      readonly diagnostic: string;
+      readonly workerDied: boolean;
+    }
+  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string };
+
+/** One settlement with the lease that it ends. */
+export interface Settle {
+  readonly id: string;
+  readonly attempts: number;
+  readonly settlement: Settlement;
+}
+
+/** An item as the operator sees it. */
+export interface ItemView {
+  readonly id: string;
+  readonly state: ItemState;
+  readonly user: string;
+  readonly thread: string;
+  readonly messageId: string | undefined;
+  readonly reversePath: string;
+  readonly repliedToAt: number;
+  readonly receivedAt: number;
+  readonly attempts: number;
+  readonly dueAt: number | undefined;
+  readonly leaseUntil: number | undefined;
+  readonly settledAt: number | undefined;
+  readonly holdReason: string | undefined;
+  readonly lastDiagnostic: string | undefined;
+  readonly bytes: number;
+}
+
+/** Which items to list, oldest first. */
+export interface ItemFilter {
+  readonly state?: ItemState | undefined;
+  readonly user?: string | undefined;
+  readonly thread?: string | undefined;
+  readonly since?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** What an operator's action did: the item's new state, or why it does not apply. */
+export type OperatorResult =
+  | { readonly kind: 'done'; readonly id: string; readonly state: ItemState | 'dropped' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'not-applicable'; readonly state: ItemState };
+
+/** An operator's action on one item. */
+export type OperatorAction = 'retry' | 'hold' | 'release' | 'drop';
+
+/**
+ * What is known of a sink: it takes posts; it asked to be left alone; it cannot be reached or fails; it is
+ * misconfigured, here or on its side.
+ */
+export type SinkState = 'up' | 'paused' | 'down' | 'broken';
+
+/** A sink's state, since when, and the answer that showed it. */
+export interface SinkStatus {
+  readonly state: SinkState;
+  readonly sinceAt: number;
+  readonly diagnostic: string;
+}
+
+/** Items by state, and the receipt time of the oldest one that still waits for its post. */
+export interface QueueCounts {
+  readonly byState: Readonly<Record<ItemState, number>>;
+  readonly oldestReceivedAt: number | undefined;
+  readonly paused: boolean;
+  /** Undefined until a daemon has found something out since its start. */
+  readonly sink: SinkStatus | undefined;
+}
+
+/** What retention removes: what was posted, or received, before these times. */
+export interface PruneRequest {
+  /** The content of items posted before then. */
+  readonly contentBefore: number;
+  /** The rows of items posted before then, with what is left of their content. */
+  readonly rowsBefore: number;
+  /** The dedupe rows of messages received before then. */
+  readonly dedupeBefore: number;
+  /** Unused bytes that the store may keep for its own use; what is more goes back to the file system. */
+  readonly keepFreeBytes: number;
+}
+
+/** What one step of pruning did; `isDone` when nothing is left for another. */
+export interface Pruned {
+  readonly contents: number;
+  readonly rows: number;
+  readonly dedupes: number;
+  readonly freedBytes: number;
+  readonly isDone: boolean;
+}
+
+/** The queue of replies. */
+export interface Queue {
+  /** Commits one item per recipient of a message; resolves after the commit is on disk. May take `raw`'s memory over. */
+  accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult>;
+  /** Claims due items, at most one per thread, and none while the queue is paused. */
+  lease(request: {
+    readonly now: number;
+    readonly leaseMs: number;
+    readonly limit: number;
+  }): Promise<readonly LeasedItem[]>;
+  /** Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. */
+  settle(settles: readonly Settle[]): Promise<void>;
+  /** Makes every leased item ready again whose lease has ended, except those that `inFlight` names. */
+  reclaim(now: number, inFlight: readonly string[]): Promise<number>;
+  /** Removes a bounded number of what is out of date; open, held and failed items are never touched (G3). */
+  prune(request: PruneRequest): Promise<Pruned>;
+  /**
+   * Moves what lies on the wall clock after that jumped by `byMs`; 0 at a start, where nobody knows whether it did.
+   * An item that was ready, or would wait longer than `longestMs`, is due at once.
+   */
+  retime(change: { readonly now: number; readonly byMs: number; readonly longestMs: number }): Promise<void>;
+  /** When the next item becomes due; undefined when none is waiting or the queue is paused. */
+  nextDueAt(): Promise<number | undefined>;
+  /** The raw message of an item; undefined once it was dropped. */
+  content(id: string): Promise<Uint8Array | undefined>;
+  /** Items matching a filter. */
+  list(filter: ItemFilter): Promise<readonly ItemView[]>;
+  /** One item by its id. */
+  get(id: string): Promise<ItemView | undefined>;
+  /** The id of the item that a fingerprint belongs to: what {@link Queue.accept} would call a duplicate of it. */
+  duplicateOf(fingerprint: Uint8Array): Promise<string | undefined>;
+  /** Applies an operator's action. */
+  operate(action: OperatorAction, id: string, now: number): Promise<OperatorResult>;
+  /** Stops or resumes leasing for every daemon on this store. */
+  setPaused(paused: boolean): Promise<void>;
+  /** Records what is known of the sink. */
+  setSinkStatus(status: SinkStatus): Promise<void>;
+  /** Figures for `stats`. */
+  counts(): Promise<QueueCounts>;
+}
+
+/** A salt; `endsAt` is undefined for the current one and the end of the grace period for a previous one. */
+export interface Salt {
+  readonly salt: Uint8Array;
+  readonly createdAt: number;
+  readonly endsAt: number | undefined;
+}
+
+/** A user with what verification needs. */
+export interface User {
+  readonly number: number;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly createdAt: number;
+  readonly addresses: readonly string[];
+  readonly salts: readonly Salt[];
+}
+
+/** Users, salts and threads. */
+export interface Directory {
+  /** The user with this number. */
+  userByNumber(number: number): Promise<User | undefined>;
+  /** The user with this name. */
+  userByName(name: string): Promise<User | undefined>;
+  /** All users by name. */
+  listUsers(): Promise<readonly User[]>;
+  /** Adds a user; undefined when the name is taken. */
+  addUser(user: {
+    readonly name: string;
+    readonly addresses: readonly string[];
+    readonly salt: Uint8Array;
+    readonly now: number;
+  }): Promise<User | undefined>;
+  /** Changes a user; false when there is none. */
+  setUser(
+    name: string,
+    change: { readonly addresses?: readonly string[] | undefined; readonly enabled?: boolean | undefined },
+  ): Promise<boolean>;
+  /** Removes a user and their salts, which voids all their addresses; false when there is none. */
+  removeUser(name: string): Promise<boolean>;
+  /** Gives a user a new salt; the previous one verifies until `graceEndsAt`, or no longer at all. */
+  rotateSalt(name: string, salt: Uint8Array, now: number, graceEndsAt: number | undefined): Promise<boolean>;
+  /** The locator of a thread number. */
+  threadByNumber(number: number): Promise<string | undefined>;
+  /** The number of a thread, made when the locator is new. */
+  threadNumber(locator: string): Promise<number>;
+}
+
+/** The whole store behind both ports. */
+export interface Store extends Queue, Directory {
+  /** Ends all work in order and closes the files. */
+  close(): Promise<void>;
+}

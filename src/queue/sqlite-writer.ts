@@ -1,0 +1,246 @@
+/**
+ * The worker thread that owns every write: natural group commit.
+ *
+ * Contract: a batch is whatever arrived while the last one was being committed; no timer delays it. A batch is
+ * one transaction; its answers leave after its commit returned, so an answer to `accept` means on disk (G1).
+ * A batch without a promise in it (leases, settlements) is committed without an fsync of its own: losing it in a
+ * power cut repeats an attempt, which G4 allows.
+ * Failure: when a batch fails, its operations are tried one by one, so that only the culprit's caller is told; a
+ * full disk or a failing one is everybody's answer, but leases and settlements get another try without the messages
+ * that did not fit. After an I/O error nothing more is promised before the log has been written anew.
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { freeMemory } from '../memory.ts';
+import { type DirectoryOperations, prepareDirectory } from './directory.ts';
+import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
+import { type PruneOperations, preparePrune } from './prune.ts';
+import type { Pruned } from './queue.ts';
+import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
+import { forgetSinkStatus, prepareSinkOperations, type SinkOperations } from './sink-status.ts';
+import { codeOf, explain, guarded, isFull, type StoreErrorKind } from './store-error.ts';
+import { WriteAheadLog } from './write-ahead-log.ts';
+
+/** Every operation that the writer carries out. */
+export type Operations = ItemOperations & PruneOperations & SinkOperations & DirectoryOperations;
+
+/** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
+export interface Request {
+  readonly sequence: number;
+  readonly name: keyof Operations;
+  readonly args: readonly unknown[];
+  readonly bytes: number;
+}
+
+/** One answer; `code` is SQLite's result code of a failure. */
+export type Answer =
+  | { readonly sequence: number; readonly ok: true; readonly value: unknown }
+  | { readonly sequence: number; readonly ok: false; readonly code: string; readonly message: string };
+
+/** How the writer was asked to start. */
+export interface WriterData {
+  readonly path: string;
+  readonly daemon: boolean;
+  readonly keepContent: boolean;
+  readonly now: number;
+}
+
+/** What the writer says once: that it serves, or why it cannot. */
+export type WriterHello =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly kind: StoreErrorKind; readonly message: string };
+
+/** A batch ends when it holds this many bytes, so that one commit never writes without bound. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+/** How long a write waits for another process's transaction; this thread may block, the main one may not. */
+const BUSY_TIMEOUT_MS = 5000;
+
+/** Operations that promise nothing: an fsync of their own would buy nothing. */
+const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
+  'lease',
+  'settle',
+  'reclaim',
+  'retime',
+  'prune',
+  'setSinkStatus',
+]);
+
+const isLazy = (request: Request): boolean => LAZY.has(request.name);
+
+class Writer {
+  readonly #database: Database;
+  readonly #operations: Operations;
+  readonly #full: () => void;
+  readonly #normal: () => void;
+  readonly #log: WriteAheadLog;
+  readonly #isDaemon: boolean;
+  #durable = true;
+
+  constructor(database: Database, { path, daemon, keepContent }: WriterData) {
+    this.#database = database;
+    this.#isDaemon = daemon;
+    this.#log = new WriteAheadLog(database, path);
+    this.#operations = {
+      ...prepareItems(database, { keepContent }),
+      ...preparePrune(database),
+      ...prepareSinkOperations(database),
+      ...prepareDirectory(database),
+    };
+    this.#full = () => database.pragma('synchronous = FULL');
+    this.#normal = () => database.pragma('synchronous = NORMAL');
+  }
+
+  /** Runs a batch as one transaction, or request by request when that fails. */
+  run(batch: readonly Request[]): Answer[] {
+    try {
+      this.#log.renewIfDoubtful();
+    } catch (error) {
+      return batch.map((request) => failure(request, error));
+    }
+    try {
+      const answers = this.#transact(batch);
+      this.#tidyAfter(batch, answers);
+      return answers;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code.startsWith('SQLITE_IOERR') && !isFull(code)) this.#log.doubt();
+      if (batch.length > 1 && isFull(code)) return this.#runWithoutPromises(batch, error);
+      if (batch.length === 1 || isDiskFailure(code)) return batch.map((request) => failure(request, error));
+      return batch.flatMap((request) => this.run([request]));
+    }
+  }
+
+  /** What needs hardly any space goes on while messages find none: delivery is what frees it. */
+  #runWithoutPromises(batch: readonly Request[], error: unknown): Answer[] {
+    const lazy = batch.filter(isLazy);
+    const refused = batch.filter((request) => !isLazy(request)).map((request) => failure(request, error));
+    if (refused.length === 0) return lazy.map((request) => failure(request, error));
+    return lazy.length === 0 ? refused : [...refused, ...this.run(lazy)];
+  }
+
+  /** Sees to the sizes of the files, outside the transaction: they change only with a checkpoint. */
+  #tidyAfter(batch: readonly Request[], answers: readonly Answer[]): void {
+    answers.forEach((answer, index) => {
+      if (batch[index]?.name !== 'prune' || !answer.ok) return;
+      const { freedBytes, isDone } = answer.value as Pruned;
+      if (freedBytes > 0) this.#log.shortenDatabase();
+      if (isDone) this.keepLogSize();
+    });
+  }
+
+  /** Gives the daemon's log the disk space that it will need. */
+  keepLogSize(): void {
+    if (this.#isDaemon) this.#log.keepSize();
+  }
+
+  #transact(batch: readonly Request[]): Answer[] {
+    this.#setDurable(!batch.every(isLazy));
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const answers = batch.map((request): Answer => {
+        const operation = this.#operations[request.name] as (...args: readonly unknown[]) => unknown;
+        return { sequence: request.sequence, ok: true, value: operation(...request.args) };
+      });
+      this.#database.exec('COMMIT');
+      return answers;
+    } finally {
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    }
+  }
+
+  #setDurable(durable: boolean): void {
+    if (durable === this.#durable) return;
+    if (durable) this.#full();
+    else this.#normal();
+    this.#durable = durable;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+function isDiskFailure(code: string): boolean {
+  return isFull(code) || code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_BUSY');
+}
+
+function failure(request: Request, error: unknown): Answer {
+  const code = codeOf(error);
+  return {
+    sequence: request.sequence,
+    ok: false,
+    code,
+    message: `${error instanceof Error ? error.message : String(error)}${code === '' ? '' : ` (${code})`}`,
+  };
+}
+
+/** A large message is in the store now, or refused: this thread may be idle for long after it. */
+function freeMessage({ name, args }: Request): void {
+  if (name === 'accept') freeMemory(args[1] as Uint8Array);
+}
+
+/** What is waiting at the port, up to the batch's bound, and whether the store is to be closed after it. */
+function drain(port: MessagePort, first: readonly Request[]): { batch: Request[]; closing: boolean } {
+  const batch = [...first];
+  let bytes = batch.reduce((sum, request) => sum + request.bytes, 0);
+  while (bytes < MAX_BATCH_BYTES) {
+    const next = receiveMessageOnPort(port) as { message: readonly Request[] | 'close' } | undefined;
+    if (next === undefined) break;
+    if (next.message === 'close') return { batch, closing: true };
+    for (const request of next.message) {
+      batch.push(request);
+      bytes += request.bytes;
+    }
+  }
+  return { batch, closing: false };
+}
+
+function open(start: WriterData): Writer {
+  const { path, daemon, now } = start;
+  if (daemon) removeDrafts(path);
+  ensureStore(path);
+  const database = openConnection(path, { readonly: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  try {
+    if (daemon) {
+      checkIntegrity(database, path);
+      guarded(path, () => {
+        voidLeases(database, now);
+        forgetSinkStatus(database);
+      });
+    }
+    return new Writer(database, start);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function serve(port: MessagePort): void {
+  const hello = (message: WriterHello): void => {
+    port.postMessage(message);
+  };
+  const start = workerData as WriterData;
+  let writer: Writer;
+  try {
+    writer = open(start);
+  } catch (error) {
+    const { kind, message } = explain(start.path, error);
+    hello({ ready: false, kind, message });
+    port.close();
+    return;
+  }
+  port.on('message', (message: readonly Request[] | 'close') => {
+    const { batch, closing } = message === 'close' ? { batch: [], closing: true } : drain(port, message);
+    if (batch.length > 0) {
+      port.postMessage(writer.run(batch));
+      for (const request of batch) freeMessage(request);
+    }
+    if (!closing) return;
+    writer.close();
+    port.close();
+  });
+  hello({ ready: true });
+  writer.keepLogSize();
+}
+
+if (parentPort !== null) serve(parentPort);

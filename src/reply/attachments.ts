@@ -1,0 +1,155 @@
+/**
+ * The files of a message made fit to be passed on.
+ *
+ * Contract: a name is safe in any file system, a type is what the bytes show where they show one, and what
+ * breaks a limit is left out and listed with the reason. An image that only the quote or the signature shows is
+ * left out too: it is not what the person sent. Order is the message's. Never throws.
+ * Standards: RFC 2183 §2.3 (names are hints), RFC 2392 (cid).
+ */
+import { createHash } from 'node:crypto';
+import { restoreWindows1252 } from '../mail/windows-1252.ts';
+import { cleanText } from './charset.ts';
+import { detectType, extensionOf } from './file-type.ts';
+import type { DroppedPart, DropReason, PostAttachment } from './post.ts';
+
+/** Limits on attachments. A pattern is a type (`image/png`), a family (`image/*`) or an extension (`.exe`). */
+export interface AttachmentLimits {
+  readonly maxFileBytes: number;
+  readonly maxFiles: number;
+  readonly maxTotalBytes: number;
+  /** Patterns of which one must match; empty allows every file. */
+  readonly allow: readonly string[];
+  /** Patterns that refuse a file, stronger than `allow`. */
+  readonly deny: readonly string[];
+}
+
+/** The defaults: 10 MiB a file, 20 files, 25 MiB in all, no programs that Windows starts at a click. */
+export const ATTACHMENT_LIMITS: AttachmentLimits = {
+  maxFileBytes: 10 * 1024 * 1024,
+  maxFiles: 20,
+  maxTotalBytes: 25 * 1024 * 1024,
+  allow: [],
+  deny: [
+    'application/vnd.microsoft.portable-executable',
+    ...['.exe', '.scr', '.com', '.pif', '.cpl', '.lnk', '.hta', '.msi', '.vbs', '.vbe', '.jse', '.wsf'],
+  ],
+};
+
+/** Where the text shows a file: in the reply, only in the quote, only in the signature, or not at all. */
+export type ShownIn = 'reply' | 'quoted' | 'signature' | 'nowhere';
+
+/** A file of the message, still unjudged. `name` is decoded, yet not safe. */
+export interface FileCandidate {
+  readonly name: string | undefined;
+  readonly declaredType: string;
+  readonly contentId: string | undefined;
+  readonly shownIn: ShownIn;
+  /** Decodes the content; called once, and only for files that are looked at. */
+  readonly content: () => Buffer;
+}
+
+/** The longest file name, in bytes of UTF-8: what ext4, NTFS and APFS all take. */
+const MAX_NAME_BYTES = 255;
+
+/** Judges the files of a message. */
+export function keepAttachments(
+  files: readonly FileCandidate[],
+  limits: AttachmentLimits,
+): { attachments: PostAttachment[]; dropped: DroppedPart[] } {
+  const attachments: PostAttachment[] = [];
+  const dropped: DroppedPart[] = [];
+  let total = 0;
+  for (const [index, file] of files.entries()) {
+    const content = file.content();
+    const contentType = detectType(content, file.declaredType);
+    const filename = safeFilename(file.name, index + 1, contentType);
+    const reason = dropReason(file, { filename, contentType, bytes: content.length }, limits, {
+      files: attachments.length,
+      total,
+    });
+    if (reason !== undefined) {
+      dropped.push({ filename, contentType, bytes: content.length, reason });
+      continue;
+    }
+    total += content.length;
+    attachments.push({
+      filename,
+      contentType,
+      declaredType: file.declaredType,
+      bytes: content.length,
+      sha256: createHash('sha256').update(content).digest('hex'),
+      inline: file.shownIn === 'reply',
+      contentId: file.contentId,
+      content: ownBytes(content),
+    });
+  }
+  return { attachments, dropped };
+}
+
+function dropReason(
+  file: FileCandidate,
+  seen: { filename: string; contentType: string; bytes: number },
+  limits: AttachmentLimits,
+  so: { files: number; total: number },
+): DropReason | undefined {
+  if (file.shownIn === 'quoted') return 'only-quoted';
+  if (file.shownIn === 'signature') return 'only-signature';
+  const matches = (pattern: string): boolean =>
+    matchesPattern(pattern.toLowerCase(), seen.filename, [seen.contentType, file.declaredType]);
+  if (limits.deny.some(matches)) return 'type-refused';
+  // What is allowed is judged by the bytes alone: a declared type is the sender's word.
+  const allows = (pattern: string): boolean =>
+    matchesPattern(pattern.toLowerCase(), seen.filename, [seen.contentType]);
+  if (limits.allow.length > 0 && !limits.allow.some(allows)) return 'type-refused';
+  if (seen.bytes > limits.maxFileBytes) return 'too-big';
+  if (so.files >= limits.maxFiles) return 'too-many';
+  return so.total + seen.bytes > limits.maxTotalBytes ? 'total-too-big' : undefined;
+}
+
+function matchesPattern(pattern: string, filename: string, types: readonly string[]): boolean {
+  if (pattern.startsWith('.')) return filename.toLowerCase().endsWith(pattern);
+  if (pattern.endsWith('/*')) return types.some((type) => type.startsWith(pattern.slice(0, -1)));
+  return types.includes(pattern);
+}
+
+/** Above node's pool of small buffers: memory of this size that begins with the content was made for it. */
+const OWN_FROM_BYTES = 64 * 1024;
+
+/** A copy when the memory is shared with other bytes: what is handed to another thread must be its own. */
+function ownBytes(content: Buffer): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = content;
+  // A decoder guesses the size, and its guess is a little too large.
+  const isOwn = byteOffset === 0 && length * 2 >= buffer.byteLength && length >= OWN_FROM_BYTES;
+  return isOwn && buffer instanceof ArrayBuffer ? new Uint8Array(buffer, 0, length) : new Uint8Array(content);
+}
+
+/** A decoded name made safe; `number` and the type name what has none. */
+export function safeFilename(name: string | undefined, number: number, contentType: string): string {
+  const last =
+    cleanText(restoreWindows1252(name ?? ''))
+      .split(/[\\/]/)
+      .findLast((piece) => /[^\s.]/.test(piece)) ?? '';
+  const bare = last
+    .replace(/[\n\t\u200b-\u200f\u2060]/g, ' ')
+    .replace(/^[\s.]+/, '')
+    .trimEnd()
+    .replace(/\.+$/, '');
+  if (bare === '') return `attachment-${number}${extensionOf(contentType)}`;
+  // Names that Windows takes for devices, with or without an extension
+  return shortenName(/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(bare) ? `_${bare}` : bare);
+}
+
+/** Cuts the stem, so that the extension stays. */
+function shortenName(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return name;
+  const dot = name.lastIndexOf('.');
+  const extension = dot > 0 && name.length - dot <= 16 ? name.slice(dot) : '';
+  let room = MAX_NAME_BYTES - Buffer.byteLength(extension);
+  let stem = '';
+  for (const character of name.slice(0, name.length - extension.length)) {
+    room -= Buffer.byteLength(character);
+    if (room < 0) break;
+    stem += character;
+  }
+  return stem + extension;
+}

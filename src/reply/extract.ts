@@ -1,0 +1,110 @@
+/**
+ * What the writer of a plain-text reply typed, apart from the original and the signature.
+ *
+ * Contract: `splitReply` gives segments in order whose texts, joined, are exactly the input: nothing typed is lost,
+ * it is at worst in another part. `extractReply` gives the three parts, trimmed of outer blank lines. Form decides,
+ * in every language and script; see judge.ts for the rules and intro.ts for what announces an original.
+ * Failure: none; any text has a reply, if an empty one.
+ * Limits: the time is linear in the length of the text for every input.
+ */
+import { findCode } from './code.ts';
+import { FACT, findDate } from './evidence.ts';
+import { judgeLines, type Verdict } from './judge.ts';
+import { cutLines, type Line, makeLine } from './lines.ts';
+
+/** A stretch of the text and what it is; the text is exact, line ends included. */
+export interface Segment {
+  readonly kind: Verdict;
+  readonly text: string;
+}
+
+/** The three parts of a reply, each without blank lines around it. */
+export interface ExtractedReply {
+  readonly reply: string;
+  readonly quoted: string;
+  readonly signature: string;
+}
+
+// A lead of two letters, as "On" or "Am", and perhaps a weekday and a month, before the first number of a date.
+const LEAD = /(?:^|[\s-])(\p{Lu}\p{L})\s(?:\p{L}+\.?,?\s){0,2}$/u;
+
+/**
+ * The offset at which an attribution begins in a line whose first words were typed, or 0: some clients put no line
+ * end before it ("reply On Wed, Apr 4, 2012 at 3:59 PM, bob@example.com wrote:").
+ */
+function sharedAt(raw: string, next: string | undefined): number {
+  if (next?.startsWith('>') !== true || raw.length > 400 || !/:\s*$/.test(raw)) return 0;
+  const line = makeLine(raw, false);
+  if ((line.facts & FACT.date) === 0 || line.text !== raw.trimEnd()) return 0;
+  const before = raw.slice(0, findDate(raw));
+  const lead = LEAD.exec(before);
+  if (lead === null || lead.index === 0) return 0;
+  return lead.index + (raw[lead.index]?.trim() === '' ? 1 : 0);
+}
+
+/** Cuts the text into lines, and lines that an attribution shares with typed words into two. */
+function readLines(text: string): Line[] {
+  const raws = cutLines(text);
+  const code = findCode(raws);
+  const lines: Line[] = [];
+  raws.forEach((raw, at) => {
+    const inCode = code[at] ?? false;
+    const cut = inCode ? 0 : sharedAt(raw, raws[at + 1]);
+    if (cut > 0) splitShared(raw, cut, lines);
+    else lines.push(makeLine(raw, inCode));
+  });
+  return lines;
+}
+
+function splitShared(raw: string, cut: number, lines: Line[]): void {
+  const dashes = /-{2,}\s*$/.exec(raw.slice(0, cut))?.[0].length ?? 0;
+  const own = raw.slice(cut - dashes > 0 ? 0 : cut, cut - dashes);
+  lines.push(makeLine(own, false));
+  lines.push(makeLine(raw.slice(own.length), false));
+}
+
+/** Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. */
+export function splitReply(text: string): Segment[] {
+  const lines = readLines(text);
+  const verdicts = judgeLines(lines);
+  const segments: Segment[] = [];
+  let from = 0;
+  verdicts.forEach((kind, at) => {
+    if (kind === verdicts[at + 1]) return;
+    segments.push({
+      kind,
+      text: lines
+        .slice(from, at + 1)
+        .map((line) => line.raw)
+        .join(''),
+    });
+    from = at + 1;
+  });
+  return segments;
+}
+
+/** Joins the stretches of one kind; where one ends inside a line the next starts on a new one. */
+function partOf(segments: readonly Segment[], kind: Verdict): string {
+  const parts = segments.filter((segment) => segment.kind === kind).map((segment) => segment.text);
+  const last = parts.length - 1;
+  return trimLines(
+    parts.map((part, at) => (at === last || part.endsWith('\n') ? part : `${part}\n`)).join(''),
+  );
+}
+
+/** Removes blank lines at both ends and trailing space; the indent of the first line stays. */
+function trimLines(text: string): string {
+  const trimmed = text.trimEnd();
+  const first = trimmed.search(/\S/);
+  return first === -1 ? '' : trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
+}
+
+/** Splits a plain-text reply into what was typed, what is quoted and the signature. */
+export function extractReply(text: string): ExtractedReply {
+  const segments = splitReply(text);
+  return {
+    reply: partOf(segments, 'reply'),
+    quoted: partOf(segments, 'quoted'),
+    signature: partOf(segments, 'signature'),
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * What a file is by its first bytes, beside what the sender says it is.
+ *
+ * Contract: bytes that show a type win over the declared one; a declared type that would show itself and does not
+ * is not believed (application/octet-stream); a declared type without a mark of its own is kept. Never throws.
+ * Limits: the formats that people attach, by marks within the first 512 bytes; containers (ZIP, OLE) are told
+ * apart by the declared type only.
+ */
+
+interface Mark {
+  readonly type: string;
+  readonly bytes: Buffer;
+  readonly offset?: number;
+}
+
+const mark = (type: string, hex: string, offset = 0): Mark => ({
+  type,
+  bytes: Buffer.from(hex, 'hex'),
+  offset,
+});
+
+const MARKS: readonly Mark[] = [
+  mark('image/png', '89504e470d0a1a0a'),
+  mark('image/jpeg', 'ffd8ff'),
+  mark('image/gif', '474946383961'),
+  mark('image/gif', '474946383761'),
+  mark('image/bmp', '424d'),
+  mark('image/tiff', '49492a00'),
+  mark('image/tiff', '4d4d002a'),
+  mark('application/pdf', '255044462d'),
+  mark('application/postscript', '252150532d'),
+  mark('application/zip', '504b0304'),
+  mark('application/zip', '504b0506'),
+  mark('application/gzip', '1f8b08'),
+  mark('application/x-bzip2', '425a68'),
+  mark('application/x-xz', 'fd377a585a00'),
+  mark('application/zstd', '28b52ffd'),
+  mark('application/x-7z-compressed', '377abcaf271c'),
+  mark('application/vnd.rar', '526172211a07'),
+  mark('application/x-tar', '7573746172', 257),
+  mark('application/x-ole-storage', 'd0cf11e0a1b11ae1'),
+  mark('application/rtf', '7b5c727466'),
+  mark('application/vnd.microsoft.portable-executable', '4d5a'),
+  mark('application/x-executable', '7f454c46'),
+  mark('application/wasm', '0061736d'),
+  mark('audio/mpeg', '494433'),
+  mark('audio/flac', '664c6143'),
+  mark('audio/ogg', '4f676753'),
+  mark('video/x-matroska', '1a45dfa3'),
+];
+
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  'text/plain': '.txt',
+  'text/html': '.html',
+  'text/calendar': '.ics',
+  'text/vcard': '.vcf',
+  'text/csv': '.csv',
+  'message/rfc822': '.eml',
+  'image/jpeg': '.jpg',
+  'image/svg+xml': '.svg',
+  'audio/mpeg': '.mp3',
+  'audio/basic': '.au',
+  'application/gzip': '.gz',
+  'application/postscript': '.ps',
+  'application/pkcs7-mime': '.p7m',
+  'application/msword': '.doc',
+};
+
+/** Two-letter marks are weak: text may begin with them. They count only before bytes that no text has. */
+const WEAK_MARK_BYTES = 2;
+
+/** The type of `content`. */
+export function detectType(content: Buffer, declared: string): string {
+  const shown = shownType(content);
+  if (shown === undefined) return wouldShow(declared) ? 'application/octet-stream' : declared;
+  return believesDeclared(shown, declared) ? declared : shown;
+}
+
+function shownType(content: Buffer): string | undefined {
+  for (const { type, bytes, offset = 0 } of MARKS) {
+    const found = content.subarray(offset, offset + bytes.length).equals(bytes);
+    if (found && (bytes.length > WEAK_MARK_BYTES || content.subarray(0, 512).includes(0))) return type;
+  }
+  return riffType(content) ?? boxType(content) ?? markupType(content);
+}
+
+function riffType(content: Buffer): string | undefined {
+  if (content.toString('latin1', 0, 4) !== 'RIFF') return undefined;
+  const form = content.toString('latin1', 8, 12);
+  return { WEBP: 'image/webp', WAVE: 'audio/wav', 'AVI ': 'video/x-msvideo' }[form];
+}
+
+/** ISO base media files: MP4 and its many relatives. */
+function boxType(content: Buffer): string | undefined {
+  if (content.toString('latin1', 4, 8) !== 'ftyp') return undefined;
+  const brand = content.toString('latin1', 8, 12);
+  if (/^(heic|heix|mif1|hevc)/.test(brand)) return 'image/heic';
+  if (brand === 'avif') return 'image/avif';
+  if (brand === 'qt  ') return 'video/quicktime';
+  return brand === 'M4A ' ? 'audio/mp4' : 'video/mp4';
+}
+
+/** Markup that a browser would run, whatever it is called. */
+function markupType(content: Buffer): string | undefined {
+  const start = content
+    .toString('latin1', 0, 512)
+    .replace(/^\xef\xbb\xbf/, '')
+    .trimStart()
+    .toLowerCase();
+  if (/^<(!doctype html|html|head|body|script|iframe)[\s>]/.test(start)) return 'text/html';
+  if (/^<svg[\s>]/.test(start) || (start.startsWith('<?xml') && start.includes('<svg')))
+    return 'image/svg+xml';
+  return undefined;
+}
+
+/** Types whose every file carries its mark, so that a file without it is something else. */
+function wouldShow(declared: string): boolean {
+  return /^image\/(png|jpeg|jpg|gif|webp|heic|avif)$/.test(declared);
+}
+
+/** Formats that live inside another, which is all the first bytes can show. */
+function believesDeclared(shown: string, declared: string): boolean {
+  switch (shown) {
+    case 'application/zip':
+      return /(\+zip|^application\/(vnd\.(openxmlformats|oasis|ms-|android)|java-archive)).*$/.test(declared);
+    case 'application/x-ole-storage':
+      return /^application\/(msword|vnd\.ms-|x-msi)/.test(declared);
+    case 'application/gzip':
+      return /^application\/(x-gtar|x-tgz|x-compressed-tar|x-gzip)/.test(declared);
+    case 'audio/ogg':
+      return /^(video|application)\/ogg$/.test(declared);
+    case 'video/x-matroska':
+      return /^(video|audio)\/webm$/.test(declared);
+    case 'video/mp4':
+      return /^(audio|video)\//.test(declared);
+    case 'text/html':
+      return declared === 'application/xhtml+xml';
+    default:
+      return false;
+  }
+}
+
+/** A file name's extension for a type, with its dot; empty when none is known. */
+export function extensionOf(contentType: string): string {
+  const known = EXTENSIONS[contentType];
+  if (known !== undefined) return known;
+  const subtype = contentType.slice(contentType.indexOf('/') + 1);
+  return /^[a-z0-9]{2,5}$/.test(subtype) ? `.${subtype}` : '.bin';
+}

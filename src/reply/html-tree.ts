@@ -1,0 +1,53 @@
+/**
+ * The little of an HTML tree that reply/ reads, in the shape parse5 builds, and questions about one element.
+ *
+ * Contract: pure and free of parse5, which html.ts alone imports. Class names and ids are read as the sender wrote
+ * them: `x_` and `ecx`, which webmail puts before them, and a broken `3D"` are taken off.
+ */
+
+/** A node as parse5's default adapter builds it: an element has a tag name, a text node a value. */
+export interface HtmlNode {
+  readonly nodeName: string;
+  readonly tagName?: string;
+  readonly value?: string;
+  readonly attrs?: readonly { readonly name: string; readonly value: string }[];
+  readonly childNodes?: readonly HtmlNode[];
+}
+
+/** The value of an attribute, or the empty string. */
+export function attribute(node: HtmlNode, name: string): string {
+  return node.attrs?.find((attr) => attr.name === name)?.value ?? '';
+}
+
+const cleanName = (name: string): string => name.replace(/^3D"?|"$/g, '').replace(/^(?:x_|ecx)+/, '');
+
+/** The classes of an element, without what a webmail put before them. */
+export function classesOf(node: HtmlNode): readonly string[] {
+  const value = attribute(node, 'class');
+  return value === '' ? [] : value.slice(0, 400).split(/\s+/).map(cleanName);
+}
+
+/** The id of an element, likewise. */
+export const idOf = (node: HtmlNode): string => cleanName(attribute(node, 'id').slice(0, 200));
+
+/** The style of an element in lower case, without spaces. */
+export const styleOf = (node: HtmlNode): string =>
+  attribute(node, 'style').slice(0, 1000).toLowerCase().replace(/\s+/g, '');
+
+const MAX_LOOK = 60;
+
+/** The first words of an element, from its first nodes only. */
+export function firstWords(root: HtmlNode): string {
+  const stack: HtmlNode[] = [root];
+  for (let seen = 0; stack.length > 0 && seen < MAX_LOOK; seen += 1) {
+    const node = stack.pop();
+    const value = node?.value?.trim();
+    if (value !== undefined && value !== '') return value.slice(0, 200);
+    const children = node?.childNodes ?? [];
+    for (let at = Math.min(children.length, MAX_LOOK) - 1; at >= 0; at -= 1) {
+      const child = children[at];
+      if (child !== undefined) stack.push(child);
+    }
+  }
+  return '';
+}

@@ -1,0 +1,72 @@
+/**
+ * Lines of a text and what can be seen on each of them, looked at once.
+ *
+ * Contract: the `raw` of all lines, joined, is the text. Every fact is about one line alone; combining lines is
+ * the business of intro.ts and signature.ts. A line inside a fence or a diff hunk has no fact but `code`.
+ * Limits: facts are read from the first 400 characters, so that the cost of a line is bounded by its length.
+ */
+import { FACT, readEvidence } from './evidence.ts';
+
+/** What a line is before its neighbours are asked. */
+export type LineKind = 'blank' | 'quote' | 'code' | 'text';
+
+/**
+ * What the tree of an HTML mail says about a line: it opens a quote, belongs to a signature, stands in a blockquote
+ * that no client marks as a quote, or in one that the writer made as a citation.
+ */
+export type LineHint = 'intro' | 'signature' | 'blockquote' | 'citation';
+
+/** One line: `raw` with its line end, `text` without it and without marks of direction. */
+export interface Line {
+  readonly raw: string;
+  readonly text: string;
+  readonly kind: LineKind;
+  readonly facts: number;
+  readonly hint?: LineHint | undefined;
+}
+
+const LOOK = 400;
+const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+// A line framed by such marks on both sides, as GroupWise writes it, announces a quote and is none.
+const QUOTE = /^\s{0,3}[>＞»](?!>+\s[^>].{0,200}[^>]\s>>+\s*$)/;
+
+/** Removes the marks of direction, folds wide punctuation and foreign digits to their ASCII form. */
+export function foldLine(line: string): string {
+  const head = line.length > LOOK ? line.slice(0, LOOK) : line;
+  if (/^[\x20-\x7e\t]*\r?\n?$/.test(head)) return head.trimEnd();
+  return head
+    .replace(INVISIBLE, '')
+    .replace(/[\u00a0\u202f\u3000]/g, ' ')
+    .replace(/[：﹕︰՝׃፦៖]/g, ':')
+    .replace(/(?![0-9])\p{Nd}/gu, '1')
+    .trimEnd();
+}
+
+/** Makes a line out of its raw form; `hint` comes from a tree, `code` from the fences around it. */
+export function makeLine(raw: string, code: boolean, hint?: LineHint): Line {
+  const text = foldLine(raw);
+  if (code) return { raw, text, kind: 'code', facts: 0, hint };
+  if (text.trimStart() === '') return { raw, text, kind: 'blank', facts: 0, hint };
+  // Of a quoted line only its end matters: it may be the rest of an address that was wrapped ("> wrote:").
+  if (QUOTE.test(text)) return { raw, text, kind: 'quote', facts: text.endsWith(':') ? FACT.colon : 0, hint };
+  return { raw, text, kind: 'text', facts: readEvidence(text), hint };
+}
+
+/** Lines beyond this number are one piece with the last of them: no reply is that long. */
+const MAX_LINES = 20_000;
+const BLANKS = /[^\S\n]*\n(?:[^\S\n]*\n)*/y;
+
+/** Cuts a text after every line feed, blank lines in a row together; a lone carriage return ends no line. */
+export function cutLines(text: string): string[] {
+  const cut: string[] = [];
+  let start = 0;
+  while (start < text.length && cut.length < MAX_LINES) {
+    BLANKS.lastIndex = start;
+    const end = BLANKS.test(text) ? BLANKS.lastIndex : text.indexOf('\n', start) + 1;
+    if (end === 0) break;
+    cut.push(text.slice(start, end));
+    start = end;
+  }
+  if (start < text.length) cut.push(text.slice(start));
+  return cut;
+}

@@ -1,0 +1,42 @@
+/**
+ * The worker's entry: parses one message at a time and hands the outcome back.
+ *
+ * Contract: says `ready` once it can parse, then answers every request with one outcome; attachments move to the
+ * other thread without a copy. An exception is left uncaught on purpose: it ends this worker, and the pool
+ * starts a clean one.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { freeMemory } from '../memory.ts';
+import type { AttachmentLimits } from './attachments.ts';
+import { createFinish, type PostRules } from './finish.ts';
+import { parseMessage } from './parse.ts';
+import type { ParsedReply, ParseOutcome } from './post.ts';
+
+/** What the pool tells its workers. */
+export interface WorkerRules {
+  readonly limits: AttachmentLimits;
+  /** Undefined leaves replies unfinished, for tests that ask for nothing else. */
+  readonly post: PostRules | undefined;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('parse-worker.js runs as a worker thread only');
+const { limits, post } = workerData as WorkerRules;
+const finish = post === undefined ? (reply: ParsedReply) => reply : createFinish(post, limits);
+
+// One after the other: the pool takes the answers in the order of its questions.
+let last = Promise.resolve();
+port.on('message', (raw: Uint8Array) => {
+  last = last.then(async () => {
+    const parsed = await parseMessage(raw, limits);
+    const outcome = parsed.kind === 'refused' ? parsed : { ...parsed, reply: finish(parsed.reply) };
+    port.postMessage(outcome, ownBuffers(outcome));
+    freeMemory(raw); // this thread may be idle for long after it
+  });
+});
+port.postMessage('ready');
+
+function ownBuffers(outcome: ParseOutcome): ArrayBuffer[] {
+  if (outcome.kind !== 'parsed') return [];
+  return outcome.reply.attachments.map((attachment) => attachment.content.buffer as ArrayBuffer);
+}

@@ -1,0 +1,260 @@
+/**
+ * Warm worker threads that parse messages, so that a hostile one can hurt nothing but its own worker.
+ *
+ * Contract: a worker parses one message at a time, in order of arrival, and may hold a few small ones that wait; a
+ * worker that hangs, runs out of memory or crashes is replaced, and only the message it was parsing learns of it, the
+ * waiting ones go to another. Workers start with the first message,
+ * or when {@link ParserPool.warm} asks for it, never before. Idle workers keep no process alive.
+ * Failure: what a message does to its worker is the outcome `worker-died`; a worker that cannot even start is
+ * broken machinery, and `parse` throws.
+ * Limits: 2 s from the start of the parse, 128 MiB of heap (ARCHITECTURE.md §9); buffers count beside the heap and
+ * are bounded by the size of the message. V8 ends the whole process when one native call asks for more than 16 MB
+ * beyond a worker's heap limit (measured with a 100 MB string spread into an array); the caps on text keep every
+ * call far below that.
+ */
+import { Worker } from 'node:worker_threads';
+import { ATTACHMENT_LIMITS, type AttachmentLimits } from './attachments.ts';
+import type { PostRules } from './finish.ts';
+import type { WorkerRules } from './parse-worker.ts';
+import type { ParseOutcome, ReplyParser } from './post.ts';
+
+/** How a pool works; every option has a default. */
+export interface ParserPoolOptions {
+  /** Worker threads. */
+  readonly size?: number;
+  /** Time for one message, from the moment a worker has it. */
+  readonly deadlineMs?: number;
+  /** The old generation of a worker's heap. */
+  readonly heapMb?: number;
+  readonly attachments?: Partial<AttachmentLimits>;
+  /** How replies are finished; without them they stay as they were parsed. */
+  readonly post?: PostRules;
+  /** The worker's entry; only tests have another. */
+  readonly entry?: URL;
+}
+
+/** A pool of parsers. */
+export interface ParserPool extends ReplyParser {
+  /** Starts a worker in the background, for a daemon that has greeted its first client; others come with the load. */
+  warm(): void;
+}
+
+/** Time for a worker to load its modules; it shares the processor with everything else. */
+const START_DEADLINE_MS = 30_000;
+
+/** Small: what survives a young collection is the message's own. */
+const YOUNG_GENERATION_MB = 4;
+
+interface Waiting {
+  readonly raw: Uint8Array<ArrayBuffer>;
+  readonly resolve: (outcome: ParseOutcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Small messages that a worker holds, the one it parses included: waking a sleeping thread costs more than parsing a
+ * small message, so a busy worker is never left without the next one.
+ */
+const DEPTH = 4;
+
+/** A message up to this size is copied to its worker, and so can be given to another one; a larger one moves. */
+const SMALL_BYTES = 64 * 1024;
+
+/** Creates a pool; no worker runs until the first message. */
+export function createParserPool(options: ParserPoolOptions = {}): ParserPool {
+  return new Pool(options);
+}
+
+type Death = Extract<ParseOutcome, { kind: 'worker-died' }>;
+
+class Pool implements ParserPool {
+  readonly #size: number;
+  readonly #deadlineMs: number;
+  readonly #start: () => Worker;
+  readonly #waiting: Waiting[] = [];
+  readonly #members = new Set<Member>();
+  #closed = false;
+
+  constructor(options: ParserPoolOptions) {
+    this.#size = options.size ?? 2;
+    this.#deadlineMs = options.deadlineMs ?? 2000;
+    const entry = options.entry ?? new URL('./parse-worker.js', import.meta.url);
+    const rules: WorkerRules = {
+      limits: { ...ATTACHMENT_LIMITS, ...options.attachments },
+      post: options.post,
+    };
+    const resourceLimits = {
+      maxOldGenerationSizeMb: options.heapMb ?? 128,
+      maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+    };
+    // No environment and no flags of ours: a parser has no business with either.
+    this.#start = () => new Worker(entry, { workerData: rules, resourceLimits, env: {}, execArgv: [] });
+  }
+
+  parse(raw: Uint8Array): Promise<ParseOutcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new Error('the parser pool is closed'));
+        return;
+      }
+      this.#waiting.push({ raw: ownMemory(raw), resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  warm(): void {
+    if (!this.#closed && this.#members.size === 0) this.#grow();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(new Error('the parser pool is closed'));
+    await Promise.all([...this.#members].map((member) => member.stop()));
+  }
+
+  /** Gives waiting messages to idle workers, and starts as many more as the rest needs. */
+  #dispatch(): void {
+    for (let depth = 1; depth <= DEPTH; depth++) {
+      for (const member of this.#members) {
+        const next = this.#waiting[0];
+        if (next === undefined) return;
+        if (member.hasRoomFor(next, depth)) {
+          this.#waiting.shift();
+          member.take(next);
+        }
+      }
+    }
+    let starting = [...this.#members].filter((member) => member.state === 'starting').length;
+    while (starting < this.#waiting.length && this.#members.size < this.#size) {
+      this.#grow();
+      starting++;
+    }
+  }
+
+  #grow(): void {
+    const member = new Member(this.#start(), this.#deadlineMs, {
+      idle: () => {
+        this.#dispatch();
+      },
+      gone: (state, diagnostic, unparsed) => {
+        this.#members.delete(member);
+        this.#waiting.unshift(...unparsed);
+        if (state === 'starting') this.#refuseWaiting(diagnostic);
+        // Only a worker that a message killed is replaced at once: to replace one that fails by itself would spin.
+        else if (state === 'parsing') {
+          this.warm();
+          this.#dispatch();
+        }
+      },
+    });
+    this.#members.add(member);
+  }
+
+  /** Gives up on the waiting messages, unless another worker is there or on its way. */
+  #refuseWaiting(diagnostic: string): void {
+    if (this.#members.size > 0) return;
+    for (const waiting of this.#waiting.splice(0)) {
+      waiting.reject(new Error(`no parser worker can be started: ${diagnostic}`));
+    }
+  }
+}
+
+type MemberState = 'starting' | 'idle' | 'parsing' | 'dead';
+
+/** The message in memory that can move to the worker: its own when it fills it, else a copy. */
+function ownMemory(raw: Uint8Array): Uint8Array<ArrayBuffer> {
+  const fills = raw.byteLength === raw.buffer.byteLength && raw.buffer instanceof ArrayBuffer;
+  return fills ? new Uint8Array(raw.buffer) : new Uint8Array(raw);
+}
+
+interface MemberEvents {
+  /** The worker has room for a message. */
+  readonly idle: () => void;
+  /** The worker died, in the state that it was in, with messages that it had not begun. */
+  readonly gone: (state: MemberState, diagnostic: string, unparsed: readonly Waiting[]) => void;
+}
+
+/**
+ * One worker. starting → idle ⇄ parsing → dead; from every state to dead, and from dead nowhere.
+ */
+class Member {
+  state: MemberState = 'starting';
+  readonly #worker: Worker;
+  readonly #deadlineMs: number;
+  readonly #events: MemberEvents;
+  /** The message that is parsed, and those behind it. */
+  #messages: Waiting[] = [];
+  #timer: NodeJS.Timeout;
+
+  constructor(worker: Worker, deadlineMs: number, events: MemberEvents) {
+    this.#worker = worker;
+    this.#deadlineMs = deadlineMs;
+    this.#events = events;
+    this.#timer = setTimeout(() => {
+      this.#die({ reason: 'timeout', diagnostic: `not ready after ${START_DEADLINE_MS} ms` });
+    }, START_DEADLINE_MS);
+    worker.on('message', (message: 'ready' | ParseOutcome) => {
+      this.#finish(message === 'ready' ? undefined : message);
+    });
+    worker.on('error', (error: Error & { code?: string }) => {
+      const reason = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'crash';
+      this.#die({ reason, diagnostic: `${error.name}: ${error.message}`.slice(0, 500) });
+    });
+    worker.on('exit', (code) => {
+      this.#die({ reason: 'crash', diagnostic: `the worker exited with code ${code}` });
+    });
+  }
+
+  hasRoomFor(message: Waiting, depth: number): boolean {
+    if (this.state === 'idle') return true;
+    const isSmall = message.raw.byteLength <= SMALL_BYTES;
+    return this.state === 'parsing' && isSmall && this.#messages.length < depth;
+  }
+
+  take(message: Waiting): void {
+    this.#messages.push(message);
+    if (this.#messages.length === 1) this.#begin();
+    const isSmall = message.raw.byteLength <= SMALL_BYTES;
+    this.#worker.postMessage(message.raw, isSmall ? [] : [message.raw.buffer]);
+  }
+
+  async stop(): Promise<void> {
+    for (const message of this.#messages.splice(0)) message.reject(new Error('the parser pool is closed'));
+    this.#die({ reason: 'crash', diagnostic: 'the parser pool is closed' });
+    await this.#worker.terminate();
+  }
+
+  /** The first message is the worker's now: its time runs. */
+  #begin(): void {
+    this.state = 'parsing';
+    this.#worker.ref();
+    this.#timer = setTimeout(() => {
+      this.#die({ reason: 'timeout', diagnostic: `still parsing after ${this.#deadlineMs} ms` });
+    }, this.#deadlineMs);
+  }
+
+  /** Ready, with the outcome of the first message if there was one. */
+  #finish(outcome: ParseOutcome | undefined): void {
+    if (this.state === 'dead') return;
+    clearTimeout(this.#timer);
+    if (outcome !== undefined) this.#messages.shift()?.resolve(outcome);
+    if (this.#messages.length > 0) {
+      this.#begin();
+    } else {
+      this.state = 'idle';
+      this.#worker.unref();
+    }
+    this.#events.idle();
+  }
+
+  #die(death: Omit<Death, 'kind'>): void {
+    if (this.state === 'dead') return;
+    const state = this.state;
+    this.state = 'dead';
+    clearTimeout(this.#timer);
+    void this.#worker.terminate();
+    const [culprit, ...unparsed] = this.#messages.splice(0);
+    culprit?.resolve({ kind: 'worker-died', ...death });
+    this.#events.gone(state, death.diagnostic, unparsed);
+  }
+}

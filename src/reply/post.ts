@@ -1,0 +1,121 @@
+/**
+ * The post: what a sink is given of one reply; and the port through which a message becomes one.
+ *
+ * Contract: a message ends in exactly one {@link ParseOutcome}. A refusal, an empty reply and a worker that
+ * died are values; a parser that cannot work at all (no worker starts) throws, which callers take as temporary.
+ */
+
+/** One attachment of a post; `content` are its decoded bytes. */
+export interface PostAttachment {
+  /** Safe as a name in any file system: no path, no control characters, at most 255 bytes of UTF-8. */
+  readonly filename: string;
+  /** The type that the content shows by its first bytes, else the declared one. */
+  readonly contentType: string;
+  /** What the sender declared, lower case, without parameters. */
+  readonly declaredType: string;
+  readonly bytes: number;
+  /** SHA-256 of `content`, lower-case hexadecimal. */
+  readonly sha256: string;
+  /** Whether it is shown within the text. */
+  readonly inline: boolean;
+  /** The Content-ID without brackets; `cid:` links in the text name it. */
+  readonly contentId: string | undefined;
+  readonly content: Uint8Array;
+}
+
+/**
+ * Why a part of the message is not in the post. `too-big`, `too-many`, `total-too-big`, `type-refused` are the
+ * limits on attachments; `only-quoted` and `only-signature` are images that nothing in the reply shows;
+ * `text-too-long` is text cut at its limit; the others are parts that cannot be shown.
+ */
+export type DropReason =
+  | 'too-big'
+  | 'too-many'
+  | 'total-too-big'
+  | 'type-refused'
+  | 'only-quoted'
+  | 'only-signature'
+  | 'encrypted'
+  | 'opaque-smime'
+  | 'tnef'
+  | 'external'
+  | 'report'
+  | 'mime-limit'
+  | 'text-too-long';
+
+/** A part that was left out; `bytes` as far as they were counted. */
+export interface DroppedPart {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly bytes: number;
+  readonly reason: DropReason;
+}
+
+/** What the parser finds in a message: text, and the fields that the post repeats. */
+export interface ParsedReply {
+  /** The first id of In-Reply-To, in its angle brackets. */
+  readonly inReplyTo: string | undefined;
+  readonly subject: string;
+  /** The Date field in ISO 8601 and UTC, `undefined` when it is none; the sender's claim, nothing more. */
+  readonly date: string | undefined;
+  readonly from: { readonly address: string; readonly name: string };
+  readonly body: {
+    /** What the person wrote: plain text as it stands, HTML as Markdown. */
+    readonly markdown: string;
+    /** The same for platforms without Markdown; of an HTML message it still shows the marks. */
+    readonly text: string;
+    /** What was quoted, with its attribution. */
+    readonly quoted: string;
+    readonly signature: string;
+  };
+  readonly attachments: readonly PostAttachment[];
+  /** What of the message is not in the post, with the reason. */
+  readonly dropped: readonly DroppedPart[];
+}
+
+/**
+ * Why no post can be made of a message: it is encrypted, its text is inside an opaque S/MIME or TNEF part, it is
+ * a fragment (message/partial), it only reports, only points elsewhere, or nests too deep to be read.
+ */
+export type RefusalReason =
+  | 'encrypted'
+  | 'opaque-smime'
+  | 'tnef'
+  | 'partial'
+  | 'report'
+  | 'external'
+  | 'mime-limit';
+
+/** Why a reply is empty: the message has no text at all, or nothing but a quote, or nothing but a signature. */
+export type EmptyReason = 'no-text' | 'only-quoted' | 'only-signature';
+
+/** What a parser made of one message. */
+export type ParseOutcome =
+  | { readonly kind: 'parsed'; readonly reply: ParsedReply }
+  | { readonly kind: 'empty'; readonly reason: EmptyReason; readonly reply: ParsedReply }
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly diagnostic: string }
+  | {
+      readonly kind: 'worker-died';
+      readonly reason: 'timeout' | 'out-of-memory' | 'crash';
+      readonly diagnostic: string;
+    };
+
+/** Turns raw messages into replies. */
+export interface ReplyParser {
+  /** Parses one message and takes `raw`'s memory over. Throws only when no parser can be started. */
+  parse(raw: Uint8Array): Promise<ParseOutcome>;
+  /** Ends every thread; what is still being parsed throws. */
+  close(): Promise<void>;
+}
+
+/** A reply ready for a platform; times in milliseconds since the epoch. */
+export interface Post extends ParsedReply {
+  readonly id: string;
+  readonly user: string;
+  readonly thread: string;
+  readonly repliedToAt: number;
+  readonly messageId: string | undefined;
+  readonly receivedAt: number;
+  readonly authentication: { readonly policy: string; readonly result: string };
+  readonly spam: { readonly score: number | undefined; readonly flagged: boolean } | undefined;
+}

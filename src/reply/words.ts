@@ -1,0 +1,79 @@
+/**
+ * Word evidence: stems that lend weight to a line whose form already says what it may be.
+ *
+ * Contract: a stem alone decides nothing. Every caller first asks for a form (a frame of dashes, a header
+ * block, a line of its own at the end of the text) and uses a stem only where two meanings share that form,
+ * such as an original and a forwarded message, both framed by dashes.
+ * Limits: a language that is missing here falls back to the form, which is the safe side: text is kept.
+ */
+
+const anyOf = (stems: readonly string[]): RegExp => new RegExp(stems.join('|'), 'i');
+
+/** Names of "message", "mail" and "original", as they stand inside `-----Original Message-----`. */
+export const MESSAGE_NOUN = anyOf([
+  'mess?age|mail\\b|courriel|original|nachricht|meddel|melding|besked|viesti|bericht|mensa[jg]|messaggi|missat',
+  'wiadomo|zpr[áa]v|spr[áa]v|[üu]zenet|mesa[jĵ]|mesaĝ|порук|poruk|sporo[čc]|ileti|kiri\\b|s[õo]num|v[ēe]stul|lai[šs]k|mezu',
+  'skeyti|p[óo]stur|pesan|th[ưu]\\b|tin nhắn|сообщ|повідом|писм|ліст|лист|μήνυμα|mazmun|neges|teachtaireacht|kemennadenn',
+  'メッセージ|メール|邮件|郵件|信件|메시지|메일|원본|הודעה|מקורית|رسالة|الرسالة|پیام|ข้อความ|संदेश|বার্তা|செய்தி|സന്ദേശം|հաղորդագր|წერილ|შეტყობინ',
+]);
+
+/** Forms of "forwarded". */
+export const FORWARDED = anyOf([
+  'forward|\\bfwd?\\b|weitergeleit|transf[eé]r|r[eé]exp[eé]di|faire suivre|reenvi|encaminhad|inoltrat|doorgestuurd|vidarebefordra',
+  'videresend|vidaresend|v[äa]litet|edelleen|edasta|p[āa]rs[ūu]t|persi[ųu]st|przekaza|p[řr]eposlan|preposlan|tov[áa]bb[ií]t',
+  'redirec[țt]ion|retrimis|proslije|prosle[đd]|posredovan|пересыл|пересл|перенапр|препрат|прослеђ|перасл|προωθ|[iİ]letil',
+  'y[öo]nlendir|áframsen|framsend|berbidal|birbidal|reendre|plusendit|diteruskan|chuyển tiếp|転送|转发|轉寄|轉發|转寄|전달',
+  'הועבר|מועבר|מוע?בר|محول|معاد|محوّل|هدایت|بازفرست|ส่งต่อ|अग्रेषित',
+]);
+
+/** Verbs of saying and writing, as they close an attribution. */
+export const WROTE = anyOf([
+  'wrote|writes|sent\\b|schr[ie]+b|schreef|geschreven|skrev|skreiv|écrit|ecrit|escri[bvt]|escreve|ha scritto|scrisse|scris\\b',
+  'napisa|pisze|пис[аеш]|напис|пише|napsal|kirjoit|kirjuta|[íi]rta|yazd|rakst|ra[šs][ėe]|idatzi|skrifa|skribis|menulis|viết|έγραψε',
+  '写道|寫道|写到|書きました|メッセージ|작성|썼|님이|כתב|كتب|نوشت|เขียน|लिखा|geantwoord|odpovedal|svarade',
+  'skriva[ðd]|geschriw|піша|nap[ií]sal|напі[сш]|напиш|scrive\\b|scriveva|escriu|idatz|quoting|zitat von|cita de|citerar|cytat|citace',
+  'ysgrifen|scr[ií]obh|sgr[iì]obh|shkroi|shkruajti|schreift|skreau|isinulat|sumulat|niv[iî]sand|yaz[ıi]b|yazm[ıi][sş]|yozdi|yozgan',
+  'andika|geskry|scribite|scrittu|escrich|kirjoitt|skrivet|scria\\b|жазды|жазган|бичсэн|пишува|escribiu',
+  'ຂຽນ|សរសេរ|ရေးသား|発言|書い|述べ|쓴|작성|썼|تحریر|لکھا|نووسی|لیکل|लिहिल|लेख्नु|लेखे|লিখ|লেখ|લખ્ય|ਲਿਖਿ|எழுதி|రాశా|వ్రాసి|ಬರೆದ',
+  'എഴുതി|ලිය|ලිව්|წერ|დაწერა|գրել|գրեց|ጻፈ|ጽፏል|寫到|寫道|写了|寫了|發表|发表|מאת',
+]);
+
+/** Participles of "sent", as they stand in the line a telephone adds. */
+export const SENT = anyOf([
+  '\\bsent\\b|gesendet|gesandt|versendet|geschickt|envoy[ée]|enviad|enviat|inviat|spedito|verzonden|verstuurd|gestuurd|skickat|sendt\\b|sendur?\\b',
+  'l[äa]hetetty|saadetud|nos[ūu]t|i[šs]si[ųu]st|wys[łl]an|odesl[áa]n|odoslan|poslan|k[üu]ldve|k[üu]ldtem|trimis|g[öo]nderil|dikirim|dihantar',
+  'отправлен|надіслан|відправлен|изпратен|послат|адпраўлен|στάλθηκε|εστάλη|αποστολή|bidali|gửi từ|được gửi|送信|发送|發送|传送|傳送|发自|發自|寄自|보냄|보낸|에서 보|נשלח|أرسل|مرسل|ارسال|ส่งจาก|भेजा|পাঠানো',
+]);
+
+/** Invitations to get the application that sent the mail. */
+export const GET_APP =
+  /^(?:get|obten|obtén|télécharge|holen|hole\b|laden|scarica|ottieni|download|hämta|hent|pobierz|скачать|baixar|obter|haal|获取|取得|入手|다운로드)/iu;
+
+/** Names of devices and mail applications, the same in every language. */
+export const DEVICE = anyOf([
+  'iphon|ipad|ipod|android|blackberry|samsung|galaxy|huawei|xiaomi|oneplus|nokia|motorola|\\bhtc\\b|\\blg\\b|\\bsony|xperia|\\bpixel\\b|lumia|windows',
+  'outlook|yahoo|gmail|thunderbird|\\bk-?9\\b|protonmail|proton mail|airmail|mailbox|sparrow|fairemail|bluemail|typeapp|\\bspark\\b|samsung mail|apple watch',
+  'mobile?\\b|mobil(?:e|n|t)|handy|smartphone|\\bphone\\b|t[eé]l[eé]phone|telefon|telefoon|tel[eé]fono|\\bcell\\b|tablet|телефон|携帯|手机|手機|휴대|핸드폰',
+]);
+
+/** Labels that open a header block: "From". */
+export const FROM_LABEL =
+  /^(?:from|von|de|da|van|fr[åa]n|fra|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|από|kimden|gönderen|dari|từ|发件人|發件人|寄件者|差出人|送信者|보낸 ?사람|보낸이|מאת|من|از|จาก|av|nork)$/iu;
+
+/** Words of legal footers; two different ones are asked for. */
+export const LEGAL: readonly RegExp[] = [
+  /confiden[tc]|vertraulich|riservat|vertrouwelijk|конфиденц|конфіденц|poufn|důvěrn|luottamuksell|fortrolig|konfidenti|bizalmas|gizli|機密|机密|保密|기밀|סודי|سري/iu,
+  /recipient|addressee|empfänger|adressat|destina?t[aá]|geadresseerde|bestemd|ontvanger|адресат|получател|odbiorc|adresát|mottag|modtager|vastaanottaj|címzett|alıcı|受信者|收件人|수신/iu,
+  /privileged|unauthori[sz]ed|prohibited|verboten|unbefugt|interdit|proibit|prohibid|verboden|запрещ|zabron|zakázán|förbjud|disclos|kopier/iu,
+  /delete|destroy|löschen|vernichten|détruire|supprim|borr|elimin|cancell|verwijder|удал|usun|smaž|radera|slett/iu,
+  /in error|by mistake|irrtüm|par erreur|por error|por engano|per errore|ten onrechte|per abuis|ошиб|omyłk|omyl|misstag|ved en fejl/iu,
+];
+
+/** "Reply" and "above", together in a framed line, mark where our own notification starts. */
+export const REPLY_WORD = anyOf([
+  'repl[yi]|answer|respon|répon|antwort|antwoord|rispo|svar|vasta|odpowie|odpov|ответ|відпов|отговор|válasz|răspun|yanıt|cevap|απάντ|返信|回复|回覆|답장|השב|رد|ตอบ|trả lời|balas|write|type|schreib',
+]);
+/** The second half of the marker: a word for "above" or "line". */
+export const ABOVE_WORD = anyOf([
+  'above|ober|über|au-dessus|ci-dessus|encima|arriba|acima|sopra|boven|ovanf|ovenf|over\\b|yläpuol|wyżej|powyżej|nad\\b|выше|вище|над\\b|fölé|fölött|deasupra|üstüne|üzerine|πάνω|上|以上|위에|מעל|فوق|เหนือ|phía trên|di atas',
+]);

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Config, readConfig } from '../src/config.ts';
+import { ATTACHMENT_LIMITS } from '../src/reply/attachments.ts';
+
+const BASE = `
+[reply]
+domain = "reply.example.org"
+[sender]
+policy = "off"
+[sink]
+type = "webhook"
+`;
+
+function config(more = ''): Config {
+  const loaded = readConfig(BASE + more);
+  if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
+  return loaded.config;
+}
+
+function problems(more: string): readonly string[] {
+  const loaded = readConfig(BASE + more);
+  return loaded.ok ? [] : loaded.problems;
+}
+
+describe('[attachments]', () => {
+  it('has the limits of the parser for its defaults', () => {
+    assert.deepEqual(config().attachments, ATTACHMENT_LIMITS);
+  });
+
+  it('takes sizes, a number and patterns', () => {
+    const { attachments } = config(`[attachments]
+max_file = "1MiB"
+max_files = 3
+max_total = "2MiB"
+allow = ["image/*", "application/vnd.oasis.opendocument.text", ".PDF"]
+deny = []
+`);
+    assert.deepEqual(attachments, {
+      maxFileBytes: 1024 ** 2,
+      maxFiles: 3,
+      maxTotalBytes: 2 * 1024 ** 2,
+      allow: ['image/*', 'application/vnd.oasis.opendocument.text', '.PDF'],
+      deny: [],
+    });
+  });
+
+  it('names what is no pattern, no size, no number', () => {
+    const found = problems(
+      '[attachments]\nmax_file = 5\nmax_files = -1\nallow = "image/*"\ndeny = ["exe"]\n',
+    );
+    assert.deepEqual(
+      found.map((problem) => problem.split(' is not ')[0]),
+      [
+        'attachments.max_file: 5',
+        'attachments.max_files: -1',
+        'attachments.allow: "image/*"',
+        'attachments.deny: ["exe"]',
+      ],
+    );
+  });
+});
+
+describe('[post]', () => {
+  it('leaves everything as it was typed unless it is told otherwise', () => {
+    assert.deepEqual(config().post, {
+      mentions: 'live',
+      references: 'live',
+      commands: 'live',
+      closing: 'live',
+    });
+    assert.equal(config('[post]\nmentions = "inert"\n').post.mentions, 'inert');
+    assert.match(
+      problems('[post]\nmentions = true\n')[0] ?? '',
+      /^post\.mentions: true is not one of "inert"/,
+    );
+  });
+});

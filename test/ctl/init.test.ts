@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { type Config, loadConfig, readConfig, SETTINGS, tomlKey } from '../../src/config.ts';
+import { testScratch } from '../support/scratch.ts';
+import { initialise, parseRows, runTool } from './tool.ts';
+
+function configOf(path: string): Config {
+  const loaded = loadConfig(path);
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  return loaded.config;
+}
+
+const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+
+describe('mailgw-ctl init', () => {
+  it('makes a configuration that config check accepts, with secrets for the owner alone', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const { scratch } = tool;
+    assert.deepEqual(readdirSync(scratch.directory).sort(), ['mailgw.toml', 'pepper', 'webhook.secret']);
+    assert.equal(modeOf(scratch.path('pepper')), '600');
+    assert.equal(modeOf(scratch.path('webhook.secret')), '600');
+    assert.equal(Buffer.from(readFileSync(scratch.path('pepper'), 'utf8'), 'base64').length, 32);
+    assert.match(readFileSync(scratch.path('webhook.secret'), 'utf8'), /^whsec_[A-Za-z0-9+/]{43}=\n$/);
+    assert.equal(await tool.text('config', 'check'), `${tool.config}: no problem found\n`);
+  });
+
+  it('writes every setting with its sentence, and defaults as comments that say what the default is', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const text = readFileSync(tool.config, 'utf8');
+    for (const settings of Object.values(SETTINGS)) {
+      for (const property of Object.keys(settings))
+        assert.match(text, new RegExp(`^#?${tomlKey(property)} = `, 'm'));
+    }
+    const uncommented = readConfig(text.replaceAll(/^#(\w+ = )/gm, '$1'));
+    assert.ok(uncommented.ok, JSON.stringify(uncommented));
+    assert.deepEqual(uncommented.config, configOf(tool.config));
+    const prose = text.split('\n').filter((line) => !/^#?\w+ = /.test(line));
+    assert.ok(prose.every((line) => line.length <= 110));
+  });
+
+  it('says each thing it made and the next step', async (t) => {
+    const scratch = testScratch(t);
+    const directory = scratch.path('deep', 'er');
+    const { stdout, code } = await runTool(['init', '--domain', 'r.example', '--directory', directory]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^made +\S+\/deep\/er\/pepper +the installation's secret/m);
+    assert.match(stdout, /mailgw-ctl --config \S+\/deep\/er\/mailgw\.toml config check/);
+    const again = await runTool(['--json', 'init', '--directory', directory]);
+    assert.deepEqual(
+      parseRows(again.stdout).map(({ action }) => action),
+      ['kept', 'kept', 'kept', 'kept'],
+    );
+    assert.match(again.stderr, /was there before/);
+  });
+
+  it('takes the options over', async (t) => {
+    const scratch = testScratch(t);
+    const { code } = await runTool(
+      [
+        'init',
+        '--domain',
+        'r.example',
+        '--directory',
+        scratch.directory,
+        '--url',
+        'https://t.example/"hook"',
+      ].concat('--authserv-id', 'mx.example'),
+    );
+    assert.equal(code, 0);
+    const config = configOf(scratch.path('mailgw.toml'));
+    assert.equal(config.sink.url, 'https://t.example/"hook"');
+    assert.equal(config.sender.authservId, 'mx.example');
+    assert.equal(config.reply.domain, 'r.example');
+  });
+
+  it('never changes a pepper, and makes a missing one where the configuration wants it', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const { scratch } = tool;
+    const pepper = readFileSync(scratch.path('pepper'), 'utf8');
+    await tool.run('init', '--domain', 'other.example');
+    assert.equal(readFileSync(scratch.path('pepper'), 'utf8'), pepper);
+    assert.equal(configOf(tool.config).reply.domain, 'reply.example.org');
+
+    const moved = readFileSync(tool.config, 'utf8').replace('/pepper"', '/keys/p"');
+    writeFileSync(tool.config, moved);
+    await tool.fails(
+      78,
+      `reply.pepper_file: ${scratch.path('keys/p')}: cannot be read: ENOENT: no such file or directory, stat '${scratch.path('keys/p')}'; "mailgw-ctl init" makes one`,
+      ...['address', 'mint', '--user', 'alice', '--thread', 't'],
+    );
+    assert.equal((await tool.run('init')).code, 0);
+    assert.equal(modeOf(scratch.path('keys/p')), '600');
+    assert.equal(await tool.text('config', 'check'), `${tool.config}: no problem found\n`);
+  });
+
+  it('names a bad option before it makes anything', async (t) => {
+    const scratch = testScratch(t);
+    const directory = scratch.path('new');
+    const bad = await runTool(['init', '--domain', 'a b', '--directory', directory]);
+    assert.deepEqual([bad.code, bad.stderr], [65, 'mailgw-ctl: reply.domain: "a b" is not a domain\n']);
+    const missing = await runTool(['init', '--directory', directory]);
+    assert.equal(missing.code, 64);
+    assert.match(missing.stderr, /^mailgw-ctl: init: --domain is missing; expected the domain/);
+    const owner = await runTool([
+      'init',
+      '--domain',
+      'r.example',
+      '--directory',
+      directory,
+      '--owner',
+      'no-such-user',
+    ]);
+    assert.match(owner.stderr, /^mailgw-ctl: --owner "no-such-user": /);
+    assert.notEqual(owner.code, 0);
+    assert.equal(existsSync(directory), false);
+  });
+
+  it('leaves a configuration alone that it cannot read, and says so', async (t) => {
+    const tool = await initialise(testScratch(t));
+    writeFileSync(tool.config, '[reply]\ndomian = "x"\n');
+    const { code, stderr } = await tool.run('init', '--domain', 'r.example');
+    assert.equal(code, 78);
+    assert.match(stderr, /^mailgw-ctl: reply\.domian: unknown key; did you mean reply\.domain\?$/m);
+    assert.match(stderr, /exists and is left as it is/);
+    assert.equal(readFileSync(tool.config, 'utf8'), '[reply]\ndomian = "x"\n');
+  });
+
+  it('ends with 73 where it cannot make a file', async (t) => {
+    const scratch = testScratch(t);
+    writeFileSync(scratch.path('file'), '');
+    const place = scratch.path('file', 'below');
+    const { code, stderr } = await runTool(['init', '--domain', 'r.example', '--directory', place]);
+    assert.equal(code, 73);
+    assert.match(stderr, new RegExp(`^mailgw-ctl: ${place}: cannot be made: ENOTDIR`));
+  });
+});
+
+describe('mailgw-ctl config', () => {
+  it('check names every problem at once, with key, value and what was expected, and ends with 78', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const text = readFileSync(tool.config, 'utf8').replace('domain = "reply.example.org"', 'domain = 7');
+    writeFileSync(tool.config, `${text}\n[spma]\nx = 1\n`);
+    const { code, stdout, stderr } = await tool.run('config', 'check');
+    assert.deepEqual([code, stdout], [78, '']);
+    assert.equal(
+      stderr,
+      'mailgw-ctl: reply.domain: 7 is not a domain\nmailgw-ctl: spma: unknown key; did you mean spam?\n',
+    );
+    const json = await tool.run('--json', 'config', 'check');
+    assert.equal(json.code, 78);
+    assert.deepEqual(parseRows(json.stdout), [
+      {
+        config: tool.config,
+        ok: false,
+        problems: ['reply.domain: 7 is not a domain', 'spma: unknown key; did you mean spam?'],
+      },
+    ]);
+  });
+
+  it('check reads the secrets too', async (t) => {
+    const tool = await initialise(testScratch(t));
+    chmodSync(tool.scratch.path('pepper'), 0o644);
+    rmSync(tool.scratch.path('webhook.secret'));
+    const { code, stderr } = await tool.run('config', 'check');
+    assert.equal(code, 78);
+    assert.match(
+      stderr,
+      /^mailgw-ctl: reply\.pepper_file: \S+: mode 0644 lets group or world in; expected 0600/,
+    );
+    assert.match(stderr, /^mailgw-ctl: sink\.secret_file: \S+: cannot be read/m);
+  });
+
+  it('show prints a configuration that means the same, and marks the defaults', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const shown = await tool.text('config', 'show');
+    const read = readConfig(shown);
+    assert.ok(read.ok, JSON.stringify(read));
+    assert.deepEqual(read.config, configOf(tool.config));
+    assert.match(shown, /^max_age = "90d" {2}# default$/m);
+    assert.match(shown, /^domain = "reply\.example\.org"$/m);
+  });
+
+  it('show --json prints one object per setting', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const rows = await tool.rows('config', 'show');
+    assert.deepEqual(Object.keys(rows[0] ?? {}), ['key', 'value', 'default', 'doc']);
+    assert.deepEqual(
+      rows.filter(({ key }) => key === 'reply.max_age').map(({ value }) => value),
+      ['90d'],
+    );
+  });
+
+  it('show hides what a sink of the site calls a secret', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const text = readFileSync(tool.config, 'utf8');
+    writeFileSync(
+      tool.config,
+      `${text.replace(/\[sink\][^]*/, '')}[sink]\ntype = "/s.js"\napi_token = "hunter2"\n`,
+    );
+    assert.match(await tool.text('config', 'show'), /^api_token = "\(hidden\)"$/m);
+    const json = await tool.run('--json', 'config', 'show');
+    assert.doesNotMatch(json.stdout, /hunter2/);
+  });
+
+  it('says where it looked when there is no configuration', async (t) => {
+    const missing = testScratch(t).path('none.toml');
+    const { code, stderr } = await runTool(['--config', missing, 'user', 'list']);
+    assert.equal(code, 78);
+    assert.match(
+      stderr,
+      new RegExp(`^mailgw-ctl: ${missing}: cannot be read: ENOENT.*"mailgw-ctl init" writes one\n$`),
+    );
+  });
+
+  it('takes --config and --json after the command as well', async (t) => {
+    const { config } = await initialise(testScratch(t));
+    const { code, stdout } = await runTool(['config', 'check', '--json', '--config', config]);
+    assert.deepEqual([code, parseRows(stdout)], [0, [{ config, ok: true, problems: [] }]]);
+  });
+});

@@ -1,0 +1,130 @@
+// The real bin/mailgw-ctl on a configuration that its own init made in a scratch directory.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { NewItem, Store } from '../../src/queue/queue.ts';
+import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import { type RunResult, repositoryRoot, run } from '../support/process.ts';
+import type { Scratch } from '../support/scratch.ts';
+
+/** One object of `--json`. */
+export type Row = Record<string, unknown>;
+
+/** The path of the tool. */
+export const TOOL = join(repositoryRoot, 'bin', 'mailgw-ctl');
+
+/** Runs the tool with nothing but these arguments; `environment` as `NAME=value`. */
+export async function runTool(
+  args: readonly string[],
+  environment: readonly string[] = [],
+): Promise<RunResult> {
+  return await run('env', [
+    '-u',
+    'COLUMNS',
+    '-u',
+    'NO_COLOR',
+    ...environment,
+    process.execPath,
+    TOOL,
+    ...args,
+  ]);
+}
+
+/** An initialised scratch directory and the tool in it. */
+export class Tool {
+  readonly scratch: Scratch;
+  readonly config: string;
+
+  constructor(scratch: Scratch) {
+    this.scratch = scratch;
+    this.config = scratch.path('mailgw.toml');
+  }
+
+  /** Runs a command. */
+  async run(...args: string[]): Promise<RunResult> {
+    return await runTool(['--config', this.config, ...args]);
+  }
+
+  /** Runs a command that must succeed without a word on standard error; its standard output. */
+  async text(...args: string[]): Promise<string> {
+    const result = await this.run(...args);
+    assert.deepEqual([result.code, result.stderr], [0, ''], `${args.join(' ')}: ${JSON.stringify(result)}`);
+    return result.stdout;
+  }
+
+  /** Runs a command with `--json` that must succeed; its objects. */
+  async rows(...args: string[]): Promise<Row[]> {
+    const result = await this.run('--json', ...args);
+    assert.equal(result.code, 0, `${args.join(' ')}: ${JSON.stringify(result)}`);
+    return parseRows(result.stdout);
+  }
+
+  /** Runs a command with `--json` that prints one object. */
+  async row(...args: string[]): Promise<Row> {
+    const rows = await this.rows(...args);
+    assert.equal(rows.length, 1, `${args.join(' ')}: ${JSON.stringify(rows)}`);
+    return rows[0] ?? {};
+  }
+
+  /** Runs a command that must fail with `code` and say exactly `lines`; nothing on standard output. */
+  async fails(code: number, lines: string | RegExp, ...args: string[]): Promise<void> {
+    const result = await this.run(...args);
+    assert.equal(result.code, code, `${args.join(' ')}: ${JSON.stringify(result)}`);
+    assert.equal(result.stdout, '');
+    if (typeof lines === 'string') assert.equal(result.stderr, `mailgw-ctl: ${lines}\n`);
+    else assert.match(result.stderr, lines);
+  }
+
+  /** Opens the store in this process, as a daemon has it open while the tool runs. */
+  async open(mode: 'daemon' | 'tool' = 'daemon'): Promise<Store> {
+    return await openSqliteStore({ path: this.scratch.path('mailgw.db'), mode });
+  }
+}
+
+/** The objects of `--json` output. */
+export function parseRows(stdout: string): Row[] {
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Row);
+}
+
+/** A tool whose scratch directory `init` has set up. */
+export async function initialise(scratch: Scratch): Promise<Tool> {
+  const result = await runTool(['init', '--domain', 'reply.example.org', '--directory', scratch.directory]);
+  assert.equal(result.code, 0, result.stderr);
+  return new Tool(scratch);
+}
+
+/** A new item for the store, with whatever the test cares about. */
+export function newItem(over: Partial<NewItem> = {}): NewItem {
+  return {
+    id: randomBytes(13).toString('hex'),
+    user: 'alice',
+    thread: 'acme/site/issue/7',
+    repliedToAt: Date.UTC(2026, 10, 19, 17, 2, 11),
+    fingerprint: randomBytes(16),
+    messageId: '<reply-1@example.com>',
+    reversePath: 'alice@example.com',
+    receivedAt: Date.UTC(2026, 10, 20, 9, 14, 3, 120),
+    hold: undefined,
+    authentication: { policy: 'strict', result: 'pass' },
+    spam: undefined,
+    ...over,
+  };
+}
+
+/** Runs the tool on a terminal of the given width; what it showed. */
+export async function onTerminal(
+  tool: Tool,
+  columns: number,
+  environment: string,
+  ...args: string[]
+): Promise<string> {
+  const words = [process.execPath, TOOL, '--config', tool.config, ...args]
+    .map((word) => `'${word}'`)
+    .join(' ');
+  const command = `stty cols ${columns}; env -u COLUMNS ${environment} ${words}`;
+  return (await run('script', ['-qec', command, '/dev/null'])).stdout;
+}

@@ -1,0 +1,187 @@
+// The dispatcher on two manual clocks: the wall clock is set, the monotonic one only goes on.
+//
+// A real store; parser and platform are the test's own and answer when they are told to. Nothing here waits for time.
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { Dispatcher } from '../../src/delivery/dispatcher.ts';
+import type { Outcome } from '../../src/delivery/sink.ts';
+import type { Store } from '../../src/queue/queue.ts';
+import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import type { ParsedReply } from '../../src/reply/post.ts';
+import { eventually } from '../support/eventually.ts';
+import { deferredUntil, lease, NOW, queued, settle } from '../support/item.ts';
+import { testScratch } from '../support/scratch.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+const JUMPS = [
+  ['1 h back', -HOUR_MS],
+  ['1 d ahead', DAY_MS],
+  ['10 y ahead', 3652 * DAY_MS],
+] as const;
+
+const REPLY: ParsedReply = {
+  inReplyTo: undefined,
+  subject: 'Re: a question',
+  date: undefined,
+  from: { address: 'alice@example.com', name: 'Alice' },
+  body: { markdown: 'hello', text: 'hello', quoted: '', signature: '' },
+  attachments: [],
+  dropped: [],
+};
+
+const REFUSED: Outcome = { kind: 'deferred', diagnostic: '503' };
+const TAKEN: Outcome = { kind: 'posted', diagnostic: '201' };
+
+/** A dispatcher whose world stands still unless the test moves it. */
+class Bench {
+  readonly store: Store;
+  readonly dispatcher: Dispatcher;
+  wall = NOW;
+  monotonic = 0;
+  /** Posts under way, each waiting for its outcome. */
+  readonly posts: ((outcome: Outcome) => void)[] = [];
+  /** What each look for lost leases found. */
+  readonly reclaimed: number[] = [];
+
+  constructor(store: Store) {
+    this.store = store;
+    this.dispatcher = new Dispatcher({
+      queue: {
+        lease: (request) => store.lease(request),
+        settle: (settles) => store.settle(settles),
+        content: (id) => store.content(id),
+        nextDueAt: () => store.nextDueAt(),
+        retime: (change) => store.retime(change),
+        setSinkStatus: (status) => store.setSinkStatus(status),
+        reclaim: async (now, inFlight) => {
+          const lost = await store.reclaim(now, inFlight);
+          this.reclaimed.push(lost);
+          return lost;
+        },
+      },
+      parser: { parse: () => Promise.resolve({ kind: 'parsed', reply: REPLY }) },
+      sink: {
+        deliver: () => new Promise((resolve) => this.posts.push(resolve)),
+        close: () => Promise.resolve(),
+      },
+      log: () => undefined,
+      now: () => this.wall,
+      monotonic: () => this.monotonic,
+      random: () => 0,
+      concurrency: 4,
+      attemptTimeoutMs: 30_000,
+      retry: { firstMs: HOUR_MS, longestMs: HOUR_MS, maxAgeMs: 9000 * DAY_MS },
+      pollMs: 60_000,
+    });
+  }
+
+  /** Lets so much time pass on both clocks, and has the dispatcher look. */
+  pass(ms: number): void {
+    this.wall += ms;
+    this.monotonic += ms;
+    this.dispatcher.wake();
+  }
+
+  /** Waits for the nth post. */
+  async post(n: number): Promise<(outcome: Outcome) => void> {
+    return await eventually(
+      () => this.posts[n - 1],
+      () => `${this.posts.length} posts`,
+    );
+  }
+
+  /** Waits until an item is in a state, and gives its due time. */
+  async due(id: string, state: string, isWanted: (dueAt: number) => boolean = () => true): Promise<number> {
+    return await eventually(
+      async () => {
+        const item = await this.store.get(id);
+        const dueAt = item?.dueAt ?? 0;
+        return item?.state === state && isWanted(dueAt) ? dueAt : undefined;
+      },
+      () => `${id} is not ${state}`,
+    );
+  }
+}
+
+async function openBench(t: TestContext): Promise<Bench> {
+  const scratch = testScratch(t);
+  const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'daemon' });
+  scratch.defer(() => store.close());
+  const bench = new Bench(store);
+  scratch.defer(() => bench.dispatcher.stop(0));
+  return bench;
+}
+
+describe('Dispatcher: the wall clock is set', () => {
+  for (const [name, jumpMs] of JUMPS) {
+    it(`${name}: an item that waits 30 minutes still waits 30 minutes`, async (t) => {
+      const bench = await openBench(t);
+      const id = await queued(bench.store);
+      bench.dispatcher.start();
+      (await bench.post(1))(REFUSED);
+      assert.equal(await bench.due(id, 'waiting'), NOW + HOUR_MS / 2);
+      bench.wall += jumpMs;
+      bench.dispatcher.wake();
+      await bench.due(id, 'waiting', (dueAt) => dueAt === bench.wall + HOUR_MS / 2);
+      bench.pass(HOUR_MS / 2 - 1);
+      bench.pass(1);
+      await bench.post(2);
+      assert.equal(bench.posts.length, 2);
+    });
+
+    it(`${name}: an attempt under way is not repeated when leases are looked for`, async (t) => {
+      const bench = await openBench(t);
+      const id = await queued(bench.store);
+      bench.dispatcher.start();
+      const end = await bench.post(1);
+      bench.wall += jumpMs;
+      bench.pass(61_000);
+      await eventually(
+        () => bench.reclaimed[0],
+        () => 'no look for lost leases',
+      );
+      // A second thread's item shows that the dispatcher has leased since.
+      await queued(bench.store, { thread: 'another', receivedAt: bench.wall });
+      bench.dispatcher.wake();
+      (await bench.post(2))(TAKEN);
+      assert.deepEqual(bench.reclaimed, [0]);
+      assert.deepEqual((await bench.store.get(id))?.attempts, 1);
+      end(TAKEN);
+      await bench.due(id, 'posted');
+      assert.equal(bench.posts.length, 2);
+    });
+  }
+
+  it('back, behind a ready item: that is due all the same', async (t) => {
+    const bench = await openBench(t);
+    bench.dispatcher.start();
+    await queued(bench.store, { receivedAt: NOW + 5000 });
+    bench.pass(0);
+    bench.wall -= 10 * 365 * DAY_MS;
+    bench.dispatcher.wake();
+    await bench.post(1);
+  });
+
+  it('back, before the start: an item that would wait longer than the longest interval is due at once', async (t) => {
+    const bench = await openBench(t);
+    const parked = await queued(bench.store, { thread: 'parked' });
+    const patient = await queued(bench.store, { thread: 'patient' });
+    const [first, second] = await lease(bench.store);
+    const dueAt = NOW + HOUR_MS;
+    await settle(bench.store, first!, deferredUntil(dueAt + 1));
+    await settle(bench.store, second!, deferredUntil(dueAt));
+    bench.dispatcher.start();
+    await bench.post(1);
+    const items = [await bench.store.get(parked), await bench.store.get(patient)];
+    assert.deepEqual(
+      items.map((item) => [item?.state, item?.attempts]),
+      [
+        ['leased', 2],
+        ['waiting', 1],
+      ],
+    );
+  });
+});

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type LoadedSink, loadSink } from '../../src/delivery/load-sink.ts';
+import type { Outcome, Sink } from '../../src/delivery/sink.ts';
+import { deliver, NOW, samplePost, serveHttp, testDirectory } from '../support/loopback.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/my-sink.js', import.meta.url));
+
+function load(table: Record<string, unknown>): Promise<LoadedSink> {
+  return loadSink(table, { now: () => NOW, readSecretFile: () => ({ ok: true, bytes: Buffer.alloc(32) }) });
+}
+
+/** Loads a module with this source from a directory outside any package, as /etc/mailgw is. */
+function loadSource(t: TestContext, source: string, name = 'my-sink.mjs', options = {}): Promise<LoadedSink> {
+  const file = join(testDirectory(t), name);
+  writeFileSync(file, source);
+  return load({ type: file, ...options });
+}
+
+async function open(t: TestContext, loading: Promise<LoadedSink>): Promise<Sink> {
+  const loaded = await loading;
+  if (!loaded.ok) throw new Error(loaded.problems.join('; '));
+  t.after(() => loaded.sink.close());
+  return loaded.sink;
+}
+
+async function problemOf(loading: Promise<LoadedSink>): Promise<string> {
+  const loaded = await loading;
+  assert.ok(!loaded.ok);
+  assert.equal(loaded.problems.length, 1);
+  return loaded.problems[0] ?? '';
+}
+
+describe('the sink that the configuration names', () => {
+  it('is the webhook', async (t) => {
+    const origin = await serveHttp(t, (request, response) => {
+      request.resume();
+      response.writeHead(202).end();
+    });
+    const sink = await open(t, load({ type: 'webhook', url: origin, secret_file: '/s' }));
+    assert.deepEqual(await deliver(sink), { kind: 'posted', diagnostic: '202 Accepted' });
+  });
+
+  it('is the webhook with every problem of its options', async () => {
+    const loaded = await load({ type: 'webhook', url: 'x' });
+    assert.ok(!loaded.ok);
+    assert.deepEqual(
+      loaded.problems.map((problem) => problem.split(':')[0]),
+      ['sink.url', 'sink.secret_file'],
+    );
+  });
+
+  it('has a type that is known', async () => {
+    const expected = 'expected "webhook" or the absolute path of a sink module';
+    assert.equal(await problemOf(load({})), `sink.type: is missing; ${expected}`);
+    assert.equal(await problemOf(load({ type: 'gitea' })), `sink.type: "gitea" is no sink; ${expected}`);
+    assert.equal(await problemOf(load({ type: './x.js' })), `sink.type: "./x.js" is no sink; ${expected}`);
+    assert.equal(await problemOf(load({ type: 7 })), `sink.type: 7 is no sink; ${expected}`);
+  });
+});
+
+describe('a sink module', () => {
+  const sink = `{ deliver: async () => ({ kind: 'posted', diagnostic: 'ok' }), close: async () => {} }`;
+
+  it('may be an ES module or CommonJS, by its content, and create its sink now or later', async (t) => {
+    const sources: [string, string][] = [
+      ['a.mjs', `export const createSink = () => (${sink});`],
+      ['b.js', `export async function createSink() { return ${sink}; }`],
+      ['c.js', `exports.createSink = () => (${sink});`],
+      ['d.cjs', `module.exports = Object.fromEntries([['createSink', () => (${sink})]]);`],
+    ];
+    for (const [name, source] of sources) {
+      const outcome = await deliver(await open(t, loadSource(t, source, name)));
+      assert.deepEqual(outcome, { kind: 'posted', diagnostic: 'ok' }, name);
+    }
+  });
+
+  it('gets the [sink] table without type, and each post with its signal', async (t) => {
+    const source = `export const createSink = (options) => ({
+      deliver: async (post, signal) => ({ kind: 'failed', diagnostic: JSON.stringify(options) + post.id + signal.aborted }),
+      close: async () => {} });`;
+    const made = await open(t, loadSource(t, source, 'x.mjs', { room: '#a', secret_file: '/s' }));
+    const outcome = await made.deliver(samplePost({ id: 'ID' }), AbortSignal.abort());
+    assert.equal(outcome.diagnostic, '{"room":"#a","secret_file":"/s"}IDtrue');
+  });
+
+  it('keeps its own this', async (t) => {
+    const source = `class S { #n = 0; async deliver() { this.#n++; return { kind: 'posted', diagnostic: String(this.#n) }; }
+      async exists() { return this.#n > 0; } async close() { this.#n = 0; } }
+      export const createSink = () => new S();`;
+    const made = await open(t, loadSource(t, source));
+    const signal = new AbortController().signal;
+    assert.equal(await made.exists?.(samplePost(), signal), false);
+    assert.equal((await deliver(made)).diagnostic, '1');
+    assert.equal(await made.exists?.(samplePost(), signal), true);
+  });
+
+  it('is refused with a reason that names sink.type and the file', async (t) => {
+    const rows: [string, RegExp][] = [
+      ['export const createsink = 1;', /does not export a function createSink; expected/],
+      ['export const createSink = {};', /does not export a function createSink; expected/],
+      ['syntax error here', /cannot be loaded: /],
+      [`import './absent.js';`, /cannot be loaded: .*absent\.js/],
+      [`throw new Error('at load');`, /cannot be loaded: at load$/],
+      [
+        `export const createSink = () => { throw new Error('sink.room: is missing'); };`,
+        /^sink\.type: createSink of ".*" failed: sink\.room: is missing$/,
+      ],
+      [`export const createSink = () => Promise.reject('text');`, /failed: text$/],
+      [
+        'export const createSink = () => undefined;',
+        /returned a value of type undefined; expected a sink with deliver and close$/,
+      ],
+      ['export const createSink = () => null;', /returned null; expected/],
+      ['export const createSink = () => ({ close() {} });', /returned an object without a function deliver;/],
+      ['export const createSink = () => ({ deliver() {}, close: true });', /without a function close;/],
+      [
+        'export const createSink = () => ({ deliver() {}, close() {}, exists: 1 });',
+        /an exists that is no function;/,
+      ],
+    ];
+    for (const [source, reason] of rows) {
+      const problem = await problemOf(loadSource(t, source));
+      assert.match(problem, /^sink\.type: .*my-sink\.mjs"/);
+      assert.match(problem, reason);
+    }
+  });
+
+  it('is refused when it is no file', async (t) => {
+    const directory = testDirectory(t);
+    for (const path of [`${directory}/absent.js`, directory, `${directory}/a\0b`]) {
+      assert.match(await problemOf(load({ type: path })), /^sink\.type: "/);
+    }
+    assert.match(
+      await problemOf(load({ type: '/absent.js' })),
+      /"\/absent\.js" is not a file; expected a JavaScript module/,
+    );
+  });
+
+  it('has every outcome checked: what is none is deferred with an alarm, never lost', async (t) => {
+    const rows: [string, Outcome][] = [
+      [
+        `undefined`,
+        { kind: 'deferred', broken: true, diagnostic: 'the sink gave an outcome without a kind' },
+      ],
+      [`true`, { kind: 'deferred', broken: true, diagnostic: 'the sink gave an outcome without a kind' }],
+      [
+        `{ kind: 'ok' }`,
+        { kind: 'deferred', broken: true, diagnostic: 'the sink gave an outcome of kind "ok"' },
+      ],
+      [`{ kind: 'posted' }`, { kind: 'posted', diagnostic: '' }],
+      [`{ kind: 'failed', diagnostic: 'a\\r\\nb\\0' }`, { kind: 'failed', diagnostic: 'a b' }],
+      [
+        `{ kind: 'deferred', diagnostic: 'd', retryAfterMs: 5, broken: true, x: 1 }`,
+        { kind: 'deferred', diagnostic: 'd', retryAfterMs: 5, broken: true },
+      ],
+      [
+        `{ kind: 'deferred', diagnostic: 'd', retryAfterMs: 'soon', broken: 0 }`,
+        { kind: 'deferred', diagnostic: 'd' },
+      ],
+      [`{ kind: 'deferred', diagnostic: 'd', retryAfterMs: NaN }`, { kind: 'deferred', diagnostic: 'd' }],
+    ];
+    for (const [given, expected] of rows) {
+      const source = `export const createSink = () => ({ deliver: () => (${given}), close() {} });`;
+      assert.deepEqual(await deliver(await open(t, loadSource(t, source))), expected, given);
+    }
+  });
+});
+
+describe('docs/examples/my-sink.js', () => {
+  it('appends each post as one JSON line, and knows the ones it has', async (t) => {
+    const directory = testDirectory(t);
+    const type = join(directory, 'my-sink.js');
+    const file = join(directory, 'posts.jsonl');
+    cpSync(EXAMPLE, type);
+    const sink = await open(t, load({ type, file }));
+    const content = Buffer.from('hello');
+    const attachment = {
+      filename: 'a.txt',
+      contentType: 'text/plain',
+      declaredType: 'text/plain',
+      bytes: 5,
+      sha256: 'ab',
+      inline: false,
+      contentId: undefined,
+      content,
+    };
+    const post = samplePost({ id: 'one', attachments: [attachment] });
+    const { signal } = new AbortController();
+    assert.equal(await sink.exists?.(post, signal), false);
+    assert.deepEqual(await deliver(sink, post), { kind: 'posted', diagnostic: `appended to ${file}` });
+    assert.equal(await sink.exists?.(post, signal), true);
+    assert.equal(await sink.exists?.(samplePost({ id: 'on' }), signal), false);
+    await deliver(sink, samplePost({ id: 'two', body: { ...post.body, markdown: 'line\nline' } }));
+    const lines = readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    const { user, thread } = post;
+    assert.deepEqual(lines, [
+      {
+        id: 'one',
+        user,
+        thread,
+        text: post.body.markdown,
+        files: [{ filename: 'a.txt', bytes: 5, sha256: 'ab' }],
+      },
+      { id: 'two', user, thread, text: 'line\nline', files: [] },
+    ]);
+  });
+
+  it('says what it needs', async () => {
+    assert.match(
+      await problemOf(load({ type: EXAMPLE })),
+      /createSink of ".*my-sink\.js" failed: sink\.file: expected an absolute path$/,
+    );
+  });
+});

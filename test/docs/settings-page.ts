@@ -1,0 +1,44 @@
+/** docs/settings.md, made from the table of settings: `npm run docs` writes it, a test holds it to the table. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SETTINGS, tomlKey } from '../../src/config.ts';
+import { type Setting, show } from '../../src/settings.ts';
+import { repositoryRoot } from '../support/process.ts';
+
+/** Where the page is. */
+export const SETTINGS_PAGE = join(repositoryRoot, 'docs', 'settings.md');
+
+const HEAD = `# Settings
+
+One TOML file, \`/etc/mailgw/mailgw.toml\` unless \`--config\` names another. Unknown keys are errors, and every problem is reported in one go:
+\`mailgw-ctl config check\`. Secrets are only ever files, which group and world must not be able to read. This page is made from the program's own table.
+`;
+
+const SINK = `
+## [sink]
+
+Where posts go. \`type = "webhook"\` is built in; an absolute path is a module of your own that exports \`createSink\`
+([example](examples/my-sink.js)) and gets the rest of the table.
+
+| key | default | |
+|---|---|---|
+| \`type\` | – | \`"webhook"\`, or the absolute path of a sink module. |
+| \`url\` | – | Where the webhook posts to: http, https, or \`unix:/path/to.sock:/path\`. |
+| \`secret_file\` | – | The signing secret, \`whsec_\` and base64 on one line; a list of two during a rotation. |
+| \`ca_file\` | built-in certificates | PEM certificates to trust instead. |
+`;
+
+/** The page as it should be. */
+export function settingsPage(): string {
+  const sections = Object.entries(SETTINGS).map(([section, settings]) => {
+    const rows = Object.entries<Setting<unknown>>(settings).map(([property, setting]) => {
+      const fallback = setting.fallback === undefined ? '–' : `\`${show(setting.fallback)}\``;
+      return `| \`${tomlKey(property)}\` | ${fallback} | ${setting.doc} Takes ${setting.expects}. |`;
+    });
+    return `\n## [${section}]\n\n| key | default | |\n|---|---|---|\n${rows.join('\n')}\n`;
+  });
+  return `${HEAD}${sections.join('')}${SINK}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(SETTINGS_PAGE, settingsPage());

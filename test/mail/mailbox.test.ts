@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { decodeWords } from '../../src/mail/encoded-word.ts';
+import { scanHeader } from '../../src/mail/header.ts';
+import { parseFrom, parseMailboxList, senderOf } from '../../src/mail/mailbox.ts';
+import { shortestMs } from '../support/elapsed.ts';
+
+function read(value: string): string {
+  const from = parseFrom(value);
+  return from.ok ? `${from.mailbox.name}|${from.mailbox.address}` : from.problem;
+}
+
+function assertAll(expected: Record<string, string>): void {
+  for (const [value, result] of Object.entries(expected)) assert.equal(read(value), result, value);
+}
+
+describe('a From field with one mailbox (RFC 5322 §3.4)', () => {
+  it('gives its address and display name', () => {
+    assertAll({
+      'alice@example.com': '|alice@example.com',
+      '<alice@example.com>': '|alice@example.com',
+      'Alice Example <alice@example.com>': 'Alice Example|alice@example.com',
+      '"Example, Alice" <alice@example.com>': 'Example, Alice|alice@example.com',
+      'John Q. Public <john@example.com>': 'John Q. Public|john@example.com',
+      'alice@example.com (Alice Example)': 'Alice Example|alice@example.com',
+      '  alice@example.com  ': '|alice@example.com',
+    });
+  });
+
+  it('folds the case of the domain and never of the local part', () => {
+    assertAll({ 'Alice@EXAMPLE.Com': '|Alice@example.com' });
+  });
+
+  it('spells a local part without needless quotes', () => {
+    assertAll({
+      '"alice"@example.com': '|alice@example.com',
+      '"al"."ice"@example.com': '|al.ice@example.com',
+      '"al ice"@example.com': '|"al ice"@example.com',
+      '"al\\"ice"@example.com': '|"al\\"ice"@example.com',
+      '"a@b"@example.com': '|"a@b"@example.com',
+    });
+  });
+
+  it('skips comments wherever they stand, nested ones too', () => {
+    assertAll({
+      'Pete(A wonderful \\) chap) <pete(his account)@silly.test(his host)>': 'Pete|pete@silly.test',
+      '(a (b (c))) alice@example.com': '|alice@example.com',
+      'alice(x)@(y)example.com': '|alice@example.com',
+    });
+  });
+});
+
+describe('obsolete forms (RFC 5322 §4.4)', () => {
+  it('lose their route and their white space', () => {
+    assertAll({
+      '<@relay.example,@other.example:alice@example.com>': '|alice@example.com',
+      'alice @ example . com': '|alice@example.com',
+      'a . lice@example.com': '|a.lice@example.com',
+      'alice@example.com,': '|alice@example.com',
+    });
+  });
+});
+
+describe('internationalised addresses (RFC 6532, RFC 5890)', () => {
+  it('keep their local part and carry their domain as A-labels', () => {
+    assertAll({
+      'Jürgen <jürgen@münchen.example>': 'Jürgen|jürgen@xn--mnchen-3ya.example',
+      'a@MÜNCHEN.example': '|a@xn--mnchen-3ya.example',
+      'a@xn--mnchen-3ya.example': '|a@xn--mnchen-3ya.example',
+    });
+  });
+
+  it('with invisible characters are refused', () => {
+    for (const character of [
+      '\u200b',
+      '\u202e',
+      '\u00ad',
+      '\u2066',
+      '\ufffd',
+      '\u00a0',
+      '\u0000',
+      '\u0085',
+    ]) {
+      assert.equal(read(`al${character}ice@example.com`), 'syntax', JSON.stringify(character));
+      assert.equal(read(`alice@exa${character}mple.com`), 'syntax', JSON.stringify(character));
+    }
+  });
+});
+
+describe('a From field that names no single sender', () => {
+  it('says why', () => {
+    assertAll({
+      '': 'none',
+      '<>': 'none',
+      'MAILER-DAEMON <>': 'none',
+      '(only a comment)': 'none',
+      'a@example.com, b@example.com': 'several',
+      'A <a@example.com>, B <b@example.com>': 'several',
+      'Friends: a@example.com;': 'group',
+      'Friends: a@example.com, b@example.com;': 'group',
+      'undisclosed-recipients:;': 'group',
+    });
+  });
+
+  it('is a syntax error where readers could differ', () => {
+    const broken = ['alice', 'alice@', '@example.com', 'alice@example.com bob@example.com', 'a@b@example.com']
+      .concat(
+        'alice@example.com <mallory@evil.example>',
+        'Doe, John <john@example.com>',
+        '<alice@example.com',
+      )
+      .concat('alice@example.com>', 'Alice <alice@example.com> Smith', '<alice@example.com> <b@example.com>')
+      .concat('alice.@example.com', '.alice@example.com', 'al..ice@example.com', 'alice@example..com')
+      .concat('alice@.example.com', 'alice@example.com.', '"alice@example.com', '(alice@example.com')
+      .concat('a: b: c@example.com;;', 'Friends: a@example.com', 'alice@exam!ple.com', '\\alice@example.com');
+    for (const value of broken) assert.equal(read(value), 'syntax', value);
+  });
+
+  it('has too many addresses beyond 1,000', () => {
+    assert.equal(read(Array(1000).fill('a@b.example').join()), 'several');
+    assert.equal(read(Array(1001).fill('a@b.example').join()), 'too-many');
+  });
+});
+
+describe('senderOf', () => {
+  const sender = (...fields: string[]): string => {
+    const scan = scanHeader(Buffer.from(`${fields.join('\r\n')}\r\n\r\n`));
+    assert.ok(scan.ok);
+    const from = senderOf(scan.header);
+    return from.ok ? from.mailbox.address : from.problem;
+  };
+
+  it('wants exactly one From field', () => {
+    assert.equal(sender('From: a@example.com'), 'a@example.com');
+    assert.equal(sender('To: a@example.com'), 'none');
+    assert.equal(sender('From: a@example.com', 'From: a@example.com'), 'several');
+    assert.equal(sender('From: a@example.com', 'FROM : b@example.com'), 'several');
+  });
+});
+
+describe('encoded-words (RFC 2047)', () => {
+  it('are decoded in display names', () => {
+    assertAll({
+      '=?UTF-8?Q?J=C3=BCrgen_M?= <j@example.com>': 'Jürgen M|j@example.com',
+      '=?iso-8859-1?q?J=FCrgen?= <j@example.com>': 'Jürgen|j@example.com',
+      '"=?windows-1251?B?wPLo6u7iYQ==?=" <j@example.com>': 'Атиковa|j@example.com',
+      '=?UTF-8*de?B?SsO8cmdlbg==?= <j@example.com>': 'Jürgen|j@example.com',
+    });
+  });
+
+  it('are joined across white space, and across a character that was cut', () => {
+    assert.equal(decodeWords('=?utf-8?B?SsM=?= =?utf-8?B?vHJnZW4=?='), 'Jürgen');
+    assert.equal(decodeWords('=?utf-8?q?a?= =?iso-8859-1?q?=FC?='), 'aü');
+    assert.equal(decodeWords('=?utf-8?q?a?= b =?utf-8?q?c?='), 'a b c');
+  });
+
+  it('are windows-1252 where they say Latin-1, also on a Node whose decoder has no curly quotes', () => {
+    assert.equal(decodeWords('=?windows-1252?q?=93a=94_=80_5?='), '“a” € 5');
+    assert.equal(decodeWords('=?iso-8859-1?b?lGGU?='), '”a”');
+  });
+
+  it('of unknown charsets stay as they are written', () => {
+    assert.equal(decodeWords('=?x-unknown?q?abc?='), '=?x-unknown?q?abc?=');
+  });
+
+  it('never bring in control or bidirectional characters', () => {
+    assert.equal(decodeWords('=?utf-8?q?a=0D=0ABcc:_x=00=1B[31m?='), 'a Bcc: x[31m');
+    assert.equal(decodeWords('=?utf-8?B?4oCuZ25wLmV4ZQ==?='), 'gnp.exe');
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        assert.doesNotMatch(decodeWords(text), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
+      }),
+    );
+  });
+
+  it('hold no address', () => {
+    assertAll({
+      '=?utf-8?q?alice=40example.com?= <mallory@evil.example>': 'alice@example.com|mallory@evil.example',
+      '=?utf-8?q?alice=40example.com?=': 'syntax',
+      '=?utf-8?q?alice?=@example.com': 'syntax',
+      'alice@=?utf-8?q?example.com?=': 'syntax',
+      '<=?utf-8?q?alice=40example.com?=>': 'syntax',
+    });
+  });
+});
+
+describe('any value', () => {
+  it('gives an address with one domain, or a problem, and never an exception', () => {
+    const characters = fc.constantFrom(
+      'a',
+      '@',
+      '.',
+      '<',
+      '>',
+      '"',
+      '(',
+      ')',
+      ',',
+      ':',
+      ';',
+      '\\',
+      ' ',
+      '[',
+      ']',
+      'ü',
+      '\n',
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: characters, maxLength: 40 }), (value) => {
+        const from = parseFrom(value);
+        if (!from.ok) return;
+        const { address, domain } = from.mailbox;
+        assert.ok(address.endsWith(`@${domain}`));
+        assert.deepEqual(parseFrom(address), { ok: true, mailbox: { address, domain, name: '' } });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('of 1 MB costs less than 250 ms', () => {
+    const megabyte = 1 << 20;
+    const fill = (text: string): string => text.repeat(megabyte / text.length);
+    const units = [
+      'g:',
+      'a,',
+      ',',
+      '<',
+      '(',
+      ')',
+      '"',
+      '\\',
+      'a ',
+      '.',
+      'a.',
+      '"" ',
+      '@a,',
+      '=?a?q?',
+      '=?utf-8?q?a?= ',
+      '=?x?q?a?= ',
+      'a@b.c,',
+      ' ',
+      '<@a:',
+      '()',
+      '\ud800',
+    ];
+    for (const unit of units) {
+      for (const value of [fill(unit), `"${fill(unit)}" <a@b.example>`, `a@b.example (${fill(unit)}`]) {
+        const elapsed = shortestMs(() => {
+          parseMailboxList(value);
+          decodeWords(value);
+        });
+        assert.ok(elapsed < 250, `${JSON.stringify(value.slice(0, 20))}: ${elapsed.toFixed(0)} ms`);
+      }
+    }
+  });
+});

@@ -1,0 +1,151 @@
+// The contract of the directory: users with addresses and salts, grace periods, threads.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { Store, User } from '../../src/queue/queue.ts';
+import { NOW } from '../support/item.ts';
+import type { OpenStore } from './contract-acceptance.ts';
+
+const SALT = Buffer.alloc(32, 0xa0);
+
+async function add(store: Store, name: string, addresses: readonly string[] = []): Promise<User> {
+  const user = await store.addUser({ name, addresses, salt: SALT, now: NOW });
+  assert.ok(user, `${name} is new`);
+  return user;
+}
+
+/** The salts of a user as first byte and end. */
+async function saltsOf(store: Store, name: string): Promise<(readonly [number, number | undefined])[]> {
+  const user = await store.userByName(name);
+  return (user?.salts ?? []).map(({ salt, endsAt }) => [salt[0] ?? -1, endsAt] as const);
+}
+
+/** Registers the tests of the directory. */
+export function describeDirectory(open: OpenStore): void {
+  describe('users', () => {
+    it('a user is found by name and by number, with addresses and salt', async (t) => {
+      const store = await open(t);
+      const alice = await add(store, 'alice', ['b@example.com', 'a@example.com', 'b@example.com']);
+      assert.deepEqual(
+        { ...alice, salts: alice.salts.map((salt) => ({ ...salt, salt: Buffer.from(salt.salt) })) },
+        {
+          number: alice.number,
+          name: 'alice',
+          enabled: true,
+          createdAt: NOW,
+          addresses: ['a@example.com', 'b@example.com'],
+          salts: [{ salt: SALT, createdAt: NOW, endsAt: undefined }],
+        },
+      );
+      assert.deepEqual(await store.userByNumber(alice.number), alice);
+      assert.deepEqual(await store.userByName('alice'), alice);
+      assert.equal(await store.userByName('Alice'), undefined);
+      assert.equal(await store.userByNumber(alice.number + 1), undefined);
+    });
+
+    it('a name is given once; users are listed by name', async (t) => {
+      const store = await open(t);
+      await add(store, 'bob');
+      await add(store, 'alice');
+      const again = await store.addUser({ name: 'bob', addresses: ['x@example.com'], salt: SALT, now: NOW });
+      assert.equal(again, undefined);
+      const users = await store.listUsers();
+      assert.deepEqual(
+        users.map(({ name, addresses }) => [name, addresses]),
+        [
+          ['alice', []],
+          ['bob', []],
+        ],
+      );
+    });
+
+    it('addresses and state change apart from each other', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice', ['a@example.com']);
+      assert.equal(await store.setUser('alice', { enabled: false }), true);
+      assert.equal(await store.setUser('alice', { addresses: ['c@example.com'] }), true);
+      assert.equal(await store.setUser('alice', {}), true);
+      const alice = await store.userByName('alice');
+      assert.deepEqual([alice?.enabled, alice?.addresses], [false, ['c@example.com']]);
+      assert.equal(await store.setUser('alice', { enabled: true, addresses: [] }), true);
+      assert.deepEqual((await store.userByName('alice'))?.addresses, []);
+      assert.equal(await store.setUser('nobody', { enabled: true }), false);
+    });
+
+    it('a removed user is gone with every salt, and the number is never given again', async (t) => {
+      const store = await open(t);
+      const alice = await add(store, 'alice', ['a@example.com']);
+      assert.equal(await store.removeUser('alice'), true);
+      assert.equal(await store.removeUser('alice'), false);
+      assert.equal(await store.userByNumber(alice.number), undefined);
+      const again = await add(store, 'alice');
+      assert.notEqual(again.number, alice.number);
+      assert.deepEqual(again.addresses, []);
+    });
+  });
+
+  describe('salts', () => {
+    const rotate = (store: Store, byte: number, now: number, graceEndsAt?: number): Promise<boolean> =>
+      store.rotateSalt('alice', Buffer.alloc(32, byte), now, graceEndsAt);
+
+    it('a rotation without grace voids every earlier salt at once', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice');
+      assert.equal(await rotate(store, 1, NOW), true);
+      assert.deepEqual(await saltsOf(store, 'alice'), [[1, undefined]]);
+    });
+
+    it('a rotation with grace keeps the previous salt until its end, the current one first', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice');
+      await rotate(store, 1, NOW, NOW + 100);
+      assert.deepEqual(await saltsOf(store, 'alice'), [
+        [1, undefined],
+        [0xa0, NOW + 100],
+      ]);
+    });
+
+    it('a second rotation drops grace periods that are over and keeps those that are not', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice');
+      await rotate(store, 1, NOW, NOW + 100);
+      await rotate(store, 2, NOW + 50, NOW + 500);
+      assert.deepEqual(await saltsOf(store, 'alice'), [
+        [2, undefined],
+        [1, NOW + 500],
+        [0xa0, NOW + 100],
+      ]);
+      await rotate(store, 3, NOW + 100, NOW + 600);
+      assert.deepEqual(await saltsOf(store, 'alice'), [
+        [3, undefined],
+        [2, NOW + 600],
+        [1, NOW + 500],
+      ]);
+      await rotate(store, 4, NOW + 101);
+      assert.deepEqual(await saltsOf(store, 'alice'), [[4, undefined]]);
+    });
+
+    it('nobody has no salt, and a salt of the wrong length is refused', async (t) => {
+      const store = await open(t);
+      assert.equal(await rotate(store, 1, NOW), false);
+      await add(store, 'alice');
+      await assert.rejects(store.rotateSalt('alice', randomBytes(31), NOW, undefined));
+      assert.deepEqual(await saltsOf(store, 'alice'), [[0xa0, undefined]]);
+    });
+  });
+
+  describe('threads', () => {
+    it('a locator has one number for good, however often and at once it is asked for', async (t) => {
+      const store = await open(t);
+      const locators = ['go-gitea/gitea/issue/2351', 'forum/übersicht/9', 'GO-GITEA/gitea/issue/2351'];
+      const asked = await Promise.all([...locators, ...locators].map((name) => store.threadNumber(name)));
+      assert.deepEqual(asked.slice(3), asked.slice(0, 3));
+      assert.equal(new Set(asked).size, 3);
+      for (const [index, locator] of locators.entries()) {
+        assert.equal(await store.threadByNumber(asked[index]!), locator);
+      }
+      assert.equal(await store.threadByNumber(Math.max(...asked) + 1), undefined);
+    });
+  });
+}

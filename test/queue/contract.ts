@@ -1,0 +1,19 @@
+// The contract of the store port (ARCHITECTURE.md §6): what every implementation must do, run against one of them.
+//
+// Contract: `open` gives an empty store that closes with the test. Nothing here knows what is behind the port.
+
+import { describe } from 'node:test';
+import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
+import { describeDirectory } from './contract-directory.ts';
+import { describeLeases } from './contract-leases.ts';
+import { describeOperator } from './contract-operator.ts';
+
+/** Registers the whole suite for one implementation. */
+export function describeQueueContract(name: string, open: OpenStore): void {
+  describe(`the store port on ${name}`, () => {
+    describeAcceptance(open);
+    describeLeases(open);
+    describeOperator(open);
+    describeDirectory(open);
+  });
+}

@@ -1,0 +1,225 @@
+// The heads of threads in SQLite after any sequence of operations, and the plans of the statements that keep them.
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { prepareDirectory } from '../../src/queue/directory.ts';
+import { prepareItems, voidLeases } from '../../src/queue/items.ts';
+import type { OperatorAction, Settlement } from '../../src/queue/queue.ts';
+import { type Database, ensureStore, openConnection } from '../../src/queue/schema.ts';
+import { prepareViews } from '../../src/queue/views.ts';
+import { deferredUntil, FAILED, NOW, newItem, POSTED, RAW } from '../support/item.ts';
+import { testScratch } from '../support/scratch.ts';
+
+/** A connection to an empty store that closes with the test; it need not survive a power cut. */
+function openEmpty(t: TestContext): Database {
+  const scratch = testScratch(t);
+  ensureStore(scratch.path('mailgw.db'));
+  const database = openConnection(scratch.path('mailgw.db'), { readonly: false, busyTimeoutMs: 0 });
+  scratch.defer(() => {
+    database.close();
+  });
+  database.pragma('synchronous = OFF');
+  return database;
+}
+
+interface ItemRow {
+  readonly id: string;
+  readonly number: number;
+  readonly thread: string;
+  readonly state: string;
+  readonly head: number;
+  readonly attempts: number;
+  readonly dueAt: number | null;
+}
+
+const OPEN: readonly string[] = ['ready', 'waiting', 'leased'];
+
+type Step =
+  | { readonly do: 'accept'; readonly thread: number; readonly hold: boolean }
+  | { readonly do: 'lease'; readonly limit: number }
+  | { readonly do: 'settle'; readonly pick: number; readonly settlement: Settlement }
+  | { readonly do: 'operate'; readonly pick: number; readonly action: OperatorAction }
+  | { readonly do: 'reclaim' | 'restart' };
+
+/** The store under test, with a look at every row. */
+class Heads {
+  readonly #operations: ReturnType<typeof prepareItems>;
+  readonly #database: Database;
+  #now = NOW;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#operations = prepareItems(database, { keepContent: false });
+  }
+
+  rows(): ItemRow[] {
+    return this.#database
+      .prepare<[], ItemRow>(
+        'SELECT id, item_number AS number, thread, state, head, attempts, due_at AS dueAt FROM item ORDER BY item_number',
+      )
+      .all();
+  }
+
+  /** Of every thread with open items exactly one is the head: the leased one, or else the oldest. */
+  check(): void {
+    const rows = this.rows();
+    for (const thread of new Set(rows.map((row) => row.thread))) {
+      const items = rows.filter((row) => row.thread === thread);
+      const open = items.filter(({ state }) => OPEN.includes(state));
+      const expected = open.find(({ state }) => state === 'leased') ?? open[0];
+      const heads = items.filter(({ head }) => head === 1);
+      assert.deepEqual(heads, expected === undefined ? [] : [expected], thread);
+    }
+  }
+
+  apply(step: Step): void {
+    switch (step.do) {
+      case 'accept':
+        this.#accept(step.thread, step.hold);
+        break;
+      case 'lease':
+        this.#lease(step.limit);
+        break;
+      case 'settle':
+        this.#settle(step.pick, step.settlement);
+        break;
+      case 'operate':
+        this.#operate(step.pick, step.action);
+        break;
+      case 'reclaim':
+        this.#now += 100;
+        this.#operations.reclaim(this.#now, []);
+        break;
+      case 'restart':
+        voidLeases(this.#database, this.#now);
+        break;
+    }
+  }
+
+  #accept(thread: number, hold: boolean): void {
+    const item = newItem({ thread: `t/${thread}`, receivedAt: this.#now, hold: hold ? 'spam' : undefined });
+    this.#operations.accept([item], RAW);
+  }
+
+  /** Leases; exactly the due heads of threads without a lease, those that are due longest first. */
+  #lease(limit: number): void {
+    this.#now += 10;
+    const due = this.rows()
+      .filter(
+        ({ head, state, dueAt }) => head === 1 && state !== 'leased' && (dueAt ?? Infinity) <= this.#now,
+      )
+      .map(({ dueAt }) => dueAt);
+    const leased = this.#operations.lease({ now: this.#now, leaseMs: 100, limit });
+    due.sort((a, b) => Number(a) - Number(b));
+    assert.equal(leased.length, Math.min(limit, due.length));
+  }
+
+  #settle(pick: number, settlement: Settlement): void {
+    const leased = this.rows().filter(({ state }) => state === 'leased');
+    const item = leased[pick % leased.length];
+    if (item !== undefined) this.#operations.settle([{ id: item.id, attempts: item.attempts, settlement }]);
+  }
+
+  #operate(pick: number, action: OperatorAction): void {
+    const rows = this.rows();
+    const item = rows[pick % rows.length];
+    if (item !== undefined) this.#operations.operate(action, item.id, this.#now);
+  }
+
+  empty(): void {
+    this.#database.exec('DELETE FROM item; DELETE FROM dedupe');
+  }
+}
+
+const settlement = fc.constantFrom(
+  POSTED,
+  FAILED,
+  deferredUntil(NOW),
+  deferredUntil(NOW + 200),
+  deferredUntil(NOW, true),
+);
+const action = fc.constantFrom<OperatorAction[]>('retry', 'hold', 'release', 'drop');
+const named = <N extends string>(name: N): { readonly do: fc.Arbitrary<N> } => ({ do: fc.constant(name) });
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ ...named('accept'), thread: fc.nat(2), hold: fc.boolean() }) },
+    { weight: 3, arbitrary: fc.record({ ...named('lease'), limit: fc.integer({ min: 1, max: 4 }) }) },
+    { weight: 4, arbitrary: fc.record({ ...named('settle'), pick: fc.nat(9), settlement }) },
+    { weight: 4, arbitrary: fc.record({ ...named('operate'), pick: fc.nat(99), action }) },
+    { weight: 1, arbitrary: fc.record(named('reclaim')) },
+    { weight: 1, arbitrary: fc.record(named('restart')) },
+  ),
+  { minLength: 5, maxLength: 60, size: 'max' },
+);
+
+describe('the heads of threads', () => {
+  it('are one per thread with open items, after any sequence of operations', (t) => {
+    const heads = new Heads(openEmpty(t));
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        heads.empty();
+        for (const step of sequence) {
+          heads.apply(step);
+          heads.check();
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+/** Every SQL text that is prepared while `action` runs. */
+function preparedBy(database: Database, action: () => void): string[] {
+  const sources: string[] = [];
+  const prepare = database.prepare.bind(database);
+  const recording = ((source: string) => {
+    sources.push(source);
+    return prepare(source);
+  }) as Database['prepare'];
+  Object.defineProperty(database, 'prepare', { value: recording, configurable: true });
+  action();
+  Object.defineProperty(database, 'prepare', { value: prepare, configurable: true });
+  return sources;
+}
+
+/** SQLite's plan of a statement, one line per step. */
+function planOf(database: Database, source: string): string[] {
+  const named = [...source.matchAll(/@(\w+)/g)].map((match) => [match[1], 1] as const);
+  const plain = Array<number>(source.split('?').length - 1).fill(1);
+  const values: unknown[] = named.length > 0 ? [Object.fromEntries(named)] : plain;
+  const explain = database.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${source}`);
+  return explain.all(...values).map(({ detail }) => detail);
+}
+
+describe('query plans', () => {
+  it('no statement of intake, delivery or the operator walks a table, but lists, figures and a jump of the clock', (t) => {
+    const database = openEmpty(t);
+    const sources = preparedBy(database, () => {
+      prepareItems(database, { keepContent: false });
+      prepareDirectory(database);
+      prepareViews(database);
+    });
+    assert.ok(sources.length > 20);
+    const walking = sources.filter((source) =>
+      planOf(database, source).some((step) => step.startsWith('SCAN')),
+    );
+    assert.deepEqual(
+      walking.map((source) => source.replaceAll(/\s+/g, ' ')),
+      [
+        // Both walk an index of the open items alone.
+        "UPDATE item SET due_at = iif(state = 'waiting', due_at + ?, due_at), lease_until = lease_until + ? WHERE state IN ('ready','waiting','leased')",
+        "UPDATE item SET due_at = ? WHERE state IN ('ready','waiting','leased') AND (state = 'ready' AND due_at > ? OR state = 'waiting' AND due_at > ?)",
+        'SELECT user_number AS number, name, enabled, created_at AS createdAt FROM user ORDER BY name',
+        'SELECT state, count(*) AS count FROM item GROUP BY state',
+      ],
+    );
+  });
+
+  it('the next due time is the first entry of an index', (t) => {
+    const database = openEmpty(t);
+    const sources = preparedBy(database, () => prepareViews(database));
+    const nextDue = sources.find((source) => source.includes('min(due_at)'));
+    assert.deepEqual(planOf(database, nextDue ?? ''), ['SEARCH item USING INDEX item_due']);
+  });
+});

@@ -1,0 +1,12 @@
+// The store port on SQLite: the contract that every store keeps.
+
+import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import { testScratch } from '../support/scratch.ts';
+import { describeQueueContract } from './contract.ts';
+
+describeQueueContract('SQLite', async (t) => {
+  const scratch = testScratch(t);
+  const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'daemon' });
+  scratch.defer(() => store.close());
+  return store;
+});

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type AttachmentLimits, safeFilename } from '../../src/reply/attachments.ts';
+import { detectType } from '../../src/reply/file-type.ts';
+import { file, html, multipart, PNG, parsed, plain } from './support/mail.ts';
+
+async function names(limits: Partial<AttachmentLimits>, ...files: Buffer[]): Promise<string[]> {
+  const reply = await parsed(multipart('mixed', [plain('text'), ...files]), limits);
+  return [
+    ...reply.attachments.map(({ filename }) => filename),
+    ...reply.dropped.map(({ filename, reason }) => `${filename} ${reason}`),
+  ];
+}
+
+describe('file names', () => {
+  it('have no path, no leading dots, no control or bidi characters', () => {
+    const samples: [string, string][] = [
+      ['../../etc/passwd', 'passwd'],
+      ['..\\..\\x.sh', 'x.sh'],
+      ['C:\\Users\\me\\report.pdf', 'report.pdf'],
+      ['.bashrc', 'bashrc'],
+      ['...', 'attachment-3.txt'],
+      ['a\0b\r\nc.txt', 'ab c.txt'],
+      ['photo\u202Egpj.exe', 'photogpj.exe'],
+      ['dir/', 'dir'],
+      ['NUL', '_NUL'],
+      ['com1.txt', '_com1.txt'],
+      ['trailing.  ', 'trailing'],
+    ];
+    for (const [given, safe] of samples) assert.equal(safeFilename(given, 3, 'text/plain'), safe, given);
+  });
+
+  it('hold for every name that a sender can think of', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (given) => {
+        const safe = safeFilename(given, 1, 'image/png');
+        assert.ok(Buffer.byteLength(safe) <= 255 && safe.length > 0);
+        assert.doesNotMatch(safe, /[/\\\0-\x1f\x7f\u202a-\u202e\u2066-\u2069]|^[.\s]|[.\s]$/);
+      }),
+    );
+  });
+
+  it('are cut in the stem, never in a character', () => {
+    const safe = safeFilename(`${'ü'.repeat(300)}.tar`, 1, 'application/x-tar');
+    assert.match(safe, /^ü+\.tar$/);
+    assert.ok(Buffer.byteLength(safe) > 250);
+  });
+
+  it('are decoded from RFC 2231, from encoded-words and from raw bytes', async () => {
+    const found = await names(
+      {},
+      file(
+        'image/png',
+        PNG,
+        'Content-Disposition: attachment; filename*0*=utf-8\'\'%C3%9Cber; filename*1="sicht.png"',
+      ),
+      file('image/png; name="=?iso-8859-1?Q?Gr=FCn?= =?utf-8?B?LnBuZw==?="', PNG),
+      file('image/png', PNG, 'Content-Disposition: attachment; filename="Grün 2.png"'),
+      file("image/png; name*=iso-8859-1'de'Gr%FCn%203.png", PNG),
+      file('image/png; name=two words.png', PNG),
+    );
+    assert.deepEqual(found, ['Übersicht.png', 'Grün.png', 'Grün 2.png', 'Grün 3.png', 'two words.png']);
+  });
+
+  it('are made where there are none', async () => {
+    assert.deepEqual(await names({}, file('image/png', PNG), file('application/x-unheard-of', 'x')), [
+      'attachment-1.png',
+      'attachment-2.bin',
+    ]);
+  });
+});
+
+describe('what is known of a file', () => {
+  it('its size, its hash, both types and its Content-ID', async () => {
+    const reply = await parsed(
+      multipart('mixed', [
+        plain('x'),
+        file('application/octet-stream; name=a.bin', PNG, 'Content-ID: <id@x>'),
+      ]),
+    );
+    const { content, ...rest } = reply.attachments[0]!;
+    assert.deepEqual(Buffer.from(content), PNG);
+    assert.deepEqual(rest, {
+      filename: 'a.bin',
+      contentType: 'image/png',
+      declaredType: 'application/octet-stream',
+      bytes: PNG.length,
+      sha256: createHash('sha256').update(PNG).digest('hex'),
+      inline: false,
+      contentId: 'id@x',
+    });
+  });
+
+  it('the type that its bytes show, against the declared one', () => {
+    const exe = Buffer.concat([Buffer.from('MZ\x90\0'), Buffer.alloc(100)]);
+    assert.equal(detectType(exe, 'image/png'), 'application/vnd.microsoft.portable-executable');
+    assert.equal(detectType(Buffer.from('<!DOCTYPE html><p>'), 'image/jpeg'), 'text/html');
+    assert.equal(detectType(Buffer.from('<?xml version="1.0"?><svg>'), 'image/png'), 'image/svg+xml');
+    assert.equal(detectType(Buffer.from('not an image'), 'image/png'), 'application/octet-stream');
+    assert.equal(detectType(Buffer.from('plain words'), 'text/x-log'), 'text/x-log');
+    assert.equal(detectType(Buffer.from('MZ is how this text begins'), 'text/plain'), 'text/plain');
+  });
+
+  it('the declared type of a container, which the bytes cannot tell', () => {
+    const zip = Buffer.from('504b030414000600', 'hex');
+    const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+    assert.equal(detectType(zip, docx), docx);
+    assert.equal(detectType(zip, 'text/plain'), 'application/zip');
+  });
+});
+
+describe('limits', () => {
+  it('a file, all files, their number', async () => {
+    const big = file('text/csv; name=big.csv', 'x'.repeat(2000));
+    const small = file('text/csv; name=small.csv', 'x'.repeat(500));
+    assert.deepEqual(await names({ maxFileBytes: 1000 }, big, small), ['small.csv', 'big.csv too-big']);
+    assert.deepEqual(await names({ maxFiles: 1 }, small, big), ['small.csv', 'big.csv too-many']);
+    assert.deepEqual(await names({ maxTotalBytes: 2100 }, small, big, small), [
+      'small.csv',
+      'small.csv',
+      'big.csv total-too-big',
+    ]);
+  });
+
+  it('types: the deny list by what is shown, declared or named; the allow list by what is shown alone', async () => {
+    const exe = Buffer.concat([Buffer.from('MZ\x90\0'), Buffer.alloc(100)]);
+    assert.deepEqual(
+      await names({}, file('image/png; name=a.png', exe), file('text/plain; name="b.txt.exe"', 'x')),
+      ['a.png type-refused', 'b.txt.exe type-refused'],
+    );
+    assert.deepEqual(
+      await names(
+        { allow: ['image/*', '.pdf'] },
+        file('image/png; name=a', PNG),
+        file('image/png; name=b', 'x'),
+      ),
+      ['a', 'b type-refused'],
+    );
+  });
+});
+
+describe('inline images', () => {
+  const image = (id: string): Buffer => file(`image/png; name=${id}.png`, PNG, `Content-ID: <${id}@x>`);
+  const body =
+    '<p>Look: <img src="cid:mine@x"></p><blockquote type="cite">old <img src="cid:old@x"></blockquote>';
+
+  it('stay when the reply shows them, go when only the quote does', async () => {
+    const reply = await parsed(multipart('related', [html(body), image('mine'), image('old')]));
+    assert.deepEqual(
+      reply.attachments.map(({ filename, inline }) => [filename, inline]),
+      [['mine.png', true]],
+    );
+    assert.deepEqual(
+      reply.dropped.map(({ filename, reason }) => [filename, reason]),
+      [['old.png', 'only-quoted']],
+    );
+  });
+
+  it('are judged by the HTML also where the plain text is taken', async () => {
+    const both = multipart('alternative', [plain('Look: [image]'), html(body)]);
+    const reply = await parsed(multipart('related', [both, image('mine'), image('old')]));
+    assert.deepEqual(
+      reply.attachments.map(({ filename }) => filename),
+      ['mine.png'],
+    );
+  });
+
+  it('make a reply by themselves', async () => {
+    const reply = await parsed(multipart('related', [html('<img src="cid:mine@x">'), image('mine')]));
+    assert.equal(reply.attachments.length, 1);
+  });
+});

@@ -1,0 +1,250 @@
+// The real mailgwd and mailgw-ctl, run on a configuration in a scratch directory.
+//
+// Contract: startDaemon returns once the LMTP socket greets with 220. Sender policy, spam and rates are off
+// unless the test gives them. The store survives restart(), so a test can kill and start as often as it likes.
+// Failure: a daemon that ends instead of greeting rejects with everything it printed.
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { dirname, join } from 'node:path';
+import { eventually } from './eventually.ts';
+import { DaemonProcess, type RunResult, repositoryRoot, run } from './process.ts';
+import type { Scratch } from './scratch.ts';
+
+/** Settings by section and key, as in mailgw.toml. */
+export type Settings = Record<string, Record<string, string | number | boolean | readonly string[]>>;
+
+/** Where the daemon posts to. */
+export interface SinkAddress {
+  readonly url: string;
+  /** `whsec_` and base64. */
+  readonly secret: string;
+}
+
+/** What a test may choose. */
+export interface DaemonOptions {
+  readonly sink: SinkAddress;
+  /** Path of the LMTP socket; default `lmtp.sock` in the scratch directory. */
+  readonly socket?: string;
+  /** Added to, or replacing, the defaults below. */
+  readonly settings?: Settings;
+  /** Added to the daemon's environment. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** One JSON object printed by `mailgw-ctl --json`. */
+export type Row = Record<string, unknown>;
+
+/** A minted reply address, as `mailgw-ctl address mint` prints it. */
+export interface Minted {
+  readonly reply_to: string;
+  readonly message_id: string;
+}
+
+/** What to mint. */
+export interface MintOptions {
+  readonly user: string;
+  readonly thread: string;
+  /** RFC 3339; default now. */
+  readonly repliedTo?: string;
+  readonly bound?: boolean;
+}
+
+const READY_WITHIN_MS = 15_000;
+
+/** The domain of every reply address in the tests. */
+export const REPLY_DOMAIN = 'reply.example.org';
+
+/** Writes a configuration into the scratch directory, starts mailgwd on it and waits for the greeting. */
+export async function startDaemon(scratch: Scratch, options: DaemonOptions): Promise<Daemon> {
+  const socket = options.socket ?? scratch.path('lmtp.sock');
+  const config = writeConfig(scratch, socket, options);
+  const daemon = new Daemon(socket, config, scratch.path('mailgwd.log'), options.environment ?? {});
+  scratch.defer(async () => {
+    await daemon.stop();
+  });
+  await daemon.start();
+  return daemon;
+}
+
+/** Writes mailgw.toml and the secrets it names; returns the path of the configuration. */
+export function writeConfig(scratch: Scratch, socket: string, options: DaemonOptions): string {
+  const secretFile = (name: string, text: string): string => {
+    writeFileSync(scratch.path(name), `${text}\n`, { mode: 0o600 });
+    return scratch.path(name);
+  };
+  mkdirSync(dirname(socket), { recursive: true });
+  const settings: Settings = {
+    lmtp: { socket },
+    reply: {
+      domain: REPLY_DOMAIN,
+      prefix: 'reply+',
+      max_age: '90d',
+      pepper_file: secretFile('pepper', randomBytes(32).toString('base64')),
+    },
+    store: { path: scratch.path('mailgw.db') },
+    sender: { policy: 'off' },
+    rate: { per_user: 'off', per_address: 'off', total: 'off' },
+    spam: { source: 'off' },
+    sink: {
+      type: 'webhook',
+      url: options.sink.url,
+      secret_file: secretFile('webhook.secret', options.sink.secret),
+    },
+  };
+  for (const [section, keys] of Object.entries(options.settings ?? {})) {
+    settings[section] = { ...settings[section], ...keys };
+  }
+  writeFileSync(scratch.path('mailgw.toml'), toToml(settings));
+  return scratch.path('mailgw.toml');
+}
+
+function toToml(settings: Settings): string {
+  const lines = Object.entries(settings).flatMap(([section, keys]) => [
+    `[${section}]`,
+    // A JSON string without lone surrogates is a TOML basic string.
+    ...Object.entries(keys).map(([key, value]) => `${key} = ${JSON.stringify(value)}`),
+  ]);
+  return `${lines.join('\n')}\n`;
+}
+
+/** A running (or stopped, or killed) mailgwd and its command line tool. */
+export class Daemon {
+  /** Path of the LMTP socket. */
+  readonly socket: string;
+  /** Path of the configuration file. */
+  readonly config: string;
+  readonly #log: string;
+  readonly #environment: NodeJS.ProcessEnv;
+  #process: DaemonProcess | undefined;
+
+  constructor(socket: string, config: string, log: string, environment: NodeJS.ProcessEnv) {
+    this.socket = socket;
+    this.config = config;
+    this.#log = log;
+    this.#environment = environment;
+  }
+
+  /** The process id of the running daemon. */
+  get pid(): number {
+    if (this.#process === undefined) throw new Error('mailgwd does not run');
+    return this.#process.pid;
+  }
+
+  /** Starts the daemon and waits until its LMTP socket greets. */
+  async start(): Promise<void> {
+    const started = this.#spawn();
+    const look = async (): Promise<true | undefined> => {
+      if (started.ended !== undefined)
+        throw new Error(`mailgwd ended: ${started.ended}\n${started.output()}`);
+      return (await greets(this.socket)) ? true : undefined;
+    };
+    await eventually(look, () => `a greeting on ${this.socket}\n${started.output()}`, READY_WITHIN_MS);
+  }
+
+  /** Starts a daemon that is expected to end before it greets; how it ended. */
+  async startToEnd(): Promise<string> {
+    this.#spawn();
+    return await this.gone();
+  }
+
+  #spawn(): DaemonProcess {
+    const program = join(repositoryRoot, 'bin', 'mailgwd');
+    const args = [program, '--config', this.config];
+    this.#process = new DaemonProcess(process.execPath, args, this.#log, this.#environment);
+    return this.#process;
+  }
+
+  /** Waits until it has ended without a signal of ours; how it ended. */
+  async gone(): Promise<string> {
+    const how = await this.#process?.gone('what should end it');
+    this.#process = undefined;
+    return how ?? 'not started';
+  }
+
+  /** Stops it as systemd does, with SIGTERM; returns how it ended, `exit 0` when all is well. */
+  async stop(): Promise<string> {
+    return await this.#end('SIGTERM');
+  }
+
+  /** Kills it with no chance to clean up. */
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Stops it and starts it again on the same store. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<string> {
+    const how = await this.#process?.end(signal);
+    this.#process = undefined;
+    return how ?? 'exit 0';
+  }
+
+  /** Everything all runs of the daemon have logged. */
+  log(): string {
+    return readFileSync(this.#log, 'utf8');
+  }
+
+  /** Runs `mailgw-ctl --config … --json ARGS` and returns the objects it prints; throws if it fails. */
+  async ctl(...args: string[]): Promise<Row[]> {
+    const result = await this.tryCtl(...args);
+    if (result.code !== 0) {
+      throw new Error(
+        `mailgw-ctl ${args.join(' ')}: exit ${String(result.code)}\n${result.stdout}${result.stderr}`,
+      );
+    }
+    return result.stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Row);
+  }
+
+  /** Like ctl, for a command that is expected to fail. */
+  async tryCtl(...args: string[]): Promise<RunResult> {
+    const program = join(repositoryRoot, 'bin', 'mailgw-ctl');
+    return await run(process.execPath, [program, '--config', this.config, '--json', ...args]);
+  }
+
+  /** Adds a user with one registered address. */
+  async addUser(user: string, address = `${user}@example.com`): Promise<void> {
+    await this.ctl('user', 'add', user, '--address', address);
+  }
+
+  /** Mints a reply address for an existing user. */
+  async mint(options: MintOptions): Promise<Minted> {
+    const { user, thread, repliedTo, bound = false } = options;
+    const args = ['address', 'mint', '--user', user, '--thread', thread];
+    if (repliedTo !== undefined) args.push('--replied-to', repliedTo);
+    if (bound) args.push('--bound');
+    const [row] = await this.ctl(...args);
+    if (typeof row?.reply_to !== 'string' || typeof row.message_id !== 'string') {
+      throw new Error(`address mint printed ${JSON.stringify(row)}`);
+    }
+    return { reply_to: row.reply_to, message_id: row.message_id };
+  }
+}
+
+/** Whether a server on this Unix socket greets with 220 (RFC 5321 §3.1). */
+async function greets(socket: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const connection = createConnection(socket);
+    const answer = (greeted: boolean) => {
+      connection.destroy();
+      resolve(greeted);
+    };
+    connection.once('data', (chunk) => {
+      answer(chunk.toString('latin1').startsWith('220'));
+    });
+    connection.once('error', () => {
+      answer(false);
+    });
+    connection.once('close', () => {
+      answer(false);
+    });
+  });
+}
