@@ -125,6 +125,6 @@ export async function onTerminal(
   const words = [process.execPath, TOOL, '--config', tool.config, ...args]
     .map((word) => `'${word}'`)
     .join(' ');
-  const command = `stty cols ${columns}; env -u COLUMNS ${environment} ${words}`;
+  const command = `stty cols ${columns}; env -u COLUMNS -u NO_COLOR ${environment} ${words}`;
   return (await run('script', ['-qec', command, '/dev/null'])).stdout;
 }
