@@ -136,11 +136,9 @@ function createServer(
     ...gateRules(config, pepper),
     directory: store,
     queue: {
-      accept: async (items, raw) => {
+      accept: (items, raw) => {
         space.take(raw.byteLength);
-        const result = await store.accept(items, raw);
-        dispatcher.wake();
-        return result;
+        return dispatcher.accept(items, raw);
       },
     },
     isSpaceLow: space.isLow,

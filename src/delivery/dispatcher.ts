@@ -3,7 +3,8 @@
  *
  * Contract: every leased item is settled, whatever its attempt does; at most `concurrency` attempts run, of one
  * thread one (the queue sees to that); an attempt has one deadline in total. It polls the queue for work that
- * other processes made, and is woken for work that the gate made.
+ * other processes made; what the gate makes is leased by the commit that stores it, and begins without another look
+ * at the store. A few items are leased ahead, so that an attempt that ends never waits for the store either.
  * While the sink is down or misconfigured the breaker holds the items back, one probe at a time: the others keep their
  * attempts and stay due. What is known of the sink is written to the queue, for `stats`.
  * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an
@@ -13,17 +14,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
-import type { LeasedItem, Queue, Settle, Settlement } from '../queue/queue.ts';
+import type { AcceptResult, LeasedItem, NewItem, Queue, Settlement } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
 import type { ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
+import { type AttemptOutcome, unposted } from './attempt.ts';
+import { Bell } from './bell.ts';
 import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
+import { Settler } from './settler.ts';
 import type { Outcome, Sink } from './sink.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
 export interface DispatcherOptions {
   readonly queue: Pick<
     Queue,
-    'lease' | 'settle' | 'content' | 'nextDueAt' | 'reclaim' | 'retime' | 'setSinkStatus'
+    'accept' | 'lease' | 'settle' | 'content' | 'nextDueAt' | 'reclaim' | 'retime' | 'setSinkStatus'
   >;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
@@ -41,6 +45,15 @@ export interface DispatcherOptions {
   readonly pollMs: number;
 }
 
+/** A leased item, and its message where that is at hand. */
+interface Leased {
+  readonly item: LeasedItem;
+  readonly raw?: Uint8Array | undefined;
+}
+
+/** Messages up to this size wait in memory for their attempt; larger ones are read from the store when it begins. */
+const AT_HAND_BYTES = 32 * 1024;
+
 /** Added to an attempt's deadline for its lease: parsing, reading and settling. */
 const LEASE_MARGIN_MS = 60_000;
 
@@ -54,21 +67,28 @@ const RECLAIM_MS = 60_000;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #bell = new Bell();
-  readonly #settleBell = new Bell();
   readonly #inFlight = new Map<string, Promise<void>>();
+  /** Leased ahead; at most as many as may be in flight. */
+  readonly #ahead: Leased[] = [];
+  /** Leases that a commit under way may bring. */
+  #expected = 0;
+  /** Whether items may be due in the store, which come before new ones. */
+  #isBehind = true;
   #isStopping = false;
   #loop: Promise<void> | undefined;
   #reclaimedAt: number;
   /** The wall clock less the monotonic one; unknown before the first look. */
   #clockOffset: number | undefined;
-  #settles: Settle[] = [];
-  #settling: Promise<void> | undefined;
   readonly #breaker: Breaker;
+  readonly #settler: Settler;
+  readonly #leaseMs: number;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#reclaimedAt = options.monotonic();
     this.#breaker = new Breaker({ random: options.random, longestAskedMs: options.retry.longestMs });
+    this.#settler = new Settler(options);
+    this.#leaseMs = options.attemptTimeoutMs + LEASE_MARGIN_MS;
   }
 
   /** Starts dispatching. */
@@ -81,17 +101,51 @@ export class Dispatcher {
     this.#bell.ring();
   }
 
+  /** Commits new items; those that need not wait for others are leased with it, and begin. */
+  async accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult> {
+    const limit = Math.min(this.#roomForNew(), items.length);
+    if (limit === 0) this.#isBehind = true;
+    const atHand = raw.byteLength < AT_HAND_BYTES ? raw : undefined;
+    this.#expected += limit;
+    const result = await this.#options.queue
+      .accept(items, raw, limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs })
+      .finally(() => {
+        this.#expected -= limit;
+      });
+    if (result.kind !== 'committed') return result;
+    for (const item of result.leased) this.#ahead.push({ item, raw: atHand });
+    // In a turn of its own: the reply to the client comes first.
+    if (result.leased.length > 0) setImmediate(this.#beginAhead);
+    if (result.leased.length < items.length) this.#bell.ring();
+    return result;
+  }
+
+  /** How many new items may begin now: none while there are others that came before them. */
+  #roomForNew(): number {
+    return this.#isBehind || this.#isStopping || this.#breaker.isOpen ? 0 : this.#room();
+  }
+
+  /** How many more items may be leased. */
+  #room(): number {
+    const { concurrency, monotonic } = this.#options;
+    const leased = this.#inFlight.size + this.#ahead.length + this.#expected;
+    return this.#breaker.isOpen
+      ? Math.min(Math.max(0, concurrency - leased), this.#breaker.room(monotonic()))
+      : Math.max(0, 2 * concurrency - leased);
+  }
+
   /** Stops leasing, lets attempts under way finish within the time, and settles what has an outcome. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true;
     this.#bell.ring();
-    this.#settleBell.ring();
+    this.#settler.stop();
     await this.#loop;
+    this.#giveBack();
     const timer = new AbortController();
     const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
     await Promise.race([Promise.all(this.#inFlight.values()), timeout]);
     timer.abort();
-    await this.#settling;
+    await this.#settler.settled();
   }
 
   async #run(): Promise<void> {
@@ -107,14 +161,22 @@ export class Dispatcher {
     try {
       await this.#followClock();
       await this.#reclaim();
-      const room = Math.min(concurrency - this.#inFlight.size, this.#breaker.room(monotonic()));
-      if (room <= 0) return Math.min(this.#breaker.pauseMs(monotonic()) || pollMs, pollMs);
+      const limit = this.#room();
+      // Not for a few at a time: each look costs a batch of the store, and so many are at hand.
+      const isEnough = this.#breaker.isOpen ? limit === 0 : limit * 2 < concurrency;
+      if (isEnough) return Math.min(this.#breaker.pauseMs(monotonic()) || pollMs, pollMs);
       const dueAt = await queue.nextDueAt();
-      if (dueAt === undefined) return pollMs;
-      if (dueAt > now()) return Math.min(dueAt - now(), pollMs);
-      const leaseMs = this.#options.attemptTimeoutMs + LEASE_MARGIN_MS;
-      const leased = await queue.lease({ now: now(), leaseMs, limit: room });
-      for (const item of leased) this.#begin(item);
+      if (dueAt === undefined || dueAt > now()) {
+        this.#isBehind = false;
+        return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
+      }
+      this.#expected += limit;
+      const leased = await queue.lease({ now: now(), leaseMs: this.#leaseMs, limit }).finally(() => {
+        this.#expected -= limit;
+      });
+      this.#isBehind = leased.length === limit;
+      for (const item of leased) this.#ahead.push({ item });
+      this.#beginAhead();
       return leased.length === 0 ? pollMs : 0;
     } catch (error) {
       log('dispatch_failed', { reason: describe(error) });
@@ -137,26 +199,44 @@ export class Dispatcher {
     const { monotonic, now, queue } = this.#options;
     if (monotonic() - this.#reclaimedAt < RECLAIM_MS) return;
     this.#reclaimedAt = monotonic();
-    await queue.reclaim(now(), [...this.#inFlight.keys()]);
+    await queue.reclaim(now(), [...this.#inFlight.keys(), ...this.#ahead.map(({ item }) => item.id)]);
   }
 
-  #begin(item: LeasedItem): void {
-    this.#breaker.begin(item.id, this.#options.monotonic());
-    const attempt = this.#attempt(item).finally(() => {
-      this.#inFlight.delete(item.id);
+  readonly #beginAhead = (): void => {
+    if (this.#isStopping) this.#giveBack();
+    while (this.#inFlight.size < this.#options.concurrency) {
+      const next = this.#ahead.shift();
+      if (next === undefined) break;
+      this.#begin(next);
+    }
+  };
+
+  #begin(leased: Leased): void {
+    const { id } = leased.item;
+    this.#breaker.begin(id, this.#options.monotonic());
+    const attempt = this.#attempt(leased).finally(() => {
+      this.#inFlight.delete(id);
+      this.#beginAhead();
       this.#bell.ring();
     });
-    this.#inFlight.set(item.id, attempt);
+    this.#inFlight.set(id, attempt);
+  }
+
+  /** Gives back what no attempt was made of. */
+  #giveBack(): void {
+    for (const { item } of this.#ahead.splice(0)) {
+      void this.#settler.settle({ id: item.id, attempts: item.attempts, settlement: { kind: 'returned' } });
+    }
   }
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
-  async #attempt(item: LeasedItem): Promise<void> {
+  async #attempt({ item, raw }: Leased): Promise<void> {
     const { log, now } = this.#options;
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
     let by: AttemptOutcome['by'] = 'us';
     try {
-      const prepared = await this.#prepare(item);
+      const prepared = await this.#prepare(item, raw);
       by = undefined;
       outcome = 'kind' in prepared ? prepared : await this.#deliver(item, prepared);
     } catch (error) {
@@ -177,13 +257,13 @@ export class Dispatcher {
       ms: Math.round(performance.now() - startedAt),
       queued_ms: now() - item.receivedAt,
     });
-    await this.#settle({ id: item.id, attempts: item.attempts, settlement });
+    await this.#settler.settle({ id: item.id, attempts: item.attempts, settlement });
   }
 
   /** The post of an item, or what becomes of one that gives none. */
-  async #prepare(item: LeasedItem): Promise<Post | AttemptOutcome> {
+  async #prepare(item: LeasedItem, atHand: Uint8Array | undefined): Promise<Post | AttemptOutcome> {
     const { queue, parser } = this.#options;
-    const raw = await queue.content(item.id);
+    const raw = atHand ?? (await queue.content(item.id));
     if (raw === undefined)
       return { kind: 'failed', diagnostic: 'the content is gone from the store', by: 'us' };
     const parsed = await parser.parse(raw);
@@ -237,6 +317,7 @@ export class Dispatcher {
     const before = this.#breaker.state;
     this.#breaker.end(id, outcome.by === 'us' ? undefined : outcome, monotonic());
     const { state } = this.#breaker;
+    if (this.#breaker.isOpen) this.#giveBack();
     if (state === before) return;
     const { diagnostic } = outcome;
     if (state === 'up') log('sink_recovered');
@@ -245,95 +326,6 @@ export class Dispatcher {
       log('dispatch_failed', { reason: describe(error) });
     });
   }
-
-  /** Outcomes that come in while others are written travel together. */
-  #settle(settle: Settle): Promise<void> {
-    this.#settles.push(settle);
-    this.#settling ??= this.#writeSettles();
-    return this.#settling;
-  }
-
-  async #writeSettles(): Promise<void> {
-    while (this.#settles.length > 0) {
-      const settles = this.#settles;
-      this.#settles = [];
-      try {
-        await this.#options.queue.settle(settles);
-      } catch (error) {
-        this.#options.log('dispatch_failed', { reason: describe(error), outcomes: settles.length });
-        // Given up only at the end: then the leases are void with the next start, and the attempts are repeated.
-        if (this.#isStopping) break;
-        this.#settles.unshift(...settles);
-        await this.#settleBell.wait(this.#options.pollMs);
-      }
-    }
-    // In the same turn as the last look at the list: an outcome that came in between would wait for the next one.
-    this.#settling = undefined;
-  }
-}
-
-/** Lets one waiter sleep until it is rung or a time is over; a ring before the wait counts. */
-class Bell {
-  #hasRung = false;
-  #answer: () => void = () => undefined;
-
-  ring(): void {
-    this.#hasRung = true;
-    this.#answer();
-  }
-
-  async wait(ms: number): Promise<void> {
-    if (!this.#hasRung && ms > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        this.#answer = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#answer = () => undefined;
-    this.#hasRung = false;
-  }
-}
-
-/**
- * An outcome of the sink, or one of ours before it was asked; then `reason` says in a word why there is no post:
- * `empty`, a refusal's reason, or what became of the worker.
- */
-type AttemptOutcome = Outcome & {
-  readonly by?: 'us' | undefined;
-  readonly workerDied?: boolean;
-  readonly reason?: string;
-};
-
-/** What becomes of a message that gives no post. */
-function unposted(parsed: Exclude<ParseOutcome, { kind: 'parsed' }>): AttemptOutcome {
-  switch (parsed.kind) {
-    case 'empty':
-      return { kind: 'failed', reason: 'empty', diagnostic: emptyDiagnostic(parsed), by: 'us' };
-    case 'refused':
-      return {
-        kind: 'failed',
-        reason: parsed.reason,
-        diagnostic: `cannot be posted: ${parsed.reason}: ${parsed.diagnostic}`,
-        by: 'us',
-      };
-    case 'worker-died':
-      return {
-        kind: 'deferred',
-        reason: parsed.reason,
-        diagnostic: `parser ${parsed.reason}: ${parsed.diagnostic}`,
-        by: 'us',
-        workerDied: true,
-      };
-  }
-}
-
-/** Why a reply is empty, and whether something of it was left out that would have made it a post. */
-function emptyDiagnostic({ reason, reply }: Extract<ParseOutcome, { kind: 'empty' }>): string {
-  const dropped = [...new Set(reply.dropped.map((part) => part.reason))];
-  return `empty reply: ${reason}${dropped.length === 0 ? '' : `; left out: ${dropped.join(', ')}`}`;
 }
 
 /** The fields of an item that its post repeats. */

@@ -7,6 +7,7 @@
 import { prepareKeepContent } from './content.ts';
 import type {
   Acceptance,
+  ImmediateLease,
   ItemState,
   LeasedItem,
   NewItem,
@@ -20,8 +21,8 @@ import type { Database } from './schema.ts';
 
 /** The operations on items, each to be called inside a transaction. */
 export interface ItemOperations {
-  /** Inserts the items of one message that are no duplicates. */
-  readonly accept: (items: readonly NewItem[], raw: Uint8Array) => Acceptance[];
+  /** Inserts the items of one message that are no duplicates; `leased` are the ids of those that were leased at once. */
+  readonly accept: (items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease) => Accepted;
   /** Claims due heads of threads. */
   readonly lease: (request: {
     readonly now: number;
@@ -38,6 +39,12 @@ export interface ItemOperations {
   readonly operate: (action: OperatorAction, id: string, now: number) => OperatorResult;
   /** Stops or resumes leasing. */
   readonly setPaused: (paused: boolean) => void;
+}
+
+/** What became of the items of one message. */
+export interface Accepted {
+  readonly acceptances: readonly Acceptance[];
+  readonly leased: readonly string[];
 }
 
 /** One row of a lease; SQLite's null stands for undefined. */
@@ -68,9 +75,10 @@ export interface ItemSettings {
 /** Prepares the statements on a writing connection. */
 export function prepareItems(database: Database, { keepContent }: ItemSettings): ItemOperations {
   const elect = prepareElection(database);
+  const isPaused = preparePaused(database);
   return {
-    accept: prepareAccept(database),
-    lease: prepareLease(database),
+    accept: prepareAccept(database, isPaused),
+    lease: prepareLease(database, isPaused),
     settle: prepareSettle(database, elect, keepContent),
     reclaim: prepareReclaim(database, elect),
     retime: prepareRetime(database),
@@ -99,29 +107,51 @@ function prepareElection(database: Database): (thread: string) => void {
   };
 }
 
-function prepareAccept(database: Database): ItemOperations['accept'] {
-  const claim = database.prepare<[Uint8Array, string, number]>(
+/** Where a new item enters the table of states (ARCHITECTURE.md §6). */
+interface Entry {
+  readonly state: 'ready' | 'leased' | 'held';
+  readonly head: 0 | 1;
+  readonly leaseUntil: number | null;
+}
+
+const HELD: Entry = { state: 'held', head: 0, leaseUntil: null };
+const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
+const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
+
+function prepareAccept(database: Database, isPaused: () => boolean): ItemOperations['accept'] {
+  const dedupe = database.prepare<[Uint8Array, string, number]>(
     'INSERT INTO dedupe (fingerprint, item_id, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
   );
   const first = database.prepare<[Uint8Array], { id: string }>(
     'SELECT item_id AS id FROM dedupe WHERE fingerprint = ?',
   );
+  const open = database.prepare<[string]>(
+    "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
+  );
   const insert = database.prepare(
     `INSERT INTO item (id, state, head, user, thread, replied_to_at, message_id, reverse_path, received_at, due_at,
-       attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
-     VALUES (@id, @state,
-       @state = 'ready' AND NOT EXISTS (SELECT 1 FROM item WHERE thread = @thread AND state IN ('ready','waiting','leased')),
-       @user, @thread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
-       0, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
+       lease_until, attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
+     VALUES (@id, @state, @head, @user, @thread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
+       @leaseUntil, @attempts, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
   );
   const keep = prepareKeepContent(database);
-  const acceptOne = (item: NewItem, raw: Uint8Array): Acceptance => {
-    if (claim.run(item.fingerprint, item.id, item.receivedAt).changes === 0) {
-      return { kind: 'duplicate', id: first.get(item.fingerprint)?.id ?? 'unknown' };
-    }
+  const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
+    if (item.hold !== undefined) return HELD;
+    if (open.get(item.thread) !== undefined) return READY_BEHIND;
+    if (leaseMs === undefined) return READY;
+    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
+  };
+  const acceptOne = (
+    item: NewItem,
+    raw: Uint8Array,
+    leaseMs: number | undefined,
+  ): Entry['state'] | undefined => {
+    if (dedupe.run(item.fingerprint, item.id, item.receivedAt).changes === 0) return undefined;
+    const entry = entryOf(item, leaseMs);
     const { lastInsertRowid } = insert.run({
       id: item.id,
-      state: item.hold === undefined ? 'ready' : 'held',
+      state: entry.state,
+      head: entry.head,
       user: item.user,
       thread: item.thread,
       repliedToAt: item.repliedToAt,
@@ -129,6 +159,8 @@ function prepareAccept(database: Database): ItemOperations['accept'] {
       reversePath: item.reversePath,
       receivedAt: item.receivedAt,
       dueAt: item.hold === undefined ? item.receivedAt : null,
+      leaseUntil: entry.leaseUntil,
+      attempts: entry.state === 'leased' ? 1 : 0,
       hold: item.hold ?? null,
       bytes: raw.byteLength,
       policy: item.authentication.policy,
@@ -137,13 +169,33 @@ function prepareAccept(database: Database): ItemOperations['accept'] {
       flagged: item.spam === undefined ? null : Number(item.spam.flagged),
     });
     keep(lastInsertRowid, raw);
-    return { kind: item.hold === undefined ? 'queued' : 'held', id: item.id };
+    return entry.state;
   };
-  return (items, raw) => items.map((item) => acceptOne(item, raw));
+  return (items, raw, lease) => {
+    let room = lease === undefined || isPaused() ? 0 : lease.limit;
+    const leased: string[] = [];
+    const acceptances = items.map((item): Acceptance => {
+      const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
+      if (state === undefined) {
+        return { kind: 'duplicate', id: first.get(item.fingerprint)?.id ?? 'unknown' };
+      }
+      if (state === 'leased') {
+        leased.push(item.id);
+        room--;
+      }
+      return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
+    });
+    return { acceptances, leased };
+  };
 }
 
-function prepareLease(database: Database): ItemOperations['lease'] {
+/** Whether the operator has stopped leasing. */
+function preparePaused(database: Database): () => boolean {
   const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
+  return () => paused.get() !== undefined;
+}
+
+function prepareLease(database: Database, isPaused: () => boolean): ItemOperations['lease'] {
   const due = database.prepare<[number, number], LeaseRow>(
     `SELECT item_number AS itemNumber, id, user, thread, replied_to_at AS repliedToAt, message_id AS messageId,
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
@@ -155,7 +207,7 @@ function prepareLease(database: Database): ItemOperations['lease'] {
     "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
   );
   return ({ now, leaseMs, limit }) => {
-    if (paused.get() !== undefined) return [];
+    if (isPaused()) return [];
     const rows = due.all(now, limit);
     for (const row of rows) claim.run(now + leaseMs, row.itemNumber);
     return rows.map(toLeasedItem);
@@ -202,6 +254,9 @@ function prepareSettle(
     `UPDATE item SET state = 'waiting', due_at = ?, last_diagnostic = ?, worker_deaths = ?, lease_until = NULL
      WHERE item_number = ?`,
   );
+  const giveBack = database.prepare<[number]>(
+    `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL WHERE item_number = ?`,
+  );
   const strip = database.prepare<[number]>(
     keepContent
       ? 'UPDATE item SET content_kept = 1 WHERE item_number = ?'
@@ -217,6 +272,9 @@ function prepareSettle(
         break;
       case 'failed':
         end.run('failed', settlement.at, settlement.diagnostic, item.itemNumber);
+        break;
+      case 'returned':
+        giveBack.run(item.itemNumber);
         break;
       case 'deferred': {
         const deaths = item.workerDeaths + Number(settlement.workerDied);

@@ -48,10 +48,23 @@ export interface Acceptance {
   readonly id: string;
 }
 
-/** All items of one message committed together, or refused together for want of space. */
+/**
+ * All items of one message committed together, or refused together for want of space; `leased` are those that were
+ * leased with it.
+ */
 export type AcceptResult =
-  | { readonly kind: 'committed'; readonly acceptances: readonly Acceptance[] }
+  | {
+      readonly kind: 'committed';
+      readonly acceptances: readonly Acceptance[];
+      readonly leased: readonly LeasedItem[];
+    }
   | { readonly kind: 'storage-full'; readonly detail: string };
+
+/** The wish to lease new items with their commit: at most so many, so long. */
+export interface ImmediateLease {
+  readonly limit: number;
+  readonly leaseMs: number;
+}
 
 /** An item claimed for one attempt; `attempts` counts this one and is the proof of the lease at settling. */
 export interface LeasedItem {
@@ -82,7 +95,9 @@ export type Settlement =
       readonly diagnostic: string;
       readonly workerDied: boolean;
     }
-  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string };
+  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string }
+  /** No attempt was made: the item is as it was before the lease. */
+  | { readonly kind: 'returned' };
 
 /** One settlement with the lease that it ends. */
 export interface Settle {
@@ -173,8 +188,11 @@ export interface Pruned {
 
 /** The queue of replies. */
 export interface Queue {
-  /** Commits one item per recipient of a message; resolves after the commit is on disk. May take `raw`'s memory over. */
-  accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult>;
+  /**
+   * Commits one item per recipient of a message; resolves after the commit is on disk. May take `raw`'s memory over.
+   * With a wish to lease, items that {@link Queue.lease} would give now are leased by the same commit.
+   */
+  accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult>;
   /** Claims due items, at most one per thread, and none while the queue is paused. */
   lease(request: {
     readonly now: number;

@@ -11,9 +11,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type {
-  Acceptance,
   AcceptResult,
   Directory,
+  ImmediateLease,
   ItemFilter,
   ItemView,
   LeasedItem,
@@ -203,6 +203,14 @@ class WriterThread {
 /** Messages from this size on are handed to the writer's thread, smaller ones copied: see docs/decisions.md. */
 const TRANSFER_FROM_BYTES = 32 * 1024;
 
+/** The leases of new items, which nobody has tried before. */
+function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: number): LeasedItem[] {
+  if (ids.length === 0) return [];
+  return items
+    .filter((item) => ids.includes(item.id))
+    .map(({ fingerprint, hold, ...item }) => ({ ...item, attempts: 1, workerDeaths: 0, bytes }));
+}
+
 class SqliteStore implements Store {
   readonly #writer: WriterThread;
   readonly #reader: Database;
@@ -216,18 +224,15 @@ class SqliteStore implements Store {
     this.#lock = lock;
   }
 
-  async accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult> {
+  async accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult> {
+    const bytes = raw.byteLength; // 0 once the writer has the buffer
     const isOwn = raw.byteOffset === 0 && raw.byteLength * 2 >= raw.buffer.byteLength;
     if (isOwn && raw.byteLength >= TRANSFER_FROM_BYTES && raw.buffer instanceof ArrayBuffer) {
       this.#writer.transfer(raw.buffer);
     }
     try {
-      const acceptances: readonly Acceptance[] = await this.#writer.call(
-        'accept',
-        [items, raw],
-        raw.byteLength,
-      );
-      return { kind: 'committed', acceptances };
+      const { acceptances, leased } = await this.#writer.call('accept', [items, raw, lease], bytes);
+      return { kind: 'committed', acceptances, leased: leasedOf(items, leased, bytes) };
     } catch (error) {
       if (error instanceof WriteError && isFull(error.code)) {
         return { kind: 'storage-full', detail: error.message };

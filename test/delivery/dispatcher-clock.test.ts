@@ -50,6 +50,7 @@ class Bench {
     this.store = store;
     this.dispatcher = new Dispatcher({
       queue: {
+        accept: (...args) => store.accept(...args),
         lease: (request) => store.lease(request),
         settle: (settles) => store.settle(settles),
         content: (id) => store.content(id),

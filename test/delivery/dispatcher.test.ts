@@ -272,6 +272,7 @@ describe('the queue behind it', () => {
     const test = await startDispatching(t, {
       queue: (store) => ({
         nextDueAt: () => store.nextDueAt(),
+        accept: (...args) => store.accept(...args),
         lease: (request) =>
           failures-- > 0 ? Promise.reject(new Error('disk I/O error')) : store.lease(request),
         settle: (settles) => store.settle(settles),
@@ -305,6 +306,7 @@ describe('the queue behind it', () => {
         concurrency: 2,
         queue: (store) => ({
           nextDueAt: () => store.nextDueAt(),
+          accept: (...args) => store.accept(...args),
           lease: (request) => store.lease(request),
           content: (id) => store.content(id),
           reclaim: (now, inFlight) => store.reclaim(now, inFlight),

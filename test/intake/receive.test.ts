@@ -255,7 +255,7 @@ describe('a store that cannot take it', () => {
   });
 
   it('an answer that is too short promises nothing', async (t) => {
-    const accept = () => Promise.resolve({ kind: 'committed', acceptances: [] } as const);
+    const accept = () => Promise.resolve({ kind: 'committed', acceptances: [], leased: [] } as const);
     const test = await openGate(t, { queue: { accept } });
     assert.equal(await send(test, await test.sealed(), message()), 'deferred: unknown');
   });

@@ -1,0 +1,71 @@
+/**
+ * Writes the outcomes of attempts to the queue, many at a time.
+ *
+ * Contract: an outcome waits a few milliseconds for others, since each write costs a batch of the store; `settle`
+ * resolves when it is written. Failure: a broken store is logged and tried again, never given up, until the end: then
+ * the leases are void with the next start, and the attempts are repeated.
+ */
+import type { Log } from '../log.ts';
+import type { Queue, Settle } from '../queue/queue.ts';
+import { Bell } from './bell.ts';
+
+/** How long an outcome waits for others. */
+const GATHER_MS = 3;
+
+/** What a settler works with. */
+export interface SettlerOptions {
+  readonly queue: Pick<Queue, 'settle'>;
+  readonly log: Log;
+  /** The time between two tries on a store that fails. */
+  readonly pollMs: number;
+}
+
+/** Its life: any number of `settle`, `stop`, `settled`. */
+export class Settler {
+  readonly #options: SettlerOptions;
+  readonly #bell = new Bell();
+  #waiting: Settle[] = [];
+  #writing: Promise<void> | undefined;
+  #isStopping = false;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Writes an outcome, with others that come meanwhile. */
+  settle(settle: Settle): Promise<void> {
+    this.#waiting.push(settle);
+    this.#writing ??= this.#write();
+    return this.#writing;
+  }
+
+  /** From now on nothing waits for anything, and what fails is given up. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#bell.ring();
+  }
+
+  /** Resolves when everything is written or given up. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      if (!this.#isStopping) await this.#bell.wait(GATHER_MS);
+      const settles = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#options.queue.settle(settles);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.log('dispatch_failed', { reason, outcomes: settles.length });
+        if (this.#isStopping) break;
+        this.#waiting.unshift(...settles);
+        await this.#bell.wait(this.#options.pollMs);
+      }
+    }
+    // In the same turn as the last look at the list: an outcome that came in between would wait for the next one.
+    this.#writing = undefined;
+  }
+}
