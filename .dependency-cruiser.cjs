@@ -27,7 +27,7 @@ module.exports = {
     oneImporter('mailparser', ['reply/parse.ts']),
     oneImporter('parse5', ['reply/html.ts']),
     oneImporter('nodemailer', ['delivery/notice.ts']),
-    oneImporter('undici', ['delivery/sinks/webhook.ts']),
+    oneImporter('undici', ['delivery/sinks/http-exchange.ts']),
     oneImporter('pino', ['log.ts']),
     oneImporter('smol-toml', ['config.ts']),
     oneImporter('commander', ['ctl/program.ts']),

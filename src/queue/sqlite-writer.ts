@@ -70,6 +70,8 @@ const isLazy = (request: Request): boolean => LAZY.has(request.name);
 class Writer {
   readonly #database: Database;
   readonly #operations: Operations;
+  readonly #begin: () => unknown;
+  readonly #commit: () => unknown;
   readonly #full: () => void;
   readonly #normal: () => void;
   readonly #log: WriteAheadLog;
@@ -86,6 +88,10 @@ class Writer {
       ...prepareSinkOperations(database),
       ...prepareDirectory(database),
     };
+    const begin = database.prepare<[]>('BEGIN IMMEDIATE');
+    this.#begin = () => begin.run();
+    const commit = database.prepare<[]>('COMMIT');
+    this.#commit = () => commit.run();
     this.#full = () => database.pragma('synchronous = FULL');
     this.#normal = () => database.pragma('synchronous = NORMAL');
   }
@@ -135,13 +141,13 @@ class Writer {
 
   #transact(batch: readonly Request[]): Answer[] {
     this.#setDurable(!batch.every(isLazy));
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#begin();
     try {
       const answers = batch.map((request): Answer => {
         const operation = this.#operations[request.name] as (...args: readonly unknown[]) => unknown;
         return { sequence: request.sequence, ok: true, value: operation(...request.args) };
       });
-      this.#database.exec('COMMIT');
+      this.#commit();
       return answers;
     } finally {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');

@@ -47,15 +47,16 @@ const YOUNG_GENERATION_MB = 4;
 
 interface Waiting {
   readonly raw: Uint8Array<ArrayBuffer>;
+  readonly isSmall: boolean;
   readonly resolve: (outcome: ParseOutcome) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
  * Small messages that a worker holds, the one it parses included: waking a sleeping thread costs more than parsing a
- * small message, so a busy worker is never left without the next one.
+ * small message, so a busy worker is never left without the next one, and another is woken only when it is full.
  */
-const DEPTH = 4;
+const DEPTH = 8;
 
 /** A message up to this size is copied to its worker, and so can be given to another one; a larger one moves. */
 const SMALL_BYTES = 64 * 1024;
@@ -97,7 +98,7 @@ class Pool implements ParserPool {
         reject(new Error('the parser pool is closed'));
         return;
       }
-      this.#waiting.push({ raw: ownMemory(raw), resolve, reject });
+      this.#waiting.push({ raw: ownMemory(raw), isSmall: raw.byteLength <= SMALL_BYTES, resolve, reject });
       this.#dispatch();
     });
   }
@@ -112,16 +113,16 @@ class Pool implements ParserPool {
     await Promise.all([...this.#members].map((member) => member.stop()));
   }
 
-  /** Gives waiting messages to idle workers, and starts as many more as the rest needs. */
+  /** Fills one worker after the other, and starts as many more as the rest needs. */
   #dispatch(): void {
-    for (let depth = 1; depth <= DEPTH; depth++) {
-      for (const member of this.#members) {
-        const next = this.#waiting[0];
-        if (next === undefined) return;
-        if (member.hasRoomFor(next, depth)) {
-          this.#waiting.shift();
-          member.take(next);
-        }
+    for (const member of this.#members) {
+      for (
+        let next = this.#waiting[0];
+        next !== undefined && member.hasRoomFor(next);
+        next = this.#waiting[0]
+      ) {
+        this.#waiting.shift();
+        member.take(next);
       }
     }
     let starting = [...this.#members].filter((member) => member.state === 'starting').length;
@@ -205,17 +206,21 @@ class Member {
     });
   }
 
-  hasRoomFor(message: Waiting, depth: number): boolean {
+  /** An idle worker takes any message; a busy one small ones, behind small ones. */
+  hasRoomFor(message: Waiting): boolean {
     if (this.state === 'idle') return true;
-    const isSmall = message.raw.byteLength <= SMALL_BYTES;
-    return this.state === 'parsing' && isSmall && this.#messages.length < depth;
+    return (
+      this.state === 'parsing' &&
+      this.#messages.length < DEPTH &&
+      message.isSmall &&
+      this.#messages.every((other) => other.isSmall)
+    );
   }
 
   take(message: Waiting): void {
     this.#messages.push(message);
     if (this.#messages.length === 1) this.#begin();
-    const isSmall = message.raw.byteLength <= SMALL_BYTES;
-    this.#worker.postMessage(message.raw, isSmall ? [] : [message.raw.buffer]);
+    this.#worker.postMessage(message.raw, message.isSmall ? [] : [message.raw.buffer]);
   }
 
   async stop(): Promise<void> {

@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Outcome, Sink } from '../../src/delivery/sink.ts';
-import { createWebhookSink, type WebhookDeadlines } from '../../src/delivery/sinks/webhook.ts';
+import type { HttpDeadlines } from '../../src/delivery/sinks/http-exchange.ts';
+import { createWebhookSink } from '../../src/delivery/sinks/webhook.ts';
 import { readWebhookOptions } from '../../src/delivery/sinks/webhook-options.ts';
 import type { Post } from '../../src/reply/post.ts';
 
@@ -106,7 +107,7 @@ export interface SinkChoice {
   readonly secrets?: readonly string[];
   readonly caFile?: string;
   readonly now?: () => number;
-  readonly deadlines?: WebhookDeadlines;
+  readonly deadlines?: HttpDeadlines;
 }
 
 /** A webhook sink for a URL; it closes with the test. */

@@ -8,117 +8,52 @@
  * Failure: `deliver` gives an outcome for whatever the platform answers, or fails to. Once a status line is
  * there it decides, however the answer's body ends. Redirects are never followed.
  * Standards: Standard Webhooks 1.0.0; RFC 9110; draft-ietf-httpapi-idempotency-key-header-07 (without its quotes).
- * Limits: the answer is read to 64 KiB, for a bounded time, then the connection is dropped. undici takes an
- * unasked-for 100 Continue for a broken connection.
  */
 import { createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { type Dispatcher, Pool } from 'undici';
 import type { Post } from '../../reply/post.ts';
 import { judgeAnswer, judgeError } from '../answer.ts';
 import type { Outcome, Sink } from '../sink.ts';
+import { type HttpDeadlines, openHttpClient } from './http-exchange.ts';
 import { bodyPieces, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './webhook-body.ts';
 import type { WebhookOptions } from './webhook-options.ts';
 
-/** Bytes of an answer that are read. */
-export const MAX_ANSWER_BYTES = 64 * 1024;
-
-/** Connections to the platform; more attempts than these wait within their deadline. */
-const CONNECTIONS = 16;
-
-/** Deadlines of one attempt's parts, in milliseconds; the attempt as a whole ends with the caller's signal. */
-export interface WebhookDeadlines {
-  readonly connectMs: number;
-  /** From the request sent to the end of the answer's headers: a backstop behind the caller's signal. */
-  readonly headersMs: number;
-  /** For the answer's body in total, not between its bytes. */
-  readonly answerMs: number;
-}
-
-const DEADLINES: WebhookDeadlines = { connectMs: 10_000, headersMs: 120_000, answerMs: 5_000 };
+const DEADLINES: HttpDeadlines = { connectMs: 10_000, headersMs: 120_000, answerMs: 5_000 };
 
 /** What a webhook sink takes from outside. */
 export interface WebhookEnvironment {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly deadlines?: WebhookDeadlines;
+  readonly deadlines?: HttpDeadlines;
 }
 
 /** Creates a webhook sink; it connects when the first post comes. */
 export function createWebhookSink(options: WebhookOptions, environment: WebhookEnvironment): Sink {
   const { now, deadlines = DEADLINES } = environment;
-  const pool = openPool(options, deadlines);
+  const client = openHttpClient(options.target, options.ca, deadlines);
   const hideSecrets = redactor(options.secrets);
 
   return {
     async deliver(post: Post, signal: AbortSignal): Promise<Outcome> {
       try {
-        signal.throwIfAborted(); // undici would connect first
         const body = prepareBody(post);
         const seconds = Math.floor(now() / 1000);
-        const answer = await pool.request({
-          method: 'POST',
-          path: options.target.path,
-          headers: {
-            'content-type': 'application/json',
-            'user-agent': 'mailgw',
-            'idempotency-key': post.id,
-            ...(await signatureHeaders(options.secrets, post.id, seconds, body)),
-          },
-          body: typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body,
-          signal,
-        });
-        const text = hideSecrets(await readBeginning(answer.body, deadlines.answerMs));
-        return judgeAnswer(
-          {
-            status: answer.statusCode,
-            retryAfter: first(answer.headers['retry-after']),
-            location: first(answer.headers.location),
-            text,
-          },
-          now(),
-        );
+        const headers = {
+          'content-type': 'application/json',
+          'user-agent': 'mailgw',
+          'idempotency-key': post.id,
+          ...(await signatureHeaders(options.secrets, post.id, seconds, body)),
+        };
+        const sent = typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body;
+        const answer = await client.exchange({ headers, body: sent }, signal);
+        return judgeAnswer({ ...answer, text: hideSecrets(answer.text) }, now());
       } catch (error) {
         return judgeError(error);
       }
     },
-    // Not close(), which would wait for an answer that may never come.
-    close: () => pool.destroy(),
+    close: () => client.close(),
   };
-}
-
-function openPool(options: WebhookOptions, deadlines: WebhookDeadlines): Pool {
-  const { target, ca } = options;
-  return new Pool(target.origin, {
-    connections: CONNECTIONS,
-    ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
-    connect: { timeout: deadlines.connectMs, ...(ca === undefined ? {} : { ca }) },
-    headersTimeout: deadlines.headersMs,
-    bodyTimeout: 0, // an idle timeout; readBeginning has one in total
-  });
-}
-
-/** Reads the beginning of an answer's body; a body that breaks off or takes too long ends where it is. */
-async function readBeginning(body: Dispatcher.ResponseData['body'], withinMs: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const deadline = setTimeout(() => body.destroy(), withinMs);
-  body.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= MAX_ANSWER_BYTES) body.destroy(); // and its connection with it
-  });
-  await new Promise<void>((resolve) => {
-    // An error is an end like another: the status line has decided the outcome, what came is enough to explain it.
-    for (const end of ['end', 'error', 'close']) body.on(end, resolve);
-  });
-  clearTimeout(deadline);
-  return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES);
-}
-
-function first(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }
 
 /** A body in memory, or for a large post the generator that writes it piece by piece. */

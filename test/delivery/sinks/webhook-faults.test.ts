@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import type { Outcome } from '../../../src/delivery/sink.ts';
-import { MAX_ANSWER_BYTES } from '../../../src/delivery/sinks/webhook.ts';
+import { MAX_ANSWER_BYTES } from '../../../src/delivery/sinks/http-exchange.ts';
 import {
   assertDeferred,
   deliver,
