@@ -207,8 +207,21 @@ const TRANSFER_FROM_BYTES = 32 * 1024;
 function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: number): LeasedItem[] {
   if (ids.length === 0) return [];
   return items
-    .filter((item) => ids.includes(item.id))
-    .map(({ fingerprint, hold, ...item }) => ({ ...item, attempts: 1, workerDeaths: 0, bytes }));
+    .filter(({ id }) => ids.includes(id))
+    .map(({ id, user, thread, repliedToAt, messageId, reversePath, receivedAt, authentication, spam }) => {
+      const known = {
+        id,
+        user,
+        thread,
+        repliedToAt,
+        messageId,
+        reversePath,
+        receivedAt,
+        authentication,
+        spam,
+      };
+      return { ...known, attempts: 1, workerDeaths: 0, bytes };
+    });
 }
 
 class SqliteStore implements Store {

@@ -376,14 +376,14 @@ describe('hostile fields', () => {
     );
   });
 
-  it('of 1 MB cost less than 100 ms', () => {
+  it('of 1 MB cost less than 150 ms', () => {
     const results = ['a=b;', ' a.b=c', '(', '"', '""', '\\', ';', ' ', '=', 'x', '1', '("', '.', 'a=b c=d '];
     for (const unit of results) {
       const value = `mx; a=b ${unit.repeat((1 << 20) / unit.length)}`;
-      const elapsed = shortestMs(() => {
+      const elapsed = shortestMs(150, () => {
         parseAuthenticationResults(value);
       });
-      assert.ok(elapsed < 100, `${JSON.stringify(unit)}: ${elapsed.toFixed(0)} ms`);
+      assert.ok(elapsed < 150, `${JSON.stringify(unit)}: ${elapsed.toFixed(0)} ms`);
     }
   });
 });

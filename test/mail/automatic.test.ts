@@ -271,7 +271,7 @@ describe('hostile input', () => {
     );
   });
 
-  it('of 1 MB costs less than 100 ms', () => {
+  it('of 1 MB costs less than 150 ms', () => {
     const megabyte = 1 << 20;
     const inputs: Record<string, string> = {
       'a subject of delivery words': `Subject: ${'mail '.repeat(18_000)}\n\n`,
@@ -286,10 +286,10 @@ describe('hostile input', () => {
     };
     for (const [name, input] of Object.entries(inputs)) {
       const raw = Buffer.from(input);
-      const elapsed = shortestMs(() => {
+      const elapsed = shortestMs(150, () => {
         classifyAutomatic(raw, PERSON);
       });
-      assert.ok(elapsed < 100, `${name}: ${elapsed.toFixed(0)} ms`);
+      assert.ok(elapsed < 150, `${name}: ${elapsed.toFixed(0)} ms`);
     }
   });
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { NewItem } from '../../src/queue/queue.ts';
 import {
   accept,
   deferredUntil,
@@ -12,6 +13,7 @@ import {
   newItem,
   POSTED,
   queued,
+  RAW,
   settle,
 } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';
@@ -27,6 +29,53 @@ export function describeLeases(open: OpenStore): void {
       assert.equal(await store.nextDueAt(), undefined);
       const view = await store.get(id);
       assert.deepEqual([view?.state, view?.attempts, view?.leaseUntil], ['leased', 1, NOW + 60_000]);
+    });
+
+    it('a new item may be leased by its own commit, as a lease would give it', async (t) => {
+      const store = await open(t);
+      const item = newItem();
+      const result = await store.accept([item], RAW, { limit: 1, leaseMs: 60_000 });
+      const [twin] = await (async () => {
+        const other = await open(t);
+        await accept(other, [item]);
+        return lease(other);
+      })();
+      const acceptances = [{ kind: 'queued', id: item.id }];
+      assert.deepEqual(result, { kind: 'committed', acceptances, leased: [twin] });
+      assert.deepEqual(await lease(store), []);
+      const view = await store.get(item.id);
+      assert.deepEqual([view?.state, view?.attempts, view?.leaseUntil], ['leased', 1, NOW + 60_000]);
+      await settle(store, { id: item.id, attempts: 1 }, POSTED);
+      assert.equal((await store.get(item.id))?.state, 'posted');
+    });
+
+    it('by its own commit no item is leased that a lease would not give', async (t) => {
+      const store = await open(t);
+      const terms = { limit: 2, leaseMs: 60_000 };
+      const leasedOf = async (...items: NewItem[]): Promise<string[]> => {
+        const result = await store.accept(items, RAW, terms);
+        return result.kind === 'committed' ? ids(result.leased) : [];
+      };
+      const first = newItem();
+      const behind = newItem();
+      const held = newItem({ thread: 'held', hold: 'spam' });
+      const twin = newItem({ thread: 'twin', fingerprint: first.fingerprint });
+      assert.deepEqual(await leasedOf(first, behind, held, twin), [first.id]);
+      assert.deepEqual(await leasedOf(newItem()), [], 'behind one that is leased');
+      const many = [1, 2, 3].map((n) => newItem({ thread: `many/${n}` }));
+      assert.deepEqual(await leasedOf(...many), ids(many.slice(0, 2)), 'at most two');
+      await store.setPaused(true);
+      assert.deepEqual(await leasedOf(newItem({ thread: 'paused' })), [], 'paused');
+    });
+
+    it('an item given back without an attempt is as it was', async (t) => {
+      const store = await open(t);
+      const id = await queued(store);
+      const [leased] = await lease(store);
+      await settle(store, leased!, { kind: 'returned' });
+      const view = await store.get(id);
+      assert.deepEqual([view?.state, view?.attempts, view?.leaseUntil], ['ready', 0, undefined]);
+      assert.deepEqual(await lease(store), [leased]);
     });
 
     it('at most `limit` items, those that are due longest first', async (t) => {
