@@ -13,7 +13,8 @@ import { type MailCommand, parseMail, parseRcpt } from '../mail/envelope.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
 import type { ReaderTarget, Step } from './lmtp-reader.ts';
 import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
-import type { Claim, Gate, Verdict } from './receive.ts';
+import type { Gate, Verdict } from './receive.ts';
+import type { Claim } from './recipient.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
