@@ -139,9 +139,10 @@ function judgeClaim(
 
   const { authentication } = sender;
   const { target } = found;
+  const hold = sender.hold ?? origin.hold;
   return {
     kind: 'item',
-    item: newItem(options, { envelope, claim, target, header, raw, authentication, hold: origin.hold }),
+    item: newItem(options, { envelope, claim, target, header, raw, authentication, hold }),
   };
 }
 
