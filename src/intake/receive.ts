@@ -10,6 +10,7 @@
 import { matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Disposition, HoldReason } from '../mail/disposition.ts';
+import { printable } from '../mail/encoded-word.ts';
 import { fingerprint } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
@@ -82,6 +83,8 @@ export function createGate(options: GateOptions): Gate {
     },
   };
 }
+
+const VISIBLE = /^[!-~]*$/;
 
 /** A message on its way through the gate; its header is scanned once, however many recipients it has. */
 interface Message {
@@ -156,8 +159,10 @@ interface Judged {
   readonly hold: HoldReason | undefined;
 }
 
+/** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
 function messageIdOf(scan: HeaderScan): string | undefined {
-  return scan.ok ? normaliseMessageId(headerValue(scan.header, 'message-id') ?? '') : undefined;
+  const id = scan.ok ? normaliseMessageId(headerValue(scan.header, 'message-id') ?? '') : undefined;
+  return id === undefined || VISIBLE.test(id) ? id : printable(id) || undefined;
 }
 
 function newItem(options: GateOptions, judged: Judged): NewItem {
