@@ -100,6 +100,22 @@ export const SETTINGS = {
     authservId: kind.optionalText(
       'The authserv-id that your own filter writes into Authentication-Results; needed for "strict" and "flag".',
     ),
+    ownReceived: kind.integer(
+      0,
+      0,
+      10,
+      "How many Received fields of your own hosts may stand above Authentication-Results that are believed; 1 where a milter inserts them below Postfix's own.",
+    ),
+    plusTags: kind.oneOf(
+      ['compare', 'ignore'],
+      'compare',
+      'Whether "alice+work@" is another address than "alice@": "ignore" drops the tag of From and of registered addresses.',
+    ),
+    spoofed: kind.oneOf(
+      ['discard', 'hold', 'flag'],
+      'discard',
+      'What becomes of a reply that "strict" does not let through: "discard" drops it; "hold" keeps it for you; "flag" posts it, marked, where From is registered and your filter said nothing, and holds the rest.',
+    ),
   },
   rate: {
     perUser: kind.rate('120/h', 'Replies of one user.'),
@@ -290,6 +306,11 @@ function crossCheck(config: Config): string[] {
   if (config.sender.policy !== 'off' && config.sender.authservId === undefined) {
     problems.push(
       `sender.authserv_id: is missing; sender.policy = "${config.sender.policy}" needs the authserv-id of your own filter`,
+    );
+  }
+  if (config.sender.policy !== 'strict' && config.sender.spoofed !== 'discard') {
+    problems.push(
+      `sender.spoofed: "${config.sender.spoofed}" has no effect with sender.policy = "${config.sender.policy}"; expected "strict"`,
     );
   }
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {

@@ -20,7 +20,7 @@ import { createGate } from './intake/receive.ts';
 import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from './intake/unix-socket.ts';
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
-import { watchEventLoop } from './metrics.ts';
+import { type CountVerdict, startCounting, watchEventLoop } from './metrics.ts';
 import { openParser } from './open-parser.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
 import type { Store } from './queue/queue.ts';
@@ -130,6 +130,7 @@ function createServer(
   space: DiskSpace,
   dispatcher: Dispatcher,
   log: Log,
+  count: CountVerdict,
 ): LmtpServer {
   const random = createRandomSource();
   const gate = createGate({
@@ -145,7 +146,7 @@ function createServer(
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
   });
-  return new LmtpServer(config.lmtp, gate, log);
+  return new LmtpServer(config.lmtp, gate, log, count);
 }
 
 async function listen(server: LmtpServer, config: Config, log: Log): Promise<void> {
@@ -199,7 +200,8 @@ async function serve(): Promise<void> {
   const [store, sink, space] = await Promise.all([opening, openSink(config), watchSpace(config, log)]);
   const parser = openParser(config, config.delivery.parserWorkers);
   const dispatcher = createDispatcher(config, store, sink, parser, log);
-  const server = createServer(config, pepper, store, space, dispatcher, log);
+  const verdicts = startCounting((counts) => store.addVerdicts(counts), Date.now);
+  const server = createServer(config, pepper, store, space, dispatcher, log, verdicts.count);
   try {
     await listen(server, config, log);
   } catch (error) {
@@ -233,6 +235,7 @@ async function serve(): Promise<void> {
     const withinMs = config.delivery.stopTimeoutMs;
     await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs)]);
     await stopRetention();
+    await verdicts.stop();
     space.close();
     stopWatching();
     await parser.close();

@@ -1,17 +1,22 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
 import type { Config } from './config.ts';
 import type { GateOptions } from './intake/receive.ts';
+import type { SenderPolicyOptions } from './intake/sender-policy.ts';
 
 /** The configured part of the gate's options. */
 export function gateRules(
   config: Config,
   pepper: Uint8Array,
-): Pick<GateOptions, 'form' | 'pepper' | 'maxAgeMs' | 'senderPolicy' | 'authservId'> {
+): Pick<GateOptions, 'form' | 'pepper' | 'maxAgeMs' | keyof SenderPolicyOptions> {
+  const { sender } = config;
   return {
     form: { prefix: config.reply.prefix, domain: config.reply.domain },
     pepper,
     maxAgeMs: config.reply.maxAgeMs,
-    senderPolicy: config.sender.policy,
-    authservId: config.sender.authservId,
+    senderPolicy: sender.policy,
+    authservId: sender.authservId,
+    ownReceived: sender.ownReceived,
+    plusTags: sender.plusTags,
+    spoofed: sender.spoofed,
   };
 }

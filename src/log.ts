@@ -1,8 +1,9 @@
 /**
  * The log: a closed set of events, one line each, JSON for journald and plain words for a terminal.
  *
- * Contract: an event's name and level are fixed here; values are printed so that no control character reaches a
- * terminal or forges a line. Addresses, tokens and text of mails never appear above debug level.
+ * Contract: an event's name and level are fixed here; values are printed so that no control or bidirectional
+ * character reaches a terminal or forges a line, and whatever looks like a token is hidden: a Message-ID may hold one.
+ * Addresses and text of mails never appear above debug level; that is up to those who log.
  */
 import { type DestinationStream, pino } from 'pino';
 
@@ -65,7 +66,7 @@ export interface LogOptions {
 /** Opens the log on standard output. */
 export function openLog(options: LogOptions): Log {
   const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
-  const destination = human ? humanStream() : pino.destination({ dest: 1, sync: true });
+  const destination = safeStream(human ? humanStream() : pino.destination({ dest: 1, sync: true }));
   const logger = pino(
     {
       level: options.level,
@@ -81,6 +82,30 @@ export function openLog(options: LogOptions): Log {
   };
 }
 
+/** Whether a line may hold what is to be escaped: a rare one does, and this costs little. */
+const OTHER_THAN_ASCII = /[^\n -~]/;
+
+/** JSON escapes C0 controls only; the others, formats and line separators can confuse a terminal as well. */
+const UNSAFE = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** The 48 characters of a token; begins only where a run of them does, which keeps the time linear. */
+const TOKEN = /(?<![a-z2-7])[a-z2-7]{48,}/gi;
+
+/** Passes each line on without tokens, and with every unsafe character as a JSON escape. */
+function safeStream(destination: DestinationStream): DestinationStream {
+  return {
+    write: (line) => {
+      const visible = OTHER_THAN_ASCII.test(line) ? line.replace(UNSAFE, jsonEscape) : line;
+      destination.write(visible.replace(TOKEN, '…'));
+    },
+  };
+}
+
+function jsonEscape(character: string): string {
+  const escape = (index: number): string => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`;
+  return character.length === 1 ? escape(0) : escape(0) + escape(1);
+}
+
 /** Gives each JSON line as `time level event key=value …`. */
 function humanStream(): DestinationStream {
   return {
@@ -94,13 +119,5 @@ function humanStream(): DestinationStream {
 
 function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return /^[\w./@:+<>-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
-}
-
-/** JSON escapes C0 controls only; C1 and the bidirectional ones can confuse a terminal as well. */
-function escapeControls(text: string): string {
-  return text.replace(
-    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return /^[\w./@:+<>-]+$/.test(text) ? text : JSON.stringify(text).replace(UNSAFE, jsonEscape);
 }

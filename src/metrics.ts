@@ -1,11 +1,66 @@
 /**
- * What the daemon measures of itself: how long its main loop was blocked.
+ * What the daemon measures of itself: the verdicts that it gave, and how long its main loop was blocked.
  *
- * Contract: once a minute the longest block since the last look is compared with the bound of ARCHITECTURE.md §9, and
+ * Contract: counting costs no I/O; what was counted is handed on every ten seconds, and at the end. Once a minute the longest block since the last look is compared with the bound of ARCHITECTURE.md §9, and
  * logged when it is above; the measuring itself costs a timer every 10 ms in native code.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Log } from './log.ts';
+
+/** Counts one verdict. */
+export type CountVerdict = (verdict: string, reason: string) => void;
+
+/** What was counted of one verdict; `lastAt` in milliseconds since the epoch. */
+interface Count {
+  readonly verdict: string;
+  readonly reason: string;
+  count: number;
+  lastAt: number;
+}
+
+const HAND_ON_MS = 10_000;
+
+/** Counting under way; `stop` hands on what is left. */
+export interface Counting {
+  readonly count: CountVerdict;
+  readonly stop: () => Promise<void>;
+}
+
+/** Counts verdicts and hands them on; what could not be taken is handed on the next time. */
+export function startCounting(
+  take: (counts: readonly Readonly<Count>[]) => Promise<void>,
+  now: () => number,
+): Counting {
+  let counts = new Map<string, Count>();
+  const add = (verdict: string, reason: string, count: number, lastAt: number): void => {
+    const key = `${verdict} ${reason}`;
+    const known = counts.get(key);
+    if (known === undefined) counts.set(key, { verdict, reason, count, lastAt });
+    else Object.assign(known, { count: known.count + count, lastAt: Math.max(known.lastAt, lastAt) });
+  };
+  const handOn = async (): Promise<void> => {
+    if (counts.size === 0) return;
+    const counted = [...counts.values()];
+    counts = new Map();
+    try {
+      await take(counted);
+    } catch {
+      // The store says elsewhere what ails it.
+      for (const { verdict, reason, count, lastAt } of counted) add(verdict, reason, count, lastAt);
+    }
+  };
+  const timer = setInterval(() => void handOn(), HAND_ON_MS);
+  timer.unref();
+  return {
+    count: (verdict, reason) => {
+      add(verdict, reason, 1, now());
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await handOn();
+    },
+  };
+}
 
 /** The longest that the main loop may be blocked. */
 export const MAX_LOOP_DELAY_MS = 100;

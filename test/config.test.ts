@@ -150,6 +150,10 @@ describe('problems', () => {
 
   it('settings that contradict each other are named together', () => {
     assert.match(problemsOf(LEAST.replace('"off"', '"strict"')).join(), /^sender\.authserv_id: is missing; /);
+    assert.equal(
+      problemsOf(LEAST.replace('"off"', '"off"\nspoofed = "hold"')).join(),
+      'sender.spoofed: "hold" has no effect with sender.policy = "off"; expected "strict"',
+    );
     assert.match(
       problemsWith('delivery', 'retry_first = "2h"', 'retry_longest = "1h"').join(),
       /^delivery\.retry_first: is longer than delivery\.retry_longest$/,

@@ -12,8 +12,9 @@ import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } fr
 import type { User } from '../queue/queue.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
 import { badInput } from './fault.ts';
+import { printFindings } from './findings.ts';
 import { currentSalt, findUser } from './known-user.ts';
-import { printNote, printRow } from './print.ts';
+import { printNote, printObject, printRow, printText } from './print.ts';
 import { isPrintable } from './printable.ts';
 import { type SecretSession, withPepper } from './session.ts';
 import { isoSeconds, parseTime, TIME_FORMS } from './time.ts';
@@ -76,7 +77,14 @@ const explain: CommandSpec = {
   run: (input, context) =>
     withPepper(context, async (session) => {
       const { explainAddress } = await import('./explain.ts');
-      printRow(context.output, await explainAddress(session, input.argument(), input.text('inReplyTo')));
+      const { row, rules } = await explainAddress(session, input.argument(), input.text('inReplyTo'));
+      if (context.output.json) {
+        printObject(context.output, { ...row, rules });
+        return;
+      }
+      printRow(context.output, row);
+      printText(context.output, '');
+      printFindings(context.output, rules);
     }),
 };
 

@@ -2,24 +2,16 @@
  * `mailgw-ctl check`: what would become of a message, without any of it happening.
  *
  * Contract: 0 when a post would be sent (at once, or after the operator's release), 65 when none would, and then
- * standard error says which step ended its way. People see the text split in three, each part in its colour on a
- * terminal; the object of `--json` holds the whole body that would be posted.
+ * standard error says which step ended its way. People see a line for each rule, then the text split in three, each
+ * part in its colour on a terminal; `--json` gives an object for each step with its rules, then the body of the post.
  */
 import { readFileSync } from 'node:fs';
 import { headerValue, scanHeader } from '../mail/header.ts';
 import { senderOf } from '../mail/mailbox.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { badInput, describe, EXIT, Fault } from './fault.ts';
-import {
-  type Colour,
-  type Output,
-  printObject,
-  printRow,
-  printRows,
-  printText,
-  type Row,
-  type Value,
-} from './print.ts';
+import { type Line, printFindings } from './findings.ts';
+import { type Colour, type Output, printObject, printRow, printText, type Value } from './print.ts';
 import type { Rehearsal, Rehearsed, SplitText, Step, WebhookBody } from './rehearsal.ts';
 import { withPepper } from './session.ts';
 
@@ -94,15 +86,20 @@ function inWords(step: Step | undefined): string {
 
 function report({ steps, text, body }: Rehearsal, context: Context): void {
   const { output } = context;
-  const columns = [{ key: 'step' }, { key: 'verdict' }, { key: 'reason' }, { key: 'detail', shrinks: true }];
-  const rows = steps.map((step): Row => ({ ...step }));
-  printRows(output, rows, columns, '');
   if (output.json) {
+    for (const step of steps) printObject(output, step);
     if (body !== undefined) printObject(output, { step: 'post', body });
     return;
   }
+  printFindings(output, steps.flatMap(linesOf));
   if (body !== undefined) reportPost(body, output);
   if (text !== undefined) reportText(text, output);
+}
+
+/** A line for each rule of a step, or one for a step that is not the gate's. */
+function linesOf({ step, verdict, reason, detail, rules }: Step): readonly Line[] {
+  if (rules.length > 0) return rules;
+  return [{ rule: step, result: verdict, saw: [reason, detail].filter((word) => word !== null).join(': ') }];
 }
 
 function reportPost({ data }: WebhookBody, output: Output): void {

@@ -4,11 +4,14 @@
  * Contract: the verdict is the gate's own. Every field that can be known is given, even of an address that is
  * refused, and null where it cannot; they are claims of the token until the verdict says that its proof holds.
  */
-import type { Claim } from '../intake/receive.ts';
+import type { Config } from '../config.ts';
+import type { Finding, Findings } from '../intake/finding.ts';
+import { findTarget, judgeReplyAge } from '../intake/message-rules.ts';
+import { type Claim, NO_SUCH_ADDRESS } from '../intake/recipient.ts';
 import { formatReplyAddress, matchRecipient, TOKEN_CHARS } from '../mail/address.ts';
 import type { NoSuchAddressReason } from '../mail/disposition.ts';
-import { messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
-import { judgeAge, parseToken, type Token, verifyBoundReply } from '../mail/token.ts';
+import { messageIdCandidates } from '../mail/message-id.ts';
+import { judgeAge, parseToken, type Token } from '../mail/token.ts';
 import { openDryGate } from './dry-gate.ts';
 import { badInput } from './fault.ts';
 import type { Row } from './print.ts';
@@ -24,14 +27,7 @@ const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
     'the address is genuine; --in-reply-to tells whether a reply to that notification is too',
   expired: 'the post is older than reply.max_age',
   'in-the-future': 'the post lies in the future by our clock',
-  syntax: 'this is no mail address',
-  'other-domain': 'the domain is not reply.domain',
-  'no-token': 'the local part is not reply.prefix and a token',
-  'malformed-token': 'what stands after the prefix is no token',
-  'unknown-user': 'the user it names does not exist, or not any more',
-  'disabled-user': 'the user is disabled',
-  'unknown-thread': 'the thread number it names does not exist in this store',
-  forged: 'the proof does not hold: made up, altered, made elsewhere, or void since the salt was rotated',
+  ...NO_SUCH_ADDRESS,
 };
 
 /** Where a reply would go; `repliedTo` in Unix seconds. */
@@ -40,12 +36,18 @@ interface Target {
   readonly repliedTo: number;
 }
 
-/** Explains an address, or a bare token, as one row. */
+/** What an address means, and what each rule at RCPT saw. */
+export interface Explanation {
+  readonly row: Row;
+  readonly rules: readonly Finding[];
+}
+
+/** Explains an address, or a bare token. */
 export async function explainAddress(
   session: SecretSession,
   address: string,
   inReplyTo: string | undefined,
-): Promise<Row> {
+): Promise<Explanation> {
   const { config, store } = session;
   // A token alone, as the database of a platform may hold it, is explained as well.
   const isToken = address.length === TOKEN_CHARS && !address.includes('@');
@@ -54,9 +56,10 @@ export async function explainAddress(
   const token = match.kind === 'token' ? parseToken(match.token) : undefined;
   const user = token === undefined ? undefined : await store.userByNumber(token.userNumber);
   const sealed = await sealedTarget(session, token);
-  const [verdict, target = sealed] = await judge(session, whole, sealed, inReplyTo);
+  const rules: Findings = [];
+  const [verdict, target = sealed] = await judge(session, whole, sealed, inReplyTo, rules);
   const maxAgeSeconds = Math.floor(config.reply.maxAgeMs / 1000);
-  return {
+  const row = {
     address,
     verdict,
     explanation: EXPLANATIONS[verdict],
@@ -68,6 +71,7 @@ export async function explainAddress(
     replied_to: target === undefined ? null : isoSeconds(target.repliedTo),
     expires_at: target === undefined ? null : isoSeconds(target.repliedTo + maxAgeSeconds),
   };
+  return { row, rules };
 }
 
 /** What a sealed token says of itself. */
@@ -81,35 +85,40 @@ async function judge(
   address: string,
   sealed: Target | undefined,
   inReplyTo: string | undefined,
+  rules: Findings,
 ): Promise<[Verdict, Target?]> {
-  const recipient = await openDryGate(session).recipient(address);
+  const recipient = await openDryGate(session).recipient(address, rules);
   if (recipient.kind === 'claim') {
-    return recipient.claim.target === undefined ? judgeBound(session, recipient.claim, inReplyTo) : ['valid'];
+    const { claim } = recipient;
+    return claim.target === undefined ? judgeBound(session, claim, inReplyTo, rules) : ['valid'];
   }
   const { disposition } = recipient;
   if (disposition.verdict === 'rejected' && disposition.reason === 'no-such-address') {
     return [disposition.detail];
   }
-  return [sealed === undefined ? 'expired' : ageOf(session, sealed.repliedTo)];
+  return [sealed === undefined ? 'expired' : ageOf(session.config, sealed.repliedTo)];
 }
 
 /** The verdict on a genuine bound address once the notification is known. */
 function judgeBound(
-  session: SecretSession,
-  { token, keys }: Claim,
+  { config }: SecretSession,
+  claim: Claim,
   inReplyTo: string | undefined,
+  rules: Findings,
 ): [Verdict, Target?] {
-  if (token.form !== 'bound' || inReplyTo === undefined) return ['needs-in-reply-to'];
-  const { domain } = session.config.reply;
-  const candidates = messageIdCandidates([inReplyTo], [], domain);
-  if (candidates.length === 0) {
+  if (inReplyTo === undefined) return ['needs-in-reply-to'];
+  const { domain, maxAgeMs } = config.reply;
+  if (messageIdCandidates([inReplyTo], [], domain).length === 0) {
     throw badInput(`--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domain}>`);
   }
-  const id = candidates.find((candidate) => keys.some((key) => verifyBoundReply(key, token, candidate)));
-  const target = id === undefined ? undefined : parseThreadMessageId(id, domain);
-  return target === undefined ? ['forged'] : [ageOf(session, target.repliedTo), target];
+  const header = { fields: [{ name: 'in-reply-to', value: inReplyTo }], bodyOffset: 0 };
+  const found = findTarget(domain, claim, header, rules);
+  if (found.kind === 'end') return ['forged'];
+  const { target } = found;
+  judgeReplyAge({ maxAgeMs, now: Date.now }, target, rules);
+  return [ageOf(config, target.repliedTo), target];
 }
 
-function ageOf({ config }: SecretSession, repliedTo: number): 'valid' | 'expired' | 'in-the-future' {
-  return judgeAge(repliedTo, Date.now(), config.reply.maxAgeMs);
+function ageOf({ reply }: Config, repliedTo: number): 'valid' | 'expired' | 'in-the-future' {
+  return judgeAge(repliedTo, Date.now(), reply.maxAgeMs);
 }

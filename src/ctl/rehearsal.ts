@@ -8,7 +8,8 @@
 import type { Config } from '../config.ts';
 import { toPost } from '../delivery/dispatcher.ts';
 import { formatPost } from '../delivery/sinks/webhook-body.ts';
-import type { Claim } from '../intake/receive.ts';
+import type { Finding, Findings } from '../intake/finding.ts';
+import type { Claim } from '../intake/recipient.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
@@ -25,6 +26,8 @@ export interface Step {
   readonly reason: string | null;
   readonly detail: string | null;
   readonly reply: string | null;
+  /** What each rule of the gate saw in this step. */
+  readonly rules: readonly Finding[];
 }
 
 /** The text of a reply split in three, and the Markdown that would be posted. */
@@ -76,21 +79,26 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
 
   const envelope = judgeEnvelope(message);
   if (envelope !== undefined) return end(envelope);
-  const recipient = await gate.recipient(message.recipient);
-  if (recipient.kind === 'refused') return end(ofDisposition('recipient', recipient.disposition));
-  steps.push(ofClaim(recipient.claim));
+  const atRcpt: Findings = [];
+  const recipient = await gate.recipient(message.recipient, atRcpt);
+  if (recipient.kind === 'refused') return end(ofDisposition('recipient', recipient.disposition, atRcpt));
+  steps.push(ofClaim(recipient.claim, atRcpt));
   if (message.raw.length > config.lmtp.maxMessageBytes) {
     const detail = `${message.raw.length} bytes; lmtp.max_message is ${config.lmtp.maxMessageBytes}`;
     return end(ofDisposition('size', { verdict: 'rejected', reason: 'too-big', detail }));
   }
-  const judged = gate.judge({ reversePath: message.reversePath }, recipient.claim, message.raw);
-  if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition));
-  steps.push(ofItem(judged.item));
+  const atData: Findings = [];
+  const sender = { reversePath: message.reversePath };
+  const judged = await gate.judge(sender, recipient.claim, message.raw, atData);
+  if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition, atData));
+  steps.push(ofItem(judged.item, atData));
   const first = await session.store.duplicateOf(judged.item.fingerprint);
   if (first !== undefined) {
-    return end(ofDisposition('duplicate', { verdict: 'accepted', reason: 'duplicate', id: first }));
+    const rules: Finding[] = [{ rule: 'duplicate', result: 'duplicate', saw: `a copy of ${first}` }];
+    return end(ofDisposition('duplicate', { verdict: 'accepted', reason: 'duplicate', id: first }, rules));
   }
-  steps.push(plain('duplicate', 'none', null, 'the first copy of this message'));
+  const saw = 'the first copy of this message';
+  steps.push(plain('duplicate', 'none', null, saw, [{ rule: 'duplicate', result: 'pass', saw }]));
   const parsed = await parse(config, message.raw);
   steps.push(ofParse(parsed));
   return {
@@ -115,14 +123,20 @@ function bodyOf(item: NewItem, parsed: Extract<ParseOutcome, { kind: 'parsed' }>
 
 // ---- Steps in words ---------------------------------------------------------------------------------------------
 
-function plain(step: Step['step'], verdict: string, reason: string | null, detail: string | null): Step {
-  return { step, verdict, reason, detail, reply: null };
+function plain(
+  step: Step['step'],
+  verdict: string,
+  reason: string | null,
+  detail: string | null,
+  rules: readonly Finding[] = [],
+): Step {
+  return { step, verdict, reason, detail, reply: null, rules };
 }
 
-function ofDisposition(step: Step['step'], disposition: Disposition): Step {
+function ofDisposition(step: Step['step'], disposition: Disposition, rules: readonly Finding[] = []): Step {
   const { verdict, reason } = disposition;
   const detail = disposition.detail ?? null;
-  return { step, verdict, reason, detail, reply: formatReply(replyTo(disposition)) };
+  return { step, verdict, reason, detail, reply: formatReply(replyTo(disposition)), rules };
 }
 
 /** What MAIL and RCPT refuse for their syntax alone. */
@@ -137,18 +151,18 @@ function judgeEnvelope({ recipient, reversePath }: Rehearsed): Step | undefined 
   return rcpt.ok ? undefined : refused(rcpt.reply, `the recipient <${recipient}> is no mail address`);
 }
 
-function ofClaim({ user, token, target }: Claim): Step {
+function ofClaim({ user, token, target }: Claim, rules: readonly Finding[]): Step {
   const thread = target === undefined ? 'bound: In-Reply-To or References must name it' : target.locator;
-  return plain('recipient', 'accepted', null, `a ${token.form} address of ${user.name}; thread: ${thread}`);
+  const detail = `a ${token.form} address of ${user.name}; thread: ${thread}`;
+  return plain('recipient', 'accepted', null, detail, rules);
 }
 
-function ofItem(item: NewItem): Step {
+function ofItem(item: NewItem, rules: readonly Finding[]): Step {
   const { policy, result } = item.authentication;
   const repliedTo = new Date(item.repliedToAt).toISOString();
   const detail = `thread: ${item.thread}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
-  return item.hold === undefined
-    ? plain('message', 'accepted', 'queued', detail)
-    : plain('message', 'accepted', `held: ${item.hold}`, detail);
+  const reason = item.hold === undefined ? 'queued' : `held: ${item.hold}`;
+  return plain('message', 'accepted', reason, detail, rules);
 }
 
 function ofParse(parsed: ParseOutcome): Step {

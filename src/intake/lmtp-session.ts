@@ -11,9 +11,11 @@ import type { Log } from '../log.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { type MailCommand, parseMail, parseRcpt } from '../mail/envelope.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
+import type { CountVerdict } from '../metrics.ts';
 import type { ReaderTarget, Step } from './lmtp-reader.ts';
 import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
-import type { Claim, Gate, Verdict } from './receive.ts';
+import type { Gate, Verdict } from './receive.ts';
+import type { Claim } from './recipient.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
@@ -30,6 +32,7 @@ export interface SessionShared {
   readonly limits: SessionLimits;
   readonly gate: Gate;
   readonly log: Log;
+  readonly count: CountVerdict;
   readonly budget: MemoryBudget;
   /** Whether the daemon is stopping: no new transaction then. */
   readonly isStopping: () => boolean;
@@ -55,6 +58,9 @@ interface Transaction {
   readonly mail: MailCommand;
   readonly claims: Claim[];
 }
+
+/** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
+const MAX_LOGGED_ID = 998;
 
 const OK: Reply = { basic: 250, enhanced: '2.0.0', text: 'OK' };
 const STOPPING = replyTo({ verdict: 'deferred', reason: 'stopping' });
@@ -175,12 +181,15 @@ export class LmtpSession implements ReaderTarget {
       return this.#bad({ basic: 503, enhanced: '5.5.1', text: 'a transaction is open already' });
     }
     const parsed = parseMail(argument);
-    if (!parsed.ok) return this.#bad(parsed.reply);
+    if (!parsed.ok) {
+      this.#note({ verdict: 'rejected', reason: 'malformed', detail: 'MAIL' });
+      return this.#bad(parsed.reply);
+    }
     const refused = this.#shared.gate.transaction();
     this.#refusal = refused && replyTo(refused);
     if (refused !== undefined) return this.#answer(refused);
     if ((parsed.value.sizeBytes ?? 0) > this.#shared.limits.maxMessageBytes) {
-      return this.#reply(replyTo({ verdict: 'rejected', reason: 'too-big' }));
+      return this.#answer({ verdict: 'rejected', reason: 'too-big', detail: 'by the declared SIZE' });
     }
     this.#transaction = { mail: parsed.value, claims: [] };
     return this.#reply({ basic: 250, enhanced: '2.1.0', text: 'sender OK' });
@@ -191,7 +200,10 @@ export class LmtpSession implements ReaderTarget {
     if (this.#refusal !== undefined) return this.#reply(this.#refusal);
     if (transaction === undefined) return this.#tooEarly('MAIL first');
     const parsed = parseRcpt(argument);
-    if (!parsed.ok) return this.#bad(parsed.reply);
+    if (!parsed.ok) {
+      this.#note({ verdict: 'rejected', reason: 'no-such-address', detail: 'syntax' });
+      return this.#bad(parsed.reply);
+    }
     if (transaction.claims.length >= this.#shared.limits.maxRecipients) {
       return this.#answer({ verdict: 'deferred', reason: 'too-many-recipients' });
     }
@@ -291,19 +303,25 @@ export class LmtpSession implements ReaderTarget {
     return this.#wire.drained();
   };
 
-  /** Logs the one verdict on a recipient and replies it. */
+  /** Logs and counts the one verdict on a recipient and replies it. */
   #answer(disposition: Verdict, claim?: Claim): 'go-on' {
+    this.#note(disposition, claim);
+    return this.#reply(replyTo(disposition));
+  }
+
+  #note(disposition: Verdict, claim?: Claim): void {
+    const { verdict, reason, detail } = disposition;
+    this.#shared.count(verdict, reason === 'no-such-address' ? detail : reason);
     this.#shared.log('verdict', {
-      verdict: disposition.verdict,
-      reason: disposition.reason,
-      detail: disposition.detail,
+      verdict,
+      reason,
+      detail,
       id: disposition.verdict === 'accepted' ? disposition.id : undefined,
       user: claim?.user.name,
       thread: claim?.target?.locator,
-      message_id: disposition.messageId,
+      message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
       session: this.#wire.id,
     });
-    return this.#reply(replyTo(disposition));
   }
 
   #write(line: string): 'go-on' {

@@ -12,6 +12,7 @@ import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import type { Log } from '../log.ts';
 import type { Reply } from '../mail/status.ts';
+import type { CountVerdict } from '../metrics.ts';
 import { LmtpReader, type Step } from './lmtp-reader.ts';
 import { LmtpSession, type SessionLimits, type SessionShared } from './lmtp-session.ts';
 import { createMemoryBudget } from './message-buffer.ts';
@@ -38,7 +39,7 @@ export class LmtpServer extends SMTPServer {
   readonly #maxConnections: number;
   #isStopping = false;
 
-  constructor(options: LmtpOptions, gate: Gate, log: Log) {
+  constructor(options: LmtpOptions, gate: Gate, log: Log, count: CountVerdict) {
     super({
       lmtp: true,
       name: options.hostname,
@@ -53,6 +54,7 @@ export class LmtpServer extends SMTPServer {
       limits: options,
       gate,
       log,
+      count,
       budget: createMemoryBudget(options.maxBufferedBytes),
       isStopping: () => this.#isStopping,
     };
@@ -74,6 +76,7 @@ export class LmtpServer extends SMTPServer {
     if (this.#isStopping) return STOPPING;
     if (this.connections.size <= this.#maxConnections) return undefined;
     this.shared.log('connection_refused', { reason: 'too many connections' });
+    this.shared.count('deferred', 'too-many-connections');
     return TOO_MANY;
   }
 

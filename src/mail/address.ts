@@ -58,12 +58,20 @@ function toALabels(domain: string): string {
   return URL.canParse(`http://${domain}/`) ? new URL(`http://${domain}/`).hostname : domain;
 }
 
-/** Folds an address for comparison: the domain by {@link foldDomain}, the local part in lower case. */
-export function foldAddress(address: string): string {
+/**
+ * Folds an address for comparison: the domain by {@link foldDomain}, of the local part ASCII letters only, because
+ * Unicode has letters whose lower case is another one's; without its plus tag if asked.
+ */
+export function foldAddress(address: string, plusTags: 'compare' | 'ignore' = 'compare'): string {
   const parts = splitAddress(address);
-  return parts === undefined
-    ? address.toLowerCase()
-    : `${parts.localPart.toLowerCase()}@${foldDomain(parts.domain)}`;
+  if (parts === undefined) return foldAscii(address);
+  const { localPart } = parts;
+  const plus = plusTags === 'ignore' ? localPart.indexOf('+') : -1;
+  return `${foldAscii(plus > 0 ? localPart.slice(0, plus) : localPart)}@${foldDomain(parts.domain)}`;
+}
+
+function foldAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /** Whether the prefix leaves room for a token within a local part. */

@@ -1,8 +1,9 @@
 /**
  * Whether the site's own filter authenticated the sender.
  *
- * Contract: only Authentication-Results of our authserv-id are believed, and only where a sender cannot have
- * put them: above the topmost Received, which our own MTA wrote. DMARC decides where it gave a verdict; else an
+ * Contract: only Authentication-Results of our authserv-id are believed, and only where a sender cannot have put
+ * them: above the topmost Received, which our own MTA wrote. Of each method the topmost field that reports it may
+ * say pass; any may say fail. DMARC decides where it gave a verdict, and one on another author is a fail; else an
  * aligned DKIM or SPF pass does. Alignment without a public suffix list: a domain vouches for itself and for
  * what lies below it, never upwards, so that a tenant of a shared domain cannot speak for the whole of it.
  * `arc=` is passed on and turns nothing into a pass: a sound chain does not say who sealed it.
@@ -12,7 +13,7 @@
 
 import type { Header } from './header.ts';
 import { Lexer } from './lexer.ts';
-import type { Mailbox } from './mailbox.ts';
+import { canonicalDomain, type Mailbox } from './mailbox.ts';
 
 /** One result of one method: keywords in lower case, properties as `ptype.property` in lower case. */
 export interface MethodResult {
@@ -54,6 +55,7 @@ const TOKEN = /[^\s()<>@,;:\\"/[\]?=]+/y;
 const DIGITS = /\d+/y;
 const KEYWORD = /[a-z0-9][a-z0-9_-]*/iy;
 const PLAIN_VALUE = /[^\s;"()]+/y;
+/** Two labels at least: no top-level domain speaks for anybody. */
 const HOST = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)+$/;
 
 /** Judges whether our filter authenticated `sender`, the one mailbox of the From field. */
@@ -66,10 +68,12 @@ export function judgeSender(header: Header, sender: Mailbox, trust: Trust): Send
 
 const NO_FIELD: SenderVerdict = { result: 'none', reason: 'no Authentication-Results of ours' };
 
-/** All results of the believed fields in order; `undefined` when there is no such field. */
+/** The believed results of the believed fields in order; `undefined` when there is no such field. */
 function trustedResults(header: Header, trust: Trust): MethodResult[] | undefined {
   const ours = trust.authservId.toLowerCase();
-  let results: MethodResult[] | undefined;
+  const results: MethodResult[] = [];
+  const reported = new Set<string>();
+  let isThere = false;
   let received = 0;
   let seen = 0;
   for (const { name, value } of header.fields) {
@@ -77,13 +81,23 @@ function trustedResults(header: Header, trust: Trust): MethodResult[] | undefine
     if (name !== 'authentication-results') continue;
     if (++seen > MAX_FIELDS) break;
     const field = parseAuthenticationResults(value);
-    if (field?.authservId === ours) results = [...(results ?? []), ...field.results];
+    if (field?.authservId !== ours) continue;
+    isThere = true;
+    // A sender's field stands below the genuine one where milters insert below our Received.
+    results.push(...field.results.filter(({ method, result }) => result === 'fail' || !reported.has(method)));
+    for (const { method } of field.results) reported.add(method);
   }
-  return results;
+  return isThere ? results : undefined;
 }
 
 function judgeResults(results: readonly MethodResult[], from: string): SenderVerdict {
-  const dmarc = results.filter((result) => result.method === 'dmarc' && speaksOf(result, from));
+  const judged = results.filter(({ method }) => method === 'dmarc');
+  const stranger = judged.find((result) => speaksOf(result, from) === 'another');
+  if (stranger !== undefined) {
+    // Our filter took somebody else for the author: two readers of one From never agree on a sender.
+    return { result: 'fail', method: 'dmarc', reason: `DMARC judged another domain than ${from}` };
+  }
+  const dmarc = judged.filter((result) => speaksOf(result, from) === 'it');
   // Should two filters disagree, the one that says no is believed.
   if (dmarc.some(({ result }) => result === 'fail')) {
     return { result: 'fail', method: 'dmarc', reason: `dmarc=fail for ${from}` };
@@ -103,9 +117,14 @@ function judgeResults(results: readonly MethodResult[], from: string): SenderVer
   return { result: 'none', reason: `no aligned result for ${from}` };
 }
 
-/** Whether a DMARC result is about the domain of our From, and not of a From that another reader saw. */
-function speaksOf({ properties }: MethodResult, from: string): boolean {
-  return domainOf(properties.get('header.from')) === from;
+/** Whether a DMARC result is about the domain of our From, or of a From that another reader saw. */
+function speaksOf({ properties }: MethodResult, from: string): 'it' | 'another' | 'unclear' {
+  const value = properties.get('header.from');
+  if (value === undefined) return 'unclear';
+  const domain = hostOf(domainPart(value));
+  if (domain === from) return 'it';
+  // Some filters name the domain whose record they applied, which lies above.
+  return domain !== undefined && from.endsWith(`.${domain}`) ? 'unclear' : 'another';
 }
 
 /** The authenticated domain of a DKIM or SPF result, if it may speak for `from`. */
@@ -116,20 +135,23 @@ function alignedDomain({ method, properties }: MethodResult, from: string): stri
 }
 
 function authenticatedDomain(method: string, properties: ReadonlyMap<string, string>): string | undefined {
-  if (method === 'spf') return domainOf(properties.get('smtp.mailfrom'));
+  // With the null reverse-path SPF judges the HELO name, which vouches for no author.
+  if (method === 'spf') return hostOf(domainPart(properties.get('smtp.mailfrom')));
   if (method !== 'dkim') return undefined;
   // The signer may choose any header.i below header.d, so that d decides where both are given.
-  return domainOf(properties.get('header.d') ?? properties.get('header.i'));
+  const signer = properties.get('header.d');
+  return hostOf(signer ?? domainPart(properties.get('header.i')));
 }
 
-/** The host name of an address or domain in lower case; `undefined` for all that has not two labels at least. */
-function domainOf(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const domain = value
-    .slice(value.lastIndexOf('@') + 1)
-    .replace(/>$/, '')
-    .toLowerCase();
-  return HOST.test(domain) ? domain : undefined;
+/** What stands after the last `@` of an address, or a domain alone. */
+function domainPart(value: string | undefined): string | undefined {
+  return value?.slice(value.lastIndexOf('@') + 1).replace(/>$/, '');
+}
+
+/** A host name as From fields are compared; `undefined` for all that has not two labels at least. */
+function hostOf(value: string | undefined): string | undefined {
+  const domain = value === undefined ? undefined : canonicalDomain(value);
+  return domain !== undefined && HOST.test(domain) ? domain : undefined;
 }
 
 /** Parses the unfolded value of an Authentication-Results field; `undefined` when it breaks the grammar. */

@@ -167,7 +167,7 @@ function contentTypeSign(value: string): Sign | undefined {
   if (!type.startsWith('m')) return undefined;
   if (type !== 'multipart/report') return statusPartSign(type);
   const reportType = parameter(value, 'report-type')?.toLowerCase() ?? 'delivery-status';
-  const reason = `multipart/report of ${reportType.slice(0, 40)}`;
+  const reason = `multipart/report of ${word(reportType)}`;
   return reportType === 'delivery-status' ? bounce(Rank.reportType, reason) : report(reason);
 }
 
@@ -204,7 +204,7 @@ function autoSubmittedSign(value: string): Sign | undefined {
   const keyword = firstToken(value);
   if (keyword === '' || keyword === 'no') return undefined;
   const rank = keyword === 'auto-replied' ? Rank.autoReplied : Rank.autoSubmitted;
-  return autoReply(rank, `Auto-Submitted: ${keyword.slice(0, 40)}`);
+  return autoReply(rank, `Auto-Submitted: ${word(keyword)}`);
 }
 
 function precedenceSign(value: string): Sign | undefined {
@@ -224,6 +224,11 @@ function listField(name: string): [string, FieldRule] {
 
 function when(value: string, keyword: string, reason: string): Sign | undefined {
   return firstToken(value) === keyword ? autoReply(Rank.autoField, reason) : undefined;
+}
+
+/** A keyword for the log: a sender may write anything there, an address for instance. */
+function word(keyword: string): string {
+  return /^[a-z][a-z-]{0,39}$/.test(keyword) ? keyword : 'another keyword';
 }
 
 /** The keyword that opens a value, in lower case: comments before it and parameters after it are skipped. */

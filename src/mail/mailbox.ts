@@ -45,6 +45,7 @@ const DOMAIN_LITERAL = /\[[^[\]\\\r\n]*\]/y;
 const ROUTE = /[^<>:"()]*:/y;
 const ENCODED_WORD = /=\?[^?]*\?/;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}\ufffd]/u;
+const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 const HOST_CHARACTERS = /^[\p{L}\p{M}\p{N}._-]+$/u;
 const ASCII_HOST = /^[a-z0-9._-]+$/;
 
@@ -57,6 +58,8 @@ export function senderOf(header: Header): FromResult {
 
 /** The one mailbox of a From field's unfolded value. */
 export function parseFrom(value: string): FromResult {
+  // A bare CR starts a new field for some readers, a NUL ends the value for others.
+  if (CONTROL.test(value)) return { ok: false, problem: 'syntax' };
   const list = parseMailboxList(value);
   if (list.fault !== undefined) return { ok: false, problem: list.fault };
   if (list.hasGroup) return { ok: false, problem: 'group' };
@@ -203,8 +206,8 @@ function isDotAtom(text: string): boolean {
   return ATOMS.exec(text)?.[0] === text && text.split('.').every((atom) => atom !== '');
 }
 
-/** The domain in lower case and A-labels, or the literal as it is; `undefined` when it is no host name. */
-function canonicalDomain(domain: string): string | undefined {
+/** A domain in lower case and A-labels, or the literal as it is; `undefined` when it is no host name. */
+export function canonicalDomain(domain: string): string | undefined {
   if (domain.startsWith('[')) return domain;
   if (domain.length > MAX_ADDRESS_LENGTH || domain.split('.').includes('')) return undefined;
   const lower = domain.toLowerCase();

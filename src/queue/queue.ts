@@ -156,6 +156,14 @@ export interface SinkStatus {
   readonly diagnostic: string;
 }
 
+/** How often a verdict was given since the store was made, and when last. */
+export interface VerdictCount {
+  readonly verdict: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly lastAt: number;
+}
+
 /** Items by state, and the receipt time of the oldest one that still waits for its post. */
 export interface QueueCounts {
   readonly byState: Readonly<Record<ItemState, number>>;
@@ -226,6 +234,10 @@ export interface Queue {
   setPaused(paused: boolean): Promise<void>;
   /** Records what is known of the sink. */
   setSinkStatus(status: SinkStatus): Promise<void>;
+  /** Adds to the counts of verdicts. Needs no fsync of its own. */
+  addVerdicts(counts: readonly VerdictCount[]): Promise<void>;
+  /** The counts of verdicts. */
+  verdicts(): Promise<readonly VerdictCount[]>;
   /** Figures for `stats`. */
   counts(): Promise<QueueCounts>;
 }

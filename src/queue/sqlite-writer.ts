@@ -18,10 +18,15 @@ import type { Pruned } from './queue.ts';
 import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
 import { forgetSinkStatus, prepareSinkOperations, type SinkOperations } from './sink-status.ts';
 import { codeOf, explain, guarded, isFull, type StoreErrorKind } from './store-error.ts';
+import { prepareVerdictOperations, type VerdictOperations } from './verdict-counts.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** Every operation that the writer carries out. */
-export type Operations = ItemOperations & PruneOperations & SinkOperations & DirectoryOperations;
+export type Operations = ItemOperations &
+  PruneOperations &
+  SinkOperations &
+  VerdictOperations &
+  DirectoryOperations;
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -63,6 +68,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'retime',
   'prune',
   'setSinkStatus',
+  'addVerdicts',
 ]);
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
@@ -86,6 +92,7 @@ class Writer {
       ...prepareItems(database, { keepContent }),
       ...preparePrune(database),
       ...prepareSinkOperations(database),
+      ...prepareVerdictOperations(database),
       ...prepareDirectory(database),
     };
     const begin = database.prepare<[]>('BEGIN IMMEDIATE');

@@ -27,6 +27,7 @@ import type {
   SinkStatus,
   Store,
   User,
+  VerdictCount,
 } from './queue.ts';
 import { type Database, lockStore, openConnection } from './schema.ts';
 import type { Answer, Operations, Request, WriterData, WriterHello } from './sqlite-writer.ts';
@@ -286,6 +287,11 @@ class SqliteStore implements Store {
     await this.#writer.call('setSinkStatus', [status]);
   }
 
+  async addVerdicts(counts: readonly VerdictCount[]): Promise<void> {
+    await this.#writer.call('addVerdicts', [counts]);
+  }
+
+  verdicts = (): Promise<readonly VerdictCount[]> => this.#read(() => this.#views.verdicts());
   nextDueAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextDueAt());
   content = (id: string): Promise<Uint8Array | undefined> => this.#read(() => this.#views.content(id));
   list = (filter: ItemFilter): Promise<readonly ItemView[]> => this.#read(() => this.#views.list(filter));

@@ -1,9 +1,10 @@
 /** What the store's reading connection answers: users and threads for the gate, items for the operator. */
 import { prepareReadContent } from './content.ts';
-import type { ItemFilter, ItemState, ItemView, QueueCounts, User } from './queue.ts';
+import type { ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
 import { ITEM_STATES } from './queue.ts';
 import type { Database } from './schema.ts';
 import { prepareSinkView } from './sink-status.ts';
+import { prepareVerdictView } from './verdict-counts.ts';
 
 /** The reads of both ports, synchronous on one connection. */
 export interface Views {
@@ -25,6 +26,8 @@ export interface Views {
   get(id: string): ItemView | undefined;
   /** The item that a fingerprint belongs to. */
   duplicateOf(fingerprint: Uint8Array): string | undefined;
+  /** How often each verdict was given. */
+  verdicts(): VerdictCount[];
   /** Items by state. */
   counts(): QueueCounts;
 }
@@ -34,7 +37,8 @@ const DEFAULT_LIST_LIMIT = 1000;
 
 /** Prepares the statements on a reading connection. */
 export function prepareViews(database: Database): Views {
-  return { ...prepareDirectoryViews(database), ...prepareItemViews(database) };
+  const verdicts = prepareVerdictView(database);
+  return { ...prepareDirectoryViews(database), ...prepareItemViews(database), verdicts };
 }
 
 interface UserRow {

@@ -130,7 +130,7 @@ export function safeFilename(name: string | undefined, number: number, contentTy
       .split(/[\\/]/)
       .findLast((piece) => /[^\s.]/.test(piece)) ?? '';
   const bare = last
-    .replace(/[\n\t\u200b-\u200f\u2060]/g, ' ')
+    .replace(/[\n\t\u061c\u200b-\u200f\u2060]/g, ' ')
     .replace(/^[\s.]+/, '')
     .trimEnd()
     .replace(/\.+$/, '');

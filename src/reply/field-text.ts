@@ -53,9 +53,13 @@ export function cutText(text: string, chars: number): string {
   return text.length <= chars ? text : text.slice(0, chars).replace(/[\ud800-\udbff]$/, '');
 }
 
-/** Text for one line: no controls, no bidi overrides, no line ends, in NFC. */
+/** What has no meaning in a name or a subject, and hides or turns what stands beside it. */
+const MARKS = /[\u061c\u200e\u200f]/g;
+
+/** Text for one line: no controls, no bidi controls, no line ends, in NFC. */
 export function oneLine(text: string): string {
   return cleanText(restoreWindows1252(text))
+    .replace(MARKS, '')
     .replace(/[\n\t]+/g, ' ')
     .trim();
 }

@@ -120,6 +120,11 @@ function headerEnd(raw: Buffer, from: number, frames: readonly Frame[]): number 
   return findDelimiter(raw, from, stop, frames)?.lineStart ?? stop;
 }
 
+/** A declared type goes to the platform: with other than printable ASCII in it, it says nothing. */
+function shownType(type: string): string {
+  return /^[!-~]+$/.test(type) ? type : 'application/octet-stream';
+}
+
 /** Reads a part's header; its body reaches to the end of the message until a delimiter says otherwise. */
 function openPart(raw: Buffer, from: number, headerStop: number, fallbackType: string): OpenPart {
   const scan = scanHeader(raw.subarray(from, headerStop));
@@ -130,7 +135,7 @@ function openPart(raw: Buffer, from: number, headerStop: number, fallbackType: s
   const fallback = scan.ok ? fallbackType : 'application/octet-stream';
   return {
     fields,
-    type: /^[^\s/]+\/[^\s/]+$/.test(type.value) ? type.value : fallback,
+    type: /^[^\s/]+\/[^\s/]+$/.test(type.value) ? shownType(type.value) : fallback,
     params: type.params,
     disposition: disposition.value,
     dispositionParams: disposition.params,

@@ -142,7 +142,7 @@ describe('mailgw-ctl address explain', () => {
     const row = await tool.row('address', 'explain', String(address).toUpperCase());
     assert.deepEqual(Object.keys(row), [
       ...['address', 'verdict', 'explanation', 'form', 'user', 'user_number', 'thread', 'thread_number'],
-      ...['replied_to', 'expires_at'],
+      ...['replied_to', 'expires_at', 'rules'],
     ]);
     assert.deepEqual(
       [row.verdict, row.form, row.user, row.thread, row.expires_at],

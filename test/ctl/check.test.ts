@@ -73,7 +73,7 @@ describe('mailgw-ctl check', () => {
       ],
     );
     for (const row of rows.slice(0, -1)) {
-      assert.deepEqual(Object.keys(row), ['step', 'verdict', 'reason', 'detail', 'reply']);
+      assert.deepEqual(Object.keys(row), ['step', 'verdict', 'reason', 'detail', 'reply', 'rules']);
     }
     const body = rows.at(-1)?.body as { type: string; data: Row };
     assert.equal(body.type, 'reply.created');
@@ -91,7 +91,11 @@ describe('mailgw-ctl check', () => {
   it('shows people the post as text', async (t) => {
     const { tool, replyTo, write } = await scene(t);
     const shown = await tool.text('check', write({}, 'One.\nTwo.\n'), '--to', replyTo);
-    assert.match(shown, /^STEP +VERDICT +REASON +DETAIL\nrecipient +accepted +- +a sealed address of alice/);
+    assert.match(
+      shown,
+      /^RULE +RESULT +SAW\naddress +pass +a sealed address of reply\.domain\ntoken +pass +made/,
+    );
+    assert.match(shown, /^sender_policy +pass +dmarc=pass for example\.com$/m);
     assert.match(shown, /^subject +Re: your issue$/m);
     assert.match(shown, /^markdown:\n {2}One\.\n {2}Two\.$/m);
   });

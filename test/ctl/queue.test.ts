@@ -199,7 +199,7 @@ describe('mailgw-ctl queue', () => {
       {
         ...{ ready: 1, waiting: 1, leased: 0, held: 1, posted: 0, failed: 1 },
         ...{ oldest_received_at: '2026-11-20T09:14:03.120Z', oldest_age_seconds: 0, paused: true },
-        ...{ sink: 'up', sink_since: null, sink_diagnostic: null },
+        ...{ sink: 'up', sink_since: null, sink_diagnostic: null, verdicts: [] },
       },
     );
     assert.deepEqual(await tool.row('queue', 'resume'), { paused: false });

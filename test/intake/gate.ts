@@ -2,13 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import {
-  type Claim,
-  createGate,
-  type Gate,
-  type GateOptions,
-  type RecipientVerdict,
-} from '../../src/intake/receive.ts';
+import { createGate, type Gate, type GateOptions } from '../../src/intake/receive.ts';
+import type { Claim, RecipientVerdict } from '../../src/intake/recipient.ts';
 import type { Disposition } from '../../src/mail/disposition.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../../src/mail/item-id.ts';
 import type { ItemView, Store, User } from '../../src/queue/queue.ts';

@@ -125,7 +125,7 @@ describe('a reply that is discarded', () => {
     const test = await openGate(t);
     const claim = await claimOf(test.gate, await test.sealed());
     test.clock.now = START + MAX_AGE + 1;
-    const judgement = test.gate.judge({ reversePath: 'alice@example.com' }, claim, message());
+    const judgement = await test.gate.judge({ reversePath: 'alice@example.com' }, claim, message());
     assert.deepEqual(judgement, { kind: 'end', disposition: { verdict: 'discarded', reason: 'expired' } });
   });
 });

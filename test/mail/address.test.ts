@@ -71,6 +71,11 @@ describe('domains and addresses made comparable', () => {
     for (const [domain, folded] of rows) assert.equal(foldDomain(domain), folded, domain);
     assert.equal(foldAddress('Alice@BÜCHER.example'), 'alice@xn--bcher-kva.example');
     assert.equal(foldAddress('Postmaster'), 'postmaster');
+    assert.equal(foldAddress('Alice+Work@example.com'), 'alice+work@example.com');
+    assert.equal(foldAddress('"Alice+a b"@example.com', 'ignore'), 'alice@example.com');
+    assert.equal(foldAddress('+alice@example.com', 'ignore'), '+alice@example.com');
+    // The Kelvin sign becomes an ASCII letter in lower case.
+    assert.notEqual(foldAddress('\u212aate@example.com'), 'kate@example.com');
   });
 
   it('never run two texts together by reading one of them as a URL', () => {

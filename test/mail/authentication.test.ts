@@ -120,6 +120,20 @@ describe('DMARC (RFC 7489)', () => {
     assert.equal(judge('dmarc=fail header.from=example.com; dkim=pass header.d=example.com').result, 'fail');
   });
 
+  it('fails a From of which our filter read another author', () => {
+    const verdict = judge('dmarc=pass header.from=evil.example; dkim=pass header.d=example.com');
+    assert.deepEqual(verdict, {
+      result: 'fail',
+      method: 'dmarc',
+      reason: 'DMARC judged another domain than example.com',
+    });
+  });
+
+  it('says nothing for a domain below the one that it names', () => {
+    const fields = [PASS, RECEIVED, 'From: a@sub.example.com'];
+    assert.equal((verdictOn(fields) as SenderVerdict).result, 'none');
+  });
+
   it('leaves the verdict to DKIM and SPF where it has none', () => {
     assert.equal(judge('dmarc=none header.from=example.com; dkim=pass header.d=example.com').method, 'dkim');
     assert.equal(
@@ -209,6 +223,17 @@ describe('the place of a believed field (RFC 8601 §5)', () => {
     assert.equal(postsAsAlice([PASS.replace('mx.example.org', '"mx.example.org" 1'), RECEIVED, FROM]), true);
     assert.equal(postsAsAlice([PASS.replaceAll(' ', '\r\n\t'), RECEIVED, FROM]), true);
     assert.equal(postsAsAlice(['Delivered-To: x@reply.example.org', PASS, FROM]), true);
+  });
+
+  it('passes by the topmost field that reports a method, and fails by any', () => {
+    const field = (results: string): string => `Authentication-Results: mx.example.org; ${results}`;
+    const fail = field('dmarc=fail header.from=example.com');
+    for (const top of ['dmarc=none', 'dmarc=temperror header.from=example.com']) {
+      assert.equal(postsAsAlice([field(top), PASS, RECEIVED, FROM]), false, top);
+    }
+    assert.equal(postsAsAlice([field('spf=none'), PASS, RECEIVED, FROM]), true);
+    assert.equal(postsAsAlice([fail, PASS, RECEIVED, FROM]), false);
+    assert.equal(postsAsAlice([PASS, fail, RECEIVED, FROM]), false);
   });
 
   it('may be below as many Received of ours as the site says', () => {

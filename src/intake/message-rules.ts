@@ -1,0 +1,101 @@
+/**
+ * The rules at the end of data that come before the sender policy: who sent it, to what, and when.
+ *
+ * Contract: a message that ends here is discarded, because its sender may be forged and a 5yz would be a bounce to
+ * somebody else; only a clock that is wrong defers.
+ */
+import { type Automatic, classifyMessage, type Own } from '../mail/automatic.ts';
+import type { HoldReason } from '../mail/disposition.ts';
+import { type Header, headerValues } from '../mail/header.ts';
+import { type Mailbox, senderOf } from '../mail/mailbox.ts';
+import { messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
+import { judgeAge, verifyBoundReply } from '../mail/token.ts';
+import type { Authentication } from '../queue/queue.ts';
+import { discard, type End, endAt, type Findings, sawAge } from './finding.ts';
+import { type Claim, NOT_YET, type Target } from './recipient.ts';
+
+/** A message with its header, scanned. */
+interface Scanned {
+  readonly envelope: { readonly reversePath: string };
+  readonly raw: Uint8Array;
+  readonly header: Header;
+}
+
+/** Ends the way of a message that cannot be read as one. */
+export function malformed(problem: string, findings?: Findings): End {
+  return discard('malformed', 'malformed', problem, findings);
+}
+
+/** Whether a machine sent it; a person's mail that came through a list is held where nobody judges the sender. */
+export function judgeOrigin(
+  { senderPolicy }: { readonly senderPolicy: Authentication['policy'] },
+  own: Own,
+  { envelope, raw, header }: Scanned,
+  findings?: Findings,
+): End | { readonly kind: 'person'; readonly hold: HoldReason | undefined } {
+  const automatic: Automatic | null = classifyMessage(raw, header, envelope.reversePath, own);
+  if (automatic === null) {
+    findings?.push({ rule: 'automatic', result: 'pass', saw: 'no sign of a machine' });
+    return { kind: 'person', hold: undefined };
+  }
+  if (automatic.kind !== 'list') return discard('automatic', automatic.kind, automatic.reason, findings);
+  const hold = senderPolicy === 'off' ? 'list' : undefined;
+  findings?.push({
+    rule: 'automatic',
+    result: hold === undefined ? 'pass' : 'held',
+    saw: `mail of a list (${automatic.reason}), which the sender policy ${hold === undefined ? 'judges' : 'would judge'}`,
+  });
+  return { kind: 'person', hold };
+}
+
+/** The one mailbox of the one From field. */
+export function judgeAuthor(
+  header: Header,
+  findings?: Findings,
+): End | { readonly kind: 'author'; readonly mailbox: Mailbox } {
+  const sender = senderOf(header);
+  if (!sender.ok) return malformed(`From: ${sender.problem}`, findings);
+  findings?.push({ rule: 'malformed', result: 'pass', saw: `one author: ${sender.mailbox.address}` });
+  return { kind: 'author', mailbox: sender.mailbox };
+}
+
+/** Where the reply goes: what a sealed token says, or the id of ours for which one of the keys made a bound one. */
+export function findTarget(
+  domain: string,
+  claim: Claim,
+  header: Header,
+  findings?: Findings,
+): End | { readonly kind: 'target'; readonly target: Target } {
+  if (claim.target !== undefined) return { kind: 'target', target: claim.target };
+  const id = boundMessageId(domain, claim, header);
+  const target = id === undefined ? undefined : parseThreadMessageId(id, domain);
+  if (target === undefined)
+    return discard('token', 'forged', 'no Message-ID of ours fits the token', findings);
+  findings?.push({ rule: 'token', result: 'pass', saw: `made for <${id}>; thread: ${target.locator}` });
+  return { kind: 'target', target };
+}
+
+function boundMessageId(domain: string, { token, keys }: Claim, header: Header): string | undefined {
+  if (token.form !== 'bound') return undefined;
+  const candidates = messageIdCandidates(
+    headerValues(header, 'in-reply-to'),
+    headerValues(header, 'references'),
+    domain,
+  );
+  return candidates.find((candidate) => keys.some((key) => verifyBoundReply(key, token, candidate)));
+}
+
+/** Whether the address is still young enough; a sealed one may have expired between RCPT and the dot. */
+export function judgeReplyAge(
+  { maxAgeMs, now }: { readonly maxAgeMs: number; readonly now: () => number },
+  { repliedTo }: Target,
+  findings?: Findings,
+): End | undefined {
+  const nowMs = now();
+  const age = judgeAge(repliedTo, nowMs, maxAgeMs);
+  const saw = findings && sawAge(repliedTo, nowMs, maxAgeMs);
+  if (age === 'expired') return endAt('age', { verdict: 'discarded', reason: 'expired' }, findings, saw);
+  if (age === 'in-the-future') return endAt('age', NOT_YET, findings, saw);
+  if (saw !== undefined) findings?.push({ rule: 'age', result: 'pass', saw });
+  return undefined;
+}

@@ -1,0 +1,149 @@
+/**
+ * The rules at RCPT: what an address says by itself.
+ *
+ * Contract: nothing is written, because Postfix probes addresses; the proof is computed for unknown users too, so
+ * that the answer takes as long; age comes after the proof, because only a genuine holder may learn of it.
+ * Failure: a broken store rejects.
+ */
+import { matchRecipient, type RecipientMatch, type ReplyAddressForm } from '../mail/address.ts';
+import type { Disposition, NoSuchAddressReason } from '../mail/disposition.ts';
+import {
+  judgeAge,
+  parseToken,
+  SALT_BYTES,
+  type SealedToken,
+  type Token,
+  userKey,
+  verifyBoundAddress,
+  verifySealedToken,
+} from '../mail/token.ts';
+import type { Directory, User } from '../queue/queue.ts';
+import { endAt, type Findings, type Rule, sawAge } from './finding.ts';
+
+/** Where a verified reply goes; `repliedTo` in Unix seconds. */
+export interface Target {
+  readonly locator: string;
+  readonly repliedTo: number;
+}
+
+/** A recipient that passed RCPT: the user, the keys that made the token, and for a sealed one its target. */
+export interface Claim {
+  readonly user: User;
+  readonly token: Token;
+  readonly keys: readonly Buffer[];
+  readonly target: Target | undefined;
+}
+
+/** The verdict on a recipient at RCPT. */
+export type RecipientVerdict =
+  | { readonly kind: 'claim'; readonly claim: Claim }
+  | { readonly kind: 'refused'; readonly disposition: Disposition };
+
+/** What addresses are judged by. */
+export interface RecipientOptions {
+  readonly form: ReplyAddressForm;
+  readonly pepper: Uint8Array;
+  readonly maxAgeMs: number;
+  readonly directory: Directory;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What each reason means, in words. */
+export const NO_SUCH_ADDRESS: Readonly<Record<NoSuchAddressReason, string>> = {
+  syntax: 'this is no mail address',
+  'other-domain': 'the domain is not reply.domain',
+  'no-token': 'the local part is not reply.prefix and a token',
+  'malformed-token': 'what stands after the prefix is no token',
+  'unknown-user': 'the user it names does not exist, or not any more',
+  'disabled-user': 'the user is disabled',
+  'unknown-thread': 'the thread number it names does not exist in this store',
+  forged: 'the proof does not hold: made up, altered, made elsewhere, or void since the salt was rotated',
+};
+
+/** The MAC is ours, so our clock was set back, or the platform's is fast: both pass, and a 5yz would not. */
+export const NOT_YET = {
+  verdict: 'deferred',
+  reason: 'unknown',
+  detail: 'the post lies in the future by our clock',
+} as const satisfies Disposition;
+
+/** Stands in for the salt of a user that does not exist, so that the answer takes as long. */
+const NO_SALT = new Uint8Array(SALT_BYTES);
+
+/** Judges a recipient from its address alone. */
+export async function judgeRecipient(
+  options: RecipientOptions,
+  address: string,
+  findings?: Findings,
+): Promise<RecipientVerdict> {
+  const match: RecipientMatch = matchRecipient(options.form, address);
+  if (match.kind !== 'token') return refuse('address', match.kind, findings);
+  const token = parseToken(match.token);
+  if (token === undefined) return refuse('token', 'malformed-token', findings);
+  findings?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
+  const now = options.now();
+  const user = await options.directory.userByNumber(token.userNumber);
+  const locator =
+    token.form === 'sealed' ? await options.directory.threadByNumber(token.threadNumber) : undefined;
+  const keys = keysOf(options.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
+  if (user === undefined) return refuse('token', 'unknown-user', findings);
+  if (token.form === 'sealed' && locator === undefined) return refuse('token', 'unknown-thread', findings);
+  if (keys.length === 0) return refuse('token', 'forged', findings);
+  const target = token.form === 'sealed' ? { locator: locator ?? '', repliedTo: token.repliedTo } : undefined;
+  findings?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
+  // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
+  if (!user.enabled) return refuse('user', 'disabled-user', findings);
+  findings?.push({ rule: 'user', result: 'pass', saw: `${user.name}, enabled` });
+  return judgeTargetAge({ user, token, keys, target }, now, options.maxAgeMs, findings);
+}
+
+/** The age of a sealed address; a bound one does not say it before In-Reply-To is known. */
+function judgeTargetAge(
+  claim: Claim,
+  now: number,
+  maxAgeMs: number,
+  findings: Findings | undefined,
+): RecipientVerdict {
+  if (claim.target !== undefined) {
+    const { repliedTo } = claim.target;
+    const age = judgeAge(repliedTo, now, maxAgeMs);
+    if (age !== 'valid') {
+      const disposition = age === 'expired' ? ({ verdict: 'rejected', reason: 'expired' } as const) : NOT_YET;
+      const saw = findings && sawAge(repliedTo, now, maxAgeMs);
+      return { kind: 'refused', disposition: endAt('age', disposition, findings, saw).disposition };
+    }
+    findings?.push({ rule: 'age', result: 'pass', saw: sawAge(repliedTo, now, maxAgeMs) });
+  }
+  return { kind: 'claim', claim };
+}
+
+function refuse(
+  rule: Rule,
+  detail: NoSuchAddressReason,
+  findings: Findings | undefined,
+): Extract<RecipientVerdict, { kind: 'refused' }> {
+  const disposition = { verdict: 'rejected', reason: 'no-such-address', detail } as const;
+  return {
+    kind: 'refused',
+    disposition: endAt(rule, disposition, findings, NO_SUCH_ADDRESS[detail]).disposition,
+  };
+}
+
+function sawProof(user: User, target: Target | undefined): string {
+  const thread = target === undefined ? 'In-Reply-To or References must name the thread' : target.locator;
+  return `made by a salt of ${user.name} that is good now; thread: ${thread}`;
+}
+
+function keysOf(pepper: Uint8Array, user: User | undefined, now: number): Buffer[] {
+  if (user === undefined) return [userKey(pepper, NO_SALT)];
+  return user.salts
+    .filter((salt) => salt.endsAt === undefined || salt.endsAt > now)
+    .map((salt) => userKey(pepper, salt.salt));
+}
+
+function verifyAddress(key: Buffer, token: Token, locator: string): boolean {
+  return token.form === 'sealed'
+    ? verifySealedToken(key, token satisfies SealedToken, locator)
+    : verifyBoundAddress(key, token);
+}

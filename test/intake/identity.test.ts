@@ -1,0 +1,434 @@
+// Who may write as Alice: forgeries and genuine replies through the gate on a real store.
+//
+// Mallory has got hold of a reply address of Alice's. Her own mail is authenticated as hers (`HERS`), and mail that she
+// writes in Alice's name gets what the site's filter honestly says of it (`FAILED`, `SILENT`). Not one may be posted.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { addUser } from '../support/mint.ts';
+import { claimOf, openGate, send, type TestGate } from './gate.ts';
+
+const ID = 'mx.example.org';
+const RECEIVED = `Received: from out.example.net by ${ID} (Postfix) with ESMTPS id 4Xabc`;
+const results = (text: string, id = ID): string => `Authentication-Results: ${id}; ${text}`;
+const PASS = results('dmarc=pass header.from=example.com');
+const FAILED = results('dmarc=fail header.from=example.com; spf=pass smtp.mailfrom=mallory@evil.example');
+const SILENT = results('dmarc=none; dkim=none; spf=none smtp.mailfrom=mallory@evil.example');
+const HERS = results(
+  'dmarc=pass header.from=evil.example; dkim=pass header.d=evil.example; spf=pass smtp.mailfrom=mallory@evil.example',
+);
+const ALICE = 'From: Alice <alice@example.com>';
+const MALLORY = 'From: Mallory <mallory@evil.example>';
+
+/** Mail that Mallory's server authenticated as hers, with this From. */
+const hers = (from: string): string[] => [HERS, RECEIVED, `From: ${from}`];
+/** Mail in Alice's name with this result of our filter. */
+const judged = (text: string): string[] => [results(text), RECEIVED, ALICE];
+/** A field of another id than ours, above all else. */
+const ofId = (id: string): string[] => [results('dmarc=pass header.from=example.com', id), RECEIVED, ALICE];
+
+const FORGED_RESULTS: Readonly<Record<string, readonly string[]>> = {
+  'no result at all': [RECEIVED, ALICE],
+  'no result and no Received': [ALICE],
+  'a failed check': [FAILED, RECEIVED, ALICE],
+  'a silent filter': [SILENT, RECEIVED, ALICE],
+  'a pass below our Received': [RECEIVED, PASS, ALICE],
+  'a pass below our Received, the truth above': [FAILED, RECEIVED, PASS, ALICE],
+  'a pass at the very end': [SILENT, RECEIVED, ALICE, 'Subject: x', PASS],
+  'a pass between two forged Received': [SILENT, RECEIVED, RECEIVED, PASS, RECEIVED, ALICE],
+  'a pass below a Received with a space before its colon': [RECEIVED.replace(':', ' :'), PASS, ALICE],
+  'a pass below a Received in capitals': [RECEIVED.toUpperCase(), PASS, ALICE],
+  'a pass below an empty Received': ['Received:', PASS, ALICE],
+  'a pass folded into our Received': [`${RECEIVED}\r\n ${PASS}`, ALICE],
+  'a pass after a bare CR in our Received': [`${RECEIVED}\r${PASS}`, ALICE],
+  'a pass after a bare CR in a field above': [`X-Note: x\r${PASS}`, RECEIVED, ALICE],
+  'a pass above that contradicts a fail': [PASS, FAILED, RECEIVED, ALICE],
+  'another id': ofId('mx.evil.example'),
+  'an id that begins like ours': ofId(`${ID}.evil.example`),
+  'an id that begins like ours, with a hyphen': ofId(`${ID}-evil`),
+  'an id that ends like ours': ofId(`evil-${ID}`),
+  'an id below ours': ofId(`a.${ID}`),
+  'the domain of our id': ofId('example.org'),
+  'our id with a dot at its end': ofId(`${ID}.`),
+  'our id in a comment before another': ofId(`(${ID}) mx.evil.example`),
+  'our id in a comment after another': ofId(`mx.evil.example (${ID})`),
+  'our id as the version': ofId(`mx.evil.example ${ID}`),
+  'our id with a Cyrillic letter': ofId('mx.exаmple.org'),
+  'our id with a zero-width space': ofId('mx.exam\u200bple.org'),
+  'our id with a NUL': ofId(`${ID}\0.evil.example`),
+  'our id as an encoded-word': ofId(`=?utf-8?q?${ID}?=`),
+  'our id in half a quoted string': ofId(`"${ID}`),
+  'our id with a path': ofId(`${ID}/evil`),
+  'our id of another version': ofId(`${ID} 2`),
+  'our id split by a comment': ofId('mx.(x)example.org'),
+  'a field without an id': ['Authentication-Results: dmarc=pass header.from=example.com', RECEIVED, ALICE],
+  'a field of another name': [`X-${PASS}`, RECEIVED, ALICE],
+  'the results of a forwarder': [`Original-${PASS}`, RECEIVED, ALICE],
+  'the results in an ARC chain': [
+    `ARC-Authentication-Results: i=1; ${ID}; dmarc=pass header.from=example.com`,
+    RECEIVED,
+    ALICE,
+  ],
+  'a sound ARC chain of hers': judged('arc=pass (i=1 dmarc=pass header.from=example.com); dmarc=fail'),
+  'a pass in a comment': judged('dmarc=none (dmarc=pass header.from=example.com)'),
+  'a pass in a nested comment': judged('none (a (b) ; dmarc=pass header.from=example.com)'),
+  'a pass in a quoted local part': judged(
+    'spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.com"@evil.example',
+  ),
+  'a pass after a quote that her local part opens': judged(
+    'spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.com',
+  ),
+  'a pass after a comment that her local part opens': judged(
+    'spf=pass smtp.mailfrom=x(@evil.example; dmarc=pass header.from=example.com',
+  ),
+  'a pass in a reason': judged('dmarc=fail reason="dmarc=pass" header.from=example.com'),
+  'a pass without a semicolon before it': judged(
+    'spf=none smtp.mailfrom=evil.example\r\n dmarc=pass header.from=example.com',
+  ),
+  'a pass of a method that is not ours': judged(
+    'x-dmarc=pass header.from=example.com; auth=pass smtp.auth=alice',
+  ),
+  'a pass of a later version of a method': judged('dkim/2=pass header.d=example.com'),
+  'a pass with letters after it': judged('dmarc=passed header.from=example.com'),
+  'a pass for her domain': [HERS, RECEIVED, ALICE],
+  'a pass for her domain beside a DKIM pass for ours': judged(
+    'dmarc=pass header.from=evil.example; dkim=pass header.d=example.com',
+  ),
+  'a pass for no domain': judged('dmarc=pass'),
+  'a pass for a domain below': judged('dmarc=pass header.from=evil.example.com'),
+  'a pass for a domain above': judged('dmarc=pass header.from=com'),
+  'a pass for a look-alike': judged('dmarc=pass header.from=exаmple.com'),
+  'a pass for two domains in one property': judged('dmarc=pass header.from=evil.example,example.com'),
+  'a pass whose property is given twice': judged(
+    'dmarc=pass header.from=evil.example header.from=example.com',
+  ),
+  'DKIM of a tenant below': judged('dkim=pass header.d=evil.example.com'),
+  'DKIM of a domain that ends alike': judged('dkim=pass header.d=evilexample.com'),
+  'DKIM of the top-level domain': judged('dkim=pass header.d=com'),
+  'DKIM with an address for a domain': judged('dkim=pass header.d=evil.example@example.com'),
+  'DKIM of hers with an identity of ours': judged(
+    'dkim=pass header.d=evil.example header.i=alice@example.com',
+  ),
+  'DKIM that is only neutral': judged('dkim=neutral (pass) header.d=example.com'),
+  'SPF of her own path': judged('spf=pass smtp.mailfrom=mallory@evil.example'),
+  'SPF with ours in the local part': judged('spf=pass smtp.mailfrom=alice@example.com@evil.example'),
+  'SPF with ours in a quoted local part': judged('spf=pass smtp.mailfrom="alice@example.com"@evil.example'),
+  'SPF of the HELO name': judged('spf=pass smtp.helo=example.com'),
+  'SPF of the null path': judged('spf=pass smtp.mailfrom=<> smtp.helo=example.com'),
+  'SPF that failed softly': judged('spf=softfail smtp.mailfrom=alice@example.com'),
+};
+
+const FORGED_AUTHORS: Readonly<Record<string, readonly string[]>> = {
+  'her own address': [HERS, RECEIVED, MALLORY],
+  'two From fields, ours first': [PASS, RECEIVED, ALICE, MALLORY],
+  'two From fields, ours last': [HERS, RECEIVED, MALLORY, ALICE],
+  'two From fields that are the same': [PASS, RECEIVED, ALICE, ALICE],
+  'two From fields, one in capitals': [PASS, RECEIVED, ALICE, MALLORY.toUpperCase()],
+  'two From fields, one with a space before its colon': [PASS, RECEIVED, ALICE, MALLORY.replace(':', ' :')],
+  'two From fields, one of them empty': [PASS, RECEIVED, ALICE, 'From:'],
+  'a From field behind a bare CR': [HERS, RECEIVED, `Subject: x\r${ALICE}`, MALLORY],
+  'a From field only behind a bare CR': [PASS, RECEIVED, `Subject: x\r${ALICE}`],
+  'a second From behind a bare CR': [PASS, RECEIVED, `${ALICE}\r${MALLORY}`],
+  'a second From behind a bare CR in a comment': [PASS, RECEIVED, `${ALICE} (\r${MALLORY}\r)`],
+  'a From below a line that is no field': [PASS, RECEIVED, 'not a field', ALICE],
+  'a From folded into another field': [PASS, RECEIVED, `Subject: x\r\n ${ALICE}`],
+  'two addresses': hers('alice@example.com, mallory@evil.example'),
+  'two addresses, authenticated': [PASS, RECEIVED, 'From: alice@example.com, mallory@evil.example'],
+  'two addresses without a comma': hers('<alice@example.com> <mallory@evil.example>'),
+  'two addresses with a semicolon': hers('alice@example.com; mallory@evil.example'),
+  'a group': [PASS, RECEIVED, 'From: Friends: alice@example.com;'],
+  'a group of two': hers('Friends: alice@example.com, mallory@evil.example;'),
+  'an empty group beside an address': [PASS, RECEIVED, 'From: None:;, alice@example.com'],
+  'ours as her display name': hers('alice@example.com <mallory@evil.example>'),
+  'ours as her quoted display name': hers('"alice@example.com" <mallory@evil.example>'),
+  'ours in brackets in her display name': hers('"Alice <alice@example.com>" <mallory@evil.example>'),
+  'ours behind an escaped quote': hers('"Alice\\" <alice@example.com>" <mallory@evil.example>'),
+  'ours behind line breaks in her display name': hers(
+    `"alice@example.com${'\r\n '.repeat(40)}" <mallory@evil.example>`,
+  ),
+  'ours in a comment': hers('mallory@evil.example (alice@example.com)'),
+  'ours in a comment inside the address': hers('mallory(alice@example.com)@evil.example'),
+  'ours as an encoded-word before her address': hers(
+    '=?utf-8?q?alice=40example.com?= <mallory@evil.example>',
+  ),
+  'ours as an encoded-word with brackets': hers(
+    '=?utf-8?q?Alice_=3Calice=40example.com=3E?= <mallory@evil.example>',
+  ),
+  'ours as nothing but an encoded-word': hers('=?utf-8?b?YWxpY2VAZXhhbXBsZS5jb20=?='),
+  'an encoded-word in the address': [PASS, RECEIVED, 'From: <=?utf-8?q?alice?=@example.com>'],
+  'an encoded-word that ends the address': hers('=?utf-8?q?alice=40example.com=3E=00?=@evil.example'),
+  'an encoded-word for a domain': hers('alice@=?utf-8?q?example.com?='),
+  'ours as her quoted local part': hers('"alice@example.com"@evil.example'),
+  'ours before her domain': hers('alice@example.com@evil.example'),
+  'ours as a route': hers('<@example.com:mallory@evil.example>'),
+  'ours as a route without an @': hers('<alice@example.com:mallory@evil.example>'),
+  'hers as a route before ours': [HERS, RECEIVED, 'From: <@evil.example:alice@example.com>'],
+  'a percent route': hers('alice%example.com@evil.example'),
+  'a bang path': hers('evil.example!alice'),
+  'a look-alike domain': hers('alice@exаmple.com'),
+  'a look-alike domain that she authenticates': [
+    results('dmarc=pass header.from=xn--exmple-4nf.com'),
+    RECEIVED,
+    'From: alice@exаmple.com',
+  ],
+  'a look-alike local part': [PASS, RECEIVED, 'From: аlice@example.com'],
+  'a local part with a letter that folds to ours': [PASS, RECEIVED, 'From: al\u0130ce@example.com'],
+  'a local part in full-width letters': [PASS, RECEIVED, 'From: ａｌｉｃｅ@example.com'],
+  'a zero-width space in the local part': [PASS, RECEIVED, 'From: al\u200bice@example.com'],
+  'a zero-width space in the domain': [PASS, RECEIVED, 'From: alice@exam\u200bple.com'],
+  'a soft hyphen in the domain': [PASS, RECEIVED, 'From: alice@exam\u00adple.com'],
+  'a right-to-left override': hers('"\u202emoc.elpmaxe@ecila" <mallory@evil.example>'),
+  'a dot at the end of our domain': [PASS, RECEIVED, 'From: alice@example.com.'],
+  'a domain below ours': [
+    results('dmarc=pass header.from=a.example.com'),
+    RECEIVED,
+    'From: alice@a.example.com',
+  ],
+  'our domain as a domain below hers': hers('alice@example.com.evil.example'),
+  'a NUL after ours': hers('alice@example.com\0@evil.example'),
+  'a NUL in ours': [PASS, RECEIVED, 'From: ali\0ce@example.com'],
+  'a plus tag': [PASS, RECEIVED, 'From: alice+evil@example.com'],
+  'a dot in the local part': [PASS, RECEIVED, 'From: a.lice@example.com'],
+  'a space in a quoted local part': [PASS, RECEIVED, 'From: "alice "@example.com'],
+  'another user of our domain': [PASS, RECEIVED, 'From: mallory@example.com'],
+  'an address literal': hers('alice@[192.0.2.1]'),
+  'a local part alone': hers('alice'),
+  'a domain alone': hers('@example.com'),
+  'empty brackets': hers('Alice <>'),
+  'an overlong UTF-8 character': [PASS, RECEIVED, 'From: alice\u00c0\u0080@example.com'],
+  'Sender, Reply-To and Return-Path of ours': [
+    'Return-Path: <alice@example.com>',
+    HERS,
+    RECEIVED,
+    MALLORY,
+    'Sender: alice@example.com',
+    'Reply-To: alice@example.com',
+  ],
+  'Resent-From of ours': [PASS, RECEIVED, 'Resent-From: alice@example.com', MALLORY],
+  'X-Original-From of ours': [HERS, RECEIVED, MALLORY, 'X-Original-From: alice@example.com'],
+  'another registered user, authenticated as himself': [PASS, RECEIVED, 'From: bob@example.com'],
+};
+
+const GENUINE: Readonly<Record<string, readonly string[]>> = {
+  'a plain address': [PASS, RECEIVED, 'From: alice@example.com'],
+  'a display name': [PASS, RECEIVED, ALICE],
+  'a quoted display name with a comma': [PASS, RECEIVED, 'From: "Example, Alice" <alice@example.com>'],
+  'a display name with a stranger in it': [PASS, RECEIVED, 'From: "bob@evil.example" <alice@example.com>'],
+  'an encoded display name': [PASS, RECEIVED, 'From: =?utf-8?q?Al=C3=AFce?= <alice@example.com>'],
+  'a display name in UTF-8': [PASS, RECEIVED, 'From: Alïce <alice@example.com>'],
+  'a display name in Windows-1252 with a C1 octet': [
+    PASS,
+    RECEIVED,
+    'From: "\u0080lice" <alice@example.com>',
+  ],
+  'the name in a comment, as before RFC 822': [PASS, RECEIVED, 'From: alice@example.com (Alice)'],
+  'another case': [PASS, RECEIVED, 'From: Alice@EXAMPLE.com'],
+  'a needless quoted string': [PASS, RECEIVED, 'From: "alice"@example.com'],
+  'spaces in the address (obsolete)': [PASS, RECEIVED, 'From: alice @ example . com'],
+  'a route (obsolete)': [PASS, RECEIVED, 'From: <@relay.example:alice@example.com>'],
+  'a space before the colon (obsolete)': [PASS, RECEIVED, 'From : alice@example.com'],
+  'a folded field': [PASS, RECEIVED, 'From: Alice\r\n\t<alice@example.com>'],
+  'a second registered address': [
+    results('dmarc=pass header.from=work.example'),
+    RECEIVED,
+    'From: alice@work.example',
+  ],
+  'an internationalised domain in U-labels': [
+    results('dmarc=pass header.from=xn--bcher-kva.example'),
+    RECEIVED,
+    'From: alice@bücher.example',
+  ],
+  'an internationalised domain that the filter wrote in U-labels': [
+    results('dmarc=pass header.from=bücher.example'),
+    RECEIVED,
+    'From: alice@xn--bcher-kva.example',
+  ],
+  'a folded result': [PASS.replaceAll(' ', '\r\n\t'), RECEIVED, ALICE],
+  'a result with comments': judged(
+    'dmarc (1) = (2) pass (p=REJECT; sp=none) header (3) . from = example.com (4)',
+  ),
+  'our id in another case': ofId('MX.Example.Org'),
+  'our id in quotes, with its version': ofId(`"${ID}" 1`),
+  'our id between comments': ofId(`(a) ${ID} (b)`),
+  'several results in one field': judged(
+    'dkim=pass header.d=list.example; spf=none smtp.mailfrom=a@b.example; dmarc=pass header.from=example.com',
+  ),
+  'several fields of ours': [
+    results('spf=fail smtp.mailfrom=a@list.example'),
+    results('dkim=pass header.d=example.com'),
+    PASS,
+    RECEIVED,
+    ALICE,
+  ],
+  'a foreign field beside ours': [
+    results('dmarc=fail header.from=example.com', 'mx.else.example'),
+    PASS,
+    RECEIVED,
+    ALICE,
+  ],
+  'an aligned DKIM pass without DMARC': judged(
+    'dkim=pass header.d=example.com; dmarc=none header.from=example.com',
+  ),
+  'an aligned DKIM identity': judged('dkim=pass header.i=@example.com'),
+  'an aligned SPF pass': judged('spf=pass smtp.mailfrom=bounce@example.com'),
+  'one of two DKIM signatures': judged('dkim=fail header.d=example.com; dkim=pass header.d=example.com'),
+  'a forged field of hers below ours': [PASS, RECEIVED, FAILED, ALICE],
+  'Sender of an assistant': [PASS, RECEIVED, ALICE, 'Sender: bob@example.com'],
+  'a list that kept From': [PASS, RECEIVED, ALICE, 'List-Id: <list.example.org>'],
+};
+
+/** A gate of a strict site where Alice has three addresses. */
+async function strictSite(
+  t: Parameters<typeof openGate>[0],
+  options: Parameters<typeof openGate>[1] = {},
+): Promise<{ readonly test: TestGate; readonly address: string }> {
+  const test = await openGate(t, { senderPolicy: 'strict', authservId: ID, ...options });
+  const addresses = ['alice@example.com', 'alice@work.example', 'alice@bücher.example'];
+  await test.store.setUser('alice', { addresses });
+  await addUser(test.store, 'bob');
+  return { test, address: await test.sealed() };
+}
+
+const mail = (fields: readonly string[], id: number): Buffer =>
+  Buffer.from([...fields, `Message-ID: <${id}@client.example>`, '', 'I agree.', ''].join('\r\n'));
+
+describe('a strict site', () => {
+  const forgeries = { ...FORGED_RESULTS, ...FORGED_AUTHORS };
+
+  it('posts and holds nothing of what somebody else wrote', async (t) => {
+    const { test, address } = await strictSite(t);
+    const all: Readonly<Record<string, readonly string[]>> = {
+      ...forgeries,
+      'a reply address of ours': [PASS, RECEIVED, `From: ${address}`],
+      'a reply address of ours as a display name': hers(`"${address}" <mallory@evil.example>`),
+      'a reply address in capitals': [PASS, RECEIVED, `From: ${address.toUpperCase()}`],
+      'a reply address in quotes': [PASS, RECEIVED, `From: "${address.replace('@', '"@')}`],
+    };
+    let id = 0;
+    for (const [trick, fields] of Object.entries(all)) {
+      await t.test(trick, async () => {
+        assert.match(
+          await send(test, address, mail(fields, ++id)),
+          /^discarded: (?:spoofed|malformed|loop|bounce)$/,
+        );
+      });
+    }
+    assert.ok(id >= 130, `${id} forgeries`);
+    assert.deepEqual(await test.store.list({}), []);
+  });
+
+  it('posts what Alice wrote, however her mail program and our filter write it', async (t) => {
+    const { test, address } = await strictSite(t);
+    let id = 0;
+    for (const [variant, fields] of Object.entries(GENUINE)) {
+      await t.test(variant, async () => {
+        assert.equal(await send(test, address, mail(fields, ++id)), 'queued');
+      });
+    }
+    assert.equal((await test.store.list({ state: 'ready' })).length, id);
+  });
+
+  it('that holds spoofed mail posts none of it by itself', async (t) => {
+    const { test, address } = await strictSite(t, { spoofed: 'hold' });
+    let id = 0;
+    for (const [trick, fields] of Object.entries(forgeries)) {
+      assert.match(await send(test, address, mail(fields, ++id)), /^(?:held|discarded: \w+)$/, trick);
+    }
+    assert.deepEqual(await test.store.list({ state: 'ready' }), []);
+    for (const { holdReason } of await test.store.list({})) assert.equal(holdReason, 'spoofed');
+    assert.equal(await send(test, address, mail(GENUINE['a plain address'] ?? [], ++id)), 'queued');
+  });
+
+  it('that flags posts a registered address without a verdict, marked, and holds the rest', async (t) => {
+    const { test, address } = await strictSite(t, { spoofed: 'flag' });
+    assert.equal(await send(test, address, mail([SILENT, RECEIVED, ALICE], 1)), 'queued');
+    assert.equal(await send(test, address, mail([FAILED, RECEIVED, ALICE], 2)), 'held');
+    assert.equal(await send(test, address, mail([HERS, RECEIVED, MALLORY], 3)), 'held');
+    assert.equal(
+      await send(test, address, mail([PASS, RECEIVED, ALICE, MALLORY], 4)),
+      'discarded: malformed',
+    );
+    const [item] = await test.store.lease({ now: test.clock.now * 1000, leaseMs: 1, limit: 9 });
+    assert.deepEqual(item?.authentication, { policy: 'strict', result: 'none' });
+  });
+});
+
+describe('sender.plus_tags', () => {
+  const tagged = (from: string): string[] => [PASS, RECEIVED, `From: ${from}`];
+
+  it('ignore: a tag makes no other address, on either side', async (t) => {
+    const { test, address } = await strictSite(t, { plusTags: 'ignore' });
+    await test.store.setUser('alice', { addresses: ['Alice+tracker@example.com'] });
+    const own = ['alice@example.com', 'alice+x@example.com', '"alice+x+y"@example.com', 'ALICE+@example.com'];
+    const others = [
+      'alicex@example.com',
+      '+alice@example.com',
+      'bob+alice@example.com',
+      'alice-x@example.com',
+    ];
+    let id = 0;
+    for (const from of own) assert.equal(await send(test, address, mail(tagged(from), ++id)), 'queued', from);
+    for (const from of others) {
+      assert.equal(await send(test, address, mail(tagged(from), ++id)), 'discarded: spoofed', from);
+    }
+  });
+});
+
+describe('sender.own_received', () => {
+  // OpenDMARC and OpenDKIM insert at index 1, which is below Postfix's own Received (measured with 3.7.11).
+  const theirs = 'Received: from mallory by out.example.net';
+
+  it('1: believes what stands directly below our Received, and nothing below the next one', async (t) => {
+    const { test, address } = await strictSite(t, { ownReceived: 1 });
+    const cases: readonly (readonly [readonly string[], string])[] = [
+      [[RECEIVED, PASS, theirs, ALICE], 'queued'],
+      [[PASS, RECEIVED, theirs, ALICE], 'queued'],
+      [[RECEIVED, theirs, PASS, ALICE], 'discarded: spoofed'],
+      [[RECEIVED, SILENT, theirs, PASS, ALICE], 'discarded: spoofed'],
+    ];
+    let id = 0;
+    for (const [fields, expected] of cases) {
+      assert.equal(await send(test, address, mail(fields, ++id)), expected, fields.join('\n'));
+    }
+  });
+
+  it('1: a forged field directly below the genuine one passes only what our filter did not report on', async (t) => {
+    const { test, address } = await strictSite(t, { ownReceived: 1 });
+    const forged = [
+      'dmarc=pass header.from=example.com',
+      'dkim=pass header.d=example.com',
+      'spf=pass smtp.mailfrom=example.com',
+    ];
+    for (const [index, text] of forged.entries()) {
+      const fields = [RECEIVED, SILENT, results(text), theirs, ALICE];
+      assert.equal(await send(test, address, mail(fields, index)), 'discarded: spoofed', text);
+    }
+  });
+});
+
+describe('the gate that is asked why', () => {
+  it('says what each rule saw, and the same as when it is not asked', async (t) => {
+    const { test, address } = await strictSite(t);
+    const findings: Parameters<typeof test.gate.judge>[3] = [];
+    const verdict = await test.gate.recipient(address, findings);
+    assert.equal(verdict.kind, 'claim');
+    assert.deepEqual(
+      findings.map(({ rule, result }) => `${rule} ${result}`),
+      ['address pass', 'token pass', 'user pass', 'age pass'],
+    );
+    findings.length = 0;
+    const claim = await claimOf(test.gate, address);
+    const raw = mail([FAILED, RECEIVED, ALICE], 1);
+    const judgement = await test.gate.judge({ reversePath: 'alice@example.com' }, claim, raw, findings);
+    assert.equal(judgement.kind, 'end');
+    assert.deepEqual(
+      findings.map(({ rule, result, saw }) => [rule, result, saw].slice(0, rule === 'age' ? 2 : 3)),
+      [
+        ['automatic', 'pass', 'no sign of a machine'],
+        ['malformed', 'pass', 'one author: alice@example.com'],
+        ['age', 'pass'],
+        ['sender_policy', 'discarded', 'dmarc=fail for example.com'],
+      ],
+    );
+  });
+});
