@@ -302,6 +302,8 @@ export class LmtpSession implements ReaderTarget {
       user: claim?.user.name,
       thread: claim?.target?.locator,
       message_id: disposition.messageId,
+      spam: disposition.spam,
+      spam_score: disposition.spamScore,
       session: this.#wire.id,
     });
     return this.#reply(replyTo(disposition));
