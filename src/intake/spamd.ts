@@ -165,6 +165,7 @@ function exchange(options: SpamdOptions, request: Request, endsAt: number): Prom
     const { address, connectTimeoutMs, timeoutMs } = options;
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let isConnected = false;
     const socket = connect(address);
     const settle = (result: SpamdResult<string>): void => {
       clearTimeout(connecting);
@@ -183,6 +184,7 @@ function exchange(options: SpamdOptions, request: Request, endsAt: number): Prom
       Math.max(0, endsAt - performance.now()),
     );
     socket.on('connect', () => {
+      isConnected = true;
       clearTimeout(connecting);
     });
     socket.on('data', (chunk) => {
@@ -198,7 +200,7 @@ function exchange(options: SpamdOptions, request: Request, endsAt: number): Prom
     socket.on('error', (error) => {
       // What it said before it hung up on an unread message may be the reason.
       if (bytes > 0) settle(said());
-      else settle(failure(socket.pending ? 'unreachable' : 'broken', error.message));
+      else settle(failure(isConnected ? 'broken' : 'unreachable', error.message));
     });
     socket.write(formatHead(request, options.user));
     if (request.body !== undefined) socket.write(request.body);
