@@ -6,15 +6,17 @@
 // Limits: wants root, because spamd itself drops to the user nobody.
 
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { createSpamd, type Spamd } from '../../src/intake/spamd.ts';
 import { eventually } from './eventually.ts';
-import { DaemonProcess } from './process.ts';
+import { DaemonProcess, run } from './process.ts';
 import type { Scratch } from './scratch.ts';
 
 const PROGRAM = '/usr/sbin/spamd';
 const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 10_000;
 
 /** SpamAssassin's test message for spam: a body that has this line scores 1000. */
 export const GTUBE = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
@@ -58,21 +60,36 @@ export class TestSpamd {
     this.#process = started;
     const look = async (): Promise<true | undefined> => {
       if (started.ended !== undefined) throw new Error(`spamd ended: ${started.ended}\n${started.output()}`);
-      return (await takesConnections(this.place)) ? true : undefined;
+      // An answer, and not only a connection: a SIGTERM before its children stand would get lost.
+      return (await this.#client().ping()).ok ? true : undefined;
     };
     await eventually(look, () => `spamd at ${this.setting}\n${started.output()}`, READY_WITHIN_MS);
   }
 
   /** Everything it has logged. */
   log(): string {
-    return this.#process?.output() ?? '';
+    return existsSync(this.#log) ? readFileSync(this.#log, 'utf8') : '';
   }
 
   /** Ends it, children included. */
   async stop(): Promise<void> {
-    await this.#process?.end('SIGTERM');
+    const running = this.#process;
     this.#process = undefined;
+    if (running === undefined) return;
+    // A spamd that has to be killed leaves its children behind.
+    const children = (await run('pgrep', ['-P', String(running.pid)])).stdout.split('\n').filter(Boolean);
+    try {
+      await running.end('SIGTERM', STOP_WITHIN_MS);
+    } catch {
+      await running.end('SIGKILL');
+      await run('kill', ['-KILL', ...children]);
+    }
     if ('path' in this.place) rmSync(this.place.path, { force: true });
+  }
+
+  #client(): Spamd {
+    const limits = { connectTimeoutMs: 1000, timeoutMs: 1000, maxCheckBytes: 1, concurrency: 1 };
+    return createSpamd({ address: this.place, user: undefined, ...limits });
   }
 }
 
@@ -107,22 +124,6 @@ async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
-}
-
-function takesConnections(place: SpamdPlace): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(place);
-    const answer = (taken: boolean) => {
-      probe.destroy();
-      resolve(taken);
-    };
-    probe.once('connect', () => {
-      answer(true);
-    });
-    probe.once('error', () => {
-      answer(false);
-    });
-  });
 }
 
 /** One request as a server read it. */
