@@ -15,7 +15,8 @@
  * - rspamd removes all copies of a field that it is told to write, and appends its own; what it is not told to write it
  *   leaves, and mail from local or authenticated clients it leaves as it is. Its X-Spamd-Result says "True" only where it would
  *   reject: use a threshold.
- * - By their documentation, not measured: amavis and a pipe through spamc write above the fields of the receiving Postfix: there the position proves something.
+ * - By their documentation, not measured: amavis and a pipe through spamc write above the fields of the receiving
+ *   Postfix: there the position proves something.
  */
 import type { Header } from './header.ts';
 

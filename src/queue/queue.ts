@@ -101,6 +101,7 @@ export interface ItemView {
   readonly leaseUntil: number | undefined;
   readonly settledAt: number | undefined;
   readonly holdReason: string | undefined;
+  readonly spamScore: number | undefined;
   readonly lastDiagnostic: string | undefined;
   readonly bytes: number;
 }

@@ -90,6 +90,7 @@ describe('spam, with spamd asked directly', { skip }, () => {
     const thread = await arrive(place, `${GTUBE}\n`);
     const item = await itemOf(place, thread);
     assert.deepEqual([item.state, item.hold_reason], ['held', 'spam']);
+    assert.ok(Number(item.spam_score) > 900);
     assert.match(place.daemon.log(), /"reason":"held".*"spam":"yes","spam_score":\d{3}/);
     await place.daemon.ctl('queue', 'release', '--ham', String(item.id));
     assert.equal((await spamOf(place, thread))?.flagged, true);
