@@ -21,6 +21,9 @@ const isDomain = (value: string): boolean =>
 const isFilePattern = (value: string): boolean =>
   /^(?:[a-z0-9][\w.+-]*\/(?:\*|[\w.+-]+)|\.[^\s./\\]+)$/i.test(value);
 
+/** A field name as RFC 5322 §2.2 has it. */
+const isFieldName = (value: string): boolean => /^[!-9;-~]{1,76}$/.test(value);
+
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
 /** A setting that says what the platform is kept from acting on. */
@@ -126,7 +129,55 @@ export const SETTINGS = {
     source: kind.oneOf(
       ['header', 'spamd', 'off'],
       'header',
-      "Where the spam verdict comes from: the filter's header, spamd asked directly, or nowhere.",
+      'Where the spam verdict comes from: the fields that your own filter writes into the header, spamd asked directly, or nowhere.',
+    ),
+    action: kind.oneOf(
+      ['hold', 'discard', 'tag'],
+      'hold',
+      'What becomes of spam: "hold" keeps it for "mailgw-ctl queue release" or "drop"; "discard" drops it; "tag" posts it with spam.flagged.',
+    ),
+    threshold: kind.optionalNumber(
+      -1000,
+      1000,
+      "The score from which on a reply is spam; empty leaves that to the filter's own verdict.",
+    ),
+    unchecked: kind.oneOf(
+      ['accept', 'hold', 'defer'],
+      'accept',
+      'What becomes of a reply without a verdict: spamd is down, or the header has no such field; "defer" answers 451 and is for spamd only.',
+    ),
+    headers: kind.texts(
+      ['X-Spam-Status', 'X-Spam-Flag', 'X-Spam'],
+      'The fields of the header that hold the verdict. A sender can write them too: strip those in Postfix (postfix-examples/header_checks).',
+      'a list of field names such as "X-Spam-Status"',
+      isFieldName,
+    ),
+    disagreement: kind.oneOf(
+      ['strictest', 'first'],
+      'strictest',
+      'Which field counts when there are several: "strictest" any that says spam, and the highest score; "first" the topmost of the first name.',
+    ),
+    aboveReceived: kind.integer(
+      0,
+      0,
+      100,
+      'Believe fields only above this Received field, counted from the top, when your own hosts wrote those above and it; 0 believes them anywhere.',
+    ),
+    spamd: kind.endpoint('127.0.0.1:783', 'Where spamd listens.'),
+    spamdUser: kind.optionalText(
+      "Whose preferences and Bayes database spamd uses; empty is spamd's own choice.",
+    ),
+    spamdConnectTimeoutMs: kind.duration('2s', 'Time for spamd to take a connection.'),
+    spamdTimeoutMs: kind.duration('30s', 'Time in total for one check, the wait for its turn included.'),
+    spamdMaxMessageBytes: kind.size(
+      '500KiB',
+      'How much of a message spamd gets to see; of a larger one the beginning is checked.',
+    ),
+    spamdConcurrency: kind.integer(
+      5,
+      1,
+      1000,
+      "Messages checked at a time; more wait. Not above spamd's --max-children, which is 5 by default.",
     ),
   },
   post: {
@@ -313,6 +364,7 @@ function crossCheck(config: Config): string[] {
       `sender.spoofed: "${config.sender.spoofed}" has no effect with sender.policy = "${config.sender.policy}"; expected "strict"`,
     );
   }
+  problems.push(...crossCheckSpam(config.spam));
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');
   }
@@ -321,6 +373,30 @@ function crossCheck(config: Config): string[] {
     problems.push(
       `store.dedupe_window: is not longer than ${least === config.reply.maxAgeMs ? 'reply.max_age' : '7 days'}; a message that comes again after it would be posted twice`,
     );
+  }
+  return problems;
+}
+
+function crossCheckSpam(spam: Config['spam']): string[] {
+  const problems: string[] = [];
+  const user = spam.spamdUser;
+  if (user !== undefined && !/^[\w.@+-]{1,64}$/.test(user)) {
+    problems.push(`spam.spamd_user: ${kind.show(user)} is not the name of a user`);
+  }
+  if (spam.source !== 'header') return problems;
+  if (spam.headers.length === 0) {
+    problems.push(
+      'spam.headers: is empty; expected the fields that your filter writes, or spam.source = "off"',
+    );
+  }
+  if (spam.unchecked === 'defer') {
+    problems.push(
+      'spam.unchecked: "defer" is for spam.source = "spamd"; a message that came without the field never gets it',
+    );
+  }
+  const score = spam.headers.find((name) => /-score$/i.test(name));
+  if (score !== undefined && spam.threshold === undefined) {
+    problems.push(`spam.threshold: is missing; ${score} holds a score and no verdict`);
   }
   return problems;
 }

@@ -134,7 +134,7 @@ function createServer(
 ): LmtpServer {
   const random = createRandomSource();
   const gate = createGate({
-    ...gateRules(config, pepper),
+    ...gateRules(config, pepper, log),
     directory: store,
     queue: {
       accept: (items, raw) => {
@@ -181,10 +181,8 @@ function notifySystemd(...assignments: string[]): void {
 }
 
 /** Nobody should believe in a limit that is not there. */
-function warnOfSettingsWithoutEffect({ rate, spam }: Config, log: Log): void {
-  const limits = Object.values(rate).some((limit) => limit !== 'off') ? ['rate'] : [];
-  const settings = [...limits, ...(spam.source === 'off' ? [] : ['spam'])];
-  if (settings.length > 0) log('without_effect', { settings: settings.join(', ') });
+function warnOfSettingsWithoutEffect({ rate }: Config, log: Log): void {
+  if (Object.values(rate).some((limit) => limit !== 'off')) log('without_effect', { settings: 'rate' });
 }
 
 async function serve(): Promise<void> {

@@ -2,12 +2,15 @@
 import type { Config } from './config.ts';
 import type { GateOptions } from './intake/receive.ts';
 import type { SenderPolicyOptions } from './intake/sender-policy.ts';
+import { openSpamPolicy } from './intake/spam-policy.ts';
+import type { Log } from './log.ts';
 
 /** The configured part of the gate's options. */
 export function gateRules(
   config: Config,
   pepper: Uint8Array,
-): Pick<GateOptions, 'form' | 'pepper' | 'maxAgeMs' | keyof SenderPolicyOptions> {
+  log?: Log,
+): Pick<GateOptions, 'form' | 'pepper' | 'maxAgeMs' | 'spam' | keyof SenderPolicyOptions> {
   const { sender } = config;
   return {
     form: { prefix: config.reply.prefix, domain: config.reply.domain },
@@ -18,5 +21,6 @@ export function gateRules(
     ownReceived: sender.ownReceived,
     plusTags: sender.plusTags,
     spoofed: sender.spoofed,
+    spam: openSpamPolicy(config.spam, log),
   };
 }

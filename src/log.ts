@@ -32,6 +32,9 @@ const EVENTS = {
   sink_down: 'warn',
   sink_paused: 'warn',
   sink_recovered: 'info',
+  /** spamd does not answer, and answers again; each once, not for every message. */
+  spamd_failed: 'warn',
+  spamd_recovered: 'info',
   poison: 'error',
   store_failed: 'error',
   /** New mail is refused for want of space, and taken again. */

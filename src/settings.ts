@@ -97,6 +97,21 @@ export function integer(fallback: number, least: number, most: number, doc: stri
   );
 }
 
+/** A number that may be left out. */
+export function optionalNumber(least: number, most: number, doc: string): Setting<number | undefined> {
+  return {
+    expects: `a number from ${least} to ${most}`,
+    fallback: '',
+    doc,
+    read: (value) => {
+      if (value === '') return { ok: true, value: undefined };
+      return typeof value === 'number' && value >= least && value <= most
+        ? { ok: true, value }
+        : { ok: false, problem: `${show(value)} is not a number from ${least} to ${most}` };
+    },
+  };
+}
+
 /** One of a few words. */
 export function oneOf<const W extends string>(
   words: readonly W[],
@@ -163,6 +178,28 @@ export function mode(fallback: string, doc: string): Setting<number> {
   return setting('a file mode in octal such as "0660"', fallback, doc, (value) =>
     typeof value === 'string' && /^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined,
   );
+}
+
+/** A listener: a Unix socket by its path, or a host and a port. */
+export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number };
+
+/** A listener such as `"127.0.0.1:783"`, `"[::1]:783"` or `"unix:/run/spamd.sock"`. */
+export function endpoint(fallback: string, doc: string): Setting<Endpoint> {
+  return setting('"host:port" or "unix:" and an absolute path', fallback, doc, (value) =>
+    typeof value === 'string' ? parseEndpoint(value) : undefined,
+  );
+}
+
+/** Unix socket paths longer than this do not fit sockaddr_un. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+function parseEndpoint(value: string): Endpoint | undefined {
+  const path = /^unix:(\/[^\0]+)$/.exec(value)?.[1];
+  if (path !== undefined) return Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES ? undefined : { path };
+  const match = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(value);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port };
 }
 
 /** So many in a time span; undefined is no limit. */

@@ -5,12 +5,12 @@
  * standard error says which step ended its way. People see a line for each rule, then the text split in three, each
  * part in its colour on a terminal; `--json` gives an object for each step with its rules, then the body of the post.
  */
-import { readFileSync } from 'node:fs';
 import { headerValue, scanHeader } from '../mail/header.ts';
 import { senderOf } from '../mail/mailbox.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
-import { badInput, describe, EXIT, Fault } from './fault.ts';
+import { badInput } from './fault.ts';
 import { type Line, printFindings } from './findings.ts';
+import { readMessageFile } from './message-file.ts';
 import { type Colour, type Output, printObject, printRow, printText, type Value } from './print.ts';
 import type { Rehearsal, Rehearsed, SplitText, Step, WebhookBody } from './rehearsal.ts';
 import { withPepper } from './session.ts';
@@ -45,22 +45,10 @@ export const checkCommand: CommandSpec = {
 };
 
 function readMessage(input: Input): Rehearsed {
-  const file = input.argument();
-  let stored: Buffer;
-  try {
-    stored = readFileSync(file === '-' ? 0 : file);
-  } catch (error) {
-    throw new Fault(EXIT.inputOutput, `${file}: cannot be read: ${describe(error)}`);
-  }
-  const raw = asOnTheWire(stored);
+  const raw = readMessageFile(input.argument());
   const recipient = withoutBrackets(input.required('to'));
   const from = input.text('from');
   return { raw, recipient, reversePath: from === undefined ? guessReversePath(raw) : withoutBrackets(from) };
-}
-
-/** The bytes as LMTP would bring them: a file on disk often has bare LF. */
-function asOnTheWire(stored: Buffer): Buffer {
-  return Buffer.from(stored.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1');
 }
 
 function withoutBrackets(path: string): string {

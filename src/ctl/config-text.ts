@@ -5,7 +5,7 @@
  * is written here, `readConfig` reads back as the same values.
  */
 import { type Config, SETTINGS, tomlKey } from '../config.ts';
-import type { Setting } from '../settings.ts';
+import type { Endpoint, Setting } from '../settings.ts';
 import { printableJson } from './printable.ts';
 
 const LINE_CHARS = 100;
@@ -72,6 +72,7 @@ function settingText(property: string, value: unknown): string {
     if (property.endsWith('Bytes')) return tomlValue(inUnits(value, SIZES));
     if (property === 'mode') return tomlValue(`0${value.toString(8).padStart(3, '0')}`);
   }
+  if (isEndpoint(value)) return tomlValue(endpointText(value));
   if (isRate(value)) return tomlValue(`${value.count}/${PER[value.perMs] ?? `${value.perMs}ms`}`);
   return tomlValue(value);
 }
@@ -99,6 +100,17 @@ function inUnits(value: number, units: readonly (readonly [number, string])[]): 
 
 function isRate(value: unknown): value is { count: number; perMs: number } {
   return typeof value === 'object' && value !== null && 'count' in value && 'perMs' in value;
+}
+
+function isEndpoint(value: unknown): value is Endpoint {
+  return typeof value === 'object' && value !== null && ('path' in value || 'port' in value);
+}
+
+/** A listener as the file names it. */
+export function endpointText(endpoint: Endpoint): string {
+  if ('path' in endpoint) return `unix:${endpoint.path}`;
+  const { host, port } = endpoint;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** A value as TOML writes it, tables inline. */

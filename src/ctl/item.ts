@@ -60,6 +60,7 @@ export function itemDetailRow(item: ItemView): Row {
     replied_to: isoTime(item.repliedToAt),
     reverse_path: item.reversePath,
     hold_reason: item.holdReason ?? null,
+    spam_score: item.spamScore ?? null,
     lease_until: isoTime(item.leaseUntil),
     settled_at: isoTime(item.settledAt),
   };

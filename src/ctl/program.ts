@@ -18,6 +18,7 @@ import { processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 import { queueGroup } from './queue.ts';
 import { saltGroup } from './salt.ts';
+import { spamGroup } from './spam.ts';
 import { statsCommand } from './stats.ts';
 import { userGroup } from './user.ts';
 
@@ -75,6 +76,7 @@ function buildProgram(): Command {
   addGroup(program, addressGroup, context);
   addCommand(program, checkCommand, [], context);
   addGroup(program, queueGroup, context);
+  addGroup(program, spamGroup, context);
   addGroup(program, dbGroup, context);
   addCommand(program, statsCommand, [], context);
   return program;

@@ -4,7 +4,8 @@
  * Contract: `transaction` says whether one may begin at all; `recipient` judges an address alone and writes nothing,
  * because Postfix probes it; `message` gives exactly one disposition per claim, in order, and an accepted one only
  * after its commit. It takes an envelope and raw bytes and knows nothing of LMTP. Asked to, it tells what each rule
- * saw. The rules themselves: recipient.ts at RCPT, message-rules.ts and sender-policy.ts at the end of data.
+ * saw. The rules themselves: recipient.ts at RCPT, message-rules.ts, sender-policy.ts and spam-policy.ts at the end of
+ * data.
  * Failure: a broken store rejects, and the caller answers 451; nothing here turns an error into a 5yz.
  */
 import { matchRecipient } from '../mail/address.ts';
@@ -25,6 +26,7 @@ import {
   type Target,
 } from './recipient.ts';
 import { judgeSenderPolicy, type SenderPolicyOptions } from './sender-policy.ts';
+import { judgeSpam, type SpamDecision, type SpamPolicy } from './spam-policy.ts';
 
 /** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
 export interface Envelope {
@@ -34,12 +36,19 @@ export interface Envelope {
 /** The verdict on one claim at the end of data: an item to commit, or an end without one. */
 export type Judgement = { readonly kind: 'item'; readonly item: NewItem } | End;
 
-/** A disposition with the message's own id, by which people find it in Postfix's log and in ours. */
-export type Verdict = Disposition & { readonly messageId?: string };
+/** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
+export type Verdict = Disposition & {
+  readonly messageId?: string | undefined;
+  /** Undefined where no filter was asked. */
+  readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
+  readonly spamScore?: number | undefined;
+};
 
 /** What the gate decides by. */
 export interface GateOptions extends RecipientOptions, SenderPolicyOptions {
   readonly queue: Pick<Queue, 'accept'>;
+  /** Undefined when it is off. */
+  readonly spam: SpamPolicy | undefined;
   /** Whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** A fresh item id. */
@@ -77,9 +86,11 @@ export function createGate(options: GateOptions): Gate {
       const judgements = await judgeAll(message, claims);
       const messageId = messageIdOf(message.scan);
       const dispositions = await commit(options.queue, judgements, raw);
-      return messageId === undefined
-        ? dispositions
-        : dispositions.map((disposition) => ({ ...disposition, messageId }));
+      return dispositions.map((disposition, index) => ({
+        ...disposition,
+        messageId,
+        ...(options.spam && spamOf(judgements[index])),
+      }));
     },
   };
 }
@@ -97,7 +108,7 @@ interface Message {
 type Judgements = Promise<readonly Judgement[]>;
 
 /** Steps 1 to 5 of §5 for every recipient of a message. */
-function judgeMessage(
+async function judgeMessage(
   options: GateOptions,
   own: Own,
   message: Message,
@@ -105,9 +116,32 @@ function judgeMessage(
   findings?: Findings,
 ): Judgements {
   const judgements = claims.map((claim) => judgeClaim(options, own, message, claim, findings));
+  const { raw, scan } = message;
+  if (!scan.ok || judgements.every(({ kind }) => kind === 'end')) return judgements;
 
-  // 5. Spam stands here, once for a message, while any judgement is an item: nobody is asked about it yet.
-  return Promise.resolve(judgements);
+  // 5. Spam: a message is judged once, and only if some recipient's way came this far.
+  if (options.spam === undefined) {
+    findings?.push({ rule: 'spam', result: 'off', saw: 'spam.source is "off"' });
+    return judgements;
+  }
+  const decision = await judgeSpam(options.spam, { header: scan.header, raw }, findings);
+  return judgements.map((judgement) => withSpam(judgement, decision));
+}
+
+/** A judgement with what the spam rule decided; a reason to hold that was there before stays. */
+function withSpam(judgement: Judgement, decision: SpamDecision): Judgement {
+  if (judgement.kind === 'end') return judgement;
+  if (decision.kind === 'end') return decision;
+  const { item } = judgement;
+  return { kind: 'item', item: { ...item, spam: decision.spam, hold: item.hold ?? decision.hold } };
+}
+
+function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamScore'> | undefined {
+  if (judgement?.kind !== 'item') return undefined;
+  const { spam } = judgement.item;
+  return spam === undefined
+    ? { spam: 'unchecked' }
+    : { spam: spam.flagged ? 'yes' : 'no', spamScore: spam.score };
 }
 
 /** Steps 1 to 4 of §5 for one recipient: each one ends the way, or hands on what the next one needs. */

@@ -26,10 +26,11 @@ export type DiscardReason =
   | 'malformed'
   | 'forged'
   | 'expired'
-  | 'spoofed';
+  | 'spoofed'
+  | 'spam';
 
 /** Why a message waits for the operator. */
-export type HoldReason = 'list' | 'spam' | 'spoofed' | 'operator';
+export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator';
 
 /** The verdict on one recipient. `detail` is for the log only. */
 export type Disposition =
@@ -54,6 +55,7 @@ export type Disposition =
         | 'storage'
         | 'overloaded'
         | 'stopping'
+        | 'unchecked'
         | 'unknown';
       readonly detail?: string;
     };
@@ -107,6 +109,7 @@ function deferral(reason: ReasonOf<'deferred'>): Reply {
       return { basic: 421, enhanced: '4.3.2', text: 'too busy, try again later' };
     case 'stopping':
       return { basic: 421, enhanced: '4.3.2', text: 'service is stopping' };
+    case 'unchecked': // by the spam filter: nobody's business outside
     case 'unknown':
       return { basic: 451, enhanced: '4.3.0', text: 'temporary failure, try again later' };
   }

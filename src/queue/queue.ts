@@ -8,6 +8,7 @@
  * Failure: expected results are values; a rejected promise is a broken store, and temporary to every caller.
  * All times are integer milliseconds since the epoch.
  */
+import type { SpamVerdict } from '../mail/spam.ts';
 
 /** The states of an item: the table of ARCHITECTURE.md §6. */
 export const ITEM_STATES = ['ready', 'waiting', 'leased', 'held', 'posted', 'failed'] as const;
@@ -19,12 +20,6 @@ export type ItemState = (typeof ITEM_STATES)[number];
 export interface Authentication {
   readonly policy: 'strict' | 'flag' | 'off';
   readonly result: 'pass' | 'fail' | 'none';
-}
-
-/** What the spam filter said; `score` is undefined when it gave only a verdict. */
-export interface SpamVerdict {
-  readonly score: number | undefined;
-  readonly flagged: boolean;
 }
 
 /** A verified reply about to enter the queue; `hold` names why it waits for the operator. */
@@ -121,6 +116,7 @@ export interface ItemView {
   readonly leaseUntil: number | undefined;
   readonly settledAt: number | undefined;
   readonly holdReason: string | undefined;
+  readonly spamScore: number | undefined;
   readonly lastDiagnostic: string | undefined;
   readonly bytes: number;
 }

@@ -98,7 +98,8 @@ type Nullable<T> = { [K in keyof T]: undefined extends T[K] ? Exclude<T[K], unde
 
 const ITEM_COLUMNS = `SELECT id, state, user, thread, message_id AS messageId, reverse_path AS reversePath,
   replied_to_at AS repliedToAt, received_at AS receivedAt, attempts, due_at AS dueAt, lease_until AS leaseUntil,
-  settled_at AS settledAt, hold_reason AS holdReason, last_diagnostic AS lastDiagnostic, bytes FROM item`;
+  settled_at AS settledAt, hold_reason AS holdReason, spam_score AS spamScore,
+  last_diagnostic AS lastDiagnostic, bytes FROM item`;
 
 function toItemView(row: Nullable<ItemView>): ItemView {
   return {
@@ -108,6 +109,7 @@ function toItemView(row: Nullable<ItemView>): ItemView {
     leaseUntil: row.leaseUntil ?? undefined,
     settledAt: row.settledAt ?? undefined,
     holdReason: row.holdReason ?? undefined,
+    spamScore: row.spamScore ?? undefined,
     lastDiagnostic: row.lastDiagnostic ?? undefined,
   };
 }

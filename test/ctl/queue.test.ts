@@ -107,7 +107,7 @@ describe('mailgw-ctl queue', () => {
     const row = await tool.row('queue', 'show', 'bbbbbb');
     assert.deepEqual(Object.keys(row), [
       ...LIST_KEYS,
-      ...['replied_to', 'reverse_path', 'hold_reason', 'lease_until', 'settled_at'],
+      ...['replied_to', 'reverse_path', 'hold_reason', 'spam_score', 'lease_until', 'settled_at'],
     ]);
     assert.deepEqual([row.id, row.hold_reason, row.replied_to], [IDS[2], 'list', '2026-11-19T17:02:11.000Z']);
     await tool.fails(65, /^mailgw-ctl: item "aaaaaa": 2 items begin so/, 'queue', 'show', 'aaaaaa');

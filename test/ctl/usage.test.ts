@@ -18,6 +18,7 @@ const COMMANDS = [
     name,
   ]),
   ['check'],
+  ...['check', 'learn', 'ping'].map((name) => ['spam', name]),
   ['stats'],
 ];
 

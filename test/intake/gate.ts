@@ -54,6 +54,7 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
     maxAgeMs: MAX_AGE * 1000,
     senderPolicy: 'off',
     authservId: undefined,
+    spam: undefined,
     directory: store,
     queue: store,
     isSpaceLow: () => false,

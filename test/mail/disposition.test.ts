@@ -25,6 +25,7 @@ const DISCARDED: Record<DiscardReason, true> = {
   forged: true,
   expired: true,
   spoofed: true,
+  spam: true,
 };
 const NO_SUCH_ADDRESS: Record<NoSuchAddressReason, true> = {
   syntax: true,
@@ -47,6 +48,7 @@ const DEFERRED: Record<ReasonOf<'deferred'>, string> = {
   storage: '452 4.3.1',
   overloaded: '421 4.3.2',
   stopping: '421 4.3.2',
+  unchecked: '451 4.3.0',
   unknown: '451 4.3.0',
 };
 

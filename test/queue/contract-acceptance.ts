@@ -26,6 +26,7 @@ export function describeAcceptance(open: OpenStore): void {
         leaseUntil: undefined,
         settledAt: undefined,
         holdReason: undefined,
+        spamScore: item.spam?.score,
         lastDiagnostic: undefined,
         bytes: RAW.length,
       });
