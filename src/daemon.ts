@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
 import { Dispatcher } from './delivery/dispatcher.ts';
+import type { NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
@@ -21,6 +22,7 @@ import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from '
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import { watchEventLoop } from './metrics.ts';
+import { openDraftNotice, openNotifier, readNoticeTexts } from './open-notices.ts';
 import { openParser } from './open-parser.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
 import type { Store } from './queue/queue.ts';
@@ -58,13 +60,15 @@ function readCommandLine(): string {
   }
 }
 
-function readConfiguration(path: string): { config: Config; pepper: Buffer } {
+function readConfiguration(path: string): { config: Config; pepper: Buffer; texts: NoticeTexts } {
   const loaded = loadConfig(path);
   if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
   const pepper = readSecretFile('reply.pepper_file', loaded.config.reply.pepperFile, 32);
   if (!pepper.ok)
     throw new StartError(EXIT.configuration, [`${pepper.problem}; "mailgw-ctl init" makes one`]);
-  return { config: loaded.config, pepper: pepper.bytes };
+  const texts = readNoticeTexts(loaded.config);
+  if (!texts.ok) throw new StartError(EXIT.configuration, texts.problems);
+  return { config: loaded.config, pepper: pepper.bytes, texts: texts.texts };
 }
 
 /** Loads the sink's modules while the store opens in its own thread. */
@@ -108,6 +112,7 @@ function createDispatcher(
     queue: store,
     parser,
     sink,
+    draftNotice: openDraftNotice(config, store),
     log,
     now: Date.now,
     monotonic: () => performance.now(),
@@ -189,7 +194,7 @@ function warnOfSettingsWithoutEffect({ rate, spam }: Config, log: Log): void {
 }
 
 async function serve(): Promise<void> {
-  const { config, pepper } = readConfiguration(readCommandLine());
+  const { config, pepper, texts } = readConfiguration(readCommandLine());
   const log = openLog(config.log);
   warnOfSettingsWithoutEffect(config, log);
   log('starting', { version: process.env.npm_package_version, store: config.store.path });
@@ -208,7 +213,9 @@ async function serve(): Promise<void> {
     await store.close();
     throw error;
   }
+  const notifier = openNotifier(config, texts, store, log);
   dispatcher.start();
+  notifier.start();
   const stopRetention = startRetention({
     queue: store,
     periods: {
@@ -233,7 +240,7 @@ async function serve(): Promise<void> {
     notifySystemd('STOPPING=1');
     // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
     const withinMs = config.delivery.stopTimeoutMs;
-    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs)]);
+    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs), notifier.stop()]);
     await stopRetention();
     space.close();
     stopWatching();

@@ -3,6 +3,11 @@ import type { Config } from './config.ts';
 import type { GateOptions } from './intake/receive.ts';
 import type { SenderPolicyOptions } from './intake/sender-policy.ts';
 
+/** The value of X-Loop in our own mail. */
+export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
+  return `mailgw.${config.reply.domain}`;
+}
+
 /** The configured part of the gate's options. */
 export function gateRules(
   config: Config,

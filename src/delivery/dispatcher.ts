@@ -13,10 +13,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
-import type { LeasedItem, Queue, Settle, Settlement } from '../queue/queue.ts';
+import type { LeasedItem, NewNotice, Queue, Settle, Settlement } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
-import type { ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
+import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
+import { type AttemptOutcome, unposted } from './attempt.ts';
+import { Bell } from './bell.ts';
 import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
+import type { DraftNotice } from './notice-draft.ts';
 import type { Outcome, Sink } from './sink.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
@@ -27,6 +30,8 @@ export interface DispatcherOptions {
   >;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
+  /** Drafts the notice about an ended attempt; without it nobody is told. */
+  readonly draftNotice?: DraftNotice | undefined;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -155,9 +160,11 @@ export class Dispatcher {
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
     let by: AttemptOutcome['by'] = 'us';
+    let reply: ParsedReply | undefined;
     try {
       const prepared = await this.#prepare(item);
       by = undefined;
+      reply = 'kind' in prepared ? prepared.reply : prepared;
       outcome = 'kind' in prepared ? prepared : await this.#deliver(item, prepared);
     } catch (error) {
       outcome = { kind: 'deferred', diagnostic: `internal: ${describe(error)}`, by };
@@ -177,7 +184,26 @@ export class Dispatcher {
       ms: Math.round(performance.now() - startedAt),
       queued_ms: now() - item.receivedAt,
     });
-    await this.#settle({ id: item.id, attempts: item.attempts, settlement });
+    const notice = await this.#notice(item, settlement, outcome, reply);
+    const told = notice === undefined ? settlement : { ...settlement, notice };
+    await this.#settle({ id: item.id, attempts: item.attempts, settlement: told });
+  }
+
+  /** The notice that enters the store with the settlement; one that cannot be drafted holds nothing up. */
+  async #notice(
+    item: LeasedItem,
+    settlement: Settlement,
+    outcome: AttemptOutcome,
+    reply: ParsedReply | undefined,
+  ): Promise<NewNotice | undefined> {
+    const { draftNotice, log } = this.#options;
+    if (draftNotice === undefined || settlement.kind === 'deferred') return undefined;
+    try {
+      return await draftNotice({ item, settlement, outcome, reply });
+    } catch (error) {
+      log('attempt_failed', { id: item.id, reason: `no notice: ${describe(error)}` });
+      return undefined;
+    }
   }
 
   /** The post of an item, or what becomes of one that gives none. */
@@ -270,70 +296,6 @@ export class Dispatcher {
     // In the same turn as the last look at the list: an outcome that came in between would wait for the next one.
     this.#settling = undefined;
   }
-}
-
-/** Lets one waiter sleep until it is rung or a time is over; a ring before the wait counts. */
-class Bell {
-  #hasRung = false;
-  #answer: () => void = () => undefined;
-
-  ring(): void {
-    this.#hasRung = true;
-    this.#answer();
-  }
-
-  async wait(ms: number): Promise<void> {
-    if (!this.#hasRung && ms > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        this.#answer = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#answer = () => undefined;
-    this.#hasRung = false;
-  }
-}
-
-/**
- * An outcome of the sink, or one of ours before it was asked; then `reason` says in a word why there is no post:
- * `empty`, a refusal's reason, or what became of the worker.
- */
-type AttemptOutcome = Outcome & {
-  readonly by?: 'us' | undefined;
-  readonly workerDied?: boolean;
-  readonly reason?: string;
-};
-
-/** What becomes of a message that gives no post. */
-function unposted(parsed: Exclude<ParseOutcome, { kind: 'parsed' }>): AttemptOutcome {
-  switch (parsed.kind) {
-    case 'empty':
-      return { kind: 'failed', reason: 'empty', diagnostic: emptyDiagnostic(parsed), by: 'us' };
-    case 'refused':
-      return {
-        kind: 'failed',
-        reason: parsed.reason,
-        diagnostic: `cannot be posted: ${parsed.reason}: ${parsed.diagnostic}`,
-        by: 'us',
-      };
-    case 'worker-died':
-      return {
-        kind: 'deferred',
-        reason: parsed.reason,
-        diagnostic: `parser ${parsed.reason}: ${parsed.diagnostic}`,
-        by: 'us',
-        workerDied: true,
-      };
-  }
-}
-
-/** Why a reply is empty, and whether something of it was left out that would have made it a post. */
-function emptyDiagnostic({ reason, reply }: Extract<ParseOutcome, { kind: 'empty' }>): string {
-  const dropped = [...new Set(reply.dropped.map((part) => part.reason))];
-  return `empty reply: ${reason}${dropped.length === 0 ? '' : `; left out: ${dropped.join(', ')}`}`;
 }
 
 /** The fields of an item that its post repeats. */

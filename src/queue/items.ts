@@ -5,6 +5,7 @@
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
 import { prepareKeepContent } from './content.ts';
+import { prepareAddNotice } from './notices.ts';
 import type {
   Acceptance,
   ItemState,
@@ -207,9 +208,11 @@ function prepareSettle(
       ? 'UPDATE item SET content_kept = 1 WHERE item_number = ?'
       : 'DELETE FROM content WHERE item_number = ?',
   );
+  const addNotice = prepareAddNotice(database);
   const settleOne = ({ id, attempts, settlement }: Settle): void => {
     const item = leased.get(id, attempts);
     if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
+    if (settlement.kind !== 'deferred' && settlement.notice !== undefined) addNotice(settlement.notice);
     switch (settlement.kind) {
       case 'posted':
         end.run('posted', settlement.at, null, item.itemNumber);

@@ -107,6 +107,25 @@ const MIGRATIONS: readonly string[] = [
      since_at INTEGER NOT NULL,
      diagnostic TEXT NOT NULL
    ) STRICT;
+   CREATE TABLE notice (
+     notice_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     state TEXT NOT NULL CHECK (state IN ('waiting','sent','failed')),
+     user TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     day INTEGER NOT NULL,
+     item_id TEXT,
+     draft TEXT,
+     original BLOB,
+     created_at INTEGER NOT NULL,
+     due_at INTEGER,
+     settled_at INTEGER,
+     attempts INTEGER NOT NULL,
+     last_diagnostic TEXT,
+     UNIQUE (user, kind, day)
+   ) STRICT;
+   CREATE INDEX notice_waiting ON notice (due_at) WHERE state = 'waiting';
+   CREATE INDEX notice_settled ON notice (settled_at) WHERE state <> 'waiting';
    CREATE TABLE flag (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
   // What retention looks for, each by the time that it goes by.
   `ALTER TABLE item ADD COLUMN content_kept INTEGER NOT NULL DEFAULT 0 CHECK (content_kept IN (0, 1));

@@ -13,6 +13,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { freeMemory } from '../memory.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
+import { type NoticeOperations, prepareNotices } from './notices.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
 import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
@@ -21,7 +22,11 @@ import { codeOf, explain, guarded, isFull, type StoreErrorKind } from './store-e
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** Every operation that the writer carries out. */
-export type Operations = ItemOperations & PruneOperations & SinkOperations & DirectoryOperations;
+export type Operations = ItemOperations &
+  NoticeOperations &
+  PruneOperations &
+  SinkOperations &
+  DirectoryOperations;
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -62,6 +67,8 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'reclaim',
   'retime',
   'prune',
+  'leaseNotice',
+  'settleNotice',
   'setSinkStatus',
 ]);
 
@@ -82,6 +89,7 @@ class Writer {
     this.#log = new WriteAheadLog(database, path);
     this.#operations = {
       ...prepareItems(database, { keepContent }),
+      ...prepareNotices(database),
       ...preparePrune(database),
       ...prepareSinkOperations(database),
       ...prepareDirectory(database),

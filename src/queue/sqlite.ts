@@ -17,7 +17,11 @@ import type {
   ItemFilter,
   ItemView,
   LeasedItem,
+  LeasedNotice,
   NewItem,
+  NewNotice,
+  NoticeSettlement,
+  NoticeView,
   OperatorAction,
   OperatorResult,
   Pruned,
@@ -281,6 +285,22 @@ class SqliteStore implements Store {
   listUsers = (): Promise<readonly User[]> => this.#read(() => this.#views.listUsers());
   threadByNumber = (number: number): Promise<string | undefined> =>
     this.#read(() => this.#views.threadByNumber(number));
+
+  async addNotice(notice: NewNotice): Promise<boolean> {
+    return this.#writer.call('addNotice', [notice], notice.original?.byteLength);
+  }
+
+  async leaseNotice(request: Parameters<Store['leaseNotice']>[0]): Promise<LeasedNotice | undefined> {
+    return this.#writer.call('leaseNotice', [request]);
+  }
+
+  async settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void> {
+    await this.#writer.call('settleNotice', [id, attempts, settlement]);
+  }
+
+  nextNoticeAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextNoticeAt());
+  listNotices = (limit: number): Promise<readonly NoticeView[]> =>
+    this.#read(() => this.#views.listNotices(limit));
 
   async addUser(user: Parameters<Directory['addUser']>[0]): Promise<User | undefined> {
     const number = await this.#writer.call('addUser', [user]);
