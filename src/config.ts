@@ -201,6 +201,13 @@ export const SETTINGS = {
       'A directory of texts of your own, KIND.LANGUAGE.txt, that stand in for the built-in ones of the same name.',
     ),
   },
+  bounce: {
+    events: kind.oneOf(
+      ['on', 'off'],
+      'on',
+      'Whether bounces of notifications that come to their reply address are counted and told to the platform; "off" discards them.',
+    ),
+  },
   delivery: {
     concurrency: kind.integer(16, 1, 1000, 'Posts on their way at a time; of one thread always one.'),
     attemptTimeoutMs: kind.duration('30s', 'Time in total for one attempt at the sink.'),

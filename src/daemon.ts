@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
+import { createReadBounce } from './delivery/bounce-event.ts';
 import { Dispatcher } from './delivery/dispatcher.ts';
 import type { NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
@@ -22,7 +23,13 @@ import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from '
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import { watchEventLoop } from './metrics.ts';
-import { openDraftNotice, openNotifier, readNoticeTexts } from './open-notices.ts';
+import {
+  openDraftNotice,
+  openExpiryNotices,
+  openNotifier,
+  readNoticeTexts,
+  tokenMask,
+} from './open-notices.ts';
 import { openParser } from './open-parser.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
 import type { Store } from './queue/queue.ts';
@@ -113,6 +120,7 @@ function createDispatcher(
     parser,
     sink,
     draftNotice: openDraftNotice(config, store),
+    readBounce: createReadBounce(store, tokenMask(config)),
     log,
     now: Date.now,
     monotonic: () => performance.now(),
@@ -148,6 +156,7 @@ function createServer(
         return result;
       },
     },
+    expiryNotices: openExpiryNotices(config, store),
     isSpaceLow: space.isLow,
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),

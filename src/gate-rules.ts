@@ -1,5 +1,5 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
-import type { Config } from './config.ts';
+import { type Config, noticeSender } from './config.ts';
 import type { GateOptions } from './intake/receive.ts';
 import type { SenderPolicyOptions } from './intake/sender-policy.ts';
 
@@ -12,7 +12,10 @@ export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
 export function gateRules(
   config: Config,
   pepper: Uint8Array,
-): Pick<GateOptions, 'form' | 'pepper' | 'maxAgeMs' | keyof SenderPolicyOptions> {
+): Pick<
+  GateOptions,
+  'form' | 'pepper' | 'maxAgeMs' | 'notices' | 'bounceEvents' | keyof SenderPolicyOptions
+> {
   const { sender } = config;
   return {
     form: { prefix: config.reply.prefix, domain: config.reply.domain },
@@ -23,5 +26,7 @@ export function gateRules(
     ownReceived: sender.ownReceived,
     plusTags: sender.plusTags,
     spoofed: sender.spoofed,
+    notices: { from: noticeSender(config), loopToken: noticeLoopToken(config) },
+    bounceEvents: config.bounce.events === 'on',
   };
 }

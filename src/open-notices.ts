@@ -9,6 +9,7 @@ import { createDraftNotice, type DraftNotice } from './delivery/notice-draft.ts'
 import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import { Notifier } from './delivery/notifier.ts';
 import { noticeLoopToken } from './gate-rules.ts';
+import { createDraftExpiryNotice, type ExpiryNotices } from './intake/expiry-notice.ts';
 import type { Log } from './log.ts';
 import { createTokenMask } from './mail/address.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
@@ -23,7 +24,7 @@ export function readNoticeTexts({ notice }: Config): LoadedTexts {
 }
 
 /** A fresh id of a notice. */
-export function newNoticeId(): string {
+function newNoticeId(): string {
   return formatItemId(Date.now(), randomBytes(ITEM_ID_RANDOM_BYTES));
 }
 
@@ -31,8 +32,23 @@ export function newNoticeId(): string {
 export function openDraftNotice(config: Config, store: Store): DraftNotice | undefined {
   const { kinds } = config.notice;
   if (kinds.length === 0) return undefined;
-  const mask = createTokenMask({ prefix: config.reply.prefix, domain: config.reply.domain });
-  return createDraftNotice({ content: (id) => store.content(id), kinds, mask, newId: newNoticeId });
+  const content = (id: string): Promise<Uint8Array | undefined> => store.content(id);
+  return createDraftNotice({ content, kinds, mask: tokenMask(config), newId: newNoticeId });
+}
+
+/** Notices about replies that came too late; undefined where the site wants none. */
+export function openExpiryNotices(config: Config, store: Store): ExpiryNotices | undefined {
+  if (!config.notice.kinds.includes('expired')) return undefined;
+  const form = { prefix: config.reply.prefix, domain: config.reply.domain };
+  return {
+    draft: createDraftExpiryNotice({ form, newId: newNoticeId, now: Date.now }),
+    add: (notice) => store.addNotice(notice),
+  };
+}
+
+/** Hides the site's tokens in a text. */
+export function tokenMask({ reply }: Config): (text: string) => string {
+  return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
 }
 
 /** What sends notices, not yet started. */

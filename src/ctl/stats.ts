@@ -12,6 +12,7 @@ export const statsCommand: CommandSpec = {
   examples: ['stats', 'stats --json'],
   run: (_input, context) =>
     withStore(context, async ({ store }) => {
+      const bounces = await store.bounceCounts();
       const { byState, oldestReceivedAt, paused, sink } = await store.counts();
       printRow(context.output, {
         ...Object.fromEntries(ITEM_STATES.map((state) => [state, byState[state]])),
@@ -24,6 +25,8 @@ export const statsCommand: CommandSpec = {
         sink: sink?.state ?? 'up',
         sink_since: isoTime(sink?.sinceAt),
         sink_diagnostic: sink?.diagnostic ?? null,
+        hard_bounces: bounces.hard,
+        soft_bounces: bounces.soft,
       });
     }),
 };

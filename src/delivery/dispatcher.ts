@@ -18,6 +18,7 @@ import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import { type AttemptOutcome, unposted } from './attempt.ts';
 import { Bell } from './bell.ts';
+import type { ReadBounce } from './bounce-event.ts';
 import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 import type { DraftNotice } from './notice-draft.ts';
 import type { Outcome, Sink } from './sink.ts';
@@ -30,6 +31,8 @@ export interface DispatcherOptions {
   >;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
+  /** Reads the bounce of an item; without it bounces go no further. */
+  readonly readBounce?: ReadBounce | undefined;
   /** Drafts the notice about an ended attempt; without it nobody is told. */
   readonly draftNotice?: DraftNotice | undefined;
   readonly log: Log;
@@ -162,7 +165,7 @@ export class Dispatcher {
     let by: AttemptOutcome['by'] = 'us';
     let reply: ParsedReply | undefined;
     try {
-      const prepared = await this.#prepare(item);
+      const prepared = item.bounce === undefined ? await this.#prepare(item) : await this.#tell(item);
       by = undefined;
       reply = 'kind' in prepared ? prepared.reply : prepared;
       outcome = 'kind' in prepared ? prepared : await this.#deliver(item, prepared);
@@ -214,6 +217,17 @@ export class Dispatcher {
       return { kind: 'failed', diagnostic: 'the content is gone from the store', by: 'us' };
     const parsed = await parser.parse(raw);
     return parsed.kind === 'parsed' ? toPost(item, parsed) : unposted(parsed);
+  }
+
+  /** Tells the sink of a bounce. */
+  async #tell(item: LeasedItem): Promise<AttemptOutcome> {
+    const { queue, sink, readBounce, attemptTimeoutMs } = this.#options;
+    const raw = await queue.content(item.id);
+    const bounce = raw === undefined ? undefined : await readBounce?.(item, raw);
+    if (bounce === undefined) return { kind: 'failed', diagnostic: 'no bounce can be read', by: 'us' };
+    if (sink.bounced === undefined)
+      return { kind: 'posted', diagnostic: 'the sink does not want to know of bounces', by: 'us' };
+    return sink.bounced(bounce, AbortSignal.timeout(attemptTimeoutMs));
   }
 
   async #deliver(item: LeasedItem, post: Post): Promise<Outcome> {

@@ -4,10 +4,12 @@
  * Contract: functions here run within a transaction that the writer opened, and leave the invariant of `head`
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
+import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { prepareAddNotice } from './notices.ts';
 import type {
   Acceptance,
+  BounceKind,
   ItemState,
   LeasedItem,
   NewItem,
@@ -47,6 +49,7 @@ interface LeaseRow {
   id: string;
   user: string;
   thread: string;
+  bounce: BounceKind | null;
   repliedToAt: number;
   messageId: string | null;
   reversePath: string;
@@ -108,14 +111,15 @@ function prepareAccept(database: Database): ItemOperations['accept'] {
     'SELECT item_id AS id FROM dedupe WHERE fingerprint = ?',
   );
   const insert = database.prepare(
-    `INSERT INTO item (id, state, head, user, thread, replied_to_at, message_id, reverse_path, received_at, due_at,
+    `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, reverse_path, received_at, due_at,
        attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
      VALUES (@id, @state,
        @state = 'ready' AND NOT EXISTS (SELECT 1 FROM item WHERE thread = @thread AND state IN ('ready','waiting','leased')),
-       @user, @thread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
+       @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
        0, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
   );
   const keep = prepareKeepContent(database);
+  const countBounce = prepareCountBounce(database);
   const acceptOne = (item: NewItem, raw: Uint8Array): Acceptance => {
     if (claim.run(item.fingerprint, item.id, item.receivedAt).changes === 0) {
       return { kind: 'duplicate', id: first.get(item.fingerprint)?.id ?? 'unknown' };
@@ -124,7 +128,10 @@ function prepareAccept(database: Database): ItemOperations['accept'] {
       id: item.id,
       state: item.hold === undefined ? 'ready' : 'held',
       user: item.user,
-      thread: item.thread,
+      // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
+      thread: item.bounce === undefined ? item.thread : `bounce:${item.id}`,
+      bounce: item.bounce ?? null,
+      bounceThread: item.bounce === undefined ? null : item.thread,
       repliedToAt: item.repliedToAt,
       messageId: item.messageId ?? null,
       reversePath: item.reversePath,
@@ -138,6 +145,7 @@ function prepareAccept(database: Database): ItemOperations['accept'] {
       flagged: item.spam === undefined ? null : Number(item.spam.flagged),
     });
     keep(lastInsertRowid, raw);
+    if (item.bounce !== undefined) countBounce(item.user, item.bounce, item.receivedAt);
     return { kind: item.hold === undefined ? 'queued' : 'held', id: item.id };
   };
   return (items, raw) => items.map((item) => acceptOne(item, raw));
@@ -146,7 +154,8 @@ function prepareAccept(database: Database): ItemOperations['accept'] {
 function prepareLease(database: Database): ItemOperations['lease'] {
   const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
   const due = database.prepare<[number, number], LeaseRow>(
-    `SELECT item_number AS itemNumber, id, user, thread, replied_to_at AS repliedToAt, message_id AS messageId,
+    `SELECT item_number AS itemNumber, id, user, coalesce(bounce_thread, thread) AS thread, bounce,
+       replied_to_at AS repliedToAt, message_id AS messageId,
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
        sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
        attempts, worker_deaths AS workerDeaths, bytes
@@ -168,6 +177,7 @@ function toLeasedItem(row: LeaseRow): LeasedItem {
     id: row.id,
     user: row.user,
     thread: row.thread,
+    bounce: row.bounce ?? undefined,
     repliedToAt: row.repliedToAt,
     messageId: row.messageId ?? undefined,
     reversePath: row.reversePath,

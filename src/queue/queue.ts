@@ -28,11 +28,16 @@ export interface SpamVerdict {
   readonly flagged: boolean;
 }
 
-/** A verified reply about to enter the queue; `hold` names why it waits for the operator. */
+/**
+ * A verified reply about to enter the queue; `hold` names why it waits for the operator. A bounce of a notification
+ * takes the same way, waits for nothing in its thread and holds nothing up there; its thread may be empty: unknown.
+ */
 export interface NewItem {
   readonly id: string;
   readonly user: string;
   readonly thread: string;
+  /** What a bounce says of the address; undefined for a reply. */
+  readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly fingerprint: Uint8Array;
   readonly messageId: string | undefined;
@@ -42,6 +47,9 @@ export interface NewItem {
   readonly authentication: Authentication;
   readonly spam: SpamVerdict | undefined;
 }
+
+/** Whether an address is dead, or only did not take one message. */
+export type BounceKind = 'hard' | 'soft';
 
 /** What became of one new item; a duplicate carries the id of the item that came first. */
 export interface Acceptance {
@@ -59,6 +67,8 @@ export interface LeasedItem {
   readonly id: string;
   readonly user: string;
   readonly thread: string;
+  /** What a bounce says of the address; undefined for a reply. */
+  readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly messageId: string | undefined;
   readonly reversePath: string;
@@ -106,6 +116,8 @@ export interface ItemView {
   readonly state: ItemState;
   readonly user: string;
   readonly thread: string;
+  /** Undefined for a reply. */
+  readonly bounce: BounceKind | undefined;
   readonly messageId: string | undefined;
   readonly reversePath: string;
   readonly repliedToAt: number;
@@ -157,6 +169,13 @@ export interface QueueCounts {
   readonly paused: boolean;
   /** Undefined until a daemon has found something out since its start. */
   readonly sink: SinkStatus | undefined;
+}
+
+/** Bounces counted so far, and when the last one came. */
+export interface BounceCounts {
+  readonly hard: number;
+  readonly soft: number;
+  readonly lastAt: number | undefined;
 }
 
 /** What retention removes: what was posted, or received, before these times. */
@@ -221,6 +240,8 @@ export interface Queue {
   setSinkStatus(status: SinkStatus): Promise<void>;
   /** Figures for `stats`. */
   counts(): Promise<QueueCounts>;
+  /** Bounces of notifications to this user, or to all. */
+  bounceCounts(user?: string): Promise<BounceCounts>;
 }
 
 /** A salt; `endsAt` is undefined for the current one and the end of the grace period for a previous one. */

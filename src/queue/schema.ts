@@ -66,6 +66,8 @@ const MIGRATIONS: readonly string[] = [
      user TEXT NOT NULL,
      thread TEXT NOT NULL,
      replied_to_at INTEGER NOT NULL,
+     bounce TEXT CHECK (bounce IN ('hard','soft')),
+     bounce_thread TEXT,
      message_id TEXT,
      reverse_path TEXT NOT NULL,
      received_at INTEGER NOT NULL,
@@ -106,6 +108,12 @@ const MIGRATIONS: readonly string[] = [
      state TEXT NOT NULL CHECK (state IN ('up','paused','down','broken')),
      since_at INTEGER NOT NULL,
      diagnostic TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE bounce_count (
+     user_number INTEGER PRIMARY KEY REFERENCES user ON DELETE CASCADE,
+     hard INTEGER NOT NULL,
+     soft INTEGER NOT NULL,
+     last_at INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE notice (
      notice_number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -13,6 +13,7 @@ import { Worker } from 'node:worker_threads';
 import type {
   Acceptance,
   AcceptResult,
+  BounceCounts,
   Directory,
   ItemFilter,
   ItemView,
@@ -279,6 +280,7 @@ class SqliteStore implements Store {
   duplicateOf = (fingerprint: Uint8Array): Promise<string | undefined> =>
     this.#read(() => this.#views.duplicateOf(fingerprint));
   counts = (): Promise<QueueCounts> => this.#read(() => this.#views.counts());
+  bounceCounts = (user?: string): Promise<BounceCounts> => this.#read(() => this.#views.bounceCounts(user));
   userByNumber = (number: number): Promise<User | undefined> =>
     this.#read(() => this.#views.userByNumber(number));
   userByName = (name: string): Promise<User | undefined> => this.#read(() => this.#views.userByName(name));

@@ -1,4 +1,5 @@
 /** What the store's reading connection answers: users and threads for the gate, items for the operator. */
+import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { prepareReadContent } from './content.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import type { ItemFilter, ItemState, ItemView, QueueCounts, User } from './queue.ts';
@@ -7,7 +8,7 @@ import type { Database } from './schema.ts';
 import { prepareSinkView } from './sink-status.ts';
 
 /** The reads of all ports, synchronous on one connection. */
-export interface Views extends NoticeViews {
+export interface Views extends NoticeViews, BounceViews {
   /** The user with this number. */
   userByNumber(number: number): User | undefined;
   /** The user with this name. */
@@ -39,6 +40,7 @@ export function prepareViews(database: Database): Views {
     ...prepareDirectoryViews(database),
     ...prepareItemViews(database),
     ...prepareNoticeViews(database),
+    ...prepareBounceViews(database),
   };
 }
 
@@ -97,13 +99,14 @@ function prepareDirectoryViews(
 
 type Nullable<T> = { [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
 
-const ITEM_COLUMNS = `SELECT id, state, user, thread, message_id AS messageId, reverse_path AS reversePath,
+const ITEM_COLUMNS = `SELECT id, state, user, coalesce(bounce_thread, thread) AS thread, bounce, message_id AS messageId, reverse_path AS reversePath,
   replied_to_at AS repliedToAt, received_at AS receivedAt, attempts, due_at AS dueAt, lease_until AS leaseUntil,
   settled_at AS settledAt, hold_reason AS holdReason, last_diagnostic AS lastDiagnostic, bytes FROM item`;
 
 function toItemView(row: Nullable<ItemView>): ItemView {
   return {
     ...row,
+    bounce: row.bounce ?? undefined,
     messageId: row.messageId ?? undefined,
     dueAt: row.dueAt ?? undefined,
     leaseUntil: row.leaseUntil ?? undefined,
@@ -168,7 +171,7 @@ function list(database: Database, filter: ItemFilter): ItemView[] {
   };
   where('state = ?', filter.state);
   where('user = ?', filter.user);
-  where('thread = ?', filter.thread);
+  where('coalesce(bounce_thread, thread) = ?', filter.thread);
   where('received_at >= ?', filter.since);
   values.push(filter.limit ?? DEFAULT_LIST_LIMIT);
   return database

@@ -42,21 +42,21 @@ let ids = 0;
 
 /** Starts a dispatcher and a notifier over a store with the user alice, and a mailbox. */
 export async function startNoticing(t: TestContext, directory?: string, language = 'en'): Promise<Noticing> {
-  let store: Store | undefined;
+  const open: { store?: Store } = {};
   const draftNotice = createDraftNotice({
-    content: async (id) => await store?.content(id),
+    content: async (id) => await open.store?.content(id),
     kinds: NOTICE_KINDS,
     mask: (text) => text.replaceAll('SECRET', '…'),
     newId: () => `notice${++ids}`,
   });
   const test = await startDispatching(t, { draftNotice });
-  store = test.store;
-  await addUser(store, 'alice');
+  open.store = test.store;
+  await addUser(test.store, 'alice');
   const mailbox = await startMailbox(testScratch(t));
   const loaded = loadNoticeTexts(directory, language);
   if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
   const notifier = new Notifier({
-    store,
+    store: test.store,
     texts: loaded.texts,
     send: createSendNotice(mailerTo(mailbox)),
     log: (event, fields) => test.log.push({ event, ...fields }),

@@ -18,7 +18,7 @@ import { type Dispatcher, Pool } from 'undici';
 import type { Post } from '../../reply/post.ts';
 import { judgeAnswer, judgeError } from '../answer.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import { bodyPieces, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './webhook-body.ts';
+import { bodyPieces, formatBounce, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './webhook-body.ts';
 import type { WebhookOptions } from './webhook-options.ts';
 
 /** Bytes of an answer that are read. */
@@ -51,38 +51,41 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
   const pool = openPool(options, deadlines);
   const hideSecrets = redactor(options.secrets);
 
+  const request = async (id: string, prepare: () => Body, signal: AbortSignal): Promise<Outcome> => {
+    try {
+      signal.throwIfAborted(); // undici would connect first
+      const body = prepare();
+      const seconds = Math.floor(now() / 1000);
+      const answer = await pool.request({
+        method: 'POST',
+        path: options.target.path,
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'mailgw',
+          'idempotency-key': id,
+          ...(await signatureHeaders(options.secrets, id, seconds, body)),
+        },
+        body: typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body,
+        signal,
+      });
+      const text = hideSecrets(await readBeginning(answer.body, deadlines.answerMs));
+      return judgeAnswer(
+        {
+          status: answer.statusCode,
+          retryAfter: first(answer.headers['retry-after']),
+          location: first(answer.headers.location),
+          text,
+        },
+        now(),
+      );
+    } catch (error) {
+      return judgeError(error);
+    }
+  };
+
   return {
-    async deliver(post: Post, signal: AbortSignal): Promise<Outcome> {
-      try {
-        signal.throwIfAborted(); // undici would connect first
-        const body = prepareBody(post);
-        const seconds = Math.floor(now() / 1000);
-        const answer = await pool.request({
-          method: 'POST',
-          path: options.target.path,
-          headers: {
-            'content-type': 'application/json',
-            'user-agent': 'mailgw',
-            'idempotency-key': post.id,
-            ...(await signatureHeaders(options.secrets, post.id, seconds, body)),
-          },
-          body: typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body,
-          signal,
-        });
-        const text = hideSecrets(await readBeginning(answer.body, deadlines.answerMs));
-        return judgeAnswer(
-          {
-            status: answer.statusCode,
-            retryAfter: first(answer.headers['retry-after']),
-            location: first(answer.headers.location),
-            text,
-          },
-          now(),
-        );
-      } catch (error) {
-        return judgeError(error);
-      }
-    },
+    deliver: (post, signal) => request(post.id, () => prepareBody(post), signal),
+    bounced: (bounce, signal) => request(bounce.id, () => formatBounce(bounce), signal),
     // Not close(), which would wait for an answer that may never come.
     close: () => pool.destroy(),
   };
