@@ -19,7 +19,7 @@ import type { Claim, RecipientOptions, Target } from './recipient.ts';
 /** What bounces are judged by. */
 type BounceOptions = Pick<RecipientOptions, 'form' | 'now'> & { readonly newId: () => string };
 
-/** The item of a bounce; undefined for a report in which nothing failed. */
+/** The item of a bounce; undefined for a report in which nothing failed, and for mail that states nothing. */
 export function bounceItem(
   options: BounceOptions,
   claim: Claim,
@@ -28,7 +28,9 @@ export function bounceItem(
 ): NewItem | undefined {
   const { form, now, newId } = options;
   const bounce = parseBounce(raw, formatReplyAddress(form, encodeBase32(claim.token.bytes)));
-  if (bounce === null) return undefined;
+  // Nothing stated is no bounce: people on holiday have the null reverse-path as well.
+  if (bounce === null || (bounce.status ?? bounce.action ?? bounce.diagnostic) === undefined)
+    return undefined;
   const target = claim.target ?? boundTarget(form.domain, claim, raw, header);
   const thread = target?.locator ?? '';
   const receivedAt = now();

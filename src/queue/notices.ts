@@ -93,6 +93,11 @@ function prepareSettleNotice(database: Database): NoticeOperations['settleNotice
   };
 }
 
+/** Makes every waiting notice due; for the daemon at its start, when nobody holds a claim any more. */
+export function recallNotices(database: Database, now: number): void {
+  database.prepare<[number]>("UPDATE notice SET due_at = ? WHERE state = 'waiting'").run(now);
+}
+
 /** The reads on notices. */
 export interface NoticeViews {
   /** When the next notice becomes due. */

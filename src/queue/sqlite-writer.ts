@@ -13,7 +13,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { freeMemory } from '../memory.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
-import { type NoticeOperations, prepareNotices } from './notices.ts';
+import { type NoticeOperations, prepareNotices, recallNotices } from './notices.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
 import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
@@ -213,6 +213,7 @@ function open(start: WriterData): Writer {
       checkIntegrity(database, path);
       guarded(path, () => {
         voidLeases(database, now);
+        recallNotices(database, now);
         forgetSinkStatus(database);
       });
     }

@@ -61,6 +61,7 @@ describe('a bounce to a reply address', () => {
   for (const [what, raw, reversePath] of [
     ['that reports success', bounce([], { status: '2.0.0', action: 'delivered' }), ''],
     ['with a reverse-path', bounce(), 'mailer-daemon@mx.example.com'],
+    ['that states nothing', message(['Subject: On holiday']), ''],
   ] as const) {
     it(`${what} is discarded`, async (t) => {
       const test = await openGate(t, { bounceEvents: true });
