@@ -57,6 +57,7 @@ export function openNotifier(config: Config, texts: NoticeTexts, store: Store, l
     store,
     texts,
     send: openSendNotice(config),
+    plusTags: config.sender.plusTags,
     log,
     now: Date.now,
     random: Math.random,

@@ -23,6 +23,8 @@ export interface NotifierOptions {
     Pick<Directory, 'userByName'>;
   readonly texts: NoticeTexts;
   readonly send: SendNotice;
+  /** Whether a plus tag makes another address, as for the sender policy. */
+  readonly plusTags: 'compare' | 'ignore';
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -122,11 +124,11 @@ export class Notifier {
     draft,
     original,
   }: LeasedNotice): Promise<NoticeMail | string> {
-    const { store, texts } = this.#options;
+    const { store, texts, plusTags } = this.#options;
     const user = await store.userByName(name);
     if (user?.enabled !== true) return 'the user is gone or disabled';
-    const from = foldAddress(draft.from);
-    const to = user.addresses.find((address) => foldAddress(address) === from);
+    const from = foldAddress(draft.from, plusTags);
+    const to = user.addresses.find((address) => foldAddress(address, plusTags) === from);
     if (to === undefined) return 'the address is no longer registered';
     if (!PLAIN_LOCAL_PART.test(splitAddress(to)?.localPart ?? '')) return 'the address is not a plain one';
     return {

@@ -101,6 +101,12 @@ describe('a notice', () => {
   });
 });
 
+it('goes to the registered address, whatever tag the sender wrote from', async (t) => {
+  const test = await startNoticing(t);
+  await test.send(reply(EMPTY).replace('<alice@example.com>', '<Alice+lists@EXAMPLE.com>'));
+  assert.deepEqual((await test.mailbox.nthMail(1)).recipients, ['<alice@example.com>']);
+});
+
 describe('nobody is told (G7)', () => {
   const cases: readonly [string, Partial<NewItem>, readonly string[]][] = [
     ['whose sender was not authenticated', { authentication: { policy: 'flag', result: 'fail' } }, []],

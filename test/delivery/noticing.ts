@@ -59,6 +59,7 @@ export async function startNoticing(t: TestContext, directory?: string, language
     store: test.store,
     texts: loaded.texts,
     send: createSendNotice(mailerTo(mailbox)),
+    plusTags: 'ignore',
     log: (event, fields) => test.log.push({ event, ...fields }),
     now: () => test.clock.now,
     random: () => 1,
