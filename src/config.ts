@@ -8,7 +8,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { foldDomain, prefixFits } from './mail/address.ts';
+import { foldDomain, matchRecipient, prefixFits, splitAddress } from './mail/address.ts';
+import { NOTICE_KINDS, type NoticeKind } from './mail/notice.ts';
 import * as kind from './settings.ts';
 
 /** Where the configuration is looked for when no `--config` is given. */
@@ -23,6 +24,15 @@ const isFilePattern = (value: string): boolean =>
 
 /** A field name as RFC 5322 §2.2 has it. */
 const isFieldName = (value: string): boolean => /^[!-9;-~]{1,76}$/.test(value);
+const isNoticeKind = (value: string): value is NoticeKind =>
+  (NOTICE_KINDS as readonly string[]).includes(value);
+
+const isServer = (value: string): boolean => /^(?:\[[0-9a-f:]+\]|[^\s:/@[\]]+):\d{1,5}$/i.test(value);
+
+/** Empty, or an address that can stand in a field of ours as it is. */
+const isSender = (value: string): boolean =>
+  value === '' ||
+  (/^[\w.+=-]+@[^@]+$/.test(value) && value.length <= 254 && isDomain(splitAddress(value)?.domain ?? ''));
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
@@ -211,6 +221,43 @@ export const SETTINGS = {
       isFilePattern,
     ),
   },
+  notice: {
+    kinds: kind.texts<NoticeKind>(
+      NOTICE_KINDS,
+      'What users are told by mail about their own replies, each at most once a day; an empty list sends nothing. Only senders that "sender.policy" has authenticated are told.',
+      `a list of ${NOTICE_KINDS.map((each) => `"${each}"`).join(', ')}`,
+      isNoticeKind,
+    ),
+    server: kind.text(
+      '127.0.0.1:25',
+      'The Postfix of this host, which sends notices, without TLS or authentication.',
+      'a host and a port such as "127.0.0.1:25"',
+      isServer,
+    ),
+    from: kind.text(
+      '',
+      'The address that notices come from; empty is "noreply@" and reply.domain.',
+      'a mail address that is no reply address',
+      isSender,
+    ),
+    name: kind.text('', 'The name that stands with it.', 'a line of text', (value) => !/\p{C}/u.test(value)),
+    language: kind.text(
+      'en',
+      'The language of notices to users whose own mail names none that there are texts in.',
+      'a language such as "en", "de" or "fr"',
+      (value) => /^[a-z]{2,3}$/.test(value),
+    ),
+    texts: kind.optionalPath(
+      'A directory of texts of your own, KIND.LANGUAGE.txt, that stand in for the built-in ones of the same name.',
+    ),
+  },
+  bounce: {
+    events: kind.oneOf(
+      ['on', 'off'],
+      'on',
+      'Whether bounces of notifications that come to their reply address are counted and told to the platform; "off" discards them.',
+    ),
+  },
   delivery: {
     concurrency: kind.integer(16, 1, 1000, 'Posts on their way at a time; of one thread always one.'),
     attemptTimeoutMs: kind.duration('30s', 'Time in total for one attempt at the sink.'),
@@ -257,6 +304,11 @@ const LEAST_DEDUPE_WINDOW_MS = 7 * DAY_MS;
 /** How long dedupe rows live, in milliseconds. */
 export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number {
   return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
+}
+
+/** The address that notices come from. */
+export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
+  return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
 }
 
 /** The key of a property in the file: snake case without the unit. */
@@ -367,6 +419,9 @@ function crossCheck(config: Config): string[] {
   problems.push(...crossCheckSpam(config.spam));
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');
+  }
+  if (matchRecipient(config.reply, noticeSender(config)).kind === 'token') {
+    problems.push('notice.from: is a reply address; expected another one');
   }
   const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
   if (dedupeWindowMs(config) <= least) {

@@ -11,7 +11,9 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
+import { createReadBounce } from './delivery/bounce-event.ts';
 import { Dispatcher } from './delivery/dispatcher.ts';
+import type { NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
@@ -21,6 +23,13 @@ import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from '
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import { type CountVerdict, startCounting, watchEventLoop } from './metrics.ts';
+import {
+  openDraftNotice,
+  openExpiryNotices,
+  openNotifier,
+  readNoticeTexts,
+  tokenMask,
+} from './open-notices.ts';
 import { openParser } from './open-parser.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
 import type { Store } from './queue/queue.ts';
@@ -58,13 +67,15 @@ function readCommandLine(): string {
   }
 }
 
-function readConfiguration(path: string): { config: Config; pepper: Buffer } {
+function readConfiguration(path: string): { config: Config; pepper: Buffer; texts: NoticeTexts } {
   const loaded = loadConfig(path);
   if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
   const pepper = readSecretFile('reply.pepper_file', loaded.config.reply.pepperFile, 32);
   if (!pepper.ok)
     throw new StartError(EXIT.configuration, [`${pepper.problem}; "mailgw-ctl init" makes one`]);
-  return { config: loaded.config, pepper: pepper.bytes };
+  const texts = readNoticeTexts(loaded.config);
+  if (!texts.ok) throw new StartError(EXIT.configuration, texts.problems);
+  return { config: loaded.config, pepper: pepper.bytes, texts: texts.texts };
 }
 
 /** Loads the sink's modules while the store opens in its own thread. */
@@ -108,6 +119,8 @@ function createDispatcher(
     queue: store,
     parser,
     sink,
+    draftNotice: openDraftNotice(config, store),
+    readBounce: createReadBounce(store, tokenMask(config)),
     log,
     now: Date.now,
     monotonic: () => performance.now(),
@@ -142,6 +155,7 @@ function createServer(
         return dispatcher.accept(items, raw);
       },
     },
+    expiryNotices: openExpiryNotices(config, store),
     isSpaceLow: space.isLow,
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
@@ -186,7 +200,7 @@ function warnOfSettingsWithoutEffect({ rate }: Config, log: Log): void {
 }
 
 async function serve(): Promise<void> {
-  const { config, pepper } = readConfiguration(readCommandLine());
+  const { config, pepper, texts } = readConfiguration(readCommandLine());
   const log = openLog(config.log);
   warnOfSettingsWithoutEffect(config, log);
   log('starting', { version: process.env.npm_package_version, store: config.store.path });
@@ -206,7 +220,9 @@ async function serve(): Promise<void> {
     await store.close();
     throw error;
   }
+  const notifier = openNotifier(config, texts, store, log);
   dispatcher.start();
+  notifier.start();
   const stopRetention = startRetention({
     queue: store,
     periods: {
@@ -231,7 +247,7 @@ async function serve(): Promise<void> {
     notifySystemd('STOPPING=1');
     // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
     const withinMs = config.delivery.stopTimeoutMs;
-    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs)]);
+    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs), notifier.stop()]);
     await stopRetention();
     await verdicts.stop();
     space.close();

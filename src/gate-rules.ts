@@ -1,16 +1,24 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
-import type { Config } from './config.ts';
+import { type Config, noticeSender } from './config.ts';
 import type { GateOptions } from './intake/receive.ts';
 import type { SenderPolicyOptions } from './intake/sender-policy.ts';
 import { openSpamPolicy } from './intake/spam-policy.ts';
 import type { Log } from './log.ts';
+
+/** The value of X-Loop in our own mail. */
+export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
+  return `mailgw.${config.reply.domain}`;
+}
 
 /** The configured part of the gate's options. */
 export function gateRules(
   config: Config,
   pepper: Uint8Array,
   log?: Log,
-): Pick<GateOptions, 'form' | 'pepper' | 'maxAgeMs' | 'spam' | keyof SenderPolicyOptions> {
+): Pick<
+  GateOptions,
+  'form' | 'pepper' | 'maxAgeMs' | 'spam' | 'notices' | 'bounceEvents' | keyof SenderPolicyOptions
+> {
   const { sender } = config;
   return {
     form: { prefix: config.reply.prefix, domain: config.reply.domain },
@@ -22,5 +30,7 @@ export function gateRules(
     plusTags: sender.plusTags,
     spoofed: sender.spoofed,
     spam: openSpamPolicy(config.spam, log),
+    notices: { from: noticeSender(config), loopToken: noticeLoopToken(config) },
+    bounceEvents: config.bounce.events === 'on',
   };
 }

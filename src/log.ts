@@ -47,6 +47,10 @@ const EVENTS = {
   /** The main loop stood still for longer than it may. */
   loop_blocked: 'warn',
   dispatch_failed: 'error',
+  /** What became of an attempt to send a notice. */
+  notice_sent: 'info',
+  notice_deferred: 'warn',
+  notice_failed: 'warn',
   /** The wall clock was set; due times have moved with it. */
   clock_jumped: 'warn',
 } as const satisfies Record<string, LogLevel>;

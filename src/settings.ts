@@ -88,6 +88,17 @@ export function path(fallback: string | undefined, doc: string): Setting<string>
   return text(fallback, doc, 'an absolute path', (value) => value.startsWith('/') && !value.includes('\0'));
 }
 
+/** An absolute path that may be left out. */
+export function optionalPath(doc: string): Setting<string | undefined> {
+  const { expects, read } = path('', doc);
+  return {
+    expects,
+    fallback: '',
+    doc,
+    read: (value) => (value === '' ? { ok: true, value: undefined } : read(value)),
+  };
+}
+
 /** A whole number from `least` to `most`. */
 export function integer(fallback: number, least: number, most: number, doc: string): Setting<number> {
   return setting(`a whole number from ${least} to ${most}`, fallback, doc, (value) =>
@@ -160,15 +171,15 @@ function quantity(value: string, units: Readonly<Record<string, number>>): numbe
 }
 
 /** A list of texts that `accepts` takes one by one. */
-export function texts(
-  fallback: readonly string[],
+export function texts<const W extends string = string>(
+  fallback: readonly W[],
   doc: string,
   expects: string,
-  accepts: (value: string) => boolean,
-): Setting<readonly string[]> {
+  accepts: ((value: string) => value is W) | ((value: string) => boolean),
+): Setting<readonly W[]> {
   return setting(expects, fallback, doc, (value) => {
     if (!Array.isArray(value)) return undefined;
-    const all = value.filter((each): each is string => typeof each === 'string' && accepts(each));
+    const all = value.filter((each): each is W => typeof each === 'string' && accepts(each));
     return all.length === value.length ? all : undefined;
   });
 }

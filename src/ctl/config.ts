@@ -5,6 +5,7 @@
  * `show` never prints a secret: what a sink's options call one is hidden.
  */
 import { type Config, loadConfig, readSecretFile } from '../config.ts';
+import { readNoticeTexts } from '../open-notices.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { settingLines, tomlKeyText, tomlValue } from './config-text.ts';
 import { EXIT, Fault } from './fault.ts';
@@ -46,7 +47,7 @@ export const configGroup: CommandGroup = {
   commands: [check, show],
 };
 
-/** What is wrong with the pepper and with the sink, which reads its own options. */
+/** What is wrong with the pepper, the texts of notices, and the sink, which reads its own options. */
 async function furtherProblems(config: Config): Promise<string[]> {
   const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
   // A site's own sink is code: root must not run what the service user may have written.
@@ -54,7 +55,12 @@ async function furtherProblems(config: Config): Promise<string[]> {
   const { loadSink } = await import('../delivery/load-sink.ts');
   const sink = await loadSink(config.sink, { now: Date.now, readSecretFile });
   if (sink.ok) await sink.sink.close();
-  return [...(pepper.ok ? [] : [pepper.problem]), ...(sink.ok ? [] : sink.problems)];
+  const texts = readNoticeTexts(config);
+  return [
+    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(sink.ok ? [] : sink.problems),
+    ...(texts.ok ? [] : texts.problems),
+  ];
 }
 
 function showObjects(config: Config, context: Context): void {

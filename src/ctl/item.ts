@@ -59,6 +59,7 @@ export function itemDetailRow(item: ItemView): Row {
     ...itemRow(item),
     replied_to: isoTime(item.repliedToAt),
     reverse_path: item.reversePath,
+    bounce: item.bounce ?? null,
     hold_reason: item.holdReason ?? null,
     spam_score: item.spamScore ?? null,
     lease_until: isoTime(item.leaseUntil),

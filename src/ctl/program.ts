@@ -14,6 +14,7 @@ import { configGroup } from './config.ts';
 import { dbGroup } from './db.ts';
 import { EXIT, Fault } from './fault.ts';
 import { initCommand } from './init.ts';
+import { noticeGroup } from './notice.ts';
 import { processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 import { queueGroup } from './queue.ts';
@@ -77,6 +78,7 @@ function buildProgram(): Command {
   addCommand(program, checkCommand, [], context);
   addGroup(program, queueGroup, context);
   addGroup(program, spamGroup, context);
+  addGroup(program, noticeGroup, context);
   addGroup(program, dbGroup, context);
   addCommand(program, statsCommand, [], context);
   return program;

@@ -99,6 +99,8 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   }
   const saw = 'the first copy of this message';
   steps.push(plain('duplicate', 'none', null, saw, [{ rule: 'duplicate', result: 'pass', saw }]));
+  const { bounce } = judged.item;
+  if (bounce !== undefined) return end(plain('parse', 'none', null, `a ${bounce} bounce: an event, no post`));
   const parsed = await parse(config, message.raw);
   steps.push(ofParse(parsed));
   return {

@@ -14,6 +14,7 @@ export const statsCommand: CommandSpec = {
   examples: ['stats', 'stats --json'],
   run: (_input, context) =>
     withStore(context, async ({ store }) => {
+      const bounces = await store.bounceCounts();
       const { byState, oldestReceivedAt, paused, sink } = await store.counts();
       const verdicts = (await store.verdicts()).map(({ verdict, reason, count, lastAt }) => ({
         ...{ verdict, reason, count },
@@ -30,6 +31,8 @@ export const statsCommand: CommandSpec = {
         sink: sink?.state ?? 'up',
         sink_since: isoTime(sink?.sinceAt),
         sink_diagnostic: sink?.diagnostic ?? null,
+        hard_bounces: bounces.hard,
+        soft_bounces: bounces.soft,
       };
       if (context.output.json) {
         printObject(context.output, { ...row, verdicts });

@@ -89,7 +89,14 @@ const show: CommandSpec = {
   examples: ['show alice'],
   run: (input, context) =>
     withStore(context, async ({ store }) => {
-      printRow(context.output, detailRow(await findUser(store, input.argument())));
+      const user = await findUser(store, input.argument());
+      const { hard, soft, lastAt } = await store.bounceCounts(user.name);
+      printRow(context.output, {
+        ...detailRow(user),
+        hard_bounces: hard,
+        soft_bounces: soft,
+        last_bounce_at: isoTime(lastAt),
+      });
     }),
 };
 

@@ -14,12 +14,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
-import type { AcceptResult, LeasedItem, NewItem, Queue, Settlement } from '../queue/queue.ts';
+import type { AcceptResult, LeasedItem, NewItem, NewNotice, Queue, Settlement } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
-import type { ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
+import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import { type AttemptOutcome, unposted } from './attempt.ts';
 import { Bell } from './bell.ts';
+import type { ReadBounce } from './bounce-event.ts';
 import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
+import type { DraftNotice } from './notice-draft.ts';
 import { Settler } from './settler.ts';
 import type { Outcome, Sink } from './sink.ts';
 
@@ -31,6 +33,10 @@ export interface DispatcherOptions {
   >;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
+  /** Reads the bounce of an item; without it bounces go no further. */
+  readonly readBounce?: ReadBounce | undefined;
+  /** Drafts the notice about an ended attempt; without it nobody is told. */
+  readonly draftNotice?: DraftNotice | undefined;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -50,6 +56,9 @@ interface Leased {
   readonly item: LeasedItem;
   readonly raw?: Uint8Array | undefined;
 }
+
+/** What is settled after an attempt. */
+type Attempted = Exclude<Settlement, { kind: 'returned' }>;
 
 /** Messages up to this size wait in memory for their attempt; larger ones are read from the store when it begins. */
 const AT_HAND_BYTES = 32 * 1024;
@@ -235,9 +244,11 @@ export class Dispatcher {
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
     let by: AttemptOutcome['by'] = 'us';
+    let reply: ParsedReply | undefined;
     try {
-      const prepared = await this.#prepare(item, raw);
+      const prepared = item.bounce === undefined ? await this.#prepare(item, raw) : await this.#tell(item);
       by = undefined;
+      reply = 'kind' in prepared ? prepared.reply : prepared;
       outcome = 'kind' in prepared ? prepared : await this.#deliver(item, prepared);
     } catch (error) {
       outcome = { kind: 'deferred', diagnostic: `internal: ${describe(error)}`, by };
@@ -257,7 +268,26 @@ export class Dispatcher {
       ms: Math.round(performance.now() - startedAt),
       queued_ms: now() - item.receivedAt,
     });
-    await this.#settler.settle({ id: item.id, attempts: item.attempts, settlement });
+    const notice = await this.#notice(item, settlement, outcome, reply);
+    const told = notice === undefined ? settlement : { ...settlement, notice };
+    await this.#settler.settle({ id: item.id, attempts: item.attempts, settlement: told });
+  }
+
+  /** The notice that enters the store with the settlement; one that cannot be drafted holds nothing up. */
+  async #notice(
+    item: LeasedItem,
+    settlement: Attempted,
+    outcome: AttemptOutcome,
+    reply: ParsedReply | undefined,
+  ): Promise<NewNotice | undefined> {
+    const { draftNotice, log } = this.#options;
+    if (draftNotice === undefined || settlement.kind === 'deferred') return undefined;
+    try {
+      return await draftNotice({ item, settlement, outcome, reply });
+    } catch (error) {
+      log('attempt_failed', { id: item.id, reason: `no notice: ${describe(error)}` });
+      return undefined;
+    }
   }
 
   /** The post of an item, or what becomes of one that gives none. */
@@ -268,6 +298,17 @@ export class Dispatcher {
       return { kind: 'failed', diagnostic: 'the content is gone from the store', by: 'us' };
     const parsed = await parser.parse(raw);
     return parsed.kind === 'parsed' ? toPost(item, parsed) : unposted(parsed);
+  }
+
+  /** Tells the sink of a bounce. */
+  async #tell(item: LeasedItem): Promise<AttemptOutcome> {
+    const { queue, sink, readBounce, attemptTimeoutMs } = this.#options;
+    const raw = await queue.content(item.id);
+    const bounce = raw === undefined ? undefined : await readBounce?.(item, raw);
+    if (bounce === undefined) return { kind: 'failed', diagnostic: 'no bounce can be read', by: 'us' };
+    if (sink.bounced === undefined)
+      return { kind: 'posted', diagnostic: 'the sink does not want to know of bounces', by: 'us' };
+    return sink.bounced(bounce, AbortSignal.timeout(attemptTimeoutMs));
   }
 
   async #deliver(item: LeasedItem, post: Post): Promise<Outcome> {
@@ -287,7 +328,7 @@ export class Dispatcher {
     }
   }
 
-  #settlementOf(item: LeasedItem, outcome: AttemptOutcome): Settlement {
+  #settlementOf(item: LeasedItem, outcome: AttemptOutcome): Attempted {
     const { log, now, random } = this.#options;
     const at = now();
     if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic: outcome.diagnostic, at };

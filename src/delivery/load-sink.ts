@@ -88,8 +88,11 @@ function flawOf(made: unknown): string | undefined {
   for (const method of ['deliver', 'close']) {
     if (typeof memberOf(made, method) !== 'function') return `an object without a function ${method}`;
   }
-  const exists = memberOf(made, 'exists');
-  return exists === undefined || typeof exists === 'function' ? undefined : 'an exists that is no function';
+  const flawed = ['exists', 'bounced'].find((method) => {
+    const found = memberOf(made, method);
+    return found !== undefined && typeof found !== 'function';
+  });
+  return flawed === undefined ? undefined : `an ${flawed} that is no function`;
 }
 
 /** The same sink, whose outcomes are outcomes: what is none is deferred with an operator's alarm. */
@@ -99,6 +102,9 @@ function withCheckedOutcomes(sink: Sink): Sink {
     ...(sink.exists === undefined
       ? {}
       : { exists: async (post, signal) => (await sink.exists?.(post, signal)) === true }),
+    ...(sink.bounced === undefined
+      ? {}
+      : { bounced: async (bounce, signal) => checkOutcome(await sink.bounced?.(bounce, signal)) }),
     close: async () => {
       await sink.close();
     },

@@ -6,6 +6,7 @@
  * again with the same id, which is the idempotency key.
  */
 import type { Post } from '../reply/post.ts';
+import type { BounceEvent } from './bounce-event.ts';
 
 /** The outcome of one delivery attempt. */
 export type Outcome =
@@ -29,6 +30,11 @@ export interface Sink {
    * idempotency. Absent when the platform dedupes by the post's id.
    */
   exists?(post: Post, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Tells the platform that a notification came back; the same contract as `deliver`. Absent when it does not want to
+   * know: then bounces are counted, and nothing more.
+   */
+  bounced?(bounce: BounceEvent, signal: AbortSignal): Promise<Outcome>;
   /** Closes connections. */
   close(): Promise<void>;
 }

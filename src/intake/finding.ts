@@ -5,6 +5,7 @@
  * then nothing is put into words. A rule hands on a richer value, or ends the message's way with a disposition.
  */
 import type { DiscardReason, Disposition } from '../mail/disposition.ts';
+import type { NewNotice } from '../queue/queue.ts';
 
 /** The rules in the order of ARCHITECTURE.md §5; a bound address meets `token` and `age` at the end of data. */
 export type Rule =
@@ -37,6 +38,8 @@ export type Findings = Finding[];
 export interface End {
   readonly kind: 'end';
   readonly disposition: Disposition;
+  /** What the author is told of it. */
+  readonly notice?: NewNotice | undefined;
 }
 
 /** A disposition without an item. */

@@ -32,11 +32,11 @@ export function judgeOrigin(
   own: Own,
   { envelope, raw, header }: Scanned,
   findings?: Findings,
-): End | { readonly kind: 'person'; readonly hold: HoldReason | undefined } {
+): End | { readonly kind: 'person'; readonly hold: HoldReason | undefined; readonly isListMail: boolean } {
   const automatic: Automatic | null = classifyMessage(raw, header, envelope.reversePath, own);
   if (automatic === null) {
     findings?.push({ rule: 'automatic', result: 'pass', saw: 'no sign of a machine' });
-    return { kind: 'person', hold: undefined };
+    return { kind: 'person', hold: undefined, isListMail: false };
   }
   if (automatic.kind !== 'list') return discard('automatic', automatic.kind, automatic.reason, findings);
   const hold = senderPolicy === 'off' ? 'list' : undefined;
@@ -45,7 +45,7 @@ export function judgeOrigin(
     result: hold === undefined ? 'pass' : 'held',
     saw: `mail of a list (${automatic.reason}), which the sender policy ${hold === undefined ? 'judges' : 'would judge'}`,
   });
-  return { kind: 'person', hold };
+  return { kind: 'person', hold, isListMail: true };
 }
 
 /** The one mailbox of the one From field. */

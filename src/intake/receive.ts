@@ -8,7 +8,7 @@
  * data.
  * Failure: a broken store rejects, and the caller answers 451; nothing here turns an error into a 5yz.
  */
-import { matchRecipient } from '../mail/address.ts';
+import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Disposition, HoldReason } from '../mail/disposition.ts';
 import { printable } from '../mail/encoded-word.ts';
@@ -16,6 +16,8 @@ import { fingerprint } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
+import { bounceItem } from './bounces.ts';
+import type { ExpiryNotices } from './expiry-notice.ts';
 import type { End, Findings } from './finding.ts';
 import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
 import {
@@ -49,6 +51,12 @@ export interface GateOptions extends RecipientOptions, SenderPolicyOptions {
   readonly queue: Pick<Queue, 'accept'>;
   /** Undefined when it is off. */
   readonly spam: SpamPolicy | undefined;
+  /** How our own mail is recognised beside its reply addresses. */
+  readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
+  /** Whether bounces of our notifications become items; else they are discarded. */
+  readonly bounceEvents?: boolean | undefined;
+  /** Tells authors that their reply came too late; without it nobody is told. */
+  readonly expiryNotices?: ExpiryNotices | undefined;
   /** Whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** A fresh item id. */
@@ -69,7 +77,7 @@ export interface Gate {
 
 /** Builds the gate. */
 export function createGate(options: GateOptions): Gate {
-  const own: Own = { isOwnAddress: (address) => matchRecipient(options.form, address).kind === 'token' };
+  const own = ownOf(options);
   const judgeAll = (message: Message, claims: readonly Claim[], findings?: Findings): Judgements =>
     judgeMessage(options, own, message, claims, findings);
   return {
@@ -85,7 +93,7 @@ export function createGate(options: GateOptions): Gate {
       const message: Message = { envelope, raw, scan: scanHeader(raw) };
       const judgements = await judgeAll(message, claims);
       const messageId = messageIdOf(message.scan);
-      const dispositions = await commit(options.queue, judgements, raw);
+      const dispositions = await commit(options, judgements, raw);
       return dispositions.map((disposition, index) => ({
         ...disposition,
         messageId,
@@ -96,6 +104,16 @@ export function createGate(options: GateOptions): Gate {
 }
 
 const VISIBLE = /^[!-~]*$/;
+/** How to recognise what we sent: by a reply address, or as a notice. */
+function ownOf({ form, notices }: GateOptions): Own {
+  const sender = notices === undefined ? undefined : foldAddress(notices.from);
+  return {
+    isOwnAddress: (address) =>
+      matchRecipient(form, address).kind === 'token' ||
+      (sender !== undefined && foldAddress(address) === sender),
+    ...(notices === undefined ? {} : { loopToken: notices.loopToken }),
+  };
+}
 
 /** A message on its way through the gate; its header is scanned once, however many recipients it has. */
 interface Message {
@@ -117,7 +135,7 @@ async function judgeMessage(
 ): Judgements {
   const judgements = claims.map((claim) => judgeClaim(options, own, message, claim, findings));
   const { raw, scan } = message;
-  if (!scan.ok || judgements.every(({ kind }) => kind === 'end')) return judgements;
+  if (!scan.ok || !judgements.some(isReply)) return judgements;
 
   // 5. Spam: a message is judged once, and only if some recipient's way came this far.
   if (options.spam === undefined) {
@@ -128,16 +146,21 @@ async function judgeMessage(
   return judgements.map((judgement) => withSpam(judgement, decision));
 }
 
+/** Whether an item is to be made of it, and not of a bounce, which no filter vouches for. */
+function isReply(judgement: Judgement): judgement is Extract<Judgement, { kind: 'item' }> {
+  return judgement.kind === 'item' && judgement.item.bounce === undefined;
+}
+
 /** A judgement with what the spam rule decided; a reason to hold that was there before stays. */
 function withSpam(judgement: Judgement, decision: SpamDecision): Judgement {
-  if (judgement.kind === 'end') return judgement;
+  if (!isReply(judgement)) return judgement;
   if (decision.kind === 'end') return decision;
   const { item } = judgement;
   return { kind: 'item', item: { ...item, spam: decision.spam, hold: item.hold ?? decision.hold } };
 }
 
 function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamScore'> | undefined {
-  if (judgement?.kind !== 'item') return undefined;
+  if (judgement === undefined || !isReply(judgement)) return undefined;
   const { spam } = judgement.item;
   return spam === undefined
     ? { spam: 'unchecked' }
@@ -158,7 +181,7 @@ function judgeClaim(
 
   // 1. Loops first: nothing that a machine sent is posted or answered.
   const origin = judgeOrigin(options, own, { envelope, raw, header }, findings);
-  if (origin.kind === 'end') return origin;
+  if (origin.kind === 'end') return judgeBounce(options, claim, message, header, origin, findings);
 
   // 2. Exactly one author, or nobody can say who wrote.
   const author = judgeAuthor(header, findings);
@@ -168,6 +191,20 @@ function judgeClaim(
   const found = findTarget(options.form.domain, claim, header, findings);
   if (found.kind === 'end') return found;
   const expiry = judgeReplyAge(options, found.target, findings);
+  if (expiry?.disposition.reason === 'expired' && options.expiryNotices !== undefined) {
+    const sender = judgeSenderPolicy(options, claim.user, header, author.mailbox);
+    const notice = options.expiryNotices.draft({
+      user: claim.user,
+      reversePath: envelope.reversePath,
+      from: author.mailbox.address,
+      result: sender.kind === 'end' ? 'fail' : sender.authentication.result,
+      isListMail: origin.isListMail,
+      thread: found.target.locator,
+      header,
+      raw,
+    });
+    return { ...expiry, notice };
+  }
   if (expiry !== undefined) return expiry;
 
   // 4. The author is the token's user, and our own filter vouches for it.
@@ -181,6 +218,27 @@ function judgeClaim(
     kind: 'item',
     item: newItem(options, { envelope, claim, target, header, raw, authentication, hold }),
   };
+}
+
+/** What becomes of a machine's mail: a bounce of our own notification is told to the platform, all else is discarded. */
+function judgeBounce(
+  options: GateOptions,
+  claim: Claim,
+  { envelope, raw }: Message,
+  header: Header,
+  end: End,
+  findings?: Findings,
+): Judgement {
+  const isBounce = end.disposition.reason === 'bounce' && envelope.reversePath === '';
+  if (!isBounce || options.bounceEvents !== true) return end;
+  const item = bounceItem(options, claim, raw, header);
+  if (item === undefined) return end;
+  findings?.push({
+    rule: 'automatic',
+    result: 'pass',
+    saw: `a ${item.bounce} bounce, for the platform to know`,
+  });
+  return { kind: 'item', item };
 }
 
 interface Judged {
@@ -217,10 +275,15 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
 }
 
 async function commit(
-  queue: Pick<Queue, 'accept'>,
+  { queue, expiryNotices }: Pick<GateOptions, 'queue' | 'expiryNotices'>,
   judgements: readonly Judgement[],
   raw: Uint8Array,
 ): Promise<readonly Disposition[]> {
+  // Before the items, which may take the memory of the message over.
+  for (const judgement of judgements) {
+    if (judgement.kind === 'end' && judgement.notice !== undefined)
+      await expiryNotices?.add(judgement.notice);
+  }
   const items = judgements.flatMap((judgement) => (judgement.kind === 'item' ? [judgement.item] : []));
   const result = items.length === 0 ? undefined : await queue.accept(items, raw);
   const acceptances = result?.kind === 'committed' ? [...result.acceptances] : [];

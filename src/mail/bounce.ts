@@ -21,6 +21,8 @@ export interface Bounce {
   readonly recipient?: string;
   readonly diagnostic?: string;
   readonly action?: string;
+  /** The host that says so (Reporting-MTA). */
+  readonly reportingMta?: string;
 }
 
 /** What a bounce states before it is judged. */
@@ -29,13 +31,17 @@ interface Findings {
   recipient?: string | undefined;
   diagnostic?: string | undefined;
   action?: string | undefined;
+  reportingMta?: string | undefined;
 }
 
 const MAX_DIAGNOSTIC_LENGTH = 500;
+const MAX_HOST_LENGTH = 255;
 const STATUS = /(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)/;
 const FAILED_STATUS = /(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)/;
 const REPLY_CODE = /(?<![\d.:/-])(?:4[2-5]\d|5[0-57]\d)(?=[ -])/;
 const ADDRESS = /[^\s<>@"'(),:;[\]]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]/gi;
+const RETURNED_TYPE =
+  /^(?:message\/(?:rfc822|global|global-headers|rfc822-headers)|text\/rfc822(?:-headers)?)$/;
 const MAIL_SYSTEM = /^(?:mailer-daemon|postmaster)@/i;
 
 // Where the returned message begins in a bounce without parts.
@@ -65,6 +71,20 @@ export function parseBounce(raw: Uint8Array, ownAddress?: string): Bounce | null
   return judge(complete(stated ?? {}, header, text, ownAddress), text);
 }
 
+/** The Message-ID of the message that a bounce returns, as its field has it; only where a part of its own holds it. */
+export function returnedMessageId(raw: Uint8Array): string | undefined {
+  const scan = scanHeader(raw);
+  if (!scan.ok) return undefined;
+  const body = bodyWindow(raw, scan.header);
+  for (const part of directParts(body, headerValue(scan.header, 'content-type') ?? '')) {
+    if (!RETURNED_TYPE.test(part.type)) continue;
+    const returned = scanHeader(part.body);
+    const id = returned.ok ? headerValue(returned.header, 'message-id') : undefined;
+    if (id !== undefined) return id;
+  }
+  return undefined;
+}
+
 function isSuccess(action: string | undefined): boolean {
   return action === 'delivered' || action === 'relayed' || action === 'expanded';
 }
@@ -84,12 +104,15 @@ function statedFindings(header: Header, body: Buffer, parts: readonly Part[]): F
 
 /** The group of fields that matters most: a failure, else a delay, else the first (RFC 3464 §2.3). */
 function recipientFindings(status: string): Findings | undefined {
-  const groups = fieldGroups(status)
+  const all = fieldGroups(status);
+  const reportingMta = typed(all.find((group) => group.has('reporting-mta'))?.get('reporting-mta'));
+  const groups = all
     .filter((group) => group.has('action') || group.has('status') || group.has('final-recipient'))
     .map(groupFindings);
   const withAction = (action: string): Findings | undefined =>
     groups.find((group) => group.action === action);
-  return withAction('failed') ?? withAction('delayed') ?? groups[0];
+  const chosen = withAction('failed') ?? withAction('delayed') ?? groups[0];
+  return chosen === undefined ? undefined : { ...chosen, reportingMta };
 }
 
 /** Splits a delivery status at its blank lines; of a repeated field the first counts. */
@@ -145,6 +168,7 @@ function complete(stated: Findings, header: Header, opening: string, ownAddress 
     list.find((found) => found.toLowerCase() !== ownAddress.toLowerCase() && !MAIL_SYSTEM.test(found));
   return {
     action: stated.action,
+    reportingMta: stated.reportingMta,
     status: stated.status ?? FAILED_STATUS.exec(stated.diagnostic ?? line ?? '')?.[0],
     diagnostic: stated.diagnostic ?? line,
     recipient:
@@ -172,6 +196,9 @@ function judge(findings: Findings, opening: string): Bounce {
     ...(findings.recipient !== undefined && { recipient: findings.recipient }),
     ...(diagnostic !== '' && { diagnostic }),
     ...(findings.action !== undefined && { action: findings.action }),
+    ...(findings.reportingMta !== undefined && {
+      reportingMta: printable(findings.reportingMta.slice(0, MAX_HOST_LENGTH)),
+    }),
   };
 }
 

@@ -4,9 +4,12 @@
  * Contract: functions here run within a transaction that the writer opened, and leave the invariant of `head`
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
+import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
+import { prepareAddNotice } from './notices.ts';
 import type {
   Acceptance,
+  BounceKind,
   ImmediateLease,
   ItemState,
   LeasedItem,
@@ -53,6 +56,7 @@ interface LeaseRow {
   id: string;
   user: string;
   thread: string;
+  bounce: BounceKind | null;
   repliedToAt: number;
   messageId: string | null;
   reversePath: string;
@@ -129,15 +133,16 @@ function prepareAccept(database: Database, isPaused: () => boolean): ItemOperati
     "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
   );
   const insert = database.prepare(
-    `INSERT INTO item (id, state, head, user, thread, replied_to_at, message_id, reverse_path, received_at, due_at,
+    `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, reverse_path, received_at, due_at,
        lease_until, attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
-     VALUES (@id, @state, @head, @user, @thread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
+     VALUES (@id, @state, @head, @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
        @leaseUntil, @attempts, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
   );
   const keep = prepareKeepContent(database);
+  const countBounce = prepareCountBounce(database);
   const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
     if (item.hold !== undefined) return HELD;
-    if (open.get(item.thread) !== undefined) return READY_BEHIND;
+    if (item.bounce === undefined && open.get(item.thread) !== undefined) return READY_BEHIND;
     if (leaseMs === undefined) return READY;
     return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
   };
@@ -153,7 +158,10 @@ function prepareAccept(database: Database, isPaused: () => boolean): ItemOperati
       state: entry.state,
       head: entry.head,
       user: item.user,
-      thread: item.thread,
+      // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
+      thread: item.bounce === undefined ? item.thread : `bounce:${item.id}`,
+      bounce: item.bounce ?? null,
+      bounceThread: item.bounce === undefined ? null : item.thread,
       repliedToAt: item.repliedToAt,
       messageId: item.messageId ?? null,
       reversePath: item.reversePath,
@@ -169,6 +177,7 @@ function prepareAccept(database: Database, isPaused: () => boolean): ItemOperati
       flagged: item.spam === undefined ? null : Number(item.spam.flagged),
     });
     keep(lastInsertRowid, raw);
+    if (item.bounce !== undefined) countBounce(item.user, item.bounce, item.receivedAt);
     return entry.state;
   };
   return (items, raw, lease) => {
@@ -197,7 +206,8 @@ function preparePaused(database: Database): () => boolean {
 
 function prepareLease(database: Database, isPaused: () => boolean): ItemOperations['lease'] {
   const due = database.prepare<[number, number], LeaseRow>(
-    `SELECT item_number AS itemNumber, id, user, thread, replied_to_at AS repliedToAt, message_id AS messageId,
+    `SELECT item_number AS itemNumber, id, user, coalesce(bounce_thread, thread) AS thread, bounce,
+       replied_to_at AS repliedToAt, message_id AS messageId,
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
        sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
        attempts, worker_deaths AS workerDeaths, bytes
@@ -219,6 +229,7 @@ function toLeasedItem(row: LeaseRow): LeasedItem {
     id: row.id,
     user: row.user,
     thread: row.thread,
+    bounce: row.bounce ?? undefined,
     repliedToAt: row.repliedToAt,
     messageId: row.messageId ?? undefined,
     reversePath: row.reversePath,
@@ -262,9 +273,11 @@ function prepareSettle(
       ? 'UPDATE item SET content_kept = 1 WHERE item_number = ?'
       : 'DELETE FROM content WHERE item_number = ?',
   );
+  const addNotice = prepareAddNotice(database);
   const settleOne = ({ id, attempts, settlement }: Settle): void => {
     const item = leased.get(id, attempts);
     if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
+    if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
     switch (settlement.kind) {
       case 'posted':
         end.run('posted', settlement.at, null, item.itemNumber);

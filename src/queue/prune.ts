@@ -35,12 +35,17 @@ export function preparePrune(database: Database): PruneOperations {
     `DELETE FROM dedupe WHERE fingerprint IN
        (SELECT fingerprint FROM dedupe WHERE received_at < ? ORDER BY received_at LIMIT ${STEP_ROWS})`,
   );
+  const notices = database.prepare<[number]>(
+    `DELETE FROM notice WHERE notice_number IN
+       (SELECT notice_number FROM notice WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
+  );
   const shrink = prepareShrink(database);
   return {
     prune: (request) => {
       const stripped = contents(request.contentBefore);
       const removed = rows(request.rowsBefore);
       const forgotten = dedupes.run(request.dedupeBefore).changes;
+      notices.run(request.noticesBefore ?? 0);
       const freed = shrink(request.keepFreeBytes);
       return {
         contents: stripped.count,

@@ -8,6 +8,8 @@
  * Failure: expected results are values; a rejected promise is a broken store, and temporary to every caller.
  * All times are integer milliseconds since the epoch.
  */
+
+import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
 import type { SpamVerdict } from '../mail/spam.ts';
 
 /** The states of an item: the table of ARCHITECTURE.md §6. */
@@ -22,11 +24,16 @@ export interface Authentication {
   readonly result: 'pass' | 'fail' | 'none';
 }
 
-/** A verified reply about to enter the queue; `hold` names why it waits for the operator. */
+/**
+ * A verified reply about to enter the queue; `hold` names why it waits for the operator. A bounce of a notification
+ * takes the same way, waits for nothing in its thread and holds nothing up there; its thread may be empty: unknown.
+ */
 export interface NewItem {
   readonly id: string;
   readonly user: string;
   readonly thread: string;
+  /** What a bounce says of the address; undefined for a reply. */
+  readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly fingerprint: Uint8Array;
   readonly messageId: string | undefined;
@@ -36,6 +43,9 @@ export interface NewItem {
   readonly authentication: Authentication;
   readonly spam: SpamVerdict | undefined;
 }
+
+/** Whether an address is dead, or only did not take one message. */
+export type BounceKind = 'hard' | 'soft';
 
 /** What became of one new item; a duplicate carries the id of the item that came first. */
 export interface Acceptance {
@@ -66,6 +76,8 @@ export interface LeasedItem {
   readonly id: string;
   readonly user: string;
   readonly thread: string;
+  /** What a bounce says of the address; undefined for a reply. */
+  readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly messageId: string | undefined;
   readonly reversePath: string;
@@ -80,9 +92,12 @@ export interface LeasedItem {
 /** Attempts that may kill their worker before an item counts as poison (G6). */
 export const MAX_WORKER_DEATHS = 3;
 
-/** The outcome of an attempt as the queue records it; `workerDied` counts towards poison (G6). */
+/**
+ * The outcome of an attempt as the queue records it; `workerDied` counts towards poison (G6). A `notice` enters the
+ * store with the outcome that it is about, or not at all.
+ */
 export type Settlement =
-  | { readonly kind: 'posted'; readonly at: number }
+  | { readonly kind: 'posted'; readonly at: number; readonly notice?: NewNotice | undefined }
   | {
       readonly kind: 'deferred';
       readonly at: number;
@@ -90,7 +105,12 @@ export type Settlement =
       readonly diagnostic: string;
       readonly workerDied: boolean;
     }
-  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string }
+  | {
+      readonly kind: 'failed';
+      readonly at: number;
+      readonly diagnostic: string;
+      readonly notice?: NewNotice | undefined;
+    }
   /** No attempt was made: the item is as it was before the lease. */
   | { readonly kind: 'returned' };
 
@@ -107,6 +127,8 @@ export interface ItemView {
   readonly state: ItemState;
   readonly user: string;
   readonly thread: string;
+  /** Undefined for a reply. */
+  readonly bounce: BounceKind | undefined;
   readonly messageId: string | undefined;
   readonly reversePath: string;
   readonly repliedToAt: number;
@@ -169,6 +191,13 @@ export interface QueueCounts {
   readonly sink: SinkStatus | undefined;
 }
 
+/** Bounces counted so far, and when the last one came. */
+export interface BounceCounts {
+  readonly hard: number;
+  readonly soft: number;
+  readonly lastAt: number | undefined;
+}
+
 /** What retention removes: what was posted, or received, before these times. */
 export interface PruneRequest {
   /** The content of items posted before then. */
@@ -177,6 +206,8 @@ export interface PruneRequest {
   readonly rowsBefore: number;
   /** The dedupe rows of messages received before then. */
   readonly dedupeBefore: number;
+  /** The rows of notices that ended before then; none by default. */
+  readonly noticesBefore?: number | undefined;
   /** Unused bytes that the store may keep for its own use; what is more goes back to the file system. */
   readonly keepFreeBytes: number;
 }
@@ -236,6 +267,8 @@ export interface Queue {
   verdicts(): Promise<readonly VerdictCount[]>;
   /** Figures for `stats`. */
   counts(): Promise<QueueCounts>;
+  /** Bounces of notifications to this user, or to all. */
+  bounceCounts(user?: string): Promise<BounceCounts>;
 }
 
 /** A salt; `endsAt` is undefined for the current one and the end of the grace period for a previous one. */
@@ -285,8 +318,67 @@ export interface Directory {
   threadNumber(locator: string): Promise<number>;
 }
 
-/** The whole store behind both ports. */
-export interface Store extends Queue, Directory {
+/** A notice about to enter the store: at most one per user, kind and day of `createdAt` in UTC (G7). */
+export interface NewNotice {
+  readonly id: string;
+  readonly user: string;
+  readonly kind: NoticeKind;
+  /** The item that it is about, whose message goes along; undefined when there is none. */
+  readonly itemId: string | undefined;
+  readonly createdAt: number;
+  readonly draft: NoticeDraft;
+  /** The reply itself, where no item keeps it. */
+  readonly original?: Uint8Array | undefined;
+}
+
+/** A notice claimed for one attempt; `attempts` counts this one and is the proof of the claim at settling. */
+export interface LeasedNotice extends NewNotice {
+  readonly attempts: number;
+}
+
+/** The outcome of an attempt to send a notice. */
+export type NoticeSettlement =
+  | { readonly kind: 'sent'; readonly at: number; readonly diagnostic: string }
+  | { readonly kind: 'deferred'; readonly dueAt: number; readonly diagnostic: string }
+  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string };
+
+/** A notice as the operator sees it. */
+export interface NoticeView {
+  readonly id: string;
+  readonly state: 'waiting' | 'sent' | 'failed';
+  readonly user: string;
+  readonly kind: NoticeKind;
+  readonly itemId: string | undefined;
+  readonly createdAt: number;
+  readonly attempts: number;
+  readonly dueAt: number | undefined;
+  readonly settledAt: number | undefined;
+  readonly lastDiagnostic: string | undefined;
+}
+
+/** The notices that wait to be sent. What they hold of a reply is removed when they end. */
+export interface Notices {
+  /** Adds a notice; false when the user had one of its kind that day: the insert itself is the test. */
+  addNotice(notice: NewNotice): Promise<boolean>;
+  /**
+   * Claims the notice that is due longest until `now` and `leaseMs`; then it is due again, whatever became of its
+   * claimant. One that would wait longer than `longestMs` is due, because a clock was set back.
+   */
+  leaseNotice(request: {
+    readonly now: number;
+    readonly leaseMs: number;
+    readonly longestMs: number;
+  }): Promise<LeasedNotice | undefined>;
+  /** Writes an outcome; one whose claim was lost meanwhile is ignored. */
+  settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void>;
+  /** When the next notice becomes due; undefined when none waits. */
+  nextNoticeAt(): Promise<number | undefined>;
+  /** The newest notices, newest first. */
+  listNotices(limit: number): Promise<readonly NoticeView[]>;
+}
+
+/** The whole store behind all ports. */
+export interface Store extends Queue, Directory, Notices {
   /** Ends all work in order and closes the files. */
   close(): Promise<void>;
 }

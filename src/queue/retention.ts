@@ -37,15 +37,19 @@ const PAUSE_MS = 25;
 /** Unused bytes that the file keeps for the messages to come, so that it does not breathe with every burst. */
 const KEPT_FREE_BYTES = 64 * 1024 * 1024;
 
+/** A notice's row is what keeps a second one of its day from being sent (G7). */
+const LEAST_NOTICE_MS = 2 * 86_400_000;
+
 /** Which times a step at `now` goes by. */
 export function outOfDate(
   periods: RetentionPeriods,
   now: number,
-): Pick<PruneRequest, 'contentBefore' | 'rowsBefore' | 'dedupeBefore'> {
+): Pick<PruneRequest, 'contentBefore' | 'rowsBefore' | 'dedupeBefore' | 'noticesBefore'> {
   return {
     contentBefore: now - periods.contentMs,
     rowsBefore: now - periods.rowsMs,
     dedupeBefore: now - periods.dedupeMs,
+    noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
   };
 }
 

@@ -66,6 +66,8 @@ const MIGRATIONS: readonly string[] = [
      user TEXT NOT NULL,
      thread TEXT NOT NULL,
      replied_to_at INTEGER NOT NULL,
+     bounce TEXT CHECK (bounce IN ('hard','soft')),
+     bounce_thread TEXT,
      message_id TEXT,
      reverse_path TEXT NOT NULL,
      received_at INTEGER NOT NULL,
@@ -114,6 +116,31 @@ const MIGRATIONS: readonly string[] = [
      last_at INTEGER NOT NULL,
      PRIMARY KEY (verdict, reason)
    ) STRICT, WITHOUT ROWID;
+   CREATE TABLE bounce_count (
+     user_number INTEGER PRIMARY KEY REFERENCES user ON DELETE CASCADE,
+     hard INTEGER NOT NULL,
+     soft INTEGER NOT NULL,
+     last_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE notice (
+     notice_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     state TEXT NOT NULL CHECK (state IN ('waiting','sent','failed')),
+     user TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     day INTEGER NOT NULL,
+     item_id TEXT,
+     draft TEXT,
+     original BLOB,
+     created_at INTEGER NOT NULL,
+     due_at INTEGER,
+     settled_at INTEGER,
+     attempts INTEGER NOT NULL,
+     last_diagnostic TEXT,
+     UNIQUE (user, kind, day)
+   ) STRICT;
+   CREATE INDEX notice_waiting ON notice (due_at) WHERE state = 'waiting';
+   CREATE INDEX notice_settled ON notice (settled_at) WHERE state <> 'waiting';
    CREATE TABLE flag (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
   // What retention looks for, each by the time that it goes by.
   `ALTER TABLE item ADD COLUMN content_kept INTEGER NOT NULL DEFAULT 0 CHECK (content_kept IN (0, 1));

@@ -13,6 +13,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { freeMemory } from '../memory.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
+import { type NoticeOperations, prepareNotices, recallNotices } from './notices.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
 import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
@@ -23,6 +24,7 @@ import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** Every operation that the writer carries out. */
 export type Operations = ItemOperations &
+  NoticeOperations &
   PruneOperations &
   SinkOperations &
   VerdictOperations &
@@ -67,6 +69,8 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'reclaim',
   'retime',
   'prune',
+  'leaseNotice',
+  'settleNotice',
   'setSinkStatus',
   'addVerdicts',
 ]);
@@ -90,6 +94,7 @@ class Writer {
     this.#log = new WriteAheadLog(database, path);
     this.#operations = {
       ...prepareItems(database, { keepContent }),
+      ...prepareNotices(database),
       ...preparePrune(database),
       ...prepareSinkOperations(database),
       ...prepareVerdictOperations(database),
@@ -218,6 +223,7 @@ function open(start: WriterData): Writer {
       checkIntegrity(database, path);
       guarded(path, () => {
         voidLeases(database, now);
+        recallNotices(database, now);
         forgetSinkStatus(database);
       });
     }

@@ -12,12 +12,17 @@ import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type {
   AcceptResult,
+  BounceCounts,
   Directory,
   ImmediateLease,
   ItemFilter,
   ItemView,
   LeasedItem,
+  LeasedNotice,
   NewItem,
+  NewNotice,
+  NoticeSettlement,
+  NoticeView,
   OperatorAction,
   OperatorResult,
   Pruned,
@@ -299,12 +304,29 @@ class SqliteStore implements Store {
   duplicateOf = (fingerprint: Uint8Array): Promise<string | undefined> =>
     this.#read(() => this.#views.duplicateOf(fingerprint));
   counts = (): Promise<QueueCounts> => this.#read(() => this.#views.counts());
+  bounceCounts = (user?: string): Promise<BounceCounts> => this.#read(() => this.#views.bounceCounts(user));
   userByNumber = (number: number): Promise<User | undefined> =>
     this.#read(() => this.#views.userByNumber(number));
   userByName = (name: string): Promise<User | undefined> => this.#read(() => this.#views.userByName(name));
   listUsers = (): Promise<readonly User[]> => this.#read(() => this.#views.listUsers());
   threadByNumber = (number: number): Promise<string | undefined> =>
     this.#read(() => this.#views.threadByNumber(number));
+
+  async addNotice(notice: NewNotice): Promise<boolean> {
+    return this.#writer.call('addNotice', [notice], notice.original?.byteLength);
+  }
+
+  async leaseNotice(request: Parameters<Store['leaseNotice']>[0]): Promise<LeasedNotice | undefined> {
+    return this.#writer.call('leaseNotice', [request]);
+  }
+
+  async settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void> {
+    await this.#writer.call('settleNotice', [id, attempts, settlement]);
+  }
+
+  nextNoticeAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextNoticeAt());
+  listNotices = (limit: number): Promise<readonly NoticeView[]> =>
+    this.#read(() => this.#views.listNotices(limit));
 
   async addUser(user: Parameters<Directory['addUser']>[0]): Promise<User | undefined> {
     const number = await this.#writer.call('addUser', [user]);

@@ -1,13 +1,15 @@
 /** What the store's reading connection answers: users and threads for the gate, items for the operator. */
+import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { prepareReadContent } from './content.ts';
+import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import type { ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
 import { ITEM_STATES } from './queue.ts';
 import type { Database } from './schema.ts';
 import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
 
-/** The reads of both ports, synchronous on one connection. */
-export interface Views {
+/** The reads of all ports, synchronous on one connection. */
+export interface Views extends NoticeViews, BounceViews {
   /** The user with this number. */
   userByNumber(number: number): User | undefined;
   /** The user with this name. */
@@ -37,8 +39,13 @@ const DEFAULT_LIST_LIMIT = 1000;
 
 /** Prepares the statements on a reading connection. */
 export function prepareViews(database: Database): Views {
-  const verdicts = prepareVerdictView(database);
-  return { ...prepareDirectoryViews(database), ...prepareItemViews(database), verdicts };
+  return {
+    ...prepareDirectoryViews(database),
+    ...prepareItemViews(database),
+    ...prepareNoticeViews(database),
+    ...prepareBounceViews(database),
+    verdicts: prepareVerdictView(database),
+  };
 }
 
 interface UserRow {
@@ -96,7 +103,7 @@ function prepareDirectoryViews(
 
 type Nullable<T> = { [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
 
-const ITEM_COLUMNS = `SELECT id, state, user, thread, message_id AS messageId, reverse_path AS reversePath,
+const ITEM_COLUMNS = `SELECT id, state, user, coalesce(bounce_thread, thread) AS thread, bounce, message_id AS messageId, reverse_path AS reversePath,
   replied_to_at AS repliedToAt, received_at AS receivedAt, attempts, due_at AS dueAt, lease_until AS leaseUntil,
   settled_at AS settledAt, hold_reason AS holdReason, spam_score AS spamScore,
   last_diagnostic AS lastDiagnostic, bytes FROM item`;
@@ -104,6 +111,7 @@ const ITEM_COLUMNS = `SELECT id, state, user, thread, message_id AS messageId, r
 function toItemView(row: Nullable<ItemView>): ItemView {
   return {
     ...row,
+    bounce: row.bounce ?? undefined,
     messageId: row.messageId ?? undefined,
     dueAt: row.dueAt ?? undefined,
     leaseUntil: row.leaseUntil ?? undefined,
@@ -169,7 +177,7 @@ function list(database: Database, filter: ItemFilter): ItemView[] {
   };
   where('state = ?', filter.state);
   where('user = ?', filter.user);
-  where('thread = ?', filter.thread);
+  where('coalesce(bounce_thread, thread) = ?', filter.thread);
   where('received_at >= ?', filter.since);
   values.push(filter.limit ?? DEFAULT_LIST_LIMIT);
   return database

@@ -107,7 +107,7 @@ describe('mailgw-ctl queue', () => {
     const row = await tool.row('queue', 'show', 'bbbbbb');
     assert.deepEqual(Object.keys(row), [
       ...LIST_KEYS,
-      ...['replied_to', 'reverse_path', 'hold_reason', 'spam_score', 'lease_until', 'settled_at'],
+      ...['replied_to', 'reverse_path', 'bounce', 'hold_reason', 'spam_score', 'lease_until', 'settled_at'],
     ]);
     assert.deepEqual([row.id, row.hold_reason, row.replied_to], [IDS[2], 'list', '2026-11-19T17:02:11.000Z']);
     await tool.fails(65, /^mailgw-ctl: item "aaaaaa": 2 items begin so/, 'queue', 'show', 'aaaaaa');
@@ -199,7 +199,8 @@ describe('mailgw-ctl queue', () => {
       {
         ...{ ready: 1, waiting: 1, leased: 0, held: 1, posted: 0, failed: 1 },
         ...{ oldest_received_at: '2026-11-20T09:14:03.120Z', oldest_age_seconds: 0, paused: true },
-        ...{ sink: 'up', sink_since: null, sink_diagnostic: null, verdicts: [] },
+        ...{ sink: 'up', sink_since: null, sink_diagnostic: null },
+        ...{ hard_bounces: 0, soft_bounces: 0, verdicts: [] },
       },
     );
     assert.deepEqual(await tool.row('queue', 'resume'), { paused: false });

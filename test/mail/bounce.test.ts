@@ -57,6 +57,7 @@ describe('a delivery status (RFC 3464 §2)', () => {
       recipient: 'a@b.example',
       diagnostic: '550 5.1.1 <a@b.example>: User unknown',
       action: 'failed',
+      reportingMta: 'mx.example',
     });
   });
 

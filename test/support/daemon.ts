@@ -1,7 +1,7 @@
 // The real mailgwd and mailgw-ctl, run on a configuration in a scratch directory.
 //
-// Contract: startDaemon returns once the LMTP socket greets with 220. Sender policy, spam and rates are off
-// unless the test gives them. The store survives restart(), so a test can kill and start as often as it likes.
+// Contract: startDaemon returns once the LMTP socket greets with 220. Sender policy, spam, rates and notices
+// are off unless the test gives them. The store survives restart(), so a test can kill and start as often as it likes.
 // Failure: a daemon that ends instead of greeting rejects with everything it printed.
 
 import { randomBytes } from 'node:crypto';
@@ -87,6 +87,7 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
     sender: { policy: 'off' },
     rate: { per_user: 'off', per_address: 'off', total: 'off' },
     spam: { source: 'off' },
+    notice: { kinds: [] },
     sink: {
       type: 'webhook',
       url: options.sink.url,

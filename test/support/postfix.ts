@@ -25,6 +25,8 @@ export interface PostfixOptions {
   readonly variants?: readonly string[];
   /** Settings that win over the examples. */
   readonly settings?: Record<string, string>;
+  /** The port of its smtpd, where somebody must know it beforehand; default a free one. */
+  readonly port?: number;
   /** Contents of texthash tables: `NAME` is available to settings as `texthash:$config_directory/NAME`. */
   readonly tables?: Record<string, string>;
 }
@@ -70,7 +72,7 @@ export async function startPostfix(scratch: Scratch, options: PostfixOptions = {
   const configDirectory = scratch.path('postfix');
   for (const name of ['postfix', 'queue', 'data']) mkdirSync(scratch.path(name), { recursive: true });
   await chownToPostfix(scratch.path('data'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   writeFileSync(join(configDirectory, 'main.cf'), mainCf(scratch, configDirectory, options));
   writeFileSync(join(configDirectory, 'master.cf'), masterCf(port, configDirectory));
   for (const [name, table] of Object.entries(options.tables ?? {})) {
@@ -88,7 +90,8 @@ async function chownToPostfix(directory: string): Promise<void> {
   chownSync(directory, uid, 0);
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -6,6 +6,7 @@
  * large post costs no memory beyond its attachments' own.
  */
 import type { Post, PostAttachment } from '../../reply/post.ts';
+import type { BounceEvent } from '../bounce-event.ts';
 
 /** Attachments of this size in total are sent piece by piece. */
 export const LARGE_BODY_BYTES = 512 * 1024;
@@ -16,6 +17,30 @@ const PIECE_BYTES = 3 * 64 * 1024;
 /** The body of a post in UTF-8. */
 export function formatPost(post: Post): Buffer {
   return Buffer.from([...bodyPieces(post)].join(''));
+}
+
+/** The body of a bounce in UTF-8. */
+export function formatBounce(bounce: BounceEvent): Buffer {
+  const { id, user, thread, kind, recipient, registered, action, status, diagnostic } = bounce;
+  return Buffer.from(
+    JSON.stringify({
+      type: 'bounce.received',
+      timestamp: formatTime(bounce.receivedAt),
+      data: {
+        id,
+        user,
+        thread: thread ?? null,
+        received_at: formatTime(bounce.receivedAt),
+        kind,
+        recipient: recipient ?? null,
+        registered,
+        action: action ?? null,
+        status: status ?? null,
+        diagnostic: diagnostic ?? null,
+        reporting_mta: bounce.reportingMta ?? null,
+      },
+    }),
+  );
 }
 
 /** Bytes of all attachments, decoded. */

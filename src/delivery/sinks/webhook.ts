@@ -16,7 +16,7 @@ import type { Post } from '../../reply/post.ts';
 import { judgeAnswer, judgeError } from '../answer.ts';
 import type { Outcome, Sink } from '../sink.ts';
 import { type HttpDeadlines, openHttpClient } from './http-exchange.ts';
-import { bodyPieces, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './webhook-body.ts';
+import { bodyPieces, formatBounce, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './webhook-body.ts';
 import type { WebhookOptions } from './webhook-options.ts';
 
 const DEADLINES: HttpDeadlines = { connectMs: 10_000, headersMs: 120_000, answerMs: 5_000 };
@@ -34,24 +34,27 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
   const client = openHttpClient(options.target, options.ca, deadlines);
   const hideSecrets = redactor(options.secrets);
 
+  const request = async (id: string, prepare: () => Body, signal: AbortSignal): Promise<Outcome> => {
+    try {
+      const body = prepare();
+      const seconds = Math.floor(now() / 1000);
+      const headers = {
+        'content-type': 'application/json',
+        'user-agent': 'mailgw',
+        'idempotency-key': id,
+        ...(await signatureHeaders(options.secrets, id, seconds, body)),
+      };
+      const sent = typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body;
+      const answer = await client.exchange({ headers, body: sent }, signal);
+      return judgeAnswer({ ...answer, text: hideSecrets(answer.text) }, now());
+    } catch (error) {
+      return judgeError(error);
+    }
+  };
+
   return {
-    async deliver(post: Post, signal: AbortSignal): Promise<Outcome> {
-      try {
-        const body = prepareBody(post);
-        const seconds = Math.floor(now() / 1000);
-        const headers = {
-          'content-type': 'application/json',
-          'user-agent': 'mailgw',
-          'idempotency-key': post.id,
-          ...(await signatureHeaders(options.secrets, post.id, seconds, body)),
-        };
-        const sent = typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body;
-        const answer = await client.exchange({ headers, body: sent }, signal);
-        return judgeAnswer({ ...answer, text: hideSecrets(answer.text) }, now());
-      } catch (error) {
-        return judgeError(error);
-      }
-    },
+    deliver: (post, signal) => request(post.id, () => prepareBody(post), signal),
+    bounced: (bounce, signal) => request(bounce.id, () => formatBounce(bounce), signal),
     close: () => client.close(),
   };
 }

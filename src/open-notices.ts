@@ -1,0 +1,86 @@
+/**
+ * Notices as a site configures them: their texts, which `mailgw-ctl config check` reads too, and for the daemon what
+ * drafts and sends them.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Config, noticeSender } from './config.ts';
+import type { SendNotice } from './delivery/notice.ts';
+import { createDraftNotice, type DraftNotice } from './delivery/notice-draft.ts';
+import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
+import { Notifier } from './delivery/notifier.ts';
+import { noticeLoopToken } from './gate-rules.ts';
+import { createDraftExpiryNotice, type ExpiryNotices } from './intake/expiry-notice.ts';
+import type { Log } from './log.ts';
+import { createTokenMask } from './mail/address.ts';
+import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
+import type { Store } from './queue/queue.ts';
+
+/** How often the store is looked at for notices. */
+const POLL_MS = 1000;
+
+/** The texts of the site's notices, or every problem that they have. */
+export function readNoticeTexts({ notice }: Config): LoadedTexts {
+  return loadNoticeTexts(notice.texts, notice.language);
+}
+
+/** A fresh id of a notice. */
+function newNoticeId(): string {
+  return formatItemId(Date.now(), randomBytes(ITEM_ID_RANDOM_BYTES));
+}
+
+/** What drafts notices about attempts; undefined where the site wants none. */
+export function openDraftNotice(config: Config, store: Store): DraftNotice | undefined {
+  const { kinds } = config.notice;
+  if (kinds.length === 0) return undefined;
+  const content = (id: string): Promise<Uint8Array | undefined> => store.content(id);
+  return createDraftNotice({ content, kinds, mask: tokenMask(config), newId: newNoticeId });
+}
+
+/** Notices about replies that came too late; undefined where the site wants none. */
+export function openExpiryNotices(config: Config, store: Store): ExpiryNotices | undefined {
+  if (!config.notice.kinds.includes('expired')) return undefined;
+  const form = { prefix: config.reply.prefix, domain: config.reply.domain };
+  return {
+    draft: createDraftExpiryNotice({ form, newId: newNoticeId, now: Date.now }),
+    add: (notice) => store.addNotice(notice),
+  };
+}
+
+/** Hides the site's tokens in a text. */
+export function tokenMask({ reply }: Config): (text: string) => string {
+  return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
+}
+
+/** What sends notices, not yet started. */
+export function openNotifier(config: Config, texts: NoticeTexts, store: Store, log: Log): Notifier {
+  return new Notifier({
+    store,
+    texts,
+    send: openSendNotice(config),
+    plusTags: config.sender.plusTags,
+    log,
+    now: Date.now,
+    random: Math.random,
+    pollMs: POLL_MS,
+  });
+}
+
+/** Loads the mailer with the first notice: most daemons send none for days. */
+function openSendNotice(config: Config): SendNotice {
+  let loading: Promise<SendNotice> | undefined;
+  const load = async (): Promise<SendNotice> => {
+    const { createSendNotice } = await import('./delivery/notice.ts');
+    const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(config.notice.server) ?? [];
+    return createSendNotice({
+      host,
+      port: Number(port),
+      from: { address: noticeSender(config), name: config.notice.name },
+      domain: config.reply.domain,
+      loopToken: noticeLoopToken(config),
+    });
+  };
+  return async (mail, signal) => {
+    loading ??= load();
+    return (await loading)(mail, signal);
+  };
+}
