@@ -20,10 +20,11 @@ interface Count {
 
 const HAND_ON_MS = 10_000;
 
-/** Counting under way; `stop` hands on what is left. */
+/** Counting under way. */
 export interface Counting {
   readonly count: CountVerdict;
-  readonly stop: () => Promise<void>;
+  /** Hands on what is left. */
+  stop(): Promise<void>;
 }
 
 /** Counts verdicts and hands them on; what could not be taken is handed on the next time. */

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { onTerminal, Tool } from '../ctl/tool.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
@@ -81,6 +81,7 @@ const REFUSED: readonly string[][] = [
 for (const format of ['json', 'human'] as const) {
   describe(`hostile mail and commands, the log in ${format}`, { concurrency: false }, () => {
     const scratch = suiteScratch();
+    after(() => scratch.close());
 
     it('give replies, a log, posts and output without one raw control character', async (t) => {
       const platform = await startPlatform(scratch);
@@ -128,6 +129,7 @@ async function sayHostile(client: LmtpClient): Promise<string[]> {
     `RCPT TO:<reply+${argument}@${argument}>`,
     `VRFY ${argument}`,
     argument,
+    'QUIT',
   );
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -28,6 +28,7 @@ interface Logged {
 
 describe('refusals', { concurrency: false }, () => {
   const scratch = suiteScratch();
+  after(() => scratch.close());
 
   it('are logged and counted one by one, without token, address or text above debug level', async (t) => {
     const settings = {
