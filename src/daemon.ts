@@ -8,6 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
@@ -16,8 +17,17 @@ import type { Sink } from './delivery/sink.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
 import { LmtpServer } from './intake/lmtp.ts';
-import { createGate } from './intake/receive.ts';
-import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from './intake/unix-socket.ts';
+import { PolicyServer } from './intake/policy.ts';
+import { openRates, type Rates } from './intake/rates.ts';
+import { createGate, type Gate } from './intake/receive.ts';
+import { GuessesByClient, SlowDown } from './intake/slow-down.ts';
+import {
+  inheritedSocket,
+  ListenError,
+  listenOnDescriptor,
+  listenOnFile,
+  type SocketName,
+} from './intake/unix-socket.ts';
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import { watchEventLoop } from './metrics.ts';
@@ -123,45 +133,75 @@ function createDispatcher(
   });
 }
 
-function createServer(
+function openGate(
   config: Config,
   pepper: Buffer,
   store: Store,
+  rates: Rates | undefined,
   space: DiskSpace,
   dispatcher: Dispatcher,
-  log: Log,
-): LmtpServer {
+): Gate {
   const random = createRandomSource();
-  const gate = createGate({
+  return createGate({
     ...gateRules(config, pepper),
     directory: store,
     queue: {
       accept: async (items, raw) => {
         space.take(raw.byteLength);
-        const result = await store.accept(items, raw);
+        const accepting = store.accept(items, raw);
+        rates?.saveUrgent(); // in the same tick, and so in the same transaction
+        const result = await accepting;
         dispatcher.wake();
         return result;
       },
     },
+    rates,
     isSpaceLow: space.isLow,
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
   });
-  return new LmtpServer(config.lmtp, gate, log);
 }
 
-async function listen(server: LmtpServer, config: Config, log: Log): Promise<void> {
-  const { socket, mode, group } = config.lmtp;
-  const descriptor = inheritedSocket('lmtp', process.env, process.pid);
+/** Answers that wait at a time: of Postfix's 20 deliveries at once the others stay free for good addresses. */
+const MAX_WAITING_DELIVERIES = 4;
+
+function createSlowDown({ rate }: Config, maxWaiting: number): SlowDown {
+  return new SlowDown({
+    firstMs: rate.badAddressDelayMs,
+    longestMs: rate.badAddressDelayLongestMs,
+    maxWaiting,
+  });
+}
+
+function createPolicyServer(config: Config, gate: Gate, log: Log): PolicyServer {
+  const { maxConnections } = config.policy;
+  return new PolicyServer({
+    ...config.policy,
+    gate,
+    log,
+    guesses: new GuessesByClient(config.rate.badAddressForgetMs, () => performance.now()),
+    slowDown: createSlowDown(config, Math.ceil(maxConnections / 4)),
+  });
+}
+
+/** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
+async function listen(server: Server, section: SocketName, config: Config, log: Log): Promise<boolean> {
+  const { socket: path, mode, group } = config[section];
+  const descriptor = inheritedSocket(section, process.env, process.pid);
   try {
-    if (descriptor === undefined) await listenOnFile(server.server, { path: socket, mode, group });
-    else await listenOnDescriptor(server.server, descriptor);
+    if (descriptor !== undefined) await listenOnDescriptor(server, descriptor);
+    else if (path !== undefined) await listenOnFile(server, { path, mode, group, section });
+    else return false;
   } catch (error) {
     if (error instanceof ListenError)
-      throw new StartError(EXIT.cannotCreate, [`lmtp.socket: ${error.message}`]);
+      throw new StartError(EXIT.cannotCreate, [`${section}.socket: ${error.message}`]);
     throw error;
   }
-  log('listening', { socket: descriptor === undefined ? socket : `descriptor ${descriptor}` });
+  log('listening', {
+    service: section,
+    socket: descriptor === undefined ? path : `descriptor ${descriptor}`,
+  });
+  return true;
 }
 
 /** Random bytes cut from a larger draw: one call of the generator costs as much as a whole HMAC. */
@@ -182,10 +222,8 @@ function notifySystemd(...assignments: string[]): void {
 }
 
 /** Nobody should believe in a limit that is not there. */
-function warnOfSettingsWithoutEffect({ rate, spam }: Config, log: Log): void {
-  const limits = Object.values(rate).some((limit) => limit !== 'off') ? ['rate'] : [];
-  const settings = [...limits, ...(spam.source === 'off' ? [] : ['spam'])];
-  if (settings.length > 0) log('without_effect', { settings: settings.join(', ') });
+function warnOfSettingsWithoutEffect({ spam }: Config, log: Log): void {
+  if (spam.source !== 'off') log('without_effect', { settings: 'spam' });
 }
 
 async function serve(): Promise<void> {
@@ -201,9 +239,19 @@ async function serve(): Promise<void> {
   const [store, sink, space] = await Promise.all([opening, openSink(config), watchSpace(config, log)]);
   const parser = openParser(config, config.delivery.parserWorkers);
   const dispatcher = createDispatcher(config, store, sink, parser, log);
-  const server = createServer(config, pepper, store, space, dispatcher, log);
+  const rates = await openRates({
+    settings: config.rate,
+    buckets: store,
+    log,
+    now: Date.now,
+    monotonic: () => performance.now(),
+  });
+  const gate = openGate(config, pepper, store, rates, space, dispatcher);
+  const server = new LmtpServer(config.lmtp, gate, createSlowDown(config, MAX_WAITING_DELIVERIES), log);
+  const policy = createPolicyServer(config, gate, log);
   try {
-    await listen(server, config, log);
+    await listen(policy.server, 'policy', config, log);
+    await listen(server.server, 'lmtp', config, log);
   } catch (error) {
     await store.close();
     throw error;
@@ -233,8 +281,9 @@ async function serve(): Promise<void> {
     notifySystemd('STOPPING=1');
     // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
     const withinMs = config.delivery.stopTimeoutMs;
-    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs)]);
+    await Promise.all([server.stop(withinMs), policy.stop(withinMs), dispatcher.stop(withinMs)]);
     await stopRetention();
+    await rates?.stop();
     space.close();
     stopWatching();
     await parser.close();

@@ -3,6 +3,7 @@
  *
  * Contract: a reader never throws and never guesses; a problem names what was found and what was expected.
  */
+import type { Rate } from './mail/rate.ts';
 
 /** A reader's answer. */
 export type Read<T> =
@@ -88,6 +89,17 @@ export function path(fallback: string | undefined, doc: string): Setting<string>
   return text(fallback, doc, 'an absolute path', (value) => value.startsWith('/') && !value.includes('\0'));
 }
 
+/** An absolute path that may be left out. */
+export function optionalPath(doc: string): Setting<string | undefined> {
+  const { expects, read } = path(undefined, doc);
+  return {
+    expects,
+    fallback: '',
+    doc,
+    read: (value) => (value === '' ? { ok: true, value: undefined } : read(value)),
+  };
+}
+
 /** A whole number from `least` to `most`. */
 export function integer(fallback: number, least: number, most: number, doc: string): Setting<number> {
   return setting(`a whole number from ${least} to ${most}`, fallback, doc, (value) =>
@@ -163,12 +175,6 @@ export function mode(fallback: string, doc: string): Setting<number> {
   return setting('a file mode in octal such as "0660"', fallback, doc, (value) =>
     typeof value === 'string' && /^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined,
   );
-}
-
-/** So many in a time span; undefined is no limit. */
-export interface Rate {
-  readonly count: number;
-  readonly perMs: number;
 }
 
 /** A rate such as `"120/h"`, or `"off"`. */

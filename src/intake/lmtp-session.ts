@@ -14,6 +14,7 @@ import { formatReply, type Reply } from '../mail/status.ts';
 import type { ReaderTarget, Step } from './lmtp-reader.ts';
 import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
 import type { Claim, Gate, Verdict } from './receive.ts';
+import type { SlowDown } from './slow-down.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
@@ -31,6 +32,7 @@ export interface SessionShared {
   readonly gate: Gate;
   readonly log: Log;
   readonly budget: MemoryBudget;
+  readonly slowDown: SlowDown;
   /** Whether the daemon is stopping: no new transaction then. */
   readonly isStopping: () => boolean;
 }
@@ -70,6 +72,7 @@ export class LmtpSession implements ReaderTarget {
   #isBusy = false;
   #isOver = false;
   #badCommands = 0;
+  #badAddresses = 0;
   #replies = '';
   #deadline: NodeJS.Timeout | undefined;
 
@@ -203,11 +206,20 @@ export class LmtpSession implements ReaderTarget {
     if (verdict.kind === 'broken') {
       this.#answer(verdict.disposition);
     } else if (verdict.value.kind === 'refused') {
+      if (verdict.value.disposition.reason === 'no-such-address') await this.#slowDown();
       this.#answer(verdict.value.disposition);
     } else {
       transaction.claims.push(verdict.value.claim);
       this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
     }
+  }
+
+  async #slowDown(): Promise<void> {
+    const pause = this.#shared.slowDown.pause(++this.#badAddresses);
+    if (pause === undefined) return;
+    clearTimeout(this.#deadline); // the client waits for us
+    await pause;
+    this.#expectCommand();
   }
 
   #data(argument: string): Step {

@@ -16,6 +16,7 @@ import { LmtpReader, type Step } from './lmtp-reader.ts';
 import { LmtpSession, type SessionLimits, type SessionShared } from './lmtp-session.ts';
 import { createMemoryBudget } from './message-buffer.ts';
 import type { Gate } from './receive.ts';
+import type { SlowDown } from './slow-down.ts';
 
 /** The listener's limits; sizes in bytes. */
 export interface LmtpOptions extends SessionLimits {
@@ -38,7 +39,7 @@ export class LmtpServer extends SMTPServer {
   readonly #maxConnections: number;
   #isStopping = false;
 
-  constructor(options: LmtpOptions, gate: Gate, log: Log) {
+  constructor(options: LmtpOptions, gate: Gate, slowDown: SlowDown, log: Log) {
     super({
       lmtp: true,
       name: options.hostname,
@@ -54,6 +55,7 @@ export class LmtpServer extends SMTPServer {
       gate,
       log,
       budget: createMemoryBudget(options.maxBufferedBytes),
+      slowDown,
       isStopping: () => this.#isStopping,
     };
     this.on('error', (error: Error) => {
@@ -80,6 +82,7 @@ export class LmtpServer extends SMTPServer {
   /** Stops accepting, lets transactions under way end, and resolves when the last connection is gone. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true;
+    this.shared.slowDown.end();
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => {
         resolve();

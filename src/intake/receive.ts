@@ -26,6 +26,7 @@ import {
   verifySealedToken,
 } from '../mail/token.ts';
 import type { Authentication, Directory, NewItem, Queue, User } from '../queue/queue.ts';
+import { counted, type RateLimit, type Rates } from './rates.ts';
 
 /** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
 export interface Envelope {
@@ -69,6 +70,8 @@ export interface GateOptions {
   readonly authservId: string | undefined;
   readonly directory: Directory;
   readonly queue: Pick<Queue, 'accept'>;
+  /** Undefined when no rate is limited, and for tools, which look and take nothing. */
+  readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
   /** Whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** Milliseconds since the epoch. */
@@ -98,15 +101,21 @@ export function createGate(options: GateOptions): Gate {
     recipient: (address) => judgeRecipient(options, address),
     judge: (envelope, claim, raw) =>
       judgeMessage(options, own, { envelope, raw, scan: scanHeader(raw) }, claim),
-    message: async (envelope, claims, raw) => {
-      const message: Message = { envelope, raw, scan: scanHeader(raw) };
-      const judgements = claims.map((claim) => judgeMessage(options, own, message, claim));
-      const messageId = messageIdOf(message.scan);
-      const dispositions = await commit(options.queue, judgements, raw);
-      return messageId === undefined
-        ? dispositions
-        : dispositions.map((disposition) => ({ ...disposition, messageId }));
-    },
+    message: (envelope, claims, raw) =>
+      counted(options.rates, claims, async (limits) => {
+        const message: Message = { envelope, raw, scan: scanHeader(raw) };
+        const judgements = claims.map((claim, index): Judgement => {
+          const limit = limits[index];
+          return limit === undefined
+            ? judgeMessage(options, own, message, claim)
+            : { kind: 'end', disposition: rateLimited(limit) };
+        });
+        const messageId = messageIdOf(message.scan);
+        const dispositions = await commit(options.queue, judgements, raw);
+        return messageId === undefined
+          ? dispositions
+          : dispositions.map((disposition) => ({ ...disposition, messageId }));
+      }),
   };
 }
 
@@ -149,8 +158,16 @@ async function judgeRecipient(options: GateOptions, address: string): Promise<Re
     if (age === 'expired')
       return { kind: 'refused', disposition: { verdict: 'rejected', reason: 'expired' } };
   }
+  const limit = options.rates?.reached(token);
+  if (limit !== undefined) return { kind: 'refused', disposition: rateLimited(limit) };
   return { kind: 'claim', claim: { user, token, keys, target } };
 }
+
+const rateLimited = (limit: RateLimit): Disposition => ({
+  verdict: 'deferred',
+  reason: 'rate-limited',
+  detail: limit,
+});
 
 function keysOf(pepper: Uint8Array, user: User | undefined, now: number): Buffer[] {
   if (user === undefined) return [userKey(pepper, NO_SALT)];

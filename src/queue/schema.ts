@@ -107,6 +107,11 @@ const MIGRATIONS: readonly string[] = [
      since_at INTEGER NOT NULL,
      diagnostic TEXT NOT NULL
    ) STRICT;
+   CREATE TABLE bucket (
+     name TEXT PRIMARY KEY,
+     full_at INTEGER NOT NULL,
+     saved_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
    CREATE TABLE flag (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
   // What retention looks for, each by the time that it goes by.
   `ALTER TABLE item ADD COLUMN content_kept INTEGER NOT NULL DEFAULT 0 CHECK (content_kept IN (0, 1));

@@ -11,6 +11,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { freeMemory } from '../memory.ts';
+import { type BucketOperations, prepareBuckets } from './buckets.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
@@ -21,7 +22,11 @@ import { codeOf, explain, guarded, isFull, type StoreErrorKind } from './store-e
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** Every operation that the writer carries out. */
-export type Operations = ItemOperations & PruneOperations & SinkOperations & DirectoryOperations;
+export type Operations = ItemOperations &
+  PruneOperations &
+  SinkOperations &
+  DirectoryOperations &
+  BucketOperations;
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -63,6 +68,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'retime',
   'prune',
   'setSinkStatus',
+  'saveBuckets',
 ]);
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
@@ -85,6 +91,7 @@ class Writer {
       ...preparePrune(database),
       ...prepareSinkOperations(database),
       ...prepareDirectory(database),
+      ...prepareBuckets(database),
     };
     this.#full = () => database.pragma('synchronous = FULL');
     this.#normal = () => database.pragma('synchronous = NORMAL');

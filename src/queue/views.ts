@@ -1,12 +1,13 @@
-/** What the store's reading connection answers: users and threads for the gate, items for the operator. */
+/** What the store's reading connection answers: users, threads and buckets for the gate, items for the operator. */
+import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
 import type { ItemFilter, ItemState, ItemView, QueueCounts, User } from './queue.ts';
 import { ITEM_STATES } from './queue.ts';
 import type { Database } from './schema.ts';
 import { prepareSinkView } from './sink-status.ts';
 
-/** The reads of both ports, synchronous on one connection. */
-export interface Views {
+/** The reads of all ports, synchronous on one connection. */
+export interface Views extends BucketViews {
   /** The user with this number. */
   userByNumber(number: number): User | undefined;
   /** The user with this name. */
@@ -34,7 +35,11 @@ const DEFAULT_LIST_LIMIT = 1000;
 
 /** Prepares the statements on a reading connection. */
 export function prepareViews(database: Database): Views {
-  return { ...prepareDirectoryViews(database), ...prepareItemViews(database) };
+  return {
+    ...prepareDirectoryViews(database),
+    ...prepareItemViews(database),
+    ...prepareBucketViews(database),
+  };
 }
 
 interface UserRow {
