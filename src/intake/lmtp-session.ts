@@ -206,8 +206,11 @@ export class LmtpSession implements ReaderTarget {
     if (verdict.kind === 'broken') {
       this.#answer(verdict.disposition);
     } else if (verdict.value.kind === 'refused') {
-      if (verdict.value.disposition.reason === 'no-such-address') await this.#slowDown();
-      this.#answer(verdict.value.disposition);
+      const { disposition } = verdict.value;
+      if (disposition.reason === 'no-such-address') await this.#slowDown();
+      this.#reply(replyTo(disposition));
+      this.#flush(); // before the log, so that no address takes longer for being logged
+      this.#log(disposition);
     } else {
       transaction.claims.push(verdict.value.claim);
       this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
@@ -305,6 +308,11 @@ export class LmtpSession implements ReaderTarget {
 
   /** Logs the one verdict on a recipient and replies it. */
   #answer(disposition: Verdict, claim?: Claim): 'go-on' {
+    this.#log(disposition, claim);
+    return this.#reply(replyTo(disposition));
+  }
+
+  #log(disposition: Verdict, claim?: Claim): void {
     this.#shared.log('verdict', {
       verdict: disposition.verdict,
       reason: disposition.reason,
@@ -315,7 +323,6 @@ export class LmtpSession implements ReaderTarget {
       message_id: disposition.messageId,
       session: this.#wire.id,
     });
-    return this.#reply(replyTo(disposition));
   }
 
   #write(line: string): 'go-on' {

@@ -16,7 +16,8 @@ export interface SlowDownOptions {
 
 /** How long the answer to the n-th bad address in a row waits: the first may be a slip. */
 export function delayMs(count: number, { firstMs, longestMs }: Omit<SlowDownOptions, 'maxWaiting'>): number {
-  return count < 2 ? 0 : Math.min(longestMs, firstMs * 2 ** (count - 2));
+  const doublings = Math.min(count - 2, 30); // further ones change nothing but the arithmetic
+  return doublings < 0 ? 0 : Math.min(longestMs, firstMs * 2 ** doublings);
 }
 
 /** The answers that wait. */

@@ -7,6 +7,7 @@ import { mintSealedToken, parseToken, type Token } from '../../src/mail/token.ts
 import type { Store } from '../../src/queue/queue.ts';
 import { openSqliteStore } from '../../src/queue/sqlite.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
+import { claimOf, message, openGate } from './gate.ts';
 
 const HOUR_MS = 3_600_000;
 const TEN_YEARS_MS = 10 * 365 * 24 * HOUR_MS;
@@ -240,5 +241,31 @@ describe('buckets', () => {
     await rates.stop();
     assert.deepEqual(lives.events, ['rates_unsaved']);
     assert.equal(takeAll(rates, token(1)), 1);
+  });
+});
+
+describe('a message that could not be kept', () => {
+  it('is not counted: it comes again', async (t) => {
+    const lives = new Lives(t);
+    const rates = await lives.begin({ perUser: perHour(2) });
+    const test = await openGate(t, { rates });
+    const claims = [
+      await claimOf(test.gate, await test.sealed()),
+      await claimOf(test.gate, await test.sealed()),
+    ];
+    await test.store.close();
+    await assert.rejects(test.gate.message({ reversePath: 'a@b.example' }, claims, message()));
+    assert.equal(takeAll(rates, claims[0]!.token), 2);
+  });
+
+  it('and a post from the future is put off without being counted', async (t) => {
+    const rates = await new Lives(t).begin({ perUser: perHour(1) });
+    const test = await openGate(t, { rates });
+    const address = await test.sealed();
+    const claim = await claimOf(test.gate, address);
+    test.clock.now -= 3600;
+    const [verdict] = await test.gate.message({ reversePath: 'a@b.example' }, [claim], message());
+    assert.equal(verdict?.verdict, 'deferred');
+    assert.equal(rates.reached(claim.token), undefined);
   });
 });
