@@ -7,7 +7,7 @@
  * at most half a bucket, and that only if it was taken just before. Buckets live on the monotonic clock, so setting
  * the wall clock changes nothing; across a restart see {@link untilFull}.
  * Failure: a store that cannot save is told to the log once; the buckets in memory hold meanwhile.
- * Limits: {@link MAX_BUCKETS} in memory; beyond it the one that was used longest ago is forgotten.
+ * Limits: {@link MAX_BUCKETS} in memory; beyond it those that were used longest ago are forgotten.
  */
 import type { Log } from '../log.ts';
 import type { Disposition } from '../mail/disposition.ts';
@@ -223,10 +223,13 @@ export class Rates {
 
   #set(name: string, fullAt: number): void {
     this.#fullAt.set(name, fullAt);
-    if (this.#fullAt.size <= (this.#options.maxBuckets ?? MAX_BUCKETS)) return;
+    const most = this.#options.maxBuckets ?? MAX_BUCKETS;
+    if (this.#fullAt.size <= most) return;
+    // Many at once: a Map's first entry is found slowly behind ones that were removed.
+    const kept = Math.floor(most * (1 - 1 / 64));
     for (const oldest of this.#fullAt.keys()) {
+      if (this.#fullAt.size <= kept) return;
       this.#forget(oldest);
-      return;
     }
   }
 

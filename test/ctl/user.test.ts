@@ -14,7 +14,7 @@ describe('mailgw-ctl user', () => {
     const shown = await tool.row('user', 'show', 'alice');
     assert.deepEqual(Object.keys(shown), [
       ...['user', 'number', 'enabled', 'addresses', 'created_at'],
-      ...['salt_fingerprint', 'salt_created_at', 'grace_ends_at'],
+      ...['salt_fingerprint', 'salt_created_at', 'grace_ends_at', 'replies_left'],
     ]);
     assert.match(String(shown.salt_fingerprint), /^[0-9a-f]{12}$/);
 

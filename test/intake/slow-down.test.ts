@@ -91,7 +91,8 @@ describe('the real daemon', () => {
     await client.say('MAIL FROM:<>');
     const start = performance.now();
     for (let guess = 0; guess < 4; guess++) await client.say(`RCPT TO:<${BAD}>`);
-    assert.ok(performance.now() - start >= 499, 'none, 100, 200 and 200 ms');
+    assert.ok(performance.now() - start >= 490, 'none, 100, 200 and 200 ms');
+    client.vanish(); // a transaction under way would hold the stop up
   });
 
   it("remembers a policy service's client over connections, and never lets a good address wait", async (t) => {
