@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { freshReply, type Intake, startIntake } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { testScratch } from '../support/scratch.ts';
@@ -73,7 +74,11 @@ describe('a user beyond the rate', () => {
     const intake = await startIntake(testScratch(t), { rate: { per_address: '1/d' } });
     await deliver(t, intake, intake.alice, 1);
     await rcpt(t, intake, intake.alice);
-    const lines = intake.daemon.log().match(/^.*"reason":"rate-limited".*$/gm) ?? [];
+    // The line is written after the answer.
+    const lines = await eventually(
+      () => intake.daemon.log().match(/^.*"reason":"rate-limited".*$/gm) ?? undefined,
+      () => intake.daemon.log(),
+    );
     assert.equal(lines.length, 1);
     assert.match(lines[0], /"verdict":"deferred".*"detail":"rate\.per_address"/);
   });
