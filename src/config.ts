@@ -131,9 +131,39 @@ export const SETTINGS = {
     ),
   },
   rate: {
-    perUser: kind.rate('120/h', 'Replies of one user.'),
+    perUser: kind.rate(
+      '120/h',
+      'Replies of one user; more are answered 450, and Postfix brings them later. What was not used in the span is there at once.',
+    ),
     perAddress: kind.rate('30/h', 'Replies to one address.'),
     total: kind.rate('off', 'Replies in all.'),
+    badAddressDelayMs: kind.duration(
+      '500ms',
+      'How long the answer to the second bad address of one client or connection waits; each further one waits twice as long. "0s" delays none.',
+    ),
+    badAddressDelayLongestMs: kind.duration('10s', 'The longest of these delays, at most "60s".'),
+    badAddressForgetMs: kind.duration(
+      '10min',
+      'How long after its last bad address a client of the policy service counts as new.',
+    ),
+  },
+  policy: {
+    socket: kind.optionalPath(
+      'The Unix socket on which Postfix asks about addresses in the SMTP session (check_policy_service); empty serves none, unless systemd passes one.',
+    ),
+    mode: kind.mode('0660', 'The file mode of the socket.'),
+    group: kind.optionalText('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    maxConnections: kind.integer(
+      250,
+      1,
+      10_000,
+      "Connections served at a time, one for each smtpd(8) of Postfix's; more are closed, which Postfix answers 451.",
+    ),
+    requestTimeoutMs: kind.duration('10s', 'Time in total for one request to arrive.'),
+    idleTimeoutMs: kind.duration(
+      '10min',
+      "Time that a connection may be silent between two requests; keep it above Postfix's smtpd_policy_service_max_idle.",
+    ),
   },
   spam: {
     source: kind.oneOf(
@@ -301,6 +331,9 @@ const DAY_MS = 86_400_000;
 /** Postfix tries for 5 days by default, and what it still holds after an outage must be known again. */
 const LEAST_DEDUPE_WINDOW_MS = 7 * DAY_MS;
 
+/** Longer, and Postfix's smtpd_policy_service_timeout (100 s) comes near. */
+const MOST_DELAY_MS = 60_000;
+
 /** How long dedupe rows live, in milliseconds. */
 export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number {
   return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
@@ -422,6 +455,15 @@ function crossCheck(config: Config): string[] {
   }
   if (matchRecipient(config.reply, noticeSender(config)).kind === 'token') {
     problems.push('notice.from: is a reply address; expected another one');
+  }
+  const { badAddressDelayMs, badAddressDelayLongestMs } = config.rate;
+  if (badAddressDelayMs > badAddressDelayLongestMs) {
+    problems.push('rate.bad_address_delay: is longer than rate.bad_address_delay_longest');
+  }
+  if (badAddressDelayLongestMs > MOST_DELAY_MS) {
+    problems.push(
+      'rate.bad_address_delay_longest: is longer than 60s; Postfix waits 100 s for its policy service',
+    );
   }
   const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
   if (dedupeWindowMs(config) <= least) {

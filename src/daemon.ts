@@ -8,6 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
@@ -18,8 +19,17 @@ import type { Sink } from './delivery/sink.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
 import { LmtpServer } from './intake/lmtp.ts';
-import { createGate } from './intake/receive.ts';
-import { inheritedSocket, ListenError, listenOnDescriptor, listenOnFile } from './intake/unix-socket.ts';
+import { PolicyServer } from './intake/policy.ts';
+import { openRates, type Rates } from './intake/rates.ts';
+import { createGate, type Gate } from './intake/receive.ts';
+import { GuessesByClient, SlowDown } from './intake/slow-down.ts';
+import {
+  inheritedSocket,
+  ListenError,
+  listenOnDescriptor,
+  listenOnFile,
+  type SocketName,
+} from './intake/unix-socket.ts';
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import { type CountVerdict, startCounting, watchEventLoop } from './metrics.ts';
@@ -136,45 +146,76 @@ function createDispatcher(
   });
 }
 
-function createServer(
+function openGate(
   config: Config,
   pepper: Buffer,
   store: Store,
+  rates: Rates | undefined,
   space: DiskSpace,
   dispatcher: Dispatcher,
   log: Log,
-  count: CountVerdict,
-): LmtpServer {
+): Gate {
   const random = createRandomSource();
-  const gate = createGate({
+  return createGate({
     ...gateRules(config, pepper, log),
     directory: store,
     queue: {
       accept: (items, raw) => {
         space.take(raw.byteLength);
-        return dispatcher.accept(items, raw);
+        const accepting = dispatcher.accept(items, raw);
+        rates?.saveUrgent(); // in the same tick, and so in the same transaction
+        return accepting;
       },
     },
+    rates,
     expiryNotices: openExpiryNotices(config, store),
     isSpaceLow: space.isLow,
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
   });
-  return new LmtpServer(config.lmtp, gate, log, count);
 }
 
-async function listen(server: LmtpServer, config: Config, log: Log): Promise<void> {
-  const { socket, mode, group } = config.lmtp;
-  const descriptor = inheritedSocket('lmtp', process.env, process.pid);
+/** Answers that wait at a time: of Postfix's 20 deliveries at once the others stay free for good addresses. */
+const MAX_WAITING_DELIVERIES = 4;
+
+function createSlowDown({ rate }: Config, maxWaiting: number): SlowDown {
+  return new SlowDown({
+    firstMs: rate.badAddressDelayMs,
+    longestMs: rate.badAddressDelayLongestMs,
+    maxWaiting,
+  });
+}
+
+function createPolicyServer(config: Config, gate: Gate, log: Log, count: CountVerdict): PolicyServer {
+  const { maxConnections } = config.policy;
+  return new PolicyServer({
+    ...config.policy,
+    gate,
+    log,
+    count,
+    guesses: new GuessesByClient(config.rate.badAddressForgetMs, () => performance.now()),
+    slowDown: createSlowDown(config, Math.ceil(maxConnections / 4)),
+  });
+}
+
+/** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
+async function listen(server: Server, section: SocketName, config: Config, log: Log): Promise<boolean> {
+  const { socket: path, mode, group } = config[section];
+  const descriptor = inheritedSocket(section, process.env, process.pid);
   try {
-    if (descriptor === undefined) await listenOnFile(server.server, { path: socket, mode, group });
-    else await listenOnDescriptor(server.server, descriptor);
+    if (descriptor !== undefined) await listenOnDescriptor(server, descriptor);
+    else if (path !== undefined) await listenOnFile(server, { path, mode, group, section });
+    else return false;
   } catch (error) {
     if (error instanceof ListenError)
-      throw new StartError(EXIT.cannotCreate, [`lmtp.socket: ${error.message}`]);
+      throw new StartError(EXIT.cannotCreate, [`${section}.socket: ${error.message}`]);
     throw error;
   }
-  log('listening', { socket: descriptor === undefined ? socket : `descriptor ${descriptor}` });
+  log('listening', {
+    service: section,
+    socket: descriptor === undefined ? path : `descriptor ${descriptor}`,
+  });
+  return true;
 }
 
 /** Random bytes cut from a larger draw: one call of the generator costs as much as a whole HMAC. */
@@ -194,15 +235,9 @@ function notifySystemd(...assignments: string[]): void {
   execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], () => undefined);
 }
 
-/** Nobody should believe in a limit that is not there. */
-function warnOfSettingsWithoutEffect({ rate }: Config, log: Log): void {
-  if (Object.values(rate).some((limit) => limit !== 'off')) log('without_effect', { settings: 'rate' });
-}
-
 async function serve(): Promise<void> {
   const { config, pepper, texts } = readConfiguration(readCommandLine());
   const log = openLog(config.log);
-  warnOfSettingsWithoutEffect(config, log);
   log('starting', { version: process.env.npm_package_version, store: config.store.path });
   const fail = (event: 'store_failed' | 'fatal', error: Error): never => {
     log(event, { reason: error.message });
@@ -213,9 +248,20 @@ async function serve(): Promise<void> {
   const parser = openParser(config, config.delivery.parserWorkers);
   const dispatcher = createDispatcher(config, store, sink, parser, log);
   const verdicts = startCounting((counts) => store.addVerdicts(counts), Date.now);
-  const server = createServer(config, pepper, store, space, dispatcher, log, verdicts.count);
+  const rates = await openRates({
+    settings: config.rate,
+    buckets: store,
+    log,
+    now: Date.now,
+    monotonic: () => performance.now(),
+  });
+  const gate = openGate(config, pepper, store, rates, space, dispatcher, log);
+  const slowDown = createSlowDown(config, MAX_WAITING_DELIVERIES);
+  const server = new LmtpServer(config.lmtp, { gate, slowDown, log, count: verdicts.count });
+  const policy = createPolicyServer(config, gate, log, verdicts.count);
   try {
-    await listen(server, config, log);
+    await listen(policy.server, 'policy', config, log);
+    await listen(server.server, 'lmtp', config, log);
   } catch (error) {
     await store.close();
     throw error;
@@ -247,8 +293,10 @@ async function serve(): Promise<void> {
     notifySystemd('STOPPING=1');
     // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
     const withinMs = config.delivery.stopTimeoutMs;
-    await Promise.all([server.stop(withinMs), dispatcher.stop(withinMs), notifier.stop()]);
+    const listeners = [server.stop(withinMs), policy.stop(withinMs)];
+    await Promise.all([...listeners, dispatcher.stop(withinMs), notifier.stop()]);
     await stopRetention();
+    await rates?.stop();
     await verdicts.stop();
     space.close();
     stopWatching();

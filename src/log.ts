@@ -25,6 +25,8 @@ const EVENTS = {
   transaction_failed: 'error',
   /** The one verdict on one recipient of one transaction. */
   verdict: 'info',
+  /** A recipient that the policy service had refused in the SMTP session. */
+  policy_refused: 'info',
   /** The outcome of one delivery attempt. */
   attempt: 'info',
   attempt_failed: 'error',
@@ -43,6 +45,8 @@ const EVENTS = {
   /** What retention removed. */
   pruned: 'debug',
   prune_failed: 'error',
+  /** The rates' buckets could not be written; those in memory hold. */
+  rates_unsaved: 'error',
   worker_died: 'warn',
   /** The main loop stood still for longer than it may. */
   loop_blocked: 'warn',

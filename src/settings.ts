@@ -3,6 +3,7 @@
  *
  * Contract: a reader never throws and never guesses; a problem names what was found and what was expected.
  */
+import type { Rate } from './mail/rate.ts';
 
 /** A reader's answer. */
 export type Read<T> =
@@ -90,7 +91,7 @@ export function path(fallback: string | undefined, doc: string): Setting<string>
 
 /** An absolute path that may be left out. */
 export function optionalPath(doc: string): Setting<string | undefined> {
-  const { expects, read } = path('', doc);
+  const { expects, read } = path(undefined, doc);
   return {
     expects,
     fallback: '',
@@ -211,12 +212,6 @@ function parseEndpoint(value: string): Endpoint | undefined {
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port };
-}
-
-/** So many in a time span; undefined is no limit. */
-export interface Rate {
-  readonly count: number;
-  readonly perMs: number;
 }
 
 /** A rate such as `"120/h"`, or `"off"`. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { foldAddress, foldDomain, splitAddress } from '../mail/address.ts';
 import { parseRcpt } from '../mail/envelope.ts';
+import { leftIn, type Rate, type SavedBucket, untilFull, userBucket } from '../mail/rate.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Store, User } from '../queue/queue.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
@@ -88,14 +89,16 @@ const show: CommandSpec = {
   summary: 'show one user',
   examples: ['show alice'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
+    withStore(context, async ({ store, config }) => {
       const user = await findUser(store, input.argument());
+      const bucket = await store.bucket(userBucket(user.number));
       const { hard, soft, lastAt } = await store.bounceCounts(user.name);
       printRow(context.output, {
         ...detailRow(user),
         hard_bounces: hard,
         soft_bounces: soft,
         last_bounce_at: isoTime(lastAt),
+        replies_left: repliesLeft(config.rate.perUser, bucket),
       });
     }),
 };
@@ -197,6 +200,12 @@ function userRow(user: User): Row {
     addresses: user.addresses,
     created_at: isoTime(user.createdAt),
   };
+}
+
+/** What rate.per_user leaves a user now; null when there is no limit. */
+function repliesLeft(rate: Rate | 'off', bucket: SavedBucket | undefined): number | null {
+  if (rate === 'off') return null;
+  return bucket === undefined ? rate.count : leftIn(untilFull(bucket, Date.now(), rate), 0, rate);
 }
 
 function detailRow(user: User): Row {

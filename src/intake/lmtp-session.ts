@@ -16,6 +16,7 @@ import type { ReaderTarget, Step } from './lmtp-reader.ts';
 import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
 import type { Gate, Verdict } from './receive.ts';
 import type { Claim } from './recipient.ts';
+import type { SlowDown } from './slow-down.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
@@ -34,6 +35,7 @@ export interface SessionShared {
   readonly log: Log;
   readonly count: CountVerdict;
   readonly budget: MemoryBudget;
+  readonly slowDown: SlowDown;
   /** Whether the daemon is stopping: no new transaction then. */
   readonly isStopping: () => boolean;
 }
@@ -76,6 +78,7 @@ export class LmtpSession implements ReaderTarget {
   #isBusy = false;
   #isOver = false;
   #badCommands = 0;
+  #badAddresses = 0;
   #replies = '';
   #deadline: NodeJS.Timeout | undefined;
 
@@ -215,11 +218,23 @@ export class LmtpSession implements ReaderTarget {
     if (verdict.kind === 'broken') {
       this.#answer(verdict.disposition);
     } else if (verdict.value.kind === 'refused') {
-      this.#answer(verdict.value.disposition);
+      const { disposition } = verdict.value;
+      if (disposition.reason === 'no-such-address') await this.#slowDown();
+      this.#reply(replyTo(disposition));
+      this.#flush(); // before the log, so that no address takes longer for being logged
+      this.#note(disposition);
     } else {
       transaction.claims.push(verdict.value.claim);
       this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
     }
+  }
+
+  async #slowDown(): Promise<void> {
+    const pause = this.#shared.slowDown.pause(++this.#badAddresses);
+    if (pause === undefined) return;
+    clearTimeout(this.#deadline); // the client waits for us
+    await pause;
+    this.#expectCommand();
   }
 
   #data(argument: string): Step {

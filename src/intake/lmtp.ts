@@ -10,13 +10,10 @@ import type { Server, Socket } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
-import type { Log } from '../log.ts';
 import type { Reply } from '../mail/status.ts';
-import type { CountVerdict } from '../metrics.ts';
 import { LmtpReader, type Step } from './lmtp-reader.ts';
 import { LmtpSession, type SessionLimits, type SessionShared } from './lmtp-session.ts';
 import { createMemoryBudget } from './message-buffer.ts';
-import type { Gate } from './receive.ts';
 
 /** The listener's limits; sizes in bytes. */
 export interface LmtpOptions extends SessionLimits {
@@ -32,6 +29,9 @@ const STOPPING: Reply = { basic: 421, enhanced: '4.3.2', text: 'service is stopp
 
 type ConnectionOptions = ConstructorParameters<typeof SMTPConnection>[2];
 
+/** What a server works with beside its limits. */
+export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'count' | 'slowDown'>;
+
 /** An LMTP server; it listens where its `server` is made to listen. */
 export class LmtpServer extends SMTPServer {
   declare readonly server: Server;
@@ -39,7 +39,8 @@ export class LmtpServer extends SMTPServer {
   readonly #maxConnections: number;
   #isStopping = false;
 
-  constructor(options: LmtpOptions, gate: Gate, log: Log, count: CountVerdict) {
+  constructor(options: LmtpOptions, shared: LmtpShared) {
+    const { log } = shared;
     super({
       lmtp: true,
       name: options.hostname,
@@ -51,10 +52,8 @@ export class LmtpServer extends SMTPServer {
     });
     this.#maxConnections = options.maxConnections;
     this.shared = {
+      ...shared,
       limits: options,
-      gate,
-      log,
-      count,
       budget: createMemoryBudget(options.maxBufferedBytes),
       isStopping: () => this.#isStopping,
     };
@@ -83,6 +82,7 @@ export class LmtpServer extends SMTPServer {
   /** Stops accepting, lets transactions under way end, and resolves when the last connection is gone. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true;
+    this.shared.slowDown.end();
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => {
         resolve();

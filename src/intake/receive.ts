@@ -20,6 +20,7 @@ import { bounceItem } from './bounces.ts';
 import type { ExpiryNotices } from './expiry-notice.ts';
 import type { End, Findings } from './finding.ts';
 import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
+import { counted, type RateLimit, rateLimited } from './rates.ts';
 import {
   type Claim,
   judgeRecipient,
@@ -78,32 +79,35 @@ export interface Gate {
 /** Builds the gate. */
 export function createGate(options: GateOptions): Gate {
   const own = ownOf(options);
-  const judgeAll = (message: Message, claims: readonly Claim[], findings?: Findings): Judgements =>
+  const judgeAll = (message: Message, claims: readonly Limited[], findings?: Findings): Judgements =>
     judgeMessage(options, own, message, claims, findings);
   return {
     transaction: () =>
       options.isSpaceLow() ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' } : undefined,
     recipient: (address, findings) => judgeRecipient(options, address, findings),
     judge: async (envelope, claim, raw, findings) => {
-      const [judgement] = await judgeAll({ envelope, raw, scan: scanHeader(raw) }, [claim], findings);
+      const [judgement] = await judgeAll({ envelope, raw, scan: scanHeader(raw) }, [{ claim }], findings);
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
-    message: async (envelope, claims, raw) => {
-      const message: Message = { envelope, raw, scan: scanHeader(raw) };
-      const judgements = await judgeAll(message, claims);
-      const messageId = messageIdOf(message.scan);
-      const dispositions = await commit(options, judgements, raw);
-      return dispositions.map((disposition, index) => ({
-        ...disposition,
-        messageId,
-        ...(options.spam && spamOf(judgements[index])),
-      }));
-    },
+    message: (envelope, claims, raw) =>
+      counted(options.rates, claims, async (limits) => {
+        const message: Message = { envelope, raw, scan: scanHeader(raw) };
+        const limited = claims.map((claim, index) => ({ claim, limit: limits[index] }));
+        const judgements = await judgeAll(message, limited);
+        const messageId = messageIdOf(message.scan);
+        const dispositions = await commit(options, judgements, raw);
+        return dispositions.map((disposition, index) => ({
+          ...disposition,
+          messageId,
+          ...(options.spam && spamOf(judgements[index])),
+        }));
+      }),
   };
 }
 
 const VISIBLE = /^[!-~]*$/;
+
 /** How to recognise what we sent: by a reply address, or as a notice. */
 function ownOf({ form, notices }: GateOptions): Own {
   const sender = notices === undefined ? undefined : foldAddress(notices.from);
@@ -122,6 +126,12 @@ interface Message {
   readonly scan: HeaderScan;
 }
 
+/** A claim, and the rate that it has exhausted since RCPT, if any. */
+interface Limited {
+  readonly claim: Claim;
+  readonly limit?: RateLimit | undefined;
+}
+
 /** One judgement for each claim, in order. */
 type Judgements = Promise<readonly Judgement[]>;
 
@@ -130,10 +140,12 @@ async function judgeMessage(
   options: GateOptions,
   own: Own,
   message: Message,
-  claims: readonly Claim[],
+  claims: readonly Limited[],
   findings?: Findings,
 ): Judgements {
-  const judgements = claims.map((claim) => judgeClaim(options, own, message, claim, findings));
+  const judgements = claims.map(({ claim, limit }) =>
+    limit === undefined ? judgeClaim(options, own, message, claim, findings) : rateLimited(limit),
+  );
   const { raw, scan } = message;
   if (!scan.ok || !judgements.some(isReply)) return judgements;
 

@@ -19,6 +19,7 @@ import {
 } from '../mail/token.ts';
 import type { Directory, User } from '../queue/queue.ts';
 import { endAt, type Findings, type Rule, sawAge } from './finding.ts';
+import { type Rates, rateLimited } from './rates.ts';
 
 /** Where a verified reply goes; `repliedTo` in Unix seconds. */
 export interface Target {
@@ -45,6 +46,8 @@ export interface RecipientOptions {
   readonly pepper: Uint8Array;
   readonly maxAgeMs: number;
   readonly directory: Directory;
+  /** Undefined when no rate is limited, and for tools, which look and take nothing. */
+  readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -95,7 +98,9 @@ export async function judgeRecipient(
   // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
   if (!user.enabled) return refuse('user', 'disabled-user', findings);
   findings?.push({ rule: 'user', result: 'pass', saw: `${user.name}, enabled` });
-  return judgeTargetAge({ user, token, keys, target }, now, options.maxAgeMs, findings);
+  const verdict = judgeTargetAge({ user, token, keys, target }, now, options.maxAgeMs, findings);
+  const limit = verdict.kind === 'claim' ? options.rates?.reached(token) : undefined;
+  return limit === undefined ? verdict : { kind: 'refused', disposition: rateLimited(limit).disposition };
 }
 
 /** The age of a sealed address; a bound one does not say it before In-Reply-To is known. */

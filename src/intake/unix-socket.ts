@@ -21,6 +21,8 @@ export interface SocketFile {
   readonly path: string;
   readonly mode: number;
   readonly group: string | undefined;
+  /** The section of the configuration that names it, for messages. */
+  readonly section: SocketName;
 }
 
 /** First descriptor that systemd passes (sd_listen_fds(3)). */
@@ -29,9 +31,12 @@ const FIRST_PASSED_FD = 3;
 /** Unix socket paths longer than this do not fit sockaddr_un. */
 const MAX_PATH_BYTES = 107;
 
-/** The descriptor that systemd passed for `name`; an unnamed lone one serves any name. */
+/** Our sockets by the names that systemd gives them (FileDescriptorName=). */
+export type SocketName = 'lmtp' | 'policy';
+
+/** The descriptor that systemd passed for `name`; a lone one that is not named after us is the LMTP socket. */
 export function inheritedSocket(
-  name: string,
+  name: SocketName,
   environment: NodeJS.ProcessEnv,
   pid: number,
 ): number | undefined {
@@ -41,7 +46,7 @@ export function inheritedSocket(
   const names = environment.LISTEN_FDNAMES?.split(':') ?? [];
   const index = names.findIndex((candidate) => candidate === name);
   if (index !== -1 && index < count) return FIRST_PASSED_FD + index;
-  return count === 1 ? FIRST_PASSED_FD : undefined;
+  return name === 'lmtp' && count === 1 && names[0] !== 'policy' ? FIRST_PASSED_FD : undefined;
 }
 
 /** Makes `server` listen on an inherited descriptor. */
@@ -54,7 +59,7 @@ export async function listenOnFile(server: Server, file: SocketFile): Promise<vo
   if (Buffer.byteLength(file.path) > MAX_PATH_BYTES) {
     throw new ListenError(`${file.path}: a Unix socket's path has at most ${MAX_PATH_BYTES} bytes`);
   }
-  const gid = file.group === undefined ? undefined : groupId(file.group);
+  const gid = file.group === undefined ? undefined : groupId(file.group, file.section);
   try {
     mkdirSync(dirname(file.path), { recursive: true, mode: 0o755 });
     await removeStale(file.path);
@@ -113,12 +118,12 @@ function isServed(path: string): Promise<boolean> {
   });
 }
 
-function groupId(group: string): number {
+function groupId(group: string, section: SocketName): number {
   if (/^\d+$/.test(group)) return Number(group);
   const line = localGroup(group) ?? directoryGroup(group);
   const id = Number(line?.split(':')[2]);
   if (line === undefined || !Number.isInteger(id)) {
-    throw new ListenError(`lmtp.group: "${group}" is no group of this system`);
+    throw new ListenError(`${section}.group: "${group}" is no group of this system`);
   }
   return id;
 }

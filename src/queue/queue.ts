@@ -1,5 +1,5 @@
 /**
- * The store as a port: the queue of replies and the directory of users, salts and threads.
+ * The store as a port: the queue of replies, the directory of users, salts and threads, and the rates' buckets.
  *
  * Contract (ARCHITECTURE.md §6): a resolved {@link Queue.accept} means the items are on disk (G1); at most one item
  * per fingerprint (G2); only settle, prune and the operator end an item (G3); a lease that is lost makes the
@@ -10,6 +10,7 @@
  */
 
 import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
+import type { SavedBucket } from '../mail/rate.ts';
 import type { SpamVerdict } from '../mail/spam.ts';
 
 /** The states of an item: the table of ARCHITECTURE.md §6. */
@@ -377,8 +378,26 @@ export interface Notices {
   listNotices(limit: number): Promise<readonly NoticeView[]>;
 }
 
+/** The token buckets of the rates, by name; mail/rate.ts says what their times mean. */
+export interface Buckets {
+  /** All buckets that are kept. */
+  loadBuckets(): Promise<readonly (SavedBucket & { readonly name: string })[]>;
+  /** One bucket; undefined when it is full. */
+  bucket(name: string): Promise<SavedBucket | undefined>;
+  /** Writes the buckets `names` and removes those of `gone`. Needs no fsync; of one tick with an accept, one commit. */
+  saveBuckets(change: BucketChange): Promise<void>;
+}
+
+/** Buckets that changed: `fullAts` in the order of `names`. */
+export interface BucketChange {
+  readonly savedAt: number;
+  readonly names: readonly string[];
+  readonly fullAts: readonly number[];
+  readonly gone: readonly string[];
+}
+
 /** The whole store behind all ports. */
-export interface Store extends Queue, Directory, Notices {
+export interface Store extends Queue, Directory, Notices, Buckets {
   /** Ends all work in order and closes the files. */
   close(): Promise<void>;
 }

@@ -141,6 +141,11 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE INDEX notice_waiting ON notice (due_at) WHERE state = 'waiting';
    CREATE INDEX notice_settled ON notice (settled_at) WHERE state <> 'waiting';
+   CREATE TABLE bucket (
+     name TEXT PRIMARY KEY,
+     full_at INTEGER NOT NULL,
+     saved_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
    CREATE TABLE flag (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
   // What retention looks for, each by the time that it goes by.
   `ALTER TABLE item ADD COLUMN content_kept INTEGER NOT NULL DEFAULT 0 CHECK (content_kept IN (0, 1));

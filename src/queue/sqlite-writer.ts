@@ -11,6 +11,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { freeMemory } from '../memory.ts';
+import { type BucketOperations, prepareBuckets } from './buckets.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
 import { type NoticeOperations, prepareNotices, recallNotices } from './notices.ts';
@@ -28,7 +29,8 @@ export type Operations = ItemOperations &
   PruneOperations &
   SinkOperations &
   VerdictOperations &
-  DirectoryOperations;
+  DirectoryOperations &
+  BucketOperations;
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -73,6 +75,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'settleNotice',
   'setSinkStatus',
   'addVerdicts',
+  'saveBuckets',
 ]);
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
@@ -99,6 +102,7 @@ class Writer {
       ...prepareSinkOperations(database),
       ...prepareVerdictOperations(database),
       ...prepareDirectory(database),
+      ...prepareBuckets(database),
     };
     const begin = database.prepare<[]>('BEGIN IMMEDIATE');
     this.#begin = () => begin.run();

@@ -1,5 +1,5 @@
 /**
- * The store in SQLite: the face of both ports on the main thread.
+ * The store in SQLite: the face of all ports on the main thread.
  *
  * Contract: every write goes to the writer's thread, which batches them; reads use a connection of their own here.
  * One daemon per store: a lock that dies with its process refuses a second one. Tools open the same store beside
@@ -13,6 +13,7 @@ import { Worker } from 'node:worker_threads';
 import type {
   AcceptResult,
   BounceCounts,
+  BucketChange,
   Directory,
   ImmediateLease,
   ItemFilter,
@@ -327,6 +328,8 @@ class SqliteStore implements Store {
   nextNoticeAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextNoticeAt());
   listNotices = (limit: number): Promise<readonly NoticeView[]> =>
     this.#read(() => this.#views.listNotices(limit));
+  loadBuckets = (): ReturnType<Store['loadBuckets']> => this.#read(() => this.#views.buckets());
+  bucket = (name: string): ReturnType<Store['bucket']> => this.#read(() => this.#views.bucket(name));
 
   async addUser(user: Parameters<Directory['addUser']>[0]): Promise<User | undefined> {
     const number = await this.#writer.call('addUser', [user]);
@@ -347,6 +350,10 @@ class SqliteStore implements Store {
 
   async threadNumber(locator: string): Promise<number> {
     return this.#writer.call('threadNumber', [locator]);
+  }
+
+  async saveBuckets(change: BucketChange): Promise<void> {
+    await this.#writer.call('saveBuckets', [change]);
   }
 
   async close(): Promise<void> {

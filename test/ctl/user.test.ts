@@ -15,7 +15,7 @@ describe('mailgw-ctl user', () => {
     assert.deepEqual(Object.keys(shown), [
       ...['user', 'number', 'enabled', 'addresses', 'created_at'],
       ...['salt_fingerprint', 'salt_created_at', 'grace_ends_at'],
-      ...['hard_bounces', 'soft_bounces', 'last_bounce_at'],
+      ...['hard_bounces', 'soft_bounces', 'last_bounce_at', 'replies_left'],
     ]);
     assert.match(String(shown.salt_fingerprint), /^[0-9a-f]{12}$/);
 

@@ -9,6 +9,7 @@ import { startDaemon, writeConfig } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
+import { PolicyClient } from '../support/policy.ts';
 import { DaemonProcess, type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 
@@ -145,4 +146,30 @@ describe('a socket that systemd passes (sd_listen_fds(3))', () => {
       assert.ok(lstatSync(inherited).isSocket());
     });
   }
+
+  it('two are told apart by their names, whatever their order', { skip }, async (t) => {
+    for (const names of [
+      ['lmtp', 'policy'],
+      ['policy', 'lmtp'],
+    ]) {
+      const scratch = testScratch(t);
+      const paths = names.map((name) => scratch.path(`${name}.inherited`));
+      const config = writeConfig(scratch, scratch.path('unused.sock'), { sink: NO_SINK });
+      const listens = paths.flatMap((path) => ['--listen', path]);
+      const args = [...listens, `--fdname=${names.join(':')}`, process.execPath, MAILGWD, '--config', config];
+      const daemon = new DaemonProcess(SYSTEMD_SOCKET_ACTIVATE, args, scratch.path('mailgwd.log'));
+      scratch.defer(async () => {
+        await daemon.end('SIGTERM');
+      });
+      await eventually(
+        () => (paths.every((path) => existsSync(path)) ? true : undefined),
+        () => daemon.output(),
+      );
+      const policy = await PolicyClient.open(t, scratch.path('policy.inherited'));
+      assert.equal(await policy.ask('someone@example.com'), 'DUNNO');
+      const client = await LmtpClient.open(t, scratch.path('lmtp.inherited'));
+      assert.equal(await client.say('QUIT'), '221 2.0.0 bye');
+      assert.equal(await daemon.end('SIGTERM'), 'exit 0', daemon.output());
+    }
+  });
 });

@@ -85,7 +85,7 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
     },
     store: { path: scratch.path('mailgw.db') },
     sender: { policy: 'off' },
-    rate: { per_user: 'off', per_address: 'off', total: 'off' },
+    rate: { per_user: 'off', per_address: 'off', total: 'off', bad_address_delay: '0s' },
     spam: { source: 'off' },
     notice: { kinds: [] },
     sink: {

@@ -67,6 +67,11 @@ export function lmtpSocketIn(scratch: Scratch): string {
   return scratch.path('queue', 'mailgw', 'lmtp.sock');
 }
 
+/** Where the policy service's socket belongs. */
+export function policySocketIn(scratch: Scratch): string {
+  return scratch.path('queue', 'mailgw', 'policy.sock');
+}
+
 /** Starts a private Postfix that stops when the scratch closes. */
 export async function startPostfix(scratch: Scratch, options: PostfixOptions = {}): Promise<Postfix> {
   const configDirectory = scratch.path('postfix');

@@ -10,6 +10,7 @@ import {
   lmtpSocketIn,
   type Postfix,
   type PostfixOptions,
+  policySocketIn,
   postfixUnavailable,
   startPostfix,
 } from './postfix.ts';
@@ -64,6 +65,7 @@ async function startSite(scratch: Scratch, options: SiteOptions): Promise<Site> 
     settings: {
       ...options.settings,
       lmtp: { group: 'postfix', ...options.settings?.lmtp },
+      policy: { socket: policySocketIn(scratch), group: 'postfix', ...options.settings?.policy },
       delivery: { retry_first: '200ms', retry_longest: '1s', ...options.settings?.delivery },
     },
   });

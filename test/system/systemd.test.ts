@@ -20,7 +20,7 @@ const OPTIONAL = /^#(?=(?:LoadCredential|IPAddress\w+)=)/gm;
 
 /** Copies the units to where systemd-analyze finds them, with the daemon's path in this checkout. */
 function installUnits(scratch: Scratch, edit: (unit: string) => string = (unit) => unit): string[] {
-  return ['mailgw.service', 'mailgw.socket'].map((name) => {
+  return ['mailgw.service', 'mailgw.socket', 'mailgw-policy.socket'].map((name) => {
     const unit = readFileSync(join(repositoryRoot, 'systemd', name), 'utf8');
     const installed = unit.replace(/^ExecStart=mailgwd/m, `ExecStart=${join(repositoryRoot, 'bin/mailgwd')}`);
     writeFileSync(scratch.path(name), edit(installed));
