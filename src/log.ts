@@ -14,7 +14,6 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 const EVENTS = {
   starting: 'info',
   /** Settings that this version reads and checks, but does not act on. */
-  without_effect: 'warn',
   ready: 'info',
   stopping: 'info',
   stopped: 'info',

@@ -3,7 +3,7 @@
  */
 import { NO_CORPORA, scoreCorpora } from './score.ts';
 
-const report = scoreCorpora();
+const report = await scoreCorpora();
 console.log(report?.lines.join('\n') ?? NO_CORPORA);
 for (const problem of report?.problems ?? []) console.error(`corpus: ${problem}`);
 process.exitCode = report === undefined || report.problems.length === 0 ? 0 : 1;

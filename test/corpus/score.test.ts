@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { NO_CORPORA, scoreCorpora } from './score.ts';
 
-const report = scoreCorpora();
+const report = await scoreCorpora();
 if (report === undefined) {
   console.log(NO_CORPORA);
 } else {

@@ -1,7 +1,7 @@
 /**
  * How well the extractor does on real replies, by folder, with the floors that it must reach.
  *
- * Contract: gives for every file of replies/ and html/ the count, the exact matches, the token F1, the slowest
+ * Contract: gives for every file of replies/ and html/, and for every folder of whole messages, the count, the exact matches, the token F1, the slowest
  * message and the failing ids, pooled figures last. A pair counts as exact when both sides agree after NFC and folding of white space; for HTML, whose
  * expected values are plain text and ours is Markdown, after the Markdown's marks are taken off as well.
  * Exceptions are counted apart, never as matches.
@@ -12,6 +12,7 @@ import { performance } from 'node:perf_hooks';
 import { extractReply } from '../../src/reply/extract.ts';
 import { htmlToMarkdown } from '../../src/reply/html.ts';
 import { EXCEPTIONS } from './exceptions.ts';
+import { CORPORA, type FolderScore, scoreWholeMessages } from './messages.ts';
 
 interface Pair {
   readonly id: string;
@@ -30,6 +31,13 @@ interface Score {
 }
 
 const FLOORS = { textExact: 0.92, textF1: 0.97, localisedExact: 0.97, htmlExact: 0.92 };
+/** What must be right of the whole messages of a folder. */
+const FOLDER_FLOORS: Readonly<Record<string, number>> = {
+  mime: 1,
+  automatic: 0.98,
+  bounce: 0.98,
+  ordinary: 1,
+};
 const LOCALISED = ['k9-en-de-fr', 'roundcube-en-de-fr'];
 
 const isPair = (value: unknown): value is Pair =>
@@ -132,14 +140,23 @@ export interface Report {
   readonly problems: readonly string[];
 }
 
-/** Where the corpora are looked for. */
-export const CORPORA = process.env['MAILGW_CORPORA'] ?? path.resolve('..', 'shared', 'corpora');
-
 /** What to say where there are none. */
 export const NO_CORPORA = `corpus: no corpora at ${CORPORA}; nothing was scored (MAILGW_CORPORA names their folder)`;
 
+function folderLines({ name, count, right, slowestMs, failing, excepted }: FolderScore): string[] {
+  const figures =
+    `${name.padEnd(24)} ${String(right).padStart(4)}/${String(count).padEnd(4)} ${((100 * right) / count).toFixed(1).padStart(5)} %` +
+    `            slowest ${slowestMs.toFixed(2)} ms${excepted > 0 ? `  (${excepted} excepted)` : ''}`;
+  return failing.length > 0 ? [figures, `    failing: ${failing.join(', ')}`] : [figures];
+}
+
+function folderProblems({ name, count, right }: FolderScore): string[] {
+  const floor = FOLDER_FLOORS[name] ?? 1;
+  return right / count < floor ? [`${name}: fewer than ${100 * floor} % are right`] : [];
+}
+
 /** Scores every folder; undefined when there are no corpora. */
-export function scoreCorpora(): Report | undefined {
+export async function scoreCorpora(): Promise<Report | undefined> {
   if (!existsSync(path.join(CORPORA, 'replies'))) return undefined;
   const texts = scoreFolder(path.join(CORPORA, 'replies'), (input) => extractReply(input).reply);
   const html = scoreFolder(path.join(CORPORA, 'html'), (input) => unmark(htmlToMarkdown(input).reply));
@@ -150,9 +167,17 @@ export function scoreCorpora(): Report | undefined {
   );
   const localised = pool('text, localised', texts.filter(isLocalised));
   const pages = pool('html', html);
+  const folders = await scoreWholeMessages();
   return {
-    lines: [...texts, ...html].flatMap(linesOf).concat('', [developers, localised, pages].flatMap(linesOf)),
+    lines: [
+      ...[...texts, ...html].flatMap(linesOf),
+      '',
+      ...[developers, localised, pages].flatMap(linesOf),
+      '',
+      ...folders.flatMap(folderLines),
+    ],
     problems: [
+      ...folders.flatMap(folderProblems),
       ...below(developers, FLOORS.textExact, FLOORS.textF1),
       ...below(localised, FLOORS.localisedExact, 0),
       ...below(pages, FLOORS.htmlExact, 0),
