@@ -284,6 +284,7 @@ async function serve(): Promise<void> {
   log('ready', { pid: process.pid });
   notifySystemd('--ready', `--status=serving ${config.reply.domain}`);
   parser.warm();
+  sink.warm?.();
 
   let isStopping = false;
   const stop = async (signal: string): Promise<void> => {

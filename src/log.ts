@@ -13,7 +13,6 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Every event that mailgw logs, with its level. */
 const EVENTS = {
   starting: 'info',
-  /** Settings that this version reads and checks, but does not act on. */
   ready: 'info',
   stopping: 'info',
   stopped: 'info',
@@ -76,7 +75,9 @@ export interface LogOptions {
 /** Opens the log on standard output. */
 export function openLog(options: LogOptions): Log {
   const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
-  const destination = safeStream(human ? humanStream() : pino.destination({ dest: 1, sync: true }));
+  const destination = safeStream(
+    human ? humanStream() : gathering(pino.destination({ dest: 1, sync: true })),
+  );
   const logger = pino(
     {
       level: options.level,
@@ -107,6 +108,27 @@ function safeStream(destination: DestinationStream): DestinationStream {
     write: (line) => {
       const visible = OTHER_THAN_ASCII.test(line) ? line.replace(UNSAFE, jsonEscape) : line;
       destination.write(visible.replace(TOKEN, '…'));
+    },
+  };
+}
+
+/** Characters that are written at once, however little time has passed. */
+const MOST_GATHERED = 64 * 1024;
+
+/** Writes the lines of one turn of the event loop together: a write costs more than a line. The end of the process comes later. */
+function gathering(destination: DestinationStream): DestinationStream {
+  let lines = '';
+  const flush = (): void => {
+    const whole = lines;
+    lines = '';
+    if (whole !== '') destination.write(whole);
+  };
+  process.on('exit', flush);
+  return {
+    write: (line) => {
+      if (lines === '') setImmediate(flush);
+      lines += line;
+      if (lines.length > MOST_GATHERED) flush();
     },
   };
 }

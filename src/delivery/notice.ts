@@ -8,7 +8,7 @@
  * Standards: RFC 3834 §3 and §5, RFC 5322 §3.6.4, RFC 5321 §4.5.5.
  * Limits: no TLS and no authentication: it is the Postfix of this host. Of a reply that goes along the first 1 MiB.
  */
-import { createTransport, type SendMailOptions } from 'nodemailer';
+import type { SendMailOptions, Transporter } from 'nodemailer';
 import { ORIGINAL_NAME } from '../mail/notice.ts';
 import { printable } from './answer.ts';
 
@@ -52,11 +52,12 @@ const SILENCE_MS = 30_000;
 /** Most bytes of a reply that go along: what people type comes first. */
 const MAX_ORIGINAL_BYTES = 1024 * 1024;
 
-/** Gives the function that sends notices. */
-export function createSendNotice(options: MailerOptions): SendNotice {
-  const transport = createTransport({
-    host: options.host,
-    port: options.port,
+/** Loads nodemailer with the first notice: the daemon's start does without it. */
+async function openTransport({ host, port }: MailerOptions): Promise<Transporter> {
+  const { createTransport } = await import('nodemailer');
+  return createTransport({
+    host,
+    port,
     secure: false,
     ignoreTLS: true,
     connectionTimeout: SILENCE_MS,
@@ -65,10 +66,17 @@ export function createSendNotice(options: MailerOptions): SendNotice {
     disableFileAccess: true,
     disableUrlAccess: true,
   });
+}
+
+/** Gives the function that sends notices. */
+export function createSendNotice(options: MailerOptions): SendNotice {
+  let opened: Transporter | undefined;
   return async (mail, signal) => {
     try {
+      opened ??= await openTransport(options);
+      const transport = opened;
       const { response } = await transport.sendMail({ ...composeNotice(options, mail), signal });
-      return { kind: 'sent', diagnostic: withoutAddresses(response) };
+      return { kind: 'sent', diagnostic: withoutAddresses(response ?? '') };
     } catch (error) {
       return {
         kind: isRefusal(error) ? 'failed' : 'deferred',

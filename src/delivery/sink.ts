@@ -35,6 +35,8 @@ export interface Sink {
    * know: then bounces are counted, and nothing more.
    */
   bounced?(bounce: BounceEvent, signal: AbortSignal): Promise<Outcome>;
+  /** Told once that the daemon serves: the time to load what its start can do without. */
+  warm?(): void;
   /** Closes connections. */
   close(): Promise<void>;
 }

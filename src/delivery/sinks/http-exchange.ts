@@ -9,7 +9,7 @@
  * request itself (docs/decisions.md).
  */
 import type { Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import type { HttpAnswer } from '../answer.ts';
 import type { WebhookTarget } from './webhook-options.ts';
 
@@ -36,34 +36,49 @@ export interface HttpRequest {
 
 /** A client of one target. */
 export interface HttpClient {
+  /** Loads what the first request will need. */
+  warm(): void;
   /** Makes a request; `signal` ends it at once. */
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
   /** Drops every connection; requests under way reject. */
   close(): Promise<void>;
 }
 
-/** Opens a client; it connects with the first request. */
+/** Opens a client; it loads undici with the first request or when it is told to, and connects with the first request. */
 export function openHttpClient(
   target: WebhookTarget,
   ca: string | undefined,
   deadlines: HttpDeadlines,
 ): HttpClient {
-  const pool = new Pool(target.origin, {
-    connections: CONNECTIONS,
-    ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
-    connect: { timeout: deadlines.connectMs, ...(ca === undefined ? {} : { ca }) },
-    headersTimeout: deadlines.headersMs,
-    bodyTimeout: 0, // an idle timeout; the answer has one in total
-  });
+  let pool: Pool | undefined;
+  let loading: Promise<Pool> | undefined;
+  const load = async (): Promise<Pool> => {
+    const undici = await import('undici');
+    pool = new undici.Pool(target.origin, {
+      connections: CONNECTIONS,
+      ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
+      connect: { timeout: deadlines.connectMs, ...(ca === undefined ? {} : { ca }) },
+      headersTimeout: deadlines.headersMs,
+      bodyTimeout: 0, // an idle timeout; the answer has one in total
+    });
+    return pool;
+  };
   return {
-    exchange: ({ headers, body }, signal) =>
-      new Promise((resolve, reject) => {
-        signal.throwIfAborted(); // undici would connect first
+    warm: () => {
+      loading ??= load();
+    },
+    exchange: async ({ headers, body }, signal) => {
+      const connections = pool ?? (await (loading ??= load()));
+      signal.throwIfAborted(); // undici would connect first
+      return new Promise((resolve, reject) => {
         const exchange = new Exchange(deadlines.answerMs, signal, resolve, reject);
-        pool.dispatch({ method: 'POST', path: target.path, headers, body }, exchange);
-      }),
+        connections.dispatch({ method: 'POST', path: target.path, headers, body }, exchange);
+      });
+    },
     // Not close(), which would wait for an answer that may never come.
-    close: () => pool.destroy(),
+    close: async () => {
+      await (await loading)?.destroy();
+    },
   };
 }
 

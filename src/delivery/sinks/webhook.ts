@@ -55,6 +55,9 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
   return {
     deliver: (post, signal) => request(post.id, () => prepareBody(post), signal),
     bounced: (bounce, signal) => request(bounce.id, () => formatBounce(bounce), signal),
+    warm: () => {
+      client.warm();
+    },
     close: () => client.close(),
   };
 }
