@@ -20,6 +20,7 @@ export function describeAcceptance(open: OpenStore): void {
       const common = { id, user, thread, messageId, reversePath, repliedToAt, receivedAt };
       assert.deepEqual(await store.get(id), {
         ...common,
+        bounce: undefined,
         state: 'ready',
         attempts: 0,
         dueAt: receivedAt,
@@ -32,7 +33,15 @@ export function describeAcceptance(open: OpenStore): void {
       });
       assert.deepEqual(Buffer.from((await store.content(id)) ?? ''), RAW);
       const { authentication, spam } = item;
-      const leased = { ...common, authentication, spam, attempts: 1, workerDeaths: 0, bytes: RAW.length };
+      const leased = {
+        ...common,
+        bounce: undefined,
+        authentication,
+        spam,
+        attempts: 1,
+        workerDeaths: 0,
+        bytes: RAW.length,
+      };
       assert.deepEqual(await lease(store), [leased]);
     });
 

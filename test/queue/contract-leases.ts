@@ -35,11 +35,9 @@ export function describeLeases(open: OpenStore): void {
       const store = await open(t);
       const item = newItem();
       const result = await store.accept([item], RAW, { limit: 1, leaseMs: 60_000 });
-      const [twin] = await (async () => {
-        const other = await open(t);
-        await accept(other, [item]);
-        return lease(other);
-      })();
+      const other = await open(t);
+      await accept(other, [item]);
+      const [twin] = await lease(other);
       const acceptances = [{ kind: 'queued', id: item.id }];
       assert.deepEqual(result, { kind: 'committed', acceptances, leased: [twin] });
       assert.deepEqual(await lease(store), []);
