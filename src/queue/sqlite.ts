@@ -215,19 +215,11 @@ function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: numb
   if (ids.length === 0) return [];
   return items
     .filter(({ id }) => ids.includes(id))
-    .map(({ id, user, thread, repliedToAt, messageId, reversePath, receivedAt, authentication, spam }) => {
-      const known = {
-        id,
-        user,
-        thread,
-        repliedToAt,
-        messageId,
-        reversePath,
-        receivedAt,
-        authentication,
-        spam,
-      };
-      return { ...known, attempts: 1, workerDeaths: 0, bytes };
+    .map((item) => {
+      const { id, user, thread, bounce, repliedToAt, messageId } = item;
+      const { reversePath, receivedAt, authentication, spam } = item;
+      const origin = { messageId, reversePath, receivedAt, authentication, spam };
+      return { id, user, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
     });
 }
 
