@@ -8,13 +8,21 @@
  * While the sink is down or misconfigured the breaker holds the items back, one probe at a time: the others keep their
  * attempts and stay due. What is known of the sink is written to the queue, for `stats`.
  * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an
- * attempt counts as under way until its outcome is written, so that what cannot be recorded is not repeated either.
+ * item stays leased until its outcome is written, so that what cannot be recorded is not repeated either.
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
-import type { AcceptResult, LeasedItem, NewItem, NewNotice, Queue, Settlement } from '../queue/queue.ts';
+import type {
+  AcceptResult,
+  LeasedItem,
+  NewItem,
+  NewNotice,
+  Queue,
+  Settle,
+  Settlement,
+} from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import { type AttemptOutcome, unposted } from './attempt.ts';
@@ -77,6 +85,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #bell = new Bell();
   readonly #inFlight = new Map<string, Promise<void>>();
+  /** Items whose attempt has ended and whose outcome is not in the store yet: they are nobody else's. */
+  readonly #unwritten = new Set<string>();
   /** Leased ahead; at most as many as may be in flight. */
   readonly #ahead: Leased[] = [];
   /** Leases that a commit under way may bring. */
@@ -208,7 +218,8 @@ export class Dispatcher {
     const { monotonic, now, queue } = this.#options;
     if (monotonic() - this.#reclaimedAt < RECLAIM_MS) return;
     this.#reclaimedAt = monotonic();
-    await queue.reclaim(now(), [...this.#inFlight.keys(), ...this.#ahead.map(({ item }) => item.id)]);
+    const ahead = this.#ahead.map(({ item }) => item.id);
+    await queue.reclaim(now(), [...this.#inFlight.keys(), ...this.#unwritten, ...ahead]);
   }
 
   readonly #beginAhead = (): void => {
@@ -223,8 +234,13 @@ export class Dispatcher {
   #begin(leased: Leased): void {
     const { id } = leased.item;
     this.#breaker.begin(id, this.#options.monotonic());
-    const attempt = this.#attempt(leased).finally(() => {
+    const attempt = this.#attempt(leased).then((settle) => {
       this.#inFlight.delete(id);
+      this.#unwritten.add(id);
+      void this.#settler.settle(settle).then(() => {
+        this.#unwritten.delete(id);
+        this.#bell.ring(); // the thread's next item may be due
+      });
       this.#beginAhead();
       this.#bell.ring();
     });
@@ -239,7 +255,7 @@ export class Dispatcher {
   }
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
-  async #attempt({ item, raw }: Leased): Promise<void> {
+  async #attempt({ item, raw }: Leased): Promise<Settle> {
     const { log, now } = this.#options;
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
@@ -270,7 +286,7 @@ export class Dispatcher {
     });
     const notice = await this.#notice(item, settlement, outcome, reply);
     const told = notice === undefined ? settlement : { ...settlement, notice };
-    await this.#settler.settle({ id: item.id, attempts: item.attempts, settlement: told });
+    return { id: item.id, attempts: item.attempts, settlement: told };
   }
 
   /** The notice that enters the store with the settlement; one that cannot be drafted holds nothing up. */
