@@ -171,7 +171,7 @@ function zshScript(name: string, places: readonly Place[]): string {
     return `    "${path}") items=(${items.join(' ')})${takesFile ? '; _files' : ''} ;;`;
   });
   return `#compdef ${name}
-_${shellName(name)}() {
+_${name}() {
   local where= word i
   local -a items known
   known=(${places.map(({ path }) => quoted(path)).join(' ')})
@@ -191,7 +191,7 @@ ${words.join('\n')}
   esac
   _describe command items
 }
-if [[ \${funcstack[1]} = _${shellName(name)} ]]; then _${shellName(name)} "$@"; else compdef _${shellName(name)} ${name}; fi
+if [[ \${funcstack[1]} = _${name} ]]; then _${name} "$@"; else compdef _${name} ${name}; fi
 `;
 }
 

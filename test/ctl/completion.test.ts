@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ENTRIES } from '../../src/ctl/commands.ts';
 import { run, runOk } from '../support/process.ts';
@@ -53,13 +54,23 @@ describe('mailgw-ctl completion', () => {
   it('completes what is typed into zsh', async (t) => {
     const scratch = await scriptFor(t, 'zsh');
     if (scratch === undefined) return;
-    const setUp = 'autoload -Uz compinit; compinit -u -D\n';
-    writeFileSync(scratch.path('.zshrc'), `${setUp}${SPY}source ${scratch.path('script')}\n`);
-    const lines = await typeInto(`env ZDOTDIR=${scratch.directory} zsh -d -i`, scratch);
-    assert.deepEqual(
-      lines,
-      TYPED.map(([, line]) => line),
-    );
+    const places = scratch.path('functions');
+    mkdirSync(places);
+    copyFileSync(scratch.path('script'), join(places, '_mailgw-ctl'));
+    const compinit = 'autoload -Uz compinit; compinit -u -D\n';
+    // As a file that is read, and as a package installs it: found by its name.
+    for (const setUp of [
+      `${compinit}source ${scratch.path('script')}\n`,
+      `fpath=(${places} $fpath); ${compinit}`,
+    ]) {
+      writeFileSync(scratch.path('.zshrc'), `${SPY}${setUp}`);
+      const lines = await typeInto(`env ZDOTDIR=${scratch.directory} zsh -d -i`, scratch);
+      assert.deepEqual(
+        lines,
+        TYPED.map(([, line]) => line),
+        setUp,
+      );
+    }
   });
 
   it('gives fish every command with its summary', async (t) => {
