@@ -10,8 +10,8 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type Config, DEFAULT_CONFIG_PATH, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
+import { type Config, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
+import { daemonHelp, parseDaemonOptions } from './daemon-options.ts';
 import { createReadBounce } from './delivery/bounce-event.ts';
 import { Dispatcher } from './delivery/dispatcher.ts';
 import type { NoticeTexts } from './delivery/notice-texts.ts';
@@ -46,6 +46,7 @@ import type { Store } from './queue/queue.ts';
 import { startRetention } from './queue/retention.ts';
 import { openSqliteStore, StoreError } from './queue/sqlite.ts';
 import type { ParserPool } from './reply/parser-pool.ts';
+import { version } from './version.ts';
 
 /** The longest time in which work made by other processes goes unnoticed. */
 const POLL_MS = 1000;
@@ -62,16 +63,12 @@ class StartError extends Error {
 
 function readCommandLine(): string {
   try {
-    const { values } = parseArgs({
-      options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help === true) {
-      process.stdout.write(
-        `usage: mailgwd [--config FILE]\n\nServes LMTP for Postfix; FILE defaults to ${DEFAULT_CONFIG_PATH}.\n`,
-      );
+    const { config, shows } = parseDaemonOptions();
+    if (shows !== undefined) {
+      process.stdout.write(shows === 'help' ? daemonHelp() : `${version()}\n`);
       process.exit(0);
     }
-    return values.config ?? DEFAULT_CONFIG_PATH;
+    return config;
   } catch (error) {
     throw new StartError(EXIT.usage, [`${describe(error)}; usage: mailgwd [--config FILE]`]);
   }

@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly required?: boolean;
   /** May be given several times; its value is then a list. */
   readonly repeats?: boolean;
+  /** All values there are, for completion. */
+  readonly values?: readonly string[];
 }
 
 /** One command; `words` are its name and arguments, as in `add <user>`. */
@@ -20,6 +22,8 @@ export interface CommandSpec {
   readonly words: string;
   readonly summary: string;
   readonly options?: readonly OptionSpec[];
+  /** All values that its argument may have, for completion. */
+  readonly values?: readonly string[];
   /** Command lines without the program's name. */
   readonly examples: readonly string[];
   /** Does the work; ends early by throwing a Fault. */

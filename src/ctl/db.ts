@@ -7,11 +7,11 @@
 import { resolve } from 'node:path';
 import { type Config, dedupeWindowMs } from '../config.ts';
 import type { StoreProblem } from '../queue/check.ts';
-import type { BackupError, Progress } from '../queue/maintenance.ts';
+import type { BackupError } from '../queue/maintenance.ts';
 import type { Store } from '../queue/queue.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { EXIT, type ExitStatus, Fault } from './fault.ts';
-import { printDone, printObject, printProgress, printText } from './print.ts';
+import { printDone, printObject, printText, progressOn } from './print.ts';
 import { onStoreFile, withStore } from './session.ts';
 
 const check: CommandSpec = {
@@ -53,7 +53,11 @@ const backup: CommandSpec = {
     return onStoreFile(context, async (path) => {
       const { backupStore, BackupError } = await import('../queue/maintenance.ts');
       try {
-        const { items, bytes } = await backupStore(path, destination, report(context, 'pages copied'));
+        const { items, bytes } = await backupStore(
+          path,
+          destination,
+          progressOn(context.output, 'pages copied'),
+        );
         printDone(
           context.output,
           { store: path, backup: destination, items, bytes },
@@ -79,7 +83,7 @@ const prune: CommandSpec = {
   examples: ['prune', 'prune --json'],
   run: (_input, context) =>
     withStore(context, async ({ config, store }) => {
-      const { contents, rows, dedupes } = await pruneAll(config, store);
+      const { contents, rows, dedupes } = await pruneAll(config, store, context);
       printDone(
         context.output,
         { contents, rows, fingerprints: dedupes },
@@ -91,16 +95,20 @@ const prune: CommandSpec = {
 async function pruneAll(
   config: Config,
   store: Store,
+  { output }: Context,
 ): Promise<{ contents: number; rows: number; dedupes: number }> {
   const { outOfDate } = await import('../queue/retention.ts');
   const { keepContentMs: contentMs, keepRowsMs: rowsMs } = config.store;
   const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config) };
   const sum = { contents: 0, rows: 0, dedupes: 0 };
+  const progress = progressOn(output, 'rows removed');
   for (;;) {
     const step = await store.prune({ ...outOfDate(periods, Date.now()), keepFreeBytes: Infinity });
     sum.contents += step.contents;
     sum.rows += step.rows;
     sum.dedupes += step.dedupes;
+    const removed = sum.contents + sum.rows + sum.dedupes;
+    progress(removed, step.isDone ? removed : undefined);
     if (step.isDone) return sum;
   }
 }
@@ -112,7 +120,7 @@ const vacuum: CommandSpec = {
   run: (_input, context) =>
     onStoreFile(context, async (path) => {
       const { vacuumStore } = await import('../queue/maintenance.ts');
-      const { bytesBefore, bytesAfter } = await vacuumStore(path, report(context, 'pages freed'));
+      const { bytesBefore, bytesAfter } = await vacuumStore(path, progressOn(context.output, 'pages freed'));
       printDone(
         context.output,
         { store: path, bytes_before: bytesBefore, bytes_after: bytesAfter },
@@ -127,9 +135,3 @@ export const dbGroup: CommandGroup = {
   summary: 'check, back up and tidy the store; safe while mailgwd runs',
   commands: [check, backup, prune, vacuum],
 };
-
-function report(context: Context, what: string): Progress {
-  return (done, total) => {
-    printProgress(context.output, `${done} of ${total} ${what}`, done >= total);
-  };
-}

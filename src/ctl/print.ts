@@ -114,9 +114,26 @@ export function printNote(output: Output, note: string): void {
   output.warn(`mailgw-ctl: note: ${printable(note)}\n`);
 }
 
-/** Shows on one line of a terminal how far work has come; anywhere else nothing. */
-export function printProgress(output: Output, text: string, isLast: boolean): void {
-  if (output.watched) output.warn(`\r${printable(text)}\u001b[K${isLast ? '\n' : ''}`);
+const BAR_CELLS = 24;
+
+/** Shows on one line of a terminal how far work has come; anywhere else nothing. Without a total, only what is done. */
+export function progressOn(output: Output, what: string): (done: number, total?: number) => void {
+  let shown = '';
+  return (done, total) => {
+    if (!output.watched) return;
+    const share = total === undefined ? undefined : total === 0 ? 1 : Math.min(1, done / total);
+    const isLast = share === 1;
+    const of = share === undefined ? `${done}` : `${bar(share)} ${done} of ${total ?? 0}`;
+    const step = share === undefined ? of : String(Math.floor(share * 100));
+    if (step === shown && !isLast) return;
+    shown = step;
+    output.warn(`\r${of} ${printable(what)}\u001b[K${isLast ? '\n' : ''}`);
+  };
+}
+
+function bar(share: number): string {
+  const full = Math.floor(share * BAR_CELLS);
+  return `[${'#'.repeat(full)}${'-'.repeat(BAR_CELLS - full)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
 
 function titleOf(key: string): string {

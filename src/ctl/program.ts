@@ -4,26 +4,22 @@
  * Contract: resolves with the exit status and has printed everything. Mistakes in usage are 64; a Fault has its
  * own status; anything else that is thrown is a bug and is 70, with its stack.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { DEFAULT_CONFIG_PATH } from '../config.ts';
-import { addressGroup } from './address.ts';
-import { checkCommand } from './check.ts';
+import { version } from '../version.ts';
 import { type CommandGroup, type CommandSpec, type Context, Input, type OptionSpec } from './command.ts';
-import { configGroup } from './config.ts';
-import { dbGroup } from './db.ts';
+import {
+  ENTRIES,
+  FIRST_COMMANDS,
+  GLOBAL_OPTIONS,
+  HELP_OPTION,
+  NAME,
+  PURPOSE,
+  VERSION_OPTION,
+} from './commands.ts';
 import { EXIT, Fault } from './fault.ts';
-import { initCommand } from './init.ts';
-import { noticeGroup } from './notice.ts';
 import { processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
-import { queueGroup } from './queue.ts';
-import { saltGroup } from './salt.ts';
-import { spamGroup } from './spam.ts';
-import { statsCommand } from './stats.ts';
-import { userGroup } from './user.ts';
-
-const NAME = 'mailgw-ctl';
 
 /** Runs one command line (without the interpreter and the program) and resolves with the exit status. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -48,11 +44,9 @@ function complain(problem: string): void {
 
 function buildProgram(): Command {
   const program = new Command(NAME)
-    .description('Sets up mailgw, mints reply addresses and looks after the queue.')
-    .option('--config <file>', `the configuration (default: ${DEFAULT_CONFIG_PATH})`)
-    .option('--json', 'print one JSON object per line, with stable keys')
-    .version(readVersion(), '--version', 'print the version')
-    .helpOption('-h, --help', 'show help; works after every command')
+    .description(PURPOSE)
+    .version(version(), VERSION_OPTION.flags, VERSION_OPTION.doc)
+    .helpOption(HELP_OPTION.flags, HELP_OPTION.doc)
     .showHelpAfterError(`(${NAME} COMMAND --help shows how)`)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
@@ -62,6 +56,7 @@ function buildProgram(): Command {
       },
     })
     .addHelpText('after', FIRST_STEPS);
+  for (const option of GLOBAL_OPTIONS) program.addOption(buildOption(option));
   const context = (): Context => {
     const { config, json } = program.opts<{ config?: string; json?: boolean }>();
     return {
@@ -70,25 +65,16 @@ function buildProgram(): Command {
       output: processOutput(json === true),
     };
   };
-  addCommand(program, initCommand, [], context);
-  addGroup(program, configGroup, context);
-  addGroup(program, userGroup, context);
-  addGroup(program, saltGroup, context);
-  addGroup(program, addressGroup, context);
-  addCommand(program, checkCommand, [], context);
-  addGroup(program, queueGroup, context);
-  addGroup(program, spamGroup, context);
-  addGroup(program, noticeGroup, context);
-  addGroup(program, dbGroup, context);
-  addCommand(program, statsCommand, [], context);
+  for (const entry of ENTRIES) {
+    if ('commands' in entry) addGroup(program, entry, context);
+    else addCommand(program, entry, [], context);
+  }
   return program;
 }
 
 const FIRST_STEPS = `
 First steps:
-  ${NAME} init --domain reply.example.org          configuration, secrets, directories
-  ${NAME} user add alice --address alice@example.com
-  ${NAME} address mint --user alice --thread acme/site/issue/7
+${FIRST_COMMANDS.map((line) => `  ${NAME} ${line}`).join('\n')}
 
 Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration.`;
 
@@ -125,13 +111,4 @@ function buildOption(spec: OptionSpec): Option {
     option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
   }
   return option;
-}
-
-/** The version in package.json, the nearest one above the compiled file. */
-function readVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  const found: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  return typeof found === 'object' && found !== null && 'version' in found
-    ? String(found.version)
-    : 'unknown';
 }

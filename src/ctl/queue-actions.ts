@@ -1,23 +1,20 @@
 /**
- * The actions of `mailgw-ctl queue` on items: retry, hold, release, drop.
+ * The actions of `mailgw-ctl queue` on items: retry, hold, release, drop; on items by their ids, or on all that match.
  *
  * Contract: an action on several items does what it can, says on standard error what it could not, and then ends
- * with 65. What was done is printed item by item, so that an interruption leaves no doubt.
+ * with 65. With ids, what was done is printed item by item, so that an interruption leaves no doubt. On all that
+ * match, it asks first, people see one count, and items that changed meanwhile are left alone, which is no failure.
  */
 import type { SpamClass } from '../intake/spamd.ts';
-import {
-  ITEM_STATES,
-  type ItemState,
-  type ItemView,
-  type OperatorAction,
-  type Store,
-} from '../queue/queue.ts';
+import { ITEM_STATES, type ItemState, type OperatorAction, type Store } from '../queue/queue.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
+import { confirm, YES_OPTION } from './confirm.ts';
 import { EXIT, Fault, usage } from './fault.ts';
-import { ALL_ITEMS, findItem, readState } from './item.ts';
-import { printDone } from './print.ts';
+import { findItem } from './item.ts';
+import { printDone, printText, progressOn } from './print.ts';
+import { isSelective, readSelection, SELECTION_OPTIONS } from './selection.ts';
 import { type Session, withStore } from './session.ts';
-import { openTeach } from './teach.ts';
+import { openTeach, type Teach } from './teach.ts';
 
 /** An action in words. */
 interface Wording {
@@ -25,6 +22,8 @@ interface Wording {
   readonly summary: string;
   readonly applies: string;
   readonly examples: readonly string[];
+  /** The states meant by `--all` when none is named. */
+  readonly states: readonly ItemState[];
   /** What spamd may be taught along with it, and the states of items to which it can be done. */
   readonly teaches?: { readonly as: SpamClass; readonly doc: string; readonly states: readonly ItemState[] };
 }
@@ -34,19 +33,22 @@ const WORDINGS: readonly Wording[] = [
     action: 'retry',
     summary: 'try items again now, dead letters among them',
     applies: 'only ready, waiting and failed items can be tried again',
-    examples: ['retry 01hq3f', 'retry --state failed'],
+    examples: ['retry 01hq3f', 'retry --all', 'retry --state failed --since 1d --yes'],
+    states: ['waiting', 'failed'],
   },
   {
     action: 'hold',
     summary: 'keep items from being posted until they are released',
     applies: 'only ready, waiting and failed items can be held',
-    examples: ['hold 01hq3f'],
+    examples: ['hold 01hq3f', 'hold --user mallory'],
+    states: ['ready', 'waiting', 'failed'],
   },
   {
     action: 'release',
     summary: 'let held items be posted',
     applies: 'only held items can be released',
-    examples: ['release 01hq3f', 'release 01hq3f --ham', 'release --state held --user alice'],
+    examples: ['release 01hq3f', 'release 01hq3f --ham', 'release --all --user alice'],
+    states: ['held'],
     teaches: {
       as: 'ham',
       doc: 'teach spamd first that they are no spam; what it does not take stays held',
@@ -59,6 +61,7 @@ const WORDINGS: readonly Wording[] = [
     applies:
       'an item that is being posted cannot be dropped; "mailgw-ctl queue pause" keeps new attempts from starting',
     examples: ['drop 01hq3f', 'drop 01hq3f --spam', 'drop --state held --user mallory'],
+    states: ['ready', 'waiting', 'held', 'failed'],
     teaches: {
       as: 'spam',
       doc: 'teach spamd first that they are spam; what it does not take is not dropped',
@@ -72,65 +75,129 @@ export const actionCommands: readonly CommandSpec[] = WORDINGS.map((wording) => 
   words: `${wording.action} [id...]`,
   summary: wording.summary,
   options: [
-    { flags: '--state <state>', doc: 'all items in this state, in place of ids' },
-    { flags: '--user <user>', doc: 'with --state: only those of one user' },
+    {
+      flags: '--all',
+      doc: `in place of ids: all items that are ${wording.states.join(' or ')}, or those of them that the filters leave`,
+    },
+    ...SELECTION_OPTIONS,
+    YES_OPTION,
     ...(wording.teaches === undefined
       ? []
       : [{ flags: `--${wording.teaches.as}`, doc: wording.teaches.doc }]),
   ],
   examples: wording.examples,
-  run: (input, context) => withStore(context, (session) => operateAll(session, wording, input, context)),
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      const isBulk = input.flag('all') || isSelective(input);
+      if (isBulk === input.args.length > 0) {
+        throw usage(
+          `queue ${wording.action}: expected either ids, or --all or a filter such as --state ${wording.states[0] ?? ''}`,
+        );
+      }
+      const problems = await (isBulk ? onMatching : onNamed)(session, wording, input, context);
+      if (problems.length > 0) throw new Fault(EXIT.badInput, problems);
+    }),
 }));
 
-async function operateAll(
-  { config, store }: Session,
+/** Acts on the items that the arguments name; what it could not do. */
+async function onNamed(
+  session: Session,
   wording: Wording,
   input: Input,
   context: Context,
-): Promise<void> {
-  const state = input.text('state');
-  if ((state === undefined) !== input.args.length > 0) {
-    throw usage(`queue ${wording.action}: expected either ids or --state STATE`);
-  }
-  if (state === undefined && input.text('user') !== undefined) {
-    throw usage(`queue ${wording.action}: --user goes with --state`);
-  }
-  const items =
-    state === undefined
-      ? input.args.map((name) => () => findItem(store, name))
-      : (
-          await store.list({ state: readState('--state', state), user: input.text('user'), limit: ALL_ITEMS })
-        ).map((item) => () => Promise.resolve(item));
-  const { teaches } = wording;
-  const teach = teaches !== undefined && input.flag(teaches.as) ? openTeach(config, store) : undefined;
+): Promise<readonly string[]> {
+  const { store } = session;
+  const teach = readTeach(session, wording, input);
   const problems: string[] = [];
-  for (const find of items) {
+  for (const name of input.args) {
     try {
-      const item = await find();
-      // Before the action: it may be the end of the message.
-      if (teaches?.states.includes(item.state) === true) await teach?.(item, teaches.as);
-      await operate(store, wording, item, context);
+      const { id } = await findItem(store, name);
+      const done = await operate(store, wording, id, teach);
+      if (typeof done === 'object') problems.push(`item ${id}: ${done.left}; ${done.advice}`);
+      else
+        printDone(
+          context.output,
+          { id, action: wording.action, state: done },
+          `item ${id} is ${inWords(done)}`,
+        );
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       problems.push(...error.problems);
     }
   }
-  if (problems.length > 0) throw new Fault(EXIT.badInput, problems);
+  return problems;
 }
 
-async function operate(store: Store, wording: Wording, { id }: ItemView, context: Context): Promise<void> {
-  const result = await store.operate(wording.action, id, Date.now());
+/** Items in one commit of the store, when spamd need not be asked about each. */
+const AT_ONCE = 200;
+
+/** Acts on the items that the filters select; what it could not do. */
+async function onMatching(
+  session: Session,
+  wording: Wording,
+  input: Input,
+  { output }: Context,
+): Promise<readonly string[]> {
+  const { store } = session;
+  const ids = await store.ids(readSelection(input, wording.states));
+  if (ids.length === 0) {
+    if (!output.json) printText(output, 'No item matches.');
+    return [];
+  }
+  const teach = readTeach(session, wording, input);
+  await confirm(input, output, `queue ${wording.action}: ${count(ids.length)} match`);
+  const progress = progressOn(output, 'items');
+  const problems: string[] = [];
+  const states = new Set<string>();
+  let done = 0;
+  const step = teach === undefined ? AT_ONCE : 1;
+  for (let from = 0; from < ids.length; from += step) {
+    const some = ids.slice(from, from + step);
+    const results = await Promise.allSettled(some.map((id) => operate(store, wording, id, teach)));
+    for (const [index, result] of results.entries()) {
+      if (result.status === 'rejected') {
+        if (!(result.reason instanceof Fault)) throw result.reason;
+        problems.push(...result.reason.problems);
+      } else if (typeof result.value === 'string') {
+        done += 1;
+        states.add(inWords(result.value));
+        if (output.json)
+          printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
+      }
+    }
+    progress(from + some.length, ids.length);
+  }
+  const left = ids.length - done - problems.length;
+  const also = left === 0 ? '' : `; ${count(left)} left alone: ${wording.applies}`;
+  if (!output.json) printText(output, `${count(done)} ${[...states].join(' or ') || 'changed'}${also}`);
+  return problems;
+}
+
+const count = (items: number): string => `${items} ${items === 1 ? 'item' : 'items'}`;
+
+function readTeach({ config, store }: Session, { teaches }: Wording, input: Input): Teach | undefined {
+  return teaches !== undefined && input.flag(teaches.as) ? openTeach(config, store) : undefined;
+}
+
+/** The state that an item is in now; or why it was left alone, and what to do about it. */
+async function operate(
+  store: Store,
+  { action, applies, teaches }: Wording,
+  id: string,
+  teach: Teach | undefined,
+): Promise<ItemState | 'dropped' | { readonly left: string; readonly advice: string }> {
+  // Before the action: it may be the end of the message.
+  const item = teach === undefined ? undefined : await store.get(id);
+  if (item !== undefined && teaches?.states.includes(item.state) === true) await teach?.(item, teaches.as);
+  const result = await store.operate(action, id, Date.now());
   switch (result.kind) {
     case 'done':
-      printDone(
-        context.output,
-        { id, action: wording.action, state: result.state },
-        `item ${id} is ${result.state === 'ready' ? 'ready to be posted' : result.state}`,
-      );
-      return;
+      return result.state;
     case 'not-applicable':
-      throw new Fault(EXIT.badInput, `item ${id}: is ${result.state}; ${wording.applies}`);
+      return { left: `is ${result.state}`, advice: applies };
     case 'unknown':
-      throw new Fault(EXIT.badInput, `item ${id}: is gone meanwhile`);
+      return { left: 'is gone meanwhile', advice: '"mailgw-ctl queue list" shows what there is' };
   }
 }
+
+const inWords = (state: string): string => (state === 'ready' ? 'ready to be posted' : state);

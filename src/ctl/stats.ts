@@ -1,9 +1,10 @@
 /** `mailgw-ctl stats`: the queue and the gate in figures. */
-import { ITEM_STATES } from '../queue/queue.ts';
+import { ITEM_STATES, type ItemState, type Store } from '../queue/queue.ts';
+import { VERDICT_HOURS } from '../queue/verdict-counts.ts';
 import type { CommandSpec } from './command.ts';
-import { printObject, printRow, printRows, printText } from './print.ts';
+import { printNote, printObject, printRow, printRows, printText } from './print.ts';
 import { withStore } from './session.ts';
-import { isoTime } from './time.ts';
+import { isoTime, readSince } from './time.ts';
 
 const COLUMNS = ['verdict', 'reason', 'count', 'last_at'].map((key) => ({ key }));
 
@@ -11,17 +12,28 @@ const COLUMNS = ['verdict', 'reason', 'count', 'last_at'].map((key) => ({ key })
 export const statsCommand: CommandSpec = {
   words: 'stats',
   summary: 'items by state, the oldest that waits, how the sink does, and how often each verdict was given',
-  examples: ['stats', 'stats --json'],
-  run: (_input, context) =>
+  options: [
+    {
+      flags: '--since <time>',
+      doc: `only items received since then, and verdicts of that hour and later, at most ${VERDICT_HOURS / 24} days back`,
+    },
+  ],
+  examples: ['stats', 'stats --since 1d', 'stats --json'],
+  run: (input, context) =>
     withStore(context, async ({ store }) => {
+      const since = readSince(input.text('since'));
+      if (since !== undefined && Date.now() - since > VERDICT_HOURS * 3_600_000) {
+        printNote(context.output, `verdicts are told apart by the hour for ${VERDICT_HOURS / 24} days only`);
+      }
       const bounces = await store.bounceCounts();
       const { byState, oldestReceivedAt, paused, sink } = await store.counts();
-      const verdicts = (await store.verdicts()).map(({ verdict, reason, count, lastAt }) => ({
+      const counted = since === undefined ? byState : await receivedSince(store, since);
+      const verdicts = (await store.verdicts(since)).map(({ verdict, reason, count, lastAt }) => ({
         ...{ verdict, reason, count },
         last_at: isoTime(lastAt),
       }));
       const row = {
-        ...Object.fromEntries(ITEM_STATES.map((state) => [state, byState[state]])),
+        ...Object.fromEntries(ITEM_STATES.map((state) => [state, counted[state]])),
         oldest_received_at: isoTime(oldestReceivedAt),
         oldest_age_seconds:
           oldestReceivedAt === undefined
@@ -31,8 +43,9 @@ export const statsCommand: CommandSpec = {
         sink: sink?.state ?? 'up',
         sink_since: isoTime(sink?.sinceAt),
         sink_diagnostic: sink?.diagnostic ?? null,
-        hard_bounces: bounces.hard,
-        soft_bounces: bounces.soft,
+        // Bounces are counted without their time.
+        hard_bounces: since === undefined ? bounces.hard : null,
+        soft_bounces: since === undefined ? bounces.soft : null,
       };
       if (context.output.json) {
         printObject(context.output, { ...row, verdicts });
@@ -40,6 +53,17 @@ export const statsCommand: CommandSpec = {
       }
       printRow(context.output, row);
       printText(context.output, '');
-      printRows(context.output, verdicts, COLUMNS, 'no verdict was given yet');
+      printRows(
+        context.output,
+        verdicts,
+        COLUMNS,
+        since === undefined ? 'no verdict was given yet' : 'no verdict was given since then',
+      );
     }),
 };
+
+async function receivedSince(store: Store, since: number): Promise<Readonly<Record<ItemState, number>>> {
+  const counts = await store.shape({ since }, []);
+  const countOf = (state: ItemState): number => counts.find((found) => found.state === state)?.count ?? 0;
+  return Object.fromEntries(ITEM_STATES.map((state) => [state, countOf(state)])) as Record<ItemState, number>;
+}

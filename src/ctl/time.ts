@@ -5,6 +5,7 @@
  * Unix seconds, or an age such as "3d", which means so long ago. Anything else is undefined, never a guess.
  */
 import { parseDuration } from '../settings.ts';
+import { badInput } from './fault.ts';
 
 /** What {@link parseTime} reads, for messages. */
 export const TIME_FORMS =
@@ -25,6 +26,14 @@ export function parseTime(text: string, nowMs: number): number | undefined {
   if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(day)) return undefined;
   const ms = Date.parse(`${day}T${time}${zone.toUpperCase()}`);
   return Number.isNaN(ms) || ms < 0 ? undefined : ms;
+}
+
+/** The value of `--since`, or a Fault. */
+export function readSince(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const since = parseTime(text, Date.now());
+  if (since === undefined) throw badInput(`--since "${text}": is not ${TIME_FORMS}`);
+  return since;
 }
 
 /** A time as JSON shows it, with milliseconds; null when there is none. */

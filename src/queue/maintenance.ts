@@ -82,12 +82,13 @@ async function copy(path: string, part: string, progress: Progress): Promise<voi
   try {
     // Holding the snapshot keeps SQLite from starting over with every commit of the daemon's.
     source.exec('BEGIN; SELECT count(*) FROM sqlite_schema');
-    await source.backup(part, {
+    const { totalPages: pages } = await source.backup(part, {
       progress: ({ totalPages, remainingPages }) => {
         progress(totalPages - remainingPages, totalPages);
         return PAGES_PER_STEP;
       },
     });
+    progress(pages, pages);
   } catch (error) {
     throw explain(path, error);
   } finally {

@@ -146,11 +146,19 @@ export interface ItemView {
 
 /** Which items to list, oldest first. */
 export interface ItemFilter {
-  readonly state?: ItemState | undefined;
+  readonly state?: ItemState | readonly ItemState[] | undefined;
   readonly user?: string | undefined;
   readonly thread?: string | undefined;
   readonly since?: number | undefined;
   readonly limit?: number | undefined;
+}
+
+/** Items of one state and one age: `age` is the index of the first bound that they were received after. */
+export interface AgeCount {
+  readonly state: ItemState;
+  readonly age: number;
+  readonly count: number;
+  readonly bytes: number;
 }
 
 /** What an operator's action did: the item's new state, or why it does not apply. */
@@ -252,6 +260,10 @@ export interface Queue {
   content(id: string): Promise<Uint8Array | undefined>;
   /** Items matching a filter. */
   list(filter: ItemFilter): Promise<readonly ItemView[]>;
+  /** The ids of all items matching a filter. */
+  ids(filter: ItemFilter): Promise<readonly string[]>;
+  /** How many items match by state and age; `bounds` are times of receipt, newest first. */
+  shape(filter: ItemFilter, bounds: readonly number[]): Promise<readonly AgeCount[]>;
   /** One item by its id. */
   get(id: string): Promise<ItemView | undefined>;
   /** The id of the item that a fingerprint belongs to: what {@link Queue.accept} would call a duplicate of it. */
@@ -264,8 +276,8 @@ export interface Queue {
   setSinkStatus(status: SinkStatus): Promise<void>;
   /** Adds to the counts of verdicts. Needs no fsync of its own. */
   addVerdicts(counts: readonly VerdictCount[]): Promise<void>;
-  /** The counts of verdicts. */
-  verdicts(): Promise<readonly VerdictCount[]>;
+  /** The counts of verdicts: all, or since the hour of `since`. */
+  verdicts(since?: number): Promise<readonly VerdictCount[]>;
   /** Figures for `stats`. */
   counts(): Promise<QueueCounts>;
   /** Bounces of notifications to this user, or to all. */

@@ -112,9 +112,10 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE verdict_count (
      verdict TEXT NOT NULL,
      reason TEXT NOT NULL,
+     hour INTEGER NOT NULL,
      count INTEGER NOT NULL,
      last_at INTEGER NOT NULL,
-     PRIMARY KEY (verdict, reason)
+     PRIMARY KEY (verdict, reason, hour)
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE bounce_count (
      user_number INTEGER PRIMARY KEY REFERENCES user ON DELETE CASCADE,

@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type {
   AcceptResult,
+  AgeCount,
   BounceCounts,
   BucketChange,
   Directory,
@@ -289,9 +290,15 @@ class SqliteStore implements Store {
     await this.#writer.call('addVerdicts', [counts]);
   }
 
-  verdicts = (): Promise<readonly VerdictCount[]> => this.#read(() => this.#views.verdicts());
+  verdicts = (since?: number): Promise<readonly VerdictCount[]> =>
+    this.#read(() => this.#views.verdicts(since));
   nextDueAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextDueAt());
   content = (id: string): Promise<Uint8Array | undefined> => this.#read(() => this.#views.content(id));
+  ids = (filter: ItemFilter): Promise<readonly string[]> => this.#read(() => this.#views.ids(filter));
+
+  shape = (filter: ItemFilter, bounds: readonly number[]): Promise<readonly AgeCount[]> =>
+    this.#read(() => this.#views.shape(filter, bounds));
+
   list = (filter: ItemFilter): Promise<readonly ItemView[]> => this.#read(() => this.#views.list(filter));
   get = (id: string): Promise<ItemView | undefined> => this.#read(() => this.#views.get(id));
   duplicateOf = (fingerprint: Uint8Array): Promise<string | undefined> =>

@@ -6,11 +6,12 @@ import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import type { ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
 import { ITEM_STATES } from './queue.ts';
 import type { Database } from './schema.ts';
+import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
 
 /** The reads of all ports, synchronous on one connection. */
-export interface Views extends NoticeViews, BounceViews, BucketViews {
+export interface Views extends NoticeViews, BounceViews, BucketViews, SelectionViews {
   /** The user with this number. */
   userByNumber(number: number): User | undefined;
   /** The user with this name. */
@@ -29,8 +30,8 @@ export interface Views extends NoticeViews, BounceViews, BucketViews {
   get(id: string): ItemView | undefined;
   /** The item that a fingerprint belongs to. */
   duplicateOf(fingerprint: Uint8Array): string | undefined;
-  /** How often each verdict was given. */
-  verdicts(): VerdictCount[];
+  /** How often each verdict was given, in all or since an hour. */
+  verdicts(since?: number): VerdictCount[];
   /** Items by state. */
   counts(): QueueCounts;
 }
@@ -45,6 +46,7 @@ export function prepareViews(database: Database): Views {
     ...prepareItemViews(database),
     ...prepareNoticeViews(database),
     ...prepareBounceViews(database),
+    ...prepareSelectionViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareBucketViews(database),
   };
@@ -176,22 +178,9 @@ function prepareItemViews(
 }
 
 function list(database: Database, filter: ItemFilter): ItemView[] {
-  const conditions = ['1'];
-  const values: (string | number)[] = [];
-  const where = (condition: string, value: string | number | undefined): void => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  where('state = ?', filter.state);
-  where('user = ?', filter.user);
-  where('coalesce(bounce_thread, thread) = ?', filter.thread);
-  where('received_at >= ?', filter.since);
-  values.push(filter.limit ?? DEFAULT_LIST_LIMIT);
+  const { where, values } = selection(filter);
   return database
-    .prepare<(string | number)[], Nullable<ItemView>>(
-      `${ITEM_COLUMNS} WHERE ${conditions.join(' AND ')} ORDER BY item_number LIMIT ?`,
-    )
-    .all(...values)
+    .prepare<(string | number)[], Nullable<ItemView>>(`${ITEM_COLUMNS} ${where} ORDER BY item_number LIMIT ?`)
+    .all(...values, filter.limit ?? DEFAULT_LIST_LIMIT)
     .map(toItemView);
 }

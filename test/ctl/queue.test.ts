@@ -160,19 +160,17 @@ describe('mailgw-ctl queue', () => {
   it('acts on every item of a state', async (t) => {
     const { tool } = await filled(t);
     assert.deepEqual(await tool.rows('queue', 'retry', '--state', 'failed', '--user', 'alice'), []);
-    assert.equal((await tool.rows('queue', 'retry', '--state', 'failed')).length, 1);
-    assert.equal((await tool.rows('queue', 'drop', '--state', 'ready')).length, 2);
-    await tool.fails(64, 'queue drop: expected either ids or --state STATE', 'queue', 'drop');
+    assert.equal((await tool.rows('queue', 'retry', '--state', 'failed', '--yes')).length, 1);
+    assert.equal((await tool.rows('queue', 'drop', '--state', 'ready', '--yes')).length, 2);
     await tool.fails(
       64,
-      'queue drop: expected either ids or --state STATE',
+      'queue drop: expected either ids, or --all or a filter such as --state ready',
       'queue',
       'drop',
-      'x',
-      '--state',
-      'held',
     );
-    await tool.fails(64, 'queue drop: --user goes with --state', 'queue', 'drop', IDS[2], '--user', 'alice');
+    for (const filter of [['--state', 'held'], ['--user', 'alice'], ['--all']]) {
+      await tool.fails(64, /expected either ids, or --all/, 'queue', 'drop', IDS[2], ...filter);
+    }
   });
 
   it('does what it can, says what it could not, and then ends with 65', async (t) => {

@@ -13,13 +13,14 @@ const COMMANDS = [
   ...['add', 'set', 'list', 'show', 'disable', 'enable', 'remove'].map((name) => ['user', name]),
   ...['rotate', 'list'].map((name) => ['salt', name]),
   ...['mint', 'explain'].map((name) => ['address', name]),
-  ...['list', 'show', 'cat', 'retry', 'hold', 'release', 'drop', 'pause', 'resume'].map((name) => [
+  ...['list', 'show', 'cat', 'shape', 'retry', 'hold', 'release', 'drop', 'pause', 'resume'].map((name) => [
     'queue',
     name,
   ]),
   ['check'],
   ...['check', 'learn', 'ping'].map((name) => ['spam', name]),
   ['stats'],
+  ['completion'],
 ];
 
 describe('mailgw-ctl help', () => {

@@ -15,6 +15,21 @@ One TOML file, \`/etc/mailgw/mailgw.toml\` unless \`--config\` names another. Un
 \`mailgw-ctl config check\`. Secrets are only ever files, which group and world must not be able to read. This page is made from the program's own table.
 `;
 
+/** The options of the built-in sink; a sink reads its own, so they are no settings. */
+export const SINK_OPTIONS: readonly {
+  readonly key: string;
+  readonly doc: string;
+  readonly fallback?: string;
+}[] = [
+  { key: 'type', doc: '`"webhook"`, or the absolute path of a sink module.' },
+  { key: 'url', doc: 'Where the webhook posts to: http, https, or `unix:/path/to.sock:/path`.' },
+  {
+    key: 'secret_file',
+    doc: 'The signing secret, `whsec_` and base64 on one line; a list of two during a rotation.',
+  },
+  { key: 'ca_file', doc: 'PEM certificates to trust instead.', fallback: 'built-in certificates' },
+];
+
 const SINK = `
 ## [sink]
 
@@ -23,11 +38,7 @@ Where posts go. \`type = "webhook"\` is built in; an absolute path is a module o
 
 | key | default | |
 |---|---|---|
-| \`type\` | – | \`"webhook"\`, or the absolute path of a sink module. |
-| \`url\` | – | Where the webhook posts to: http, https, or \`unix:/path/to.sock:/path\`. |
-| \`secret_file\` | – | The signing secret, \`whsec_\` and base64 on one line; a list of two during a rotation. |
-| \`ca_file\` | built-in certificates | PEM certificates to trust instead. |
-`;
+${SINK_OPTIONS.map(({ key, doc, fallback }) => `| \`${key}\` | ${fallback ?? '–'} | ${doc} |\n`).join('')}`;
 
 /** The page as it should be. */
 export function settingsPage(): string {

@@ -1,0 +1,59 @@
+/**
+ * All of mailgw-ctl's commands and the options that each of them has: the one table that the command line, its help,
+ * the completion of shells and the manual pages are made from.
+ */
+import { DEFAULT_CONFIG_PATH } from '../config.ts';
+import { addressGroup } from './address.ts';
+import { checkCommand } from './check.ts';
+import type { CommandGroup, CommandSpec, OptionSpec } from './command.ts';
+import { completionCommand } from './completion.ts';
+import { configGroup } from './config.ts';
+import { dbGroup } from './db.ts';
+import { initCommand } from './init.ts';
+import { noticeGroup } from './notice.ts';
+import { queueGroup } from './queue.ts';
+import { saltGroup } from './salt.ts';
+import { spamGroup } from './spam.ts';
+import { statsCommand } from './stats.ts';
+import { userGroup } from './user.ts';
+
+/** What the program is called. */
+export const NAME = 'mailgw-ctl';
+
+/** What it is for. */
+export const PURPOSE = 'Sets up mailgw, mints reply addresses and looks after the queue.';
+
+/** Options before or after every command. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--config <file>', doc: `the configuration (default: ${DEFAULT_CONFIG_PATH})` },
+  { flags: '--json', doc: 'print one JSON object per line, with stable keys' },
+];
+
+/** Shows help. */
+export const HELP_OPTION: OptionSpec = { flags: '-h, --help', doc: 'show help; works after every command' };
+
+/** Shows the version; before a command only. */
+export const VERSION_OPTION: OptionSpec = { flags: '--version', doc: 'print the version' };
+
+/** The first commands of a new site, without the program's name. */
+export const FIRST_COMMANDS: readonly string[] = [
+  'init --domain reply.example.org          configuration, secrets, directories',
+  'user add alice --address alice@example.com',
+  'address mint --user alice --thread acme/site/issue/7',
+];
+
+/** All commands, in the order of help. */
+export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
+  initCommand,
+  configGroup,
+  userGroup,
+  saltGroup,
+  addressGroup,
+  checkCommand,
+  queueGroup,
+  spamGroup,
+  noticeGroup,
+  dbGroup,
+  statsCommand,
+  completionCommand(() => ({ name: NAME, entries: ENTRIES, options: [...GLOBAL_OPTIONS, HELP_OPTION] })),
+];

@@ -1,0 +1,85 @@
+// The npm package, as `npm install -g` leaves it: made from this checkout, installed elsewhere, and delivering.
+//
+// SQLite's binding is this checkout's own: compiling it again would take minutes and prove npm, not us.
+
+import assert from 'node:assert/strict';
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { LmtpClient } from '../support/lmtp.ts';
+import { replyMessage } from '../support/message.ts';
+import { startPlatform } from '../support/platform.ts';
+import { DaemonProcess, repositoryRoot, run, runOk } from '../support/process.ts';
+import { testScratch } from '../support/scratch.ts';
+import { socketServes } from './serving.ts';
+
+const BINDING = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
+
+/** What npm says when it can reach no registry and has nothing in its cache. */
+const NO_REGISTRY = /ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/;
+
+describe('the npm package', () => {
+  it('installs globally, sets itself up and posts a reply', async (t) => {
+    const scratch = testScratch(t);
+    const packed = await runOk('npm', [
+      'pack',
+      '--ignore-scripts',
+      '--silent',
+      '--pack-destination',
+      scratch.directory,
+      repositoryRoot,
+    ]);
+    const prefix = scratch.path('prefix');
+    const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+    const installed = await run('npm', [
+      'install',
+      '--global',
+      '--prefix',
+      prefix,
+      ...quiet,
+      scratch.path(packed.trim()),
+    ]);
+    if (NO_REGISTRY.test(installed.stderr)) {
+      t.skip('unavailable: npm reaches no registry, and its cache lacks a package');
+      return;
+    }
+    assert.equal(installed.code, 0, installed.stderr);
+    const root = join(prefix, 'lib/node_modules/mailgw');
+    cpSync(join(repositoryRoot, BINDING), join(root, BINDING));
+    const ctl = (...args: string[]): Promise<string> => runOk(join(prefix, 'bin/mailgw-ctl'), args);
+
+    const daemon = join(prefix, 'bin/mailgwd');
+    assert.match(await runOk(daemon, ['--help']), /^usage: mailgwd/);
+    assert.equal(await runOk(daemon, ['--version']), await ctl('--version'));
+
+    const platform = await startPlatform(scratch);
+    const site = scratch.path('site');
+    const config = join(site, 'mailgw.toml');
+    const { url, secret } = platform.sink;
+    const where = ['--domain', 'reply.example.org', '--authserv-id', 'mx.example.org', '--url', url];
+    await ctl('init', '--directory', site, ...where);
+    writeFileSync(join(site, 'webhook.secret'), `${secret}\n`);
+    await ctl('--config', config, 'user', 'add', 'alice', '--address', 'alice@example.com');
+    const minted = await ctl(
+      '--config',
+      config,
+      '--json',
+      'address',
+      'mint',
+      '--user',
+      'alice',
+      '--thread',
+      'acme/7',
+    );
+    const { reply_to: address } = JSON.parse(minted) as { reply_to: string };
+
+    const mailgwd = new DaemonProcess(daemon, ['--config', config], scratch.path('log'));
+    scratch.defer(() => mailgwd.end('SIGTERM').then(() => undefined));
+    const client = await LmtpClient.open(t, await socketServes(join(site, 'lmtp.sock'), mailgwd));
+    const vouched = `Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\n`;
+    const [answer = ''] = await client.deliver(`${vouched}${replyMessage({ to: address })}\r\n`, address);
+    assert.match(answer, /^250 2\.0\.0 queued/);
+    assert.equal((await platform.nthPost(1)).data.user, 'alice');
+    assert.equal(await mailgwd.end('SIGTERM'), 'exit 0');
+  });
+});
