@@ -12,9 +12,11 @@ import { checkCommand } from './check.ts';
 import { type CommandGroup, type CommandSpec, type Context, Input, type OptionSpec } from './command.ts';
 import { configGroup } from './config.ts';
 import { dbGroup } from './db.ts';
+import { doctorCommand } from './doctor.ts';
 import { EXIT, Fault } from './fault.ts';
 import { initCommand } from './init.ts';
 import { noticeGroup } from './notice.ts';
+import { postfixConfigCommand } from './postfix-config.ts';
 import { processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 import { queueGroup } from './queue.ts';
@@ -81,6 +83,8 @@ function buildProgram(): Command {
   addGroup(program, noticeGroup, context);
   addGroup(program, dbGroup, context);
   addCommand(program, statsCommand, [], context);
+  addCommand(program, doctorCommand, [], context);
+  addCommand(program, postfixConfigCommand, [], context);
   return program;
 }
 

@@ -20,6 +20,8 @@ const COMMANDS = [
   ['check'],
   ...['check', 'learn', 'ping'].map((name) => ['spam', name]),
   ['stats'],
+  ['doctor'],
+  ['postfix-config'],
 ];
 
 describe('mailgw-ctl help', () => {

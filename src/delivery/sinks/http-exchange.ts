@@ -28,10 +28,11 @@ export interface HttpDeadlines {
   readonly answerMs: number;
 }
 
-/** A POST to be made. */
+/** A request to be made, a POST unless it says otherwise. */
 export interface HttpRequest {
+  readonly method?: 'POST' | 'OPTIONS';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | Readable;
+  readonly body: Buffer | Readable | null;
 }
 
 /** A client of one target. */
@@ -56,11 +57,11 @@ export function openHttpClient(
     bodyTimeout: 0, // an idle timeout; the answer has one in total
   });
   return {
-    exchange: ({ headers, body }, signal) =>
+    exchange: ({ method = 'POST', headers, body }, signal) =>
       new Promise((resolve, reject) => {
         signal.throwIfAborted(); // undici would connect first
         const exchange = new Exchange(deadlines.answerMs, signal, resolve, reject);
-        pool.dispatch({ method: 'POST', path: target.path, headers, body }, exchange);
+        pool.dispatch({ method, path: target.path, headers, body }, exchange);
       }),
     // Not close(), which would wait for an answer that may never come.
     close: () => pool.destroy(),
