@@ -143,7 +143,7 @@ const ILLNESSES: readonly Illness[] = [
     check: 'files.store',
     what: /mailgw\.db belongs to user \d+, its directory to user 0/,
     fix: /chown 0:0/,
-    code: 74,
+    code: 78, // of the sink's secret, which that user cannot read
   },
   {
     name: 'no directory for the store',
