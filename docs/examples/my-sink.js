@@ -7,7 +7,8 @@
 // mailgw calls createSink once with the [sink] table (without `type`); what it throws stops the start with its message.
 // `deliver` gives { kind, diagnostic }: "posted" ends the reply, "failed" makes it a dead letter, "deferred" tries again
 // later (with `retryAfterMs` as a hint, `broken: true` to alarm the operator). A post may come twice with the same
-// `id`: `exists` is asked before a repeated attempt. With a method `bounced` it would be told of notifications that came back.
+// `id`: `exists` is asked before a repeated attempt. With a method `bounced` it would be told of notifications that came back,
+// and with `examine`, giving { status, diagnostic, postsAs }, `mailgw-ctl doctor` can ask whether the platform is there.
 import { open, readFile } from 'node:fs/promises';
 
 export async function createSink({ file }) {

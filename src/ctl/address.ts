@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from '../config.ts';
 import { foldDomain, formatReplyAddress, type ReplyAddressForm } from '../mail/address.ts';
 import { formatThreadMessageId, MAX_MESSAGE_ID_OCTETS, parseThreadMessageId } from '../mail/message-id.ts';
+import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
 import type { User } from '../queue/queue.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
@@ -131,6 +132,9 @@ function readRepliedTo(input: Input): number {
 
 /** The notification's Message-ID without brackets; a Fault where the locator cannot be carried in one. */
 function threadMessageId(locator: string, repliedTo: number, domain: string): string {
+  if (locator === PROBE_THREAD) {
+    throw badInput(`--thread "${locator}": is kept for the probes of "mailgw-ctl doctor"`);
+  }
   if (locator === '' || !isPrintable(locator)) {
     throw badInput(
       `--thread "${locator}": expected the platform's name of the thread, without control characters`,

@@ -9,8 +9,10 @@ import type { CommandGroup, CommandSpec, OptionSpec } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { configGroup } from './config.ts';
 import { dbGroup } from './db.ts';
+import { doctorCommand } from './doctor.ts';
 import { initCommand } from './init.ts';
 import { noticeGroup } from './notice.ts';
+import { postfixConfigCommand } from './postfix-config.ts';
 import { queueGroup } from './queue.ts';
 import { saltGroup } from './salt.ts';
 import { spamGroup } from './spam.ts';
@@ -55,5 +57,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   noticeGroup,
   dbGroup,
   statsCommand,
+  doctorCommand,
+  postfixConfigCommand,
   completionCommand(() => ({ name: NAME, entries: ENTRIES, options: [...GLOBAL_OPTIONS, HELP_OPTION] })),
 ];

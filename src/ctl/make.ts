@@ -91,10 +91,10 @@ function guarded(path: string, make: () => Made): Made {
 /** Who is to own the secrets and the store: a named user, or the daemon's where root sets up a whole system. */
 export function readOwner(name: string | undefined, wholeSystem: boolean): Owner | undefined {
   const root = process.getuid?.() === 0;
-  if (name === undefined) return root && wholeSystem ? lookUp(SERVICE_USER) : undefined;
+  if (name === undefined) return root && wholeSystem ? lookUpUser(SERVICE_USER) : undefined;
   if (!root)
     throw usage(`--owner "${name}": only root can give files away; run the command as root, or as ${name}`);
-  const owner = lookUp(name);
+  const owner = lookUpUser(name);
   if (owner === undefined) {
     throw badInput(`--owner "${name}": there is no such user on this host; expected one that exists`);
   }
@@ -118,8 +118,8 @@ export function ownerNotes(made: readonly Made[], wholeSystem: boolean): string[
   return notes;
 }
 
-/** The numbers of a user, wherever this host keeps its users. */
-function lookUp(name: string): Owner | undefined {
+/** The numbers of a user, wherever this host keeps its users; undefined when there is none. */
+export function lookUpUser(name: string): Owner | undefined {
   const number = (option: string): number =>
     Number(
       execFileSync('id', [option, '--', name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),

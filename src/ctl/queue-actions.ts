@@ -46,7 +46,7 @@ const WORDINGS: readonly Wording[] = [
   {
     action: 'release',
     summary: 'let held items be posted',
-    applies: 'only held items can be released',
+    applies: 'only held items can be released, but for a probe of doctor',
     examples: ['release 01hq3f', 'release 01hq3f --ham', 'release --all --user alice'],
     states: ['held'],
     teaches: {

@@ -9,7 +9,7 @@
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { printable } from './answer.ts';
-import type { CreateSink, Outcome, Sink } from './sink.ts';
+import type { CreateSink, Examination, Outcome, Sink } from './sink.ts';
 import { createWebhookSink } from './sinks/webhook.ts';
 import { type ReadSecretFile, readWebhookOptions } from './sinks/webhook-options.ts';
 
@@ -88,7 +88,7 @@ function flawOf(made: unknown): string | undefined {
   for (const method of ['deliver', 'close']) {
     if (typeof memberOf(made, method) !== 'function') return `an object without a function ${method}`;
   }
-  const flawed = ['exists', 'bounced'].find((method) => {
+  const flawed = ['exists', 'bounced', 'examine'].find((method) => {
     const found = memberOf(made, method);
     return found !== undefined && typeof found !== 'function';
   });
@@ -105,6 +105,9 @@ function withCheckedOutcomes(sink: Sink): Sink {
     ...(sink.bounced === undefined
       ? {}
       : { bounced: async (bounce, signal) => checkOutcome(await sink.bounced?.(bounce, signal)) }),
+    ...(sink.examine === undefined
+      ? {}
+      : { examine: async (signal) => checkExamination(await sink.examine?.(signal)) }),
     close: async () => {
       await sink.close();
     },
@@ -126,6 +129,17 @@ function checkOutcome(given: unknown): Outcome {
     diagnostic,
     ...(typeof pause === 'number' && pause > 0 ? { retryAfterMs: pause } : {}),
     ...(memberOf(given, 'broken') === true ? { broken: true } : {}),
+  };
+}
+
+function checkExamination(given: unknown): Examination {
+  const [status, diagnostic, postsAs] = ['status', 'diagnostic', 'postsAs'].map((name) =>
+    memberOf(given, name),
+  );
+  return {
+    status: typeof status === 'number' ? status : undefined,
+    diagnostic: typeof diagnostic === 'string' ? printable(diagnostic) : '',
+    postsAs: typeof postsAs === 'string' ? printable(postsAs) : 'the sink does not say',
   };
 }
 

@@ -21,6 +21,14 @@ export type Outcome =
     }
   | { readonly kind: 'failed'; readonly diagnostic: string };
 
+/** What a platform answered to a request that posts nothing, and who posts appear as there. */
+export interface Examination {
+  /** Undefined where no status line came. */
+  readonly status: number | undefined;
+  readonly diagnostic: string;
+  readonly postsAs: string;
+}
+
 /** A platform that takes posts. */
 export interface Sink {
   /** Delivers a post; `signal` aborts when the attempt's time is over. */
@@ -37,6 +45,11 @@ export interface Sink {
   bounced?(bounce: BounceEvent, signal: AbortSignal): Promise<Outcome>;
   /** Told once that the daemon serves: the time to load what its start can do without. */
   warm?(): void;
+  /**
+   * Asks the platform whether it is there, by a request that cannot make a post; never throws, as `deliver`. Absent when
+   * the sink knows no such request.
+   */
+  examine?(signal: AbortSignal): Promise<Examination>;
   /** Closes connections. */
   close(): Promise<void>;
 }

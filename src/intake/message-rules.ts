@@ -9,6 +9,7 @@ import type { HoldReason } from '../mail/disposition.ts';
 import { type Header, headerValues } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
 import { messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
+import { addressMaxAgeMs } from '../mail/probe.ts';
 import { judgeAge, verifyBoundReply } from '../mail/token.ts';
 import type { Authentication } from '../queue/queue.ts';
 import { discard, type End, endAt, type Findings, sawAge } from './finding.ts';
@@ -88,12 +89,14 @@ function boundMessageId(domain: string, { token, keys }: Claim, header: Header):
 /** Whether the address is still young enough; a sealed one may have expired between RCPT and the dot. */
 export function judgeReplyAge(
   { maxAgeMs, now }: { readonly maxAgeMs: number; readonly now: () => number },
-  { repliedTo }: Target,
+  target: Target,
   findings?: Findings,
 ): End | undefined {
+  const { repliedTo } = target;
+  const limitMs = addressMaxAgeMs(target, maxAgeMs);
   const nowMs = now();
-  const age = judgeAge(repliedTo, nowMs, maxAgeMs);
-  const saw = findings && sawAge(repliedTo, nowMs, maxAgeMs);
+  const age = judgeAge(repliedTo, nowMs, limitMs);
+  const saw = findings && sawAge(repliedTo, nowMs, limitMs);
   if (age === 'expired') return endAt('age', { verdict: 'discarded', reason: 'expired' }, findings, saw);
   if (age === 'in-the-future') return endAt('age', NOT_YET, findings, saw);
   if (saw !== undefined) findings?.push({ rule: 'age', result: 'pass', saw });

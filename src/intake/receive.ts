@@ -15,6 +15,7 @@ import { printable } from '../mail/encoded-word.ts';
 import { fingerprint } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
+import { isProbe } from '../mail/probe.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
 import { bounceItem } from './bounces.ts';
 import type { ExpiryNotices } from './expiry-notice.ts';
@@ -158,9 +159,10 @@ async function judgeMessage(
   return judgements.map((judgement) => withSpam(judgement, decision));
 }
 
-/** Whether an item is to be made of it, and not of a bounce, which no filter vouches for. */
+/** Whether an item is to be made of it, and not of a bounce or a probe, which no filter judges. */
 function isReply(judgement: Judgement): judgement is Extract<Judgement, { kind: 'item' }> {
-  return judgement.kind === 'item' && judgement.item.bounce === undefined;
+  if (judgement.kind !== 'item') return false;
+  return judgement.item.bounce === undefined && judgement.item.hold !== 'probe';
 }
 
 /** A judgement with what the spam rule decided; a reason to hold that was there before stays. */
@@ -190,6 +192,7 @@ function judgeClaim(
   const { envelope, raw, scan } = message;
   if (!scan.ok) return malformed(scan.problem, findings);
   const { header } = scan;
+  if (isProbe(claim.target)) return judgeProbe(options, claim, message, header, findings);
 
   // 1. Loops first: nothing that a machine sent is posted or answered.
   const origin = judgeOrigin(options, own, { envelope, raw, header }, findings);
@@ -229,6 +232,26 @@ function judgeClaim(
   return {
     kind: 'item',
     item: newItem(options, { envelope, claim, target, header, raw, authentication, hold }),
+  };
+}
+
+/** Keeps what doctor sent itself for doctor to look at; whether a reply would pass, it tries on that. */
+function judgeProbe(
+  options: GateOptions,
+  claim: Claim,
+  { envelope, raw }: Message,
+  header: Header,
+  findings?: Findings,
+): Judgement {
+  const found = findTarget(options.form.domain, claim, header);
+  if (found.kind === 'end') return found;
+  const { target } = found;
+  const expiry = judgeReplyAge(options, target, findings);
+  if (expiry !== undefined) return expiry;
+  const authentication: Authentication = { policy: options.senderPolicy, result: 'none' };
+  return {
+    kind: 'item',
+    item: newItem(options, { envelope, claim, target, header, raw, authentication, hold: 'probe' }),
   };
 }
 

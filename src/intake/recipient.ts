@@ -7,6 +7,7 @@
  */
 import { matchRecipient, type RecipientMatch, type ReplyAddressForm } from '../mail/address.ts';
 import type { Disposition, NoSuchAddressReason } from '../mail/disposition.ts';
+import { addressMaxAgeMs } from '../mail/probe.ts';
 import {
   judgeAge,
   parseToken,
@@ -112,13 +113,14 @@ function judgeTargetAge(
 ): RecipientVerdict {
   if (claim.target !== undefined) {
     const { repliedTo } = claim.target;
-    const age = judgeAge(repliedTo, now, maxAgeMs);
+    const limitMs = addressMaxAgeMs(claim.target, maxAgeMs);
+    const age = judgeAge(repliedTo, now, limitMs);
     if (age !== 'valid') {
       const disposition = age === 'expired' ? ({ verdict: 'rejected', reason: 'expired' } as const) : NOT_YET;
-      const saw = findings && sawAge(repliedTo, now, maxAgeMs);
+      const saw = findings && sawAge(repliedTo, now, limitMs);
       return { kind: 'refused', disposition: endAt('age', disposition, findings, saw).disposition };
     }
-    findings?.push({ rule: 'age', result: 'pass', saw: sawAge(repliedTo, now, maxAgeMs) });
+    findings?.push({ rule: 'age', result: 'pass', saw: sawAge(repliedTo, now, limitMs) });
   }
   return { kind: 'claim', claim };
 }

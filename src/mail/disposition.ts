@@ -30,7 +30,7 @@ export type DiscardReason =
   | 'spam';
 
 /** Why a message waits for the operator. */
-export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator';
+export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator' | 'probe';
 
 /** The verdict on one recipient. `detail` is for the log only. */
 export type Disposition =

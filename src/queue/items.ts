@@ -349,9 +349,10 @@ const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to:
 };
 
 function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
-  const find = database.prepare<[string], { itemNumber: number; state: ItemState; thread: string }>(
-    'SELECT item_number AS itemNumber, state, thread FROM item WHERE id = ?',
-  );
+  const find = database.prepare<
+    [string],
+    { itemNumber: number; state: ItemState; thread: string; holdReason: string | null }
+  >('SELECT item_number AS itemNumber, state, thread, hold_reason AS holdReason FROM item WHERE id = ?');
   const ready = database.prepare<[number, number]>(
     `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0
      WHERE item_number = ?`,
@@ -364,7 +365,9 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
     const item = find.get(id);
     if (item === undefined) return { kind: 'unknown' };
     const { from, to } = ACTIONS[action];
-    if (!from.includes(item.state)) return { kind: 'not-applicable', state: item.state };
+    // What doctor sent is never posted.
+    const isProbe = action === 'release' && item.holdReason === 'probe';
+    if (isProbe || !from.includes(item.state)) return { kind: 'not-applicable', state: item.state };
     if (to === 'ready') ready.run(now, item.itemNumber);
     else if (to === 'held') hold.run(item.itemNumber);
     else drop.run(item.itemNumber);

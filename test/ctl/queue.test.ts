@@ -181,7 +181,7 @@ describe('mailgw-ctl queue', () => {
       [
         65,
         `item ${IDS[2]} is ready to be posted\n`,
-        `mailgw-ctl: item ${IDS[0]}: is ready; only held items can be released\n` +
+        `mailgw-ctl: item ${IDS[0]}: is ready; only held items can be released, but for a probe of doctor\n` +
           'mailgw-ctl: item "nothing-here": there is no such item; "mailgw-ctl queue list" shows them\n',
       ],
     );

@@ -21,6 +21,8 @@ const COMMANDS = [
   ...['check', 'learn', 'ping'].map((name) => ['spam', name]),
   ['stats'],
   ['completion'],
+  ['doctor'],
+  ['postfix-config'],
 ];
 
 describe('mailgw-ctl help', () => {

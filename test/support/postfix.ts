@@ -74,20 +74,30 @@ export function policySocketIn(scratch: Scratch): string {
 
 /** Starts a private Postfix that stops when the scratch closes. */
 export async function startPostfix(scratch: Scratch, options: PostfixOptions = {}): Promise<Postfix> {
-  const configDirectory = scratch.path('postfix');
-  for (const name of ['postfix', 'queue', 'data']) mkdirSync(scratch.path(name), { recursive: true });
-  await chownToPostfix(scratch.path('data'));
   const port = options.port ?? (await freePort());
-  writeFileSync(join(configDirectory, 'main.cf'), mainCf(scratch, configDirectory, options));
-  writeFileSync(join(configDirectory, 'master.cf'), masterCf(port, configDirectory));
-  for (const [name, table] of Object.entries(options.tables ?? {})) {
-    writeFileSync(join(configDirectory, name), table);
-  }
+  const configDirectory = await configurePostfix(scratch, port, options);
   scratch.defer(async () => {
     await run('postfix', ['-c', configDirectory, 'stop']);
   });
   await runOk('postfix', ['-c', configDirectory, 'start']);
   return new Postfix(configDirectory, port, scratch.path('mail.log'));
+}
+
+/** Writes main.cf, master.cf and tables of a private Postfix, and starts nothing; the directory for `-c`. */
+export async function configurePostfix(
+  scratch: Scratch,
+  port: number,
+  options: PostfixOptions = {},
+): Promise<string> {
+  const configDirectory = scratch.path('postfix');
+  for (const name of ['postfix', 'queue', 'data']) mkdirSync(scratch.path(name), { recursive: true });
+  await chownToPostfix(scratch.path('data'));
+  writeFileSync(join(configDirectory, 'main.cf'), mainCf(scratch, configDirectory, options));
+  writeFileSync(join(configDirectory, 'master.cf'), masterCf(port, configDirectory));
+  for (const [name, table] of Object.entries(options.tables ?? {})) {
+    writeFileSync(join(configDirectory, name), table);
+  }
+  return configDirectory;
 }
 
 async function chownToPostfix(directory: string): Promise<void> {

@@ -28,10 +28,11 @@ export interface HttpDeadlines {
   readonly answerMs: number;
 }
 
-/** A POST to be made. */
+/** A request to be made, a POST unless it says otherwise. */
 export interface HttpRequest {
+  readonly method?: 'POST' | 'OPTIONS';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | Readable;
+  readonly body: Buffer | Readable | null;
 }
 
 /** A client of one target. */
@@ -67,12 +68,12 @@ export function openHttpClient(
     warm: () => {
       loading ??= load();
     },
-    exchange: async ({ headers, body }, signal) => {
+    exchange: async ({ method = 'POST', headers, body }, signal) => {
       const connections = pool ?? (await (loading ??= load()));
       signal.throwIfAborted(); // undici would connect first
       return new Promise((resolve, reject) => {
         const exchange = new Exchange(deadlines.answerMs, signal, resolve, reject);
-        connections.dispatch({ method: 'POST', path: target.path, headers, body }, exchange);
+        connections.dispatch({ method, path: target.path, headers, body }, exchange);
       });
     },
     // Not close(), which would wait for an answer that may never come.

@@ -14,8 +14,8 @@ import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import type { Post } from '../../reply/post.ts';
 import { judgeAnswer, judgeError } from '../answer.ts';
-import type { Outcome, Sink } from '../sink.ts';
-import { type HttpDeadlines, openHttpClient } from './http-exchange.ts';
+import type { Examination, Outcome, Sink } from '../sink.ts';
+import { type HttpClient, type HttpDeadlines, openHttpClient } from './http-exchange.ts';
 import { bodyPieces, formatBounce, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './webhook-body.ts';
 import type { WebhookOptions } from './webhook-options.ts';
 
@@ -58,8 +58,26 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
     warm: () => {
       client.warm();
     },
+    examine: (signal) => examine(client, options.secrets, signal),
     close: () => client.close(),
   };
+}
+
+/** OPTIONS is safe by RFC 9110 §9.2.1, and unsigned: no platform may take it for a post. */
+async function examine(
+  client: HttpClient,
+  secrets: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<Examination> {
+  const signatures = secrets.length === 1 ? 'one secret' : `${secrets.length} secrets`;
+  const postsAs = `the user whom each reply names, by the platform's own choice; signed with ${signatures}`;
+  try {
+    const headers = { 'user-agent': 'mailgw' };
+    const { status } = await client.exchange({ method: 'OPTIONS', headers, body: null }, signal);
+    return { status, diagnostic: `OPTIONS answered ${status}`, postsAs };
+  } catch (error) {
+    return { status: undefined, diagnostic: judgeError(error).diagnostic, postsAs };
+  }
 }
 
 /** A body in memory, or for a large post the generator that writes it piece by piece. */

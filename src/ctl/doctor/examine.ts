@@ -1,0 +1,123 @@
+/**
+ * The order of doctor's checks, and where root stops being root.
+ *
+ * Contract: what only root can see comes first (files, sockets as Postfix's user, Postfix's configuration); then the
+ * process becomes the store's owner, before the store is opened and a site's own sink is loaded. A check that throws is
+ * a finding of its own and keeps no other from being made.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Config, loadConfig, readSecretFile } from '../../config.ts';
+import { openSqliteStore } from '../../queue/sqlite.ts';
+import { describe, EXIT } from '../fault.ts';
+import { becomeStoreOwner } from '../owner.ts';
+import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup.ts';
+import { examinePostfix } from '../postfix/wiring.ts';
+import { PEPPER_BYTES } from '../session.ts';
+import { checkAuthservId } from './authserv.ts';
+import { checkFiles } from './files.ts';
+import { type Finding, fine, problem, skipped } from './finding.ts';
+import { checkNotices, checkSink, checkSpamd } from './platform.ts';
+import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
+import { checkSockets } from './sockets.ts';
+import { checkQueue, checkStoreFile } from './store.ts';
+
+/** What to examine. */
+export interface Examination {
+  readonly configPath: string;
+  /** Undefined for the usual one, if there is a Postfix at all. */
+  readonly postfixDirectory: string | undefined;
+  readonly message: Uint8Array | undefined;
+  readonly roundTrip: RoundTripOptions | undefined;
+}
+
+/** Examines; findings come as they are made. */
+export async function* examine(examination: Examination): AsyncGenerator<Finding, void> {
+  const { configPath, message } = examination;
+  const loaded = loadConfig(configPath);
+  if (!loaded.ok) {
+    for (const what of loaded.problems) yield misconfigured(what, configPath);
+    return;
+  }
+  const { config } = loaded;
+  yield fine('configuration', `${configPath}: no problem found`);
+  yield* guarded('files', () => checkFiles(config, configPath));
+  yield* guarded('socket', () => checkSockets(config, mailOwner(examination)));
+  yield* guarded('postfix', () => checkPostfix(config, examination));
+  yield checkAuthservId(config, message);
+  // As root: what the service user cannot read any more.
+  const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  if (!existsSync(dirname(config.store.path))) return; // files.store has said so
+  yield* guarded('store', () => {
+    becomeStoreOwner(config.store.path);
+    return checkStoreFile(config, Date.now());
+  });
+  yield* guarded('sink', () => checkSink(config));
+  yield* guarded('spamd', async () => [await checkSpamd(config)]);
+  yield* guarded('notice', () => checkNotices(config));
+  yield* guarded('queue', () => checkOpenStore(config, pepper.ok ? pepper.bytes : undefined, examination));
+}
+
+function misconfigured(what: string, configPath: string): Finding {
+  return problem('configuration', EXIT.configuration, {
+    what,
+    why: 'mailgwd does not start with this configuration',
+    fix: existsSync(configPath)
+      ? `mend it in ${configPath}; mailgw-ctl config check tries it`
+      : 'mailgw-ctl init --domain reply.example.org',
+  });
+}
+
+/** The findings of one group; what is thrown in it is one more. */
+async function* guarded(
+  group: string,
+  check: () => readonly Finding[] | Promise<readonly Finding[]>,
+): AsyncGenerator<Finding, void> {
+  try {
+    yield* await check();
+  } catch (error) {
+    yield problem(group, EXIT.unavailable, {
+      what: `could not be examined: ${describe(error)}`,
+      why: 'what is wrong here stays unknown',
+      fix: 'run doctor as root, or as the user of mailgwd',
+    });
+  }
+}
+
+function mailOwner({ postfixDirectory = DEFAULT_POSTFIX_DIRECTORY }: Examination): string {
+  const read = readPostfix(postfixDirectory);
+  return (read.ok ? read.setup.setting('mail_owner') : '') || 'postfix';
+}
+
+function checkPostfix(config: Config, { postfixDirectory }: Examination): readonly Finding[] {
+  const directory = postfixDirectory ?? DEFAULT_POSTFIX_DIRECTORY;
+  if (postfixDirectory === undefined && !existsSync(join(directory, 'main.cf')))
+    return [
+      skipped(
+        'postfix.configuration',
+        `no ${directory}/main.cf here; --postfix-config DIR names another place`,
+      ),
+    ];
+  return examinePostfix(config, directory).findings;
+}
+
+/** What needs the store open: the queue's own figures and the round trip. */
+async function checkOpenStore(
+  config: Config,
+  pepper: Uint8Array | undefined,
+  { roundTrip }: Examination,
+): Promise<readonly Finding[]> {
+  if (!existsSync(config.store.path)) return [];
+  process.umask(0o077);
+  const store = await openSqliteStore({ path: config.store.path, mode: 'tool' });
+  try {
+    const findings = await checkQueue(store);
+    if (roundTrip === undefined)
+      return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];
+    if (pepper === undefined)
+      return [...findings, skipped('round_trip', 'no address can be minted without the pepper')];
+    return [...findings, ...(await makeRoundTrip({ config, pepper, store }, roundTrip))];
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The servers that mailgw asks: the sink, spamd, and the Postfix that takes notices.
+ *
+ * Contract: nothing is posted, judged or sent. The sink gets an unsigned OPTIONS, which by RFC 9110 §9.2.1 changes
+ * nothing and which no platform that checks signatures can take for a post; so whether it would accept our signature
+ * is not known before the first post.
+ */
+import { type Config, readSecretFile } from '../../config.ts';
+import { loadSink } from '../../delivery/load-sink.ts';
+import type { Sink } from '../../delivery/sink.ts';
+import { openSpamd } from '../../intake/spam-policy.ts';
+import { readNoticeTexts } from '../../open-notices.ts';
+import { describe, EXIT } from '../fault.ts';
+import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
+import { openTalk } from './talk.ts';
+
+const WITHIN_MS = 10_000;
+
+/** Examines the sink. */
+export async function checkSink(config: Config): Promise<Finding[]> {
+  const loaded = await loadSink(config.sink, { now: Date.now, readSecretFile });
+  if (!loaded.ok) {
+    return loaded.problems.map((what) =>
+      problem('sink.options', EXIT.configuration, {
+        what,
+        why: 'mailgwd does not start',
+        fix: 'mend [sink] in mailgw.toml: mailgw-ctl config check',
+      }),
+    );
+  }
+  try {
+    return await examine(loaded.sink, config);
+  } finally {
+    await loaded.sink.close();
+  }
+}
+
+async function examine(sink: Sink, config: Config): Promise<Finding[]> {
+  const options = fine('sink.options', `type ${String(config.sink.type)}`);
+  if (sink.examine === undefined)
+    return [
+      options,
+      skipped('sink.reachable', 'this sink has no examine(): it cannot be asked without posting'),
+    ];
+  const { status, diagnostic, postsAs } = await sink.examine(AbortSignal.timeout(WITHIN_MS));
+  const place = typeof config.sink.url === 'string' ? `${config.sink.url.replace(/\?.*/, '')}: ` : '';
+  return [options, judgeStatus(status, place + diagnostic), note('sink.posts_as', postsAs)];
+}
+
+function judgeStatus(status: number | undefined, what: string): Finding {
+  const check = 'sink.reachable';
+  if (status === undefined) {
+    return problem(check, EXIT.unavailable, {
+      what,
+      why: 'replies are kept and tried again for delivery.max_age, then they are dead letters',
+      fix: 'start the platform, or mend sink.url (and sink.ca_file for a certificate of your own)',
+    });
+  }
+  if (status >= 500) {
+    return warning(check, {
+      what,
+      why: 'the platform, or the proxy before it, has trouble of its own; posts may be deferred',
+      fix: "look at the platform's own log",
+    });
+  }
+  if (status >= 300 && status < 400) {
+    return warning(check, {
+      what,
+      why: 'redirects are never followed: if a POST is redirected too, no reply is posted',
+      fix: 'name the place that it redirects to in sink.url',
+    });
+  }
+  // Many platforms know no OPTIONS: 404 and 405 say that somebody is there.
+  return fine(check, `${what}; that it takes posts is not shown by this`);
+}
+
+/** Examines spamd, where it is asked. */
+export async function checkSpamd({ spam }: Config): Promise<Finding> {
+  const check = 'spamd';
+  if (spam.source !== 'spamd') return skipped(check, `spam.source is "${spam.source}"`);
+  const place = 'path' in spam.spamd ? spam.spamd.path : `${spam.spamd.host}:${spam.spamd.port}`;
+  const pong = await openSpamd(spam).ping();
+  if (pong.ok) return fine(check, `${place}: PONG`);
+  return problem(check, EXIT.unavailable, {
+    what: `spam.spamd: ${place}: ${pong.reason}`,
+    why: `replies come unjudged; spam.unchecked is "${spam.unchecked}"`,
+    fix: 'systemctl start spamd (Debian: spamassassin); mailgw-ctl spam ping',
+  });
+}
+
+/** Examines what sends notices. */
+export async function checkNotices(config: Config): Promise<Finding[]> {
+  const check = 'notice.server';
+  if (config.notice.kinds.length === 0) return [skipped(check, 'notice.kinds is empty')];
+  const texts = readNoticeTexts(config);
+  const findings = texts.ok
+    ? []
+    : texts.problems.map((what) =>
+        problem('notice.texts', EXIT.configuration, {
+          what,
+          why: 'mailgwd does not start',
+          fix: 'mend the text, or leave notice.texts empty',
+        }),
+      );
+  const { server } = config.notice;
+  try {
+    const { greeting } = await greet(parsePlace(server));
+    if (greeting.code !== 220) throw new Error(`says "${greeting.text}"`);
+    return [...findings, fine(check, `${server}: ${greeting.text}`)];
+  } catch (error) {
+    return [
+      ...findings,
+      problem(check, EXIT.unavailable, {
+        what: `notice.server: ${server}: ${describe(error)}`,
+        why: 'users are not told what became of replies that could not be posted',
+        fix: 'start Postfix, mend notice.server, or set notice.kinds = []',
+      }),
+    ];
+  }
+}
+
+async function greet(place: {
+  host: string;
+  port: number;
+}): Promise<{ greeting: { code: number; text: string } }> {
+  const talk = await openTalk(place, WITHIN_MS);
+  talk.close();
+  return talk;
+}
+
+/** A host and a port as they stand in settings, `[::1]:25` included. */
+export function parsePlace(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) };
+}

@@ -1,0 +1,199 @@
+/**
+ * A round trip: an address is minted, a message goes to Postfix by SMTP, comes to mailgwd by LMTP, and is looked at.
+ *
+ * Contract: the message never becomes a post. Its address names the thread of probes (mail/probe.ts), so that the gate
+ * holds it and nothing releases it; what arrived is tried out as a reply would be, and then dropped. The null reverse-path
+ * keeps a refusal from becoming a bounce to anybody.
+ * Failure: each leg that fails is a finding of its own, with what the server said.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { foldDomain, formatReplyAddress } from '../../mail/address.ts';
+import { PROBE_THREAD } from '../../mail/probe.ts';
+import { mintSealedToken, userKey } from '../../mail/token.ts';
+import type { ItemView, User } from '../../queue/queue.ts';
+import { describe, EXIT } from '../fault.ts';
+import { currentSalt } from '../known-user.ts';
+import { rehearse, type Step } from '../rehearsal.ts';
+import type { SecretSession } from '../session.ts';
+import { noteAuthservId } from './authserv.ts';
+import { type Finding, fine, problem, skipped, warning } from './finding.ts';
+import { parsePlace } from './platform.ts';
+import { openTalk, type Said } from './talk.ts';
+
+/** For the SMTP session: a policy service may take its time with bad addresses. */
+const SMTP_WITHIN_MS = 60_000;
+const LOOK_MS = 100;
+
+/** The thread that what arrived is tried out in; nothing is ever sent to an address of it. */
+const REHEARSAL_THREAD = 'mailgw:rehearsal';
+
+/** What a round trip is made with. */
+export interface RoundTripOptions {
+  /** A host and a port. */
+  readonly smtp: string;
+  /** Whose address is minted; the first user that can have one unless given. */
+  readonly user: string | undefined;
+  readonly waitMs: number;
+}
+
+/** Makes the round trip. */
+export async function makeRoundTrip(session: SecretSession, options: RoundTripOptions): Promise<Finding[]> {
+  const user = await chooseUser(session, options.user);
+  if (user === undefined) {
+    return [
+      skipped(
+        'round_trip.mint',
+        'no enabled user has an address: mailgw-ctl user add alice --address alice@example.com',
+      ),
+    ];
+  }
+  await dropProbes(session);
+  const to = await mint(session, user, PROBE_THREAD);
+  const id = `doctor.${randomBytes(12).toString('hex')}@${foldDomain(session.config.reply.domain)}`;
+  const findings = [fine('round_trip.mint', `an address of ${user.name}, good for ten minutes`)];
+  const refusal = await send(options.smtp, to, probeMessage(user, to, id));
+  findings.push(refusal ?? fine('round_trip.smtp', `${options.smtp} took the message`));
+  if (refusal !== undefined) return findings;
+  const item = await arrival(session, id, options.waitMs);
+  if (item === undefined) return [...findings, lost(options)];
+  findings.push(fine('round_trip.lmtp', 'mailgwd has it, and holds it'));
+  findings.push(...(await judge(session, user, item)));
+  await session.store.operate('drop', item.id, Date.now());
+  return findings;
+}
+
+async function chooseUser({ store }: SecretSession, name: string | undefined): Promise<User | undefined> {
+  const users = name === undefined ? await store.listUsers() : [await store.userByName(name)];
+  return users.find(
+    (user) => user?.enabled === true && user.addresses.length > 0 && currentSalt(user) !== undefined,
+  );
+}
+
+async function mint({ config, pepper, store }: SecretSession, user: User, locator: string): Promise<string> {
+  const salt = currentSalt(user);
+  if (salt === undefined) throw new Error('a user without a salt was chosen');
+  const token = mintSealedToken(userKey(pepper, salt.salt), {
+    userNumber: user.number,
+    threadNumber: await store.threadNumber(locator),
+    repliedTo: Math.floor(Date.now() / 1000),
+    locator,
+  });
+  return formatReplyAddress({ prefix: config.reply.prefix, domain: foldDomain(config.reply.domain) }, token);
+}
+
+function probeMessage(user: User, to: string, id: string): string {
+  return [
+    `From: <${user.addresses[0] ?? ''}>`,
+    `To: <${to}>`,
+    'Subject: Re: a probe of mailgw-ctl doctor',
+    `Date: ${new Date().toUTCString().replace('GMT', '+0000')}`,
+    `Message-ID: <${id}>`,
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=us-ascii',
+    '',
+    'This message is a probe. It is held and removed, and never becomes a post.',
+    '.',
+  ].join('\r\n');
+}
+
+async function send(smtp: string, to: string, message: string): Promise<Finding | undefined> {
+  const check = 'round_trip.smtp';
+  try {
+    const talk = await openTalk(parsePlace(smtp), SMTP_WITHIN_MS);
+    try {
+      const dialogue: readonly (readonly [string, string, number])[] = [
+        ['EHLO', 'EHLO localhost', 250],
+        ['MAIL', 'MAIL FROM:<>', 250],
+        ['RCPT', `RCPT TO:<${to}>`, 250],
+        ['DATA', 'DATA', 354],
+        ['the message', message, 250],
+      ];
+      if (talk.greeting.code !== 220) return refused(smtp, 'the greeting', talk.greeting);
+      for (const [what, line, wanted] of dialogue) {
+        const said = await talk.say(line);
+        if (said.code !== wanted) return refused(smtp, what, said);
+      }
+      return undefined;
+    } finally {
+      talk.close();
+    }
+  } catch (error) {
+    return problem(check, EXIT.unavailable, {
+      what: `--smtp ${smtp}: ${describe(error)}`,
+      why: 'no mail comes in here',
+      fix: 'postfix status; postfix start; or name another place with --smtp',
+    });
+  }
+}
+
+function refused(smtp: string, what: string, { code, text }: Said): Finding {
+  const temporary = code < 500;
+  // The address is good for minutes, and yet no business of who reads this later.
+  const shown = text.replaceAll(/[a-z2-7]{48}@/gi, 'TOKEN@');
+  return problem('round_trip.smtp', temporary ? EXIT.unavailable : EXIT.configuration, {
+    what: `${smtp} answers ${what} with "${shown}"`,
+    why: temporary
+      ? 'senders come again for days, and then their replies are returned'
+      : 'every reply is refused like this',
+    fix: "look at the checks postfix.* and socket.* above, and at mailgwd's log: journalctl -u mailgw -n 20",
+  });
+}
+
+async function arrival({ store }: SecretSession, id: string, waitMs: number): Promise<ItemView | undefined> {
+  const endsAt = performance.now() + waitMs;
+  do {
+    const items = await store.list({ state: 'held', thread: PROBE_THREAD });
+    const found = items.find(({ messageId }) => messageId?.includes(id));
+    if (found !== undefined) return found;
+    await sleep(LOOK_MS);
+  } while (performance.now() < endsAt);
+  return undefined;
+}
+
+function lost({ smtp, waitMs }: RoundTripOptions): Finding {
+  return problem('round_trip.lmtp', EXIT.unavailable, {
+    what: `${smtp} took the message, and ${waitMs / 1000} s later mailgwd has not got it`,
+    why: 'Postfix cannot deliver to mailgwd, delivers somewhere else, or uses another store',
+    fix: 'postqueue -p   # shows why it is deferred; and grep status= in the mail log',
+  });
+}
+
+/** Tries what arrived out as a reply that came the same way. */
+async function judge(session: SecretSession, user: User, item: ItemView): Promise<Finding[]> {
+  const check = 'round_trip.verdict';
+  const raw = await session.store.content(item.id);
+  if (raw === undefined) return [skipped(check, 'the probe was removed meanwhile')];
+  const recipient = await mint(session, user, REHEARSAL_THREAD);
+  const { steps, body } = await rehearse(session, { raw, recipient, reversePath: user.addresses[0] ?? '' });
+  const authserv = noteAuthservId(session.config, raw);
+  if (body !== undefined) {
+    const held = steps.find(({ reason }) => reason?.startsWith('held:') === true);
+    return [authserv, fine(check, `a reply that comes this way is ${held?.reason ?? 'posted'}`)];
+  }
+  const last = steps.at(-1);
+  return [
+    authserv,
+    warning(check, {
+      what: `a reply that comes this way is ${inWords(last)}`,
+      why: 'mail from outside is judged the same way, by what your filter writes about it',
+      fix:
+        last?.reason === 'spoofed'
+          ? 'for mail from this host that is as it should be; try a message from outside: mailgw-ctl doctor --message FILE'
+          : 'mailgw-ctl check FILE --to ADDRESS   # shows each rule',
+    }),
+  ];
+}
+
+function inWords(step: Step | undefined): string {
+  const rule = step?.rules.at(-1);
+  const saw = rule === undefined ? step?.detail : `${rule.rule}: ${rule.saw}`;
+  return `${step?.verdict ?? 'lost'} ${step?.reason ?? ''} (${saw ?? ''})`;
+}
+
+/** Removes what a doctor that was interrupted has left. */
+async function dropProbes({ store }: SecretSession): Promise<void> {
+  for (const { id } of await store.list({ state: 'held', thread: PROBE_THREAD })) {
+    await store.operate('drop', id, Date.now());
+  }
+}

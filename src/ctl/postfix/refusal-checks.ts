@@ -1,0 +1,123 @@
+/**
+ * Whether Postfix refuses bad reply addresses in the SMTP session, and removes what senders forge for our spam rule.
+ *
+ * Contract: as of delivery-checks.ts. A restriction counts wherever a parameter of smtpd(8) or one of its restriction
+ * classes names it.
+ */
+import { realpathSync } from 'node:fs';
+import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
+import { EXIT } from '../fault.ts';
+import type { Wiring } from './delivery-checks.ts';
+import { type PostfixSetup, splitList } from './postfix-setup.ts';
+import { openedPath } from './route.ts';
+import { socketName } from './snippet.ts';
+
+const RESTRICTIONS = [
+  'smtpd_client_restrictions',
+  'smtpd_helo_restrictions',
+  'smtpd_sender_restrictions',
+  'smtpd_relay_restrictions',
+  'smtpd_recipient_restrictions',
+  'smtpd_data_restrictions',
+  'smtpd_end_of_data_restrictions',
+];
+
+/** Examines the refusals, and what goes before the spam rule. */
+export function checkRefusals(wiring: Wiring): Finding[] {
+  const { setup, config } = wiring;
+  const classes = splitList(setup.setting('smtpd_restriction_classes'));
+  const all = [...RESTRICTIONS, ...classes].map((name) => setup.setting(name)).join(' ');
+  const probes = all.includes('reject_unverified_recipient');
+  const services = [...all.matchAll(/check_policy_service\s+(?:\{\s*)?(unix:[^\s,}]+)/g)].map(
+    ([, name]) => name ?? '',
+  );
+  const ours = services.find((name) => namesOurSocket(wiring, name));
+  const lookalike = services.find((name) => name.includes('mailgw'));
+  return [
+    checkAnyRefusal(wiring, { probes, ours, lookalike }),
+    ...(probes ? [checkRejectCode(setup)] : []),
+    ...(config.spam.source === 'header' ? checkSpamFields(setup) : []),
+  ];
+}
+
+function namesOurSocket({ config, setup }: Wiring, name: string): boolean {
+  const { socket } = config.policy;
+  if (socket === undefined) return false;
+  // smtpd(8) is one program of several services; where any is chrooted, a path must be right for that.
+  const chroot = setup.services('smtpd').some((service) => service.chroot);
+  return realPath(openedPath(setup, { chroot }, name.slice('unix:'.length))) === realPath(socket);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+interface Seen {
+  readonly probes: boolean;
+  readonly ours: string | undefined;
+  readonly lookalike: string | undefined;
+}
+
+function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Seen): Finding {
+  const check = 'postfix.refusal';
+  const { socket } = config.policy;
+  if (ours !== undefined) return fine(check, `smtpd(8) asks the policy service at ${ours}`);
+  if (lookalike !== undefined) {
+    return problem(check, EXIT.configuration, {
+      what:
+        socket === undefined
+          ? `Postfix asks a policy service at ${lookalike}, and policy.socket is empty`
+          : `Postfix asks a policy service at ${lookalike}, and policy.socket is ${socket}`,
+      why: 'every recipient it is asked about is answered "451 4.3.5 Server configuration problem"',
+      fix:
+        socket === undefined
+          ? `set policy.socket = "${openedPath(setup, { chroot: true }, lookalike.slice('unix:'.length))}" in mailgw.toml and restart mailgwd`
+          : `name ${socketName(socket, setup.setting('queue_directory'))} in check_policy_service, then postfix reload`,
+    });
+  }
+  if (probes) return fine(check, 'smtpd(8) probes addresses: reject_unverified_recipient');
+  return warning(check, {
+    what: 'neither check_policy_service nor reject_unverified_recipient is used',
+    why: 'Postfix takes mail to forged and expired addresses and must bounce it, to senders who may be forged',
+    fix: 'mailgw-ctl postfix-config   # prints the lines',
+  });
+}
+
+function checkRejectCode(setup: PostfixSetup): Finding {
+  const check = 'postfix.unverified_code';
+  const code = setup.setting('unverified_recipient_reject_code');
+  if (code.startsWith('5')) return fine(check, `unverified_recipient_reject_code is ${code}`);
+  return warning(check, {
+    what: `unverified_recipient_reject_code is ${code}`,
+    why: 'mail to a bad address is not refused but put off: its sender tries for days and is told nothing',
+    fix: `postconf -c ${setup.directory} -e 'unverified_recipient_reject_code = 550' && postfix -c ${setup.directory} reload`,
+  });
+}
+
+/** spam.source is "header": the fields must be the filter's own, and be there. */
+function checkSpamFields(setup: PostfixSetup): Finding[] {
+  const strips = setup.lookUp(setup.setting('header_checks'), 'X-Spam-Flag: NO') !== undefined;
+  const milters = setup.setting('smtpd_milters');
+  const action = setup.setting('milter_default_action');
+  const stripping = strips
+    ? fine('postfix.spam_fields', "header_checks takes the sender's own X-Spam fields out")
+    : warning('postfix.spam_fields', {
+        what: 'spam.source is "header", and header_checks leaves "X-Spam-Flag: NO" of a sender in place',
+        why: 'a message that the filter skips comes with the verdict that its sender wrote',
+        fix: `postconf -c ${setup.directory} -e 'header_checks = regexp:/etc/postfix/header_checks', with postfix-examples/header_checks`,
+      });
+  if (milters === '') return [stripping, note('postfix.milter', 'smtpd_milters is empty')];
+  if (action !== 'accept') return [stripping, fine('postfix.milter', `milter_default_action is ${action}`)];
+  return [
+    stripping,
+    warning('postfix.milter', {
+      what: 'milter_default_action is accept',
+      why: 'while the filter is down, mail comes unjudged, and authenticated by nobody',
+      fix: `postconf -c ${setup.directory} -e 'milter_default_action = tempfail' && postfix -c ${setup.directory} reload`,
+    }),
+  ];
+}

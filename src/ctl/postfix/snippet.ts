@@ -1,0 +1,109 @@
+/**
+ * What this configuration wants of Postfix: the lines for main.cf and master.cf, with its own domain, paths and sizes.
+ *
+ * Contract: the same as postfix-examples/ say, for this site; what `postfix-config` prints is what the checks of the
+ * wiring ask for.
+ */
+import { relative } from 'node:path';
+import type { Config } from '../../config.ts';
+import { foldDomain } from '../../mail/address.ts';
+
+/** Where Postfix runs its daemons unless told otherwise. */
+export const DEFAULT_QUEUE_DIRECTORY = '/var/spool/postfix';
+
+/** Room for the header lines that Postfix adds. */
+const HEADER_ROOM_BYTES = 64 * 1024;
+
+/** Postfix's default message_size_limit: a smaller one needs no line. */
+const POSTFIX_LIMIT_BYTES = 10_240_000;
+
+/** The reply domain as Postfix has it: A-labels. */
+export function domainOf(config: Config): string {
+  return foldDomain(config.reply.domain);
+}
+
+/** A socket as Postfix names it: relative to the queue directory where it lies there, which works chrooted or not. */
+export function socketName(path: string, queueDirectory: string): string {
+  const inQueue = relative(queueDirectory, path);
+  return `unix:${inQueue.startsWith('..') ? path : inQueue}`;
+}
+
+/** The transport and next hop that the reply domain should have. */
+export function wantedRoute(config: Config, queueDirectory: string): string {
+  return `mailgw:${socketName(config.lmtp.socket, queueDirectory)}`;
+}
+
+/** The message_size_limit that goes with ours. */
+export function wantedSizeLimit(config: Config): number {
+  const { maxMessageBytes } = config.lmtp;
+  return maxMessageBytes > 2 * HEADER_ROOM_BYTES ? maxMessageBytes - HEADER_ROOM_BYTES : maxMessageBytes;
+}
+
+/** The lines of master.cf. */
+export function masterSnippet(config: Config, queueDirectory: string): string {
+  const chroot = isInQueue(config.lmtp.socket, queueDirectory) ? '-' : 'n';
+  return `# ---- add to master.cf: a transport of its own for the reply domain
+mailgw    unix  -       -       ${chroot}       -       -       lmtp
+  -o syslog_name=postfix/mailgw
+`;
+}
+
+/** The lines of main.cf. */
+export function mainSnippet(config: Config, queueDirectory: string): string {
+  const domain = domainOf(config);
+  const sizeLimit = wantedSizeLimit(config);
+  const lines = [
+    '# ---- add to main.cf; append to a parameter that is set already',
+    `relay_domains = ${domain}`,
+    '# If you relay other domains too, give this one a line in transport_maps instead (postfix-examples/main-transport-maps.cf).',
+    `relay_transport = ${wantedRoute(config, queueDirectory)}`,
+    ...(isInQueue(config.lmtp.socket, queueDirectory)
+      ? []
+      : [
+          `# lmtp.socket is not below ${queueDirectory}: a chrooted lmtp(8) cannot see it, hence chroot "n" in master.cf.`,
+        ]),
+    'mailgw_destination_recipient_limit = 1',
+    `# At most lmtp.max_message (${config.lmtp.maxMessageBytes}), less what Postfix's own header lines take.`,
+    `message_size_limit = ${sizeLimit}${sizeLimit === POSTFIX_LIMIT_BYTES ? "  # Postfix's default" : ''}`,
+    ...refusalLines(config, domain, queueDirectory),
+    ...(config.spam.source === 'header'
+      ? [
+          "# The sender's own X-Spam fields go before your filter writes its verdict (postfix-examples/header_checks).",
+          'header_checks = regexp:/etc/postfix/header_checks',
+          'milter_default_action = tempfail',
+        ]
+      : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function refusalLines(config: Config, domain: string, queueDirectory: string): string[] {
+  const { socket } = config.policy;
+  if (socket === undefined) {
+    return [
+      '# No policy.socket: bad addresses are refused in the SMTP session by probes; policy.socket would be quicker.',
+      'smtpd_recipient_restrictions =',
+      `    check_recipient_access inline:{ { ${domain} = reject_unverified_recipient } }`,
+      'unverified_recipient_reject_code = 550',
+      'address_verify_positive_expire_time = 1h',
+      'address_verify_positive_refresh_time = 30m',
+      'address_verify_negative_expire_time = 1m',
+      'address_verify_negative_refresh_time = 1m',
+      'address_verify_poll_delay = 1s',
+    ];
+  }
+  return [
+    '# Bad addresses are refused in the SMTP session, by the policy service. It must stand before any permit_...',
+    'smtpd_restriction_classes = mailgw_policy',
+    'mailgw_policy =',
+    `    check_policy_service { ${socketName(socket, queueDirectory)}, timeout=20s, try_limit=2, retry_delay=1s }`,
+    'smtpd_recipient_restrictions =',
+    '    check_recipient_access inline:{',
+    `        { postmaster@${domain} = DUNNO },`,
+    `        { ${domain} = mailgw_policy } }`,
+  ];
+}
+
+function isInQueue(path: string, queueDirectory: string): boolean {
+  return !relative(queueDirectory, path).startsWith('..');
+}

@@ -1,0 +1,39 @@
+/** All checks of one Postfix against one configuration of ours: what doctor and `postfix-config --check` share. */
+import type { Config } from '../../config.ts';
+import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
+import { EXIT } from '../fault.ts';
+import { checkDelivery } from './delivery-checks.ts';
+import { type PostfixRead, readPostfix } from './postfix-setup.ts';
+import { checkRefusals } from './refusal-checks.ts';
+
+/** A Postfix as it was read, and what was found. */
+export interface Examined {
+  readonly read: PostfixRead;
+  readonly findings: readonly Finding[];
+}
+
+/** Reads the Postfix in `directory` and examines it. */
+export function examinePostfix(config: Config, directory: string): Examined {
+  const check = 'postfix.configuration';
+  const read = readPostfix(directory);
+  if (!read.ok) {
+    const finding = problem(check, EXIT.configuration, {
+      what: `${directory}: ${read.problem}`,
+      why: 'Postfix cannot start, and nothing else about it can be examined',
+      fix: 'postfix check; or name the right directory: mailgw-ctl doctor --postfix-config DIR',
+    });
+    return { read, findings: [finding] };
+  }
+  const { setup } = read;
+  const findings = [...checkDelivery({ config, setup }), ...checkRefusals({ config, setup })];
+  const [trouble] = setup.troubles; // known now that the tables were asked
+  const about =
+    trouble === undefined
+      ? fine(check, `${directory} is read without a warning`)
+      : warning(check, {
+          what: trouble,
+          why: 'Postfix ignores a setting that it does not know, and defers mail while a table cannot be read',
+          fix: `postconf -c ${directory} -n   # shows the line`,
+        });
+  return { read, findings: [about, ...findings] };
+}

@@ -1,0 +1,23 @@
+/**
+ * A probe: a message of `mailgw-ctl doctor` that goes the whole way through Postfix and never becomes a post.
+ *
+ * Contract: what marks it is the thread inside its reply address, which the address's MAC covers. Nobody can put the mark
+ * on mail to another address, and only who has the pepper and a user's salt can make a probe's address; it is good for
+ * {@link PROBE_MAX_AGE_MS}, so that one read out of a log is soon worth nothing.
+ */
+
+/** The thread of every probe; `address mint` refuses it. */
+export const PROBE_THREAD = 'mailgw:probe';
+
+/** How long a probe's address is good. */
+const PROBE_MAX_AGE_MS = 10 * 60_000;
+
+/** Whether an address is a probe's, by the thread that it names. */
+export function isProbe(target: { readonly locator: string } | undefined): boolean {
+  return target?.locator === PROBE_THREAD;
+}
+
+/** The age up to which an address is good: the site's own limit, or a probe's where that is shorter. */
+export function addressMaxAgeMs(target: { readonly locator: string }, maxAgeMs: number): number {
+  return isProbe(target) ? Math.min(maxAgeMs, PROBE_MAX_AGE_MS) : maxAgeMs;
+}

@@ -1,0 +1,665 @@
+// `mailgw-ctl doctor` and `postfix-config --check` on set-ups that are broken in one way each: they name the cause.
+
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { type Daemon, type Row, type Settings, startDaemon } from '../support/daemon.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import {
+  configurePostfix,
+  freePort,
+  lmtpSocketIn,
+  policySocketIn,
+  postfixUnavailable,
+} from '../support/postfix.ts';
+import { type RunResult, runOk } from '../support/process.ts';
+import { type Scratch, suiteScratch } from '../support/scratch.ts';
+import { ALICE } from '../support/site.ts';
+import { runTool } from './tool.ts';
+
+const skip = postfixUnavailable();
+
+/** A whole installation whose Postfix is configured and does not run. */
+interface Patient {
+  readonly scratch: Scratch;
+  readonly daemon: Daemon;
+  readonly platform: Platform;
+  readonly postfixUid: number;
+}
+
+/** One way in which an installation can be broken. */
+interface Illness {
+  readonly name: string;
+  /** Settings that doctor's configuration gets; the daemon keeps its own. */
+  readonly settings?: Settings | ((patient: Patient) => Settings);
+  /** Settings of main.cf. */
+  readonly main?: Record<string, string> | ((patient: Patient) => Record<string, string>);
+  /** Lines of master.cf replaced. */
+  readonly master?: readonly [RegExp, string];
+  /** Breaks something else; what it returns mends it. */
+  readonly plant?: (patient: Patient) => (() => void | Promise<void>) | Promise<() => void | Promise<void>>;
+  readonly args?: (patient: Patient) => readonly string[];
+  /** The check that must find it, and in which words. */
+  readonly check: string;
+  readonly what: RegExp;
+  readonly fix: RegExp;
+  /** 0 for a warning. */
+  readonly code: number;
+}
+
+const received = 'Received: from a by mx.example.org; Thu, 1 Jan 2026 00:00:00 +0000\n';
+const results = (id: string): string => `Authentication-Results: ${id}; dmarc=pass header.from=example.com\n`;
+const STRICT = { sender: { policy: 'strict', authserv_id: 'mx.example.org' } };
+
+function messageFile({ scratch }: Patient, header: string): readonly string[] {
+  writeFileSync(scratch.path('message.eml'), `${header}From: a@example.com\n\nA reply.\n`);
+  return ['--message', scratch.path('message.eml')];
+}
+
+function renamed(path: string): () => void {
+  renameSync(path, `${path}.away`);
+  return () => {
+    renameSync(`${path}.away`, path);
+  };
+}
+
+function moded(path: string, mode: number, usual: number): () => void {
+  chmodSync(path, mode);
+  return () => {
+    chmodSync(path, usual);
+  };
+}
+
+/** A socket that the daemon does not serve, at a place of its own. */
+async function serving(path: string, greeting: string): Promise<() => void> {
+  const server = createServer((connection) => {
+    connection.on('error', () => undefined);
+    connection.end(greeting);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return () => {
+    server.close();
+  };
+}
+
+const ILLNESSES: readonly Illness[] = [
+  // ---- Configuration and files
+  {
+    name: 'a key that is no setting',
+    settings: { reply: { maxage: '30d' } },
+    check: 'configuration',
+    what: /reply\.maxage: unknown key.*reply\.max_age/,
+    fix: /config check/,
+    code: 78,
+  },
+  {
+    name: 'a configuration that anybody may write',
+    plant: ({ scratch }) => moded(scratch.path('doctor.toml'), 0o666, 0o644),
+    check: 'files.configuration',
+    what: /mode 0666/,
+    fix: /chmod go-w/,
+    code: 78,
+  },
+  {
+    name: 'no pepper',
+    plant: ({ scratch }) => renamed(scratch.path('pepper')),
+    check: 'files.pepper',
+    what: /pepper: cannot be read: ENOENT/,
+    fix: /backup.*mailgw-ctl init/,
+    code: 78,
+  },
+  {
+    name: 'a pepper that others can read',
+    plant: ({ scratch }) => moded(scratch.path('pepper'), 0o644, 0o600),
+    check: 'files.pepper',
+    what: /mode 0644 lets group or world in/,
+    fix: /chmod 0600 \S+pepper/,
+    code: 78,
+  },
+  {
+    name: "a sink's secret of somebody else",
+    plant: ({ scratch, postfixUid }) => {
+      const files = [scratch.directory, scratch.path('pepper')];
+      for (const file of files) chownSync(file, postfixUid, 0);
+      return () => {
+        for (const file of files) chownSync(file, 0, 0);
+      };
+    },
+    check: 'files.sink_secret',
+    what: /webhook\.secret belongs to user 0; mailgwd runs as user \d+/,
+    fix: /chown \d+ \S+webhook\.secret/,
+    code: 78,
+  },
+  {
+    name: 'a store that root made for the service',
+    plant: ({ scratch, postfixUid }) => {
+      chownSync(scratch.path('mailgw.db'), postfixUid, 0);
+      return () => {
+        chownSync(scratch.path('mailgw.db'), 0, 0);
+      };
+    },
+    check: 'files.store',
+    what: /mailgw\.db belongs to user \d+, its directory to user 0/,
+    fix: /chown 0:0/,
+    code: 78, // of the sink's secret, which that user cannot read
+  },
+  {
+    name: 'no directory for the store',
+    settings: ({ scratch }) => ({ store: { path: scratch.path('gone', 'mailgw.db') } }),
+    check: 'files.store',
+    what: /gone does not exist/,
+    fix: /mailgw-ctl init/,
+    code: 73,
+  },
+  {
+    name: 'a directory of the socket that anybody may write',
+    plant: ({ scratch }) => moded(scratch.path('queue', 'mailgw'), 0o777, 0o755),
+    check: 'files.socket_directory',
+    what: /mode 0777/,
+    fix: /chmod o-w/,
+    code: 78,
+  },
+  // ---- Sockets
+  {
+    name: 'a daemon that listens elsewhere',
+    settings: ({ scratch }) => ({ lmtp: { socket: scratch.path('queue', 'mailgw', 'other.sock') } }),
+    check: 'socket.lmtp',
+    what: /no such socket/,
+    fix: /systemctl start/,
+    code: 78,
+  },
+  {
+    name: 'a socket that a dead daemon left',
+    plant: async ({ daemon }) => {
+      await daemon.kill9();
+      return () => daemon.start();
+    },
+    check: 'socket.lmtp',
+    what: /nobody listens/,
+    fix: /journalctl -u mailgw/,
+    code: 69,
+  },
+  {
+    name: 'another server on the socket',
+    settings: ({ scratch }) => ({ lmtp: { socket: scratch.path('queue', 'mailgw', 'dovecot.sock') } }),
+    plant: ({ scratch }) =>
+      serving(scratch.path('queue', 'mailgw', 'dovecot.sock'), '220 mx Dovecot ready.\r\n'),
+    check: 'socket.lmtp',
+    what: /not mailgw says "220 mx Dovecot ready\."/,
+    fix: /lmtp\.socket/,
+    code: 78,
+  },
+  {
+    name: "a socket that Postfix's user may not write",
+    plant: ({ daemon }) => moded(daemon.socket, 0o600, 0o660),
+    check: 'socket.postfix_user',
+    what: /the socket \S+lmtp\.sock \(mode 0600, owner 0:\d+\) keeps postfix out/,
+    fix: /lmtp\.group = "postfix"/,
+    code: 78,
+  },
+  {
+    name: "a directory above the socket that Postfix's user may not pass",
+    plant: ({ scratch }) => moded(scratch.path('queue'), 0o700, 0o755),
+    check: 'socket.postfix_user',
+    what: /the directory \S+queue \(mode 0700, owner 0:0\) keeps postfix out: it lacks "x"/,
+    fix: /chgrp postfix \S+queue && chmod g\+x/,
+    code: 78,
+  },
+  {
+    name: 'a policy service that is no policy service',
+    settings: ({ scratch }) => ({ policy: { socket: scratch.path('queue', 'mailgw', 'p.sock') } }),
+    plant: ({ scratch }) => serving(scratch.path('queue', 'mailgw', 'p.sock'), 'action=REJECT\n\n'),
+    check: 'socket.policy',
+    what: /answers "action=REJECT"/,
+    fix: /policy\.socket/,
+    code: 78,
+  },
+  // ---- Postfix
+  {
+    name: 'a reply domain that Postfix does not know',
+    main: { relay_domains: 'other.example' },
+    check: 'postfix.domain',
+    what: /reply\.example\.org is in none of relay_domains/,
+    fix: /postconf -c \S+ -e 'relay_domains = other\.example, reply\.example\.org'/,
+    code: 78,
+  },
+  {
+    name: 'a reply domain that is local as well',
+    main: { mydestination: 'reply.example.org' },
+    check: 'postfix.domain',
+    what: /in mydestination and in relay_domains/,
+    fix: /out of all but relay_domains/,
+    code: 78,
+  },
+  {
+    name: 'a reply domain that goes to the internet',
+    main: { relay_transport: 'relay' },
+    check: 'postfix.transport',
+    what: /relay_transport sends reply\.example\.org to "relay", not to a Unix socket/,
+    fix: /relay_transport = mailgw:unix:mailgw\/lmtp\.sock/,
+    code: 78,
+  },
+  {
+    name: 'a line in transport_maps that takes the mail away',
+    main: { transport_maps: 'inline:{ { reply.example.org = smtp:[192.0.2.1] } }' },
+    check: 'postfix.transport',
+    what: /transport_maps sends reply\.example\.org to "smtp:\[192\.0\.2\.1\]"/,
+    fix: /in transport_maps: reply\.example\.org/,
+    code: 78,
+  },
+  {
+    name: 'a transport that is not in master.cf',
+    master: [/^mailgw .*\n.*\n/m, ''],
+    check: 'postfix.transport',
+    what: /the transport "mailgw", which is not in master\.cf/,
+    fix: /master\.cf.*mailgw unix - - - - - lmtp/,
+    code: 78,
+  },
+  {
+    name: 'a transport that speaks SMTP',
+    master: [/^(mailgw .*)lmtp$/m, '$1smtp'],
+    check: 'postfix.transport',
+    what: /runs smtp, not lmtp/,
+    fix: /write "lmtp"/,
+    code: 78,
+  },
+  {
+    name: 'an absolute path and a chrooted lmtp(8)',
+    main: ({ daemon }) => ({ relay_transport: `mailgw:unix:${daemon.socket}` }),
+    master: [/^(mailgw +unix +- +- +)-/m, '$1y'],
+    check: 'postfix.socket_path',
+    what: /which lmtp\(8\) opens as (\S+queue)\1?\/\S+queue\/mailgw\/lmtp\.sock/,
+    fix: /relay_transport = mailgw:unix:mailgw\/lmtp\.sock/,
+    code: 78,
+  },
+  {
+    name: 'many recipients in a transaction',
+    main: { mailgw_destination_recipient_limit: '50' },
+    check: 'postfix.recipient_limit',
+    what: /mailgw_destination_recipient_limit is 50/,
+    fix: /= 1'/,
+    code: 0,
+  },
+  {
+    name: 'messages larger than ours may be',
+    main: { message_size_limit: '40000000' },
+    check: 'postfix.message_size',
+    what: /message_size_limit is 40000000; lmtp\.max_message is 26214400/,
+    fix: /message_size_limit = 26148864/,
+    code: 78,
+  },
+  {
+    name: 'a table of recipients without ours',
+    main: { relay_recipient_maps: 'inline:{ { reply@other.example = x } }' },
+    check: 'postfix.relay_recipients',
+    what: /holds no line that reply addresses match/,
+    fix: /@reply\.example\.org OK/,
+    code: 78,
+  },
+  {
+    name: 'an alias for the name before the delimiter',
+    main: {
+      recipient_delimiter: '+',
+      virtual_alias_maps: 'inline:{ { reply@reply.example.org = support@example.org } }',
+    },
+    check: 'postfix.rewriting',
+    what: /virtual_alias_maps turns reply@reply\.example\.org into support@example\.org/,
+    fix: /out of virtual_alias_maps/,
+    code: 78,
+  },
+  {
+    name: 'nothing that refuses bad addresses',
+    main: { smtpd_recipient_restrictions: '', smtpd_restriction_classes: '' },
+    check: 'postfix.refusal',
+    what: /neither check_policy_service nor reject_unverified_recipient/,
+    fix: /mailgw-ctl postfix-config/,
+    code: 0,
+  },
+  {
+    name: 'a policy service that mailgw does not serve',
+    settings: { policy: { socket: '' } },
+    check: 'postfix.refusal',
+    what: /asks a policy service at unix:mailgw\/policy\.sock, and policy\.socket is empty/,
+    fix: /policy\.socket = "\S+queue\/mailgw\/policy\.sock"/,
+    code: 78,
+  },
+  {
+    name: 'probes that put bad addresses off',
+    main: { smtpd_recipient_restrictions: 'reject_unverified_recipient' },
+    check: 'postfix.unverified_code',
+    what: /unverified_recipient_reject_code is 450/,
+    fix: /= 550'/,
+    code: 0,
+  },
+  {
+    name: 'soft_bounce left on',
+    main: { soft_bounce: 'yes' },
+    check: 'postfix.soft_bounce',
+    what: /soft_bounce is yes/,
+    fix: /soft_bounce = no/,
+    code: 0,
+  },
+  {
+    name: 'a filter that is passed by when it is down',
+    settings: { spam: { source: 'header' } },
+    main: { smtpd_milters: 'unix:/run/spamass.sock', milter_default_action: 'accept' },
+    check: 'postfix.milter',
+    what: /milter_default_action is accept/,
+    fix: /tempfail/,
+    code: 0,
+  },
+  {
+    name: "the sender's own spam fields",
+    settings: { spam: { source: 'header' } },
+    check: 'postfix.spam_fields',
+    what: /leaves "X-Spam-Flag: NO" of a sender in place/,
+    fix: /header_checks/,
+    code: 0,
+  },
+  {
+    name: 'a setting that Postfix does not know',
+    main: { mailgw_detsination_recipient_limit: '1' },
+    check: 'postfix.configuration',
+    what: /unused parameter: mailgw_detsination_recipient_limit/,
+    fix: /postconf -c/,
+    code: 0,
+  },
+  // ---- The filter
+  {
+    name: 'an authserv-id that the filter does not write',
+    settings: STRICT,
+    args: (patient) => messageFile(patient, results('filter.example.org') + received),
+    check: 'filter.authserv_id',
+    what: /is "mx\.example\.org"; the message has Authentication-Results of "filter\.example\.org"/,
+    fix: /sender\.authserv_id = "filter\.example\.org"/,
+    code: 78,
+  },
+  {
+    name: 'a milter that writes below a Received field',
+    settings: STRICT,
+    args: (patient) => messageFile(patient, received + results('mx.example.org')),
+    check: 'filter.authserv_id',
+    what: /stands below 1 Received fields, sender\.own_received is 0/,
+    fix: /sender\.own_received = 1/,
+    code: 78,
+  },
+  {
+    name: 'a filter that writes nothing',
+    settings: STRICT,
+    args: (patient) => messageFile(patient, received),
+    check: 'filter.authserv_id',
+    what: /no Authentication-Results of your own filter/,
+    fix: /OpenDMARC, rspamd/,
+    code: 0,
+  },
+  // ---- Store, clock, servers
+  {
+    name: 'a damaged store',
+    settings: ({ scratch }) => ({ store: { path: scratch.path('damaged', 'mailgw.db') } }),
+    plant: async ({ scratch }) => {
+      await runOk('mkdir', ['-p', scratch.path('damaged')]);
+      const path = scratch.path('damaged', 'mailgw.db');
+      const source = new Sqlite(scratch.path('mailgw.db'), { readonly: true });
+      await source.backup(path);
+      source.close();
+      const bytes = readFileSync(path);
+      writeFileSync(path, bytes.fill(0x5a, 4096 * 3, 4096 * 8), { mode: 0o600 });
+      return () => {
+        rmSync(scratch.path('damaged'), { recursive: true });
+      };
+    },
+    check: 'store.integrity',
+    what: /damage|malformed/,
+    fix: /restore a backup/,
+    code: 74,
+  },
+  {
+    name: 'a full disk',
+    settings: { store: { low_water: '900000GiB' } },
+    check: 'store.space',
+    what: /MiB are free, store\.low_water is/,
+    fix: /df -h/,
+    code: 74,
+  },
+  {
+    name: 'a clock that was set back',
+    plant: ({ scratch }) => {
+      const database = new Sqlite(scratch.path('mailgw.db'));
+      database.exec(`INSERT INTO item (id, state, head, user, thread, replied_to_at, reverse_path, received_at, attempts,
+        worker_deaths, bytes, sender_policy, sender_result) VALUES ('future', 'held', 0, 'alice', 't', 0, '',
+        ${Date.now() + 86_400_000}, 0, 0, 0, 'off', 'none')`);
+      return () => {
+        database.exec("DELETE FROM item WHERE id = 'future'");
+        database.close();
+      };
+    },
+    check: 'clock',
+    what: /1 items were received after now/,
+    fix: /timedatectl/,
+    code: 69,
+  },
+  {
+    name: 'a platform that does not run',
+    settings: { sink: { url: 'http://127.0.0.1:1/hooks' } },
+    check: 'sink.reachable',
+    what: /http:\/\/127\.0\.0\.1:1\/hooks: .*ECONNREFUSED/,
+    fix: /start the platform/,
+    code: 69,
+  },
+  {
+    name: 'a spamd that does not run',
+    settings: { spam: { source: 'spamd', spamd: '127.0.0.1:1' } },
+    check: 'spamd',
+    what: /127\.0\.0\.1:1: /,
+    fix: /systemctl start spamd/,
+    code: 69,
+  },
+  {
+    name: 'nobody who sends notices',
+    settings: { notice: { kinds: ['refused'], server: '127.0.0.1:1' } },
+    check: 'notice.server',
+    what: /127\.0\.0\.1:1: .*ECONNREFUSED/,
+    fix: /start Postfix/,
+    code: 69,
+  },
+  {
+    name: 'a queue that somebody paused',
+    plant: async ({ daemon }) => {
+      await daemon.ctl('queue', 'pause');
+      return async () => {
+        await daemon.ctl('queue', 'resume');
+      };
+    },
+    check: 'queue.paused',
+    what: /the queue is paused/,
+    fix: /queue resume/,
+    code: 0,
+  },
+  {
+    name: 'a Postfix that takes no mail',
+    args: () => ['--smtp', '127.0.0.1:1'],
+    check: 'round_trip.smtp',
+    what: /127\.0\.0\.1:1: .*ECONNREFUSED/,
+    fix: /postfix start/,
+    code: 69,
+  },
+];
+
+/** A TOML text with some keys set; values as JSON. */
+function withSettings(text: string, settings: Settings): string {
+  let changed = text;
+  for (const [section, keys] of Object.entries(settings)) {
+    if (!changed.includes(`[${section}]\n`)) changed += `[${section}]\n`;
+    for (const [key, value] of Object.entries(keys)) {
+      const [before = '', rest = ''] = changed.split(`[${section}]\n`);
+      const end = rest.search(/^\[/m);
+      const own = (end === -1 ? rest : rest.slice(0, end)).replace(new RegExp(`^${key} = .*\n`, 'm'), '');
+      changed = `${before}[${section}]\n${key} = ${JSON.stringify(value)}\n${own}${end === -1 ? '' : rest.slice(end)}`;
+    }
+  }
+  return changed;
+}
+
+function findingsOf({ stdout }: RunResult): Row[] {
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Row);
+}
+
+describe('mailgw-ctl doctor', { concurrency: false }, () => {
+  let patient: Patient | undefined;
+  let main = '';
+  let master = '';
+  if (skip === false) {
+    const scratch = suiteScratch();
+    before(async () => {
+      const platform = await startPlatform(scratch);
+      const daemon = await startDaemon(scratch, {
+        sink: platform.sink,
+        socket: lmtpSocketIn(scratch),
+        settings: {
+          lmtp: { group: 'postfix' },
+          policy: { socket: policySocketIn(scratch), group: 'postfix' },
+        },
+      });
+      await daemon.addUser(ALICE.user, ALICE.address);
+      const directory = await configurePostfix(scratch, await freePort(), { variants: ['main-policy.cf'] });
+      main = readFileSync(`${directory}/main.cf`, 'utf8');
+      master = readFileSync(`${directory}/master.cf`, 'utf8');
+      patient = { scratch, daemon, platform, postfixUid: Number(await runOk('id', ['-u', 'postfix'])) };
+    });
+    after(() => scratch.close());
+  }
+  const here = (): Patient => {
+    if (patient === undefined) throw new Error('the patient is not there');
+    return patient;
+  };
+
+  async function examine(illness: Partial<Illness>, words: readonly string[]): Promise<RunResult> {
+    const at = here();
+    const { scratch, daemon } = at;
+    const settings = typeof illness.settings === 'function' ? illness.settings(at) : (illness.settings ?? {});
+    const lines = typeof illness.main === 'function' ? illness.main(at) : (illness.main ?? {});
+    writeFileSync(scratch.path('doctor.toml'), withSettings(readFileSync(daemon.config, 'utf8'), settings));
+    const changed = Object.entries(lines).reduce(
+      (text, [name, value]) => `${text.replace(new RegExp(`^${name} = .*\n`, 'm'), '')}${name} = ${value}\n`,
+      main,
+    );
+    writeFileSync(scratch.path('postfix', 'main.cf'), changed);
+    const [from, to] = illness.master ?? [/^$/, ''];
+    writeFileSync(scratch.path('postfix', 'master.cf'), master.replace(from, to));
+    const cure = await illness.plant?.(at);
+    try {
+      return await runTool([
+        '--config',
+        scratch.path('doctor.toml'),
+        ...words,
+        ...(illness.args?.(at) ?? []),
+      ]);
+    } finally {
+      await cure?.();
+    }
+  }
+
+  const doctor = (): readonly string[] => [
+    '--json',
+    'doctor',
+    '--postfix-config',
+    here().scratch.path('postfix'),
+  ];
+
+  it('finds nothing wrong where nothing is', { skip }, async () => {
+    const result = await examine({}, doctor());
+    const wrong = findingsOf(result).filter(({ status }) => status === 'problem' || status === 'warning');
+    assert.deepEqual([result.code, wrong, result.stderr], [0, [], '']);
+  });
+
+  for (const illness of ILLNESSES) {
+    it(`names ${illness.name}`, { skip }, async () => {
+      const result = await examine(illness, doctor());
+      const found = findingsOf(result).filter(({ check }) => check === illness.check);
+      const [finding] = found.filter(({ status }) => status === 'problem' || status === 'warning');
+      assert.ok(finding !== undefined, `${result.stdout}${result.stderr}`);
+      assert.match(String(finding.what), illness.what);
+      assert.match(String(finding.fix), illness.fix);
+      assert.ok(String(finding.why).length > 20);
+      assert.equal(finding.status, illness.code === 0 ? 'warning' : 'problem');
+      assert.equal(result.code, illness.code, result.stdout);
+    });
+  }
+
+  it('tells people what, why and how, and ends with a count', { skip }, async () => {
+    const { scratch } = here();
+    const words = ['doctor', '--postfix-config', scratch.path('postfix')];
+    const result = await examine({ main: { message_size_limit: '0' } }, words);
+    assert.equal(result.code, 78);
+    assert.match(
+      result.stdout,
+      /^PROBLEM postfix\.message_size: message_size_limit is 0, which is none; .*\n {8}why: .*\n {8}fix: postconf /m,
+    );
+    assert.match(result.stderr, /^mailgw-ctl: 1 problem, 0 warnings\n$/);
+  });
+
+  it('says so where there is no such Postfix, and no configuration', { skip }, async () => {
+    const { scratch } = here();
+    const gone = await examine({}, ['--json', 'doctor', '--postfix-config', scratch.path('nowhere')]);
+    assert.equal(gone.code, 78);
+    assert.match(gone.stdout, /"check":"postfix\.configuration","status":"problem"/);
+    const none = await runTool(['--config', scratch.path('none.toml'), 'doctor']);
+    assert.equal(none.code, 78);
+    assert.match(none.stdout, /^PROBLEM configuration: .*\n.*\n {8}fix: mailgw-ctl init/);
+  });
+
+  it('asks the platform by OPTIONS alone, and posts nothing', { skip }, async () => {
+    const result = await examine({}, doctor());
+    const [reached] = findingsOf(result).filter(({ check }) => check === 'sink.reachable');
+    assert.match(String(reached?.what), /OPTIONS answered \d{3}/);
+    assert.match(result.stdout, /"check":"sink\.posts_as".*signed with one secret/);
+    assert.equal(existsSync(here().scratch.path('mailgw.db')), true);
+  });
+
+  describe('postfix-config', () => {
+    it('prints what a Postfix needs, and that Postfix passes its own check', { skip }, async () => {
+      const { scratch } = here();
+      const queue = ['--queue-directory', scratch.path('queue')];
+      const { stdout } = await examine({}, ['--json', 'postfix-config', ...queue]);
+      const [printed] = findingsOf({ code: 0, stdout, stderr: '' });
+      writeFileSync(scratch.path('postfix', 'main.cf'), `${bare(main)}${String(printed?.main_cf)}`);
+      writeFileSync(
+        scratch.path('postfix', 'master.cf'),
+        master.replace(/^mailgw .*\n.*\n/m, String(printed?.master_cf)),
+      );
+      const words = [
+        '--config',
+        scratch.path('doctor.toml'),
+        'postfix-config',
+        '--check',
+        scratch.path('postfix'),
+      ];
+      const checked = await runTool(words);
+      assert.deepEqual([checked.code, checked.stderr], [0, ''], checked.stdout);
+      assert.doesNotMatch(checked.stdout, /WARNING|PROBLEM/);
+    });
+
+    it('names what differs, with the same words as doctor', { skip }, async () => {
+      const check = ['postfix-config', '--check', here().scratch.path('postfix')];
+      const result = await examine({ main: { relay_transport: 'relay' } }, check);
+      assert.equal(result.code, 78);
+      assert.match(
+        result.stdout,
+        /^PROBLEM postfix\.transport: relay_transport sends reply\.example\.org to "relay"/m,
+      );
+    });
+  });
+});
+
+/** A main.cf without what is mailgw's. */
+function bare(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/^(?:relay_|mailgw_|message_size|smtpd_re)/.test(line))
+    .join('\n');
+}
