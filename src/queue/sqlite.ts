@@ -62,6 +62,8 @@ export interface StoreOptions {
   readonly mode: 'daemon' | 'tool';
   /** Whether posted items keep their content until they are pruned; by default it goes at once. */
   readonly keepContent?: boolean | undefined;
+  /** Memory of metrics.ts in which the writer measures its commits. */
+  readonly measures?: SharedArrayBuffer | undefined;
   /** Told once when the writer's thread died: nothing can be stored any more. */
   readonly onBroken?: ((error: Error) => void) | undefined;
 }
@@ -130,6 +132,7 @@ class WriterThread {
       daemon: options.mode === 'daemon',
       keepContent: options.keepContent ?? false,
       now: Date.now(),
+      measures: options.measures,
     };
     const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), { workerData: data });
     return new Promise((resolve, reject) => {
