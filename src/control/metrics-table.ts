@@ -50,21 +50,29 @@ export interface Measured {
   readonly distribution: Distribution;
 }
 
-/** A metric without its name. */
-export type Metric = {
+/** What every metric has. */
+interface Described {
   /** One sentence without its full stop. */
   readonly help: string;
   readonly labels: readonly string[];
-} & (
-  | {
-      readonly type: 'counter' | 'gauge' /** Its samples. */;
-      readonly read: (seen: Seen) => readonly Sample[];
-    }
-  | {
-      readonly type: 'histogram' /** Its distributions. */;
-      readonly read: (seen: Seen) => readonly Measured[];
-    }
-);
+}
+
+/** A metric of plain values. */
+interface ValueMetric extends Described {
+  readonly type: 'counter' | 'gauge';
+  /** Its values now. */
+  readonly read: (seen: Seen) => readonly Sample[];
+}
+
+/** A metric of distributions. */
+interface HistogramMetric extends Described {
+  readonly type: 'histogram';
+  /** Its distributions now. */
+  readonly read: (seen: Seen) => readonly Measured[];
+}
+
+/** A metric without its name. */
+export type Metric = ValueMetric | HistogramMetric;
 
 /** One sample for each entry. */
 function by<L extends string>(label: L, values: Readonly<Record<string, number>>): readonly Sample<L>[] {

@@ -21,6 +21,8 @@ import { queueGroup } from './queue.ts';
 import { saltGroup } from './salt.ts';
 import { spamGroup } from './spam.ts';
 import { statsCommand } from './stats.ts';
+import { topCommand } from './top.ts';
+import { traceCommand } from './trace.ts';
 import { userGroup } from './user.ts';
 
 const NAME = 'mailgw-ctl';
@@ -81,6 +83,8 @@ function buildProgram(): Command {
   addGroup(program, noticeGroup, context);
   addGroup(program, dbGroup, context);
   addCommand(program, statsCommand, [], context);
+  addCommand(program, traceCommand, [], context);
+  addCommand(program, topCommand, [], context);
   return program;
 }
 

@@ -336,6 +336,7 @@ export class LmtpSession implements ReaderTarget {
       user: claim?.user.name,
       thread: claim?.target?.locator,
       message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
+      queue_id: disposition.queueId,
       spam: disposition.spam,
       spam_score: disposition.spamScore,
       session: this.#wire.id,

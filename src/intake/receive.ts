@@ -15,6 +15,7 @@ import { printable } from '../mail/encoded-word.ts';
 import { fingerprint } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
+import { postfixQueueId } from '../mail/received.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
 import { bounceItem } from './bounces.ts';
 import type { ExpiryNotices } from './expiry-notice.ts';
@@ -42,6 +43,8 @@ export type Judgement = { readonly kind: 'item'; readonly item: NewItem } | End;
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
 export type Verdict = Disposition & {
   readonly messageId?: string | undefined;
+  /** Postfix's own id of the message, by which its log names it. */
+  readonly queueId?: string | undefined;
   /** Undefined where no filter was asked. */
   readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
   readonly spamScore?: number | undefined;
@@ -86,13 +89,13 @@ export function createGate(options: GateOptions): Gate {
       options.isSpaceLow() ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' } : undefined,
     recipient: (address, findings) => judgeRecipient(options, address, findings),
     judge: async (envelope, claim, raw, findings) => {
-      const [judgement] = await judgeAll({ envelope, raw, scan: scanHeader(raw) }, [{ claim }], findings);
+      const [judgement] = await judgeAll(messageOf(envelope, raw), [{ claim }], findings);
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
     message: (envelope, claims, raw) =>
       counted(options.rates, claims, async (limits) => {
-        const message: Message = { envelope, raw, scan: scanHeader(raw) };
+        const message = messageOf(envelope, raw);
         const limited = claims.map((claim, index) => ({ claim, limit: limits[index] }));
         const judgements = await judgeAll(message, limited);
         const messageId = messageIdOf(message.scan);
@@ -100,6 +103,7 @@ export function createGate(options: GateOptions): Gate {
         return dispositions.map((disposition, index) => ({
           ...disposition,
           messageId,
+          queueId: message.queueId,
           ...(options.spam && spamOf(judgements[index])),
         }));
       }),
@@ -124,6 +128,12 @@ interface Message {
   readonly envelope: Envelope;
   readonly raw: Uint8Array;
   readonly scan: HeaderScan;
+  readonly queueId: string | undefined;
+}
+
+function messageOf(envelope: Envelope, raw: Uint8Array): Message {
+  const scan = scanHeader(raw);
+  return { envelope, raw, scan, queueId: scan.ok ? postfixQueueId(scan.header) : undefined };
 }
 
 /** A claim, and the rate that it has exhausted since RCPT, if any. */
@@ -187,7 +197,7 @@ function judgeClaim(
   claim: Claim,
   findings?: Findings,
 ): Judgement {
-  const { envelope, raw, scan } = message;
+  const { envelope, raw, scan, queueId } = message;
   if (!scan.ok) return malformed(scan.problem, findings);
   const { header } = scan;
 
@@ -228,7 +238,7 @@ function judgeClaim(
   const hold = sender.hold ?? origin.hold;
   return {
     kind: 'item',
-    item: newItem(options, { envelope, claim, target, header, raw, authentication, hold }),
+    item: newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold }),
   };
 }
 
@@ -259,6 +269,7 @@ interface Judged {
   readonly target: Target;
   readonly header: Header;
   readonly raw: Uint8Array;
+  readonly queueId: string | undefined;
   readonly authentication: Authentication;
   readonly hold: HoldReason | undefined;
 }
@@ -278,6 +289,7 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
     repliedToAt: target.repliedTo * 1000,
     fingerprint: fingerprint(claim.user.number, target.locator, header, judged.raw),
     messageId: messageIdOf({ ok: true, header }),
+    queueId: judged.queueId,
     reversePath: judged.envelope.reversePath,
     receivedAt: options.now(),
     hold: judged.hold,

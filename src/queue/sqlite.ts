@@ -331,6 +331,11 @@ class SqliteStore implements Store {
   nextNoticeAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextNoticeAt());
   listNotices = (limit: number): Promise<readonly NoticeView[]> =>
     this.#read(() => this.#views.listNotices(limit));
+  traces = (name: string): ReturnType<Store['traces']> =>
+    this.#read(() => this.#views.inspection().traces(name));
+  waitingThreads = (limit: number): ReturnType<Store['waitingThreads']> =>
+    this.#read(() => this.#views.inspection().waitingThreads(limit));
+  flow = (since: number): ReturnType<Store['flow']> => this.#read(() => this.#views.inspection().flow(since));
   loadBuckets = (): ReturnType<Store['loadBuckets']> => this.#read(() => this.#views.buckets());
   bucket = (name: string): ReturnType<Store['bucket']> => this.#read(() => this.#views.bucket(name));
 
