@@ -29,6 +29,7 @@ module.exports = {
     oneImporter('nodemailer', ['delivery/notice.ts']),
     oneImporter('undici', ['delivery/sinks/http-exchange.ts']),
     oneImporter('pino', ['log.ts']),
+    oneImporter('prom-client', ['control/metrics-page.ts']),
     oneImporter('smol-toml', ['config.ts']),
     oneImporter('commander', ['ctl/program.ts']),
     oneImporter('better-sqlite3', ['queue/schema.ts', 'queue/store-error.ts']),

@@ -301,6 +301,13 @@ export const SETTINGS = {
     parseTimeoutMs: kind.duration('2s', 'Time for one message to be taken apart.'),
     stopTimeoutMs: kind.duration('20s', 'Time for attempts under way to finish when the daemon stops.'),
   },
+  metrics: {
+    listen: kind.optionalEndpoint(
+      'Where /metrics (for Prometheus), /healthz and /readyz are served, without a password: a port of the loopback such as "127.0.0.1:9464", or "unix:/run/mailgw/metrics.sock". Empty serves none.',
+    ),
+    mode: kind.mode('0660', 'The file mode of the Unix socket.'),
+    group: kind.optionalText('The group that owns the Unix socket; empty leaves it as it is.'),
+  },
   log: {
     level: kind.oneOf(['debug', 'info', 'warn', 'error'], 'info', 'The least urgent event that is logged.'),
     format: kind.oneOf(
@@ -450,6 +457,12 @@ function crossCheck(config: Config): string[] {
     );
   }
   problems.push(...crossCheckSpam(config.spam));
+  const { listen } = config.metrics;
+  if (listen !== undefined && 'host' in listen && !isLoopback(listen.host)) {
+    problems.push(
+      `metrics.listen: "${listen.host}" is no address of the loopback, and nothing asks for a password; expected "127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH"`,
+    );
+  }
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');
   }
@@ -472,6 +485,11 @@ function crossCheck(config: Config): string[] {
     );
   }
   return problems;
+}
+
+/** Whether only this host can connect to it. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function crossCheckSpam(spam: Config['spam']): string[] {

@@ -32,7 +32,16 @@ import {
 } from './intake/unix-socket.ts';
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
-import { type CountVerdict, startCounting, watchEventLoop } from './metrics.ts';
+import {
+  type CountVerdict,
+  commitMeasures,
+  countingLog,
+  createDeliveryMeasures,
+  type DeliveryMeasures,
+  startCounting,
+  watchEventLoop,
+} from './metrics.ts';
+import { type MetricsListener, openMetrics } from './open-metrics.ts';
 import {
   openDraftNotice,
   openExpiryNotices,
@@ -93,10 +102,15 @@ async function openSink(config: Config): Promise<Sink> {
   return loaded.sink;
 }
 
-async function openStore(config: Config, onBroken: (error: Error) => void): Promise<Store> {
+async function openStore(
+  config: Config,
+  measures: SharedArrayBuffer,
+  onBroken: (error: Error) => void,
+): Promise<Store> {
   try {
     const { path, keepContentMs } = config.store;
-    return await openSqliteStore({ path, mode: 'daemon', keepContent: keepContentMs > 0, onBroken });
+    const keepContent = keepContentMs > 0;
+    return await openSqliteStore({ path, mode: 'daemon', keepContent, measures, onBroken });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new StartError(STORE_EXIT[error.kind], [`store.path: ${error.message}`]);
@@ -119,6 +133,7 @@ function createDispatcher(
   store: Store,
   sink: Sink,
   parser: ParserPool,
+  measures: DeliveryMeasures,
   log: Log,
 ): Dispatcher {
   const { delivery } = config;
@@ -129,6 +144,7 @@ function createDispatcher(
     draftNotice: openDraftNotice(config, store),
     readBounce: createReadBounce(store, tokenMask(config)),
     log,
+    measures,
     now: Date.now,
     monotonic: () => performance.now(),
     random: Math.random,
@@ -234,16 +250,20 @@ function notifySystemd(...assignments: string[]): void {
 
 async function serve(): Promise<void> {
   const { config, pepper, texts } = readConfiguration(readCommandLine());
-  const log = openLog(config.log);
+  const { log, events } = countingLog(openLog(config.log));
+  const commits = commitMeasures();
+  const delivery = createDeliveryMeasures();
   log('starting', { version: process.env.npm_package_version, store: config.store.path });
   const fail = (event: 'store_failed' | 'fatal', error: Error): never => {
     log(event, { reason: error.message });
     process.exit(EXIT.internal);
   };
-  const opening = openStore(config, (error) => fail('store_failed', error));
+  const opening = openStore(config, commits.memory, (error) => fail('store_failed', error));
   const [store, sink, space] = await Promise.all([opening, openSink(config), watchSpace(config, log)]);
-  const parser = openParser(config, config.delivery.parserWorkers);
-  const dispatcher = createDispatcher(config, store, sink, parser, log);
+  const parser = openParser(config, config.delivery.parserWorkers, (ms) => {
+    delivery.parse.observe(ms / 1000);
+  });
+  const dispatcher = createDispatcher(config, store, sink, parser, delivery, log);
   const verdicts = startCounting((counts) => store.addVerdicts(counts), Date.now);
   const rates = await openRates({
     settings: config.rate,
@@ -256,12 +276,21 @@ async function serve(): Promise<void> {
   const slowDown = createSlowDown(config, MAX_WAITING_DELIVERIES);
   const server = new LmtpServer(config.lmtp, { gate, slowDown, log, count: verdicts.count });
   const policy = createPolicyServer(config, gate, log, verdicts.count);
+  const loop = watchEventLoop(log);
+  let isStopping = false;
+  let metrics: MetricsListener | undefined;
   try {
     await listen(policy.server, 'policy', config, log);
     await listen(server.server, 'lmtp', config, log);
+    metrics = await openMetrics(config, log, {
+      ...{ store, verdicts, delivery, commits, events, loop, rates },
+      connections: () => ({ lmtp: server.connections.size, policy: policy.connections }),
+      isStopping: () => isStopping,
+    });
   } catch (error) {
     await store.close();
-    throw error;
+    if (!(error instanceof ListenError)) throw error;
+    throw new StartError(EXIT.cannotCreate, [`metrics.listen: ${error.message}`]);
   }
   const notifier = openNotifier(config, texts, store, log);
   dispatcher.start();
@@ -277,13 +306,11 @@ async function serve(): Promise<void> {
     log,
     now: Date.now,
   });
-  const stopWatching = watchEventLoop(log);
   log('ready', { pid: process.pid });
   notifySystemd('--ready', `--status=serving ${config.reply.domain}`);
   parser.warm();
   sink.warm?.();
 
-  let isStopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
@@ -297,7 +324,8 @@ async function serve(): Promise<void> {
     await rates?.stop();
     await verdicts.stop();
     space.close();
-    stopWatching();
+    loop.stop();
+    await metrics?.close();
     await parser.close();
     await store.close();
     await sink.close();

@@ -11,7 +11,7 @@ import { type DestinationStream, pino } from 'pino';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Every event that mailgw logs, with its level. */
-const EVENTS = {
+export const LOG_EVENTS = {
   starting: 'info',
   ready: 'info',
   stopping: 'info',
@@ -58,7 +58,7 @@ const EVENTS = {
 } as const satisfies Record<string, LogLevel>;
 
 /** The name of an event. */
-export type LogEvent = keyof typeof EVENTS;
+export type LogEvent = keyof typeof LOG_EVENTS;
 
 /** What an event may carry; undefined values are left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -89,7 +89,7 @@ export function openLog(options: LogOptions): Log {
     destination,
   );
   return (event, fields = {}) => {
-    logger[EVENTS[event]](fields, event);
+    logger[LOG_EVENTS[event]](fields, event);
   };
 }
 

@@ -1,20 +1,35 @@
 /**
- * What the daemon measures of itself: the verdicts that it gave, and how long its main loop was blocked.
+ * What the daemon measures of itself, in plain numbers: the verdicts that it gave, attempts, times, log events, and how
+ * long its main loop was blocked.
  *
- * Contract: counting costs no I/O; what was counted is handed on every ten seconds, and at the end. Once a minute the longest block since the last look is compared with the bound of ARCHITECTURE.md §9, and
- * logged when it is above; the measuring itself costs a timer every 10 ms in native code.
+ * Contract: counting costs no I/O, no promise and no memory per message; whoever wants to know reads the numbers
+ * (control/). Verdicts are handed on to the store every ten seconds, and at the end: the same numbers, less what was
+ * handed on before. Once a minute the longest block since the last look is compared with the bound of
+ * ARCHITECTURE.md §9, and logged when it is above; the measuring itself costs a timer every 10 ms in native code.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Log } from './log.ts';
+import { LOG_EVENTS, type Log, type LogEvent } from './log.ts';
 
-/** Counts one verdict. */
-export type CountVerdict = (verdict: string, reason: string) => void;
+/** What a spam filter said of a message: a verdict, or none. */
+type SpamWord = 'yes' | 'no' | 'unchecked';
 
-/** What was counted of one verdict; `lastAt` in milliseconds since the epoch. */
+/** Counts one verdict on one recipient, with what the spam filter said where one was asked. */
+export type CountVerdict = (verdict: string, reason: string, spam?: SpamWord) => void;
+
+/** How often a verdict was given; `lastAt` in milliseconds since the epoch. */
 interface Count {
   readonly verdict: string;
   readonly reason: string;
+  readonly count: number;
+  readonly lastAt: number;
+}
+
+/** A count since the start, and how much of it was handed on. */
+interface Tally {
+  readonly verdict: string;
+  readonly reason: string;
   count: number;
+  handedOn: number;
   lastAt: number;
 }
 
@@ -23,43 +38,165 @@ const HAND_ON_MS = 10_000;
 /** Counting under way. */
 export interface Counting {
   readonly count: CountVerdict;
+  /** What was counted since the start. */
+  readonly verdicts: () => readonly Readonly<Count>[];
+  /** What the spam filter said since the start, by recipient. */
+  readonly spam: Readonly<Record<SpamWord, number>>;
   /** Hands on what is left. */
   stop(): Promise<void>;
 }
 
 /** Counts verdicts and hands them on; what could not be taken is handed on the next time. */
 export function startCounting(
-  take: (counts: readonly Readonly<Count>[]) => Promise<void>,
+  take: (counts: readonly Count[]) => Promise<void>,
   now: () => number,
 ): Counting {
-  let counts = new Map<string, Count>();
-  const add = (verdict: string, reason: string, count: number, lastAt: number): void => {
-    const key = `${verdict} ${reason}`;
-    const known = counts.get(key);
-    if (known === undefined) counts.set(key, { verdict, reason, count, lastAt });
-    else Object.assign(known, { count: known.count + count, lastAt: Math.max(known.lastAt, lastAt) });
-  };
+  const tallies = new Map<string, Tally>();
+  const spamCounts: Record<SpamWord, number> = { yes: 0, no: 0, unchecked: 0 };
   const handOn = async (): Promise<void> => {
-    if (counts.size === 0) return;
-    const counted = [...counts.values()];
-    counts = new Map();
+    const taken: [Tally, Count][] = [];
+    for (const tally of tallies.values()) {
+      const { verdict, reason, count, handedOn, lastAt } = tally;
+      if (count > handedOn) taken.push([tally, { verdict, reason, count: count - handedOn, lastAt }]);
+      tally.handedOn = count;
+    }
+    if (taken.length === 0) return;
     try {
-      await take(counted);
+      await take(taken.map(([, count]) => count));
     } catch {
       // The store says elsewhere what ails it.
-      for (const { verdict, reason, count, lastAt } of counted) add(verdict, reason, count, lastAt);
+      for (const [tally, { count }] of taken) tally.handedOn -= count;
     }
   };
   const timer = setInterval(() => void handOn(), HAND_ON_MS);
   timer.unref();
   return {
-    count: (verdict, reason) => {
-      add(verdict, reason, 1, now());
+    count: (verdict, reason, spam) => {
+      const key = `${verdict} ${reason}`;
+      let tally = tallies.get(key);
+      if (tally === undefined) {
+        tally = { verdict, reason, count: 0, handedOn: 0, lastAt: 0 };
+        tallies.set(key, tally);
+      }
+      tally.count++;
+      tally.lastAt = now();
+      if (spam !== undefined) spamCounts[spam]++;
     },
+    verdicts: () => [...tallies.values()],
+    spam: spamCounts,
     stop: async () => {
       clearInterval(timer);
       await handOn();
     },
+  };
+}
+
+/** How values are distributed: how many are at most each bound, how many are above all of them, and their sum. */
+export class Distribution {
+  /** Ascending. */
+  readonly bounds: readonly number[];
+  /** The sum, then one count for each bound, then the count of what is above. */
+  readonly #numbers: Float64Array;
+
+  /** Counts from what `numbers` holds; it has room for the sum and the counts. */
+  constructor(bounds: readonly number[], numbers: Float64Array = new Float64Array(bounds.length + 2)) {
+    this.bounds = bounds;
+    this.#numbers = numbers;
+  }
+
+  /** Counts a value. */
+  observe(value: number): void {
+    let index = 0;
+    while (index < this.bounds.length && value > (this.bounds[index] ?? 0)) index++;
+    this.#add(index + 1, 1);
+    this.#add(0, value);
+  }
+
+  /** The sum of all values. */
+  get sum(): number {
+    return this.#numbers[0] ?? 0;
+  }
+
+  /** The count of values up to each bound and above all, each without those before it. */
+  get counts(): readonly number[] {
+    return [...this.#numbers.subarray(1)];
+  }
+
+  #add(index: number, value: number): void {
+    this.#numbers[index] = (this.#numbers[index] ?? 0) + value;
+  }
+}
+
+const SINK_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const PARSE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2];
+const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+const BATCH_MESSAGES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** What a sink answered, by the class of its status; `none` when no HTTP status came. */
+export const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
+
+/** The class of an HTTP status. */
+export type StatusClass = (typeof STATUS_CLASSES)[number];
+
+/** What delivery measures; all times in seconds. */
+export interface DeliveryMeasures {
+  /** Requests to the sink by what came back. */
+  readonly requests: Readonly<Record<StatusClass, Distribution>>;
+  /** Attempts by their outcome. */
+  readonly attempts: Record<'posted' | 'deferred' | 'failed', number>;
+  /** The time in which a worker had a message. */
+  readonly parse: Distribution;
+}
+
+/** Begins with nothing measured. */
+export function createDeliveryMeasures(): DeliveryMeasures {
+  const requests = Object.fromEntries(
+    STATUS_CLASSES.map((status) => [status, new Distribution(SINK_SECONDS)]),
+  ) as DeliveryMeasures['requests'];
+  return {
+    requests,
+    attempts: { posted: 0, deferred: 0, failed: 0 },
+    parse: new Distribution(PARSE_SECONDS),
+  };
+}
+
+/** The class of a status, if there is one. */
+export function statusClass(status: number | undefined): StatusClass {
+  return STATUS_CLASSES.find((name) => name.startsWith(String(Math.floor((status ?? 0) / 100)))) ?? 'none';
+}
+
+/** What the store's writer measures of the commits that promise something, in memory that two threads share. */
+export interface CommitMeasures {
+  readonly memory: SharedArrayBuffer;
+  /** Seconds of a COMMIT, its fsync included. */
+  readonly seconds: Distribution;
+  /** Messages of a commit. */
+  readonly messages: Distribution;
+}
+
+/** The measures in this memory; without any they begin with nothing. */
+export function commitMeasures(memory?: SharedArrayBuffer): CommitMeasures {
+  const lengths = [COMMIT_SECONDS.length + 2, BATCH_MESSAGES.length + 2] as const;
+  const shared = memory ?? new SharedArrayBuffer(8 * (lengths[0] + lengths[1]));
+  return {
+    memory: shared,
+    seconds: new Distribution(COMMIT_SECONDS, new Float64Array(shared, 0, lengths[0])),
+    messages: new Distribution(BATCH_MESSAGES, new Float64Array(shared, 8 * lengths[0], lengths[1])),
+  };
+}
+
+/** A log that counts its events, whether their level is shown or not. */
+export function countingLog(log: Log): { readonly log: Log; readonly events: Record<LogEvent, number> } {
+  const events = Object.fromEntries(Object.keys(LOG_EVENTS).map((event) => [event, 0])) as Record<
+    LogEvent,
+    number
+  >;
+  return {
+    log: (event, fields) => {
+      events[event]++;
+      log(event, fields);
+    },
+    events,
   };
 }
 
@@ -69,22 +206,51 @@ export const MAX_LOOP_DELAY_MS = 100;
 const RESOLUTION_MS = 10;
 const LOOK_MS = 60_000;
 
-/** Begins to measure; the function that comes back ends it. */
-export function watchEventLoop(log: Log, lookMs = LOOK_MS): () => void {
+/** How late the main loop was, in milliseconds. */
+export interface LoopDelay {
+  readonly longestMs: number;
+  readonly p99Ms: number;
+}
+
+/** A watch over the main loop. */
+export interface LoopWatch {
+  /** The worse of the last look and of what was seen since: of one to two minutes. */
+  readonly delay: () => LoopDelay;
+  /** Ends it. */
+  readonly stop: () => void;
+}
+
+/** Begins to measure. */
+export function watchEventLoop(log: Log, lookMs = LOOK_MS): LoopWatch {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
+  // The histogram holds the time between two ticks, which is the resolution when nothing blocks.
+  const beyond = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
+  const seen = (): LoopDelay => ({
+    longestMs: beyond(delay.max),
+    p99Ms: delay.count === 0 ? 0 : beyond(delay.percentile(99)),
+  });
+  let last: LoopDelay = { longestMs: 0, p99Ms: 0 };
   const timer = setInterval(() => {
-    // The histogram holds the time between two ticks, which is the resolution when nothing blocks.
-    const longestMs = Math.max(0, delay.max / 1e6 - RESOLUTION_MS);
-    const p99Ms = Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS);
+    last = seen();
     delay.reset();
+    const { longestMs, p99Ms } = last;
     if (longestMs > MAX_LOOP_DELAY_MS) {
       log('loop_blocked', { longest_ms: Math.round(longestMs), p99_ms: Math.round(p99Ms) });
     }
   }, lookMs);
   timer.unref();
-  return () => {
-    clearInterval(timer);
-    delay.disable();
+  return {
+    delay: () => {
+      const since = seen();
+      return {
+        longestMs: Math.max(last.longestMs, since.longestMs),
+        p99Ms: Math.max(last.p99Ms, since.p99Ms),
+      };
+    },
+    stop: () => {
+      clearInterval(timer);
+      delay.disable();
+    },
   };
 }

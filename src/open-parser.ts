@@ -6,10 +6,11 @@ import type { Config } from './config.ts';
 import { createParserPool, type ParserPool } from './reply/parser-pool.ts';
 
 /** Creates the pool of parsers, `size` workers at most. */
-export function openParser(config: Config, size: number): ParserPool {
+export function openParser(config: Config, size: number, onParsed?: (ms: number) => void): ParserPool {
   const { mentions, references, commands, closing } = config.post;
   return createParserPool({
     size,
+    onParsed,
     deadlineMs: config.delivery.parseTimeoutMs,
     attachments: config.attachments,
     post: {

@@ -202,6 +202,17 @@ export function endpoint(fallback: string, doc: string): Setting<Endpoint> {
   );
 }
 
+/** A listener that may be left out. */
+export function optionalEndpoint(doc: string): Setting<Endpoint | undefined> {
+  const { expects, read } = endpoint('', doc);
+  return {
+    expects,
+    fallback: '',
+    doc,
+    read: (value) => (value === '' ? { ok: true, value: undefined } : read(value)),
+  };
+}
+
 /** Unix socket paths longer than this do not fit sockaddr_un. */
 const MAX_SOCKET_PATH_BYTES = 107;
 

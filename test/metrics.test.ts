@@ -8,7 +8,7 @@ describe('a main loop that stands still', () => {
       t.after(
         watchEventLoop((name, values = {}) => {
           resolve([name, values]);
-        }, 200),
+        }, 200).stop,
       );
       // The histogram counts from its second tick on.
       const busy = setTimeout(() => {

@@ -17,6 +17,8 @@ import { queueGroup } from './queue.ts';
 import { saltGroup } from './salt.ts';
 import { spamGroup } from './spam.ts';
 import { statsCommand } from './stats.ts';
+import { topCommand } from './top.ts';
+import { traceCommand } from './trace.ts';
 import { userGroup } from './user.ts';
 
 /** What the program is called. */
@@ -57,6 +59,8 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   noticeGroup,
   dbGroup,
   statsCommand,
+  traceCommand,
+  topCommand,
   doctorCommand,
   postfixConfigCommand,
   completionCommand(() => ({ name: NAME, entries: ENTRIES, options: [...GLOBAL_OPTIONS, HELP_OPTION] })),

@@ -26,15 +26,16 @@ export interface HttpAnswer {
 /** The outcome of an attempt that was answered; `now` in milliseconds since the epoch. */
 export function judgeAnswer(answer: HttpAnswer, now: number): Outcome {
   const diagnostic = describeAnswer(answer);
+  const { status } = answer;
   switch (rowOf(answer.status)) {
     case 'posted':
-      return { kind: 'posted', diagnostic };
+      return { kind: 'posted', diagnostic, status };
     case 'busy':
-      return { kind: 'deferred', diagnostic, ...pause(answer, now) };
+      return { kind: 'deferred', diagnostic, status, ...pause(answer, now) };
     case 'broken':
-      return { kind: 'deferred', diagnostic, broken: true, ...pause(answer, now) };
+      return { kind: 'deferred', diagnostic, status, broken: true, ...pause(answer, now) };
     case 'refused':
-      return { kind: 'failed', diagnostic };
+      return { kind: 'failed', diagnostic, status };
   }
 }
 

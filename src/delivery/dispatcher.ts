@@ -14,6 +14,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
+import { type DeliveryMeasures, statusClass } from '../metrics.ts';
 import type {
   AcceptResult,
   LeasedItem,
@@ -46,6 +47,7 @@ export interface DispatcherOptions {
   /** Drafts the notice about an ended attempt; without it nobody is told. */
   readonly draftNotice?: DraftNotice | undefined;
   readonly log: Log;
+  readonly measures?: DeliveryMeasures | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Milliseconds of a clock that nobody sets. */
@@ -256,7 +258,7 @@ export class Dispatcher {
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
   async #attempt({ item, raw }: Leased): Promise<Settle> {
-    const { log, now } = this.#options;
+    const { log, now, measures } = this.#options;
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
     let by: AttemptOutcome['by'] = 'us';
@@ -272,6 +274,7 @@ export class Dispatcher {
     }
     this.#watchSink(item.id, outcome);
     const settlement = this.#settlementOf(item, outcome);
+    if (measures !== undefined) measures.attempts[settlement.kind]++;
     log('attempt', {
       id: item.id,
       outcome: settlement.kind,
@@ -324,7 +327,8 @@ export class Dispatcher {
     if (bounce === undefined) return { kind: 'failed', diagnostic: 'no bounce can be read', by: 'us' };
     if (sink.bounced === undefined)
       return { kind: 'posted', diagnostic: 'the sink does not want to know of bounces', by: 'us' };
-    return sink.bounced(bounce, AbortSignal.timeout(attemptTimeoutMs));
+    const askedAt = performance.now();
+    return this.#measured(await sink.bounced(bounce, AbortSignal.timeout(attemptTimeoutMs)), askedAt);
   }
 
   async #deliver(item: LeasedItem, post: Post): Promise<Outcome> {
@@ -338,10 +342,17 @@ export class Dispatcher {
       if (item.attempts > 1 && (await sink.exists?.(post, deadline.signal)) === true) {
         return { kind: 'posted', diagnostic: 'was on the platform already' };
       }
-      return await sink.deliver(post, deadline.signal);
+      const askedAt = performance.now();
+      return this.#measured(await sink.deliver(post, deadline.signal), askedAt);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #measured(outcome: Outcome, askedAt: number): Outcome {
+    const seconds = (performance.now() - askedAt) / 1000;
+    this.#options.measures?.requests[statusClass(outcome.status)].observe(seconds);
+    return outcome;
   }
 
   #settlementOf(item: LeasedItem, outcome: AttemptOutcome): Attempted {

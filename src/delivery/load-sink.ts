@@ -118,7 +118,9 @@ function checkOutcome(given: unknown): Outcome {
   const kind = memberOf(given, 'kind');
   const text = memberOf(given, 'diagnostic');
   const diagnostic = typeof text === 'string' ? printable(text) : '';
-  if (kind === 'posted' || kind === 'failed') return { kind, diagnostic };
+  const code = memberOf(given, 'status');
+  const status = typeof code === 'number' ? { status: code } : {};
+  if (kind === 'posted' || kind === 'failed') return { kind, diagnostic, ...status };
   if (kind !== 'deferred') {
     const shown = typeof kind === 'string' ? `of kind "${printable(kind)}"` : 'without a kind';
     return { kind: 'deferred', broken: true, diagnostic: `the sink gave an outcome ${shown}` };
@@ -127,6 +129,7 @@ function checkOutcome(given: unknown): Outcome {
   return {
     kind,
     diagnostic,
+    ...status,
     ...(typeof pause === 'number' && pause > 0 ? { retryAfterMs: pause } : {}),
     ...(memberOf(given, 'broken') === true ? { broken: true } : {}),
   };

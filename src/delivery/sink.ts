@@ -8,8 +8,10 @@
 import type { Post } from '../reply/post.ts';
 import type { BounceEvent } from './bounce-event.ts';
 
-/** The outcome of one delivery attempt. */
-export type Outcome =
+/** The outcome of one delivery attempt, with the HTTP status that it rests on where there was one. */
+export type Outcome = { readonly status?: number | undefined } & OutcomeKind;
+
+type OutcomeKind =
   | { readonly kind: 'posted'; readonly diagnostic: string }
   | {
       readonly kind: 'deferred';

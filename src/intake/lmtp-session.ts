@@ -326,7 +326,8 @@ export class LmtpSession implements ReaderTarget {
 
   #note(disposition: Verdict, claim?: Claim): void {
     const { verdict, reason, detail } = disposition;
-    this.#shared.count(verdict, reason === 'no-such-address' ? detail : reason);
+    const counted = reason === 'no-such-address' ? detail : reason;
+    this.#shared.count(verdict, counted, spamWord(disposition));
     this.#shared.log('verdict', {
       verdict,
       reason,
@@ -335,6 +336,7 @@ export class LmtpSession implements ReaderTarget {
       user: claim?.user.name,
       thread: claim?.target?.locator,
       message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
+      queue_id: disposition.queueId,
       spam: disposition.spam,
       spam_score: disposition.spamScore,
       session: this.#wire.id,
@@ -394,6 +396,13 @@ export class LmtpSession implements ReaderTarget {
     }, timeoutMs);
     this.#deadline.unref();
   }
+}
+
+/** What the filter said of a message, whatever it led to. */
+function spamWord({ reason, spam }: Verdict): Verdict['spam'] {
+  if (spam !== undefined) return spam;
+  if (reason === 'spam') return 'yes';
+  return reason === 'unchecked' ? 'unchecked' : undefined;
 }
 
 /** Replies of class 421 announce that the connection closes (RFC 5321 §3.8). */

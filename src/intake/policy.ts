@@ -58,6 +58,11 @@ export class PolicyServer {
     });
   }
 
+  /** Connections open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   #connect(socket: Socket): void {
     if (this.#isStopping || this.#connections.size >= this.#options.maxConnections) {
       const reason = this.#isStopping ? 'stopping' : 'too many connections';

@@ -122,6 +122,11 @@ export class Rates {
     this.#limits = limits;
   }
 
+  /** Buckets in memory: those that are not full. */
+  get buckets(): number {
+    return this.#fullAt.size;
+  }
+
   /** Reads what the store holds; what is full by now, or limited no more, is forgotten. */
   async load(): Promise<void> {
     const { buckets, now, monotonic } = this.#options;

@@ -16,6 +16,7 @@ import { fingerprint } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
 import { isProbe } from '../mail/probe.ts';
+import { postfixQueueId } from '../mail/received.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
 import { bounceItem } from './bounces.ts';
 import type { ExpiryNotices } from './expiry-notice.ts';
@@ -43,6 +44,8 @@ export type Judgement = { readonly kind: 'item'; readonly item: NewItem } | End;
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
 export type Verdict = Disposition & {
   readonly messageId?: string | undefined;
+  /** Postfix's own id of the message, by which its log names it. */
+  readonly queueId?: string | undefined;
   /** Undefined where no filter was asked. */
   readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
   readonly spamScore?: number | undefined;
@@ -87,13 +90,13 @@ export function createGate(options: GateOptions): Gate {
       options.isSpaceLow() ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' } : undefined,
     recipient: (address, findings) => judgeRecipient(options, address, findings),
     judge: async (envelope, claim, raw, findings) => {
-      const [judgement] = await judgeAll({ envelope, raw, scan: scanHeader(raw) }, [{ claim }], findings);
+      const [judgement] = await judgeAll(messageOf(envelope, raw), [{ claim }], findings);
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
     message: (envelope, claims, raw) =>
       counted(options.rates, claims, async (limits) => {
-        const message: Message = { envelope, raw, scan: scanHeader(raw) };
+        const message = messageOf(envelope, raw);
         const limited = claims.map((claim, index) => ({ claim, limit: limits[index] }));
         const judgements = await judgeAll(message, limited);
         const messageId = messageIdOf(message.scan);
@@ -101,6 +104,7 @@ export function createGate(options: GateOptions): Gate {
         return dispositions.map((disposition, index) => ({
           ...disposition,
           messageId,
+          queueId: message.queueId,
           ...(options.spam && spamOf(judgements[index])),
         }));
       }),
@@ -125,6 +129,12 @@ interface Message {
   readonly envelope: Envelope;
   readonly raw: Uint8Array;
   readonly scan: HeaderScan;
+  readonly queueId: string | undefined;
+}
+
+function messageOf(envelope: Envelope, raw: Uint8Array): Message {
+  const scan = scanHeader(raw);
+  return { envelope, raw, scan, queueId: scan.ok ? postfixQueueId(scan.header) : undefined };
 }
 
 /** A claim, and the rate that it has exhausted since RCPT, if any. */
@@ -189,7 +199,7 @@ function judgeClaim(
   claim: Claim,
   findings?: Findings,
 ): Judgement {
-  const { envelope, raw, scan } = message;
+  const { envelope, raw, scan, queueId } = message;
   if (!scan.ok) return malformed(scan.problem, findings);
   const { header } = scan;
   if (isProbe(claim.target)) return judgeProbe(options, claim, message, header, findings);
@@ -231,7 +241,7 @@ function judgeClaim(
   const hold = sender.hold ?? origin.hold;
   return {
     kind: 'item',
-    item: newItem(options, { envelope, claim, target, header, raw, authentication, hold }),
+    item: newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold }),
   };
 }
 
@@ -239,7 +249,7 @@ function judgeClaim(
 function judgeProbe(
   options: GateOptions,
   claim: Claim,
-  { envelope, raw }: Message,
+  { envelope, raw, queueId }: Message,
   header: Header,
   findings?: Findings,
 ): Judgement {
@@ -251,7 +261,7 @@ function judgeProbe(
   const authentication: Authentication = { policy: options.senderPolicy, result: 'none' };
   return {
     kind: 'item',
-    item: newItem(options, { envelope, claim, target, header, raw, authentication, hold: 'probe' }),
+    item: newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold: 'probe' }),
   };
 }
 
@@ -282,6 +292,7 @@ interface Judged {
   readonly target: Target;
   readonly header: Header;
   readonly raw: Uint8Array;
+  readonly queueId: string | undefined;
   readonly authentication: Authentication;
   readonly hold: HoldReason | undefined;
 }
@@ -301,6 +312,7 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
     repliedToAt: target.repliedTo * 1000,
     fingerprint: fingerprint(claim.user.number, target.locator, header, judged.raw),
     messageId: messageIdOf({ ok: true, header }),
+    queueId: judged.queueId,
     reversePath: judged.envelope.reversePath,
     receivedAt: options.now(),
     hold: judged.hold,

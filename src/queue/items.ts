@@ -133,9 +133,9 @@ function prepareAccept(database: Database, isPaused: () => boolean): ItemOperati
     "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
   );
   const insert = database.prepare(
-    `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, reverse_path, received_at, due_at,
+    `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
        lease_until, attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
-     VALUES (@id, @state, @head, @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @reversePath, @receivedAt, @dueAt,
+     VALUES (@id, @state, @head, @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
        @leaseUntil, @attempts, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
   );
   const keep = prepareKeepContent(database);
@@ -164,6 +164,7 @@ function prepareAccept(database: Database, isPaused: () => boolean): ItemOperati
       bounceThread: item.bounce === undefined ? null : item.thread,
       repliedToAt: item.repliedToAt,
       messageId: item.messageId ?? null,
+      queueId: item.queueId ?? null,
       reversePath: item.reversePath,
       receivedAt: item.receivedAt,
       dueAt: item.hold === undefined ? item.receivedAt : null,
@@ -274,10 +275,16 @@ function prepareSettle(
       : 'DELETE FROM content WHERE item_number = ?',
   );
   const addNotice = prepareAddNotice(database);
+  // Only of attempts without a post: the usual one costs no statement more.
+  const keepAttempt = database.prepare<[number, number, number, string, string]>(
+    'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
+  );
   const settleOne = ({ id, attempts, settlement }: Settle): void => {
     const item = leased.get(id, attempts);
     if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
     if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
+    if (settlement.kind === 'deferred' || settlement.kind === 'failed')
+      keepAttempt.run(item.itemNumber, attempts, settlement.at, settlement.kind, settlement.diagnostic);
     switch (settlement.kind) {
       case 'posted':
         end.run('posted', settlement.at, null, item.itemNumber);

@@ -104,6 +104,8 @@ export interface NoticeViews {
   nextNoticeAt(): number | undefined;
   /** The newest notices, newest first. */
   listNotices(limit: number): NoticeView[];
+  /** The notices about one item, oldest first. */
+  noticesOf(itemId: string): NoticeView[];
 }
 
 type ViewRow = {
@@ -117,19 +119,23 @@ export function prepareNoticeViews(database: Database): NoticeViews {
   const next = database
     .prepare<[], number | null>("SELECT min(due_at) FROM notice WHERE state = 'waiting'")
     .pluck();
-  const newest = database.prepare<[number], ViewRow>(
-    `SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt,
-       settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice ORDER BY notice_number DESC LIMIT ?`,
-  );
+  const columns = `SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt,
+       settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice`;
+  const newest = database.prepare<[number], ViewRow>(`${columns} ORDER BY notice_number DESC LIMIT ?`);
+  const ofItem = database.prepare<[string], ViewRow>(`${columns} WHERE item_id = ? ORDER BY notice_number`);
   return {
     nextNoticeAt: () => next.get() ?? undefined,
-    listNotices: (limit) =>
-      newest.all(limit).map((row) => ({
-        ...row,
-        itemId: row.itemId ?? undefined,
-        dueAt: row.dueAt ?? undefined,
-        settledAt: row.settledAt ?? undefined,
-        lastDiagnostic: row.lastDiagnostic ?? undefined,
-      })),
+    listNotices: (limit) => newest.all(limit).map(toNoticeView),
+    noticesOf: (itemId) => ofItem.all(itemId).map(toNoticeView),
+  };
+}
+
+function toNoticeView(row: ViewRow): NoticeView {
+  return {
+    ...row,
+    itemId: row.itemId ?? undefined,
+    dueAt: row.dueAt ?? undefined,
+    settledAt: row.settledAt ?? undefined,
+    lastDiagnostic: row.lastDiagnostic ?? undefined,
   };
 }

@@ -38,6 +38,8 @@ export interface NewItem {
   readonly repliedToAt: number;
   readonly fingerprint: Uint8Array;
   readonly messageId: string | undefined;
+  /** Postfix's own id of the message, where it is known. */
+  readonly queueId?: string | undefined;
   readonly reversePath: string;
   readonly receivedAt: number;
   readonly hold: string | undefined;
@@ -230,6 +232,54 @@ export interface Pruned {
   readonly isDone: boolean;
 }
 
+/** An attempt that was not the last, as the store keeps it; one that posted its item is the item's own end. */
+export interface AttemptView {
+  readonly attempt: number;
+  readonly at: number;
+  readonly outcome: 'deferred' | 'failed';
+  readonly diagnostic: string;
+}
+
+/** What the store holds of one item's way: to tell it, not to act on it. */
+export interface Trace {
+  readonly item: ItemView;
+  readonly queueId: string | undefined;
+  readonly authentication: Authentication;
+  readonly isFlaggedSpam: boolean | undefined;
+  readonly hasContent: boolean;
+  /** Attempts that ended without a post, oldest first. */
+  readonly attempts: readonly AttemptView[];
+  /** What the author was told of it, oldest first. */
+  readonly notices: readonly NoticeView[];
+}
+
+/** A thread whose oldest item waits. */
+export interface WaitingThread {
+  readonly thread: string;
+  readonly items: number;
+  readonly oldestReceivedAt: number;
+  /** Attempts of the item that is tried most. */
+  readonly attempts: number;
+  readonly lastDiagnostic: string | undefined;
+}
+
+/** What came and went since a time. */
+export interface Flow {
+  readonly received: number;
+  readonly posted: number;
+  readonly failed: number;
+}
+
+/** Looks into the store for people who ask what became of a mail, or what is slow. */
+export interface Inspection {
+  /** The ways of the items with this id, a beginning of it, this Message-ID or this queue id of Postfix's, oldest first. */
+  traces(name: string): Promise<readonly Trace[]>;
+  /** The threads that wait longest. */
+  waitingThreads(limit: number): Promise<readonly WaitingThread[]>;
+  /** What came and went since `since`. */
+  flow(since: number): Promise<Flow>;
+}
+
 /** The queue of replies. */
 export interface Queue {
   /**
@@ -409,7 +459,7 @@ export interface BucketChange {
 }
 
 /** The whole store behind all ports. */
-export interface Store extends Queue, Directory, Notices, Buckets {
+export interface Store extends Queue, Directory, Notices, Buckets, Inspection {
   /** Ends all work in order and closes the files. */
   close(): Promise<void>;
 }

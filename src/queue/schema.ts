@@ -69,6 +69,7 @@ const MIGRATIONS: readonly string[] = [
      bounce TEXT CHECK (bounce IN ('hard','soft')),
      bounce_thread TEXT,
      message_id TEXT,
+     queue_id TEXT,
      reverse_path TEXT NOT NULL,
      received_at INTEGER NOT NULL,
      due_at INTEGER,
@@ -97,6 +98,14 @@ const MIGRATIONS: readonly string[] = [
      part INTEGER NOT NULL,
      raw BLOB NOT NULL,
      PRIMARY KEY (item_number, part)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE attempt (
+     item_number INTEGER NOT NULL REFERENCES item ON DELETE CASCADE,
+     attempt INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     outcome TEXT NOT NULL CHECK (outcome IN ('deferred','failed')),
+     diagnostic TEXT NOT NULL,
+     PRIMARY KEY (item_number, attempt)
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE dedupe (
      fingerprint BLOB PRIMARY KEY,

@@ -11,6 +11,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { freeMemory } from '../memory.ts';
+import { type CommitMeasures, commitMeasures } from '../metrics.ts';
 import { type BucketOperations, prepareBuckets } from './buckets.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
@@ -51,6 +52,8 @@ export interface WriterData {
   readonly daemon: boolean;
   readonly keepContent: boolean;
   readonly now: number;
+  /** Where to measure commits. */
+  readonly measures: SharedArrayBuffer | undefined;
 }
 
 /** What the writer says once: that it serves, or why it cannot. */
@@ -89,9 +92,11 @@ class Writer {
   readonly #normal: () => void;
   readonly #log: WriteAheadLog;
   readonly #isDaemon: boolean;
+  readonly #measures: CommitMeasures;
   #durable = true;
 
-  constructor(database: Database, { path, daemon, keepContent }: WriterData) {
+  constructor(database: Database, { path, daemon, keepContent, measures }: WriterData) {
+    this.#measures = commitMeasures(measures);
     this.#database = database;
     this.#isDaemon = daemon;
     this.#log = new WriteAheadLog(database, path);
@@ -163,11 +168,22 @@ class Writer {
         const operation = this.#operations[request.name] as (...args: readonly unknown[]) => unknown;
         return { sequence: request.sequence, ok: true, value: operation(...request.args) };
       });
+      const begunAt = performance.now();
       this.#commit();
+      this.#measure(batch, performance.now() - begunAt);
       return answers;
     } finally {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
     }
+  }
+
+  /** Measures a commit that promised messages. */
+  #measure(batch: readonly Request[], ms: number): void {
+    let messages = 0;
+    for (const { name } of batch) if (name === 'accept') messages++;
+    if (messages === 0) return;
+    this.#measures.messages.observe(messages);
+    this.#measures.seconds.observe(ms / 1000);
   }
 
   #setDurable(durable: boolean): void {

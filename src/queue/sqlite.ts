@@ -63,6 +63,8 @@ export interface StoreOptions {
   readonly mode: 'daemon' | 'tool';
   /** Whether posted items keep their content until they are pruned; by default it goes at once. */
   readonly keepContent?: boolean | undefined;
+  /** Memory of metrics.ts in which the writer measures its commits. */
+  readonly measures?: SharedArrayBuffer | undefined;
   /** Told once when the writer's thread died: nothing can be stored any more. */
   readonly onBroken?: ((error: Error) => void) | undefined;
 }
@@ -131,6 +133,7 @@ class WriterThread {
       daemon: options.mode === 'daemon',
       keepContent: options.keepContent ?? false,
       now: Date.now(),
+      measures: options.measures,
     };
     const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), { workerData: data });
     return new Promise((resolve, reject) => {
@@ -327,6 +330,11 @@ class SqliteStore implements Store {
   nextNoticeAt = (): Promise<number | undefined> => this.#read(() => this.#views.nextNoticeAt());
   listNotices = (limit: number): Promise<readonly NoticeView[]> =>
     this.#read(() => this.#views.listNotices(limit));
+  traces = (name: string): ReturnType<Store['traces']> =>
+    this.#read(() => this.#views.inspection().traces(name));
+  waitingThreads = (limit: number): ReturnType<Store['waitingThreads']> =>
+    this.#read(() => this.#views.inspection().waitingThreads(limit));
+  flow = (since: number): ReturnType<Store['flow']> => this.#read(() => this.#views.inspection().flow(since));
   loadBuckets = (): ReturnType<Store['loadBuckets']> => this.#read(() => this.#views.buckets());
   bucket = (name: string): ReturnType<Store['bucket']> => this.#read(() => this.#views.bucket(name));
 

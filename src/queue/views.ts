@@ -2,6 +2,7 @@
 import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
+import { type InspectionViews, prepareInspection } from './inspection.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import type { ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
 import { ITEM_STATES } from './queue.ts';
@@ -12,6 +13,8 @@ import { prepareVerdictView } from './verdict-counts.ts';
 
 /** The reads of all ports, synchronous on one connection. */
 export interface Views extends NoticeViews, BounceViews, BucketViews, SelectionViews {
+  /** What tools ask that tell of one mail's way; prepared with the first question, for the daemon asks none. */
+  readonly inspection: () => InspectionViews;
   /** The user with this number. */
   userByNumber(number: number): User | undefined;
   /** The user with this name. */
@@ -41,10 +44,18 @@ const DEFAULT_LIST_LIMIT = 1000;
 
 /** Prepares the statements on a reading connection. */
 export function prepareViews(database: Database): Views {
+  const items = prepareItemViews(database);
+  const notices = prepareNoticeViews(database);
   return {
     ...prepareDirectoryViews(database),
-    ...prepareItemViews(database),
-    ...prepareNoticeViews(database),
+    ...items,
+    ...notices,
+    inspection: () =>
+      prepareInspection(
+        database,
+        (id) => items.get(id),
+        (id) => notices.noticesOf(id),
+      ),
     ...prepareBounceViews(database),
     ...prepareSelectionViews(database),
     verdicts: prepareVerdictView(database),

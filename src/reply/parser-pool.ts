@@ -29,6 +29,8 @@ export interface ParserPoolOptions {
   readonly attachments?: Partial<AttachmentLimits>;
   /** How replies are finished; without them they stay as they were parsed. */
   readonly post?: PostRules;
+  /** Told how long a worker had each message, in milliseconds. */
+  readonly onParsed?: ((ms: number) => void) | undefined;
   /** The worker's entry; only tests have another. */
   readonly entry?: URL;
 }
@@ -72,6 +74,7 @@ class Pool implements ParserPool {
   readonly #size: number;
   readonly #deadlineMs: number;
   readonly #start: () => Worker;
+  readonly #onParsed: (ms: number) => void;
   readonly #waiting: Waiting[] = [];
   readonly #members = new Set<Member>();
   #closed = false;
@@ -79,6 +82,7 @@ class Pool implements ParserPool {
   constructor(options: ParserPoolOptions) {
     this.#size = options.size ?? 2;
     this.#deadlineMs = options.deadlineMs ?? 2000;
+    this.#onParsed = options.onParsed ?? (() => undefined);
     const entry = options.entry ?? new URL('./parse-worker.js', import.meta.url);
     const rules: WorkerRules = {
       limits: { ...ATTACHMENT_LIMITS, ...options.attachments },
@@ -134,6 +138,7 @@ class Pool implements ParserPool {
 
   #grow(): void {
     const member = new Member(this.#start(), this.#deadlineMs, {
+      parsed: this.#onParsed,
       idle: () => {
         this.#dispatch();
       },
@@ -169,6 +174,8 @@ function ownMemory(raw: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 interface MemberEvents {
+  /** A message is parsed, or has killed the worker. */
+  readonly parsed: (ms: number) => void;
   /** The worker has room for a message. */
   readonly idle: () => void;
   /** The worker died, in the state that it was in, with messages that it had not begun. */
@@ -186,6 +193,8 @@ class Member {
   /** The message that is parsed, and those behind it. */
   #messages: Waiting[] = [];
   #timer: NodeJS.Timeout;
+  /** When the first message became the worker's, by the monotonic clock. */
+  #begunAt = 0;
 
   constructor(worker: Worker, deadlineMs: number, events: MemberEvents) {
     this.#worker = worker;
@@ -232,6 +241,7 @@ class Member {
   /** The first message is the worker's now: its time runs. */
   #begin(): void {
     this.state = 'parsing';
+    this.#begunAt = performance.now();
     this.#worker.ref();
     this.#timer = setTimeout(() => {
       this.#die({ reason: 'timeout', diagnostic: `still parsing after ${this.#deadlineMs} ms` });
@@ -242,7 +252,10 @@ class Member {
   #finish(outcome: ParseOutcome | undefined): void {
     if (this.state === 'dead') return;
     clearTimeout(this.#timer);
-    if (outcome !== undefined) this.#messages.shift()?.resolve(outcome);
+    if (outcome !== undefined) {
+      this.#events.parsed(performance.now() - this.#begunAt);
+      this.#messages.shift()?.resolve(outcome);
+    }
     if (this.#messages.length > 0) {
       this.#begin();
     } else {
@@ -257,6 +270,7 @@ class Member {
     const state = this.state;
     this.state = 'dead';
     clearTimeout(this.#timer);
+    if (state === 'parsing') this.#events.parsed(performance.now() - this.#begunAt);
     void this.#worker.terminate();
     const [culprit, ...unparsed] = this.#messages.splice(0);
     culprit?.resolve({ kind: 'worker-died', ...death });

@@ -41,7 +41,7 @@ describe('the sink that the configuration names', () => {
       response.writeHead(202).end();
     });
     const sink = await open(t, load({ type: 'webhook', url: origin, secret_file: '/s' }));
-    assert.deepEqual(await deliver(sink), { kind: 'posted', diagnostic: '202 Accepted' });
+    assert.deepEqual(await deliver(sink), { kind: 'posted', diagnostic: '202 Accepted', status: 202 });
   });
 
   it('is the webhook with every problem of its options', async () => {

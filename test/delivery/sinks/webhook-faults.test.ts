@@ -250,6 +250,7 @@ describe('a platform that takes its time', () => {
     const stalled = await serveAnswer(t, `${head}begun`);
     assert.deepEqual(await deliver(openSink(t, stalled, { deadlines: SHORT })), {
       kind: 'posted',
+      status: 200,
       diagnostic: '200 OK: begun',
     });
     const trickling = await serveAnswer(t, head, (socket) => {

@@ -184,7 +184,11 @@ describe('the request of the webhook sink (ARCHITECTURE §7)', () => {
       server.closeAllConnections();
     });
     const outcome = await deliver(openSink(t, `unix:${socket}:/hooks/mail?a=b`));
-    assert.deepEqual(outcome, { kind: 'posted', diagnostic: '200 OK: POST /hooks/mail?a=b localhost' });
+    assert.deepEqual(outcome, {
+      kind: 'posted',
+      diagnostic: '200 OK: POST /hooks/mail?a=b localhost',
+      status: 200,
+    });
   });
 });
 

@@ -1,0 +1,136 @@
+/**
+ * The page that Prometheus reads: the only importer of prom-client.
+ *
+ * Contract: nothing is kept here; every scrape fills prom-client's metrics from what was seen at that moment. Every
+ * metric of the table is on every page with its HELP and TYPE, also one without a sample yet.
+ * Standards: the Prometheus text exposition format 0.0.4.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { METRICS, type Measured, type Sample, type Seen } from './metrics-table.ts';
+
+/** The page. */
+export interface MetricsPage {
+  readonly contentType: string;
+  /** Its text. */
+  render(seen: Seen): Promise<string>;
+}
+
+/** Prepares the page. */
+export function createMetricsPage(): MetricsPage {
+  const registry = new Registry();
+  const fill: ((seen: Seen) => void)[] = [];
+  for (const [name, metric] of Object.entries(METRICS)) {
+    const { help, labels: labelNames } = metric;
+    if (metric.type === 'histogram') {
+      const histogram = new MeasuredHistogram({ name, help, labelNames, registers: [registry] });
+      fill.push((seen) => {
+        histogram.measured = metric.read(seen);
+      });
+    } else {
+      const options = { name, help, labelNames, registers: [registry] };
+      const { set, reset } = metric.type === 'gauge' ? settableGauge(options) : settableCounter(options);
+      fill.push((seen) => {
+        reset();
+        for (const sample of metric.read(seen)) set(sample);
+      });
+    }
+  }
+  return {
+    contentType: registry.contentType,
+    render: (seen) => {
+      for (const each of fill) each(seen);
+      return registry.metrics();
+    },
+  };
+}
+
+interface Options {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly registers: Registry[];
+}
+
+interface Settable {
+  readonly set: (sample: Sample) => void;
+  readonly reset: () => void;
+}
+
+/** A gauge without labels begins with a 0 that nobody measured; where there is no sample, it goes. */
+function settableGauge(options: Options): Settable {
+  const gauge = new Gauge(options);
+  return {
+    set: ({ labels, value }) => {
+      gauge.set(labels, value);
+    },
+    reset: () => {
+      gauge.reset();
+      if (options.labelNames.length === 0) gauge.remove({});
+    },
+  };
+}
+
+/** A counter that is set: the one that counts is elsewhere. */
+function settableCounter(options: Options): Settable {
+  const counter = new Counter(options);
+  return {
+    set: ({ labels, value }) => {
+      counter.inc(labels, value);
+    },
+    reset: () => {
+      counter.reset();
+    },
+  };
+}
+
+type HistogramValues = Awaited<ReturnType<Histogram['get']>>;
+
+/** What prom-client wants told of a metric that collects by itself, and does not use here. */
+const NOTHING = (): void => undefined;
+
+/** A histogram whose buckets were filled elsewhere. */
+class MeasuredHistogram extends Histogram {
+  readonly #name: string;
+  readonly #help: string;
+  measured: readonly Measured[] = [];
+
+  constructor(options: Options) {
+    super(options);
+    this.#name = options.name;
+    this.#help = options.help;
+  }
+
+  override async get(): Promise<HistogramValues> {
+    const values = this.measured.flatMap((measured) => valuesOf(this.#name, measured));
+    // The type's number stands for the word that the page needs.
+    const type = 'histogram' as unknown as HistogramValues['type'];
+    return Promise.resolve({
+      name: this.#name,
+      help: this.#help,
+      type,
+      values,
+      aggregator: 'sum',
+      collect: NOTHING,
+    });
+  }
+
+  /** What prom-client asks for instead of `get` when it writes a page. */
+  getForPromString(): Promise<HistogramValues> {
+    return this.get();
+  }
+}
+
+/** The samples of a distribution: each bucket with those below it, the sum and the count. */
+function valuesOf(name: string, { labels, distribution }: Measured): HistogramValues['values'] {
+  const { bounds, counts, sum } = distribution;
+  let count = 0;
+  const buckets = [...bounds, '+Inf'].map((le, index) => {
+    count += counts[index] ?? 0;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}

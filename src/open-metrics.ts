@@ -1,0 +1,158 @@
+/**
+ * Metrics and health as a site configures them: what the daemon counts, made into pages that it serves.
+ *
+ * Contract: nothing is loaded, opened or counted anew unless `metrics.listen` is set. A scrape reads numbers, asks the
+ * store's writer for a sign of life, and lets a thread of its own count the queue.
+ */
+import { readFileSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { dirname } from 'node:path';
+import type { Config } from './config.ts';
+import type { Seen } from './control/metrics-table.ts';
+import { createStatusServer } from './control/status-server.ts';
+import type { Rates } from './intake/rates.ts';
+import { ListenError, listenOnFile } from './intake/unix-socket.ts';
+import type { Log, LogEvent } from './log.ts';
+import type { CommitMeasures, Counting, DeliveryMeasures, LoopWatch } from './metrics.ts';
+import { type CountsReader, createCountsReader } from './queue/counts.ts';
+import type { Store } from './queue/queue.ts';
+
+/** What the daemon knows of itself. */
+export interface MetricsSources {
+  readonly store: Pick<Store, 'addVerdicts'>;
+  readonly verdicts: Counting;
+  readonly delivery: DeliveryMeasures;
+  readonly commits: CommitMeasures;
+  readonly events: Readonly<Record<LogEvent, number>>;
+  readonly loop: LoopWatch;
+  readonly rates: Rates | undefined;
+  /** Connections open now. */
+  readonly connections: () => Seen['connections'];
+  /** Whether the daemon takes no more mail. */
+  readonly isStopping: () => boolean;
+}
+
+/** The listener of metrics and health. */
+export interface MetricsListener {
+  /** Stops it at once: nobody waits for its answers. */
+  close(): Promise<void>;
+}
+
+/** How long the store's writer may take for a sign of life. */
+const SIGN_OF_LIFE_MS = 5000;
+
+/** Serves metrics and health; undefined where the site wants none. Throws a {@link ListenError}. */
+export async function openMetrics(
+  config: Config,
+  log: Log,
+  sources: MetricsSources,
+): Promise<MetricsListener | undefined> {
+  if (config.metrics.listen === undefined) return undefined;
+  const { createMetricsPage } = await import('./control/metrics-page.ts');
+  const page = createMetricsPage();
+  const counts = createCountsReader(config.store.path);
+  const version = readVersion();
+  const unready = (): Promise<string | undefined> => whyUnready(sources);
+  const server = createStatusServer({
+    unready,
+    metrics: async () => {
+      const seen = await look(config, sources, version, counts);
+      return { contentType: page.contentType, text: await page.render(seen) };
+    },
+  });
+  await listen(server, config, log);
+  return {
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await counts.close();
+    },
+  };
+}
+
+async function listen(server: Server, { metrics }: Config, log: Log): Promise<void> {
+  const { listen: endpoint, mode, group } = metrics;
+  if (endpoint === undefined) return;
+  if ('path' in endpoint) {
+    await listenOnFile(server, { path: endpoint.path, mode, group, section: 'metrics' });
+  } else {
+    const { host, port } = endpoint;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => {
+        reject(new ListenError(`${host}:${port}: cannot listen: ${error.message}`));
+      });
+      server.listen({ host, port }, resolve);
+    });
+  }
+  const where = 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
+  log('listening', { service: 'metrics', socket: where });
+}
+
+/** Why no mail can be taken now, if it cannot. */
+async function whyUnready({ store, isStopping }: MetricsSources): Promise<string | undefined> {
+  if (isStopping()) return 'stopping';
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<string>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(`the store has not answered for ${SIGN_OF_LIFE_MS} ms`);
+    }, SIGN_OF_LIFE_MS);
+    timer.unref();
+  });
+  try {
+    // No verdicts: a transaction of the writer's that changes nothing.
+    return await Promise.race([store.addVerdicts([]).then(() => undefined), silence]);
+  } catch (error) {
+    return `the store fails: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function look(
+  { store: { path } }: Config,
+  sources: MetricsSources,
+  version: string,
+  counts: CountsReader,
+): Promise<Seen> {
+  const orNone = <T>(found: Promise<T>): Promise<T | undefined> => found.catch(() => undefined);
+  const [reason, queue, database, log, space] = await Promise.all([
+    whyUnready(sources),
+    orNone(counts.read()),
+    orNone(stat(path)),
+    orNone(stat(`${path}-wal`)),
+    orNone(statfs(dirname(path))),
+  ]);
+  const { user, system } = process.cpuUsage();
+  return {
+    version,
+    isUp: reason === undefined,
+    now: Date.now(),
+    queue,
+    verdicts: sources.verdicts.verdicts(),
+    spam: sources.verdicts.spam,
+    delivery: sources.delivery,
+    commits: sources.commits,
+    events: sources.events,
+    loop: sources.loop.delay(),
+    connections: sources.connections(),
+    rateBuckets: sources.rates?.buckets ?? 0,
+    files: {
+      databaseBytes: database?.size,
+      logBytes: log?.size,
+      freeBytes: space && space.bavail * space.bsize,
+    },
+    process: {
+      cpuSeconds: (user + system) / 1e6,
+      residentBytes: process.memoryUsage.rss(),
+      startedAtSeconds: performance.timeOrigin / 1000,
+    },
+  };
+}
+
+/** The version in package.json. */
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return version;
+}
