@@ -321,9 +321,9 @@ export type Config = {
   };
 } & { readonly sink: Readonly<Record<string, unknown>> };
 
-/** A configuration, or every problem that it has. */
+/** A configuration with the table that it was read from, or every problem that it has. */
 export type Loaded =
-  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: true; readonly config: Config; readonly written: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const DAY_MS = 86_400_000;
@@ -385,7 +385,9 @@ export function readConfig(source: string, name = 'configuration'): Loaded {
   if (problems.length > 0) return { ok: false, problems };
   const complete = deepFreeze(config) as Config;
   const conflicts = crossCheck(complete);
-  return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config: complete };
+  return conflicts.length > 0
+    ? { ok: false, problems: conflicts }
+    : { ok: true, config: complete, written: table };
 }
 
 function readSection(

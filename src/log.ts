@@ -15,6 +15,14 @@ const EVENTS = {
   starting: 'info',
   /** Settings that this version reads and checks, but does not act on. */
   ready: 'info',
+  /** SIGHUP or `mailgw-ctl reload` brought a new configuration; one line for each key that changed. */
+  reloaded: 'info',
+  setting_changed: 'info',
+  /** A new configuration that is refused, with one line for each of its problems; the old one holds. */
+  reload_refused: 'error',
+  setting_refused: 'error',
+  /** `mailgw-ctl reload` cannot reach this daemon; SIGHUP can. */
+  control_unavailable: 'warn',
   stopping: 'info',
   stopped: 'info',
   fatal: 'error',

@@ -18,6 +18,7 @@ import { noticeGroup } from './notice.ts';
 import { processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 import { queueGroup } from './queue.ts';
+import { reloadCommand } from './reload.ts';
 import { saltGroup } from './salt.ts';
 import { spamGroup } from './spam.ts';
 import { statsCommand } from './stats.ts';
@@ -81,6 +82,7 @@ function buildProgram(): Command {
   addGroup(program, noticeGroup, context);
   addGroup(program, dbGroup, context);
   addCommand(program, statsCommand, [], context);
+  addCommand(program, reloadCommand, [], context);
   return program;
 }
 

@@ -30,7 +30,10 @@ export type Operations = ItemOperations &
   SinkOperations &
   VerdictOperations &
   DirectoryOperations &
-  BucketOperations;
+  BucketOperations & {
+    /** Nothing: the answer is what counts. */
+    readonly ping: () => void;
+  };
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -76,6 +79,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'setSinkStatus',
   'addVerdicts',
   'saveBuckets',
+  'ping',
 ]);
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
@@ -103,6 +107,7 @@ class Writer {
       ...prepareVerdictOperations(database),
       ...prepareDirectory(database),
       ...prepareBuckets(database),
+      ping: () => undefined,
     };
     const begin = database.prepare<[]>('BEGIN IMMEDIATE');
     this.#begin = () => begin.run();
