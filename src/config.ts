@@ -524,14 +524,17 @@ export type Secret =
   | { readonly ok: true; readonly bytes: Buffer }
   | { readonly ok: false; readonly problem: string };
 
+/** Where systemd keeps the credentials of all services (systemd.exec(5)). */
+const CREDENTIALS = '/run/credentials';
+
 /** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */
 export function readSecretFile(key: string, file: string, minBytes: number): Secret {
   const fail = (problem: string): Secret => ({ ok: false, problem: `${key}: ${file}: ${problem}` });
   let source: string;
   try {
-    // Files under systemd's credentials directory carry an ACL, which shows as a group permission.
-    const credentials = process.env.CREDENTIALS_DIRECTORY;
-    const guarded = credentials !== undefined && file.startsWith(join(credentials, '/'));
+    // systemd's credentials carry an ACL, which shows as a group permission; nobody but systemd writes there.
+    const credentials = process.env.CREDENTIALS_DIRECTORY ?? CREDENTIALS;
+    const guarded = [credentials, CREDENTIALS].some((directory) => file.startsWith(join(directory, '/')));
     const { mode } = statSync(file);
     if (!guarded && (mode & 0o077) !== 0) {
       return fail(
