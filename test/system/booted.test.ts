@@ -111,6 +111,6 @@ describe('the units under a booted systemd', () => {
         assert.equal(problem, undefined, `${problem ?? ''}\n${read('var/log/mailgw.log').slice(-5000)}`);
       });
     }
-    assert.equal(steps.length, 7, `not every step was reached\n${read('steps.log')}`);
+    assert.equal(steps.length, 8, `not every step was reached\n${read('steps.log')}`);
   });
 });

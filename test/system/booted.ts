@@ -4,7 +4,7 @@
 // RESULTS, `name` and what went wrong, if anything. A step that fails ends the run: the others build on it.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../fault/ledger.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
@@ -14,6 +14,7 @@ import { Senders } from '../fault/senders.ts';
 import type { Recipient } from '../fault/site.ts';
 import { eventually } from '../support/eventually.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
+import { startPlatform } from '../support/platform.ts';
 import { run, runOk } from '../support/process.ts';
 import { Scratch } from '../support/scratch.ts';
 
@@ -56,14 +57,14 @@ async function ctl(...args: string[]): Promise<Record<string, unknown>> {
   return JSON.parse(printed === '' ? '{}' : printed) as Record<string, unknown>;
 }
 
-function writeConfig(ledger: Ledger, more = ''): void {
+function writeConfig({ sink }: Pick<Ledger, 'sink'>, more = ''): void {
   const sections = [
     '[reply]\ndomain = "reply.example.org"',
     `pepper_file = "${CREDENTIALS}/pepper"`,
     '[sender]\npolicy = "off"\n[spam]\nsource = "off"\n[notice]\nkinds = []',
     '[rate]\nper_user = "off"\nper_address = "off"',
     `[delivery]\nretry_first = "50ms"\nretry_longest = "200ms"\nstop_timeout = "5s"\n${more}`,
-    `[sink]\ntype = "webhook"\nurl = "${ledger.sink.url}"`,
+    `[sink]\ntype = "webhook"\nurl = "${sink.url}"`,
     `secret_file = "${CREDENTIALS}/webhook.secret"`,
   ];
   writeFileSync(CONFIG, `${sections.join('\n')}\n`, { mode: 0o644 });
@@ -97,7 +98,7 @@ async function underLoad(end: () => Promise<void>): Promise<void> {
   const chance = new Chance();
   const senders = new Senders({ socket: SOCKET, recipients, chance, senders: 4 });
   senders.start();
-  for (let round = 0; round < roundsOf(20); round++) {
+  for (let round = 0; round < roundsOf(15); round++) {
     await senders.acceptedMore(1 + chance.below(40));
     await end();
   }
@@ -173,6 +174,19 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
       await shown('MainPID', (value) => value !== pid && value !== '0');
       await shown('ActiveState', (value) => value === 'active');
     }),
+  'posts to a platform on a Unix socket with no network at all': async () => {
+    const platform = await startPlatform(new Scratch(), '/run/platform.sock');
+    chmodSync('/run/platform.sock', 0o666);
+    platform.secret = ledger.sink.secret;
+    const dropIn = readFileSync(join(repository, 'systemd/mailgw-unix-sink.conf'));
+    writeFileSync(`/etc/systemd/system/${UNIT}.d/unix-sink.conf`, dropIn);
+    writeConfig(platform);
+    await runOk('systemctl', ['daemon-reload']);
+    await runOk('systemctl', ['restart', UNIT]);
+    assert.equal(await show('PrivateNetwork'), 'yes');
+    assert.match(await deliver(recipients[0]!.address), /^250 2\.0\.0 queued as /);
+    await platform.nthPost(1);
+  },
   'stops in order': async () => {
     await runOk('systemctl', ['stop', UNIT]);
     assert.equal(await show('Result'), 'success');
