@@ -328,9 +328,9 @@ export type Config = {
   };
 } & { readonly sink: Readonly<Record<string, unknown>> };
 
-/** A configuration, or every problem that it has. */
+/** A configuration with the table that it was read from, or every problem that it has. */
 export type Loaded =
-  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: true; readonly config: Config; readonly written: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const DAY_MS = 86_400_000;
@@ -392,7 +392,9 @@ export function readConfig(source: string, name = 'configuration'): Loaded {
   if (problems.length > 0) return { ok: false, problems };
   const complete = deepFreeze(config) as Config;
   const conflicts = crossCheck(complete);
-  return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config: complete };
+  return conflicts.length > 0
+    ? { ok: false, problems: conflicts }
+    : { ok: true, config: complete, written: table };
 }
 
 function readSection(
@@ -540,14 +542,17 @@ export type Secret =
   | { readonly ok: true; readonly bytes: Buffer }
   | { readonly ok: false; readonly problem: string };
 
+/** Where systemd keeps the credentials of all services (systemd.exec(5)). */
+const CREDENTIALS = '/run/credentials';
+
 /** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */
 export function readSecretFile(key: string, file: string, minBytes: number): Secret {
   const fail = (problem: string): Secret => ({ ok: false, problem: `${key}: ${file}: ${problem}` });
   let source: string;
   try {
-    // Files under systemd's credentials directory carry an ACL, which shows as a group permission.
-    const credentials = process.env.CREDENTIALS_DIRECTORY;
-    const guarded = credentials !== undefined && file.startsWith(join(credentials, '/'));
+    // systemd's credentials carry an ACL, which shows as a group permission; nobody but systemd writes there.
+    const credentials = process.env.CREDENTIALS_DIRECTORY ?? CREDENTIALS;
+    const guarded = [credentials, CREDENTIALS].some((directory) => file.startsWith(join(directory, '/')));
     const { mode } = statSync(file);
     if (!guarded && (mode & 0o077) !== 0) {
       return fail(

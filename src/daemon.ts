@@ -2,27 +2,25 @@
  * mailgwd: the composition root. Config → store → sink → dispatcher → listener, and the same way back.
  *
  * Contract: readiness is announced only when the store is open and the socket serves; SIGTERM and SIGINT stop in
- * order: no new transaction, transactions under way answered, attempts under way settled, store closed.
+ * order: no new transaction, transactions under way answered, attempts under way settled, store closed. SIGHUP, and
+ * mailgw-ctl through the socket beside the store, bring a new configuration; attempts under way end on the old sink.
  * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
-import { type Config, dedupeWindowMs, loadConfig, readSecretFile } from './config.ts';
+import { type Config, dedupeWindowMs } from './config.ts';
+import { adminSocketPath, createAdminServer } from './control/admin.ts';
 import { daemonHelp, parseDaemonOptions } from './daemon-options.ts';
 import { createReadBounce } from './delivery/bounce-event.ts';
-import { Dispatcher } from './delivery/dispatcher.ts';
-import type { NoticeTexts } from './delivery/notice-texts.ts';
+import { Dispatcher, type DispatcherChange } from './delivery/dispatcher.ts';
 import type { Sink } from './delivery/sink.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
-import { LmtpServer } from './intake/lmtp.ts';
-import { PolicyServer } from './intake/policy.ts';
 import { openRates, type Rates } from './intake/rates.ts';
 import { createGate, type Gate } from './intake/receive.ts';
-import { GuessesByClient, SlowDown } from './intake/slow-down.ts';
 import {
   inheritedSocket,
   ListenError,
@@ -30,10 +28,10 @@ import {
   listenOnFile,
   type SocketName,
 } from './intake/unix-socket.ts';
+import { createListeners, standingFor } from './listeners.ts';
 import { type Log, openLog } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import {
-  type CountVerdict,
   commitMeasures,
   countingLog,
   createDeliveryMeasures,
@@ -42,19 +40,16 @@ import {
   watchEventLoop,
 } from './metrics.ts';
 import { type MetricsListener, openMetrics } from './open-metrics.ts';
-import {
-  openDraftNotice,
-  openExpiryNotices,
-  openNotifier,
-  readNoticeTexts,
-  tokenMask,
-} from './open-notices.ts';
+import { notifying, openDraftNotice, openExpiryNotices, openNotifier, tokenMask } from './open-notices.ts';
 import { openParser } from './open-parser.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
-import type { Store } from './queue/queue.ts';
-import { startRetention } from './queue/retention.ts';
+import { MOST_COUNTED, type Store } from './queue/queue.ts';
+import { type RetentionPeriods, startRetention } from './queue/retention.ts';
 import { openSqliteStore, StoreError } from './queue/sqlite.ts';
+import { createReload } from './reload.ts';
 import type { ParserPool } from './reply/parser-pool.ts';
+import { openSink, readSettings, type Settings } from './setup.ts';
+import { openSupervision } from './supervision.ts';
 import { version } from './version.ts';
 
 /** The longest time in which work made by other processes goes unnoticed. */
@@ -83,21 +78,8 @@ function readCommandLine(): string {
   }
 }
 
-function readConfiguration(path: string): { config: Config; pepper: Buffer; texts: NoticeTexts } {
-  const loaded = loadConfig(path);
-  if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
-  const pepper = readSecretFile('reply.pepper_file', loaded.config.reply.pepperFile, 32);
-  if (!pepper.ok)
-    throw new StartError(EXIT.configuration, [`${pepper.problem}; "mailgw-ctl init" makes one`]);
-  const texts = readNoticeTexts(loaded.config);
-  if (!texts.ok) throw new StartError(EXIT.configuration, texts.problems);
-  return { config: loaded.config, pepper: pepper.bytes, texts: texts.texts };
-}
-
-/** Loads the sink's modules while the store opens in its own thread. */
-async function openSink(config: Config): Promise<Sink> {
-  const { loadSink } = await import('./delivery/load-sink.ts');
-  const loaded = await loadSink(config.sink, { now: Date.now, readSecretFile });
+async function openFirstSink(config: Config): Promise<Sink> {
+  const loaded = await openSink(config);
   if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
   return loaded.sink;
 }
@@ -117,37 +99,24 @@ async function openStore(
   }
 }
 
-async function watchSpace(config: Config, log: Log): Promise<DiskSpace> {
-  const { path, lowWaterBytes } = config.store;
+async function watchSpace({ store }: Config, log: Log): Promise<DiskSpace> {
   return openDiskSpace({
-    directory: dirname(path),
-    lowWaterBytes,
-    onChange: (isLow, freeBytes) => {
+    directory: dirname(store.path),
+    lowWaterBytes: store.lowWaterBytes,
+    onChange: (isLow, freeBytes, lowWaterBytes) => {
       log(isLow ? 'space_low' : 'space_back', { free_bytes: freeBytes, low_water_bytes: lowWaterBytes });
     },
   });
 }
 
-function createDispatcher(
-  config: Config,
-  store: Store,
-  sink: Sink,
-  parser: ParserPool,
-  measures: DeliveryMeasures,
-  log: Log,
-): Dispatcher {
+/** The part of the dispatcher's options that follows the configuration. */
+function dispatching(config: Config, store: Store, sink: Sink, parser: ParserPool): DispatcherChange {
   const { delivery } = config;
-  return new Dispatcher({
-    queue: store,
+  return {
     parser,
     sink,
     draftNotice: openDraftNotice(config, store),
     readBounce: createReadBounce(store, tokenMask(config)),
-    log,
-    measures,
-    now: Date.now,
-    monotonic: () => performance.now(),
-    random: Math.random,
     concurrency: delivery.concurrency,
     attemptTimeoutMs: delivery.attemptTimeoutMs,
     retry: {
@@ -155,13 +124,29 @@ function createDispatcher(
       longestMs: delivery.retryLongestMs,
       maxAgeMs: delivery.maxAgeMs,
     },
+  };
+}
+
+function createDispatcher(
+  store: Store,
+  log: Log,
+  measures: DeliveryMeasures,
+  change: DispatcherChange,
+): Dispatcher {
+  return new Dispatcher({
+    queue: store,
+    log,
+    measures,
+    now: Date.now,
+    monotonic: () => performance.now(),
+    random: Math.random,
     pollMs: POLL_MS,
+    ...change,
   });
 }
 
 function openGate(
-  config: Config,
-  pepper: Buffer,
+  { config, pepper }: Settings,
   store: Store,
   rates: Rates | undefined,
   space: DiskSpace,
@@ -180,7 +165,7 @@ function openGate(
         return accepting;
       },
     },
-    rates,
+    rates: rates?.isOff === true ? undefined : rates,
     expiryNotices: openExpiryNotices(config, store),
     isSpaceLow: space.isLow,
     now: Date.now,
@@ -188,27 +173,35 @@ function openGate(
   });
 }
 
-/** Answers that wait at a time: of Postfix's 20 deliveries at once the others stay free for good addresses. */
-const MAX_WAITING_DELIVERIES = 4;
-
-function createSlowDown({ rate }: Config, maxWaiting: number): SlowDown {
-  return new SlowDown({
-    firstMs: rate.badAddressDelayMs,
-    longestMs: rate.badAddressDelayLongestMs,
-    maxWaiting,
-  });
+function retentionPeriods(config: Config): RetentionPeriods {
+  const { keepContentMs, keepRowsMs } = config.store;
+  return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config) };
 }
 
-function createPolicyServer(config: Config, gate: Gate, log: Log, count: CountVerdict): PolicyServer {
-  const { maxConnections } = config.policy;
-  return new PolicyServer({
-    ...config.policy,
-    gate,
-    log,
-    count,
-    guesses: new GuessesByClient(config.rate.badAddressForgetMs, () => performance.now()),
-    slowDown: createSlowDown(config, Math.ceil(maxConnections / 4)),
-  });
+/** Whether two configurations take messages apart in the same way. */
+function isSameParser(a: Config, b: Config): boolean {
+  const parsing = ({ reply, post, attachments, delivery }: Config): unknown => {
+    const { parserWorkers, parseTimeoutMs } = delivery;
+    return [reply.prefix, reply.domain, post, attachments, parserWorkers, parseTimeoutMs];
+  };
+  return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
+}
+
+/** Serves mailgw-ctl beside the store; without it the daemon serves mail all the same. */
+async function listenForAdmin(server: HttpServer, config: Config, log: Log): Promise<void> {
+  const path = adminSocketPath(config.store.path);
+  try {
+    await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });
+  } catch (error) {
+    log('control_unavailable', { reason: describe(error) });
+  }
+}
+
+/** One line for `systemctl status`. */
+async function statusLine(config: Config, store: Store): Promise<string> {
+  const { open, paused, sink } = await store.backlog();
+  const more = open === MOST_COUNTED ? ' or more' : '';
+  return `serving ${config.reply.domain}; ${open}${more} to be posted${paused ? ' (paused)' : ''}; sink ${sink?.state ?? 'up'}`;
 }
 
 /** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
@@ -242,15 +235,18 @@ function createRandomSource(): (bytes: number) => Buffer {
   };
 }
 
-/** Tells systemd, if it asked (sd_notify(3)); Node has no Unix datagram sockets of its own. */
-function notifySystemd(...assignments: string[]): void {
-  if (process.env.NOTIFY_SOCKET === undefined) return;
-  execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], () => undefined);
-}
-
 async function serve(): Promise<void> {
-  const { config, pepper, texts } = readConfiguration(readCommandLine());
-  const { log, events } = countingLog(openLog(config.log));
+  const path = readCommandLine();
+  const ignore = (): void => undefined;
+  process.on('SIGHUP', ignore); // nothing to reload yet, and no reason to end
+  const read = readSettings(path);
+  if (!read.ok) throw new StartError(EXIT.configuration, read.problems);
+  let { settings } = read;
+  const { config } = settings;
+  let write = openLog(config.log);
+  const { log, events } = countingLog((event, fields) => {
+    write(event, fields);
+  });
   const commits = commitMeasures();
   const delivery = createDeliveryMeasures();
   log('starting', { version: process.env.npm_package_version, store: config.store.path });
@@ -259,32 +255,40 @@ async function serve(): Promise<void> {
     process.exit(EXIT.internal);
   };
   const opening = openStore(config, commits.memory, (error) => fail('store_failed', error));
-  const [store, sink, space] = await Promise.all([opening, openSink(config), watchSpace(config, log)]);
-  const parser = openParser(config, config.delivery.parserWorkers, (ms) => {
-    delivery.parse.observe(ms / 1000);
-  });
-  const dispatcher = createDispatcher(config, store, sink, parser, delivery, log);
+  const [store, firstSink, space] = await Promise.all([
+    opening,
+    openFirstSink(config),
+    watchSpace(config, log),
+  ]);
+  let sink = firstSink;
+  const parserOf = (of: Config): ParserPool =>
+    openParser(of, of.delivery.parserWorkers, (ms) => {
+      delivery.parse.observe(ms / 1000);
+    });
+  let parser = parserOf(config);
+  const dispatcher = createDispatcher(store, log, delivery, dispatching(config, store, sink, parser));
   const verdicts = startCounting((counts) => store.addVerdicts(counts), Date.now);
-  const rates = await openRates({
-    settings: config.rate,
-    buckets: store,
+  const ratesOf = ({ rate }: Config): Promise<Rates | undefined> =>
+    openRates({ settings: rate, buckets: store, log, now: Date.now, monotonic: () => performance.now() });
+  let rates = await ratesOf(config);
+  let gate = openGate(settings, store, rates, space, dispatcher, log);
+  const listeners = createListeners(
+    config,
+    standingFor(() => gate),
     log,
-    now: Date.now,
-    monotonic: () => performance.now(),
-  });
-  const gate = openGate(config, pepper, store, rates, space, dispatcher, log);
-  const slowDown = createSlowDown(config, MAX_WAITING_DELIVERIES);
-  const server = new LmtpServer(config.lmtp, { gate, slowDown, log, count: verdicts.count });
-  const policy = createPolicyServer(config, gate, log, verdicts.count);
+    verdicts.count,
+  );
   const loop = watchEventLoop(log);
   let isStopping = false;
   let metrics: MetricsListener | undefined;
   try {
+    const { lmtp, policy } = listeners;
     await listen(policy.server, 'policy', config, log);
-    await listen(server.server, 'lmtp', config, log);
+    await listen(lmtp.server, 'lmtp', config, log);
     metrics = await openMetrics(config, log, {
-      ...{ store, verdicts, delivery, commits, events, loop, rates },
-      connections: () => ({ lmtp: server.connections.size, policy: policy.connections }),
+      ...{ store, verdicts, delivery, commits, events, loop },
+      rates: () => rates,
+      connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
     });
   } catch (error) {
@@ -292,22 +296,49 @@ async function serve(): Promise<void> {
     if (!(error instanceof ListenError)) throw error;
     throw new StartError(EXIT.cannotCreate, [`metrics.listen: ${error.message}`]);
   }
-  const notifier = openNotifier(config, texts, store, log);
+  const notifier = openNotifier(config, settings.texts, store, log);
   dispatcher.start();
   notifier.start();
   const stopRetention = startRetention({
     queue: store,
-    periods: {
-      contentMs: config.store.keepContentMs,
-      rowsMs: config.store.keepRowsMs,
-      dedupeMs: dedupeWindowMs(config),
-    },
+    periods: () => retentionPeriods(settings.config),
     isSpaceLow: space.isLow,
     log,
     now: Date.now,
   });
+  const take = async (next: Settings, nextSink: Sink): Promise<void> => {
+    const opened = rates ?? (await ratesOf(next.config));
+    if (isStopping) throw new Error('the daemon stops');
+    // From here on nothing fails and nothing waits: the configuration is taken whole.
+    const [oldSink, oldParser] = [sink, parser];
+    const keepsParser = isSameParser(settings.config, next.config);
+    if (!keepsParser) parser = parserOf(next.config);
+    settings = next;
+    sink = nextSink;
+    write = openLog(next.config.log);
+    rates = opened;
+    rates?.change(next.config.rate);
+    gate = openGate(next, store, rates, space, dispatcher, log);
+    listeners.change(next.config);
+    space.setLowWater(next.config.store.lowWaterBytes);
+    notifier.change(notifying(next.config, next.texts));
+    void dispatcher.change(dispatching(next.config, store, sink, parser)).then(async () => {
+      await oldSink.close();
+      if (!keepsParser) await oldParser.close();
+    });
+  };
+  const reload = createReload({ path, settings, take, log });
+  const admin = createAdminServer(path, reload);
+  await listenForAdmin(admin, config, log);
+  process.off('SIGHUP', ignore).on('SIGHUP', () => void reload());
+  const supervision = openSupervision({
+    environment: process.env,
+    pid: process.pid,
+    ping: () => store.ping(),
+    status: () => statusLine(settings.config, store),
+  });
   log('ready', { pid: process.pid });
-  notifySystemd('--ready', `--status=serving ${config.reply.domain}`);
+  supervision.ready();
   parser.warm();
   sink.warm?.();
 
@@ -315,11 +346,12 @@ async function serve(): Promise<void> {
     if (isStopping) return;
     isStopping = true;
     log('stopping', { signal });
-    notifySystemd('STOPPING=1');
+    supervision.stopping();
+    admin.close();
     // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
-    const withinMs = config.delivery.stopTimeoutMs;
-    const listeners = [server.stop(withinMs), policy.stop(withinMs)];
-    await Promise.all([...listeners, dispatcher.stop(withinMs), notifier.stop()]);
+    const withinMs = settings.config.delivery.stopTimeoutMs;
+    const stopped = [listeners.lmtp.stop(withinMs), listeners.policy.stop(withinMs)];
+    await Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
     await stopRetention();
     await rates?.stop();
     await verdicts.stop();

@@ -14,6 +14,14 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export const LOG_EVENTS = {
   starting: 'info',
   ready: 'info',
+  /** SIGHUP or `mailgw-ctl reload` brought a new configuration; one line for each key that changed. */
+  reloaded: 'info',
+  setting_changed: 'info',
+  /** A new configuration that is refused, with one line for each of its problems; the old one holds. */
+  reload_refused: 'error',
+  setting_refused: 'error',
+  /** `mailgw-ctl reload` cannot reach this daemon; SIGHUP can. */
+  control_unavailable: 'warn',
   stopping: 'info',
   stopped: 'info',
   fatal: 'error',

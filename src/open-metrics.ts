@@ -26,7 +26,8 @@ export interface MetricsSources {
   readonly commits: CommitMeasures;
   readonly events: Readonly<Record<LogEvent, number>>;
   readonly loop: LoopWatch;
-  readonly rates: Rates | undefined;
+  /** The rates as they are now: a reload may begin to limit them. */
+  readonly rates: () => Rates | undefined;
   /** Connections open now. */
   readonly connections: () => Seen['connections'];
   /** Whether the daemon takes no more mail. */
@@ -136,7 +137,7 @@ async function look(
     events: sources.events,
     loop: sources.loop.delay(),
     connections: sources.connections(),
-    rateBuckets: sources.rates?.buckets ?? 0,
+    rateBuckets: sources.rates()?.buckets ?? 0,
     files: {
       databaseBytes: database?.size,
       logBytes: log?.size,

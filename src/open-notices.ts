@@ -7,7 +7,7 @@ import { type Config, noticeSender } from './config.ts';
 import type { SendNotice } from './delivery/notice.ts';
 import { createDraftNotice, type DraftNotice } from './delivery/notice-draft.ts';
 import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
-import { Notifier } from './delivery/notifier.ts';
+import { Notifier, type NotifierChange } from './delivery/notifier.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 import { createDraftExpiryNotice, type ExpiryNotices } from './intake/expiry-notice.ts';
 import type { Log } from './log.ts';
@@ -51,13 +51,16 @@ export function tokenMask({ reply }: Config): (text: string) => string {
   return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
 }
 
+/** The part of the notifier's options that follows the configuration. */
+export function notifying(config: Config, texts: NoticeTexts): NotifierChange {
+  return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
+}
+
 /** What sends notices, not yet started. */
 export function openNotifier(config: Config, texts: NoticeTexts, store: Store, log: Log): Notifier {
   return new Notifier({
     store,
-    texts,
-    send: openSendNotice(config),
-    plusTags: config.sender.plusTags,
+    ...notifying(config, texts),
     log,
     now: Date.now,
     random: Math.random,

@@ -14,6 +14,7 @@ import { initCommand } from './init.ts';
 import { noticeGroup } from './notice.ts';
 import { postfixConfigCommand } from './postfix-config.ts';
 import { queueGroup } from './queue.ts';
+import { reloadCommand } from './reload.ts';
 import { saltGroup } from './salt.ts';
 import { spamGroup } from './spam.ts';
 import { statsCommand } from './stats.ts';
@@ -59,6 +60,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   noticeGroup,
   dbGroup,
   statsCommand,
+  reloadCommand,
   traceCommand,
   topCommand,
   doctorCommand,

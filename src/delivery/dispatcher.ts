@@ -23,6 +23,7 @@ import type {
   Queue,
   Settle,
   Settlement,
+  SinkState,
 } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
@@ -82,9 +83,15 @@ const CLOCK_JUMP_MS = 2000;
 /** How often leases are looked for that no attempt of ours holds. */
 const RECLAIM_MS = 60_000;
 
-/** The dispatcher; its life: `start`, any number of `wake`, `stop`. */
+/** What a new configuration may change while the dispatcher works. */
+export type DispatcherChange = Pick<
+  DispatcherOptions,
+  'parser' | 'sink' | 'readBounce' | 'draftNotice' | 'concurrency' | 'attemptTimeoutMs' | 'retry'
+>;
+
+/** The dispatcher; its life: `start`, any number of `wake` and `change`, `stop`. */
 export class Dispatcher {
-  readonly #options: DispatcherOptions;
+  #options: DispatcherOptions;
   readonly #bell = new Bell();
   readonly #inFlight = new Map<string, Promise<void>>();
   /** Items whose attempt has ended and whose outcome is not in the store yet: they are nobody else's. */
@@ -100,14 +107,14 @@ export class Dispatcher {
   #reclaimedAt: number;
   /** The wall clock less the monotonic one; unknown before the first look. */
   #clockOffset: number | undefined;
-  readonly #breaker: Breaker;
+  #breaker: Breaker;
   readonly #settler: Settler;
-  readonly #leaseMs: number;
+  #leaseMs: number;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#reclaimedAt = options.monotonic();
-    this.#breaker = new Breaker({ random: options.random, longestAskedMs: options.retry.longestMs });
+    this.#breaker = createBreaker(options);
     this.#settler = new Settler(options);
     this.#leaseMs = options.attemptTimeoutMs + LEASE_MARGIN_MS;
   }
@@ -120,6 +127,21 @@ export class Dispatcher {
   /** Says that there may be work. */
   wake(): void {
     this.#bell.ring();
+  }
+
+  /**
+   * Goes on with another sink and other settings, and resolves when the attempts under way, which may use the old ones,
+   * are over. Nothing is known of the new sink, so that what the old one's breaker held back is tried.
+   */
+  async change(change: DispatcherChange): Promise<void> {
+    const { state } = this.#breaker;
+    this.#options = { ...this.#options, ...change };
+    this.#leaseMs = change.attemptTimeoutMs + LEASE_MARGIN_MS;
+    this.#breaker = createBreaker(this.#options);
+    if (state !== 'up') this.#recordSink('up', 'a new configuration');
+    this.#isBehind = true;
+    this.#bell.ring();
+    await Promise.allSettled(this.#inFlight.values());
   }
 
   /** Commits new items; those that need not wait for others are leased with it, and begin. */
@@ -235,8 +257,9 @@ export class Dispatcher {
 
   #begin(leased: Leased): void {
     const { id } = leased.item;
-    this.#breaker.begin(id, this.#options.monotonic());
-    const attempt = this.#attempt(leased).then((settle) => {
+    const breaker = this.#breaker;
+    breaker.begin(id, this.#options.monotonic());
+    const attempt = this.#attempt(leased, breaker).then((settle) => {
       this.#inFlight.delete(id);
       this.#unwritten.add(id);
       void this.#settler.settle(settle).then(() => {
@@ -257,7 +280,7 @@ export class Dispatcher {
   }
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
-  async #attempt({ item, raw }: Leased): Promise<Settle> {
+  async #attempt({ item, raw }: Leased, breaker: Breaker): Promise<Settle> {
     const { log, now, measures } = this.#options;
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
@@ -272,7 +295,7 @@ export class Dispatcher {
       outcome = { kind: 'deferred', diagnostic: `internal: ${describe(error)}`, by };
       log('attempt_failed', { id: item.id, reason: describe(error) });
     }
-    this.#watchSink(item.id, outcome);
+    this.#watchSink(breaker, item.id, outcome);
     const settlement = this.#settlementOf(item, outcome);
     if (measures !== undefined) measures.attempts[settlement.kind]++;
     log('attempt', {
@@ -388,8 +411,9 @@ export class Dispatcher {
     return { ...retry, longestMs: Math.min(retry.longestMs, Math.max(LONGEST_PAUSE_MS, asked)) };
   }
 
-  #watchSink(id: string, outcome: AttemptOutcome): void {
-    const { log, monotonic, now, queue } = this.#options;
+  #watchSink(breaker: Breaker, id: string, outcome: AttemptOutcome): void {
+    const { log, monotonic } = this.#options;
+    if (breaker !== this.#breaker) return; // it may have been the sink before this one
     const before = this.#breaker.state;
     this.#breaker.end(id, outcome.by === 'us' ? undefined : outcome, monotonic());
     const { state } = this.#breaker;
@@ -398,10 +422,19 @@ export class Dispatcher {
     const { diagnostic } = outcome;
     if (state === 'up') log('sink_recovered');
     else log(`sink_${state}`, { diagnostic });
+    this.#recordSink(state, diagnostic);
+  }
+
+  #recordSink(state: SinkState, diagnostic: string): void {
+    const { log, now, queue } = this.#options;
     queue.setSinkStatus({ state, sinceAt: now(), diagnostic }).catch((error: unknown) => {
       log('dispatch_failed', { reason: describe(error) });
     });
   }
+}
+
+function createBreaker({ random, retry }: DispatcherOptions): Breaker {
+  return new Breaker({ random, longestAskedMs: retry.longestMs });
 }
 
 /** The fields of an item that its post repeats. */

@@ -46,9 +46,12 @@ const LEASE_MS = SEND_MS + 60_000;
 /** A local part that no server reads in two ways: a notice is not worth a quoted one. */
 const PLAIN_LOCAL_PART = /^[^\s\p{C}"(),:;<>@[\\\]]+$/u;
 
-/** The notifier; its life: `start`, any number of `wake`, `stop`. */
+/** What a new configuration may change while the notifier works. */
+export type NotifierChange = Pick<NotifierOptions, 'texts' | 'send' | 'plusTags'>;
+
+/** The notifier; its life: `start`, any number of `wake` and `change`, `stop`. */
 export class Notifier {
-  readonly #options: NotifierOptions;
+  #options: NotifierOptions;
   readonly #bell = new Bell();
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
@@ -65,6 +68,11 @@ export class Notifier {
   /** Says that there may be a notice. */
   wake(): void {
     this.#bell.ring();
+  }
+
+  /** Sends the next notice with other settings. */
+  change(change: NotifierChange): void {
+    this.#options = { ...this.#options, ...change };
   }
 
   /** Ends the attempt under way, which is repeated after the next start. */

@@ -30,7 +30,8 @@ export interface SessionLimits {
 
 /** What all sessions of a listener share. */
 export interface SessionShared {
-  readonly limits: SessionLimits;
+  /** Replaced by a new configuration. */
+  limits: SessionLimits;
   readonly gate: Gate;
   readonly log: Log;
   readonly count: CountVerdict;

@@ -36,7 +36,7 @@ export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'count' | 'slowDow
 export class LmtpServer extends SMTPServer {
   declare readonly server: Server;
   readonly shared: SessionShared;
-  readonly #maxConnections: number;
+  #options: LmtpOptions;
   #isStopping = false;
 
   constructor(options: LmtpOptions, shared: LmtpShared) {
@@ -50,7 +50,7 @@ export class LmtpServer extends SMTPServer {
       // For net.createServer: a client may close its side after the message and still wait for the replies.
       ...{ allowHalfOpen: true },
     });
-    this.#maxConnections = options.maxConnections;
+    this.#options = options;
     this.shared = {
       ...shared,
       limits: options,
@@ -73,10 +73,17 @@ export class LmtpServer extends SMTPServer {
   /** Why a new connection is turned away, if it is. */
   refusal(): Reply | undefined {
     if (this.#isStopping) return STOPPING;
-    if (this.connections.size <= this.#maxConnections) return undefined;
+    if (this.connections.size <= this.#options.maxConnections) return undefined;
     this.shared.log('connection_refused', { reason: 'too many connections' });
     this.shared.count('deferred', 'too-many-connections');
     return TOO_MANY;
+  }
+
+  /** Takes other limits, for open connections as well; a message under way keeps those that it began with. */
+  change(options: LmtpOptions): void {
+    this.shared.budget.give(options.maxBufferedBytes - this.#options.maxBufferedBytes);
+    this.shared.limits = options;
+    this.#options = options;
   }
 
   /** Stops accepting, lets transactions under way end, and resolves when the last connection is gone. */

@@ -38,6 +38,9 @@ export interface PolicyOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** What a new configuration may change while the service answers. */
+export type PolicyChange = Pick<PolicyOptions, 'maxConnections' | 'requestTimeoutMs' | 'idleTimeoutMs'>;
+
 const NOTHING = Buffer.alloc(0);
 const END_OF_REQUEST = '\n\n';
 
@@ -49,7 +52,7 @@ export class PolicyServer {
   #isStopping = false;
 
   constructor(options: PolicyOptions) {
-    this.#options = options;
+    this.#options = { ...options };
     this.server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#connect(socket);
     });
@@ -75,6 +78,11 @@ export class PolicyServer {
     void connection.serve().finally(() => {
       this.#connections.delete(connection);
     });
+  }
+
+  /** Takes other limits, for open connections as well: they share the options. */
+  change({ maxConnections, requestTimeoutMs, idleTimeoutMs }: PolicyChange): void {
+    Object.assign(this.#options, { maxConnections, requestTimeoutMs, idleTimeoutMs });
   }
 
   /** Stops accepting, answers the requests under way, and resolves when the last connection is gone. */

@@ -104,7 +104,7 @@ function limitsOf({ perUser, perAddress, total }: RateSettings): Limit[] {
 /** The buckets. */
 export class Rates {
   readonly #options: RateOptions;
-  readonly #limits: readonly Limit[];
+  #limits: readonly Limit[];
   /** When each bucket is full again, by the monotonic clock; the one used longest ago comes first. */
   readonly #fullAt = new Map<string, number>();
   readonly #unsaved = new Set<string>();
@@ -137,6 +137,25 @@ export class Rates {
       else this.#forgotten.add(saved.name);
     }
     this.#arm(SAVE_MS);
+  }
+
+  /** Whether nothing is limited any more. */
+  get isOff(): boolean {
+    return this.#limits.length === 0;
+  }
+
+  /** Takes other limits; a bucket keeps what it holds, and is full no later than the new limit has it. */
+  change(settings: RateSettings): void {
+    this.#limits = limitsOf(settings);
+    const now = this.#options.monotonic();
+    for (const [name, fullAt] of this.#fullAt) {
+      const rate = this.#limits.find(({ owns }) => owns(name))?.rate;
+      if (rate === undefined) this.#forget(name);
+      else if (fullAt > now + rate.perMs) {
+        this.#fullAt.set(name, now + rate.perMs);
+        this.#mark(name);
+      }
+    }
   }
 
   /** Saves what is left; to be called after the last reply was judged, before the store closes. */

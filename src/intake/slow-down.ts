@@ -22,7 +22,7 @@ export function delayMs(count: number, { firstMs, longestMs }: Omit<SlowDownOpti
 
 /** The answers that wait. */
 export class SlowDown {
-  readonly #options: SlowDownOptions;
+  #options: SlowDownOptions;
   readonly #waiting = new Set<() => void>();
   #hasEnded = false;
 
@@ -45,6 +45,11 @@ export class SlowDown {
     });
   }
 
+  /** Takes other settings for the answers to come. */
+  change(options: SlowDownOptions): void {
+    this.#options = options;
+  }
+
   /** Lets every answer go, and none wait any more: the daemon stops. */
   end(): void {
     this.#hasEnded = true;
@@ -62,7 +67,7 @@ interface Guesses {
 
 /** Bad addresses by client; times on a clock that nobody can set. */
 export class GuessesByClient {
-  readonly #forgetMs: number;
+  #forgetMs: number;
   readonly #monotonic: () => number;
   /** The client seen longest ago comes first. */
   readonly #clients = new Map<string, Guesses>();
@@ -75,6 +80,11 @@ export class GuessesByClient {
   /** Clients that are remembered now. */
   get size(): number {
     return this.#clients.size;
+  }
+
+  /** Takes another time after which clients are forgotten. */
+  change(forgetMs: number): void {
+    this.#forgetMs = forgetMs;
   }
 
   /** Counts a bad address of a client; how many in a row that makes. */

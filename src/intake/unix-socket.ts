@@ -22,7 +22,7 @@ export interface SocketFile {
   readonly mode: number;
   readonly group: string | undefined;
   /** The section of the configuration that names it, for messages. */
-  readonly section: SocketName | 'metrics';
+  readonly section: string;
 }
 
 /** First descriptor that systemd passes (sd_listen_fds(3)). */
@@ -118,7 +118,7 @@ function isServed(path: string): Promise<boolean> {
   });
 }
 
-function groupId(group: string, section: SocketFile['section']): number {
+function groupId(group: string, section: string): number {
   if (/^\d+$/.test(group)) return Number(group);
   const line = localGroup(group) ?? directoryGroup(group);
   const id = Number(line?.split(':')[2]);

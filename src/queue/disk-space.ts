@@ -21,6 +21,8 @@ export interface DiskSpace {
   readonly isLow: () => boolean;
   /** Says that so many bytes are about to be stored, since the next look may be too late to notice. */
   readonly take: (bytes: number) => void;
+  /** Takes another mark. */
+  readonly setLowWater: (bytes: number) => void;
   /** Ends the watch. */
   readonly close: () => void;
 }
@@ -30,15 +32,16 @@ export interface DiskSpaceOptions {
   readonly directory: string;
   readonly lowWaterBytes: number;
   /** Told when a look finds the space below the mark, and when one finds it back. */
-  readonly onChange: (isLow: boolean, freeBytes: number) => void;
+  readonly onChange: (isLow: boolean, freeBytes: number, lowWaterBytes: number) => void;
 }
 
 /** Begins a watch. */
 export async function openDiskSpace({
   directory,
-  lowWaterBytes,
+  lowWaterBytes: firstLowWaterBytes,
   onChange,
 }: DiskSpaceOptions): Promise<DiskSpace> {
+  let lowWaterBytes = firstLowWaterBytes;
   let freeBytes = Infinity;
   let isReportedLow = false;
   let isClosed = false;
@@ -49,7 +52,7 @@ export async function openDiskSpace({
     if (isClosed) return;
     if (isLow() !== isReportedLow) {
       isReportedLow = isLow();
-      onChange(isReportedLow, freeBytes);
+      onChange(isReportedLow, freeBytes, lowWaterBytes);
     }
     timer = setTimeout(() => void watch(), LOOK_MS);
     timer.unref();
@@ -59,6 +62,9 @@ export async function openDiskSpace({
     isLow,
     take: (bytes) => {
       freeBytes = Math.max(0, freeBytes - COPIES * bytes);
+    },
+    setLowWater: (bytes) => {
+      lowWaterBytes = bytes;
     },
     close: () => {
       isClosed = true;

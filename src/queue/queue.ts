@@ -202,6 +202,16 @@ export interface QueueCounts {
   readonly sink: SinkStatus | undefined;
 }
 
+/** Items that are not settled, counted up to {@link MOST_COUNTED}, and what is known of the sink. */
+export interface Backlog {
+  readonly open: number;
+  readonly paused: boolean;
+  readonly sink: SinkStatus | undefined;
+}
+
+/** A backlog is not counted further than this: the count blocks the main loop. */
+export const MOST_COUNTED = 100_000;
+
 /** Bounces counted so far, and when the last one came. */
 export interface BounceCounts {
   readonly hard: number;
@@ -330,6 +340,8 @@ export interface Queue {
   verdicts(since?: number): Promise<readonly VerdictCount[]>;
   /** Figures for `stats`. */
   counts(): Promise<QueueCounts>;
+  /** What a status line tells, at a cost that does not grow with what was posted. */
+  backlog(): Promise<Backlog>;
   /** Bounces of notifications to this user, or to all. */
   bounceCounts(user?: string): Promise<BounceCounts>;
 }
@@ -460,6 +472,8 @@ export interface BucketChange {
 
 /** The whole store behind all ports. */
 export interface Store extends Queue, Directory, Notices, Buckets, Inspection {
+  /** Resolves when whatever does the writing has answered, be it that it cannot write now. */
+  ping(): Promise<void>;
   /** Ends all work in order and closes the files. */
   close(): Promise<void>;
 }

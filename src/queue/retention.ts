@@ -20,7 +20,8 @@ export interface RetentionPeriods {
 /** What retention works with. */
 export interface RetentionOptions {
   readonly queue: Pick<Queue, 'prune'>;
-  readonly periods: RetentionPeriods;
+  /** Read before each step: a new configuration may change them. */
+  readonly periods: () => RetentionPeriods;
   /** Whether new mail waits for space. */
   readonly isSpaceLow: () => boolean;
   readonly log: Log;
@@ -80,7 +81,7 @@ async function prune(options: RetentionOptions, stopping: AbortSignal): Promise<
 async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions): Promise<StepResult> {
   try {
     const { contents, rows, dedupes, freedBytes, isDone } = await queue.prune({
-      ...outOfDate(periods, now()),
+      ...outOfDate(periods(), now()),
       keepFreeBytes: isSpaceLow() ? 0 : KEPT_FREE_BYTES,
     });
     if (contents + rows + dedupes + freedBytes > 0) {

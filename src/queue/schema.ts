@@ -29,7 +29,8 @@ export type Database = Sqlite.Database;
 /** Marks the file as ours: "mgw1" (PRAGMA application_id). */
 const APPLICATION_ID = 0x6d677731;
 
-const OPEN = "('ready','waiting','leased')";
+/** The states of items that wait for their post, as SQL has them. */
+export const OPEN = "('ready','waiting','leased')";
 
 /**
  * The migrations in order; number N brings `user_version` from N to N+1. Never change one that was released.

@@ -31,7 +31,10 @@ export type Operations = ItemOperations &
   SinkOperations &
   VerdictOperations &
   DirectoryOperations &
-  BucketOperations;
+  BucketOperations & {
+    /** Nothing: the answer is what counts. */
+    readonly ping: () => void;
+  };
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -79,6 +82,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'setSinkStatus',
   'addVerdicts',
   'saveBuckets',
+  'ping',
 ]);
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
@@ -108,6 +112,7 @@ class Writer {
       ...prepareVerdictOperations(database),
       ...prepareDirectory(database),
       ...prepareBuckets(database),
+      ping: () => undefined,
     };
     const begin = database.prepare<[]>('BEGIN IMMEDIATE');
     this.#begin = () => begin.run();

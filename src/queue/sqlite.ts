@@ -13,6 +13,7 @@ import { Worker } from 'node:worker_threads';
 import type {
   AcceptResult,
   AgeCount,
+  Backlog,
   BounceCounts,
   BucketChange,
   Directory,
@@ -307,6 +308,7 @@ class SqliteStore implements Store {
   duplicateOf = (fingerprint: Uint8Array): Promise<string | undefined> =>
     this.#read(() => this.#views.duplicateOf(fingerprint));
   counts = (): Promise<QueueCounts> => this.#read(() => this.#views.counts());
+  backlog = (): Promise<Backlog> => this.#read(() => this.#views.backlog());
   bounceCounts = (user?: string): Promise<BounceCounts> => this.#read(() => this.#views.bounceCounts(user));
   userByNumber = (number: number): Promise<User | undefined> =>
     this.#read(() => this.#views.userByNumber(number));
@@ -361,6 +363,12 @@ class SqliteStore implements Store {
 
   async saveBuckets(change: BucketChange): Promise<void> {
     await this.#writer.call('saveBuckets', [change]);
+  }
+
+  async ping(): Promise<void> {
+    await this.#writer.call('ping', []).catch((error: unknown) => {
+      if (!(error instanceof WriteError)) throw error;
+    });
   }
 
   async close(): Promise<void> {

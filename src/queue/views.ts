@@ -4,9 +4,9 @@ import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
 import { type InspectionViews, prepareInspection } from './inspection.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
-import type { ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
-import { ITEM_STATES } from './queue.ts';
-import type { Database } from './schema.ts';
+import type { Backlog, ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
+import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
+import { type Database, OPEN } from './schema.ts';
 import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
@@ -37,6 +37,8 @@ export interface Views extends NoticeViews, BounceViews, BucketViews, SelectionV
   verdicts(since?: number): VerdictCount[];
   /** Items by state. */
   counts(): QueueCounts;
+  /** Items that are not settled, by their own index. */
+  backlog(): Backlog;
 }
 
 /** Most items that one listing gives when it names no limit. */
@@ -145,7 +147,7 @@ function toItemView(row: Nullable<ItemView>): ItemView {
 
 function prepareItemViews(
   database: Database,
-): Pick<Views, 'content' | 'nextDueAt' | 'list' | 'get' | 'duplicateOf' | 'counts'> {
+): Pick<Views, 'content' | 'nextDueAt' | 'list' | 'get' | 'duplicateOf' | 'counts' | 'backlog'> {
   const paused = database.prepare<[], 1>("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1").pluck();
   const due = database
     .prepare<[], number | null>(
@@ -162,6 +164,11 @@ function prepareItemViews(
   const oldest = database
     .prepare<[], number | null>(
       "SELECT min(received_at) FROM item WHERE state IN ('ready','waiting','leased')",
+    )
+    .pluck();
+  const open = database
+    .prepare<[], number>(
+      `SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ${OPEN} LIMIT ${MOST_COUNTED})`,
     )
     .pluck();
   const sink = prepareSinkView(database);
@@ -185,6 +192,7 @@ function prepareItemViews(
         sink: sink(),
       };
     },
+    backlog: () => ({ open: open.get() ?? 0, paused: paused.get() === 1, sink: sink() }),
   };
 }
 

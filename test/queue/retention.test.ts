@@ -148,7 +148,7 @@ describe('retention', () => {
           return Promise.reject(new Error('broken'));
         },
       },
-      periods: { contentMs: 0, rowsMs: 30 * DAY, dedupeMs: 104 * DAY },
+      periods: () => ({ contentMs: 0, rowsMs: 30 * DAY, dedupeMs: 104 * DAY }),
       isSpaceLow: () => false,
       log: (event, fields) => events.push(`${event} ${fields?.rows ?? fields?.reason ?? ''}`),
       now: () => NOW,

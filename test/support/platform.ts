@@ -68,8 +68,8 @@ export async function startPlatform(scratch: Scratch, socket?: string): Promise<
 
 /** A recording platform. */
 export class Platform {
-  /** The webhook's secret, `whsec_` and base64. */
-  readonly secret = `whsec_${randomBytes(24).toString('base64')}`;
+  /** The webhook's secret, `whsec_` and base64; a test may rotate it. */
+  secret = `whsec_${randomBytes(24).toString('base64')}`;
   /** Posts taken, one per Idempotency-Key. */
   readonly posts: PostedReply[] = [];
   /** Every request with a valid signature, repeats and refusals included. */

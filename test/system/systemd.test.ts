@@ -1,7 +1,7 @@
 // The unit files, judged by systemd's own tools; no running systemd is needed.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { repositoryRoot, run } from '../support/process.ts';
@@ -22,7 +22,9 @@ const OPTIONAL = /^#(?=(?:LoadCredential|IPAddress\w+)=)/gm;
 function installUnits(scratch: Scratch, edit: (unit: string) => string = (unit) => unit): string[] {
   return ['mailgw.service', 'mailgw.socket', 'mailgw-policy.socket'].map((name) => {
     const unit = readFileSync(join(repositoryRoot, 'systemd', name), 'utf8');
-    const installed = unit.replace(/^ExecStart=mailgwd/m, `ExecStart=${join(repositoryRoot, 'bin/mailgwd')}`);
+    const installed = unit.replaceAll(/(?<=^ExecReload=|^ {2})mailgw(d|-ctl)(?= --config)/gm, (program) =>
+      join(repositoryRoot, 'bin', program),
+    );
     writeFileSync(scratch.path(name), edit(installed));
     return scratch.path(name);
   });
@@ -42,13 +44,18 @@ describe('systemd/', { concurrency: false }, () => {
     });
   }
 
-  // NotifyAccess=all, which READY=1 from a child process needs, is 0.2 of the exposure.
-  for (const [form, edit, threshold] of [
-    ['1.3 as shipped', undefined, 13],
-    ['1.1 with an IP allow list', withOptions, 11],
+  for (const [form, edit, dropIn, threshold] of [
+    ['1.1 as shipped', undefined, undefined, 11],
+    ['0.9 with an IP allow list', withOptions, undefined, 9],
+    ['0.3 with a sink on a Unix socket', undefined, 'mailgw-unix-sink.conf', 3],
   ] as const) {
     it(`the sandbox leaves an exposure of at most ${form}`, { skip }, async (t) => {
-      const [service = ''] = installUnits(testScratch(t), edit);
+      const scratch = testScratch(t);
+      const [service = ''] = installUnits(scratch, edit);
+      if (dropIn !== undefined) {
+        mkdirSync(`${service}.d`);
+        copyFileSync(join(repositoryRoot, 'systemd', dropIn), join(`${service}.d`, dropIn));
+      }
       const result = await run('systemd-analyze', [
         'security',
         '--offline=true',

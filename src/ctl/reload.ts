@@ -1,0 +1,58 @@
+/**
+ * `mailgw-ctl reload`: makes the running daemon take its configuration anew, and tells what changed.
+ *
+ * Contract: the daemon reads the file that it was started with, and answers; 78 when it refuses it and goes on with
+ * what it had, 69 when none serves the store that this configuration names.
+ */
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { adminSocketPath, type ReloadAnswer } from '../control/admin.ts';
+import type { CommandSpec } from './command.ts';
+import { describe, EXIT, Fault, systemCode } from './fault.ts';
+import { printRows, printText } from './print.ts';
+import { openConfig } from './session.ts';
+
+const COLUMNS = [
+  { key: 'key' },
+  { key: 'from', shrinks: true },
+  { key: 'to', shrinks: true },
+  { key: 'effect' },
+];
+
+/** `reload`. */
+export const reloadCommand: CommandSpec = {
+  words: 'reload',
+  summary: 'make the daemon read its configuration and secrets again; no connection is dropped',
+  examples: ['reload', 'reload --json'],
+  run: async (_input, context) => {
+    const answer = await askDaemon(openConfig(context).store.path);
+    if ('problems' in answer) throw new Fault(EXIT.configuration, answer.problems);
+    const { config, changes } = answer;
+    const rows = changes.map((change) => ({ ...change }));
+    printRows(context.output, rows, COLUMNS, `${config}: nothing changed; secrets and texts were read again`);
+    if (!context.output.json && changes.length > 0) printText(context.output, `${config}: in effect`);
+  },
+};
+
+function askDaemon(storePath: string): Promise<ReloadAnswer> {
+  const socketPath = adminSocketPath(storePath);
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path: '/reload', method: 'POST', agent: false }, (response) => {
+      text(response).then((body) => {
+        resolve(JSON.parse(body) as ReloadAnswer);
+      }, reject);
+    });
+    asking.on('error', (error) => {
+      reject(new Fault(EXIT.unavailable, `store.path: ${storePath}: ${reasonOf(error)}`, { cause: error }));
+    });
+    asking.end();
+  });
+}
+
+function reasonOf(error: Error): string {
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    return 'no mailgwd serves this store; start it, or restart it if it was started with another store.path';
+  if (code === 'EACCES') return 'this user may not; run the command as root or as the user of the daemon';
+  return `mailgwd cannot be asked: ${describe(error)}`;
+}

@@ -1,0 +1,99 @@
+/**
+ * What the daemon takes from its configuration and from the files that this names; read alike at a start and a reload.
+ *
+ * Contract: everything is read anew each time, secrets included, and nothing is kept open but the sink. Problems are
+ * one line each, and come all in one go.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Config, loadConfig, readSecretFile } from './config.ts';
+import type { LoadedSink } from './delivery/load-sink.ts';
+import type { NoticeTexts } from './delivery/notice-texts.ts';
+import type { Sink } from './delivery/sink.ts';
+import { readNoticeTexts } from './open-notices.ts';
+
+/** Bytes that a pepper has at least. */
+const PEPPER_BYTES = 32;
+
+/** The configuration, its file's table, and what stands in the files that it names. */
+export interface Settings {
+  readonly config: Config;
+  readonly written: Readonly<Record<string, unknown>>;
+  readonly pepper: Buffer;
+  readonly texts: NoticeTexts;
+  /** Digests of files by the key that names them, to see that one changed. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/** The settings, or every problem that they have; `config` is there when only other files are at fault. */
+export type SettingsRead =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly problems: readonly string[]; readonly config?: Config };
+
+/** Reads everything but the sink's own files. */
+export function readSettings(path: string): SettingsRead {
+  const loaded = loadConfig(path);
+  if (!loaded.ok) return loaded;
+  const { config, written } = loaded;
+  const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  const texts = readNoticeTexts(config);
+  if (pepper.ok && texts.ok) {
+    const digests = digestFiles(config);
+    return { ok: true, settings: { config, written, pepper: pepper.bytes, texts: texts.texts, digests } };
+  }
+  const problems = [
+    ...(pepper.ok ? [] : [`${pepper.problem}; "mailgw-ctl init" makes one`]),
+    ...(texts.ok ? [] : texts.problems),
+  ];
+  return { ok: false, problems, config };
+}
+
+/** Opens the sink, whose modules are loaded with the first one. */
+export async function openSink(config: Config): Promise<LoadedSink> {
+  const { loadSink } = await import('./delivery/load-sink.ts');
+  return loadSink(config.sink, { now: Date.now, readSecretFile });
+}
+
+/** Everything, or every problem that it has. */
+export type SetupRead =
+  | { readonly ok: true; readonly settings: Settings; readonly sink: Sink }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads everything and opens a sink. */
+export async function readSetup(path: string): Promise<SetupRead> {
+  const read = readSettings(path);
+  const config = read.ok ? read.settings.config : read.config;
+  const sink = config === undefined ? undefined : await openSink(config);
+  if (read.ok && sink?.ok === true) return { ok: true, settings: read.settings, sink: sink.sink };
+  if (sink?.ok === true) await sink.sink.close();
+  const ofSink = sink?.ok === false ? sink.problems : [];
+  return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
+}
+
+/** Digests of what the keys name; a file that cannot be read has none, and whoever needs it says so. */
+function digestFiles({ reply, notice, sink }: Config): ReadonlyMap<string, string> {
+  const named: [string, unknown][] = [
+    ['reply.pepper_file', reply.pepperFile],
+    ['notice.texts', notice.texts],
+    ...Object.entries(sink)
+      .filter(([key]) => key.endsWith('_file'))
+      .map(([key, value]): [string, unknown] => [`sink.${key}`, value]),
+  ];
+  return new Map(named.map(([key, value]) => [key, [value].flat().map(digestOf).join(' ')]));
+}
+
+function digestOf(path: unknown): string {
+  if (typeof path !== 'string') return '';
+  try {
+    if (statSync(path).isDirectory()) {
+      return readdirSync(path)
+        .sort()
+        .map((name) => `${name} ${digestOf(join(path, name))}`)
+        .join(' ');
+    }
+    return createHash('sha256').update(readFileSync(path)).digest('hex');
+  } catch {
+    return '';
+  }
+}
