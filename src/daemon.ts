@@ -1,69 +1,19 @@
 /**
- * mailgwd: the composition root. Config → store → sink → dispatcher → listener, and the same way back.
+ * mailgwd: reads the configuration, and lets the store open while everything else is loaded.
  *
- * Contract: readiness is announced only when the store is open and the socket serves; SIGTERM and SIGINT stop in
- * order: no new transaction, transactions under way answered, attempts under way settled, store closed. SIGHUP, and
- * mailgw-ctl through the socket beside the store, bring a new configuration; attempts under way end on the old sink.
- * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
- * breaks while serving ends the daemon, because nothing may be promised any more.
+ * Contract: the store's writer starts in its own thread as soon as the configuration is known to be good; the rest of
+ * the daemon (serve.ts) is loaded meanwhile, which takes as long.
+ * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code.
  */
-import { randomBytes } from 'node:crypto';
-import type { Server as HttpServer } from 'node:http';
-import type { Server } from 'node:net';
-import { dirname } from 'node:path';
-import { type Config, dedupeWindowMs } from './config.ts';
-import { adminSocketPath, createAdminServer } from './control/admin.ts';
+import type { Config } from './config.ts';
 import { daemonHelp, parseDaemonOptions } from './daemon-options.ts';
-import { createReadBounce } from './delivery/bounce-event.ts';
-import { Dispatcher, type DispatcherChange } from './delivery/dispatcher.ts';
-import type { Sink } from './delivery/sink.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
-import { gateRules } from './gate-rules.ts';
-import { openRates, type Rates } from './intake/rates.ts';
-import { createGate, type Gate } from './intake/receive.ts';
-import {
-  inheritedSocket,
-  ListenError,
-  listenOnDescriptor,
-  listenOnFile,
-  type SocketName,
-} from './intake/unix-socket.ts';
-import { createListeners, standingFor } from './listeners.ts';
-import { type Log, openLog } from './log.ts';
-import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
-import {
-  commitMeasures,
-  countingLog,
-  createDeliveryMeasures,
-  type DeliveryMeasures,
-  startCounting,
-  watchEventLoop,
-} from './metrics.ts';
-import { type MetricsListener, openMetrics } from './open-metrics.ts';
-import { notifying, openDraftNotice, openExpiryNotices, openNotifier, tokenMask } from './open-notices.ts';
-import { openParser } from './open-parser.ts';
-import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
-import { MOST_COUNTED, type Store } from './queue/queue.ts';
-import { type RetentionPeriods, startRetention } from './queue/retention.ts';
+import { commitMeasures } from './metrics.ts';
+import type { Store } from './queue/queue.ts';
 import { openSqliteStore, StoreError } from './queue/sqlite.ts';
-import { createReload } from './reload.ts';
-import type { ParserPool } from './reply/parser-pool.ts';
-import { openSink, readSettings, type Settings } from './setup.ts';
-import { openSupervision } from './supervision.ts';
+import { readSettings } from './setup.ts';
+import { StartError } from './start-error.ts';
 import { version } from './version.ts';
-
-/** The longest time in which work made by other processes goes unnoticed. */
-const POLL_MS = 1000;
-
-/** A start that failed: one line per problem. */
-class StartError extends Error {
-  readonly exitCode: number;
-
-  constructor(exitCode: number, problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.exitCode = exitCode;
-  }
-}
 
 function readCommandLine(): string {
   try {
@@ -76,12 +26,6 @@ function readCommandLine(): string {
   } catch (error) {
     throw new StartError(EXIT.usage, [`${describe(error)}; usage: mailgwd [--config FILE]`]);
   }
-}
-
-async function openFirstSink(config: Config): Promise<Sink> {
-  const loaded = await openSink(config);
-  if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
-  return loaded.sink;
 }
 
 async function openStore(
@@ -99,285 +43,28 @@ async function openStore(
   }
 }
 
-async function watchSpace({ store }: Config, log: Log): Promise<DiskSpace> {
-  return openDiskSpace({
-    directory: dirname(store.path),
-    lowWaterBytes: store.lowWaterBytes,
-    onChange: (isLow, freeBytes, lowWaterBytes) => {
-      log(isLow ? 'space_low' : 'space_back', { free_bytes: freeBytes, low_water_bytes: lowWaterBytes });
-    },
-  });
-}
-
-/** The part of the dispatcher's options that follows the configuration. */
-function dispatching(config: Config, store: Store, sink: Sink, parser: ParserPool): DispatcherChange {
-  const { delivery } = config;
-  return {
-    parser,
-    sink,
-    draftNotice: openDraftNotice(config, store),
-    readBounce: createReadBounce(store, tokenMask(config)),
-    concurrency: delivery.concurrency,
-    attemptTimeoutMs: delivery.attemptTimeoutMs,
-    retry: {
-      firstMs: delivery.retryFirstMs,
-      longestMs: delivery.retryLongestMs,
-      maxAgeMs: delivery.maxAgeMs,
-    },
-  };
-}
-
-function createDispatcher(
-  store: Store,
-  log: Log,
-  measures: DeliveryMeasures,
-  change: DispatcherChange,
-): Dispatcher {
-  return new Dispatcher({
-    queue: store,
-    log,
-    measures,
-    now: Date.now,
-    monotonic: () => performance.now(),
-    random: Math.random,
-    pollMs: POLL_MS,
-    ...change,
-  });
-}
-
-function openGate(
-  { config, pepper }: Settings,
-  store: Store,
-  rates: Rates | undefined,
-  space: DiskSpace,
-  dispatcher: Dispatcher,
-  log: Log,
-): Gate {
-  const random = createRandomSource();
-  return createGate({
-    ...gateRules(config, pepper, log),
-    directory: store,
-    queue: {
-      accept: (items, raw) => {
-        space.take(raw.byteLength);
-        const accepting = dispatcher.accept(items, raw);
-        rates?.saveUrgent(); // in the same tick, and so in the same transaction
-        return accepting;
-      },
-    },
-    rates: rates?.isOff === true ? undefined : rates,
-    expiryNotices: openExpiryNotices(config, store),
-    isSpaceLow: space.isLow,
-    now: Date.now,
-    newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
-  });
-}
-
-function retentionPeriods(config: Config): RetentionPeriods {
-  const { keepContentMs, keepRowsMs } = config.store;
-  return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config) };
-}
-
-/** Whether two configurations take messages apart in the same way. */
-function isSameParser(a: Config, b: Config): boolean {
-  const parsing = ({ reply, post, attachments, delivery }: Config): unknown => {
-    const { parserWorkers, parseTimeoutMs } = delivery;
-    return [reply.prefix, reply.domain, post, attachments, parserWorkers, parseTimeoutMs];
-  };
-  return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
-}
-
-/** Serves mailgw-ctl beside the store; without it the daemon serves mail all the same. */
-async function listenForAdmin(server: HttpServer, config: Config, log: Log): Promise<void> {
-  const path = adminSocketPath(config.store.path);
-  try {
-    await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });
-  } catch (error) {
-    log('control_unavailable', { reason: describe(error) });
-  }
-}
-
-/** One line for `systemctl status`. */
-async function statusLine(config: Config, store: Store): Promise<string> {
-  const { open, paused, sink } = await store.backlog();
-  const more = open === MOST_COUNTED ? ' or more' : '';
-  return `serving ${config.reply.domain}; ${open}${more} to be posted${paused ? ' (paused)' : ''}; sink ${sink?.state ?? 'up'}`;
-}
-
-/** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
-async function listen(server: Server, section: SocketName, config: Config, log: Log): Promise<boolean> {
-  const { socket: path, mode, group } = config[section];
-  const descriptor = inheritedSocket(section, process.env, process.pid);
-  try {
-    if (descriptor !== undefined) await listenOnDescriptor(server, descriptor);
-    else if (path !== undefined) await listenOnFile(server, { path, mode, group, section });
-    else return false;
-  } catch (error) {
-    if (error instanceof ListenError)
-      throw new StartError(EXIT.cannotCreate, [`${section}.socket: ${error.message}`]);
-    throw error;
-  }
-  log('listening', {
-    service: section,
-    socket: descriptor === undefined ? path : `descriptor ${descriptor}`,
-  });
-  return true;
-}
-
-/** Random bytes cut from a larger draw: one call of the generator costs as much as a whole HMAC. */
-function createRandomSource(): (bytes: number) => Buffer {
-  let pool = Buffer.alloc(0);
-  return (bytes) => {
-    if (pool.length < bytes) pool = randomBytes(4096);
-    const taken = pool.subarray(0, bytes);
-    pool = pool.subarray(bytes);
-    return taken;
-  };
-}
-
-async function serve(): Promise<void> {
+async function start(): Promise<void> {
   const path = readCommandLine();
-  const ignore = (): void => undefined;
-  process.on('SIGHUP', ignore); // nothing to reload yet, and no reason to end
+  process.on('SIGHUP', () => undefined); // nothing to reload yet, and no reason to end
   const read = readSettings(path);
   if (!read.ok) throw new StartError(EXIT.configuration, read.problems);
-  let { settings } = read;
-  const { config } = settings;
-  let write = openLog(config.log);
-  const { log, events } = countingLog((event, fields) => {
-    write(event, fields);
-  });
+  const { settings } = read;
   const commits = commitMeasures();
-  const delivery = createDeliveryMeasures();
-  log('starting', { version: process.env.npm_package_version, store: config.store.path });
-  const fail = (event: 'store_failed' | 'fatal', error: Error): never => {
-    log(event, { reason: error.message });
-    process.exit(EXIT.internal);
-  };
-  const opening = openStore(config, commits.memory, (error) => fail('store_failed', error));
-  const [store, firstSink, space] = await Promise.all([
-    opening,
-    openFirstSink(config),
-    watchSpace(config, log),
-  ]);
-  let sink = firstSink;
-  const parserOf = (of: Config): ParserPool =>
-    openParser(of, of.delivery.parserWorkers, (ms) => {
-      delivery.parse.observe(ms / 1000);
-    });
-  let parser = parserOf(config);
-  const dispatcher = createDispatcher(store, log, delivery, dispatching(config, store, sink, parser));
-  const verdicts = startCounting((counts) => store.addVerdicts(counts), Date.now);
-  const ratesOf = ({ rate }: Config): Promise<Rates | undefined> =>
-    openRates({ settings: rate, buckets: store, log, now: Date.now, monotonic: () => performance.now() });
-  let rates = await ratesOf(config);
-  let gate = openGate(settings, store, rates, space, dispatcher, log);
-  const listeners = createListeners(
-    config,
-    standingFor(() => gate),
-    log,
-    verdicts.count,
-  );
-  const loop = watchEventLoop(log);
-  let isStopping = false;
-  let metrics: MetricsListener | undefined;
-  try {
-    const { lmtp, policy } = listeners;
-    await listen(policy.server, 'policy', config, log);
-    await listen(lmtp.server, 'lmtp', config, log);
-    metrics = await openMetrics(config, log, {
-      ...{ store, verdicts, delivery, commits, events, loop },
-      rates: () => rates,
-      connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
-      isStopping: () => isStopping,
-    });
-  } catch (error) {
-    await store.close();
-    if (!(error instanceof ListenError)) throw error;
-    throw new StartError(EXIT.cannotCreate, [`metrics.listen: ${error.message}`]);
-  }
-  const notifier = openNotifier(config, settings.texts, store, log);
-  dispatcher.start();
-  notifier.start();
-  const stopRetention = startRetention({
-    queue: store,
-    periods: () => retentionPeriods(settings.config),
-    isSpaceLow: space.isLow,
-    log,
-    now: Date.now,
+  let opening: Promise<Store> | undefined;
+  const broken = new Promise<Error>((resolve) => {
+    opening = openStore(settings.config, commits.memory, resolve);
   });
-  const take = async (next: Settings, nextSink: Sink): Promise<void> => {
-    const opened = rates ?? (await ratesOf(next.config));
-    if (isStopping) throw new Error('the daemon stops');
-    // From here on nothing fails and nothing waits: the configuration is taken whole.
-    const [oldSink, oldParser] = [sink, parser];
-    const keepsParser = isSameParser(settings.config, next.config);
-    if (!keepsParser) parser = parserOf(next.config);
-    settings = next;
-    sink = nextSink;
-    write = openLog(next.config.log);
-    rates = opened;
-    rates?.change(next.config.rate);
-    gate = openGate(next, store, rates, space, dispatcher, log);
-    listeners.change(next.config);
-    space.setLowWater(next.config.store.lowWaterBytes);
-    notifier.change(notifying(next.config, next.texts));
-    void dispatcher.change(dispatching(next.config, store, sink, parser)).then(async () => {
-      await oldSink.close();
-      if (!keepsParser) await oldParser.close();
-    });
-  };
-  const reload = createReload({ path, settings, take, log });
-  const admin = createAdminServer(path, reload);
-  await listenForAdmin(admin, config, log);
-  process.off('SIGHUP', ignore).on('SIGHUP', () => void reload());
-  const supervision = openSupervision({
-    environment: process.env,
-    pid: process.pid,
-    ping: () => store.ping(),
-    status: () => statusLine(settings.config, store),
-  });
-  log('ready', { pid: process.pid });
-  supervision.ready();
-  parser.warm();
-  sink.warm?.();
-
-  const stop = async (signal: string): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    log('stopping', { signal });
-    supervision.stopping();
-    admin.close();
-    // Side by side: one time for both, and no attempt begins that the rest of it would be too short for.
-    const withinMs = settings.config.delivery.stopTimeoutMs;
-    const stopped = [listeners.lmtp.stop(withinMs), listeners.policy.stop(withinMs)];
-    await Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
-    await stopRetention();
-    await rates?.stop();
-    await verdicts.stop();
-    space.close();
-    loop.stop();
-    await metrics?.close();
-    await parser.close();
-    await store.close();
-    await sink.close();
-    log('stopped');
-    process.exit(0);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      stop(signal).catch((error: unknown) =>
-        fail('fatal', error instanceof Error ? error : new Error(String(error))),
-      );
-    });
-  }
+  if (opening === undefined) throw new Error('the store was not opened');
+  opening.catch(() => undefined); // awaited below, when the rest is loaded
+  const { serve } = await import('./serve.ts');
+  await serve({ path, settings, opening, commits, broken });
 }
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-serve().catch((error: unknown) => {
+start().catch((error: unknown) => {
   for (const line of describe(error).split('\n')) process.stderr.write(`mailgwd: ${line}\n`);
   process.exit(error instanceof StartError ? error.exitCode : EXIT.internal);
 });

@@ -9,9 +9,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, loadConfig, readSecretFile } from './config.ts';
 import type { LoadedSink } from './delivery/load-sink.ts';
-import type { NoticeTexts } from './delivery/notice-texts.ts';
+import { loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
-import { readNoticeTexts } from './open-notices.ts';
 
 /** Bytes that a pepper has at least. */
 const PEPPER_BYTES = 32;
@@ -37,7 +36,7 @@ export function readSettings(path: string): SettingsRead {
   if (!loaded.ok) return loaded;
   const { config, written } = loaded;
   const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
-  const texts = readNoticeTexts(config);
+  const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
   if (pepper.ok && texts.ok) {
     const digests = digestFiles(config);
     return { ok: true, settings: { config, written, pepper: pepper.bytes, texts: texts.texts, digests } };

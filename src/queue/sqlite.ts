@@ -136,7 +136,10 @@ class WriterThread {
       now: Date.now(),
       measures: options.measures,
     };
-    const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), { workerData: data });
+    const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     return new Promise((resolve, reject) => {
       const ended = (): void => {
         reject(new StoreError('unusable', `${options.path}: the store's writer thread ended at its start`));

@@ -56,9 +56,13 @@ interface Waiting {
 
 /**
  * Small messages that a worker holds, the one it parses included: waking a sleeping thread costs more than parsing a
- * small message, so a busy worker is never left without the next one, and another is woken only when it is full.
+ * small message, so a busy worker is never left without the next one. Another one is started only when it is full or
+ * takes its time: each costs 25 MB and a second of compiling.
  */
-const DEPTH = 8;
+const DEPTH = 16;
+
+/** A message that is parsed for so long is not one to wait behind. */
+const SLOW_MS = 100;
 
 /** A message up to this size is copied to its worker, and so can be given to another one; a larger one moves. */
 const SMALL_BYTES = 64 * 1024;
@@ -221,6 +225,7 @@ class Member {
     return (
       this.state === 'parsing' &&
       this.#messages.length < DEPTH &&
+      performance.now() - this.#begunAt < SLOW_MS &&
       message.isSmall &&
       this.#messages.every((other) => other.isSmall)
     );

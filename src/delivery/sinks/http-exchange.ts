@@ -53,6 +53,7 @@ export function openHttpClient(
 ): HttpClient {
   let pool: Pool | undefined;
   let loading: Promise<Pool> | undefined;
+  let isClosed = false;
   const load = async (): Promise<Pool> => {
     const undici = await import('undici');
     pool = new undici.Pool(target.origin, {
@@ -69,6 +70,7 @@ export function openHttpClient(
       loading ??= load();
     },
     exchange: async ({ method = 'POST', headers, body }, signal) => {
+      if (isClosed) throw new Error('the connections are closed');
       const connections = pool ?? (await (loading ??= load()));
       signal.throwIfAborted(); // undici would connect first
       return new Promise((resolve, reject) => {
@@ -78,6 +80,7 @@ export function openHttpClient(
     },
     // Not close(), which would wait for an answer that may never come.
     close: async () => {
+      isClosed = true;
       await (await loading)?.destroy();
     },
   };
