@@ -202,9 +202,11 @@ function exchange(options: SpamdOptions, request: Request, endsAt: number): Prom
       if (bytes > 0) settle(said());
       else settle(failure(isConnected ? 'broken' : 'unreachable', error.message));
     });
+    // In one write: spamd may answer and hang up on the head alone, and a second write would lose the answer (EPIPE).
+    socket.cork();
     socket.write(formatHead(request, options.user));
-    if (request.body !== undefined) socket.write(request.body);
-    socket.end();
+    if (request.body !== undefined && request.body.byteLength > 0) socket.write(request.body);
+    socket.end(); // uncorks
   });
 }
 
