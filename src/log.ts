@@ -123,19 +123,23 @@ function safeStream(destination: DestinationStream): DestinationStream {
 /** Characters that are written at once, however little time has passed. */
 const MOST_GATHERED = 64 * 1024;
 
-/** Writes the lines of one turn of the event loop together: a write costs more than a line. The end of the process comes later. */
+/** Writes the first line of a turn of the event loop at once and the others together: a write costs more than a line. */
 function gathering(destination: DestinationStream): DestinationStream {
   let lines = '';
+  let isGathering = false;
   const flush = (): void => {
     const whole = lines;
     lines = '';
+    isGathering = false;
     if (whole !== '') destination.write(whole);
   };
   process.on('exit', flush);
   return {
     write: (line) => {
-      if (lines === '') setImmediate(flush);
-      lines += line;
+      if (isGathering) lines += line;
+      else destination.write(line);
+      if (!isGathering) setImmediate(flush);
+      isGathering = true;
       if (lines.length > MOST_GATHERED) flush();
     },
   };

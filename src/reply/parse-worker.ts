@@ -17,17 +17,20 @@ export interface WorkerRules {
   readonly limits: AttachmentLimits;
   /** Undefined leaves replies unfinished, for tests that ask for nothing else. */
   readonly post: PostRules | undefined;
+  /** Counts the messages that the worker has begun with, so that its death is put down to the right one. */
+  readonly begun: Int32Array;
 }
 
 const port = parentPort;
 if (port === null) throw new Error('parse-worker.js runs as a worker thread only');
-const { limits, post } = workerData as WorkerRules;
+const { limits, post, begun } = workerData as WorkerRules;
 const finish = post === undefined ? (reply: ParsedReply) => reply : createFinish(post, limits);
 
 // One after the other: the pool takes the answers in the order of its questions.
 let last = Promise.resolve();
 port.on('message', (raw: Uint8Array) => {
   last = last.then(async () => {
+    Atomics.add(begun, 0, 1);
     const parsed = await parseMessage(raw, limits);
     const outcome = parsed.kind === 'refused' ? parsed : { ...parsed, reply: finish(parsed.reply) };
     port.postMessage(outcome, ownBuffers(outcome));

@@ -77,7 +77,7 @@ type Death = Extract<ParseOutcome, { kind: 'worker-died' }>;
 class Pool implements ParserPool {
   readonly #size: number;
   readonly #deadlineMs: number;
-  readonly #start: () => Worker;
+  readonly #start: (begun: Int32Array) => Worker;
   readonly #onParsed: (ms: number) => void;
   readonly #waiting: Waiting[] = [];
   readonly #members = new Set<Member>();
@@ -88,16 +88,16 @@ class Pool implements ParserPool {
     this.#deadlineMs = options.deadlineMs ?? 2000;
     this.#onParsed = options.onParsed ?? (() => undefined);
     const entry = options.entry ?? new URL('./parse-worker.js', import.meta.url);
-    const rules: WorkerRules = {
-      limits: { ...ATTACHMENT_LIMITS, ...options.attachments },
-      post: options.post,
-    };
+    const limits = { ...ATTACHMENT_LIMITS, ...options.attachments };
     const resourceLimits = {
       maxOldGenerationSizeMb: options.heapMb ?? 128,
       maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
     };
     // No environment and no flags of ours: a parser has no business with either.
-    this.#start = () => new Worker(entry, { workerData: rules, resourceLimits, env: {}, execArgv: [] });
+    this.#start = (begun) => {
+      const rules: WorkerRules = { limits, post: options.post, begun };
+      return new Worker(entry, { workerData: rules, resourceLimits, env: {}, execArgv: [] });
+    };
   }
 
   parse(raw: Uint8Array): Promise<ParseOutcome> {
@@ -141,7 +141,8 @@ class Pool implements ParserPool {
   }
 
   #grow(): void {
-    const member = new Member(this.#start(), this.#deadlineMs, {
+    const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const member = new Member(this.#start(begun), begun, this.#deadlineMs, {
       parsed: this.#onParsed,
       idle: () => {
         this.#dispatch();
@@ -194,14 +195,19 @@ class Member {
   readonly #worker: Worker;
   readonly #deadlineMs: number;
   readonly #events: MemberEvents;
-  /** The message that is parsed, and those behind it. */
+  /** How many messages the worker has begun with, as it counts them itself. */
+  readonly #begun: Int32Array;
+  /** How many outcomes of it have arrived. */
+  #finished = 0;
+  /** The message that is parsed, and those behind it; before it those whose outcome is on its way. */
   #messages: Waiting[] = [];
   #timer: NodeJS.Timeout;
   /** When the first message became the worker's, by the monotonic clock. */
   #begunAt = 0;
 
-  constructor(worker: Worker, deadlineMs: number, events: MemberEvents) {
+  constructor(worker: Worker, begun: Int32Array, deadlineMs: number, events: MemberEvents) {
     this.#worker = worker;
+    this.#begun = begun;
     this.#deadlineMs = deadlineMs;
     this.#events = events;
     this.#timer = setTimeout(() => {
@@ -249,8 +255,15 @@ class Member {
     this.#begunAt = performance.now();
     this.#worker.ref();
     this.#timer = setTimeout(() => {
-      this.#die({ reason: 'timeout', diagnostic: `still parsing after ${this.#deadlineMs} ms` });
+      if (this.#current() > 0)
+        this.#begin(); // its outcome is on its way
+      else this.#die({ reason: 'timeout', diagnostic: `still parsing after ${this.#deadlineMs} ms` });
     }, this.#deadlineMs);
+  }
+
+  /** The place of the message that the worker is at: an outcome may have been sent and not have arrived. */
+  #current(): number {
+    return Math.max(0, Math.min(Atomics.load(this.#begun, 0) - this.#finished, this.#messages.length) - 1);
   }
 
   /** Ready, with the outcome of the first message if there was one. */
@@ -259,6 +272,7 @@ class Member {
     clearTimeout(this.#timer);
     if (outcome !== undefined) {
       this.#events.parsed(performance.now() - this.#begunAt);
+      this.#finished++;
       this.#messages.shift()?.resolve(outcome);
     }
     if (this.#messages.length > 0) {
@@ -277,7 +291,8 @@ class Member {
     clearTimeout(this.#timer);
     if (state === 'parsing') this.#events.parsed(performance.now() - this.#begunAt);
     void this.#worker.terminate();
-    const [culprit, ...unparsed] = this.#messages.splice(0);
+    const [culprit] = this.#messages.splice(this.#current(), 1);
+    const unparsed = this.#messages.splice(0);
     culprit?.resolve({ kind: 'worker-died', ...death });
     this.#events.gone(state, death.diagnostic, unparsed);
   }

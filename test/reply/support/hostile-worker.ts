@@ -1,5 +1,6 @@
 /** A worker that does what its message says: the ways in which a parser can die, on command. */
-import { parentPort, threadId } from 'node:worker_threads';
+import { parentPort, threadId, workerData } from 'node:worker_threads';
+import type { WorkerRules } from '../../../src/reply/parse-worker.ts';
 
 const port = parentPort;
 
@@ -25,6 +26,7 @@ function obey(command: string): void {
 }
 
 port?.on('message', (raw: Uint8Array) => {
+  Atomics.add((workerData as WorkerRules).begun, 0, 1);
   obey(Buffer.from(raw).toString());
 });
 port?.postMessage('ready');
