@@ -83,9 +83,7 @@ export interface LogOptions {
 /** Opens the log on standard output. */
 export function openLog(options: LogOptions): Log {
   const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
-  const destination = safeStream(
-    human ? humanStream() : gathering(pino.destination({ dest: 1, sync: true })),
-  );
+  const destination = safeStream(human ? humanStream() : pino.destination({ dest: 1, sync: true }));
   const logger = pino(
     {
       level: options.level,
@@ -116,31 +114,6 @@ function safeStream(destination: DestinationStream): DestinationStream {
     write: (line) => {
       const visible = OTHER_THAN_ASCII.test(line) ? line.replace(UNSAFE, jsonEscape) : line;
       destination.write(visible.replace(TOKEN, '…'));
-    },
-  };
-}
-
-/** Characters that are written at once, however little time has passed. */
-const MOST_GATHERED = 64 * 1024;
-
-/** Writes the first line of a turn of the event loop at once and the others together: a write costs more than a line. */
-function gathering(destination: DestinationStream): DestinationStream {
-  let lines = '';
-  let isGathering = false;
-  const flush = (): void => {
-    const whole = lines;
-    lines = '';
-    isGathering = false;
-    if (whole !== '') destination.write(whole);
-  };
-  process.on('exit', flush);
-  return {
-    write: (line) => {
-      if (isGathering) lines += line;
-      else destination.write(line);
-      if (!isGathering) setImmediate(flush);
-      isGathering = true;
-      if (lines.length > MOST_GATHERED) flush();
     },
   };
 }
