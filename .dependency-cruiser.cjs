@@ -11,7 +11,7 @@ const folder = (name, allowed) => ({
   from: { path: `^src/${name}/` },
   to: { path: '^src/', pathNot: [`^src/${name}/`, ...allowed] },
 });
-const ports = ['^src/mail/', '^src/queue/queue\\.ts$', '^src/delivery/sink\\.ts$', '^src/reply/post\\.ts$', '^src/log\\.ts$', '^src/(metrics|memory)\\.ts$'];
+const ports = ['^src/mail/', '^src/queue/(queue|store|[a-z]+-port)\\.ts$', '^src/delivery/sink\\.ts$', '^src/reply/post\\.ts$', '^src/log\\.ts$', '^src/(metrics|memory)\\.ts$'];
 
 module.exports = {
   forbidden: [

@@ -16,7 +16,7 @@ import { ListenError, listenOnFile } from './intake/unix-socket.ts';
 import type { Log, LogEvent } from './log.ts';
 import type { CommitMeasures, Counting, DeliveryMeasures, LoopWatch } from './metrics.ts';
 import { type CountsReader, createCountsReader } from './queue/counts.ts';
-import type { Store } from './queue/queue.ts';
+import type { Store } from './queue/store.ts';
 
 /** What the daemon knows of itself. */
 export interface MetricsSources {

@@ -13,7 +13,7 @@ import { createDraftExpiryNotice, type ExpiryNotices } from './intake/expiry-not
 import type { Log } from './log.ts';
 import { createTokenMask } from './mail/address.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
-import type { Store } from './queue/queue.ts';
+import type { Store } from './queue/store.ts';
 
 /** How often the store is looked at for notices. */
 const POLL_MS = 1000;

@@ -10,7 +10,7 @@ import { foldDomain, formatReplyAddress, type ReplyAddressForm } from '../mail/a
 import { formatThreadMessageId, MAX_MESSAGE_ID_OCTETS, parseThreadMessageId } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
-import type { User } from '../queue/queue.ts';
+import type { User } from '../queue/directory-port.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
 import { badInput } from './fault.ts';
 import { printFindings } from './findings.ts';

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { type Config, dedupeWindowMs } from '../config.ts';
 import type { StoreProblem } from '../queue/check.ts';
 import type { BackupError } from '../queue/maintenance.ts';
-import type { Store } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { EXIT, type ExitStatus, Fault } from './fault.ts';
 import { printDone, printObject, printText, progressOn } from './print.ts';

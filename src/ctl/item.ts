@@ -1,5 +1,6 @@
 /** A queue item as commands name and show one. */
-import { ITEM_STATES, type ItemState, type ItemView, type Store } from '../queue/queue.ts';
+import { ITEM_STATES, type ItemState, type ItemView } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import { badInput } from './fault.ts';
 import type { Row } from './print.ts';
 import { isoTime } from './time.ts';

@@ -4,7 +4,8 @@
  * Contract: a salt is never printed, only a fingerprint by which two outputs can be compared.
  */
 import { createHash } from 'node:crypto';
-import type { Salt, Store, User } from '../queue/queue.ts';
+import type { Salt, User } from '../queue/directory-port.ts';
+import type { Store } from '../queue/store.ts';
 import { badInput } from './fault.ts';
 
 const FINGERPRINT_CHARS = 12;

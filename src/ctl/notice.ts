@@ -1,5 +1,5 @@
 /** `mailgw-ctl notice`: the mail that told users about their own replies, and what waits to be sent. */
-import type { NoticeView } from '../queue/queue.ts';
+import type { NoticeView } from '../queue/notices-port.ts';
 import type { CommandGroup, CommandSpec } from './command.ts';
 import { badInput } from './fault.ts';
 import { printRows, type Row } from './print.ts';

@@ -6,7 +6,8 @@
  * match, it asks first, people see one count, and items that changed meanwhile are left alone, which is no failure.
  */
 import type { SpamClass } from '../intake/spamd.ts';
-import { ITEM_STATES, type ItemState, type OperatorAction, type Store } from '../queue/queue.ts';
+import { ITEM_STATES, type ItemState, type OperatorAction } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { confirm, YES_OPTION } from './confirm.ts';
 import { EXIT, Fault, usage } from './fault.ts';

@@ -5,7 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { SALT_BYTES } from '../mail/token.ts';
-import type { Store, User } from '../queue/queue.ts';
+import type { User } from '../queue/directory-port.ts';
+import type { Store } from '../queue/store.ts';
 import { parseDuration } from '../settings.ts';
 import type { CommandGroup, CommandSpec, Input } from './command.ts';
 import { badInput, usage } from './fault.ts';

@@ -9,7 +9,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Config, loadConfig, readSecretFile } from '../config.ts';
 import { STORE_EXIT } from '../exit-status.ts';
-import type { Store } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import type { Context } from './command.ts';
 import { describe, EXIT, Fault, systemCode } from './fault.ts';
 import { becomeStoreOwner } from './owner.ts';

@@ -1,5 +1,6 @@
 /** `mailgw-ctl stats`: the queue and the gate in figures. */
-import { ITEM_STATES, type ItemState, type Store } from '../queue/queue.ts';
+import { ITEM_STATES, type ItemState } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import { VERDICT_HOURS } from '../queue/verdict-counts.ts';
 import type { CommandSpec } from './command.ts';
 import { printNote, printObject, printRow, printRows, printText } from './print.ts';

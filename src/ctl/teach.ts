@@ -2,7 +2,8 @@
 import type { Config } from '../config.ts';
 import { openSpamd } from '../intake/spam-policy.ts';
 import type { SpamClass, SpamdFailure } from '../intake/spamd.ts';
-import type { ItemView, Store } from '../queue/queue.ts';
+import type { ItemView } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import { endpointText } from './config-text.ts';
 import { badInput, EXIT, Fault } from './fault.ts';
 

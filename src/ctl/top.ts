@@ -7,7 +7,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
-import { ITEM_STATES, type Store } from '../queue/queue.ts';
+import { ITEM_STATES } from '../queue/queue.ts';
+import type { Store } from '../queue/store.ts';
 import { parseDuration } from '../settings.ts';
 import type { CommandSpec } from './command.ts';
 import { type DaemonFigures, readDaemonFigures } from './daemon-figures.ts';

@@ -5,7 +5,10 @@
  * (recipients of one mail, or its twins) are told one after the other. What never became an item, because it was
  * refused or discarded, is in the log alone, and so are the times of an attempt that posted at once.
  */
-import type { ItemView, NoticeView, Trace } from '../queue/queue.ts';
+
+import type { Trace } from '../queue/inspection-port.ts';
+import type { NoticeView } from '../queue/notices-port.ts';
+import type { ItemView } from '../queue/queue.ts';
 import type { CommandSpec } from './command.ts';
 import { badInput } from './fault.ts';
 import { itemDetailRow } from './item.ts';

@@ -9,7 +9,8 @@
 import { foldAddress } from '../mail/address.ts';
 import { parseBounce } from '../mail/bounce.ts';
 import { printable } from '../mail/encoded-word.ts';
-import type { BounceKind, Directory, LeasedItem } from '../queue/queue.ts';
+import type { Directory } from '../queue/directory-port.ts';
+import type { BounceKind, LeasedItem } from '../queue/queue.ts';
 
 /** A bounce as a sink gets it; times in milliseconds since the epoch. */
 export interface BounceEvent {

@@ -15,11 +15,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import { type DeliveryMeasures, statusClass } from '../metrics.ts';
+import type { NewNotice } from '../queue/notices-port.ts';
 import type {
   AcceptResult,
   LeasedItem,
   NewItem,
-  NewNotice,
   Queue,
   Settle,
   Settlement,

@@ -10,7 +10,8 @@ import { classifyHeader } from '../mail/automatic.ts';
 import { scanHeader } from '../mail/header.ts';
 import { senderOf } from '../mail/mailbox.ts';
 import { draftNotice, type NoticeKind } from '../mail/notice.ts';
-import type { LeasedItem, NewNotice, Queue, Settlement } from '../queue/queue.ts';
+import type { NewNotice } from '../queue/notices-port.ts';
+import type { LeasedItem, Queue, Settlement } from '../queue/queue.ts';
 import type { DroppedPart, ParsedReply } from '../reply/post.ts';
 import type { AttemptOutcome } from './attempt.ts';
 

@@ -7,7 +7,9 @@
 import { createTokenMask, type ReplyAddressForm } from '../mail/address.ts';
 import type { Header } from '../mail/header.ts';
 import { draftNotice } from '../mail/notice.ts';
-import type { Authentication, NewNotice, User } from '../queue/queue.ts';
+import type { User } from '../queue/directory-port.ts';
+import type { NewNotice } from '../queue/notices-port.ts';
+import type { Authentication } from '../queue/queue.ts';
 
 /** What the gate found out about a reply that came too late. */
 export interface ExpiredReply {

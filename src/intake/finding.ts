@@ -5,7 +5,7 @@
  * then nothing is put into words. A rule hands on a richer value, or ends the message's way with a disposition.
  */
 import type { DiscardReason, Disposition } from '../mail/disposition.ts';
-import type { NewNotice } from '../queue/queue.ts';
+import type { NewNotice } from '../queue/notices-port.ts';
 
 /** The rules in the order of ARCHITECTURE.md §5; a bound address meets `token` and `age` at the end of data. */
 export type Rule =

@@ -22,7 +22,7 @@ import {
   userBucket,
 } from '../mail/rate.ts';
 import type { Token } from '../mail/token.ts';
-import type { Buckets } from '../queue/queue.ts';
+import type { Buckets } from '../queue/buckets-port.ts';
 import type { End } from './finding.ts';
 
 /** The configured rates. */

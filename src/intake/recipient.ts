@@ -18,7 +18,7 @@ import {
   verifyBoundAddress,
   verifySealedToken,
 } from '../mail/token.ts';
-import type { Directory, User } from '../queue/queue.ts';
+import type { Directory, User } from '../queue/directory-port.ts';
 import { endAt, type Findings, type Rule, sawAge } from './finding.ts';
 import { type Rates, rateLimited } from './rates.ts';
 

@@ -10,7 +10,8 @@ import { judgeSender } from '../mail/authentication.ts';
 import type { HoldReason } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import type { Mailbox } from '../mail/mailbox.ts';
-import type { Authentication, User } from '../queue/queue.ts';
+import type { User } from '../queue/directory-port.ts';
+import type { Authentication } from '../queue/queue.ts';
 import { type Decision, discard, type End, type Findings } from './finding.ts';
 
 /** What senders are judged by. */

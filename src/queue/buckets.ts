@@ -1,5 +1,5 @@
 /** The token buckets of the rates in SQLite: the statements that write and read them. */
-import type { BucketChange, Buckets } from './queue.ts';
+import type { BucketChange, Buckets } from './buckets-port.ts';
 import type { Database } from './schema.ts';
 
 /** The operation on buckets, to be called inside a transaction. */

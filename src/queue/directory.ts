@@ -1,5 +1,5 @@
 /** Users, salts and threads in SQLite: the statements that change them, inside the writer's transaction. */
-import type { Directory } from './queue.ts';
+import type { Directory } from './directory-port.ts';
 import type { Database } from './schema.ts';
 
 /** The arguments of the directory's operations, as the port has them. */

@@ -4,15 +4,9 @@
  * Contract: reads only, each by itself; what changes between two of them may show. Attempts are kept from the first that
  * did not post; a drop or a prune of the item removes them with it.
  */
-import type {
-  AttemptView,
-  Authentication,
-  Flow,
-  ItemView,
-  NoticeView,
-  Trace,
-  WaitingThread,
-} from './queue.ts';
+import type { AttemptView, Flow, Trace, WaitingThread } from './inspection-port.ts';
+import type { NoticeView } from './notices-port.ts';
+import type { Authentication, ItemView } from './queue.ts';
 import type { Database } from './schema.ts';
 
 /** The reads, synchronous on one connection. */

@@ -6,7 +6,7 @@
  * its row, for the limit and the operator, and nothing of the reply.
  */
 import type { NoticeDraft } from '../mail/notice.ts';
-import type { LeasedNotice, NewNotice, NoticeSettlement, Notices, NoticeView } from './queue.ts';
+import type { LeasedNotice, NewNotice, NoticeSettlement, Notices, NoticeView } from './notices-port.ts';
 import type { Database } from './schema.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
 /**
- * The store as a port: the queue of replies, the directory of users, salts and threads, and the rates' buckets.
+ * The queue of replies as a port; the other ports of the store stand beside it in files of their own.
  *
  * Contract (ARCHITECTURE.md §6): a resolved {@link Queue.accept} means the items are on disk (G1); at most one item
  * per fingerprint (G2); only settle, prune and the operator end an item (G3); a lease that is lost makes the
@@ -9,9 +9,8 @@
  * All times are integer milliseconds since the epoch.
  */
 
-import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
-import type { SavedBucket } from '../mail/rate.ts';
 import type { SpamVerdict } from '../mail/spam.ts';
+import type { NewNotice } from './notices-port.ts';
 
 /** The states of an item: the table of ARCHITECTURE.md §6. */
 export const ITEM_STATES = ['ready', 'waiting', 'leased', 'held', 'posted', 'failed'] as const;
@@ -242,54 +241,6 @@ export interface Pruned {
   readonly isDone: boolean;
 }
 
-/** An attempt that was not the last, as the store keeps it; one that posted its item is the item's own end. */
-export interface AttemptView {
-  readonly attempt: number;
-  readonly at: number;
-  readonly outcome: 'deferred' | 'failed';
-  readonly diagnostic: string;
-}
-
-/** What the store holds of one item's way: to tell it, not to act on it. */
-export interface Trace {
-  readonly item: ItemView;
-  readonly queueId: string | undefined;
-  readonly authentication: Authentication;
-  readonly isFlaggedSpam: boolean | undefined;
-  readonly hasContent: boolean;
-  /** Attempts that ended without a post, oldest first. */
-  readonly attempts: readonly AttemptView[];
-  /** What the author was told of it, oldest first. */
-  readonly notices: readonly NoticeView[];
-}
-
-/** A thread whose oldest item waits. */
-export interface WaitingThread {
-  readonly thread: string;
-  readonly items: number;
-  readonly oldestReceivedAt: number;
-  /** Attempts of the item that is tried most. */
-  readonly attempts: number;
-  readonly lastDiagnostic: string | undefined;
-}
-
-/** What came and went since a time. */
-export interface Flow {
-  readonly received: number;
-  readonly posted: number;
-  readonly failed: number;
-}
-
-/** Looks into the store for people who ask what became of a mail, or what is slow. */
-export interface Inspection {
-  /** The ways of the items with this id, a beginning of it, this Message-ID or this queue id of Postfix's, oldest first. */
-  traces(name: string): Promise<readonly Trace[]>;
-  /** The threads that wait longest. */
-  waitingThreads(limit: number): Promise<readonly WaitingThread[]>;
-  /** What came and went since `since`. */
-  flow(since: number): Promise<Flow>;
-}
-
 /** The queue of replies. */
 export interface Queue {
   /**
@@ -344,136 +295,4 @@ export interface Queue {
   backlog(): Promise<Backlog>;
   /** Bounces of notifications to this user, or to all. */
   bounceCounts(user?: string): Promise<BounceCounts>;
-}
-
-/** A salt; `endsAt` is undefined for the current one and the end of the grace period for a previous one. */
-export interface Salt {
-  readonly salt: Uint8Array;
-  readonly createdAt: number;
-  readonly endsAt: number | undefined;
-}
-
-/** A user with what verification needs. */
-export interface User {
-  readonly number: number;
-  readonly name: string;
-  readonly enabled: boolean;
-  readonly createdAt: number;
-  readonly addresses: readonly string[];
-  readonly salts: readonly Salt[];
-}
-
-/** Users, salts and threads. */
-export interface Directory {
-  /** The user with this number. */
-  userByNumber(number: number): Promise<User | undefined>;
-  /** The user with this name. */
-  userByName(name: string): Promise<User | undefined>;
-  /** All users by name. */
-  listUsers(): Promise<readonly User[]>;
-  /** Adds a user; undefined when the name is taken. */
-  addUser(user: {
-    readonly name: string;
-    readonly addresses: readonly string[];
-    readonly salt: Uint8Array;
-    readonly now: number;
-  }): Promise<User | undefined>;
-  /** Changes a user; false when there is none. */
-  setUser(
-    name: string,
-    change: { readonly addresses?: readonly string[] | undefined; readonly enabled?: boolean | undefined },
-  ): Promise<boolean>;
-  /** Removes a user and their salts, which voids all their addresses; false when there is none. */
-  removeUser(name: string): Promise<boolean>;
-  /** Gives a user a new salt; the previous one verifies until `graceEndsAt`, or no longer at all. */
-  rotateSalt(name: string, salt: Uint8Array, now: number, graceEndsAt: number | undefined): Promise<boolean>;
-  /** The locator of a thread number. */
-  threadByNumber(number: number): Promise<string | undefined>;
-  /** The number of a thread, made when the locator is new. */
-  threadNumber(locator: string): Promise<number>;
-}
-
-/** A notice about to enter the store: at most one per user, kind and day of `createdAt` in UTC (G7). */
-export interface NewNotice {
-  readonly id: string;
-  readonly user: string;
-  readonly kind: NoticeKind;
-  /** The item that it is about, whose message goes along; undefined when there is none. */
-  readonly itemId: string | undefined;
-  readonly createdAt: number;
-  readonly draft: NoticeDraft;
-  /** The reply itself, where no item keeps it. */
-  readonly original?: Uint8Array | undefined;
-}
-
-/** A notice claimed for one attempt; `attempts` counts this one and is the proof of the claim at settling. */
-export interface LeasedNotice extends NewNotice {
-  readonly attempts: number;
-}
-
-/** The outcome of an attempt to send a notice. */
-export type NoticeSettlement =
-  | { readonly kind: 'sent'; readonly at: number; readonly diagnostic: string }
-  | { readonly kind: 'deferred'; readonly dueAt: number; readonly diagnostic: string }
-  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string };
-
-/** A notice as the operator sees it. */
-export interface NoticeView {
-  readonly id: string;
-  readonly state: 'waiting' | 'sent' | 'failed';
-  readonly user: string;
-  readonly kind: NoticeKind;
-  readonly itemId: string | undefined;
-  readonly createdAt: number;
-  readonly attempts: number;
-  readonly dueAt: number | undefined;
-  readonly settledAt: number | undefined;
-  readonly lastDiagnostic: string | undefined;
-}
-
-/** The notices that wait to be sent. What they hold of a reply is removed when they end. */
-export interface Notices {
-  /** Adds a notice; false when the user had one of its kind that day: the insert itself is the test. */
-  addNotice(notice: NewNotice): Promise<boolean>;
-  /**
-   * Claims the notice that is due longest until `now` and `leaseMs`; then it is due again, whatever became of its
-   * claimant. One that would wait longer than `longestMs` is due, because a clock was set back.
-   */
-  leaseNotice(request: {
-    readonly now: number;
-    readonly leaseMs: number;
-    readonly longestMs: number;
-  }): Promise<LeasedNotice | undefined>;
-  /** Writes an outcome; one whose claim was lost meanwhile is ignored. */
-  settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void>;
-  /** When the next notice becomes due; undefined when none waits. */
-  nextNoticeAt(): Promise<number | undefined>;
-  /** The newest notices, newest first. */
-  listNotices(limit: number): Promise<readonly NoticeView[]>;
-}
-
-/** The token buckets of the rates, by name; mail/rate.ts says what their times mean. */
-export interface Buckets {
-  /** All buckets that are kept. */
-  loadBuckets(): Promise<readonly (SavedBucket & { readonly name: string })[]>;
-  /** One bucket; undefined when it is full. */
-  bucket(name: string): Promise<SavedBucket | undefined>;
-  /** Writes the buckets `names` and removes those of `gone`. Needs no fsync; of one tick with an accept, one commit. */
-  saveBuckets(change: BucketChange): Promise<void>;
-}
-
-/** Buckets that changed: `fullAts` in the order of `names`. */
-export interface BucketChange {
-  readonly savedAt: number;
-  readonly names: readonly string[];
-  readonly fullAts: readonly number[];
-  readonly gone: readonly string[];
-}
-
-/** The whole store behind all ports. */
-export interface Store extends Queue, Directory, Notices, Buckets, Inspection {
-  /** Resolves when whatever does the writing has answered, be it that it cannot write now. */
-  ping(): Promise<void>;
-  /** Ends all work in order and closes the files. */
-  close(): Promise<void>;
 }

@@ -9,23 +9,19 @@
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { BucketChange } from './buckets-port.ts';
+import type { Directory, User } from './directory-port.ts';
+import type { LeasedNotice, NewNotice, NoticeSettlement, NoticeView } from './notices-port.ts';
 import type {
   AcceptResult,
   AgeCount,
   Backlog,
   BounceCounts,
-  BucketChange,
-  Directory,
   ImmediateLease,
   ItemFilter,
   ItemView,
   LeasedItem,
-  LeasedNotice,
   NewItem,
-  NewNotice,
-  NoticeSettlement,
-  NoticeView,
   OperatorAction,
   OperatorResult,
   Pruned,
@@ -33,30 +29,18 @@ import type {
   QueueCounts,
   Settle,
   SinkStatus,
-  Store,
-  User,
   VerdictCount,
 } from './queue.ts';
 import { type Database, lockStore, openConnection } from './schema.ts';
-import type { Answer, Operations, Request, WriterData, WriterHello } from './sqlite-writer.ts';
+import type { Store } from './store.ts';
 import { checkPlace, isFull, StoreError } from './store-error.ts';
 import { prepareViews, type Views } from './views.ts';
+import { WriteError, WriterThread } from './writer-thread.ts';
 
 export { StoreError } from './store-error.ts';
 
 /** How long a read may wait for a lock: it blocks the event loop. */
 const READ_BUSY_TIMEOUT_MS = 50;
-
-/** A write that failed; `code` is SQLite's result code. */
-class WriteError extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.name = 'WriteError';
-    this.code = code;
-  }
-}
 
 /** How to open a store; a tool takes no lock and leaves leases alone. */
 export interface StoreOptions {
@@ -76,7 +60,9 @@ export async function openSqliteStore(options: StoreOptions): Promise<Store> {
   checkPlace(options.path);
   const lock = options.mode === 'daemon' ? lockStore(options.path) : undefined;
   try {
-    const writer = await WriterThread.start(options);
+    const { path, mode, keepContent = false, measures, onBroken = () => undefined } = options;
+    const data = { path, daemon: mode === 'daemon', keepContent, now: Date.now(), measures };
+    const writer = await WriterThread.start(data, onBroken);
     try {
       const reader = openConnection(options.path, { readonly: true, busyTimeoutMs: READ_BUSY_TIMEOUT_MS });
       return new SqliteStore(writer, reader, lock);
@@ -98,120 +84,6 @@ function makeDirectory(path: string): void {
       'no-directory',
       `${dirname(path)} cannot be made: ${error instanceof Error ? error.message : String(error)}; make it, owned by the user of mailgwd`,
     );
-  }
-}
-
-type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => void };
-
-/** The writer's thread as seen from here: requests of one tick travel together. */
-class WriterThread {
-  readonly #worker: Worker;
-  readonly #onBroken: (error: Error) => void;
-  readonly #pending = new Map<number, Settler>();
-  #outbox: Request[] = [];
-  #transfers: ArrayBuffer[] = [];
-  #sequence = 0;
-  #broken: Error | undefined;
-  #closing = false;
-
-  private constructor(worker: Worker, onBroken: (error: Error) => void) {
-    this.#worker = worker;
-    this.#onBroken = onBroken;
-    worker.on('message', (answers: readonly Answer[]) => {
-      this.#settle(answers);
-    });
-    worker.on('error', (error) => {
-      this.#break(error);
-    });
-    worker.on('exit', (code) => {
-      this.#break(new Error(`the store's writer thread ended with code ${code}`));
-    });
-  }
-
-  static start(options: StoreOptions): Promise<WriterThread> {
-    const data: WriterData = {
-      path: options.path,
-      daemon: options.mode === 'daemon',
-      keepContent: options.keepContent ?? false,
-      now: Date.now(),
-      measures: options.measures,
-    };
-    const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), {
-      workerData: data,
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    });
-    return new Promise((resolve, reject) => {
-      const ended = (): void => {
-        reject(new StoreError('unusable', `${options.path}: the store's writer thread ended at its start`));
-      };
-      worker.once('error', reject);
-      worker.once('exit', ended);
-      worker.once('message', (hello: WriterHello) => {
-        worker.off('error', reject);
-        worker.off('exit', ended);
-        if (hello.ready) resolve(new WriterThread(worker, options.onBroken ?? (() => undefined)));
-        else reject(new StoreError(hello.kind, hello.message));
-      });
-    });
-  }
-
-  call<K extends keyof Operations>(
-    name: K,
-    args: Parameters<Operations[K]>,
-    bytes = 0,
-  ): Promise<ReturnType<Operations[K]>> {
-    return new Promise((resolve, reject) => {
-      if (this.#broken !== undefined || this.#closing) {
-        reject(this.#broken ?? new Error('the store is closed'));
-        return;
-      }
-      const sequence = ++this.#sequence;
-      this.#pending.set(sequence, { resolve: resolve as (value: unknown) => void, reject });
-      if (this.#outbox.length === 0) {
-        setImmediate(() => {
-          this.#flush();
-        });
-      }
-      this.#outbox.push({ sequence, name, args, bytes });
-    });
-  }
-
-  /** Hands a buffer over to the writer with the requests of this tick instead of copying it. */
-  transfer(buffer: ArrayBuffer): void {
-    if (!this.#transfers.includes(buffer)) this.#transfers.push(buffer);
-  }
-
-  #flush(): void {
-    if (this.#outbox.length === 0) return;
-    this.#worker.postMessage(this.#outbox, this.#transfers);
-    this.#outbox = [];
-    this.#transfers = [];
-  }
-
-  #settle(answers: readonly Answer[]): void {
-    for (const answer of answers) {
-      const settler = this.#pending.get(answer.sequence);
-      this.#pending.delete(answer.sequence);
-      if (answer.ok) settler?.resolve(answer.value);
-      else settler?.reject(new WriteError(answer.code, answer.message));
-    }
-  }
-
-  #break(error: Error): void {
-    if (this.#broken !== undefined) return;
-    this.#broken = error;
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-    if (!this.#closing) this.#onBroken(error);
-  }
-
-  async close(): Promise<void> {
-    if (this.#closing || this.#broken !== undefined) return;
-    this.#closing = true;
-    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
-    this.#flush();
-    this.#worker.postMessage('close');
-    await exited;
   }
 }
 

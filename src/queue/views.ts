@@ -2,9 +2,10 @@
 import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
+import type { User } from './directory-port.ts';
 import { type InspectionViews, prepareInspection } from './inspection.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
-import type { Backlog, ItemFilter, ItemState, ItemView, QueueCounts, User, VerdictCount } from './queue.ts';
+import type { Backlog, ItemFilter, ItemState, ItemView, QueueCounts, VerdictCount } from './queue.ts';
 import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
 import { type Database, OPEN } from './schema.ts';
 import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';

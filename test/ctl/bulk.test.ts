@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Store } from '../../src/queue/queue.ts';
+import type { Store } from '../../src/queue/store.ts';
 import { VERDICT_HOURS } from '../../src/queue/verdict-counts.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { createReadBounce } from '../../src/delivery/bounce-event.ts';
 import type { Sink } from '../../src/delivery/sink.ts';
 import { createTokenMask } from '../../src/mail/address.ts';
-import type { Store } from '../../src/queue/queue.ts';
+import type { Store } from '../../src/queue/store.ts';
 import { bounce } from '../support/bounce.ts';
 import { accept, newItem } from '../support/item.ts';
 import { addUser, FORM } from '../support/mint.ts';

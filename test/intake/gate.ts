@@ -6,8 +6,10 @@ import { createGate, type Gate, type GateOptions } from '../../src/intake/receiv
 import type { Claim, RecipientVerdict } from '../../src/intake/recipient.ts';
 import type { Disposition } from '../../src/mail/disposition.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../../src/mail/item-id.ts';
-import type { ItemView, Store, User } from '../../src/queue/queue.ts';
+import type { User } from '../../src/queue/directory-port.ts';
+import type { ItemView } from '../../src/queue/queue.ts';
 import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import type { Store } from '../../src/queue/store.ts';
 import { newMessageId } from '../support/message.ts';
 import { addUser, type BoundAddress, FORM, mintBound, mintSealed } from '../support/mint.ts';
 import { testScratch } from '../support/scratch.ts';

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { Store, User } from '../../src/queue/queue.ts';
+import type { User } from '../../src/queue/directory-port.ts';
+import type { Store } from '../../src/queue/store.ts';
 import { NOW } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';
 

@@ -1,0 +1,109 @@
+/**
+ * How new items enter the store, inside the writer's transaction.
+ *
+ * Contract: at most one item per fingerprint (G2), by the insert of its dedupe row; an item that is the first open one
+ * of its thread is its head, and may be leased at once.
+ */
+import { prepareCountBounce } from './bounces.ts';
+import { prepareKeepContent } from './content.ts';
+import type { Acceptance, ImmediateLease, NewItem } from './queue.ts';
+import type { Database } from './schema.ts';
+
+/** What became of the items of one message. */
+export interface Accepted {
+  readonly acceptances: readonly Acceptance[];
+  /** The ids of those that were leased at once. */
+  readonly leased: readonly string[];
+}
+
+/** Inserts the items of one message that are no duplicates. */
+export type Accept = (items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease) => Accepted;
+
+/** Where a new item enters the table of states (ARCHITECTURE.md §6). */
+interface Entry {
+  readonly state: 'ready' | 'leased' | 'held';
+  readonly head: 0 | 1;
+  readonly leaseUntil: number | null;
+}
+
+const HELD: Entry = { state: 'held', head: 0, leaseUntil: null };
+const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
+const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
+
+/** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
+export function prepareAccept(database: Database, isPaused: () => boolean): Accept {
+  const dedupe = database.prepare<[Uint8Array, string, number]>(
+    'INSERT INTO dedupe (fingerprint, item_id, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  const first = database.prepare<[Uint8Array], { id: string }>(
+    'SELECT item_id AS id FROM dedupe WHERE fingerprint = ?',
+  );
+  const open = database.prepare<[string]>(
+    "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
+  );
+  const insert = database.prepare(
+    `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
+       lease_until, attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
+     VALUES (@id, @state, @head, @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
+       @leaseUntil, @attempts, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
+  );
+  const keep = prepareKeepContent(database);
+  const countBounce = prepareCountBounce(database);
+  const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
+    if (item.hold !== undefined) return HELD;
+    if (item.bounce === undefined && open.get(item.thread) !== undefined) return READY_BEHIND;
+    if (leaseMs === undefined) return READY;
+    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
+  };
+  const acceptOne = (
+    item: NewItem,
+    raw: Uint8Array,
+    leaseMs: number | undefined,
+  ): Entry['state'] | undefined => {
+    if (dedupe.run(item.fingerprint, item.id, item.receivedAt).changes === 0) return undefined;
+    const entry = entryOf(item, leaseMs);
+    const { lastInsertRowid } = insert.run({
+      id: item.id,
+      state: entry.state,
+      head: entry.head,
+      user: item.user,
+      // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
+      thread: item.bounce === undefined ? item.thread : `bounce:${item.id}`,
+      bounce: item.bounce ?? null,
+      bounceThread: item.bounce === undefined ? null : item.thread,
+      repliedToAt: item.repliedToAt,
+      messageId: item.messageId ?? null,
+      queueId: item.queueId ?? null,
+      reversePath: item.reversePath,
+      receivedAt: item.receivedAt,
+      dueAt: item.hold === undefined ? item.receivedAt : null,
+      leaseUntil: entry.leaseUntil,
+      attempts: entry.state === 'leased' ? 1 : 0,
+      hold: item.hold ?? null,
+      bytes: raw.byteLength,
+      policy: item.authentication.policy,
+      result: item.authentication.result,
+      score: item.spam?.score ?? null,
+      flagged: item.spam === undefined ? null : Number(item.spam.flagged),
+    });
+    keep(lastInsertRowid, raw);
+    if (item.bounce !== undefined) countBounce(item.user, item.bounce, item.receivedAt);
+    return entry.state;
+  };
+  return (items, raw, lease) => {
+    let room = lease === undefined || isPaused() ? 0 : lease.limit;
+    const leased: string[] = [];
+    const acceptances = items.map((item): Acceptance => {
+      const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
+      if (state === undefined) {
+        return { kind: 'duplicate', id: first.get(item.fingerprint)?.id ?? 'unknown' };
+      }
+      if (state === 'leased') {
+        leased.push(item.id);
+        room--;
+      }
+      return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
+    });
+    return { acceptances, leased };
+  };
+}

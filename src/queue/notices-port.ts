@@ -1,0 +1,61 @@
+/** The notices as a port: mail to users about their own replies, on its way. Contract and failure as of queue.ts. */
+import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
+
+/** A notice about to enter the store: at most one per user, kind and day of `createdAt` in UTC (G7). */
+export interface NewNotice {
+  readonly id: string;
+  readonly user: string;
+  readonly kind: NoticeKind;
+  /** The item that it is about, whose message goes along; undefined when there is none. */
+  readonly itemId: string | undefined;
+  readonly createdAt: number;
+  readonly draft: NoticeDraft;
+  /** The reply itself, where no item keeps it. */
+  readonly original?: Uint8Array | undefined;
+}
+
+/** A notice claimed for one attempt; `attempts` counts this one and is the proof of the claim at settling. */
+export interface LeasedNotice extends NewNotice {
+  readonly attempts: number;
+}
+
+/** The outcome of an attempt to send a notice. */
+export type NoticeSettlement =
+  | { readonly kind: 'sent'; readonly at: number; readonly diagnostic: string }
+  | { readonly kind: 'deferred'; readonly dueAt: number; readonly diagnostic: string }
+  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string };
+
+/** A notice as the operator sees it. */
+export interface NoticeView {
+  readonly id: string;
+  readonly state: 'waiting' | 'sent' | 'failed';
+  readonly user: string;
+  readonly kind: NoticeKind;
+  readonly itemId: string | undefined;
+  readonly createdAt: number;
+  readonly attempts: number;
+  readonly dueAt: number | undefined;
+  readonly settledAt: number | undefined;
+  readonly lastDiagnostic: string | undefined;
+}
+
+/** The notices that wait to be sent. What they hold of a reply is removed when they end. */
+export interface Notices {
+  /** Adds a notice; false when the user had one of its kind that day: the insert itself is the test. */
+  addNotice(notice: NewNotice): Promise<boolean>;
+  /**
+   * Claims the notice that is due longest until `now` and `leaseMs`; then it is due again, whatever became of its
+   * claimant. One that would wait longer than `longestMs` is due, because a clock was set back.
+   */
+  leaseNotice(request: {
+    readonly now: number;
+    readonly leaseMs: number;
+    readonly longestMs: number;
+  }): Promise<LeasedNotice | undefined>;
+  /** Writes an outcome; one whose claim was lost meanwhile is ignored. */
+  settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void>;
+  /** When the next notice becomes due; undefined when none waits. */
+  nextNoticeAt(): Promise<number | undefined>;
+  /** The newest notices, newest first. */
+  listNotices(limit: number): Promise<readonly NoticeView[]>;
+}

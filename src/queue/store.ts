@@ -1,0 +1,14 @@
+/** The whole store, behind one face. */
+import type { Buckets } from './buckets-port.ts';
+import type { Directory } from './directory-port.ts';
+import type { Inspection } from './inspection-port.ts';
+import type { Notices } from './notices-port.ts';
+import type { Queue } from './queue.ts';
+
+/** The whole store behind all ports. */
+export interface Store extends Queue, Directory, Notices, Buckets, Inspection {
+  /** Resolves when whatever does the writing has answered, be it that it cannot write now. */
+  ping(): Promise<void>;
+  /** Ends all work in order and closes the files. */
+  close(): Promise<void>;
+}

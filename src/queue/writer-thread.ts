@@ -1,0 +1,128 @@
+/**
+ * The writer's thread as the main thread sees it: questions and answers.
+ *
+ * Contract: requests of one tick travel together, answers come as the writer's batches end. Failure: a request that
+ * fails rejects alone; when the thread dies all do, and whoever started it is told once.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Answer, Operations, Request, WriterData, WriterHello } from './sqlite-writer.ts';
+import { StoreError } from './store-error.ts';
+
+/** A write that failed; `code` is SQLite's result code. */
+export class WriteError extends Error {
+  /** SQLite's result code. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'WriteError';
+    this.code = code;
+  }
+}
+
+type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => void };
+
+/** The writer's thread as seen from here: requests of one tick travel together. */
+export class WriterThread {
+  readonly #worker: Worker;
+  readonly #onBroken: (error: Error) => void;
+  readonly #pending = new Map<number, Settler>();
+  #outbox: Request[] = [];
+  #transfers: ArrayBuffer[] = [];
+  #sequence = 0;
+  #broken: Error | undefined;
+  #closing = false;
+
+  private constructor(worker: Worker, onBroken: (error: Error) => void) {
+    this.#worker = worker;
+    this.#onBroken = onBroken;
+    worker.on('message', (answers: readonly Answer[]) => {
+      this.#settle(answers);
+    });
+    worker.on('error', (error) => {
+      this.#break(error);
+    });
+    worker.on('exit', (code) => {
+      this.#break(new Error(`the store's writer thread ended with code ${code}`));
+    });
+  }
+
+  /** Starts the thread; rejects with {@link StoreError} when it cannot open the store. `onBroken` is told of its death. */
+  static start(data: WriterData, onBroken: (error: Error) => void): Promise<WriterThread> {
+    const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), { workerData: data });
+    return new Promise((resolve, reject) => {
+      const ended = (): void => {
+        reject(new StoreError('unusable', `${data.path}: the store's writer thread ended at its start`));
+      };
+      worker.once('error', reject);
+      worker.once('exit', ended);
+      worker.once('message', (hello: WriterHello) => {
+        worker.off('error', reject);
+        worker.off('exit', ended);
+        if (hello.ready) resolve(new WriterThread(worker, onBroken));
+        else reject(new StoreError(hello.kind, hello.message));
+      });
+    });
+  }
+
+  /** Asks for one operation; rejects with {@link WriteError} when it fails. */
+  call<K extends keyof Operations>(
+    name: K,
+    args: Parameters<Operations[K]>,
+    bytes = 0,
+  ): Promise<ReturnType<Operations[K]>> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== undefined || this.#closing) {
+        reject(this.#broken ?? new Error('the store is closed'));
+        return;
+      }
+      const sequence = ++this.#sequence;
+      this.#pending.set(sequence, { resolve: resolve as (value: unknown) => void, reject });
+      if (this.#outbox.length === 0) {
+        setImmediate(() => {
+          this.#flush();
+        });
+      }
+      this.#outbox.push({ sequence, name, args, bytes });
+    });
+  }
+
+  /** Hands a buffer over to the writer with the requests of this tick instead of copying it. */
+  transfer(buffer: ArrayBuffer): void {
+    if (!this.#transfers.includes(buffer)) this.#transfers.push(buffer);
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0) return;
+    this.#worker.postMessage(this.#outbox, this.#transfers);
+    this.#outbox = [];
+    this.#transfers = [];
+  }
+
+  #settle(answers: readonly Answer[]): void {
+    for (const answer of answers) {
+      const settler = this.#pending.get(answer.sequence);
+      this.#pending.delete(answer.sequence);
+      if (answer.ok) settler?.resolve(answer.value);
+      else settler?.reject(new WriteError(answer.code, answer.message));
+    }
+  }
+
+  #break(error: Error): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+    if (!this.#closing) this.#onBroken(error);
+  }
+
+  /** Ends the thread after what was asked before. */
+  async close(): Promise<void> {
+    if (this.#closing || this.#broken !== undefined) return;
+    this.#closing = true;
+    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
+    this.#flush();
+    this.#worker.postMessage('close');
+    await exited;
+  }
+}
