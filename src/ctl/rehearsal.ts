@@ -6,7 +6,7 @@
  * Limits: rates are not counted, and a sink is not asked.
  */
 import type { Config } from '../config.ts';
-import { toPost } from '../delivery/dispatcher.ts';
+import { toPost } from '../delivery/attempt.ts';
 import { formatPost } from '../delivery/sinks/webhook-body.ts';
 import type { Finding, Findings } from '../intake/finding.ts';
 import type { Claim } from '../intake/recipient.ts';

@@ -14,7 +14,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
-import { type DeliveryMeasures, statusClass } from '../metrics.ts';
 import type { NewNotice } from '../queue/notices-port.ts';
 import type {
   AcceptResult,
@@ -26,29 +25,28 @@ import type {
   SinkState,
 } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
-import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
-import { type AttemptOutcome, unposted } from './attempt.ts';
+import type { ParsedReply } from '../reply/post.ts';
+import {
+  type AttemptOptions,
+  type AttemptOutcome,
+  type Leased,
+  prepareAttempt,
+  withinDeadline,
+} from './attempt.ts';
 import { Bell } from './bell.ts';
-import type { ReadBounce } from './bounce-event.ts';
 import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 import type { DraftNotice } from './notice-draft.ts';
 import { Settler } from './settler.ts';
-import type { Outcome, Sink } from './sink.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
-export interface DispatcherOptions {
+export interface DispatcherOptions extends AttemptOptions {
   readonly queue: Pick<
     Queue,
     'accept' | 'lease' | 'settle' | 'content' | 'nextDueAt' | 'reclaim' | 'retime' | 'setSinkStatus'
   >;
-  readonly parser: Pick<ReplyParser, 'parse'>;
-  readonly sink: Sink;
-  /** Reads the bounce of an item; without it bounces go no further. */
-  readonly readBounce?: ReadBounce | undefined;
   /** Drafts the notice about an ended attempt; without it nobody is told. */
   readonly draftNotice?: DraftNotice | undefined;
   readonly log: Log;
-  readonly measures?: DeliveryMeasures | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Milliseconds of a clock that nobody sets. */
@@ -60,12 +58,6 @@ export interface DispatcherOptions {
   readonly retry: RetrySchedule;
   /** The longest time without a look at the queue. */
   readonly pollMs: number;
-}
-
-/** A leased item, and its message where that is at hand. */
-interface Leased {
-  readonly item: LeasedItem;
-  readonly raw?: Uint8Array | undefined;
 }
 
 /** What is settled after an attempt. */
@@ -148,7 +140,6 @@ export class Dispatcher {
   async accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult> {
     const limit = Math.min(this.#roomForNew(), items.length);
     if (limit === 0) this.#isBehind = true;
-    const atHand = raw.byteLength < AT_HAND_BYTES ? raw : undefined;
     this.#expected += limit;
     const result = await this.#options.queue
       .accept(items, raw, limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs })
@@ -156,7 +147,9 @@ export class Dispatcher {
         this.#expected -= limit;
       });
     if (result.kind !== 'committed') return result;
-    for (const item of result.leased) this.#ahead.push({ item, raw: atHand });
+    // Unless the store has taken its memory over, which leaves nothing of it here.
+    const isAtHand = raw.byteLength > 0 && raw.byteLength < AT_HAND_BYTES;
+    for (const item of result.leased) this.#ahead.push({ item, raw: isAtHand ? raw : undefined });
     // In a turn of its own: the reply to the client comes first.
     if (result.leased.length > 0) setImmediate(this.#beginAhead);
     if (result.leased.length < items.length) this.#bell.ring();
@@ -280,17 +273,19 @@ export class Dispatcher {
   }
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
-  async #attempt({ item, raw }: Leased, breaker: Breaker): Promise<Settle> {
-    const { log, now, measures } = this.#options;
+  async #attempt(leased: Leased, breaker: Breaker): Promise<Settle> {
+    const { log, now, measures, attemptTimeoutMs } = this.#options;
+    const { item } = leased;
     const startedAt = performance.now();
     let outcome: AttemptOutcome;
     let by: AttemptOutcome['by'] = 'us';
     let reply: ParsedReply | undefined;
     try {
-      const prepared = item.bounce === undefined ? await this.#prepare(item, raw) : await this.#tell(item);
+      const prepared = await prepareAttempt(this.#options, leased);
       by = undefined;
-      reply = 'kind' in prepared ? prepared.reply : prepared;
-      outcome = 'kind' in prepared ? prepared : await this.#deliver(item, prepared);
+      const ended = 'ended' in prepared;
+      reply = ended ? prepared.ended.reply : prepared.reply;
+      outcome = ended ? prepared.ended : await withinDeadline(attemptTimeoutMs, prepared.deliver);
     } catch (error) {
       outcome = { kind: 'deferred', diagnostic: `internal: ${describe(error)}`, by };
       log('attempt_failed', { id: item.id, reason: describe(error) });
@@ -330,52 +325,6 @@ export class Dispatcher {
       log('attempt_failed', { id: item.id, reason: `no notice: ${describe(error)}` });
       return undefined;
     }
-  }
-
-  /** The post of an item, or what becomes of one that gives none. */
-  async #prepare(item: LeasedItem, atHand: Uint8Array | undefined): Promise<Post | AttemptOutcome> {
-    const { queue, parser } = this.#options;
-    const raw = atHand ?? (await queue.content(item.id));
-    if (raw === undefined)
-      return { kind: 'failed', diagnostic: 'the content is gone from the store', by: 'us' };
-    const parsed = await parser.parse(raw);
-    return parsed.kind === 'parsed' ? toPost(item, parsed) : unposted(parsed);
-  }
-
-  /** Tells the sink of a bounce. */
-  async #tell(item: LeasedItem): Promise<AttemptOutcome> {
-    const { queue, sink, readBounce, attemptTimeoutMs } = this.#options;
-    const raw = await queue.content(item.id);
-    const bounce = raw === undefined ? undefined : await readBounce?.(item, raw);
-    if (bounce === undefined) return { kind: 'failed', diagnostic: 'no bounce can be read', by: 'us' };
-    if (sink.bounced === undefined)
-      return { kind: 'posted', diagnostic: 'the sink does not want to know of bounces', by: 'us' };
-    const askedAt = performance.now();
-    return this.#measured(await sink.bounced(bounce, AbortSignal.timeout(attemptTimeoutMs)), askedAt);
-  }
-
-  async #deliver(item: LeasedItem, post: Post): Promise<Outcome> {
-    const { sink, attemptTimeoutMs } = this.#options;
-    // AbortSignal.timeout() does the same, for ten times the CPU.
-    const deadline = new AbortController();
-    const timer = setTimeout(() => {
-      deadline.abort(new DOMException('the attempt took too long', 'TimeoutError'));
-    }, attemptTimeoutMs);
-    try {
-      if (item.attempts > 1 && (await sink.exists?.(post, deadline.signal)) === true) {
-        return { kind: 'posted', diagnostic: 'was on the platform already' };
-      }
-      const askedAt = performance.now();
-      return this.#measured(await sink.deliver(post, deadline.signal), askedAt);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #measured(outcome: Outcome, askedAt: number): Outcome {
-    const seconds = (performance.now() - askedAt) / 1000;
-    this.#options.measures?.requests[statusClass(outcome.status)].observe(seconds);
-    return outcome;
   }
 
   #settlementOf(item: LeasedItem, outcome: AttemptOutcome): Attempted {
@@ -435,18 +384,6 @@ export class Dispatcher {
 
 function createBreaker({ random, retry }: DispatcherOptions): Breaker {
   return new Breaker({ random, longestAskedMs: retry.longestMs });
-}
-
-/** The fields of an item that its post repeats. */
-type PostOrigin = Pick<
-  LeasedItem,
-  'id' | 'user' | 'thread' | 'repliedToAt' | 'messageId' | 'receivedAt' | 'authentication' | 'spam'
->;
-
-/** The post of an item, from what was parsed of its message. */
-export function toPost(item: PostOrigin, parsed: Extract<ParseOutcome, { kind: 'parsed' }>): Post {
-  const { id, user, thread, repliedToAt, messageId, receivedAt, authentication, spam } = item;
-  return { ...parsed.reply, id, user, thread, repliedToAt, messageId, receivedAt, authentication, spam };
 }
 
 function describe(error: unknown): string {
