@@ -17,14 +17,22 @@ import {
   PURPOSE,
   VERSION_OPTION,
 } from './commands.ts';
-import { EXIT, Fault } from './fault.ts';
-import { processOutput } from './print.ts';
+import { EXIT, type ExitStatus, Fault, INTERRUPTED } from './fault.ts';
+import { type Output, processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 
 /** Runs one command line (without the interpreter and the program) and resolves with the exit status. */
-export async function runCommandLine(argv: readonly string[]): Promise<number> {
+export async function runCommandLine(argv: readonly string[]): Promise<ExitStatus | typeof INTERRUPTED> {
+  let output = processOutput(false);
+  const openOutput = (json: boolean): Output => {
+    output = processOutput(json);
+    return output;
+  };
+  const complain = (problem: string): void => {
+    output.warn(`${NAME}: ${problem}\n`);
+  };
   try {
-    await buildProgram().parseAsync([...argv], { from: 'user' });
+    await buildProgram(openOutput).parseAsync([...argv], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -38,11 +46,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   }
 }
 
-function complain(problem: string): void {
-  process.stderr.write(`${NAME}: ${problem}\n`);
-}
-
-function buildProgram(): Command {
+function buildProgram(openOutput: (json: boolean) => Output): Command {
   const program = new Command(NAME)
     .description(PURPOSE)
     .version(version(), VERSION_OPTION.flags, VERSION_OPTION.doc)
@@ -62,7 +66,7 @@ function buildProgram(): Command {
     return {
       configPath: config ?? DEFAULT_CONFIG_PATH,
       configGiven: config !== undefined,
-      output: processOutput(json === true),
+      output: openOutput(json === true),
     };
   };
   for (const entry of ENTRIES) {
@@ -76,7 +80,8 @@ const FIRST_STEPS = `
 First steps:
 ${FIRST_COMMANDS.map((line) => `  ${NAME} ${line}`).join('\n')}
 
-Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration.`;
+Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration,
+${INTERRUPTED} interrupted.`;
 
 function addGroup(program: Command, group: CommandGroup, context: () => Context): void {
   const command = program.command(group.name).description(group.summary);
