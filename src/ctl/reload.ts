@@ -53,6 +53,7 @@ function reasonOf(error: Error): string {
   const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return 'no mailgwd serves this store; start it, or restart it if it was started with another store.path';
-  if (code === 'EACCES') return 'this user may not; run the command as root or as the user of the daemon';
+  if (code === 'EACCES')
+    return 'this user may not ask its mailgwd; run the command as root or as the user of the daemon';
   return `mailgwd cannot be asked: ${describe(error)}`;
 }

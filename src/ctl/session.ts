@@ -112,10 +112,13 @@ function checkAccess(path: string): void {
   for (const place of existsSync(path) ? [directory, path] : [directory]) {
     try {
       accessSync(place, constants.R_OK | constants.W_OK);
-    } catch {
+    } catch (error) {
+      const isReadOnly = systemCode(error) === 'EROFS';
       throw new Fault(
         EXIT.inputOutput,
-        `store.path: ${place}: this user (${process.getuid?.() ?? '?'}) may not write it; run the command as root or as the user of the daemon`,
+        isReadOnly
+          ? `store.path: ${place}: is on a file system that is mounted read-only; mount it read-write`
+          : `store.path: ${place}: this user (${process.getuid?.() ?? '?'}) may not write it; run the command as root or as the user of the daemon`,
       );
     }
   }

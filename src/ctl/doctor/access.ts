@@ -1,5 +1,5 @@
 /**
- * Whether a user could connect to a socket by the modes of the file and of every directory above it.
+ * Whether a user could connect to a socket, or read a file, by its mode and those of every directory above it.
  *
  * Contract: names the first thing in the way, which connect(2)'s "Permission denied" does not.
  * Limits: access control lists are not looked at; a connection tried as that user is the proof.
@@ -12,23 +12,25 @@ import type { Owner } from '../owner.ts';
 /** What keeps a user out: a path without the permission, or one that is not there. */
 export interface Obstacle {
   readonly path: string;
-  readonly lacks: 'x' | 'w' | 'existence';
+  readonly lacks: 'x' | 'w' | 'r' | 'existence';
   readonly mode: string;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The first obstacle between a user and a socket; undefined when there is none. */
-export function obstacleTo(path: string, user: Owner): Obstacle | undefined {
+const BITS = { x: 1, w: 2, r: 4 } as const;
+
+/** The first obstacle between a user and a socket to write to, or a file to read; undefined when there is none. */
+export function obstacleTo(path: string, user: Owner, need: 'w' | 'r'): Obstacle | undefined {
   const directories: string[] = [];
   for (let at = dirname(path); !directories.includes(at); at = dirname(at)) directories.unshift(at);
-  for (const [place, lacks, bit] of [
-    ...directories.map((directory) => [directory, 'x', 1] as const),
-    [path, 'w', 2] as const,
+  for (const [place, lacks] of [
+    ...directories.map((directory) => [directory, 'x'] as const),
+    [path, need] as const,
   ]) {
     const stats = statOf(place);
     if (stats === undefined) return { path: place, lacks: 'existence', mode: '', uid: -1, gid: -1 };
-    if (!permits(stats, user, bit))
+    if (!permits(stats, user, BITS[lacks]))
       return { path: place, lacks, mode: modeText(stats.mode), uid: stats.uid, gid: stats.gid };
   }
   return undefined;

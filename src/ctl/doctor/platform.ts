@@ -17,10 +17,12 @@ import { openTalk } from './talk.ts';
 
 const WITHIN_MS = 10_000;
 
-/** Examines the sink. */
-export async function checkSink(config: Config): Promise<Finding[]> {
+/** Examines the sink; a stranger is somebody who may not read its secrets, which says nothing of mailgwd. */
+export async function checkSink(config: Config, stranger: boolean): Promise<Finding[]> {
   const loaded = await loadSink(config.sink, { now: Date.now, readSecretFile });
   if (!loaded.ok) {
+    const isUnknown = stranger && loaded.problems.every((what) => what.includes('EACCES'));
+    if (isUnknown) return [skipped('sink.options', `${loaded.problems.join('; ')}; run doctor as root`)];
     return loaded.problems.map((what) =>
       problem('sink.options', EXIT.configuration, {
         what,
@@ -42,6 +44,10 @@ async function examine(sink: Sink, config: Config): Promise<Finding[]> {
     return [
       options,
       skipped('sink.reachable', 'this sink has no examine(): it cannot be asked without posting'),
+      skipped(
+        'sink.posts_as',
+        'this sink has no examine(): it does not say; it is given the user of each reply',
+      ),
     ];
   const { status, diagnostic, postsAs } = await sink.examine(AbortSignal.timeout(WITHIN_MS));
   const place = typeof config.sink.url === 'string' ? `${config.sink.url.replace(/\?.*/, '')}: ` : '';
