@@ -22,8 +22,6 @@ async function unavailable(): Promise<string | false> {
   if (process.getuid?.() !== 0) return 'unavailable: a root of its own wants root';
   if ((await run('which', ['dpkg-deb', 'systemd-sysusers'])).code !== 0)
     return 'unavailable: no Debian with systemd';
-  const node = await run('dpkg-query', ['-W', '-f', '${Status}', 'nodejs']);
-  if (!node.stdout.includes('ok installed')) return 'unavailable: nodejs is not installed as a package';
   return tmpfsUnavailable();
 }
 
@@ -56,7 +54,27 @@ class Machine {
     scratch.defer(() => runOk('umount', ['--lazy', root]).then(() => undefined));
     await runOk('mount', ['-t', 'proc', 'proc', join(root, 'proc')]);
     scratch.defer(() => runOk('umount', ['--lazy', join(root, 'proc')]).then(() => undefined));
-    return new Machine(scratch, root);
+    const machine = new Machine(scratch, root);
+    await machine.#declareNode();
+    return machine;
+  }
+
+  /** Where Node came here by another way than dpkg's, tells dpkg of it by a package that is empty. */
+  async #declareNode(): Promise<void> {
+    const known = await this.try('dpkg-query', '-W', '-f', '${Status}', 'nodejs');
+    if (known.stdout.includes('ok installed')) return;
+    const control = {
+      Package: 'nodejs',
+      Version: `${process.versions.node}-0`,
+      Architecture: 'all',
+      Maintainer: 'nobody <nobody@example.org>',
+      Description: 'the Node that is here',
+    };
+    const lines = Object.entries(control).map(([name, value]) => `${name}: ${value}\n`);
+    mkdirSync(this.path('root/node/DEBIAN'), { recursive: true });
+    writeFileSync(this.path('root/node/DEBIAN/control'), lines.join(''));
+    await this.run('dpkg-deb', '--build', '/root/node', '/root/node.deb');
+    await this.run('dpkg', '--install', '/root/node.deb');
   }
 
   /** The path of a file of this machine. */
