@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { cells } from '../../src/ctl/printable.ts';
 import { BackupError, backupStore, vacuumStore } from '../../src/queue/maintenance.ts';
 import type { Store } from '../../src/queue/store.ts';
+import { repositoryRoot } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { Terminal } from './terminal.ts';
 import { initialise, newItem, type Tool } from './tool.ts';
@@ -144,5 +146,18 @@ describe('mailgw-ctl top', () => {
     terminal.type('q');
     assert.equal(await terminal.ended(), 0);
     assert.ok(terminal.shown.endsWith('\u001b[?1049l'));
+  });
+});
+
+describe('mailgwd', () => {
+  it('writes its log for people on a terminal, and stops on Ctrl-C', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const terminal = Terminal.run(tool, USUAL, [], [], join(repositoryRoot, 'bin', 'mailgwd'));
+    await terminal.until(/ info {2}ready pid=\d+\r\n/);
+    terminal.type(CTRL_C);
+    assert.equal(await terminal.ended(), 0, terminal.shown);
+    const lines = terminal.shown.replace('^C', '').trimEnd().split('\r\n');
+    for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\S+Z (?:info |warn |error) \w+/);
+    assert.match(lines.at(-1) ?? '', / stopped$/);
   });
 });

@@ -1,4 +1,4 @@
-// mailgw-ctl on a terminal of its own, with somebody at the keys: a pseudo terminal by script(1).
+// mailgw-ctl or mailgwd on a terminal of its own, with somebody at the keys: a pseudo terminal by script(1).
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,9 +26,15 @@ export class Terminal {
     this.#ended = once(this.#child, 'close');
   }
 
-  /** Runs the tool on a terminal of this size; `environment` as `NAME=value`. */
-  static run(tool: Tool, at: Size, args: readonly string[], environment: readonly string[] = []): Terminal {
-    const words = [process.execPath, TOOL, '--config', tool.config, ...args].map((word) => `'${word}'`);
+  /** Runs the tool, or another program of ours, on a terminal of this size; `environment` as `NAME=value`. */
+  static run(
+    tool: Tool,
+    at: Size,
+    args: readonly string[],
+    environment: readonly string[] = [],
+    program = TOOL,
+  ): Terminal {
+    const words = [process.execPath, program, '--config', tool.config, ...args].map((word) => `'${word}'`);
     const setUp = `tty; stty ${size(at).join(' ')}`;
     const clean = ['env', '-u', 'COLUMNS', '-u', 'NO_COLOR', 'TERM=xterm', ...environment];
     const terminal = new Terminal(`${setUp}; exec ${[...clean, ...words].join(' ')}`);
