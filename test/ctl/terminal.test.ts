@@ -70,7 +70,14 @@ describe('Ctrl-C', () => {
     const [path, copy] = [tool.scratch.path('mailgw.db'), tool.scratch.path('copy.db')];
     const end = new AbortController();
     await assert.rejects(
-      backupStore(path, copy, () => end.abort(), end.signal),
+      backupStore(
+        path,
+        copy,
+        () => {
+          end.abort();
+        },
+        end.signal,
+      ),
       (error) => error instanceof BackupError && error.kind === 'interrupted',
     );
     assert.deepEqual([copy, `${copy}.part-${process.pid}`].map(existsSync), [false, false]);
