@@ -21,10 +21,18 @@ import { EXIT, Fault } from './fault.ts';
 import { processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 
+/** What is done with a command whose line is in order. */
+export type Perform = (spec: CommandSpec, input: Input, context: Context) => Promise<void> | void;
+
+const performIt: Perform = (spec, input, context) => spec.run(input, context);
+
 /** Runs one command line (without the interpreter and the program) and resolves with the exit status. */
-export async function runCommandLine(argv: readonly string[]): Promise<number> {
+export async function runCommandLine(
+  argv: readonly string[],
+  perform: Perform = performIt,
+): Promise<number> {
   try {
-    await buildProgram().parseAsync([...argv], { from: 'user' });
+    await buildProgram(perform).parseAsync([...argv], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -42,7 +50,7 @@ function complain(problem: string): void {
   process.stderr.write(`${NAME}: ${problem}\n`);
 }
 
-function buildProgram(): Command {
+function buildProgram(perform: Perform): Command {
   const program = new Command(NAME)
     .description(PURPOSE)
     .version(version(), VERSION_OPTION.flags, VERSION_OPTION.doc)
@@ -65,9 +73,11 @@ function buildProgram(): Command {
       output: processOutput(json === true),
     };
   };
+  const act: Act = (spec, command) =>
+    perform(spec, new Input(command.args, command.opts<Record<string, unknown>>()), context());
   for (const entry of ENTRIES) {
-    if ('commands' in entry) addGroup(program, entry, context);
-    else addCommand(program, entry, [], context);
+    if ('commands' in entry) addGroup(program, entry, act);
+    else addCommand(program, entry, [], act);
   }
   return program;
 }
@@ -78,23 +88,20 @@ ${FIRST_COMMANDS.map((line) => `  ${NAME} ${line}`).join('\n')}
 
 Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration.`;
 
-function addGroup(program: Command, group: CommandGroup, context: () => Context): void {
+type Act = (spec: CommandSpec, command: Command) => Promise<void> | void;
+
+function addGroup(program: Command, group: CommandGroup, act: Act): void {
   const command = program.command(group.name).description(group.summary);
-  for (const spec of group.commands) addCommand(command, spec, [group.name], context);
+  for (const spec of group.commands) addCommand(command, spec, [group.name], act);
 }
 
-function addCommand(
-  parent: Command,
-  spec: CommandSpec,
-  path: readonly string[],
-  context: () => Context,
-): void {
+function addCommand(parent: Command, spec: CommandSpec, path: readonly string[], act: Act): void {
   const command = parent.command(spec.words).description(spec.summary);
   for (const option of spec.options ?? []) command.addOption(buildOption(option));
   const examples = spec.examples.map((example) => `  ${[NAME, ...path, example].join(' ')}`);
   command.addHelpText('after', `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.join('\n')}`);
   command.action(async () => {
-    await spec.run(new Input(command.args, command.opts<Record<string, unknown>>()), context());
+    await act(spec, command);
   });
 }
 
