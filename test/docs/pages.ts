@@ -76,21 +76,23 @@ export function takeApart(page: Page): { readonly blocks: readonly Block[]; read
   return { blocks, prose };
 }
 
-/** Everything in a page's prose that the first group of `pattern` matches. */
-function spansOf(page: Page, pattern: RegExp): Span[] {
-  return takeApart(page).prose.flatMap((line, index) =>
-    Array.from(line.matchAll(pattern), ([, text = '']) => ({ page: page.name, line: index + 1, text })),
+/** Everything in lines of prose that the first group of `pattern` matches. */
+function spansOf(name: string, prose: readonly string[], pattern: RegExp): Span[] {
+  return prose.flatMap((line, index) =>
+    Array.from(line.matchAll(pattern), ([, text = '']) => ({ page: name, line: index + 1, text })),
   );
 }
 
 /** Code within the lines of a page; its tables' escaped bars as they are meant. */
 export function codeSpans(page: Page): Span[] {
-  return spansOf(page, /`([^`]+)`/g).map((span) => ({ ...span, text: span.text.replaceAll('\\|', '|') }));
+  const found = spansOf(page.name, takeApart(page).prose, /`([^`]+)`/g);
+  return found.map((span) => ({ ...span, text: span.text.replaceAll('\\|', '|') }));
 }
 
 /** Where a page's links and pictures lead. */
 export function links(page: Page): Span[] {
-  return spansOf(page, /\]\(([^()\s]+)\)/g);
+  const prose = takeApart(page).prose.map((line) => line.replace(/`[^`]*`/g, '``'));
+  return spansOf(page.name, prose, /\]\(([^()\s]+)\)/g);
 }
 
 /** The anchors of a page's headings, as GitHub makes them. */
