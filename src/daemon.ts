@@ -7,6 +7,7 @@
  */
 import type { Config } from './config.ts';
 import { daemonHelp, parseDaemonOptions } from './daemon-options.ts';
+import { errorText } from './error-text.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { commitMeasures } from './metrics.ts';
 import { openSqliteStore, StoreError } from './queue/sqlite.ts';
@@ -24,7 +25,7 @@ function readCommandLine(): string {
     }
     return config;
   } catch (error) {
-    throw new StartError(EXIT.usage, [`${describe(error)}; usage: mailgwd [--config FILE]`]);
+    throw new StartError(EXIT.usage, [`${errorText(error)}; usage: mailgwd [--config FILE]`]);
   }
 }
 
@@ -50,21 +51,17 @@ async function start(): Promise<void> {
   if (!read.ok) throw new StartError(EXIT.configuration, read.problems);
   const { settings } = read;
   const commits = commitMeasures();
-  let opening: Promise<Store> | undefined;
+  let breaks: (error: Error) => void = () => undefined;
   const broken = new Promise<Error>((resolve) => {
-    opening = openStore(settings.config, commits.memory, resolve);
+    breaks = resolve;
   });
-  if (opening === undefined) throw new Error('the store was not opened');
+  const opening = openStore(settings.config, commits.memory, breaks);
   opening.catch(() => undefined); // awaited below, when the rest is loaded
   const { serve } = await import('./serve.ts');
   await serve({ path, settings, opening, commits, broken });
 }
 
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 start().catch((error: unknown) => {
-  for (const line of describe(error).split('\n')) process.stderr.write(`mailgwd: ${line}\n`);
+  for (const line of errorText(error).split('\n')) process.stderr.write(`mailgwd: ${line}\n`);
   process.exit(error instanceof StartError ? error.exitCode : EXIT.internal);
 });

@@ -4,19 +4,20 @@
  * Contract: nothing is loaded, opened or counted anew unless `metrics.listen` is set. A scrape reads numbers, asks the
  * store's writer for a sign of life, and lets a thread of its own count the queue.
  */
-import { readFileSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import type { Config } from './config.ts';
 import type { Seen } from './control/metrics-table.ts';
 import { createStatusServer } from './control/status-server.ts';
+import { errorText } from './error-text.ts';
 import type { Rates } from './intake/rates.ts';
 import { ListenError, listenOnFile } from './intake/unix-socket.ts';
 import type { Log, LogEvent } from './log.ts';
 import type { CommitMeasures, Counting, DeliveryMeasures, LoopWatch } from './metrics.ts';
 import { type CountsReader, createCountsReader } from './queue/counts.ts';
 import type { Store } from './queue/store.ts';
+import { version } from './version.ts';
 
 /** What the daemon knows of itself. */
 export interface MetricsSources {
@@ -53,12 +54,12 @@ export async function openMetrics(
   const { createMetricsPage } = await import('./control/metrics-page.ts');
   const page = createMetricsPage();
   const counts = createCountsReader(config.store.path);
-  const version = readVersion();
+  const release = version();
   const unready = (): Promise<string | undefined> => whyUnready(sources);
   const server = createStatusServer({
     unready,
     metrics: async () => {
-      const seen = await look(config, sources, version, counts);
+      const seen = await look(config, sources, release, counts);
       return { contentType: page.contentType, text: await page.render(seen) };
     },
   });
@@ -104,7 +105,7 @@ async function whyUnready({ store, isStopping }: MetricsSources): Promise<string
     // No verdicts: a transaction of the writer's that changes nothing.
     return await Promise.race([store.addVerdicts([]).then(() => undefined), silence]);
   } catch (error) {
-    return `the store fails: ${error instanceof Error ? error.message : String(error)}`;
+    return `the store fails: ${errorText(error)}`;
   } finally {
     clearTimeout(timer);
   }
@@ -113,7 +114,7 @@ async function whyUnready({ store, isStopping }: MetricsSources): Promise<string
 async function look(
   { store: { path } }: Config,
   sources: MetricsSources,
-  version: string,
+  release: string,
   counts: CountsReader,
 ): Promise<Seen> {
   const orNone = <T>(found: Promise<T>): Promise<T | undefined> => found.catch(() => undefined);
@@ -126,7 +127,7 @@ async function look(
   ]);
   const { user, system } = process.cpuUsage();
   return {
-    version,
+    version: release,
     isUp: reason === undefined,
     now: Date.now(),
     queue,
@@ -149,11 +150,4 @@ async function look(
       startedAtSeconds: performance.timeOrigin / 1000,
     },
   };
-}
-
-/** The version in package.json. */
-function readVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
-  return version;
 }

@@ -7,6 +7,7 @@
  * Failure: whatever is wrong, the daemon goes on with what it has.
  */
 import type { Sink } from './delivery/sink.ts';
+import { errorText } from './error-text.ts';
 import type { Log } from './log.ts';
 import { changedSettings, type SettingChange, settingsInEffect } from './setting-changes.ts';
 import { readSetup, type Settings } from './setup.ts';
@@ -47,7 +48,7 @@ export function createReload({ path, settings, take, log }: ReloadOptions): () =
   let last: Promise<unknown> = Promise.resolve();
   return () => {
     const reloaded = last.then(reload).catch((error: unknown): Reloaded => {
-      return { ok: false, problems: [error instanceof Error ? error.message : String(error)] };
+      return { ok: false, problems: [errorText(error)] };
     });
     last = reloaded.then((result) => {
       tell(log, path, result);

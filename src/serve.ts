@@ -16,6 +16,7 @@ import { adminSocketPath, createAdminServer } from './control/admin.ts';
 import { createReadBounce } from './delivery/bounce-event.ts';
 import { Dispatcher, type DispatcherChange } from './delivery/dispatcher.ts';
 import type { Sink } from './delivery/sink.ts';
+import { errorText } from './error-text.ts';
 import { EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
 import { openRates, type Rates } from './intake/rates.ts';
@@ -155,7 +156,7 @@ async function listenForAdmin(server: HttpServer, config: Config, log: Log): Pro
   try {
     await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });
   } catch (error) {
-    log('control_unavailable', { reason: describe(error) });
+    log('control_unavailable', { reason: errorText(error) });
   }
 }
 
@@ -299,7 +300,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
   const reload = createReload({ path, settings, take, log });
   const admin = createAdminServer(path, reload);
   await listenForAdmin(admin, config, log);
-  process.removeAllListeners('SIGHUP').on('SIGHUP', () => void reload());
+  process.on('SIGHUP', () => void reload());
   const supervision = openSupervision({
     environment: process.env,
     pid: process.pid,
@@ -340,8 +341,4 @@ export async function serve({ path, settings: first, opening, commits, broken }:
       );
     });
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

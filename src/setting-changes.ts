@@ -5,7 +5,8 @@
  * of files, and of whatever holds an address only the key is told. Values that mean the same (`"60s"`, `"1min"`) are
  * no change.
  */
-import { type Config, SETTINGS, tomlKey } from './config.ts';
+import { type Config, tomlKey } from './config.ts';
+import { SETTINGS } from './setting-table.ts';
 import { type Setting, show } from './settings.ts';
 import type { Settings } from './setup.ts';
 

@@ -7,10 +7,11 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, loadConfig, readSecretFile } from './config.ts';
+import { type Config, loadConfig } from './config.ts';
 import type { LoadedSink } from './delivery/load-sink.ts';
 import { loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
+import { readSecretFile } from './secret-file.ts';
 
 /** Bytes that a pepper has at least. */
 const PEPPER_BYTES = 32;

@@ -8,6 +8,7 @@
  * Limits: {@link MAX_CONNECTIONS}; a request has 5 s to arrive.
  */
 import { createServer, type Server } from 'node:http';
+import { errorText } from '../error-text.ts';
 
 /** What is served. */
 export interface StatusSources {
@@ -42,7 +43,7 @@ export function createStatusServer(sources: StatusSources): Server {
           send(status, page);
         },
         (error: unknown) => {
-          send(500, line(error instanceof Error ? error.message : String(error)));
+          send(500, line(errorText(error)));
         },
       );
     },

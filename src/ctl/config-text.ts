@@ -4,7 +4,8 @@
  * Contract: both come from the table of settings, so that no key is missing and no default is stated twice; what
  * is written here, `readConfig` reads back as the same values.
  */
-import { type Config, SETTINGS, tomlKey } from '../config.ts';
+import { type Config, tomlKey } from '../config.ts';
+import { SETTINGS } from '../setting-table.ts';
 import type { Endpoint, Setting } from '../settings.ts';
 import { printableJson } from './printable.ts';
 

@@ -4,8 +4,9 @@
  * Contract: `check` finds every problem in one go, those of the pepper and the sink included; 78 when there is one.
  * `show` never prints a secret: what a sink's options call one is hidden.
  */
-import { type Config, loadConfig, readSecretFile } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { readNoticeTexts } from '../open-notices.ts';
+import { readSecretFile } from '../secret-file.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { settingLines, tomlKeyText, tomlValue } from './config-text.ts';
 import { EXIT, Fault } from './fault.ts';

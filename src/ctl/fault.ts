@@ -5,6 +5,7 @@
  * quote what a person or a mail gave, because whoever prints it makes it safe for a terminal first.
  */
 
+import { errorText } from '../error-text.ts';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 
 export { EXIT, type ExitStatus };
@@ -30,7 +31,7 @@ export const badInput = (problem: string): Fault => new Fault(EXIT.badInput, pro
 
 /** One line about any error: its message without what follows. */
 export function describe(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   return message.split('\n', 1)[0] ?? message;
 }
 

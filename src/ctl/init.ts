@@ -8,7 +8,8 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { type Config, loadConfig, readConfig, SETTINGS } from '../config.ts';
+import { type Config, loadConfig, readConfig } from '../config.ts';
+import { SETTINGS } from '../setting-table.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { comment, commentedConfig, tomlValue } from './config-text.ts';
 import { EXIT, Fault, usage } from './fault.ts';

@@ -7,9 +7,10 @@
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Config, loadConfig, readSecretFile } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { STORE_EXIT } from '../exit-status.ts';
 import type { Store } from '../queue/store.ts';
+import { readSecretFile } from '../secret-file.ts';
 import type { Context } from './command.ts';
 import { describe, EXIT, Fault, systemCode } from './fault.ts';
 import { becomeStoreOwner } from './owner.ts';

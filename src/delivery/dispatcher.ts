@@ -12,6 +12,7 @@
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { NewNotice } from '../queue/notices-port.ts';
@@ -215,7 +216,7 @@ export class Dispatcher {
       this.#beginAhead();
       return leased.length === 0 ? pollMs : 0;
     } catch (error) {
-      log('dispatch_failed', { reason: describe(error) });
+      log('dispatch_failed', { reason: errorText(error) });
       return pollMs;
     }
   }
@@ -287,8 +288,8 @@ export class Dispatcher {
       reply = ended ? prepared.ended.reply : prepared.reply;
       outcome = ended ? prepared.ended : await withinDeadline(attemptTimeoutMs, prepared.deliver);
     } catch (error) {
-      outcome = { kind: 'deferred', diagnostic: `internal: ${describe(error)}`, by };
-      log('attempt_failed', { id: item.id, reason: describe(error) });
+      outcome = { kind: 'deferred', diagnostic: `internal: ${errorText(error)}`, by };
+      log('attempt_failed', { id: item.id, reason: errorText(error) });
     }
     this.#watchSink(breaker, item.id, outcome);
     const settlement = this.#settlementOf(item, outcome);
@@ -322,7 +323,7 @@ export class Dispatcher {
     try {
       return await draftNotice({ item, settlement, outcome, reply });
     } catch (error) {
-      log('attempt_failed', { id: item.id, reason: `no notice: ${describe(error)}` });
+      log('attempt_failed', { id: item.id, reason: `no notice: ${errorText(error)}` });
       return undefined;
     }
   }
@@ -377,15 +378,11 @@ export class Dispatcher {
   #recordSink(state: SinkState, diagnostic: string): void {
     const { log, now, queue } = this.#options;
     queue.setSinkStatus({ state, sinceAt: now(), diagnostic }).catch((error: unknown) => {
-      log('dispatch_failed', { reason: describe(error) });
+      log('dispatch_failed', { reason: errorText(error) });
     });
   }
 }
 
 function createBreaker({ random, retry }: DispatcherOptions): Breaker {
   return new Breaker({ random, longestAskedMs: retry.longestMs });
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -8,6 +8,7 @@
  */
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { errorText } from '../error-text.ts';
 import { printable } from './answer.ts';
 import type { CreateSink, Examination, Outcome, Sink } from './sink.ts';
 import { createWebhookSink } from './sinks/webhook.ts';
@@ -147,5 +148,5 @@ function checkExamination(given: unknown): Examination {
 }
 
 function describe(error: unknown): string {
-  return printable(error instanceof Error ? error.message : String(error));
+  return printable(errorText(error));
 }

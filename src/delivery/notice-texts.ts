@@ -8,6 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { errorText } from '../error-text.ts';
 import { NOTICE_KINDS, type NoticeKind, type NoticeTemplate, readTemplate } from '../mail/notice.ts';
 
 /** Where our own texts are: beside the source, in a checkout and in the package. */
@@ -58,7 +59,7 @@ function readDirectory(directory: string, templates: Map<string, NoticeTemplate>
   try {
     names = readdirSync(directory).filter((name) => name.endsWith('.txt'));
   } catch (error) {
-    problems.push(`notice.texts: ${directory}: cannot be read: ${describe(error)}`);
+    problems.push(`notice.texts: ${directory}: cannot be read: ${errorText(error)}`);
     return;
   }
   for (const name of names.sort()) {
@@ -79,10 +80,6 @@ function readText(path: string, name: string, templates: Map<string, NoticeTempl
     templates.set(`${kind}.${language}`, read.template);
     return undefined;
   } catch (error) {
-    return `cannot be read: ${describe(error)}`;
+    return `cannot be read: ${errorText(error)}`;
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

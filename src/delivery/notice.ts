@@ -9,6 +9,7 @@
  * Limits: no TLS and no authentication: it is the Postfix of this host. Of a reply that goes along the first 1 MiB.
  */
 import type { SendMailOptions, Transporter } from 'nodemailer';
+import { errorText } from '../error-text.ts';
 import { ORIGINAL_NAME } from '../mail/notice.ts';
 import { printable } from './answer.ts';
 
@@ -80,7 +81,7 @@ export function createSendNotice(options: MailerOptions): SendNotice {
     } catch (error) {
       return {
         kind: isRefusal(error) ? 'failed' : 'deferred',
-        diagnostic: withoutAddresses(describe(error)),
+        diagnostic: withoutAddresses(errorText(error)),
       };
     }
   };
@@ -126,10 +127,6 @@ function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { command, responseCode } = error as Error & { command?: unknown; responseCode?: unknown };
   return command === 'RCPT TO' && typeof responseCode === 'number' && responseCode >= 500;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Servers repeat the recipient in their replies, and addresses are not logged. */

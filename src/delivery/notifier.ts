@@ -7,6 +7,8 @@
  * Failure: whatever is thrown puts the notice off; a broken store is logged and tried again. After {@link RETRY}'s
  * maximum age a notice is given up: `notice_failed`, and the dead letter itself is still in the queue.
  */
+
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import { foldAddress, splitAddress } from '../mail/address.ts';
 import { renderNotice } from '../mail/notice.ts';
@@ -105,7 +107,7 @@ export class Notifier {
       await this.#settle(notice, outcome);
       return true;
     } catch (error) {
-      log('dispatch_failed', { reason: describe(error) });
+      log('dispatch_failed', { reason: errorText(error) });
       return false;
     }
   }
@@ -120,7 +122,7 @@ export class Notifier {
         AbortSignal.any([AbortSignal.timeout(SEND_MS), this.#stopping.signal]),
       );
     } catch (error) {
-      return { kind: 'deferred', diagnostic: `internal: ${describe(error)}` };
+      return { kind: 'deferred', diagnostic: `internal: ${errorText(error)}` };
     }
   }
 
@@ -177,8 +179,4 @@ export class Notifier {
       ? { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` }
       : { kind: 'deferred', dueAt: decision.dueAt, diagnostic };
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,8 @@
  * resolves when it is written. Failure: a broken store is logged and tried again, never given up, until the end: then
  * the leases are void with the next start, and the attempts are repeated.
  */
+
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import type { Queue, Settle } from '../queue/queue.ts';
 import { Bell } from './bell.ts';
@@ -58,7 +60,7 @@ export class Settler {
       try {
         await this.#options.queue.settle(settles);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = errorText(error);
         this.#options.log('dispatch_failed', { reason, outcomes: settles.length });
         if (this.#isStopping) break;
         this.#waiting.unshift(...settles);

@@ -7,6 +7,8 @@
  * doubt the connection is dropped, so that Postfix defers (ARCHITECTURE.md §5).
  * Standards: RFC 2033, RFC 5321, RFC 2920, RFC 2034, RFC 6152, RFC 6531, RFC 1870.
  */
+
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { type MailCommand, parseMail, parseRcpt } from '../mail/envelope.ts';
@@ -17,6 +19,7 @@ import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer
 import type { Gate, Verdict } from './receive.ts';
 import type { Claim } from './recipient.ts';
 import type { SlowDown } from './slow-down.ts';
+import { noteVerdict } from './verdict-note.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
@@ -61,9 +64,6 @@ interface Transaction {
   readonly mail: MailCommand;
   readonly claims: Claim[];
 }
-
-/** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
-const MAX_LOGGED_ID = 998;
 
 const OK: Reply = { basic: 250, enhanced: '2.0.0', text: 'OK' };
 const STOPPING = replyTo({ verdict: 'deferred', reason: 'stopping' });
@@ -302,7 +302,7 @@ export class LmtpSession implements ReaderTarget {
     try {
       return { kind: 'value', value: await action() };
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = errorText(error);
       this.#shared.log('transaction_failed', { reason: detail, session: this.#wire.id });
       return { kind: 'broken', disposition: { verdict: 'deferred', reason: 'unknown', detail } };
     } finally {
@@ -326,22 +326,7 @@ export class LmtpSession implements ReaderTarget {
   }
 
   #note(disposition: Verdict, claim?: Claim): void {
-    const { verdict, reason, detail } = disposition;
-    const counted = reason === 'no-such-address' ? detail : reason;
-    this.#shared.count(verdict, counted, spamWord(disposition));
-    this.#shared.log('verdict', {
-      verdict,
-      reason,
-      detail,
-      id: disposition.verdict === 'accepted' ? disposition.id : undefined,
-      user: claim?.user.name,
-      thread: claim?.target?.locator,
-      message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
-      queue_id: disposition.queueId,
-      spam: disposition.spam,
-      spam_score: disposition.spamScore,
-      session: this.#wire.id,
-    });
+    noteVerdict(this.#shared, this.#wire.id, disposition, claim);
   }
 
   #write(line: string): 'go-on' {
@@ -397,13 +382,6 @@ export class LmtpSession implements ReaderTarget {
     }, timeoutMs);
     this.#deadline.unref();
   }
-}
-
-/** What the filter said of a message, whatever it led to. */
-function spamWord({ reason, spam }: Verdict): Verdict['spam'] {
-  if (spam !== undefined) return spam;
-  if (reason === 'spam') return 'yes';
-  return reason === 'unchecked' ? 'unchecked' : undefined;
 }
 
 /** Replies of class 421 announce that the connection closes (RFC 5321 §3.8). */

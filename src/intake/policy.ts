@@ -10,6 +10,7 @@
  * Limits: {@link MAX_REQUEST_BYTES} of a request; deadlines for its arrival and between two.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import { formatRefusal, NO_OPINION, type PolicyRequest, parsePolicyRequest } from '../mail/access-policy.ts';
 import type { Disposition } from '../mail/disposition.ts';
@@ -133,7 +134,7 @@ class PolicyConnection {
       }
     } catch (error) {
       // A socket that is gone says so as an error, and there is nobody left to be told.
-      if (!this.#socket.destroyed) this.#closed(error instanceof Error ? error.message : String(error));
+      if (!this.#socket.destroyed) this.#closed(errorText(error));
       this.abort();
     } finally {
       clearTimeout(this.#deadline);
@@ -207,7 +208,7 @@ class PolicyConnection {
       const isOurs = disposition.reason !== 'no-such-address' || disposition.detail !== 'other-domain';
       return isOurs ? disposition : undefined;
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = errorText(error);
       this.#options.log('transaction_failed', { reason: detail, service: 'policy' });
       return { verdict: 'deferred', reason: 'unknown', detail };
     }

@@ -9,6 +9,8 @@
  * Failure: a store that cannot save is told to the log once; the buckets in memory hold meanwhile.
  * Limits: {@link MAX_BUCKETS} in memory; beyond it those that were used longest ago are forgotten.
  */
+
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import type { Disposition } from '../mail/disposition.ts';
 import {
@@ -218,7 +220,7 @@ export class Rates {
         this.#hasFailed = false;
       },
       (error: unknown) => {
-        if (!this.#hasFailed) log('rates_unsaved', { reason: describe(error) });
+        if (!this.#hasFailed) log('rates_unsaved', { reason: errorText(error) });
         this.#hasFailed = true;
         for (const name of [...names, ...gone]) this.#mark(name);
       },
@@ -311,8 +313,4 @@ export async function counted<V extends Disposition>(
   } finally {
     for (const { token } of taken) rates.giveBack(token);
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

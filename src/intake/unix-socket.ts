@@ -10,6 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { errorText } from '../error-text.ts';
 
 /** Why a listener could not start. */
 export class ListenError extends Error {
@@ -64,7 +65,7 @@ export async function listenOnFile(server: Server, file: SocketFile): Promise<vo
     mkdirSync(dirname(file.path), { recursive: true, mode: 0o755 });
     await removeStale(file.path);
   } catch (error) {
-    throw error instanceof ListenError ? error : new ListenError(`${file.path}: ${messageOf(error)}`);
+    throw error instanceof ListenError ? error : new ListenError(`${file.path}: ${errorText(error)}`);
   }
   const previous = process.umask(0o177);
   try {
@@ -77,7 +78,7 @@ export async function listenOnFile(server: Server, file: SocketFile): Promise<vo
     chmodSync(file.path, file.mode);
   } catch (error) {
     server.close();
-    throw new ListenError(`${file.path}: cannot set group or mode: ${messageOf(error)}`);
+    throw new ListenError(`${file.path}: cannot set group or mode: ${errorText(error)}`);
   }
 }
 
@@ -141,8 +142,4 @@ function directoryGroup(group: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

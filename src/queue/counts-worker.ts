@@ -1,5 +1,6 @@
 /** The thread that counts the queue on a reading connection of its own; counts.ts starts it. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { errorText } from '../error-text.ts';
 import type { CountsAnswer } from './counts.ts';
 import { openConnection } from './schema.ts';
 import { prepareViews } from './views.ts';
@@ -18,7 +19,7 @@ if (parentPort !== null) {
     try {
       return { ok: true, counts: views.counts() };
     } catch (error) {
-      return { ok: false, message: error instanceof Error ? error.message : String(error) };
+      return { ok: false, message: errorText(error) };
     }
   };
 }

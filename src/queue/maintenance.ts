@@ -10,6 +10,7 @@
 import { chmodSync, closeSync, constants, existsSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorText } from '../error-text.ts';
 import { checkStore } from './check.ts';
 import { preparePrune } from './prune.ts';
 import { type Database, openConnection, syncDirectory } from './schema.ts';
@@ -69,7 +70,7 @@ function reserve(part: string): void {
     closeSync(openSync(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600));
     chmodSync(part, 0o600);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = errorText(error);
     throw new BackupError(
       'cannot-create',
       `${dirname(part)}: no file can be made there by user ${process.getuid?.() ?? '?'}, to whom the store belongs (${detail}); name a directory of that user`,

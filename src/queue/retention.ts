@@ -7,6 +7,7 @@
  * Failure: a step that fails is tried again with the next look; the first of several is logged.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import type { PruneRequest, Queue } from './queue.ts';
 
@@ -89,6 +90,6 @@ async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions):
     }
     return isDone ? 'done' : 'more';
   } catch (error) {
-    return { failed: error instanceof Error ? error.message : String(error) };
+    return { failed: errorText(error) };
   }
 }

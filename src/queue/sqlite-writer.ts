@@ -10,6 +10,7 @@
  * that did not fit. After an I/O error nothing more is promised before the log has been written anew.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { errorText } from '../error-text.ts';
 import { freeMemory } from '../memory.ts';
 import { type CommitMeasures, commitMeasures } from '../metrics.ts';
 import { type BucketOperations, prepareBuckets } from './buckets.ts';
@@ -213,7 +214,7 @@ function failure(request: Request, error: unknown): Answer {
     sequence: request.sequence,
     ok: false,
     code,
-    message: `${error instanceof Error ? error.message : String(error)}${code === '' ? '' : ` (${code})`}`,
+    message: `${errorText(error)}${code === '' ? '' : ` (${code})`}`,
   };
 }
 

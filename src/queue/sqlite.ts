@@ -9,6 +9,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { errorText } from '../error-text.ts';
 import type { BucketChange } from './buckets-port.ts';
 import type { Directory, User } from './directory-port.ts';
 import type { LeasedNotice, NewNotice, NoticeSettlement, NoticeView } from './notices-port.ts';
@@ -82,7 +83,7 @@ function makeDirectory(path: string): void {
   } catch (error) {
     throw new StoreError(
       'no-directory',
-      `${dirname(path)} cannot be made: ${error instanceof Error ? error.message : String(error)}; make it, owned by the user of mailgwd`,
+      `${dirname(path)} cannot be made: ${errorText(error)}; make it, owned by the user of mailgwd`,
     );
   }
 }

@@ -8,6 +8,7 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { errorText } from '../error-text.ts';
 
 /** The kinds of fault that a store's files can have. */
 export type StoreErrorKind =
@@ -73,7 +74,7 @@ export function notAStore(path: string, what: string): StoreError {
 /** Turns any error of work on the store at `path` into a {@link StoreError}. */
 export function explain(path: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = errorText(error);
   const code = codeOf(error);
   if (code === 'SQLITE_NOTADB') return notAStore(path, 'is not a database');
   if (code.startsWith('SQLITE_CORRUPT')) return damaged(path, detail);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { type Config, loadConfig, readConfig, SETTINGS, tomlKey } from '../../src/config.ts';
+import { type Config, loadConfig, readConfig, tomlKey } from '../../src/config.ts';
+import { SETTINGS } from '../../src/setting-table.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool } from './tool.ts';
 

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEFAULT_CONFIG_PATH, SETTINGS, tomlKey } from '../../src/config.ts';
+import { DEFAULT_CONFIG_PATH, tomlKey } from '../../src/config.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {
   ENTRIES,
@@ -15,6 +15,7 @@ import {
 } from '../../src/ctl/commands.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon-options.ts';
 import { EXIT } from '../../src/exit-status.ts';
+import { SETTINGS } from '../../src/setting-table.ts';
 import { type Setting, show } from '../../src/settings.ts';
 import { version } from '../../src/version.ts';
 import { repositoryRoot } from '../support/process.ts';

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SETTINGS, tomlKey } from '../../src/config.ts';
+import { tomlKey } from '../../src/config.ts';
+import { SETTINGS } from '../../src/setting-table.ts';
 import { type Setting, show } from '../../src/settings.ts';
 import { repositoryRoot } from '../support/process.ts';
 

@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { type Config, SETTINGS } from '../../src/config.ts';
+import { type Config } from '../../src/config.ts';
 import type { Findings } from '../../src/intake/finding.ts';
 import { openSpamPolicy } from '../../src/intake/spam-policy.ts';
 import type { LogEvent, LogFields } from '../../src/log.ts';
+import { SETTINGS } from '../../src/setting-table.ts';
 import { answering, type SpamdPlace, serveRequests } from '../support/spamd.ts';
 import { claimOf, itemsIn, message, openGate, send, type TestGate } from './gate.ts';
 

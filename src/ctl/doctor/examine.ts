@@ -7,8 +7,9 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Config, loadConfig, readSecretFile } from '../../config.ts';
+import { type Config, loadConfig } from '../../config.ts';
 import { openSqliteStore } from '../../queue/sqlite.ts';
+import { readSecretFile } from '../../secret-file.ts';
 import { describe, EXIT } from '../fault.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup.ts';

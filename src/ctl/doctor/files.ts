@@ -6,7 +6,8 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Config, readSecretFile } from '../../config.ts';
+import { type Config } from '../../config.ts';
+import { readSecretFile } from '../../secret-file.ts';
 import { EXIT } from '../fault.ts';
 import { PEPPER_BYTES } from '../session.ts';
 import { modeText } from './access.ts';

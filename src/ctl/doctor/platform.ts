@@ -5,11 +5,12 @@
  * nothing and which no platform that checks signatures can take for a post; so whether it would accept our signature
  * is not known before the first post.
  */
-import { type Config, readSecretFile } from '../../config.ts';
+import { type Config } from '../../config.ts';
 import { loadSink } from '../../delivery/load-sink.ts';
 import type { Sink } from '../../delivery/sink.ts';
 import { openSpamd } from '../../intake/spam-policy.ts';
 import { readNoticeTexts } from '../../open-notices.ts';
+import { readSecretFile } from '../../secret-file.ts';
 import { describe, EXIT } from '../fault.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 import { openTalk } from './talk.ts';

@@ -10,6 +10,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { errorText } from '../../error-text.ts';
 
 /** Where the posts go: an HTTP origin, or a Unix socket, and the path with its query. */
 export interface WebhookTarget {
@@ -134,5 +135,5 @@ function show(value: unknown): string {
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+  return errorText(error).split('\n', 1)[0] ?? '';
 }

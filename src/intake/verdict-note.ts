@@ -1,0 +1,40 @@
+/** The one line that is logged, and the one count that is kept, of each verdict on a recipient. */
+import type { Log } from '../log.ts';
+import type { CountVerdict } from '../metrics.ts';
+import type { Verdict } from './receive.ts';
+import type { Claim } from './recipient.ts';
+
+/** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
+const MAX_LOGGED_ID = 998;
+
+/** Logs and counts a verdict; of a good address `claim` says whose it is. */
+export function noteVerdict(
+  { log, count }: { readonly log: Log; readonly count: CountVerdict },
+  session: string,
+  disposition: Verdict,
+  claim?: Claim,
+): void {
+  const { verdict, reason, detail } = disposition;
+  const counted = reason === 'no-such-address' ? detail : reason;
+  count(verdict, counted, spamWord(disposition));
+  log('verdict', {
+    verdict,
+    reason,
+    detail,
+    id: disposition.verdict === 'accepted' ? disposition.id : undefined,
+    user: claim?.user.name,
+    thread: claim?.target?.locator,
+    message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
+    queue_id: disposition.queueId,
+    spam: disposition.spam,
+    spam_score: disposition.spamScore,
+    session,
+  });
+}
+
+/** What the filter said of a message, whatever it led to. */
+function spamWord({ reason, spam }: Verdict): Verdict['spam'] {
+  if (spam !== undefined) return spam;
+  if (reason === 'spam') return 'yes';
+  return reason === 'unchecked' ? 'unchecked' : undefined;
+}
