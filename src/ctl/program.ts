@@ -27,10 +27,7 @@ export type Perform = (spec: CommandSpec, input: Input, context: Context) => Pro
 const performIt: Perform = (spec, input, context) => spec.run(input, context);
 
 /** Runs one command line (without the interpreter and the program) and resolves with the exit status. */
-export async function runCommandLine(
-  argv: readonly string[],
-  perform: Perform = performIt,
-): Promise<number> {
+export async function runCommandLine(argv: readonly string[], perform: Perform = performIt): Promise<number> {
   try {
     await buildProgram(perform).parseAsync([...argv], { from: 'user' });
     return EXIT.ok;

@@ -15,7 +15,8 @@ export interface Shown {
 /** Where a command is, for messages. */
 export const whereIs = ({ page, line, text }: Shown): string => `${page}:${line}: ${text}`;
 
-const TOKEN = /\s+|#.*|'([^']*)'|"([^"]*)"|\$\(([^)]*)\)|(\|\|?|&&?|;)|(\d?>>?|<)\s*\S+|[^\s'";|&<>]+/gy;
+const TOKEN =
+  /\s+|#.*|'([^']*)'|"([^"]*)"|\$\(([^)]*)\)|(\|\|?|&&?|;)|(\d?>>?|<)\s*\S+|(?:[^\s'";|&<>$]|\$(?!\())+/gy;
 
 /** The commands of one line of a shell, those within `$(…)` too; throws where it cannot be read. */
 export function readLine(line: string): string[][] {
@@ -43,7 +44,10 @@ export function readLine(line: string): string[][] {
     }
   }
   if (at !== line.length) throw new Error(`cannot read ${JSON.stringify(line.slice(at))} of ${line}`);
-  return [...inner, ...commands, words].filter((each) => each.length > 0).map(withoutAssignments).filter((each) => each.length > 0);
+  return [...inner, ...commands, words]
+    .filter((each) => each.length > 0)
+    .map(withoutAssignments)
+    .filter((each) => each.length > 0);
 }
 
 /** `NAME=value` before a command. */
@@ -73,7 +77,9 @@ export function commandsOf({ page, line, lines }: Block): Shown[] {
 
 /** The command in a code span, with `[…]` for what may be left out and `a|b` for either. */
 export function commandIn({ page, line, text }: Span): Shown {
-  const plain = text.replace(/\[[^\]]*\]/g, '').replace(/(\w)(?:\|[\w-]+)+/g, (all) => all.split('|')[0] ?? '');
+  const plain = text
+    .replace(/\[[^\]]*\]/g, '')
+    .replace(/(\w)(?:\|[\w-]+)+/g, (all) => all.split('|')[0] ?? '');
   const [words = []] = readLine(plain.trim());
   return { page, line, text, words };
 }

@@ -161,10 +161,7 @@ signature         ${String(reply.headers['webhook-signature'])}`;
 printf '%s.%s.' ${ID} ${seconds} | cat - reply.created.json |
   openssl dgst -sha256 -mac HMAC -macopt hexkey:${KEY.toString('hex')} -binary | base64`;
   return {
-    request: fenced(
-      'text',
-      [reply.line, ...headerLines(reply), '', '{"type":"reply.created",…'].join('\n'),
-    ),
+    request: fenced('text', [reply.line, ...headerLines(reply), '', '{"type":"reply.created",…'].join('\n')),
     reply: spreadOut(reply.body),
     bounce: spreadOut(bounce.body),
     signature: fenced('text', signature) + fenced('sh', check).trimStart(),

@@ -58,7 +58,9 @@ async function compareFields(heading: string, requests: readonly Promise<Capture
   const found = new Map<string, Set<string>>();
   for (const { body } of await Promise.all(requests)) typesOf(JSON.parse(body.toString()), '', found);
   const sent = [...found].map(([path, types]) => `${path}: ${[...types].join(' or ')}`);
-  const listed = rowsBelow(heading, 2).map(([path = '', type = '']) => `${path.replaceAll('`', '')}: ${type}`);
+  const listed = rowsBelow(heading, 2).map(
+    ([path = '', type = '']) => `${path.replaceAll('`', '')}: ${type}`,
+  );
   assert.deepEqual(listed, sent);
 }
 
@@ -104,19 +106,26 @@ describe('docs/http-interface.md', () => {
       (
         specific.find(({ code }) => code === String(status)) ??
         specific.find(({ code }) => code === `${Math.floor(status / 100)}xx`) ??
-        rows.map(([answers = '', outcome = '']) => ({ answers, outcome })).find(({ answers }) => answers.startsWith('anything else'))
+        rows
+          .map(([answers = '', outcome = '']) => ({ answers, outcome }))
+          .find(({ answers }) => answers.startsWith('anything else'))
       )?.outcome;
     for (let status = 200; status < 1000; status += 1) {
       const answer = { status, retryAfter: undefined, location: undefined, text: '' };
       assert.equal(outcomeOf(status), judgeAnswer(answer, EXAMPLE_TIME).kind, String(status));
     }
-    assert.match(rows.find(([answers = '']) => answers.startsWith('anything else'))?.[0] ?? '', /network, TLS, timeout/);
+    assert.match(
+      rows.find(([answers = '']) => answers.startsWith('anything else'))?.[0] ?? '',
+      /network, TLS, timeout/,
+    );
     assert.equal(judgeError(new Error('x')).kind, 'deferred');
     const broken = (status: number): boolean => {
       const outcome = judgeAnswer({ status, retryAfter: undefined, location: undefined, text: '' }, 0);
       return outcome.kind === 'deferred' && outcome.broken === true;
     };
-    const alarming = rows.filter((_, index) => /`sink_broken`/.test(rowsBelow('Answers', 3)[index]?.[2] ?? ''));
+    const alarming = rows.filter((_, index) =>
+      /`sink_broken`/.test(rowsBelow('Answers', 3)[index]?.[2] ?? ''),
+    );
     assert.deepEqual(
       alarming.map(([answers]) => answers),
       ['401, 403, 404, 3xx'],

@@ -28,7 +28,8 @@ export interface Span {
   readonly text: string;
 }
 
-const FENCE = /^(\s*)```(\S*)\s*$/;
+/** A fence: the language, and further words that are for others. */
+const FENCE = /^(\s*)```(\S*)(?: [\w ]*)?$/;
 
 /** Every page of prose that people read, by its path. */
 export const PAGE_NAMES: readonly string[] = [
@@ -44,7 +45,10 @@ export function readPage(name: string): Page {
 }
 
 /** The blocks of a page, and its prose: the lines outside the blocks, empty where those are. */
-export function takeApart(page: Page): { readonly blocks: readonly Block[]; readonly prose: readonly string[] } {
+export function takeApart(page: Page): {
+  readonly blocks: readonly Block[];
+  readonly prose: readonly string[];
+} {
   const blocks: Block[] = [];
   const prose: string[] = [];
   let open: { language: string; indent: number; from: number; lines: string[] } | undefined;
