@@ -17,28 +17,22 @@ import { replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import { suiteScratch } from '../support/scratch.ts';
-import { commandIn, commandsOf, readLine, type Shown, whereIs } from './commands.ts';
+import { commandIn, commandsOf, OWN_TEST, readLine, type Shown, whereIs } from './commands.ts';
 import { codeSpans, PAGE_NAMES, readPage, takeApart } from './pages.ts';
 
 /** Programs that are not ours, as the pages call them, and the test that runs them so. */
 const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   [/^npm ci$/, '.ci/run'],
   [/^npm install --global /, 'test/system/npm-package.test.ts'],
-  [/^cat postfix-examples\//, 'test/support/postfix.ts'],
-  [/^postfix (?:check|reload)$/, 'test/support/postfix.ts'],
-  [/^swaks /, 'test/system/reply.test.ts'],
-  [/^(?:echo|sed|printf|nc) /, 'test/system/policy.test.ts'],
+  [/^cat postfix-examples\//, 'test/system/page-commands.test.ts'],
+  [/^postfix (?:check|reload)$/, 'test/system/page-commands.test.ts'],
+  [/^(?:swaks|echo|sed|printf|nc) /, 'test/system/page-commands.test.ts'],
   [
     /^(?:printf|cd docs\/examples|cat - reply\.created\.json|openssl dgst|base64)/,
     'test/docs/http-interface.test.ts',
   ],
   [/^node --test /, '.ci/run'],
 ];
-
-/** Pages whose commands a test of their own follows word for word. */
-const OWN_TEST: Readonly<Record<string, string>> = {
-  'docs/quick-start.md': 'test/system/quick-start.test.ts',
-};
 
 const pages = PAGE_NAMES.map(readPage);
 const scripts = (

@@ -12,6 +12,11 @@ export interface Shown {
   readonly words: readonly string[];
 }
 
+/** Pages whose commands a test of their own follows word for word. */
+export const OWN_TEST: Readonly<Record<string, string>> = {
+  'docs/quick-start.md': 'test/system/quick-start.test.ts',
+};
+
 /** Where a command is, for messages. */
 export const whereIs = ({ page, line, text }: Shown): string => `${page}:${line}: ${text}`;
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { judgeAnswer, judgeError } from '../../src/delivery/answer.ts';
@@ -144,7 +145,7 @@ interface Trial {
 }
 
 async function trials(): Promise<readonly Trial[]> {
-  const now = EXAMPLE_TIME / 1000;
+  const now = Math.floor(EXAMPLE_TIME / 1000);
   const secret = EXAMPLE_SECRET;
   const other = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
   const keys = [other, secret].map((each) => Buffer.from(each.slice('whsec_'.length), 'base64'));
@@ -153,8 +154,10 @@ async function trials(): Promise<readonly Trial[]> {
   const text = await sendPost({ subject: 'Grüße 👍', attachments: [] });
   const body = Buffer.from(request.body);
   body[body.length - 3] = (body.at(-3) ?? 0) ^ 1;
-  const otherId = { ...request, headers: { ...request.headers, 'webhook-id': 'x' } };
-  const noSignature = { ...request, headers: { ...request.headers, 'webhook-signature': 'v1,' } };
+  const withHeaders = (headers: IncomingHttpHeaders): Captured => ({
+    ...request,
+    headers: { ...request.headers, ...headers },
+  });
   return [
     { what: 'a reply', request, secret, now, good: true },
     { what: 'text beyond ASCII', request: text, secret, now, good: true },
@@ -166,8 +169,36 @@ async function trials(): Promise<readonly Trial[]> {
     { what: 'six minutes early', request, secret, now: now - 360, good: false },
     { what: 'another secret', request, secret: other, now, good: false },
     { what: 'a changed body', request: { ...request, body }, secret, now, good: false },
-    { what: 'another id', request: otherId, secret, now, good: false },
-    { what: 'an empty signature', request: noSignature, secret, now, good: false },
+    { what: 'another id', request: withHeaders({ 'webhook-id': 'x' }), secret, now, good: false },
+    {
+      what: 'another time',
+      request: withHeaders({ 'webhook-timestamp': String(now + 1) }),
+      secret,
+      now,
+      good: false,
+    },
+    {
+      what: 'a time that is none',
+      request: withHeaders({ 'webhook-timestamp': 'soon' }),
+      secret,
+      now,
+      good: false,
+    },
+    {
+      what: 'an empty signature',
+      request: withHeaders({ 'webhook-signature': 'v1,' }),
+      secret,
+      now,
+      good: false,
+    },
+    {
+      what: 'a strange signature',
+      request: withHeaders({ 'webhook-signature': 'v1,ü €' }),
+      secret,
+      now,
+      good: false,
+    },
+    { what: 'no header', request: { ...request, headers: {} }, secret, now, good: false },
   ];
 }
 
