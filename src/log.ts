@@ -53,7 +53,6 @@ export const LOG_EVENTS = {
   prune_failed: 'error',
   /** The rates' buckets could not be written; those in memory hold. */
   rates_unsaved: 'error',
-  worker_died: 'warn',
   /** The main loop stood still for longer than it may. */
   loop_blocked: 'warn',
   dispatch_failed: 'error',

@@ -21,8 +21,16 @@ import { EXIT, type ExitStatus, Fault, INTERRUPTED } from './fault.ts';
 import { type Output, processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 
+/** What is done with a command whose line is in order. */
+export type Perform = (spec: CommandSpec, input: Input, context: Context) => Promise<void> | void;
+
+const performIt: Perform = (spec, input, context) => spec.run(input, context);
+
 /** Runs one command line (without the interpreter and the program) and resolves with the exit status. */
-export async function runCommandLine(argv: readonly string[]): Promise<ExitStatus | typeof INTERRUPTED> {
+export async function runCommandLine(
+  argv: readonly string[],
+  perform: Perform = performIt,
+): Promise<ExitStatus | typeof INTERRUPTED> {
   let output = processOutput(false);
   const openOutput = (json: boolean): Output => {
     output = processOutput(json);
@@ -32,7 +40,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<ExitStatu
     output.warn(`${NAME}: ${problem}\n`);
   };
   try {
-    await buildProgram(openOutput).parseAsync([...argv], { from: 'user' });
+    await buildProgram(openOutput, perform).parseAsync([...argv], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -46,7 +54,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<ExitStatu
   }
 }
 
-function buildProgram(openOutput: (json: boolean) => Output): Command {
+function buildProgram(openOutput: (json: boolean) => Output, perform: Perform): Command {
   const program = new Command(NAME)
     .description(PURPOSE)
     .version(version(), VERSION_OPTION.flags, VERSION_OPTION.doc)
@@ -69,9 +77,11 @@ function buildProgram(openOutput: (json: boolean) => Output): Command {
       output: openOutput(json === true),
     };
   };
+  const act: Act = (spec, command) =>
+    perform(spec, new Input(command.args, command.opts<Record<string, unknown>>()), context());
   for (const entry of ENTRIES) {
-    if ('commands' in entry) addGroup(program, entry, context);
-    else addCommand(program, entry, [], context);
+    if ('commands' in entry) addGroup(program, entry, act);
+    else addCommand(program, entry, [], act);
   }
   return program;
 }
@@ -83,23 +93,20 @@ ${FIRST_COMMANDS.map((line) => `  ${NAME} ${line}`).join('\n')}
 Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration,
 ${INTERRUPTED} interrupted.`;
 
-function addGroup(program: Command, group: CommandGroup, context: () => Context): void {
+type Act = (spec: CommandSpec, command: Command) => Promise<void> | void;
+
+function addGroup(program: Command, group: CommandGroup, act: Act): void {
   const command = program.command(group.name).description(group.summary);
-  for (const spec of group.commands) addCommand(command, spec, [group.name], context);
+  for (const spec of group.commands) addCommand(command, spec, [group.name], act);
 }
 
-function addCommand(
-  parent: Command,
-  spec: CommandSpec,
-  path: readonly string[],
-  context: () => Context,
-): void {
+function addCommand(parent: Command, spec: CommandSpec, path: readonly string[], act: Act): void {
   const command = parent.command(spec.words).description(spec.summary);
   for (const option of spec.options ?? []) command.addOption(buildOption(option));
   const examples = spec.examples.map((example) => `  ${[NAME, ...path, example].join(' ')}`);
   command.addHelpText('after', `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.join('\n')}`);
   command.action(async () => {
-    await spec.run(new Input(command.args, command.opts<Record<string, unknown>>()), context());
+    await act(spec, command);
   });
 }
 

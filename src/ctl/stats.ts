@@ -58,7 +58,7 @@ export const statsCommand: CommandSpec = {
         context.output,
         verdicts,
         COLUMNS,
-        since === undefined ? 'no verdict was given yet' : 'no verdict was given since then',
+        `no verdict is counted${since === undefined ? ' yet' : ' since then'}; mailgwd adds its counts every 10 seconds`,
       );
     }),
 };

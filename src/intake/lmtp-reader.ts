@@ -52,20 +52,29 @@ export class LmtpReader {
     this.#message = undefined;
   }
 
-  /** Reads a chunk and takes its memory over; resolves when the next one may come. */
-  async consume(chunk: Buffer): Promise<void> {
-    let offset = 0;
+  /** Reads a chunk and takes its memory over; says when the next one may come, and rejects where a step throws. */
+  consume(chunk: Buffer): Step {
+    try {
+      return this.#consumeFrom(chunk, 0);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Waits only where there is something to wait for: most chunks are read in one go. */
+  #consumeFrom(chunk: Buffer, start: number): Step {
+    let offset = start;
     while (offset < chunk.length && !this.#isClosed) {
       const message = this.#message;
       const end = message === undefined ? lineEnd(chunk, offset) : message.feed(chunk, offset);
       const step =
         message === undefined ? this.#readLine(chunk, offset, end) : this.#readContent(message, end);
       offset = end ?? chunk.length;
-      if (step !== 'go-on') await step;
+      const next = offset;
+      if (step !== 'go-on') return step.then(() => settled(this.#consumeFrom(chunk, next)));
     }
     freeMemory(chunk); // what is kept of it has been copied
-    const idle = this.#target.idle();
-    if (idle !== 'go-on') await idle;
+    return this.#target.idle();
   }
 
   #readContent(message: MessageBuffer, end: number | undefined): Step {
@@ -82,19 +91,26 @@ export class LmtpReader {
   }
 
   #readLine(chunk: Buffer, start: number, end: number | undefined): Step {
-    const piece = chunk.subarray(start, end === undefined ? chunk.length : end - 1);
-    this.#lineBytes += piece.length;
+    const stop = end === undefined ? chunk.length : end - 1;
+    this.#lineBytes += stop - start;
     const isOverlong = this.#lineBytes > MAX_LINE_BYTES;
     if (end === undefined) {
       // Copied: the chunk is large, and a line that trickles in would keep many of them.
-      this.#partial = isOverlong ? NOTHING : Buffer.concat([this.#partial, piece]);
+      this.#partial = isOverlong ? NOTHING : Buffer.concat([this.#partial, chunk.subarray(start, stop)]);
       return 'go-on';
     }
-    const line = this.#partial.length === 0 ? piece : Buffer.concat([this.#partial, piece]);
+    const before = this.#partial;
     this.#partial = NOTHING;
     this.#lineBytes = 0;
-    return this.#target.line(isOverlong ? undefined : line.toString('utf8'));
+    if (isOverlong) return this.#target.line(undefined);
+    if (before.length === 0) return this.#target.line(chunk.toString('utf8', start, stop));
+    return this.#target.line(Buffer.concat([before, chunk.subarray(start, stop)]).toString('utf8'));
   }
+}
+
+/** What a promise may resolve to in place of a step. */
+function settled(step: Step): Promise<void> | undefined {
+  return step === 'go-on' ? undefined : step;
 }
 
 /** The offset after the next LF, or undefined. */

@@ -118,7 +118,11 @@ class LmtpStream extends SMTPStream {
   reader: LmtpReader | undefined;
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, next: (error?: Error | null) => void): void {
-    const read = this.reader?.consume(chunk) ?? Promise.resolve();
+    const read = this.reader?.consume(chunk) ?? 'go-on';
+    if (read === 'go-on') {
+      next();
+      return;
+    }
     read.then(
       () => {
         next();

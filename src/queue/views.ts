@@ -2,7 +2,7 @@
 import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
-import type { User } from './directory-port.ts';
+import { type DirectoryViews, prepareDirectoryViews } from './directory-views.ts';
 import { type InspectionViews, prepareInspection } from './inspection.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import type { Backlog, ItemFilter, ItemState, ItemView, QueueCounts, VerdictCount } from './queue.ts';
@@ -13,17 +13,9 @@ import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
 
 /** The reads of all ports, synchronous on one connection. */
-export interface Views extends NoticeViews, BounceViews, BucketViews, SelectionViews {
+export interface Views extends DirectoryViews, NoticeViews, BounceViews, BucketViews, SelectionViews {
   /** What tools ask that tell of one mail's way; prepared with the first question, for the daemon asks none. */
   readonly inspection: () => InspectionViews;
-  /** The user with this number. */
-  userByNumber(number: number): User | undefined;
-  /** The user with this name. */
-  userByName(name: string): User | undefined;
-  /** All users by name. */
-  listUsers(): User[];
-  /** The locator of a thread number. */
-  threadByNumber(number: number): string | undefined;
   /** The raw message of an item. */
   content(id: string): Uint8Array | undefined;
   /** When the next item becomes due. */
@@ -63,65 +55,6 @@ export function prepareViews(database: Database): Views {
     ...prepareSelectionViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareBucketViews(database),
-  };
-}
-
-interface UserRow {
-  number: number;
-  name: string;
-  enabled: number;
-  createdAt: number;
-}
-
-interface SaltRow {
-  salt: Buffer;
-  createdAt: number;
-  endsAt: number | null;
-}
-
-function prepareDirectoryViews(
-  database: Database,
-): Pick<Views, 'userByNumber' | 'userByName' | 'listUsers' | 'threadByNumber'> {
-  const columns = 'SELECT user_number AS number, name, enabled, created_at AS createdAt FROM user';
-  const byNumber = database.prepare<[number], UserRow>(`${columns} WHERE user_number = ?`);
-  const anybody = database.prepare<[], UserRow>(`${columns} LIMIT 1`);
-  const byName = database.prepare<[string], UserRow>(`${columns} WHERE name = ?`);
-  const all = database.prepare<[], UserRow>(`${columns} ORDER BY name`);
-  const addresses = database
-    .prepare<[number], string>('SELECT address FROM user_address WHERE user_number = ? ORDER BY address')
-    .pluck();
-  // The current salt first: it is the one that nearly every token was minted under.
-  const salts = database.prepare<[number], SaltRow>(
-    `SELECT salt, created_at AS createdAt, ends_at AS endsAt FROM salt WHERE user_number = ?
-     ORDER BY ends_at IS NOT NULL, ends_at DESC`,
-  );
-  const locator = database
-    .prepare<[number], string>('SELECT locator FROM thread WHERE thread_number = ?')
-    .pluck();
-  const complete = (row: UserRow): User => ({
-    number: row.number,
-    name: row.name,
-    enabled: row.enabled === 1,
-    createdAt: row.createdAt,
-    addresses: addresses.all(row.number),
-    salts: salts.all(row.number).map((salt) => ({
-      salt: salt.salt,
-      createdAt: salt.createdAt,
-      endsAt: salt.endsAt ?? undefined,
-    })),
-  });
-  const maybe = (row: UserRow | undefined): User | undefined =>
-    row === undefined ? undefined : complete(row);
-  return {
-    userByNumber: (number) => {
-      const row = byNumber.get(number);
-      // The same work for nobody, so that the time which an address takes does not tell who is a user.
-      const user = maybe(row ?? anybody.get());
-      return row === undefined ? undefined : user;
-    },
-    userByName: (name) => maybe(byName.get(name)),
-    listUsers: () => all.all().map(complete),
-    threadByNumber: (number) => locator.get(number),
   };
 }
 

@@ -14,7 +14,7 @@ const HEAD = `# Metrics
 for a password: \`/metrics\` for Prometheus, \`/healthz\` (200 while the main loop runs) and \`/readyz\` (200 while mail can be taken: the store's writer
 answers, more than \`store.low_water\` is free, and the daemon is not stopping; else 503 and why). It is off by default. This page is made from the program's own table.
 
-\`\`\`
+\`\`\`toml
 [metrics]
 listen = "127.0.0.1:9464"        # curl http://127.0.0.1:9464/readyz
 \`\`\`
