@@ -8,7 +8,7 @@ export function readMessageFile(file: string): Buffer {
   try {
     stored = readFileSync(file === '-' ? 0 : file);
   } catch (error) {
-    throw new Fault(EXIT.inputOutput, `${file}: ${reasonOf(error)}`, { cause: error });
+    throw new Fault(EXIT.inputOutput, `${file}: cannot be read: ${reasonOf(error)}`, { cause: error });
   }
   return Buffer.from(stored.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1');
 }
@@ -18,10 +18,10 @@ function reasonOf(error: unknown): string {
     case 'ENOENT':
       return 'there is no such file; expected a message, or "-" for standard input';
     case 'EISDIR':
-      return 'is a directory; expected a file with one message';
+      return 'it is a directory; expected a file with one message';
     case 'EACCES':
       return `this user (${process.getuid?.() ?? '?'}) may not read it; pass it on standard input: mailgw-ctl … - < FILE`;
     default:
-      return `cannot be read: ${describe(error)}`;
+      return describe(error);
   }
 }

@@ -84,13 +84,13 @@ describe('mailgw-ctl and a file that cannot be read', () => {
     const missing = tool.scratch.path('missing.eml');
     await tool.fails(
       74,
-      `${missing}: there is no such file; expected a message, or "-" for standard input`,
+      `${missing}: cannot be read: there is no such file; expected a message, or "-" for standard input`,
       ...check(missing),
     );
     const { directory } = tool.scratch;
     await tool.fails(
       74,
-      `${directory}: is a directory; expected a file with one message`,
+      `${directory}: cannot be read: it is a directory; expected a file with one message`,
       ...check(directory),
     );
     const config = await runTool(['--config', directory, 'stats']);
