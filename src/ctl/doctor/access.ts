@@ -9,6 +9,11 @@ import { dirname } from 'node:path';
 import { systemCode } from '../fault.ts';
 import type { Owner } from '../owner.ts';
 
+/** A user with the groups that it has beside its own. */
+export interface Member extends Owner {
+  readonly groups?: readonly number[];
+}
+
 /** What keeps a user out: a path without the permission, or one that is not there. */
 export interface Obstacle {
   readonly path: string;
@@ -21,7 +26,7 @@ export interface Obstacle {
 const BITS = { x: 1, w: 2, r: 4 } as const;
 
 /** The first obstacle between a user and a socket to write to, or a file to read; undefined when there is none. */
-export function obstacleTo(path: string, user: Owner, need: 'w' | 'r'): Obstacle | undefined {
+export function obstacleTo(path: string, user: Member, need: 'w' | 'r'): Obstacle | undefined {
   const directories: string[] = [];
   for (let at = dirname(path); !directories.includes(at); at = dirname(at)) directories.unshift(at);
   for (const [place, lacks] of [
@@ -50,8 +55,9 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-function permits({ mode, uid, gid }: Stats, user: Owner, bit: number): boolean {
+function permits({ mode, uid, gid }: Stats, user: Member, bit: number): boolean {
   if (user.uid === 0) return true;
-  const shift = uid === user.uid ? 6 : gid === user.gid ? 3 : 0;
+  const isMember = gid === user.gid || user.groups?.includes(gid) === true;
+  const shift = uid === user.uid ? 6 : isMember ? 3 : 0;
   return ((mode >> shift) & bit) !== 0;
 }

@@ -4,14 +4,14 @@
  * Contract: looks at modes and owners, and reads secrets only to see that they are ones. Who mailgwd runs as is told by
  * the owner of the store's directory. What this process may not read, and mailgwd may, is not examined.
  */
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Config } from '../../config.ts';
 import { readSecretFile } from '../../secret-file.ts';
 import { EXIT, systemCode } from '../fault.ts';
-import type { Owner } from '../owner.ts';
 import { PEPPER_BYTES } from '../session.ts';
-import { modeText, obstacleTo } from './access.ts';
+import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
 
 /** Bytes of a Standard Webhooks secret. */
@@ -57,7 +57,7 @@ function checkConfiguration(config: Config, path: string): Finding {
 }
 
 /** What keeps mailgwd from reading a file that root can; only root sees that. */
-function unreadable(check: string, file: string, service: Owner): Finding | undefined {
+function unreadable(check: string, file: string, service: Member): Finding | undefined {
   const obstacle = process.getuid?.() === 0 ? obstacleTo(file, service, 'r') : undefined;
   if (obstacle === undefined) return undefined;
   const { path, lacks, mode, uid, gid } = obstacle;
@@ -163,8 +163,20 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
 }
 
 /** Who mailgwd runs as, as far as the store tells. */
-function serviceUser({ store: { path } }: Config): Owner | undefined {
-  return statSync(dirname(path), { throwIfNoEntry: false });
+function serviceUser({ store: { path } }: Config): Member | undefined {
+  const owner = statSync(dirname(path), { throwIfNoEntry: false });
+  if (owner === undefined) return undefined;
+  const { uid, gid } = owner;
+  try {
+    // systemd gives a service all groups of its user.
+    const groups = execFileSync('id', ['-G', String(uid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return { uid, gid, groups: groups.trim().split(' ').map(Number) };
+  } catch {
+    return { uid, gid }; // a user without a name
+  }
 }
 
 function checkStoreFiles(config: Config): Finding[] {
