@@ -5,7 +5,7 @@
  * Contract: counting costs no I/O, no promise and no memory per message; whoever wants to know reads the numbers
  * (control/). Verdicts are handed on to the store every ten seconds, and at the end: the same numbers, less what was
  * handed on before. Once a minute the longest block since the last look is compared with the bound of
- * ARCHITECTURE.md §9, and logged when it is above; the measuring itself costs a timer every 10 ms in native code.
+ * docs/how-it-works.md, Limits, and logged when it is above; the measuring itself costs a timer every 10 ms in native code.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { LOG_EVENTS, type Log, type LogEvent } from './log.ts';

@@ -1,5 +1,5 @@
 /**
- * What an HTTP answer, or the want of one, means for a post: the outcome table of ARCHITECTURE.md §7.
+ * What an HTTP answer, or the want of one, means for a post: the outcome table of docs/http-interface.md.
  *
  * Contract: pure. The status line alone decides; the answer's text only explains. Everything unknown is
  * deferred, so that a platform's mistake costs time and never mail. Diagnostics are one line of printable

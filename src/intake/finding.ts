@@ -7,7 +7,7 @@
 import type { DiscardReason, Disposition } from '../mail/disposition.ts';
 import type { NewNotice } from '../queue/notices-port.ts';
 
-/** The rules in the order of ARCHITECTURE.md §5; a bound address meets `token` and `age` at the end of data. */
+/** The rules in the order of docs/how-it-works.md, The gate; a bound address meets `token` and `age` at the end of data. */
 export type Rule =
   | 'address'
   | 'token'

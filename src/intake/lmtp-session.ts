@@ -4,7 +4,7 @@
  * Contract (RFC 2033 §4.2): exactly one end-of-data reply per accepted RCPT, repeats included, in order; every reply
  * that may have an enhanced status code has exactly one; every recipient ends in exactly one logged verdict.
  * Failure: an unknown error is 451 4.3.0 for every recipient of the transaction; where the number of answers is in
- * doubt the connection is dropped, so that Postfix defers (ARCHITECTURE.md §5).
+ * doubt the connection is dropped, so that Postfix defers (docs/how-it-works.md, The gate).
  * Standards: RFC 2033, RFC 5321, RFC 2920, RFC 2034, RFC 6152, RFC 6531, RFC 1870.
  */
 

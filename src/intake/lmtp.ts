@@ -2,7 +2,7 @@
  * The LMTP listener: sessions on smtp-server's connection class (the only importer of smtp-server).
  *
  * Kept from smtp-server: accepting, the list of connections, closing and half-closed sockets. Replaced: the greeting
- * delay, the parser, every command and every reply, because LMTP's promise is made there (FACTS.md); smtp-server
+ * delay, the parser, every command and every reply, because LMTP's promise is made there; smtp-server
  * merges repeated recipients and answers once per merged entry.
  * Failure: an error on a connection closes it; Postfix then defers.
  */

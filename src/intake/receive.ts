@@ -1,5 +1,5 @@
 /**
- * The gate: who may reply, and what becomes of their message. The order is ARCHITECTURE.md §5.
+ * The gate: who may reply, and what becomes of their message. The order is docs/how-it-works.md, The gate.
  *
  * Contract: `transaction` says whether one may begin at all; `recipient` judges an address alone and writes nothing,
  * because Postfix probes it; `message` gives exactly one disposition per claim, in order, and an accepted one only

@@ -2,7 +2,7 @@
  * Mail addresses as an envelope carries them, and the reply address among them.
  *
  * Contract: domains compare folded (ASCII lower case, IDN as A-labels); the reply address compares folded as a
- * whole, because Postfix's duplicate filter and some clients fold the local part (ARCHITECTURE.md §4).
+ * whole, because Postfix's duplicate filter and some clients fold the local part (docs/how-it-works.md, The reply address).
  * Standards: RFC 5321 §4.1.2 and §4.5.3.1, RFC 6531.
  */
 

@@ -43,7 +43,7 @@ export interface Own {
   readonly loopToken?: string;
 }
 
-/** The order of signs, the strongest first; REPLIES.md holds the measurement behind it. */
+/** The order of signs, the strongest first; measured on real automatic mail. */
 const Rank = {
   own: 0,
   hops: 1,

@@ -2,7 +2,7 @@
  * The verdict on one recipient of one transaction, and the one switch from a verdict to a reply.
  *
  * Contract: every recipient ends in exactly one disposition with a reason for the log; a sender is told no
- * more than the text here, so unknown, forged and revoked addresses get one answer (ARCHITECTURE.md §5).
+ * more than the text here, so unknown, forged and revoked addresses get one answer (docs/how-it-works.md, The gate).
  */
 import type { Reply } from './status.ts';
 

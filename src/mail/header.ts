@@ -5,7 +5,7 @@
  * of two From fields some parser would have picked. Values are unfolded (RFC 5322 §2.2.3) but not decoded.
  * A line that is no field ends the block, as in Postfix's cleanup(8). Bare LF ends a line as CRLF does.
  * Failure: a block beyond the limits is a value, never an exception.
- * Limits: ARCHITECTURE.md §9; the time is linear in the size of the block for every input.
+ * Limits: docs/how-it-works.md, Limits; the time is linear in the size of the block for every input.
  */
 
 /** One header field: `name` in lower case, `value` unfolded and trimmed, encoded-words left as they are. */
@@ -27,7 +27,7 @@ export interface HeaderLimits {
   readonly maxFields: number;
 }
 
-/** The default bounds of ARCHITECTURE.md §9. */
+/** The default bounds of docs/how-it-works.md, Limits. */
 export const HEADER_LIMITS: HeaderLimits = {
   maxBlockBytes: 256 * 1024,
   maxFieldBytes: 100 * 1024,

@@ -8,7 +8,7 @@
  */
 import { foldDomain } from './address.ts';
 
-/** Most ids of ours that are tried against one bound token (ARCHITECTURE.md §4). */
+/** Most ids of ours that are tried against one bound token (docs/how-it-works.md, The reply address). */
 export const MAX_CANDIDATES = 50;
 
 /** Octets of a Message-ID without brackets that still fit one header line (RFC 5322 §2.1.1). */

@@ -3,7 +3,7 @@
  *
  * 30 bytes in base32. Sealed (0x02): user, thread number, replied-to and MAC, judged from the address alone.
  * Bound (0x01): user, nonce, a 4-byte MAC that lets RCPT refuse junk, and a MAC over the notification's
- * Message-ID. All integers are big-endian (ARCHITECTURE.md §4, with test vectors).
+ * Message-ID. All integers are big-endian (docs/how-it-works.md, The reply address, with test vectors).
  * Contract: a parsed token is only well-formed; nothing in it is to be believed before its MAC was verified.
  * MACs are compared in constant time.
  */
@@ -20,7 +20,7 @@ export const MAX_REPLIED_TO = 2 ** 32 - 1;
 /** Bytes of a salt. */
 export const SALT_BYTES = 32;
 
-/** Seconds that a replied-to time may lie in the future (ARCHITECTURE.md §4). */
+/** Seconds that a replied-to time may lie in the future (docs/how-it-works.md, The reply address). */
 const FUTURE_SKEW_SECONDS = 300;
 
 const TOKEN_BYTES = 30;

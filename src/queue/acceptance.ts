@@ -19,7 +19,7 @@ export interface Accepted {
 /** Inserts the items of one message that are no duplicates. */
 export type Accept = (items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease) => Accepted;
 
-/** Where a new item enters the table of states (ARCHITECTURE.md §6). */
+/** Where a new item enters the table of states (docs/how-it-works.md, The queue). */
 interface Entry {
   readonly state: 'ready' | 'leased' | 'held';
   readonly head: 0 | 1;

@@ -1,5 +1,5 @@
 /**
- * A store's self-examination: SQLite's own checks, and the rules of ARCHITECTURE.md §6 that no constraint can hold.
+ * A store's self-examination: SQLite's own checks, and the rules of docs/how-it-works.md, The queue that no constraint can hold.
  *
  * Contract: reads one snapshot on a connection of its own, so that a running daemon is neither disturbed nor seen
  * half-way; every rule is one query that finds its offenders. A rule is tried only on a file whose pages are sound.

@@ -1,16 +1,18 @@
 /** What the gate asks about users and threads: one statement for each, because it asks for every recipient. */
-import type { Directory, User } from './directory-port.ts';
+import type { User } from './directory-port.ts';
 import type { Database } from './schema.ts';
 
 /** The reads of the directory, synchronous. */
-export type DirectoryViews = {
-  readonly [K in 'userByNumber' | 'userByName' | 'threadByNumber']: (
-    key: Parameters<Directory[K]>[0],
-  ) => Awaited<ReturnType<Directory[K]>>;
-} & {
+export interface DirectoryViews {
+  /** The user with this number. */
+  userByNumber(number: number): User | undefined;
+  /** The user with this name. */
+  userByName(name: string): User | undefined;
   /** All users by name. */
-  readonly listUsers: () => User[];
-};
+  listUsers(): User[];
+  /** The locator of a thread number. */
+  threadByNumber(number: number): string | undefined;
+}
 
 /** One salt of a user, and the user: number, name, enabled, created_at, addresses, salt, its created_at, its ends_at. */
 type Row = [number, string, number, number, string | null, Buffer | null, number, number | null];

@@ -1,7 +1,7 @@
 /**
  * The queue of replies as a port; the other ports of the store stand beside it in files of their own.
  *
- * Contract (ARCHITECTURE.md §6): a resolved {@link Queue.accept} means the items are on disk (G1); at most one item
+ * Contract (docs/how-it-works.md, The queue): a resolved {@link Queue.accept} means the items are on disk (G1); at most one item
  * per fingerprint (G2); only settle, prune and the operator end an item (G3); a lease that is lost makes the
  * item ready again (G4); items of one thread are leased in the order of arrival (G5). The port speaks no SQL and
  * is asynchronous throughout, so that a store on another host can stand behind it.
@@ -12,7 +12,7 @@
 import type { SpamVerdict } from '../mail/spam.ts';
 import type { NewNotice } from './notices-port.ts';
 
-/** The states of an item: the table of ARCHITECTURE.md §6. */
+/** The states of an item: the table of docs/how-it-works.md, The queue. */
 export const ITEM_STATES = ['ready', 'waiting', 'leased', 'held', 'posted', 'failed'] as const;
 
 /** One state of an item. */

@@ -1,5 +1,5 @@
 /**
- * The marks that mail clients leave on the tree around quotes and signatures (REPLIES.md §3.3).
+ * The marks that mail clients leave on the tree around quotes and signatures.
  *
  * Contract: `markOf` looks at one element. `quote` wraps an original with its attribution; `opening` stands where
  * the original begins and has no end; `rule` draws the line above a header block; `cite` is a quoting blockquote,

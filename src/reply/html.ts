@@ -5,7 +5,7 @@
  * judge those lines, helped by the marks that clients leave on the tree. The three parts are Markdown, escaped so
  * that what was plain stays plain; mentions and commands are a matter of the sink's policy (escape.ts).
  * Failure: none. Beyond a limit the tree built so far is used; if that shows nothing, the text between the tags.
- * Limits: 1 MiB of decoded HTML, 50,000 elements, 256 open elements (ARCHITECTURE.md §9); all time is linear in these.
+ * Limits: 1 MiB of decoded HTML, 50,000 elements, 256 open elements (docs/how-it-works.md, Limits); all time is linear in these.
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { type ExtractedReply, extractReply } from './extract.ts';

@@ -11,7 +11,7 @@
 import { HEADER_LIMITS, type HeaderField, scanHeader } from '../mail/header.ts';
 import { parseMimeField } from './mime-field.ts';
 
-/** How deep multiparts may nest (ARCHITECTURE.md §9). */
+/** How deep multiparts may nest (docs/how-it-works.md, Limits). */
 export const MAX_MIME_DEPTH = 20;
 
 /** How many parts a message may have. */

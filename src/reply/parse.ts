@@ -28,7 +28,7 @@ export interface TextLimits {
   readonly maxHtmlBytes: number;
 }
 
-/** The defaults of ARCHITECTURE.md §9. */
+/** The defaults of docs/how-it-works.md, Limits. */
 export const TEXT_LIMITS: TextLimits = { maxTextBytes: 512 * 1024, maxHtmlBytes: 1024 * 1024 };
 
 const MAX_SUBJECT_CHARS = 1000;

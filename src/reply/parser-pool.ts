@@ -7,7 +7,7 @@
  * or when {@link ParserPool.warm} asks for it, never before. Idle workers keep no process alive.
  * Failure: what a message does to its worker is the outcome `worker-died`; a worker that cannot even start is
  * broken machinery, and `parse` throws.
- * Limits: 2 s from the start of the parse, 128 MiB of heap (ARCHITECTURE.md §9); buffers count beside the heap and
+ * Limits: 2 s from the start of the parse, 128 MiB of heap (docs/how-it-works.md, Limits); buffers count beside the heap and
  * are bounded by the size of the message. V8 ends the whole process when one native call asks for more than 16 MB
  * beyond a worker's heap limit (measured with a 100 MB string spread into an array); the caps on text keep every
  * call far below that.

@@ -17,7 +17,7 @@ function judge(status: number, retryAfter?: string): Outcome {
   return judgeAnswer({ status, retryAfter, location: undefined, text: '' }, NOW);
 }
 
-describe('the outcome table (ARCHITECTURE §7)', () => {
+describe('the outcome table', () => {
   it('has one outcome for every status that HTTP can carry', () => {
     const deferred = new Set([408, 425, 429]);
     const broken = new Set([401, 403, 404]);

@@ -78,7 +78,7 @@ async function dueAt(dispatch: Dispatch, attempts: number): Promise<number | und
   }
 }
 
-describe('an item that fails again and again (ARCHITECTURE §7)', () => {
+describe('an item that fails again and again', () => {
   it('is tried after 5 s, then twice as long each time up to an hour, for five days; then it is a dead letter', async (t) => {
     const dispatch = await oneItem(t, () => DOWN);
     const waits: number[] = [];

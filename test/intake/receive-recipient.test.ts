@@ -1,4 +1,4 @@
-// The gate at RCPT (ARCHITECTURE.md §4 and §5): an address judged alone, on a real store.
+// The gate at RCPT: an address judged alone, on a real store.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-// The gate at the end of data, in the order of ARCHITECTURE.md §5, on a real store.
+// The gate at the end of data, in its order, on a real store.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -113,7 +113,7 @@ describe('domains and addresses made comparable', () => {
   });
 });
 
-describe('a reply address (ARCHITECTURE §4)', () => {
+describe('a reply address', () => {
   it('carries its token there and back, in any mixture of cases', () => {
     fc.assert(
       fc.property(

@@ -66,7 +66,7 @@ const EVERY: Disposition[] = [
   ...keysOf(DEFERRED).map((reason): Disposition => ({ verdict: 'deferred', reason, detail: 'SECRET' })),
 ];
 
-describe('the reply to a disposition (ARCHITECTURE §5)', () => {
+describe('the reply to a disposition', () => {
   it('is the one of the table', () => {
     for (const reason of keysOf(ACCEPTED)) {
       assert.equal(line({ verdict: 'accepted', reason, id: 'ID' }), ACCEPTED[reason]);

@@ -18,7 +18,7 @@ const WITHOUT_ID = `${AUTHORED}\r\nYes.\r\n`;
 const trace = (n: number): string =>
   `Delivered-To: x${n}\r\nReceived: from h${n} by mx${n};\r\n\tFri, 20 Nov 2026 09:14:0${n} +0000\r\nX-Spam-Score: ${n}\r\n`;
 
-describe('the fingerprint of a reply (ARCHITECTURE §5.6)', () => {
+describe('the fingerprint of a reply', () => {
   for (const [name, message] of [
     ['a Message-ID', WITH_ID],
     ['none', WITHOUT_ID],

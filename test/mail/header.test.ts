@@ -97,7 +97,7 @@ describe('the header block (RFC 5322 §2.2)', () => {
   });
 });
 
-describe('the limits of the header block (ARCHITECTURE §9)', () => {
+describe('the limits of the header block', () => {
   const limits = { maxBlockBytes: 100, maxFieldBytes: 50, maxFields: 4 };
   const problem = (text: string) => {
     const result = scanHeader(Buffer.from(text), limits);

@@ -14,7 +14,7 @@ const DOMAIN = 'reply.example.org';
 const id = (seconds: number, locator = 'a/b/1'): string =>
   formatThreadMessageId({ locator, repliedTo: seconds }, DOMAIN);
 
-describe("a notification's Message-ID (ARCHITECTURE §4)", () => {
+describe("a notification's Message-ID", () => {
   it('is the locator, the replied-to time and the domain', () => {
     const reference = { locator: 'go-gitea/gitea/issue/2351', repliedTo: 1220588887 };
     assert.equal(

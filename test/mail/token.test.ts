@@ -63,7 +63,7 @@ function mixedCase(text: string, upper: readonly boolean[]): string {
   return Array.from(text, (c, index) => (upper[index] === true ? c.toUpperCase() : c)).join('');
 }
 
-describe('the test vectors of ARCHITECTURE §4', () => {
+describe('the test vectors', () => {
   const boundVectors = [
     [
       1,

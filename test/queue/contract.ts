@@ -1,4 +1,4 @@
-// The contract of the store port (ARCHITECTURE.md §6): what every implementation must do, run against one of them.
+// The contract of the store port: what every implementation must do, run against one of them.
 //
 // Contract: `open` gives an empty store that closes with the test. Nothing here knows what is behind the port.
 

@@ -272,7 +272,7 @@ describe('an empty reply is a verdict of its own', () => {
   });
 });
 
-describe('limits on the structure (ARCHITECTURE §9)', () => {
+describe('limits on the structure', () => {
   it('reads 200 parts and says that it stopped', async () => {
     const parts = Array.from({ length: 300 }, (_, index) => plain(index === 0 ? 'first' : ''));
     assert.equal(await markdown(multipart('mixed', parts)), 'first');

@@ -14,7 +14,7 @@ import { Webhook } from 'standardwebhooks';
 import type { SinkAddress } from './daemon.ts';
 import type { Scratch } from './scratch.ts';
 
-/** The JSON that the webhook sink sends (ARCHITECTURE §7). */
+/** The JSON that the webhook sink sends. */
 export interface PostedReply {
   readonly type: string;
   readonly timestamp: string;

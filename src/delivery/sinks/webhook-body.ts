@@ -1,5 +1,5 @@
 /**
- * The JSON body of a post (ARCHITECTURE.md §7), as a whole or piece by piece.
+ * The JSON body of a post (docs/http-interface.md), as a whole or piece by piece.
  *
  * Contract: the pieces joined are the whole, the same to the byte on every attempt. Every key is always there, null for
  * what is not known; times are ISO 8601 in UTC. A piece holds at most {@link PIECE_BYTES} of an attachment, so that a

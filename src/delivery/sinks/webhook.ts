@@ -1,7 +1,7 @@
 /**
  * The webhook sink: posts each reply as signed JSON to one URL, over TCP, TLS or a Unix socket.
  *
- * Contract: the body is ARCHITECTURE.md §7's, with every key always there and null for what is not known. It is the
+ * Contract: the body is that of docs/http-interface.md, with every key always there and null for what is not known. It is the
  * same to the byte on every attempt, as an Idempotency-Key demands, so `timestamp` is when the reply was
  * received; only webhook-timestamp and the signature change. The platform dedupes by the post's id, which
  * `webhook-id` and `Idempotency-Key` both carry as it is.

@@ -28,7 +28,7 @@ function answering(t: TestContext, status: number, headers: Record<string, strin
   });
 }
 
-describe('what the platform answers (ARCHITECTURE §7)', () => {
+describe('what the platform answers', () => {
   const rows: [Outcome['kind'], boolean, number[]][] = [
     ['posted', false, [200, 201, 202, 204, 299]],
     ['deferred', false, [408, 425, 429, 500, 502, 503, 504, 599]],

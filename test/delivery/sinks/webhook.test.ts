@@ -46,7 +46,7 @@ function signed(request: Received): Record<string, string> {
   };
 }
 
-describe('the request of the webhook sink (ARCHITECTURE §7)', () => {
+describe('the request of the webhook sink', () => {
   it('is a POST of exactly the documented JSON', async (t) => {
     const { origin, received } = await platform(t);
     const content = Buffer.from('attached \0 bytes \xff', 'latin1');
