@@ -10,7 +10,7 @@ import { METRICS } from '../../src/control/metrics-table.ts';
 import { LOG_EVENTS } from '../../src/log.ts';
 import { ITEM_STATES } from '../../src/queue/queue.ts';
 import { METRICS_PAGE, metricsPage } from '../docs/metrics-page.ts';
-import { type Daemon, startDaemon, writeConfig } from '../support/daemon.ts';
+import { type Daemon, type Settings, startDaemon, writeConfig } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -18,7 +18,7 @@ import { replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { freePort } from '../support/postfix.ts';
 import { repositoryRoot, run } from '../support/process.ts';
-import { suiteScratch, testScratch } from '../support/scratch.ts';
+import { type Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
 
 const noPromtool =
   (await run('which', ['promtool'])).code === 0 ? false : 'unavailable: promtool (Debian: prometheus)';
@@ -235,11 +235,21 @@ describe('the status socket of a running daemon', () => {
 });
 
 describe('a daemon that cannot take mail', { concurrency: 2 }, () => {
+  /** A daemon whose status is served: its LMTP socket greets a moment earlier. */
+  const startServing = async (scratch: Scratch, settings: Settings): Promise<Daemon> => {
+    const daemon = await startDaemon(scratch, { sink: NO_SINK, settings });
+    await eventually(
+      () => (daemon.log().includes('"service":"metrics"') ? true : undefined),
+      () => daemon.log(),
+    );
+    return daemon;
+  };
+
   it('says on its port that it is alive and not ready while the disk is full', async (t) => {
     const scratch = testScratch(t);
     const port = await freePort();
     const settings = { metrics: { listen: `127.0.0.1:${port}` }, store: { low_water: '900000GiB' } };
-    const daemon = await startDaemon(scratch, { sink: NO_SINK, settings });
+    const daemon = await startServing(scratch, settings);
     const get = async (path: string): Promise<[number, string]> => {
       const response = await fetch(`http://127.0.0.1:${port}${path}`);
       return [response.status, await response.text()];
@@ -254,7 +264,7 @@ describe('a daemon that cannot take mail', { concurrency: 2 }, () => {
     const scratch = testScratch(t);
     const socket = scratch.path('status.sock');
     const settings = { metrics: { listen: `unix:${socket}` } };
-    const daemon = await startDaemon(scratch, { sink: NO_SINK, settings });
+    const daemon = await startServing(scratch, settings);
     const other = new Sqlite(scratch.path('mailgw.db'));
     other.exec('BEGIN IMMEDIATE');
     const answer = await ask(socket, '/readyz');
