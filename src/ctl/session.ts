@@ -88,8 +88,12 @@ async function onStore<T>(config: Config, use: (store: Store) => Promise<T>): Pr
   try {
     return await use(store);
   } catch (error) {
-    if (systemCode(error)?.startsWith('SQLITE_') !== true) throw error;
-    throw new Fault(EXIT.unavailable, `store.path: ${path}: ${describe(error)}; try again`, { cause: error });
+    const code = systemCode(error);
+    if (code?.startsWith('SQLITE_') !== true) throw error;
+    const what = code.startsWith('SQLITE_BUSY')
+      ? `is locked by another process; "fuser -v ${path}" names it, then try again`
+      : `${describe(error)}; try again`;
+    throw new Fault(EXIT.unavailable, `store.path: ${path}: ${what}`, { cause: error });
   } finally {
     await store.close();
   }

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { ENTRIES } from '../../src/ctl/commands.ts';
 import { repositoryRoot, run, runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { mountTmpfs, tmpfsUnavailable } from '../support/tmpfs.ts';
@@ -10,23 +11,13 @@ import { initialise, runTool } from './tool.ts';
 
 const reason = tmpfsUnavailable();
 
-const COMMANDS = [
-  ['init'],
-  ...['check', 'show'].map((name) => ['config', name]),
-  ...['add', 'set', 'list', 'show', 'disable', 'enable', 'remove'].map((name) => ['user', name]),
-  ...['rotate', 'list'].map((name) => ['salt', name]),
-  ...['mint', 'explain'].map((name) => ['address', name]),
-  ...['list', 'show', 'cat', 'shape', 'retry', 'hold', 'release', 'drop', 'pause', 'resume'].map((name) => [
-    'queue',
-    name,
-  ]),
-  ['check'],
-  ...['check', 'learn', 'ping'].map((name) => ['spam', name]),
-  ['stats'],
-  ['completion'],
-  ['doctor'],
-  ['postfix-config'],
-];
+const firstWord = (words: string): string => words.split(' ', 1)[0] ?? '';
+
+const COMMANDS = ENTRIES.flatMap((entry) =>
+  'commands' in entry
+    ? entry.commands.map(({ words }) => [entry.name, firstWord(words)])
+    : [[firstWord(entry.words)]],
+);
 
 describe('mailgw-ctl help', () => {
   it('teaches every command with an example, and ends with 0', async () => {
@@ -120,6 +111,20 @@ describe('mailgw-ctl and a store that cannot be used', () => {
       /^mailgw-ctl: store\.path: \S+ has schema 99, this mailgw knows \d+; run the newer/,
       'stats',
     );
+  });
+
+  it('says how to find who has locked it', async (t) => {
+    const tool = await initialise(testScratch(t));
+    await tool.text('user', 'list');
+    const path = tool.scratch.path('mailgw.db');
+    const other = new Sqlite(path);
+    other.exec('BEGIN IMMEDIATE');
+    await tool.fails(
+      69,
+      `store.path: ${path}: is locked by another process; "fuser -v ${path}" names it, then try again`,
+      ...['user', 'add', 'alice'],
+    );
+    other.close();
   });
 
   it('names the mount where that is read-only', async (t) => {
