@@ -4,10 +4,10 @@
  * Contract: looks at modes and owners, and reads secrets only to see that they are ones. Who mailgwd runs as is told by
  * the owner of the store.
  */
-import { existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type Config } from '../../config.ts';
-import { readSecretFile } from '../../secret-file.ts';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Config } from '../../config.ts';
+import { CREDENTIALS, readSecretFile } from '../../secret-file.ts';
 import { EXIT } from '../fault.ts';
 import { PEPPER_BYTES } from '../session.ts';
 import { modeText } from './access.ts';
@@ -41,6 +41,7 @@ function checkConfigurationMode(path: string): Finding {
   });
 }
 
+/** The files with the sink's secrets, where mailgw itself reads them. */
 function sinkSecrets(config: Config): string[] {
   const { type, secret_file: given } = config.sink;
   if (type !== 'webhook') return [];
@@ -60,8 +61,9 @@ function checkSecret(
   if (!secret.ok) return unusableSecret(check, file, secret.problem);
   const { uid } = statSync(file);
   const service = serviceUser(config);
-  // Credentials are root's, and systemd lets the service read them.
-  if (service !== undefined && uid !== service && service !== 0 && !file.startsWith('/run/credentials/')) {
+  const isReadable = service === undefined || uid === service || service === 0;
+  if (!isReadable && uid === 0) return judgeCredential(check, key, file);
+  if (!isReadable) {
     return problem(check, EXIT.configuration, {
       what: `${key}: ${file} belongs to user ${uid}; mailgwd runs as user ${service}, the owner of the store`,
       why: `mailgwd cannot read ${KINDS[check]} and does not start`,
@@ -69,6 +71,38 @@ function checkSecret(
     });
   }
   return fine(check, `${file}: ${secret.bytes.length} bytes, for its owner alone`);
+}
+
+/** A secret that only root can read: the service has it as a credential, or not at all. */
+function judgeCredential(check: keyof typeof KINDS, key: string, file: string): Finding {
+  // Credentials are root's, and systemd lets the service read them.
+  if (file.startsWith(join(CREDENTIALS, '/'))) return fine(check, `${file}: a credential of the service`);
+  const name = basename(file);
+  const given = credentialsOf(name);
+  if (given.length === 0) {
+    return problem(check, EXIT.configuration, {
+      what: `${key}: ${file} is root's alone, and no running service of mailgw has a credential "${name}"`,
+      why: `mailgwd cannot read ${KINDS[check]} and does not start, unless mailgw.service has LoadCredential=${name}:${file}`,
+      fix: `systemctl restart mailgw.service; where it lacks that line: chown --reference=/var/lib/mailgw ${file}`,
+    });
+  }
+  const wanted = readFileSync(file);
+  if (given.some((credential) => readFileSync(credential).equals(wanted)))
+    return fine(check, `${file}: root's alone, and the service's credential "${name}"`);
+  return warning(check, {
+    what: `${key}: ${file} was changed since mailgw.service was started`,
+    why: 'systemd reads it at a start: mailgwd goes on with the old one',
+    fix: 'systemctl restart mailgw.service',
+  });
+}
+
+/** The credentials of this name that running services of ours have. */
+function credentialsOf(name: string): string[] {
+  if (!existsSync(CREDENTIALS)) return [];
+  return readdirSync(CREDENTIALS)
+    .filter((unit) => unit.startsWith('mailgw'))
+    .map((unit) => join(CREDENTIALS, unit, name))
+    .filter((credential) => existsSync(credential));
 }
 
 function unusableSecret(check: keyof typeof KINDS, file: string, detail: string): Finding {
