@@ -52,14 +52,20 @@ export function tomlKey(property: string): string {
   return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
+/** What to do about a file that cannot be read, by the system's code. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: '; "mailgw-ctl init" writes one',
+  EACCES: '; run the command as root or as the user of the daemon',
+  EISDIR: '; name the file in it',
+};
+
 /** Reads and checks the file at `path`. */
 export function loadConfig(path: string): Loaded {
   let source: string;
   try {
     source = readFileSync(path, 'utf8');
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const advice = isMissing ? '; "mailgw-ctl init" writes one' : '';
+    const advice = UNREADABLE[(error as NodeJS.ErrnoException).code ?? ''] ?? '';
     return { ok: false, problems: [`${path}: cannot be read: ${firstLine(errorText(error))}${advice}`] };
   }
   return readConfig(source, path);

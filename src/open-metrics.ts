@@ -33,6 +33,8 @@ export interface MetricsSources {
   readonly connections: () => Seen['connections'];
   /** Whether the daemon takes no more mail. */
   readonly isStopping: () => boolean;
+  /** Whether mail is put off for want of space. */
+  readonly isSpaceLow: () => boolean;
 }
 
 /** The listener of metrics and health. */
@@ -92,8 +94,9 @@ async function listen(server: Server, { metrics }: Config, log: Log): Promise<vo
 }
 
 /** Why no mail can be taken now, if it cannot. */
-async function whyUnready({ store, isStopping }: MetricsSources): Promise<string | undefined> {
+async function whyUnready({ store, isStopping, isSpaceLow }: MetricsSources): Promise<string | undefined> {
   if (isStopping()) return 'stopping';
+  if (isSpaceLow()) return 'less space is free for the store than store.low_water';
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<string>((resolve) => {
     timer = setTimeout(() => {

@@ -32,7 +32,7 @@ export function readSecretFile(key: string, file: string, minBytes: number): Sec
     }
     source = readFileSync(place, 'utf8');
   } catch (error) {
-    return fail(`cannot be read: ${errorText(error)}`);
+    return fail(`cannot be read: ${errorText(error)}${adviceOn(error, file)}`);
   }
   const line = source.trim().replace(/^whsec_/, '');
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(line)) return fail('does not hold base64 on one line');
@@ -73,5 +73,19 @@ function isForbidden(file: string): boolean {
     return false;
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EACCES';
+  }
+}
+
+/** What to do about a file that cannot be read. */
+function adviceOn(error: unknown, file: string): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return file.startsWith(join(CREDENTIALS, '/'))
+        ? '; systemd passes it while the service runs (LoadCredential=)'
+        : '; restore it from a backup, or on a new site "mailgw-ctl init" makes one';
+    case 'EACCES':
+      return '; run the command as root or as the user of the daemon, to whom the file must belong';
+    default:
+      return '';
   }
 }

@@ -260,6 +260,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
       rates: () => rates,
       connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
+      isSpaceLow: space.isLow,
     });
   } catch (error) {
     await store.close();

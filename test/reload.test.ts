@@ -260,6 +260,7 @@ describe('what a reload tells', { concurrency: 2 }, () => {
     const bad = await daemon.tryCtl('reload');
     assert.equal(bad.code, 78);
     assert.match(bad.stderr, /^mailgw-ctl: reply\.maxage: [^]*^mailgw-ctl: reply\.max_age: "soon" is not /m);
+    assert.match(bad.stderr, /mailgw\.toml: not taken; mailgwd goes on with what it has\n$/);
 
     // Only the daemon knows these: its files and its sink.
     writeFileSync(daemon.config, good.replace(/^secret_file.*$/m, `secret_file = "${scratch.path('none')}"`));
@@ -267,6 +268,7 @@ describe('what a reload tells', { concurrency: 2 }, () => {
     const deep = await daemon.tryCtl('reload');
     assert.equal(deep.code, 78);
     assert.match(deep.stderr, /^mailgw-ctl: reply\.pepper_file: [^]*^mailgw-ctl: sink\.secret_file: /m);
+    assert.match(deep.stderr, /mailgw\.toml: not taken; mailgwd goes on with what it has\n$/);
     assert.equal(logged(daemon, 'setting_refused').length, 4);
     assert.equal(logged(daemon, 'reloaded').length, 0);
 

@@ -11,7 +11,7 @@ import type { QueueCounts } from '../queue/queue.ts';
 /** What the daemon knows of itself at the moment of a scrape. */
 export interface Seen {
   readonly version: string;
-  /** Whether mail is taken: the store's writer answers, and the daemon is not stopping. */
+  /** Whether mail is taken: the store's writer answers and has space, and the daemon is not stopping. */
   readonly isUp: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -116,7 +116,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     read: ({ version }) => [{ labels: { version, node: process.versions.node }, value: 1 }],
   },
   mailgw_up: gauge(
-    'Whether mail is taken: 1 when the writer of the store answers and the daemon is not stopping',
+    'Whether mail is taken: 1 when the writer of the store answers, there is space, and the daemon is not stopping',
     ({ isUp }) => Number(isUp),
   ),
   mailgw_queue_items: {

@@ -6,6 +6,7 @@
  */
 import type { CommandGroup, CommandSpec, OptionSpec } from './command.ts';
 import { badInput } from './fault.ts';
+import { printObject } from './print.ts';
 
 /** The program as completion sees it. */
 export interface Completed {
@@ -53,8 +54,10 @@ export function completionCommand(completed: () => Completed): CommandSpec {
         throw badInput(`completion "${input.argument()}": is not one of ${SHELL_NAMES.join(', ')}`);
       }
       const { name } = completed();
-      output.write(script(name, placesOf(completed())));
-      output.write(`# Made by "${name} completion ${input.argument()}".\n`);
+      const shell = input.argument();
+      const text = `${script(name, placesOf(completed()))}# Made by "${name} completion ${shell}".\n`;
+      if (output.json) printObject(output, { shell, script: text });
+      else output.write(text);
     },
   };
 }
@@ -71,7 +74,9 @@ function placesOf({ entries, options }: Completed): readonly Place[] {
     path: before + firstWord(spec.words),
     words: (spec.values ?? []).map((name) => ({ name, doc: spec.words.replace(/^.*<|>.*$/g, '') })),
     options: [...(spec.options ?? []).map(flagOf), ...common],
-    takesFile: /[<[]file[\].>]/.test(spec.words),
+    takesFile: [spec.words, ...(spec.options ?? []).map(({ flags }) => flags.replace(/<.*/, ''))].some(
+      (words) => /[<[](?:file|dir)[\].>]/.test(words),
+    ),
   });
   const below = entries.flatMap((entry) => {
     if (!('commands' in entry)) return [leaf(entry, '')];
@@ -83,9 +88,10 @@ function placesOf({ entries, options }: Completed): readonly Place[] {
 }
 
 function flagOf({ flags, doc, values }: OptionSpec): Flag {
+  // A value in brackets may be left out: what follows completes as if it were.
   const value = /<([^>]*)>/.exec(flags)?.[1];
   const names = flags
-    .replace(/<[^>]*>/, '')
+    .replace(/<[^>]*>|\[[^\]]*\]/, '')
     .split(/[ ,]+/)
     .filter((name) => name !== '');
   if (value === undefined) return { names, doc, takes: 'nothing' };

@@ -22,9 +22,12 @@ export async function confirm(input: Input, output: Output, what: string): Promi
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     // An end of input answers nothing, and the question would wait for ever.
-    const ended = once(lines, 'close').then(() => '');
-    const answer = await Promise.race([lines.question(`${printable(what)}. Go on? [y/N] `), ended]);
-    if (!/^y(?:es)?$/i.test(answer.trim())) throw badInput(`${what}; nothing was done`);
+    const ended = once(lines, 'close').then(() => undefined);
+    // Ctrl-C and Ctrl-D reject the question.
+    const question = lines.question(`${printable(what)}. Go on? [y/N] `).catch(() => undefined);
+    const answer = await Promise.race([question, ended]);
+    if (answer === undefined) output.warn('\n');
+    if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw badInput(`${what}; nothing was done`);
   } finally {
     lines.close();
   }

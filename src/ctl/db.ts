@@ -11,6 +11,7 @@ import type { BackupError } from '../queue/maintenance.ts';
 import type { Store } from '../queue/store.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { EXIT, type ExitStatus, Fault } from './fault.ts';
+import { interrupted, interruptibly } from './interrupt.ts';
 import { printDone, printObject, printText, progressOn } from './print.ts';
 import { onStoreFile, withStore } from './session.ts';
 
@@ -53,10 +54,9 @@ const backup: CommandSpec = {
     return onStoreFile(context, async (path) => {
       const { backupStore, BackupError } = await import('../queue/maintenance.ts');
       try {
-        const { items, bytes } = await backupStore(
-          path,
-          destination,
-          progressOn(context.output, 'pages copied'),
+        const progress = progressOn(context.output, 'pages copied');
+        const { items, bytes } = await interruptibly((signal) =>
+          backupStore(path, destination, progress, signal),
         );
         printDone(
           context.output,
@@ -65,13 +65,14 @@ const backup: CommandSpec = {
         );
       } catch (error) {
         if (!(error instanceof BackupError)) throw error;
+        if (error.kind === 'interrupted') throw interrupted(`db backup: ${error.message}`);
         throw new Fault(BACKUP_EXIT[error.kind], error.message, { cause: error });
       }
     });
   },
 };
 
-const BACKUP_EXIT: Readonly<Record<BackupError['kind'], ExitStatus>> = {
+const BACKUP_EXIT: Readonly<Record<Exclude<BackupError['kind'], 'interrupted'>, ExitStatus>> = {
   exists: EXIT.cannotCreate,
   'cannot-create': EXIT.cannotCreate,
   'bad-copy': EXIT.inputOutput,
@@ -102,15 +103,21 @@ async function pruneAll(
   const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config) };
   const sum = { contents: 0, rows: 0, dedupes: 0 };
   const progress = progressOn(output, 'rows removed');
-  for (;;) {
-    const step = await store.prune({ ...outOfDate(periods, Date.now()), keepFreeBytes: Infinity });
-    sum.contents += step.contents;
-    sum.rows += step.rows;
-    sum.dedupes += step.dedupes;
-    const removed = sum.contents + sum.rows + sum.dedupes;
-    progress(removed, step.isDone ? removed : undefined);
-    if (step.isDone) return sum;
-  }
+  return interruptibly(async (signal) => {
+    for (;;) {
+      const step = await store.prune({ ...outOfDate(periods, Date.now()), keepFreeBytes: Infinity });
+      sum.contents += step.contents;
+      sum.rows += step.rows;
+      sum.dedupes += step.dedupes;
+      const removed = sum.contents + sum.rows + sum.dedupes;
+      progress(removed, step.isDone ? removed : undefined);
+      if (step.isDone) return sum;
+      if (signal.aborted)
+        throw interrupted(
+          `db prune: interrupted; ${removed} rows, messages and fingerprints are gone, the rest goes with the next run`,
+        );
+    }
+  });
 }
 
 const vacuum: CommandSpec = {
@@ -120,7 +127,14 @@ const vacuum: CommandSpec = {
   run: (_input, context) =>
     onStoreFile(context, async (path) => {
       const { vacuumStore } = await import('../queue/maintenance.ts');
-      const { bytesBefore, bytesAfter } = await vacuumStore(path, progressOn(context.output, 'pages freed'));
+      const progress = progressOn(context.output, 'pages freed');
+      const { bytesBefore, bytesAfter, isWhole } = await interruptibly((signal) =>
+        vacuumStore(path, progress, signal),
+      );
+      if (!isWhole)
+        throw interrupted(
+          `db vacuum: interrupted at ${bytesAfter} bytes, ${bytesBefore} before; the next run goes on with the rest`,
+        );
       printDone(
         context.output,
         { store: path, bytes_before: bytesBefore, bytes_after: bytesAfter },

@@ -11,6 +11,8 @@ import { badInput, usage } from './fault.ts';
 import { readMessageFile } from './message-file.ts';
 
 const DEFAULT_WAIT_SECONDS = 15;
+const MOST_WAIT_SECONDS = 3600;
+const LAST_PORT = 65_535;
 
 /** `doctor`. */
 export const doctorCommand: CommandSpec = {
@@ -41,17 +43,19 @@ export const doctorCommand: CommandSpec = {
   run: async (input, context) => {
     const message = input.text('message');
     const smtp = input.text('smtp');
-    if (smtp !== undefined && !/^(?:\[[0-9a-f:]+\]|[^\s:]+):\d{1,5}$/i.test(smtp))
+    if (smtp !== undefined && !isPlace(smtp))
       throw badInput(`--smtp "${smtp}": expected a host and a port such as 127.0.0.1:25`);
     if (smtp === undefined && (input.text('user') ?? input.text('wait')) !== undefined)
       throw usage('doctor: --user and --wait are for the probe that --smtp sends');
-    const seconds = Number(input.text('wait') ?? DEFAULT_WAIT_SECONDS);
-    if (!(seconds >= 0 && seconds <= 3600)) throw badInput('--wait: expected seconds, at most 3600');
+    const wait = input.text('wait') ?? String(DEFAULT_WAIT_SECONDS);
+    if (!/^\d{1,4}$/.test(wait) || Number(wait) > MOST_WAIT_SECONDS)
+      throw badInput(`--wait "${wait}": expected whole seconds, at most ${MOST_WAIT_SECONDS}`);
     const examination: Examination = {
       configPath: context.configPath,
       postfixDirectory: input.text('postfixConfig'),
       message: message === undefined ? undefined : readMessageFile(message),
-      roundTrip: smtp === undefined ? undefined : { smtp, user: input.text('user'), waitMs: seconds * 1000 },
+      roundTrip:
+        smtp === undefined ? undefined : { smtp, user: input.text('user'), waitMs: Number(wait) * 1000 },
     };
     const { examine } = await import('./doctor/examine.ts');
     const findings = [];
@@ -62,3 +66,8 @@ export const doctorCommand: CommandSpec = {
     concludeFindings(findings);
   },
 };
+
+function isPlace(text: string): boolean {
+  const [, port = ''] = /^(?:\[[0-9a-f:]+\]|[^\s:]+):(\d{1,5})$/i.exec(text) ?? [];
+  return Number(port) >= 1 && Number(port) <= LAST_PORT;
+}

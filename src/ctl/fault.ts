@@ -10,12 +10,19 @@ import { EXIT, type ExitStatus } from '../exit-status.ts';
 
 export { EXIT, type ExitStatus };
 
+/** The status of a command that a signal ended between two steps: what a shell gives one that Ctrl-C killed. */
+export const INTERRUPTED = 130;
+
 /** Ends a command early; `problems` become one line each on standard error. */
 export class Fault extends Error {
-  readonly status: ExitStatus;
+  readonly status: ExitStatus | typeof INTERRUPTED;
   readonly problems: readonly string[];
 
-  constructor(status: ExitStatus, problems: string | readonly string[], options?: ErrorOptions) {
+  constructor(
+    status: ExitStatus | typeof INTERRUPTED,
+    problems: string | readonly string[],
+    options?: ErrorOptions,
+  ) {
     const list = typeof problems === 'string' ? [problems] : problems;
     super(list.join('\n'), options);
     this.status = status;

@@ -32,16 +32,22 @@ export interface Output {
   readonly watched: boolean;
   /** Writes to standard output. */
   readonly write: (text: string | Uint8Array) => void;
-  /** Writes to standard error. */
+  /** Writes to standard error, on a line of its own. */
   readonly warn: (text: string) => void;
+  /** Draws how far work has come; undefined where nobody would see it, or a script reads along. */
+  readonly draw: Draw | undefined;
 }
+
+/** Draws one line of a terminal in the place of the last one; `make` is given the cells that there are. */
+export type Draw = (make: (width: number) => string, isLast: boolean) => void;
 
 const GAP = '  ';
 const LEAST_CELLS = 6;
+const USUAL_COLUMNS = 80;
 
 /** The output of this process. */
 export function processOutput(json: boolean): Output {
-  const { stdout, env } = process;
+  const { stdout, stderr, env } = process;
   const asked = Number(env.COLUMNS);
   const width = Number.isInteger(asked) && asked > 0 ? asked : stdout.isTTY ? stdout.columns : Infinity;
   return {
@@ -49,10 +55,27 @@ export function processOutput(json: boolean): Output {
     width: width > 0 ? width : Infinity,
     terminal: stdout.isTTY,
     colour: stdout.isTTY && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
-    watched: process.stderr.isTTY,
+    watched: stderr.isTTY,
     write: (text) => void stdout.write(text),
-    warn: (text) => void process.stderr.write(text),
+    ...errorOutput(stderr, stderr.isTTY && !json && env.TERM !== 'dumb'),
   };
+}
+
+/** Standard error, where a line may be drawn over and over until something else is to be said. */
+function errorOutput(stderr: typeof process.stderr, isDrawn: boolean): Pick<Output, 'warn' | 'draw'> {
+  let isOpen = false;
+  const draw: Draw = (make, isLast) => {
+    // A line as wide as the terminal would wrap; one that does not know its size says 0.
+    const width = (stderr.columns || USUAL_COLUMNS) - 1;
+    const line = truncate(make(width), width);
+    stderr.write(`\r${line}\u001b[K${isLast ? '\n' : ''}`);
+    isOpen = !isLast;
+  };
+  const warn = (text: string): void => {
+    stderr.write(isOpen ? `\n${text}` : text);
+    isOpen = false;
+  };
+  return { warn, draw: isDrawn ? draw : undefined };
 }
 
 /** Prints rows: as a table, or as one object per line. */
@@ -115,25 +138,34 @@ export function printNote(output: Output, note: string): void {
 }
 
 const BAR_CELLS = 24;
+const LEAST_BAR_CELLS = 8;
 
 /** Shows on one line of a terminal how far work has come; anywhere else nothing. Without a total, only what is done. */
-export function progressOn(output: Output, what: string): (done: number, total?: number) => void {
+export function progressOn(
+  { draw }: Pick<Output, 'draw'>,
+  what: string,
+): (done: number, total?: number) => void {
   let shown = '';
   return (done, total) => {
-    if (!output.watched) return;
+    if (draw === undefined) return;
     const share = total === undefined ? undefined : total === 0 ? 1 : Math.min(1, done / total);
     const isLast = share === 1;
-    const of = share === undefined ? `${done}` : `${bar(share)} ${done} of ${total ?? 0}`;
-    const step = share === undefined ? of : String(Math.floor(share * 100));
+    const percent = share === undefined ? '' : String(Math.floor(share * 100));
+    const step = share === undefined ? String(done) : percent;
     if (step === shown && !isLast) return;
     shown = step;
-    output.warn(`\r${of} ${printable(what)}\u001b[K${isLast ? '\n' : ''}`);
+    const figures = share === undefined ? `${done}` : `${percent.padStart(3)} % ${done} of ${total ?? 0}`;
+    const text = `${figures} ${printable(what)}`;
+    draw((width) => (share === undefined ? text : bar(share, width - text.length - 1) + text), isLast);
   };
 }
 
-function bar(share: number): string {
-  const full = Math.floor(share * BAR_CELLS);
-  return `[${'#'.repeat(full)}${'-'.repeat(BAR_CELLS - full)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
+/** A bar with the space after it; nothing where the cells would not do. */
+function bar(share: number, room: number): string {
+  const width = Math.min(BAR_CELLS, room - '[]'.length);
+  if (width < LEAST_BAR_CELLS) return '';
+  const full = Math.floor(share * width);
+  return `[${'#'.repeat(full)}${'-'.repeat(width - full)}] `;
 }
 
 function titleOf(key: string): string {

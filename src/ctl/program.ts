@@ -17,8 +17,8 @@ import {
   PURPOSE,
   VERSION_OPTION,
 } from './commands.ts';
-import { EXIT, Fault } from './fault.ts';
-import { processOutput } from './print.ts';
+import { EXIT, type ExitStatus, Fault, INTERRUPTED } from './fault.ts';
+import { type Output, processOutput } from './print.ts';
 import { printable, printableLines } from './printable.ts';
 
 /** What is done with a command whose line is in order. */
@@ -27,9 +27,20 @@ export type Perform = (spec: CommandSpec, input: Input, context: Context) => Pro
 const performIt: Perform = (spec, input, context) => spec.run(input, context);
 
 /** Runs one command line (without the interpreter and the program) and resolves with the exit status. */
-export async function runCommandLine(argv: readonly string[], perform: Perform = performIt): Promise<number> {
+export async function runCommandLine(
+  argv: readonly string[],
+  perform: Perform = performIt,
+): Promise<ExitStatus | typeof INTERRUPTED> {
+  let output = processOutput(false);
+  const openOutput = (json: boolean): Output => {
+    output = processOutput(json);
+    return output;
+  };
+  const complain = (problem: string): void => {
+    output.warn(`${NAME}: ${problem}\n`);
+  };
   try {
-    await buildProgram(perform).parseAsync([...argv], { from: 'user' });
+    await buildProgram(openOutput, perform).parseAsync([...argv], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -43,11 +54,7 @@ export async function runCommandLine(argv: readonly string[], perform: Perform =
   }
 }
 
-function complain(problem: string): void {
-  process.stderr.write(`${NAME}: ${problem}\n`);
-}
-
-function buildProgram(perform: Perform): Command {
+function buildProgram(openOutput: (json: boolean) => Output, perform: Perform): Command {
   const program = new Command(NAME)
     .description(PURPOSE)
     .version(version(), VERSION_OPTION.flags, VERSION_OPTION.doc)
@@ -67,7 +74,7 @@ function buildProgram(perform: Perform): Command {
     return {
       configPath: config ?? DEFAULT_CONFIG_PATH,
       configGiven: config !== undefined,
-      output: processOutput(json === true),
+      output: openOutput(json === true),
     };
   };
   const act: Act = (spec, command) =>
@@ -83,7 +90,8 @@ const FIRST_STEPS = `
 First steps:
 ${FIRST_COMMANDS.map((line) => `  ${NAME} ${line}`).join('\n')}
 
-Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration.`;
+Exit status: 0 done, 64 usage, 65 bad input, 69 unavailable, 70 internal, 73 or 74 files, 78 configuration,
+${INTERRUPTED} interrupted.`;
 
 type Act = (spec: CommandSpec, command: Command) => Promise<void> | void;
 

@@ -3,7 +3,8 @@
  *
  * Contract: an action on several items does what it can, says on standard error what it could not, and then ends
  * with 65. With ids, what was done is printed item by item, so that an interruption leaves no doubt. On all that
- * match, it asks first, people see one count, and items that changed meanwhile are left alone, which is no failure.
+ * match, it asks first, people see one count, and items that changed meanwhile are left alone, which is no failure;
+ * Ctrl-C ends it between two batches, and it says how far it came.
  */
 import type { SpamClass } from '../intake/spamd.ts';
 import { ITEM_STATES, type ItemState, type OperatorAction } from '../queue/queue.ts';
@@ -11,6 +12,7 @@ import type { Store } from '../queue/store.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { confirm, YES_OPTION } from './confirm.ts';
 import { EXIT, Fault, usage } from './fault.ts';
+import { interrupted, interruptibly } from './interrupt.ts';
 import { findItem } from './item.ts';
 import { printDone, printText, progressOn } from './print.ts';
 import { isSelective, readSelection, SELECTION_OPTIONS } from './selection.ts';
@@ -150,29 +152,40 @@ async function onMatching(
   const progress = progressOn(output, 'items');
   const problems: string[] = [];
   const states = new Set<string>();
-  let done = 0;
   const step = teach === undefined ? AT_ONCE : 1;
-  for (let from = 0; from < ids.length; from += step) {
-    const some = ids.slice(from, from + step);
-    const results = await Promise.allSettled(some.map((id) => operate(store, wording, id, teach)));
-    for (const [index, result] of results.entries()) {
-      if (result.status === 'rejected') {
-        if (!(result.reason instanceof Fault)) throw result.reason;
-        problems.push(...result.reason.problems);
-      } else if (typeof result.value === 'string') {
-        done += 1;
-        states.add(inWords(result.value));
-        if (output.json)
-          printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
+  let [seen, done] = [0, 0];
+  await interruptibly(async (signal) => {
+    progress(0, ids.length);
+    while (seen < ids.length && !signal.aborted) {
+      const some = ids.slice(seen, seen + step);
+      const results = await Promise.allSettled(some.map((id) => operate(store, wording, id, teach)));
+      for (const [index, result] of results.entries()) {
+        if (result.status === 'rejected') {
+          if (!(result.reason instanceof Fault)) throw result.reason;
+          problems.push(...result.reason.problems);
+        } else if (typeof result.value === 'string') {
+          done += 1;
+          states.add(inWords(result.value));
+          if (output.json)
+            printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
+        }
       }
+      seen += some.length;
+      progress(seen, ids.length);
     }
-    progress(from + some.length, ids.length);
-  }
-  const left = ids.length - done - problems.length;
+  });
+  const left = seen - done - problems.length;
   const also = left === 0 ? '' : `; ${count(left)} left alone: ${wording.applies}`;
-  if (!output.json) printText(output, `${count(done)} ${[...states].join(' or ') || 'changed'}${also}`);
+  const rest = ids.length - seen;
+  if (rest > 0) {
+    const far = `interrupted after ${seen} of ${count(ids.length)}, ${done} of them ${stateWords(states)}${also}`;
+    throw interrupted(`queue ${wording.action}: ${far}; the same command goes on with the rest`);
+  }
+  if (!output.json) printText(output, `${count(done)} ${stateWords(states)}${also}`);
   return problems;
 }
+
+const stateWords = (states: ReadonlySet<string>): string => [...states].join(' or ') || 'changed';
 
 const count = (items: number): string => `${items} ${items === 1 ? 'item' : 'items'}`;
 

@@ -6,11 +6,11 @@
  */
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { loadConfig } from '../config.ts';
 import { adminSocketPath, type ReloadAnswer } from '../control/admin.ts';
 import type { CommandSpec } from './command.ts';
 import { describe, EXIT, Fault, systemCode } from './fault.ts';
 import { printRows, printText } from './print.ts';
-import { openConfig } from './session.ts';
 
 const COLUMNS = [
   { key: 'key' },
@@ -25,14 +25,19 @@ export const reloadCommand: CommandSpec = {
   summary: 'make the daemon read its configuration and secrets again; no connection is dropped',
   examples: ['reload', 'reload --json'],
   run: async (_input, context) => {
-    const answer = await askDaemon(openConfig(context).store.path);
-    if ('problems' in answer) throw new Fault(EXIT.configuration, answer.problems);
+    const loaded = loadConfig(context.configPath);
+    if (!loaded.ok) throw refused(context.configPath, loaded.problems);
+    const answer = await askDaemon(loaded.config.store.path);
+    if ('problems' in answer) throw refused(answer.config, answer.problems);
     const { config, changes } = answer;
     const rows = changes.map((change) => ({ ...change }));
     printRows(context.output, rows, COLUMNS, `${config}: nothing changed; secrets and texts were read again`);
     if (!context.output.json && changes.length > 0) printText(context.output, `${config}: in effect`);
   },
 };
+
+const refused = (config: string, problems: readonly string[]): Fault =>
+  new Fault(EXIT.configuration, [...problems, `${config}: not taken; mailgwd goes on with what it has`]);
 
 function askDaemon(storePath: string): Promise<ReloadAnswer> {
   const socketPath = adminSocketPath(storePath);
@@ -53,6 +58,7 @@ function reasonOf(error: Error): string {
   const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return 'no mailgwd serves this store; start it, or restart it if it was started with another store.path';
-  if (code === 'EACCES') return 'this user may not; run the command as root or as the user of the daemon';
+  if (code === 'EACCES')
+    return 'this user may not ask its mailgwd; run the command as root or as the user of the daemon';
   return `mailgwd cannot be asked: ${describe(error)}`;
 }

@@ -36,16 +36,11 @@ export function openConfig(context: Context): Config {
   return loaded.config;
 }
 
-/** The pepper, or a Fault that says how to make one. */
+/** The pepper, or a Fault that says what is wrong with its file. */
 export function openPepper(config: Config): Uint8Array {
-  const file = config.reply.pepperFile;
-  const secret = readSecretFile('reply.pepper_file', file, PEPPER_BYTES);
+  const secret = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
   if (secret.ok) return secret.bytes;
-  const advice = existsSync(file)
-    ? 'run the command as root or as the user of the daemon'
-    : '"mailgw-ctl init" makes one';
-  const hint = secret.problem.includes('cannot be read') ? `; ${advice}` : '';
-  throw new Fault(EXIT.configuration, `${secret.problem}${hint}`);
+  throw new Fault(EXIT.configuration, secret.problem);
 }
 
 /** Runs `use` on the configured store. */
@@ -112,10 +107,13 @@ function checkAccess(path: string): void {
   for (const place of existsSync(path) ? [directory, path] : [directory]) {
     try {
       accessSync(place, constants.R_OK | constants.W_OK);
-    } catch {
+    } catch (error) {
+      const isReadOnly = systemCode(error) === 'EROFS';
       throw new Fault(
         EXIT.inputOutput,
-        `store.path: ${place}: this user (${process.getuid?.() ?? '?'}) may not write it; run the command as root or as the user of the daemon`,
+        isReadOnly
+          ? `store.path: ${place}: is on a file system that is mounted read-only; mount it read-write`
+          : `store.path: ${place}: this user (${process.getuid?.() ?? '?'}) may not write it; run the command as root or as the user of the daemon`,
       );
     }
   }

@@ -2,8 +2,8 @@
  * `mailgw-ctl top`: the queue live in the terminal: rates, states, the sink, the threads that wait longest.
  *
  * Contract: what it shows is the store's, and where `metrics.listen` is set and answers, the daemon's own figures too
- * (times of the sink and of commits). On a terminal it draws anew at every interval until q or Ctrl-C, and leaves the
- * screen as it was; otherwise, with --once or --json, it prints one picture and ends.
+ * (times of the sink and of commits). On a terminal it draws anew at every interval until q or Ctrl-C, never more than
+ * fits, and leaves the screen as it was; otherwise, with --once or --json, it prints one picture and ends.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
@@ -14,6 +14,7 @@ import type { CommandSpec } from './command.ts';
 import { type DaemonFigures, readDaemonFigures } from './daemon-figures.ts';
 import { badInput } from './fault.ts';
 import { type Output, printObject, printRows, printText } from './print.ts';
+import { cells, printable, truncate } from './printable.ts';
 import { withStore } from './session.ts';
 import { isoTime } from './time.ts';
 
@@ -25,6 +26,8 @@ const RATE_MS = 60_000;
 
 /** Threads that are shown. */
 const THREADS = 10;
+
+const GAP = '  ';
 
 const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l';
 const FORMER_SCREEN = '\u001b[?25h\u001b[?1049l';
@@ -88,36 +91,61 @@ async function take(store: Store, config: Config) {
   };
 }
 
-/** Draws a picture after the other until somebody has seen enough. */
+/** Draws a picture after the other until somebody has seen enough; a window of another size gets one at once. */
 async function watch(output: Output, intervalMs: number, next: () => Promise<Picture>): Promise<void> {
   const end = new AbortController();
+  let wake = new AbortController();
   const stop = (): void => {
     end.abort();
+    wake.abort();
+  };
+  const redraw = (): void => {
+    wake.abort();
   };
   const onKey = (key: Buffer): void => {
     // Several may come at once; in raw mode Ctrl-C and Ctrl-D are keys as well.
     if (/[qQ\u0003\u0004]/u.test(key.toString('latin1'))) stop();
   };
-  const { stdin } = process;
+  const { stdin, stdout } = process;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
   stdin.setRawMode(true);
   stdin.on('data', onKey);
+  stdout.on('resize', redraw);
   output.write(ALTERNATE_SCREEN);
   try {
     while (!end.signal.aborted) {
+      wake = new AbortController();
       const picture = await next();
-      output.write(FROM_THE_TOP);
-      print(output, picture);
-      printText(output, `\nevery ${intervalMs / 1000} s; q ends`, 'grey');
-      await sleep(intervalMs, undefined, { signal: end.signal }).catch(() => undefined);
+      output.write(FROM_THE_TOP + screenOf(output, picture, intervalMs));
+      // What came meanwhile has aborted it already.
+      await sleep(intervalMs, undefined, { signal: wake.signal }).catch(() => undefined);
     }
   } finally {
     output.write(FORMER_SCREEN);
     stdin.off('data', onKey);
     stdin.setRawMode(false);
     stdin.pause();
+    stdout.off('resize', redraw);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, stop);
   }
+}
+
+/** A picture that fits the terminal as it is now, with how to end it on the last line. */
+function screenOf(output: Output, picture: Picture, intervalMs: number): string {
+  // A terminal that does not know its size says 0.
+  const columns = process.stdout.columns || Infinity;
+  const rows = process.stdout.rows || Infinity;
+  const lines: string[] = [];
+  const onScreen = {
+    ...output,
+    width: columns,
+    write: (text: string | Uint8Array) => void lines.push(String(text)),
+  };
+  print(onScreen, picture);
+  const shown = lines.splice(0, Math.max(0, rows - 2));
+  lines.length = 0;
+  printText(onScreen, truncate(`every ${intervalMs / 1000} s; q ends`, columns), 'grey');
+  return [...shown, '\n', ...lines].join('').replace(/\n$/, '');
 }
 
 function print(output: Output, picture: Picture): void {
@@ -126,15 +154,26 @@ function print(output: Output, picture: Picture): void {
     return;
   }
   const { items, last_minute: flow, sink, sink_diagnostic: diagnostic, oldest_age_seconds: oldest } = picture;
-  const lines = [
-    `mailgw  ${picture.time ?? ''}${picture.paused ? '  PAUSED' : ''}`,
-    `last minute  received ${flow.received}  posted ${flow.posted}  failed ${flow.failed}`,
-    `queue        ${ITEM_STATES.map((state) => `${state} ${items[state]}`).join('  ')}  oldest ${oldest === null ? '-' : `${oldest} s`}`,
-    `sink         ${sink}${diagnostic === null || sink === 'up' ? '' : ` since ${picture.sink_since ?? '?'}: ${diagnostic}`}`,
-    `daemon       ${daemonLine(picture.daemon)}`,
-    '',
+  const lines: readonly (readonly [string, ...string[]])[] = [
+    ['mailgw', picture.time ?? '', ...(picture.paused ? ['PAUSED'] : [])],
+    ['last minute', `received ${flow.received}`, `posted ${flow.posted}`, `failed ${flow.failed}`],
+    [
+      'queue',
+      ...ITEM_STATES.map((state) => `${state} ${items[state]}`),
+      `oldest ${oldest === null ? '-' : `${oldest} s`}`,
+    ],
+    [
+      'sink',
+      diagnostic === null || sink === 'up'
+        ? sink
+        : `${sink} since ${picture.sink_since ?? '?'}: ${diagnostic}`,
+    ],
+    ['daemon', ...daemonParts(picture.daemon)],
   ];
-  printText(output, lines.join('\n'));
+  for (const [label, ...parts] of lines) {
+    for (const line of wrap(label, parts.map(printable), output.width)) printText(output, line);
+  }
+  printText(output, '');
   printRows(
     output,
     picture.threads,
@@ -149,10 +188,32 @@ function print(output: Output, picture: Picture): void {
   );
 }
 
-function daemonLine(daemon: DaemonFigures | null): string {
-  if (daemon === null) return 'not asked: set metrics.listen to see the times of the sink and of commits';
-  if ('problem' in daemon) return `does not answer: ${daemon.problem}`;
+const LABEL_CELLS = 'last minute'.length;
+
+/** Lines of parts after a label; a part that does not fit begins the next one, and what fits no line is cut. */
+function wrap(label: string, parts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = label.padEnd(LABEL_CELLS);
+  for (const part of parts) {
+    if (line.trim() !== label && cells(line) + GAP.length + cells(part) > width) {
+      lines.push(line);
+      line = ' '.repeat(LABEL_CELLS);
+    }
+    line += GAP + part;
+  }
+  return [...lines, line].map((each) => truncate(each, width));
+}
+
+function daemonParts(daemon: DaemonFigures | null): string[] {
+  if (daemon === null) return ['not asked: set metrics.listen to see the times of the sink and of commits'];
+  if ('problem' in daemon) return [`does not answer: ${daemon.problem}`];
   const { sink_ms: sinkMs, parse_ms: parseMs, commit_ms: commitMs, loop_delay_ms: loopMs } = daemon;
   const mean = (ms: number | null): string => (ms === null ? '-' : `${ms} ms`);
-  return `${daemon.is_up ? 'up' : 'NOT READY'}  mean times: sink ${mean(sinkMs)}  parse ${mean(parseMs)}  commit ${mean(commitMs)}  loop late ${mean(loopMs)}`;
+  return [
+    daemon.is_up ? 'up' : 'NOT READY',
+    `mean times: sink ${mean(sinkMs)}`,
+    `parse ${mean(parseMs)}`,
+    `commit ${mean(commitMs)}`,
+    `loop late ${mean(loopMs)}`,
+  ];
 }

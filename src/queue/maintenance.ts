@@ -5,6 +5,7 @@
  * and checked copy: it is made beside it, checked, synced and only then linked into place. Vacuum takes the writer's
  * lock for a few milliseconds at a time.
  * Failure: StoreError for the store; BackupError for the copy, of which nothing is left behind then.
+ * Interruption: a signal that aborts ends either between two steps, with nothing half done.
  * Limits: the log cannot begin anew while a backup reads, so it grows by what is written meanwhile.
  */
 import { chmodSync, closeSync, constants, existsSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
@@ -21,7 +22,7 @@ export type Progress = (done: number, total: number) => void;
 
 /** Why there is no copy at the destination. */
 export class BackupError extends Error {
-  readonly kind: 'exists' | 'cannot-create' | 'bad-copy';
+  readonly kind: 'exists' | 'cannot-create' | 'bad-copy' | 'interrupted';
 
   constructor(kind: BackupError['kind'], message: string) {
     super(message);
@@ -41,12 +42,13 @@ export async function backupStore(
   path: string,
   destination: string,
   progress: Progress,
+  signal: AbortSignal,
 ): Promise<{ items: number; bytes: number }> {
   if (existsSync(destination)) throw occupied(destination);
   const part = `${destination}.part-${process.pid}`;
   reserve(part);
   try {
-    await copy(path, part, progress);
+    await copy(path, part, progress, signal);
     const { items, problems } = checkStore(part);
     const [problem] = problems;
     if (problem !== undefined)
@@ -78,7 +80,7 @@ function reserve(part: string): void {
   }
 }
 
-async function copy(path: string, part: string, progress: Progress): Promise<void> {
+async function copy(path: string, part: string, progress: Progress, signal: AbortSignal): Promise<void> {
   const source = openConnection(path, { readonly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
   try {
     // Holding the snapshot keeps SQLite from starting over with every commit of the daemon's.
@@ -86,12 +88,13 @@ async function copy(path: string, part: string, progress: Progress): Promise<voi
     const { totalPages: pages } = await source.backup(part, {
       progress: ({ totalPages, remainingPages }) => {
         progress(totalPages - remainingPages, totalPages);
+        if (signal.aborted) throw new BackupError('interrupted', 'interrupted; nothing was kept');
         return PAGES_PER_STEP;
       },
     });
     progress(pages, pages);
   } catch (error) {
-    throw explain(path, error);
+    throw error instanceof BackupError ? error : explain(path, error);
   } finally {
     source.close();
   }
@@ -113,16 +116,19 @@ function publish(part: string, destination: string): void {
 export interface Vacuumed {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** False when it was interrupted. */
+  readonly isWhole: boolean;
 }
 
 /** Gives all unused pages of the store at `path` back to the file system, a few at a time. */
-export async function vacuumStore(path: string, progress: Progress): Promise<Vacuumed> {
+export async function vacuumStore(path: string, progress: Progress, signal: AbortSignal): Promise<Vacuumed> {
   const bytesBefore = statSync(path).size;
   const database = openConnection(path, { readonly: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
   try {
     const free = guarded(path, () => Number(database.pragma('freelist_count', { simple: true })));
     const step = prepareStep(database);
-    for (let left = free; left > 0; ) {
+    let left = free;
+    while (left > 0 && !signal.aborted) {
       const rest = guarded(path, step);
       if (rest === left) break; // a file that was made without auto_vacuum
       left = rest;
@@ -130,7 +136,7 @@ export async function vacuumStore(path: string, progress: Progress): Promise<Vac
       await sleep(1); // lets the daemon's writer in
     }
     guarded(path, () => database.pragma('wal_checkpoint(PASSIVE)'));
-    return { bytesBefore, bytesAfter: statSync(path).size };
+    return { bytesBefore, bytesAfter: statSync(path).size, isWhole: left === 0 || !signal.aborted };
   } finally {
     database.close();
   }

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import { METRICS } from '../../src/control/metrics-table.ts';
 import { LOG_EVENTS } from '../../src/log.ts';
 import { ITEM_STATES } from '../../src/queue/queue.ts';
@@ -15,8 +16,12 @@ import { NO_SINK } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { repositoryRoot } from '../support/process.ts';
-import { suiteScratch } from '../support/scratch.ts';
+import { freePort } from '../support/postfix.ts';
+import { repositoryRoot, run } from '../support/process.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
+
+const noPromtool =
+  (await run('which', ['promtool'])).code === 0 ? false : 'unavailable: promtool (Debian: prometheus)';
 
 interface Answer {
   readonly status: number;
@@ -175,6 +180,11 @@ describe('the status socket of a running daemon', () => {
     assert.deepEqual(help, Object.keys(METRICS));
   });
 
+  it('writes a page that promtool finds no fault with', { skip: noPromtool }, async () => {
+    const { code, stdout, stderr } = await run('promtool', ['check', 'metrics'], page);
+    assert.deepEqual([code, stdout + stderr], [0, '']);
+  });
+
   it('has no address, token, user or thread on its page, and no label that is not in the table', () => {
     assert.doesNotMatch(page, /alice|acme|@|[a-z2-7]{48}/);
     for (const line of page.split('\n').filter((each) => each !== '' && !each.startsWith('#'))) {
@@ -222,6 +232,39 @@ describe('the status socket of a running daemon', () => {
       }
     });
   }
+});
+
+describe('a daemon that cannot take mail', { concurrency: 2 }, () => {
+  it('says on its port that it is alive and not ready while the disk is full', async (t) => {
+    const scratch = testScratch(t);
+    const port = await freePort();
+    const settings = { metrics: { listen: `127.0.0.1:${port}` }, store: { low_water: '900000GiB' } };
+    const daemon = await startDaemon(scratch, { sink: NO_SINK, settings });
+    const get = async (path: string): Promise<[number, string]> => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      return [response.status, await response.text()];
+    };
+    assert.deepEqual(await get('/healthz'), [200, 'ok\n']);
+    assert.deepEqual(await get('/readyz'), [503, 'less space is free for the store than store.low_water\n']);
+    assert.match((await get('/metrics'))[1], /^mailgw_up 0$/m);
+    assert.match(daemon.log(), /"event":"space_low"/);
+  });
+
+  it('says on its socket that it is not ready while the writer of the store does not answer', async (t) => {
+    const scratch = testScratch(t);
+    const socket = scratch.path('status.sock');
+    const settings = { metrics: { listen: `unix:${socket}` } };
+    const daemon = await startDaemon(scratch, { sink: NO_SINK, settings });
+    const other = new Sqlite(scratch.path('mailgw.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const answer = await ask(socket, '/readyz');
+    other.exec('ROLLBACK');
+    other.close();
+    assert.equal(answer.status, 503);
+    assert.match(answer.text, /^the store (?:has not answered for \d+ ms|fails: .*)\n$/);
+    assert.equal((await ask(socket, '/readyz')).status, 200);
+    assert.equal(await daemon.stop(), 'exit 0');
+  });
 });
 
 describe('a daemon without [metrics]', () => {

@@ -103,6 +103,7 @@ export interface FolderScore {
 async function scoreMessages(
   folder: string,
   excepted: ReadonlyMap<string, string>,
+  scored: () => void,
   isRight: (path: string, name: string) => Promise<boolean> | boolean,
 ): Promise<FolderScore[]> {
   if (!existsSync(join(CORPORA, folder))) return [];
@@ -113,6 +114,7 @@ async function scoreMessages(
     const start = performance.now();
     if (!(await isRight(join(CORPORA, folder, `${name}.eml`), name))) failing.push(name);
     slowestMs = Math.max(slowestMs, performance.now() - start);
+    scored();
   }
   const count = names.length;
   return [
@@ -123,16 +125,30 @@ async function scoreMessages(
 const classify = (path: string): string | undefined =>
   classifyAutomatic(readFileSync(path), 'someone@example.com')?.reason;
 
-/** Scores the folders of whole messages that are there. */
-export async function scoreWholeMessages(): Promise<readonly FolderScore[]> {
+const FOLDERS = ['mime', 'automatic', 'bounce', 'ordinary'];
+
+/** How many whole messages there are to score. */
+export function countWholeMessages(): number {
+  const there = FOLDERS.filter((folder) => existsSync(join(CORPORA, folder)));
+  const excepted = there.includes('mime') ? MIME_EXCEPTIONS.size : 0;
+  return there.reduce((sum, folder) => sum + messages(folder).length, -excepted);
+}
+
+/** Scores the folders of whole messages that are there; `scored` is told of each one. */
+export async function scoreWholeMessages(scored: () => void): Promise<readonly FolderScore[]> {
   return [
-    ...(await scoreMessages('mime', MIME_EXCEPTIONS, async (path, name) => {
+    ...(await scoreMessages('mime', MIME_EXCEPTIONS, scored, async (path, name) => {
       const reply = await read(path);
       if (typeof reply === 'string') return reply === MIME_REFUSED.get(name);
       return ourLetters(reply) === expectedLetters(path.replace(/eml$/, 'json'));
     })),
-    ...(await scoreMessages('automatic', new Map(), (path) => classify(path) !== undefined)),
-    ...(await scoreMessages('bounce', new Map(), (path) => classify(path) !== undefined)),
-    ...(await scoreMessages('ordinary', new Map(), (path, name) => classify(path) === FLAGGED.get(name))),
+    ...(await scoreMessages('automatic', new Map(), scored, (path) => classify(path) !== undefined)),
+    ...(await scoreMessages('bounce', new Map(), scored, (path) => classify(path) !== undefined)),
+    ...(await scoreMessages(
+      'ordinary',
+      new Map(),
+      scored,
+      (path, name) => classify(path) === FLAGGED.get(name),
+    )),
   ];
 }

@@ -12,7 +12,7 @@ import { performance } from 'node:perf_hooks';
 import { extractReply } from '../../src/reply/extract.ts';
 import { htmlToMarkdown } from '../../src/reply/html.ts';
 import { EXCEPTIONS } from './exceptions.ts';
-import { CORPORA, type FolderScore, scoreWholeMessages } from './messages.ts';
+import { CORPORA, countWholeMessages, type FolderScore, scoreWholeMessages } from './messages.ts';
 
 interface Pair {
   readonly id: string;
@@ -74,10 +74,11 @@ function f1(got: string, wanted: string): number {
   return (2 * common) / (ours.length + theirs.length);
 }
 
-function score(name: string, pairs: readonly Pair[], reply: (input: string) => string): Score {
+function score({ name, pairs }: PairFile, reply: (input: string) => string, scored: () => void): Score {
   let [exact, sum, slowestMs, excepted] = [0, 0, 0, 0];
   const failing: string[] = [];
   for (const pair of pairs) {
+    scored();
     if (EXCEPTIONS[`${name}/${pair.id}`] !== undefined) {
       excepted += 1;
       continue;
@@ -120,10 +121,19 @@ function linesOf(one: Score): string[] {
   return one.failing.length > 0 ? [figures, `    failing: ${one.failing.join(', ')}`] : [figures];
 }
 
-function scoreFolder(folder: string, reply: (input: string) => string): Score[] {
+/** One file of pairs. */
+interface PairFile {
+  readonly name: string;
+  readonly pairs: readonly Pair[];
+}
+
+function readFolder(folder: string): PairFile[] {
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((file) => file.endsWith('.jsonl'));
-  return files.map((file) => score(path.basename(file, '.jsonl'), readPairs(path.join(folder, file)), reply));
+  return files.map((file) => ({
+    name: path.basename(file, '.jsonl'),
+    pairs: readPairs(path.join(folder, file)),
+  }));
 }
 
 function below(one: Score, exact: number, leastF1: number): string[] {
@@ -155,11 +165,24 @@ function folderProblems({ name, count, right }: FolderScore): string[] {
   return right / count < floor ? [`${name}: fewer than ${100 * floor} % are right`] : [];
 }
 
-/** Scores every folder; undefined when there are no corpora. */
-export async function scoreCorpora(): Promise<Report | undefined> {
+/** Scores every folder, and tells how far it has come; undefined when there are no corpora. */
+export async function scoreCorpora(
+  progress: (done: number, total: number) => void = () => undefined,
+): Promise<Report | undefined> {
   if (!existsSync(path.join(CORPORA, 'replies'))) return undefined;
-  const texts = scoreFolder(path.join(CORPORA, 'replies'), (input) => extractReply(input).reply);
-  const html = scoreFolder(path.join(CORPORA, 'html'), (input) => unmark(htmlToMarkdown(input).reply));
+  const [textFiles, htmlFiles] = [
+    readFolder(path.join(CORPORA, 'replies')),
+    readFolder(path.join(CORPORA, 'html')),
+  ];
+  const pairs = [...textFiles, ...htmlFiles].reduce((sum, file) => sum + file.pairs.length, 0);
+  const total = pairs + countWholeMessages();
+  let done = 0;
+  const scored = (): void => {
+    done += 1;
+    progress(done, total);
+  };
+  const texts = textFiles.map((file) => score(file, (input) => extractReply(input).reply, scored));
+  const html = htmlFiles.map((file) => score(file, (input) => unmark(htmlToMarkdown(input).reply), scored));
   const isLocalised = ({ name }: Score): boolean => LOCALISED.includes(name);
   const developers = pool(
     'text, developers',
@@ -167,7 +190,7 @@ export async function scoreCorpora(): Promise<Report | undefined> {
   );
   const localised = pool('text, localised', texts.filter(isLocalised));
   const pages = pool('html', html);
-  const folders = await scoreWholeMessages();
+  const folders = await scoreWholeMessages(scored);
   return {
     lines: [
       ...[...texts, ...html].flatMap(linesOf),

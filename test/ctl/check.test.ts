@@ -237,7 +237,7 @@ describe('mailgw-ctl check', () => {
     const file = tool.scratch.path('none.eml');
     await tool.fails(
       74,
-      new RegExp(`^mailgw-ctl: ${file}: cannot be read: ENOENT`),
+      new RegExp(`^mailgw-ctl: ${file}: cannot be read: there is no such file; expected a message`),
       'check',
       file,
       '--to',

@@ -15,6 +15,7 @@ const TYPED: readonly (readonly [string, string])[] = [
   ['db backup scr\t\n', 'db backup script'],
   ['queue drop --spa\t--ye\t\n', 'queue drop --spam --yes'],
   ['user set queue li\t\n', 'user set queue li'],
+  ['postfix-config --chec\tscr\t\n', 'postfix-config --check script'],
 ];
 
 /** The script for a shell, in the file `script` of a scratch directory; skips where there is no such shell. */
@@ -93,6 +94,12 @@ describe('mailgw-ctl completion', () => {
     assert.deepEqual(await complete('queue sha'), ['shape\tcount items by state and age']);
     assert.match((await complete('--config x queue list --state wai')).join(), /^waiting\t/);
     assert.match((await complete('queue drop --spa')).join(), /^--spam\tteach spamd first/);
+    assert.match((await complete('postfix-config --che')).join(), /^--check\t[^[]*$/);
+  });
+
+  it('offers words only, for every shell', async () => {
+    for (const shell of ['bash', 'zsh', 'fish'])
+      assert.doesNotMatch((await runTool(['completion', shell])).stdout, /\[dir\]|<\w+>/, shell);
   });
 
   it('names the shells that there are', async () => {

@@ -1,7 +1,16 @@
 // `mailgw-ctl doctor` and `postfix-config --check` on set-ups that are broken in one way each: they name the cause.
 
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
@@ -14,10 +23,10 @@ import {
   policySocketIn,
   postfixUnavailable,
 } from '../support/postfix.ts';
-import { type RunResult, runOk } from '../support/process.ts';
+import { type RunResult, run, runOk } from '../support/process.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
-import { runTool } from './tool.ts';
+import { runTool, TOOL } from './tool.ts';
 
 const skip = postfixUnavailable();
 
@@ -110,6 +119,62 @@ const ILLNESSES: readonly Illness[] = [
     check: 'files.configuration',
     what: /mode 0666/,
     fix: /chmod go-w/,
+    code: 78,
+  },
+  {
+    name: 'a configuration that the service cannot read',
+    plant: ({ scratch, postfixUid }) => {
+      const secrets = [scratch.directory, scratch.path('pepper'), scratch.path('webhook.secret')];
+      for (const file of secrets) chownSync(file, postfixUid, 0);
+      chmodSync(scratch.path('doctor.toml'), 0o600);
+      return () => {
+        for (const file of secrets) chownSync(file, 0, 0);
+        chmodSync(scratch.path('doctor.toml'), 0o644);
+      };
+    },
+    check: 'files.configuration',
+    what: /doctor\.toml \(mode 0600, owner 0:0\) keeps user \d+ out/,
+    fix: /chgrp \d+ \S+doctor\.toml && chmod g\+r/,
+    code: 78,
+  },
+  {
+    name: 'a configuration of somebody who is not concerned',
+    plant: ({ scratch }) => {
+      chownSync(scratch.path('doctor.toml'), 12_345, 0);
+      return () => {
+        chownSync(scratch.path('doctor.toml'), 0, 0);
+      };
+    },
+    check: 'files.configuration',
+    what: /belongs to user 12345, who is neither root nor user 0/,
+    fix: /chown root/,
+    code: 0,
+  },
+  {
+    name: 'a pepper in a directory that the service cannot enter',
+    settings: ({ scratch }) => ({ reply: { pepper_file: scratch.path('closed', 'pepper') } }),
+    plant: ({ scratch, postfixUid }) => {
+      mkdirSync(scratch.path('closed'), { mode: 0o700 });
+      writeFileSync(scratch.path('closed', 'pepper'), readFileSync(scratch.path('pepper')), { mode: 0o600 });
+      chownSync(scratch.path('closed', 'pepper'), postfixUid, 0);
+      const others = [scratch.directory, scratch.path('webhook.secret')];
+      for (const file of others) chownSync(file, postfixUid, 0);
+      return () => {
+        for (const file of others) chownSync(file, 0, 0);
+        rmSync(scratch.path('closed'), { recursive: true });
+      };
+    },
+    check: 'files.pepper',
+    what: /pepper: the directory \S+closed \(mode 0700, owner 0:0\) keeps user \d+ out/,
+    fix: /chmod g\+x/,
+    code: 78,
+  },
+  {
+    name: 'a credential of a service that does not run',
+    settings: { reply: { pepper_file: '/run/credentials/mailgw-doctor-test.service/pepper' } },
+    check: 'files.pepper',
+    what: /cannot be read: ENOENT/,
+    fix: /systemctl start mailgw\.service/,
     code: 78,
   },
   {
@@ -346,6 +411,18 @@ const ILLNESSES: readonly Illness[] = [
     code: 0,
   },
   {
+    name: 'probes that refuse for good while mailgwd is stopped',
+    main: {
+      smtpd_recipient_restrictions: 'reject_unverified_recipient',
+      unverified_recipient_reject_code: '550',
+      unverified_recipient_defer_code: '550',
+    },
+    check: 'postfix.unverified_defer_code',
+    what: /unverified_recipient_defer_code is 550/,
+    fix: /unverified_recipient_defer_code = 450/,
+    code: 78,
+  },
+  {
     name: 'soft_bounce left on',
     main: { soft_bounce: 'yes' },
     check: 'postfix.soft_bounce',
@@ -428,6 +505,27 @@ const ILLNESSES: readonly Illness[] = [
     code: 74,
   },
   {
+    name: 'a file system that is mounted read-only',
+    settings: ({ scratch }) => ({ store: { path: scratch.path('readonly', 'mailgw.db') } }),
+    plant: async ({ scratch }) => {
+      const place = scratch.path('readonly');
+      mkdirSync(place, { recursive: true });
+      await runOk('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0755', 'tmpfs', place]);
+      const source = new Sqlite(scratch.path('mailgw.db'), { readonly: true });
+      await source.backup(`${place}/mailgw.db`);
+      source.close();
+      chmodSync(`${place}/mailgw.db`, 0o600);
+      await runOk('mount', ['-o', 'remount,ro', place]);
+      return async () => {
+        await runOk('umount', [place]);
+      };
+    },
+    check: 'store.integrity',
+    what: /mounted read-only; mount it read-write/,
+    fix: /^findmnt -T/,
+    code: 74,
+  },
+  {
     name: 'a full disk',
     settings: { store: { low_water: '900000GiB' } },
     check: 'store.space',
@@ -451,6 +549,33 @@ const ILLNESSES: readonly Illness[] = [
     what: /1 items were received after now/,
     fix: /timedatectl/,
     code: 69,
+  },
+  {
+    name: 'users who are all disabled',
+    plant: async ({ daemon }) => {
+      await daemon.ctl('user', 'disable', ALICE.user);
+      return async () => {
+        await daemon.ctl('user', 'enable', ALICE.user);
+      };
+    },
+    check: 'store.users',
+    what: /all 1 users are disabled/,
+    fix: new RegExp(`user enable ${ALICE.user}`),
+    code: 0,
+  },
+  {
+    name: 'a user who can write from nowhere',
+    settings: STRICT,
+    plant: async ({ daemon }) => {
+      await daemon.ctl('user', 'add', 'bob');
+      return async () => {
+        await daemon.ctl('user', 'remove', 'bob');
+      };
+    },
+    check: 'store.users',
+    what: /of 2 users 1 have no address: bob/,
+    fix: /user set bob --address/,
+    code: 0,
   },
   {
     name: 'a platform that does not run',
@@ -625,11 +750,57 @@ describe('mailgw-ctl doctor', { concurrency: false }, () => {
     assert.match(none.stdout, /^PROBLEM configuration: .*\n.*\n {8}fix: mailgw-ctl init/);
   });
 
+  it('blames nothing on the files that only root and the service may read', { skip }, async () => {
+    const { scratch } = here();
+    await examine({}, ['config', 'check']);
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, TOOL];
+    const where = ['--config', scratch.path('doctor.toml'), '--json', 'doctor'];
+    chmodSync(scratch.directory, 0o755);
+    const { stdout } = await run('setpriv', [...nobody, ...where]);
+    const found = findingsOf({ code: 0, stdout, stderr: '' });
+    const statuses = ['files.pepper', 'files.sink_secret', 'store.integrity'].map(
+      (name) => found.find(({ check }) => check === name)?.status,
+    );
+    assert.deepEqual(statuses, ['skipped', 'skipped', 'skipped'], stdout);
+    assert.doesNotMatch(stdout, /restore|does not start/);
+  });
+
+  it('says when no time server sets the clock', { skip }, async () => {
+    const { scratch } = here();
+    // The answer of systemd where it runs and nothing sets the clock; this host has its own.
+    mkdirSync(scratch.path('bin'));
+    writeFileSync(scratch.path('bin', 'timedatectl'), '#!/bin/sh\necho no\n', { mode: 0o755 });
+    await examine({}, ['config', 'check']);
+    const words = ['--config', scratch.path('doctor.toml'), ...doctor()];
+    const found = findingsOf(await runTool(words, [`PATH=${scratch.path('bin')}:${process.env.PATH ?? ''}`]));
+    const clock = found.find(({ check }) => check === 'clock');
+    assert.equal(clock?.status, 'warning');
+    assert.match(String(clock.what), /set by no time server/);
+  });
+
+  it('takes neither a place nor a time that there cannot be', { skip }, async () => {
+    for (const [option, value] of [
+      ['--smtp', 'localhost'],
+      ['--smtp', 'localhost:99999'],
+      ['--smtp', 'localhost:0'],
+      ['--wait', 'soon'],
+      ['--wait', ''],
+      ['--wait', '-1'],
+      ['--wait', '3601'],
+    ] as const) {
+      const smtp = option === '--smtp' ? [] : ['--smtp', '127.0.0.1:25'];
+      const { code, stderr } = await examine({}, ['doctor', ...smtp, `${option}=${value}`]);
+      assert.equal(code, 65);
+      assert.ok(stderr.startsWith(`mailgw-ctl: ${option} "${value}": expected `), stderr);
+    }
+  });
+
   it('asks the platform by OPTIONS alone, and posts nothing', { skip }, async () => {
     const result = await examine({}, doctor());
     const [reached] = findingsOf(result).filter(({ check }) => check === 'sink.reachable');
     assert.match(String(reached?.what), /OPTIONS answered \d{3}/);
-    assert.match(result.stdout, /"check":"sink\.posts_as".*signed with one secret/);
+    assert.match(result.stdout, /"check":"sink\.posts_as".*the user of each reply.*signed with one secret/);
+    assert.match(result.stdout, new RegExp(`"check":"store\\.users".*1 of 1 users may reply: ${ALICE.user}`));
     assert.equal(existsSync(here().scratch.path('mailgw.db')), true);
   });
 

@@ -87,7 +87,7 @@ describe('mailgw-ctl init', () => {
     writeFileSync(tool.config, moved);
     await tool.fails(
       78,
-      `reply.pepper_file: ${scratch.path('keys/p')}: cannot be read: ENOENT: no such file or directory, stat '${scratch.path('keys/p')}'; "mailgw-ctl init" makes one`,
+      `reply.pepper_file: ${scratch.path('keys/p')}: cannot be read: ENOENT: no such file or directory, stat '${scratch.path('keys/p')}'; restore it from a backup, or on a new site "mailgw-ctl init" makes one`,
       ...['address', 'mint', '--user', 'alice', '--thread', 't'],
     );
     assert.equal((await tool.run('init')).code, 0);

@@ -134,6 +134,18 @@ describe('standard output', () => {
     assert.deepEqual([after.length, after.filter((fingerprint) => before.includes(fingerprint))], [3, []]);
   });
 
+  it("may be closed early along with standard error, and the status is still the command's own", async (t) => {
+    const tool = await initialise(testScratch(t));
+    const statusOf = async (...args: string[]): Promise<string> => {
+      const words = [process.execPath, TOOL, '--config', tool.config, ...args].map((word) => `'${word}'`);
+      const command = `{ sleep 0.3; ${words.join(' ')}; echo "$?" >&3; } 2>&1 3>&4 | true`;
+      return (await run('bash', ['-c', `{ ${command}; } 4>&1`])).stdout.trim();
+    };
+    assert.equal(await statusOf('queue', 'show', 'nothing'), '65');
+    assert.equal(await statusOf('queue'), '64');
+    assert.equal(await statusOf('stats'), '0');
+  });
+
   it('that cannot be written ends the command with 74', async (t) => {
     const tool = await initialise(testScratch(t));
     const command = `'${process.execPath}' '${TOOL}' --config '${tool.config}' stats > /dev/full`;

@@ -141,7 +141,7 @@ describe('mailgw-ctl run by a user without access', asRoot, () => {
     assert.equal(pepper.code, 78);
     assert.match(
       pepper.stderr,
-      /pepper: cannot be read: EACCES.*; run the command as root or as the user of the daemon$/m,
+      /pepper: cannot be read: EACCES.*; run the command as root or as the user of the daemon, to whom the file must belong$/m,
     );
     assert.deepEqual(parseRows(pepper.stdout), []);
   });

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { repositoryRoot, run } from '../support/process.ts';
+import { repositoryRoot, run, runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
+import { mountTmpfs, tmpfsUnavailable } from '../support/tmpfs.ts';
 import { initialise, runTool } from './tool.ts';
+
+const reason = tmpfsUnavailable();
 
 const COMMANDS = [
   ['init'],
@@ -74,6 +77,28 @@ describe('mailgw-ctl usage', () => {
   });
 });
 
+describe('mailgw-ctl and a file that cannot be read', () => {
+  it('says why, and what to give it instead', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const check = (file: string): string[] => ['check', file, '--to', 'x@reply.example.org'];
+    const missing = tool.scratch.path('missing.eml');
+    await tool.fails(
+      74,
+      `${missing}: cannot be read: there is no such file; expected a message, or "-" for standard input`,
+      ...check(missing),
+    );
+    const { directory } = tool.scratch;
+    await tool.fails(
+      74,
+      `${directory}: cannot be read: it is a directory; expected a file with one message`,
+      ...check(directory),
+    );
+    const config = await runTool(['--config', directory, 'stats']);
+    assert.equal(config.code, 78);
+    assert.match(config.stderr, /: cannot be read: EISDIR: .*; name the file in it\n$/);
+  });
+});
+
 describe('mailgw-ctl and a store that cannot be used', () => {
   it('says what is wrong with the file, with a status of its own', async (t) => {
     const tool = await initialise(testScratch(t));
@@ -95,6 +120,29 @@ describe('mailgw-ctl and a store that cannot be used', () => {
       /^mailgw-ctl: store\.path: \S+ has schema 99, this mailgw knows \d+; run the newer/,
       'stats',
     );
+  });
+
+  it('names the mount where that is read-only', async (t) => {
+    if (reason !== false) {
+      t.skip(reason);
+      return;
+    }
+    const tool = await initialise(testScratch(t));
+    await tool.text('user', 'list');
+    const place = await mountTmpfs(tool.scratch, 'mount', 16 * 1024 * 1024);
+    cpSync(tool.scratch.path('mailgw.db'), join(place, 'mailgw.db'));
+    await runOk('mount', ['-o', 'remount,ro', place]);
+    const text = readFileSync(tool.config, 'utf8').replace(
+      tool.scratch.path('mailgw.db'),
+      join(place, 'mailgw.db'),
+    );
+    writeFileSync(tool.config, text);
+    for (const command of [['stats'], ['db', 'check'], ['user', 'add', 'alice']])
+      await tool.fails(
+        74,
+        `store.path: ${place}: is on a file system that is mounted read-only; mount it read-write`,
+        ...command,
+      );
   });
 
   it('does not make a directory for it', async (t) => {

@@ -13,6 +13,7 @@ import {
   PURPOSE,
   VERSION_OPTION,
 } from '../../src/ctl/commands.ts';
+import { INTERRUPTED } from '../../src/ctl/fault.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon-options.ts';
 import { EXIT } from '../../src/exit-status.ts';
 import { SETTINGS } from '../../src/setting-table.ts';
@@ -86,7 +87,7 @@ It stays in the foreground and writes one line per event to standard output,
 in JSON unless that is a terminal.
 .SH OPTIONS
 ${options.join('')}.SH SIGNALS
-${item(`${bold('SIGTERM')}, ${bold('SIGINT')}`, 'stop in order: no new transaction, transactions under way are answered, attempts under way may end')}${exitStatus}.SH FILES
+${item(`${bold('SIGTERM')}, ${bold('SIGINT')}`, 'stop in order: no new transaction, transactions under way are answered, attempts under way may end')}${item(bold('SIGHUP'), 'take the configuration and the secrets anew, as "mailgw-ctl reload" does; a configuration with a problem is refused and logged, and the old one holds')}${exitStatus}.SH FILES
 ${item(`\\fI${text(DEFAULT_CONFIG_PATH)}\\fR`, 'the configuration')}${item(`\\fI${text(String(SETTINGS.reply.pepperFile.fallback))}\\fR`, "the installation's secret")}${item(`\\fI${text(String(SETTINGS.store.path.fallback))}\\fR`, 'the store')}`;
   return page(
     'mailgwd',
@@ -124,7 +125,7 @@ runs and while it does not, as root or as the user of the daemon.
 First steps:
 ${example(FIRST_COMMANDS.map((line) => `${NAME} ${line}`))}.SH OPTIONS
 ${[...GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION].map(optionItem).join('')}.SH COMMANDS
-${commands.join('')}${exitStatus}`;
+${commands.join('')}${exitStatus}${item(bold(String(INTERRUPTED)), 'interrupted between two steps; what was done is said, and done')}`;
   return page(
     NAME,
     8,

@@ -12,7 +12,7 @@ const HEAD = `# Metrics
 
 \`[metrics] listen\` in mailgw.toml makes the daemon serve three pages, on a port of the loopback or a Unix socket and nowhere else, because nothing asks
 for a password: \`/metrics\` for Prometheus, \`/healthz\` (200 while the main loop runs) and \`/readyz\` (200 while mail can be taken: the store's writer
-answers and the daemon is not stopping; else 503 and why). It is off by default. This page is made from the program's own table.
+answers, more than \`store.low_water\` is free, and the daemon is not stopping; else 503 and why). It is off by default. This page is made from the program's own table.
 
 \`\`\`toml
 [metrics]

@@ -6,9 +6,12 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import type { SinkAddress } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
-import { DaemonProcess, type RunResult } from '../support/process.ts';
+import { startPlatform } from '../support/platform.ts';
+import { DaemonProcess, type RunResult, runOk } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { buildPackage, packageUnavailable, provideNode } from './debian-package.ts';
 import { Machine } from './machine.ts';
@@ -43,11 +46,39 @@ async function makeMachine(scratch: Scratch): Promise<Machine> {
   return machine;
 }
 
-/** Sets the site up and gets one reply into the queue, which no platform takes. */
-async function queueReply(t: TestContext, scratch: Scratch, machine: Machine): Promise<void> {
-  const where = ['--authserv-id', 'mx.example.org', '--url', 'http://127.0.0.1:1/'];
+/** The same package as a later release would be: of a higher version, and with one migration more. */
+async function withMigration(scratch: Scratch, file: string): Promise<string> {
+  const tree = scratch.path('tree');
+  await runOk('dpkg-deb', ['--raw-extract', file, tree]);
+  const schema = join(tree, 'usr/lib/mailgw/dist/src/queue/schema.js');
+  const text = readFileSync(schema, 'utf8');
+  const later = text.replace(
+    /(const MIGRATIONS = \[[^]*?)\n\];/,
+    "$1\n    'ALTER TABLE item ADD COLUMN later INTEGER NOT NULL DEFAULT 7',\n];",
+  );
+  assert.notEqual(later, text);
+  writeFileSync(schema, later);
+  const built = file.replace(/-2_/, '-3_');
+  for (const name of ['control', 'postinst']) {
+    const path = join(tree, 'DEBIAN', name);
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/(\d+\.\d+\.\d+)-2\b/g, '$1-3'));
+  }
+  await runOk('dpkg-deb', ['--build', '--root-owner-group', tree, built]);
+  return built;
+}
+
+/** Sets the site up and gets one reply into the queue, which is paused. */
+async function queueReply(
+  t: TestContext,
+  scratch: Scratch,
+  machine: Machine,
+  { url, secret }: SinkAddress,
+): Promise<void> {
+  const where = ['--authserv-id', 'mx.example.org', '--url', url];
   await machine.run('mailgw-ctl', 'init', '--domain', 'reply.example.org', ...where);
+  writeFileSync(machine.path('etc/mailgw/webhook.secret'), `${secret}\n`);
   await machine.run('mailgw-ctl', 'user', 'add', 'alice', '--address', 'alice@example.com');
+  await machine.run('mailgw-ctl', 'queue', 'pause');
   const mint = ['address', 'mint', '--user', 'alice', '--thread', 'acme/7'];
   const minted = JSON.parse(await machine.run('mailgw-ctl', '--json', ...mint)) as { reply_to: string };
   const daemon = startDaemon(scratch, machine);
@@ -57,7 +88,20 @@ async function queueReply(t: TestContext, scratch: Scratch, machine: Machine): P
   const message = `${vouched}${replyMessage({ to: minted.reply_to })}\r\n`;
   assert.match((await client.deliver(message, minted.reply_to)).join(), /^250 2\.0\.0 queued/);
   assert.equal(await daemon.end('SIGTERM'), 'exit 0');
-  assert.equal((await statesIn(machine)).length, 1);
+  assert.deepEqual(await statesIn(machine), ['ready']);
+}
+
+/** The schema of the store, and what the column of {@link withMigration} holds for the mail in it. */
+function schemaOf(machine: Machine): { version: number; later: unknown } {
+  const store = new Sqlite(machine.path('var/lib/mailgw/mailgw.db'), { readonly: true });
+  try {
+    const version = store.pragma('user_version', { simple: true }) as number;
+    const columns = store.pragma('table_info(item)') as { name: string }[];
+    const isLater = columns.some(({ name }) => name === 'later');
+    return { version, later: isLater ? store.prepare('SELECT later FROM item').pluck().all() : undefined };
+  } finally {
+    store.close();
+  }
 }
 
 describe('the Debian package', { skip, concurrency: false }, () => {
@@ -65,6 +109,8 @@ describe('the Debian package', { skip, concurrency: false }, () => {
     const scratch = testScratch(t);
     const older = await buildPackage(scratch, '1');
     const newer = await buildPackage(scratch, '2');
+    const latest = await withMigration(scratch, newer);
+    const platform = await startPlatform(scratch);
     const machine = await makeMachine(scratch);
 
     const installed = await install(machine, older);
@@ -80,35 +126,46 @@ describe('the Debian package', { skip, concurrency: false }, () => {
     ]) {
       assert.ok(existsSync(machine.path(file)), file);
     }
-    await queueReply(t, scratch, machine);
-    const config = readFileSync(machine.path('etc/mailgw/mailgw.toml'), 'utf8');
+    await queueReply(t, scratch, machine, platform.sink);
+    const kept = ['etc/mailgw/mailgw.toml', 'etc/mailgw/pepper'].map((file) => machine.path(file));
+    writeFileSync(kept[0] ?? '', '\n# The admin was here.\n', { flag: 'a' });
+    const contents = (): string[] => kept.map((file) => readFileSync(file, 'utf8'));
+    const before = contents();
 
     assert.equal((await install(machine, newer)).code, 0);
-    assert.equal(readFileSync(machine.path('etc/mailgw/mailgw.toml'), 'utf8'), config);
-    assert.equal((await statesIn(machine)).length, 1);
+    assert.deepEqual(contents(), before);
+    assert.deepEqual(await statesIn(machine), ['ready']);
 
-    // What a version with one more migration would leave.
-    const store = new Sqlite(machine.path('var/lib/mailgw/mailgw.db'));
-    const schema = store.pragma('user_version', { simple: true }) as number;
-    store.pragma(`user_version = ${schema + 1}`);
-    store.close();
-    const downgraded = await install(machine, older);
+    const { version } = schemaOf(machine);
+    assert.equal((await install(machine, latest)).code, 0);
+    assert.deepEqual(await statesIn(machine), ['ready']);
+    assert.deepEqual(schemaOf(machine), { version: version + 1, later: [7] });
+
+    const downgraded = await install(machine, newer);
     assert.notEqual(downgraded.code, 0);
-    const refusal = `has schema ${schema + 1}, this mailgw knows ${schema}; run the newer mailgw, or restore an older backup`;
+    const refusal = `has schema ${version + 1}, this mailgw knows ${version}; run the newer mailgw, or restore an older backup`;
     assert.ok(downgraded.stderr.includes(refusal), downgraded.stderr);
+    const refused = startDaemon(scratch, machine);
+    assert.equal(await refused.gone('its start'), 'exit 69');
+    assert.ok(refused.output().includes(refusal), refused.output());
+    assert.deepEqual(schemaOf(machine), { version: version + 1, later: [7] });
+
+    assert.equal((await install(machine, latest)).code, 0);
+    await machine.run('mailgw-ctl', 'queue', 'resume');
     const daemon = startDaemon(scratch, machine);
-    assert.equal(await daemon.gone('its start'), 'exit 69');
-    assert.ok(daemon.output().includes(refusal), daemon.output());
-    const again = new Sqlite(machine.path('var/lib/mailgw/mailgw.db'));
-    again.pragma(`user_version = ${schema}`);
-    again.close();
-    assert.equal((await install(machine, newer)).code, 0);
-    assert.equal((await statesIn(machine)).length, 1);
+    assert.equal((await platform.nthPost(1)).data.user, 'alice');
+    await eventually(
+      async () => ((await statesIn(machine))[0] === 'posted' ? true : undefined),
+      () => daemon.output(),
+    );
+    assert.equal(await daemon.end('SIGTERM'), 'exit 0');
 
     await machine.run('dpkg', '--remove', 'mailgw');
     assert.ok(!existsSync(machine.path('usr/lib/mailgw')));
+    assert.deepEqual(contents(), before);
     const purged = await machine.run('dpkg', '--purge', 'mailgw');
     assert.match(purged, /\/etc\/mailgw and \/var\/lib\/mailgw are kept/);
+    assert.deepEqual(contents(), before);
     assert.ok(readdirSync(machine.path('var/lib/mailgw')).includes('mailgw.db'));
   });
 

@@ -3,7 +3,7 @@
 // SQLite's binding is this checkout's own: compiling it again would take minutes and prove npm, not us.
 
 import assert from 'node:assert/strict';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -51,6 +51,9 @@ describe('the npm package', () => {
     const daemon = join(prefix, 'bin/mailgwd');
     assert.match(await runOk(daemon, ['--help']), /^usage: mailgwd/);
     assert.equal(await runOk(daemon, ['--version']), await ctl('--version'));
+
+    for (const page of ['man8/mailgwd.8', 'man8/mailgw-ctl.8', 'man5/mailgw.toml.5'])
+      assert.ok(existsSync(join(prefix, 'share/man', page)), page);
 
     const platform = await startPlatform(scratch);
     const site = scratch.path('site');

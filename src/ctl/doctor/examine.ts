@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Config, loadConfig } from '../../config.ts';
 import { openSqliteStore } from '../../queue/sqlite.ts';
+import { StoreError } from '../../queue/store-error.ts';
 import { readSecretFile } from '../../secret-file.ts';
 import { describe, EXIT } from '../fault.ts';
 import { becomeStoreOwner } from '../owner.ts';
@@ -16,12 +17,12 @@ import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup
 import { examinePostfix } from '../postfix/wiring.ts';
 import { PEPPER_BYTES } from '../session.ts';
 import { checkAuthservId } from './authserv.ts';
-import { checkFiles } from './files.ts';
+import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
 import { checkNotices, checkSink, checkSpamd, openSink } from './platform.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
-import { checkQueue, checkStoreFile } from './store.ts';
+import { checkQueue, checkStoreFile, checkUsers } from './store.ts';
 
 /** What to examine. */
 export interface Examination {
@@ -41,6 +42,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
     return;
   }
   const { config } = loaded;
+  const stranger = isStranger(config); // as whom doctor was started, before it becomes the store's owner
   yield fine('configuration', `${configPath}: no problem found`);
   yield* guarded('files', () => checkFiles(config, configPath));
   yield* guarded('socket', () => checkSockets(config, mailOwner(examination)));
@@ -54,10 +56,12 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
     becomeStoreOwner(config.store.path);
     return checkStoreFile(config, Date.now());
   });
-  yield* guarded('sink', async () => checkSink(config, webhook ?? (await openSink(config))));
+  yield* guarded('sink', async () => checkSink(config, webhook ?? (await openSink(config)), stranger));
   yield* guarded('spamd', async () => [await checkSpamd(config)]);
   yield* guarded('notice', () => checkNotices(config));
-  yield* guarded('queue', () => checkOpenStore(config, pepper.ok ? pepper.bytes : undefined, examination));
+  yield* guarded('queue', () =>
+    checkOpenStore(config, pepper.ok ? pepper.bytes : undefined, examination, stranger),
+  );
 }
 
 function misconfigured(what: string, configPath: string): Finding {
@@ -108,12 +112,21 @@ async function checkOpenStore(
   config: Config,
   pepper: Uint8Array | undefined,
   { roundTrip }: Examination,
+  stranger: boolean,
 ): Promise<readonly Finding[]> {
   if (!existsSync(config.store.path)) return [];
   process.umask(0o077);
-  const store = await openSqliteStore({ path: config.store.path, mode: 'tool' });
+  const store = await openSqliteStore({ path: config.store.path, mode: 'tool' }).catch((error: unknown) => {
+    // store.integrity has said what is wrong with it.
+    if (error instanceof StoreError) return error;
+    throw error;
+  });
+  if (store instanceof StoreError)
+    return [
+      skipped('queue', stranger ? 'this user may not open the store; run doctor as root' : describe(store)),
+    ];
   try {
-    const findings = await checkQueue(store);
+    const findings = [await checkUsers(store, config), ...(await checkQueue(store))];
     if (roundTrip === undefined)
       return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];
     if (pepper === undefined)

@@ -2,16 +2,17 @@
  * Files that mailgw needs: the pepper, the sink's secrets, the store and the directory of the socket, and whose they are.
  *
  * Contract: looks at modes and owners, and reads secrets only to see that they are ones. Who mailgwd runs as is told by
- * the owner of the store.
+ * the owner of the store's directory. What this process may not read, and mailgwd may, is not examined.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { CREDENTIALS, readSecretFile } from '../../secret-file.ts';
-import { EXIT } from '../fault.ts';
+import { EXIT, systemCode } from '../fault.ts';
 import { PEPPER_BYTES } from '../session.ts';
-import { modeText } from './access.ts';
-import { type Finding, fine, problem, warning } from './finding.ts';
+import { type Member, modeText, obstacleTo } from './access.ts';
+import { type Finding, fine, problem, skipped, warning } from './finding.ts';
 
 /** Bytes of a Standard Webhooks secret. */
 const SECRET_BYTES = 24;
@@ -20,7 +21,7 @@ const SECRET_BYTES = 24;
 export function checkFiles(config: Config, configPath: string): Finding[] {
   const { pepperFile } = config.reply;
   return [
-    checkConfigurationMode(configPath),
+    checkConfiguration(config, configPath),
     checkSecret(config, 'files.pepper', 'reply.pepper_file', pepperFile, PEPPER_BYTES),
     ...sinkSecrets(config).map((file) =>
       checkSecret(config, 'files.sink_secret', 'sink.secret_file', file, SECRET_BYTES),
@@ -30,14 +31,41 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
   ];
 }
 
-function checkConfigurationMode(path: string): Finding {
+function checkConfiguration(config: Config, path: string): Finding {
   const check = 'files.configuration';
-  const { mode } = statSync(path);
-  if ((mode & 0o022) === 0) return fine(check, `${path}, mode ${modeText(mode)}`);
+  const { mode, uid } = statSync(path);
+  const service = serviceUser(config);
+  const shown = `${path} (mode ${modeText(mode)}, of user ${uid})`;
+  if ((mode & 0o022) !== 0) {
+    return problem(check, EXIT.configuration, {
+      what: `${path} has mode ${modeText(mode)}`,
+      why: 'whoever may write it decides where posts go, and as whom',
+      fix: `chmod go-w ${path}`,
+    });
+  }
+  if (service === undefined) return fine(check, shown);
+  const kept = unreadable(check, path, service);
+  if (kept !== undefined) return kept;
+  if (uid !== 0 && uid !== service.uid) {
+    return warning(check, {
+      what: `${path} belongs to user ${uid}, who is neither root nor user ${service.uid}, as whom mailgwd runs`,
+      why: 'whoever may write it decides where posts go, and as whom',
+      fix: `chown root ${path}`,
+    });
+  }
+  return fine(check, shown);
+}
+
+/** What keeps mailgwd from reading a file that root can; only root sees that. */
+function unreadable(check: string, file: string, service: Member): Finding | undefined {
+  const obstacle = process.getuid?.() === 0 ? obstacleTo(file, service, 'r') : undefined;
+  if (obstacle === undefined) return undefined;
+  const { path, lacks, mode, uid, gid } = obstacle;
+  const place = path === file ? file : `${file}: the directory ${path}`;
   return problem(check, EXIT.configuration, {
-    what: `${path} has mode ${modeText(mode)}`,
-    why: 'whoever may write it decides where posts go, and as whom',
-    fix: `chmod go-w ${path}`,
+    what: `${place} (mode ${mode}, owner ${uid}:${gid}) keeps user ${service.uid} out, as whom mailgwd runs: it lacks "${lacks}" there`,
+    why: 'mailgwd cannot read it and does not start',
+    fix: `chgrp ${service.gid} ${path} && chmod g+${lacks} ${path}`,
   });
 }
 
@@ -58,25 +86,29 @@ function checkSecret(
   bytes: number,
 ): Finding {
   const secret = readSecretFile(key, file, bytes);
-  if (!secret.ok) return unusableSecret(check, file, secret.problem);
-  const { uid } = statSync(file);
   const service = serviceUser(config);
-  const isReadable = service === undefined || uid === service || service === 0;
+  if (!secret.ok)
+    return isStranger(config) && isClosed(file)
+      ? notOurs(check, file)
+      : unusableSecret(check, file, secret.problem);
+  const whole = fine(check, `${file}: ${secret.bytes.length} bytes, for its owner alone`);
+  // Credentials are root's, and systemd lets the service read them.
+  if (service === undefined || isCredential(file)) return whole;
+  const { uid } = statSync(file);
+  const isReadable = uid === service.uid || service.uid === 0;
   if (!isReadable && uid === 0) return judgeCredential(check, key, file);
   if (!isReadable) {
     return problem(check, EXIT.configuration, {
-      what: `${key}: ${file} belongs to user ${uid}; mailgwd runs as user ${service}, the owner of the store`,
+      what: `${key}: ${file} belongs to user ${uid}; mailgwd runs as user ${service.uid}, the owner of the store`,
       why: `mailgwd cannot read ${KINDS[check]} and does not start`,
-      fix: `chown ${service} ${file}`,
+      fix: `chown ${service.uid} ${file}`,
     });
   }
-  return fine(check, `${file}: ${secret.bytes.length} bytes, for its owner alone`);
+  return unreadable(check, file, service) ?? whole;
 }
 
 /** A secret that only root can read: the service has it as a credential, or not at all. */
 function judgeCredential(check: keyof typeof KINDS, key: string, file: string): Finding {
-  // Credentials are root's, and systemd lets the service read them.
-  if (file.startsWith(join(CREDENTIALS, '/'))) return fine(check, `${file}: a credential of the service`);
   const name = basename(file);
   const given = credentialsOf(name);
   if (given.length === 0) {
@@ -105,8 +137,36 @@ function credentialsOf(name: string): string[] {
     .filter((credential) => existsSync(credential));
 }
 
+const isCredential = (file: string): boolean => file.startsWith(join(CREDENTIALS, '/'));
+
+/** Whether this process is neither root nor as mailgwd: what it may not do says nothing of what mailgwd may. */
+export function isStranger(config: Config): boolean {
+  const self = process.getuid?.();
+  return self !== 0 && self !== serviceUser(config)?.uid;
+}
+
+/** Whether a file is there that this process may not read. */
+function isClosed(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'EACCES';
+  }
+}
+
+const notOurs = (check: string, file: string): Finding =>
+  skipped(check, `${file}: this user may not read it; run doctor as root`);
+
 function unusableSecret(check: keyof typeof KINDS, file: string, detail: string): Finding {
   const isPepper = check === 'files.pepper';
+  if (!existsSync(file) && isCredential(file)) {
+    return problem(check, EXIT.configuration, {
+      what: detail,
+      why: 'systemd passes it only while the service runs; without it no address can be minted or verified, and nothing signed',
+      fix: 'systemctl start mailgw.service; if it is there then, nothing is wrong; if not, look at LoadCredential= in systemctl cat mailgw.service',
+    });
+  }
   if (!existsSync(file)) {
     return problem(check, EXIT.configuration, {
       what: detail,
@@ -116,6 +176,13 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
       fix: isPepper
         ? 'restore it from a backup, or on a new site: mailgw-ctl init'
         : 'mailgw-ctl init, and give the platform what it makes',
+    });
+  }
+  if (detail.includes('EACCES')) {
+    return problem(check, EXIT.configuration, {
+      what: detail,
+      why: `mailgwd runs as this user, cannot read ${KINDS[check]} and does not start`,
+      fix: `as root: chown ${process.getuid?.() ?? '?'} ${file}; chmod 0600 ${file}`,
     });
   }
   const isMode = detail.includes(' lets group or world in');
@@ -129,9 +196,20 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
 }
 
 /** Who mailgwd runs as, as far as the store tells. */
-function serviceUser(config: Config): number | undefined {
-  const { path } = config.store;
-  return statSync(dirname(path), { throwIfNoEntry: false })?.uid;
+function serviceUser({ store: { path } }: Config): Member | undefined {
+  const owner = statSync(dirname(path), { throwIfNoEntry: false });
+  if (owner === undefined) return undefined;
+  const { uid, gid } = owner;
+  try {
+    // systemd gives a service all groups of its user.
+    const groups = execFileSync('id', ['-G', String(uid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return { uid, gid, groups: groups.trim().split(' ').map(Number) };
+  } catch {
+    return { uid, gid }; // a user without a name
+  }
 }
 
 function checkStoreFiles(config: Config): Finding[] {

@@ -22,9 +22,11 @@ export async function openSink(config: Config): Promise<LoadedSink> {
   return await loadSink(config.sink, { now: Date.now, readSecretFile });
 }
 
-/** Examines the sink. */
-export async function checkSink(config: Config, loaded: LoadedSink): Promise<Finding[]> {
+/** Examines the sink; a stranger is somebody who may not read its secrets, which says nothing of mailgwd. */
+export async function checkSink(config: Config, loaded: LoadedSink, stranger: boolean): Promise<Finding[]> {
   if (!loaded.ok) {
+    const isUnknown = stranger && loaded.problems.every((what) => what.includes('EACCES'));
+    if (isUnknown) return [skipped('sink.options', `${loaded.problems.join('; ')}; run doctor as root`)];
     return loaded.problems.map((what) =>
       problem('sink.options', EXIT.configuration, {
         what,
@@ -46,6 +48,10 @@ async function examine(sink: Sink, config: Config): Promise<Finding[]> {
     return [
       options,
       skipped('sink.reachable', 'this sink has no examine(): it cannot be asked without posting'),
+      skipped(
+        'sink.posts_as',
+        'this sink has no examine(): it does not say; it is given the user of each reply',
+      ),
     ];
   const { status, diagnostic, postsAs } = await sink.examine(AbortSignal.timeout(WITHIN_MS));
   const place = typeof config.sink.url === 'string' ? `${config.sink.url.replace(/\?.*/, '')}: ` : '';

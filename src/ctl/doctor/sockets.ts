@@ -121,7 +121,7 @@ async function checkAsPostfix(
     return skipped(check, 'only root can try it as another user; run doctor as root');
   const user = lookUpUser(mailOwner);
   if (user === undefined) return skipped(check, `there is no user "${mailOwner}" on this host`);
-  const obstacle = obstacleTo(socket, user);
+  const obstacle = obstacleTo(socket, user, 'w');
   if (obstacle?.lacks === 'existence') return skipped(check, `${obstacle.path} does not exist`);
   if (obstacle !== undefined) return denied(check, section, mailOwner, obstacle);
   const tried = await connectAs(socket, user);

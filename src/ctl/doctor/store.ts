@@ -3,48 +3,74 @@
  *
  * Contract: reads alone. The process is the store's owner by now.
  */
-import { existsSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../../config.ts';
 import { STORE_EXIT } from '../../exit-status.ts';
 import { type QuickCheck, quickCheckStore } from '../../queue/quick-check.ts';
 import type { Store } from '../../queue/store.ts';
-import { StoreError } from '../../queue/store-error.ts';
-import { EXIT } from '../fault.ts';
+import { StoreError, type StoreErrorKind } from '../../queue/store-error.ts';
+import { EXIT, systemCode } from '../fault.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 
 /** Clocks that differ by less are no matter. */
 const SKEW_MS = 5 * 60_000;
 
+/** Users that are named; the rest is counted. */
+const MOST_NAMED = 5;
+
 /** Free space in times of the low-water mark below which it is worth a word. */
 const TIGHT = 4;
 
+/** How long systemd may take to answer. */
+const WITHIN_MS = 5000;
+
 /** Before this the clock of a host without a battery begins: 2024. */
 const EARLIEST_NOW = Date.UTC(2024, 0, 1);
+
+/** What mends a store that cannot be opened. */
+const MENDING: Readonly<Record<StoreErrorKind, (path: string) => string>> = {
+  locked: (path) => `fuser -v ${path}   # names who has it; end that process`,
+  'newer-schema': () => 'install the newer mailgw again, or restore a backup from before it',
+  'not-a-database': restored,
+  damaged: restored,
+  unusable: (path) =>
+    `findmnt -T ${dirname(path)}; df -h ${dirname(path)}; ls -l ${path}*   # and mend what they show`,
+  'no-directory': () => 'mailgw-ctl init, or systemd-tmpfiles --create',
+};
+
+function restored(path: string): string {
+  return `stop mailgwd, move ${path} and ${path}-wal away, and restore a backup ("mailgw-ctl db backup" made it)`;
+}
 
 /** Examines the file, its file system and the clock. */
 export async function checkStoreFile(config: Config, now: number): Promise<Finding[]> {
   const { path } = config.store;
   const space = await checkSpace(config);
+  if (!mayRead(path)) {
+    const what = `${path}: this user may not read it; run doctor as root, or as the user of mailgwd`;
+    return [skipped('store.integrity', what), space, await checkClock(undefined, now)];
+  }
   if (!existsSync(path)) {
     return [
       note('store.integrity', `${path}: there is no store yet; mailgwd or "mailgw-ctl user add" makes it`),
       space,
-      checkClock(undefined, now),
+      await checkClock(undefined, now),
     ];
   }
   try {
     const seen = quickCheckStore(path, now + SKEW_MS);
-    return [checkIntegrity(path, seen), space, checkClock(seen, now)];
+    return [checkIntegrity(path, seen), space, await checkClock(seen, now)];
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     const finding = problem('store.integrity', STORE_EXIT[error.kind], {
       what: error.message,
       why: 'mailgwd does not start, and Postfix keeps the mail for five days',
-      fix: `stop mailgwd, move ${path} and ${path}-wal away, and restore a backup ("mailgw-ctl db backup" made it)`,
+      fix: MENDING[error.kind](path),
     });
-    return [finding, space, checkClock(undefined, now)];
+    return [finding, space, await checkClock(undefined, now)];
   }
 }
 
@@ -58,7 +84,7 @@ function checkIntegrity(path: string, { damage }: QuickCheck): Finding {
   return problem('store.integrity', EXIT.inputOutput, {
     what: `${path}: ${damage.length} damages: ${first}`,
     why: 'mail is answered 451 where a damaged page is met, and replies may be lost',
-    fix: `stop mailgwd, move ${path} and ${path}-wal away, and restore a backup`,
+    fix: restored(path),
   });
 }
 
@@ -88,7 +114,17 @@ async function checkSpace({ store }: Config): Promise<Finding> {
 
 const mebibytes = (bytes: number): number => Math.floor(bytes / 1024 ** 2);
 
-function checkClock(seen: QuickCheck | undefined, now: number): Finding {
+/** Whether this process may look at the store, or at the place where there is none yet. */
+function mayRead(path: string): boolean {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.R_OK);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'EACCES';
+  }
+}
+
+async function checkClock(seen: QuickCheck | undefined, now: number): Promise<Finding> {
   const check = 'clock';
   const shown = new Date(now).toISOString();
   const why =
@@ -104,7 +140,54 @@ function checkClock(seen: QuickCheck | undefined, now: number): Finding {
       fix,
     });
   }
-  return fine(check, `${shown}; nothing in the store is newer`);
+  if ((await isSynchronized()) === false) {
+    return warning(check, {
+      what: `the clock says ${shown}; by systemd it is set by no time server`,
+      why,
+      fix,
+    });
+  }
+  return fine(check, seen === undefined ? shown : `${shown}; nothing in the store is newer`);
+}
+
+/** What systemd says of the clock; undefined where it does not run. */
+function isSynchronized(): Promise<boolean | undefined> {
+  return new Promise((resolve) => {
+    const args = ['show', '--property=NTPSynchronized', '--value'];
+    execFile('timedatectl', args, { timeout: WITHIN_MS }, (error, stdout) => {
+      resolve(error === null ? stdout.trim() === 'yes' : undefined);
+    });
+  });
+}
+
+/** Examines who may reply. */
+export async function checkUsers(store: Store, { sender }: Config): Promise<Finding> {
+  const check = 'store.users';
+  const users = await store.listUsers();
+  const enabled = users.filter((user) => user.enabled);
+  const named = (some: readonly { readonly name: string }[]): string => {
+    const names = some.slice(0, MOST_NAMED).map(({ name }) => name);
+    return names.join(', ') + (some.length > MOST_NAMED ? ` and ${some.length - MOST_NAMED} more` : '');
+  };
+  if (enabled.length === 0) {
+    return warning(check, {
+      what: users.length === 0 ? 'there are no users' : `all ${users.length} users are disabled`,
+      why: 'every reply is refused: an address belongs to a user',
+      fix:
+        users.length === 0
+          ? 'mailgw-ctl user add alice --address alice@example.com'
+          : `mailgw-ctl user enable ${users[0]?.name ?? ''}`,
+    });
+  }
+  const unknown = enabled.filter(({ addresses }) => addresses.length === 0);
+  if (sender.policy === 'strict' && unknown.length > 0) {
+    return warning(check, {
+      what: `of ${enabled.length} users ${unknown.length} have no address: ${named(unknown)}`,
+      why: 'sender.policy = "strict" takes a reply only from an address of its user: theirs are all discarded as spoofed',
+      fix: `mailgw-ctl user set ${unknown[0]?.name ?? ''} --address ADDRESS`,
+    });
+  }
+  return fine(check, `${enabled.length} of ${users.length} users may reply: ${named(enabled)}`);
 }
 
 /** Examines what the queue says of itself. */

@@ -35,7 +35,7 @@ export function checkRefusals(wiring: Wiring): Finding[] {
   const lookalike = services.find((name) => name.includes('mailgw'));
   return [
     checkAnyRefusal(wiring, { probes, ours, lookalike }),
-    ...(probes ? [checkRejectCode(setup)] : []),
+    ...(probes ? [checkRejectCode(setup), checkDeferCode(setup)] : []),
     ...(config.spam.source === 'header' ? checkSpamFields(setup) : []),
   ];
 }
@@ -95,6 +95,18 @@ function checkRejectCode(setup: PostfixSetup): Finding {
     what: `unverified_recipient_reject_code is ${code}`,
     why: 'mail to a bad address is not refused but put off: its sender tries for days and is told nothing',
     fix: `postconf -c ${setup.directory} -e 'unverified_recipient_reject_code = 550' && postfix -c ${setup.directory} reload`,
+  });
+}
+
+/** The code while a probe is deferred: mailgwd is stopped, or a rate is used up. */
+function checkDeferCode(setup: PostfixSetup): Finding {
+  const check = 'postfix.unverified_defer_code';
+  const code = setup.setting('unverified_recipient_defer_code');
+  if (code.startsWith('4')) return fine(check, `unverified_recipient_defer_code is ${code}`);
+  return problem(check, EXIT.configuration, {
+    what: `unverified_recipient_defer_code is ${code}`,
+    why: 'while mailgwd is stopped every reply is refused for good, and its sender is told that the address is bad',
+    fix: `postconf -c ${setup.directory} -e 'unverified_recipient_defer_code = 450' && postfix -c ${setup.directory} reload`,
   });
 }
 

@@ -70,7 +70,7 @@ async function examine(
   signal: AbortSignal,
 ): Promise<Examination> {
   const signatures = secrets.length === 1 ? 'one secret' : `${secrets.length} secrets`;
-  const postsAs = `the user whom each reply names, by the platform's own choice; signed with ${signatures}`;
+  const postsAs = `the user of each reply, whom data.user names and the platform maps to an account; signed with ${signatures}`;
   try {
     const headers = { 'user-agent': 'mailgw' };
     const { status } = await client.exchange({ method: 'OPTIONS', headers, body: null }, signal);

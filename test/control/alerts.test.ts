@@ -1,0 +1,144 @@
+// docs/monitoring/mailgw-alerts.yml by Prometheus's own promtool: every alert fires on what it is for, and on nothing less.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { METRICS } from '../../src/control/metrics-table.ts';
+import { repositoryRoot, run } from '../support/process.ts';
+import { testScratch } from '../support/scratch.ts';
+
+const RULES = join(repositoryRoot, 'docs', 'monitoring', 'mailgw-alerts.yml');
+const skip =
+  (await run('which', ['promtool'])).code === 0 ? false : 'unavailable: promtool (Debian: prometheus)';
+
+/** Series a minute apart, in promtool's notation: `1x60` stays 1, `0+9x60` grows by 9 each minute, for an hour. */
+type Series = Readonly<Record<string, string>>;
+
+/** By alert: what makes it fire within the hour, and what comes close and does not. */
+const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: Series }>> = {
+  MailgwDown: { fires: { 'up{job="mailgw"}': '0x60' }, quiet: { 'up{job="mailgw"}': '1x58 0x2' } },
+  MailgwStoreDown: { fires: { mailgw_up: '0x60' }, quiet: { mailgw_up: '1x60' } },
+  MailgwQueueOld: {
+    fires: { mailgw_queue_oldest_seconds: '3700x60', mailgw_queue_paused: '0x60' },
+    quiet: { mailgw_queue_oldest_seconds: '3700x60', mailgw_queue_paused: '1x60' },
+  },
+  MailgwQueuePaused: { fires: { mailgw_queue_paused: '1x60' }, quiet: { mailgw_queue_paused: '0x10 1x50' } },
+  MailgwSinkBroken: {
+    fires: { 'mailgw_sink_state{state="broken"}': '1x60' },
+    quiet: { 'mailgw_sink_state{state="down"}': '1x10', 'mailgw_sink_state{state="broken"}': '0x60' },
+  },
+  MailgwSinkDown: {
+    fires: { 'mailgw_sink_state{state="down"}': '1x60' },
+    quiet: { 'mailgw_sink_state{state="down"}': '0x50 1x10' },
+  },
+  MailgwSinkSlow: {
+    fires: {
+      'mailgw_sink_request_seconds_bucket{status="2xx",le="5"}': '0x60',
+      'mailgw_sink_request_seconds_bucket{status="2xx",le="10"}': '0+9x60',
+      'mailgw_sink_request_seconds_bucket{status="2xx",le="+Inf"}': '0+9x60',
+    },
+    quiet: {
+      'mailgw_sink_request_seconds_bucket{status="2xx",le="5"}': '0+9x60',
+      'mailgw_sink_request_seconds_bucket{status="2xx",le="+Inf"}': '0+9x60',
+    },
+  },
+  MailgwDeadLetters: {
+    fires: { 'mailgw_attempts_total{outcome="failed"}': '0+1x60' },
+    quiet: { 'mailgw_attempts_total{outcome="deferred"}': '0+1x60' },
+  },
+  MailgwHeld: {
+    fires: { 'mailgw_queue_items{state="held"}': '51x60' },
+    quiet: { 'mailgw_queue_items{state="held"}': '50x60' },
+  },
+  MailgwPoison: {
+    fires: { 'mailgw_events_total{event="poison"}': '0x30 1x30' },
+    quiet: { 'mailgw_events_total{event="poison"}': '1x60' },
+  },
+  MailgwTokenGuessing: {
+    fires: { 'mailgw_token_refusals_total{reason="forged"}': '0+90x60' },
+    quiet: { 'mailgw_token_refusals_total{reason="expired"}': '0+90x60' },
+  },
+  MailgwRateLimited: {
+    fires: { 'mailgw_recipients_total{verdict="deferred",reason="rate-limited"}': '0+9x60' },
+    quiet: { 'mailgw_recipients_total{verdict="deferred",reason="storage"}': '0+9x60' },
+  },
+  MailgwSpamUnchecked: {
+    fires: {
+      'mailgw_spam_verdicts_total{spam="unchecked"}': '0+9x60',
+      'mailgw_spam_verdicts_total{spam="no"}': '0+1x60',
+    },
+    quiet: {
+      'mailgw_spam_verdicts_total{spam="unchecked"}': '0+1x60',
+      'mailgw_spam_verdicts_total{spam="no"}': '0+9x60',
+    },
+  },
+  MailgwNoticesFail: {
+    fires: { 'mailgw_notices_total{outcome="failed"}': '0+1x60' },
+    quiet: { 'mailgw_notices_total{outcome="deferred"}': '0+1x60' },
+  },
+  MailgwDiskLow: {
+    fires: { mailgw_store_free_bytes: '1000000000x60' },
+    quiet: { mailgw_store_free_bytes: '2000000000x60' },
+  },
+  MailgwCommitSlow: {
+    fires: {
+      'mailgw_commit_seconds_bucket{le="0.25"}': '0x60',
+      'mailgw_commit_seconds_bucket{le="0.5"}': '0+9x60',
+      'mailgw_commit_seconds_bucket{le="+Inf"}': '0+9x60',
+    },
+    quiet: {
+      'mailgw_commit_seconds_bucket{le="0.25"}': '0+9x60',
+      'mailgw_commit_seconds_bucket{le="+Inf"}': '0+9x60',
+    },
+  },
+  MailgwLoopBlocked: {
+    fires: { mailgw_event_loop_delay_max_seconds: '0.2x60' },
+    quiet: { mailgw_event_loop_delay_max_seconds: '0.05x60' },
+  },
+};
+
+/** A test of promtool's: whether the alert fires at the end of the hour. */
+const testOf = (alert: string, series: Series, fires: boolean): object => ({
+  interval: '1m',
+  input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+  promql_expr_test: [
+    {
+      expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
+      eval_time: '60m',
+      exp_samples: fires ? [{ labels: '{}', value: 1 }] : [],
+    },
+  ],
+});
+
+describe('the alert rules', () => {
+  it('each have a case here, of series that are exported', () => {
+    const alerts = [...readFileSync(RULES, 'utf8').matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+    assert.deepEqual(Object.keys(CASES), alerts);
+    for (const { fires, quiet } of Object.values(CASES)) {
+      for (const series of Object.keys({ ...fires, ...quiet })) {
+        const name = series.replace(/\{.*/, '');
+        assert.ok(name === 'up' || (METRICS[name] ?? METRICS[name.replace(/_bucket$/, '')]), name);
+      }
+    }
+  });
+
+  it('are accepted by promtool', { skip }, async () => {
+    const { code, stdout, stderr } = await run('promtool', ['check', 'rules', RULES]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, new RegExp(`SUCCESS: ${Object.keys(CASES).length} rules found`));
+  });
+
+  it('fire on what they are for, and on nothing less', { skip }, async (t) => {
+    const scratch = testScratch(t);
+    const tests = Object.entries(CASES).flatMap(([alert, { fires, quiet }]) => [
+      testOf(alert, fires, true),
+      testOf(alert, quiet, false),
+    ]);
+    // JSON is YAML.
+    const file = scratch.path('alerts-test.yml');
+    writeFileSync(file, JSON.stringify({ rule_files: [RULES], tests }));
+    const { code, stdout, stderr } = await run('promtool', ['test', 'rules', file]);
+    assert.equal(code, 0, stdout + stderr);
+  });
+});
