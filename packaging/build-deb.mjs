@@ -31,12 +31,14 @@ const { values } = parseArgs({
 const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
 const version = `${manifest.version}-${values.revision}`;
 
+const MAINTAINER = 'The mailgw authors <mailgw@example.org>';
+
 /** Packages that are only used while others are installed. */
 const NOT_AT_RUN_TIME = ['prebuild-install'];
 
 /** Parts of packages that nothing loads. */
 const NOT_LOADED =
-  /better-sqlite3\/(?:deps|src|binding\.gyp|build\/(?!Release$|Release\/better_sqlite3\.node$))|\/(?:test|tests|docs?|examples?|\.github)$|\.(?:d\.[cm]?ts|map|markdown)$|\/(?!LICEN)[A-Z_-]+\.md$/;
+  /better-sqlite3\/(?:deps|src|binding\.gyp|build\/(?!Release$|Release\/better_sqlite3\.node$))|\/(?:test|tests|docs?|examples?|index\.html|\.[^/]+)$|\.(?:d\.[cm]?ts|map|markdown)$|\/(?!LICEN)[A-Z_-]+\.md$/;
 
 /** The directories of the packages that run, found as Node finds them. */
 function runtimeModules(directory, found = new Set()) {
@@ -84,9 +86,20 @@ function stageProgram() {
       (file) => !NOT_LOADED.test(file) && !file.slice(module.length).includes('node_modules'),
     );
   }
+  strip(join(root, place, 'node_modules/better-sqlite3/build/Release/better_sqlite3.node'));
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   for (const name of ['mailgwd', 'mailgw-ctl'])
     symlinkSync(`../lib/mailgw/bin/${name}`, join(root, 'usr/bin', name));
+}
+
+/** Takes the symbols out of a library that are for debuggers alone, where binutils is there to do it. */
+function strip(library) {
+  chmodSync(library, 0o644);
+  try {
+    execFileSync('strip', ['--strip-unneeded', library]);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
 }
 
 function stageSystem() {
@@ -100,8 +113,15 @@ function stageSystem() {
 
 function stageDocumentation() {
   const place = 'usr/share/doc/mailgw';
-  for (const part of ['README.md', 'CHANGELOG.md', 'postfix-examples']) put(part, join(place, part));
-  put('docs', join(place, 'docs'), (file) => !file.endsWith('/docs/man'));
+  put('README.md', join(place, 'README.md'));
+  put('docs', join(place, 'docs'), (file) => !/\/docs\/(?:man|examples)$/.test(file));
+  // What commands name lies where no minimal system leaves it out; the documentation points there.
+  put('postfix-examples', 'usr/share/mailgw/postfix-examples');
+  put('docs/examples', 'usr/share/mailgw/examples');
+  symlinkSync('../../mailgw/postfix-examples', join(root, place, 'postfix-examples'));
+  symlinkSync('../../../mailgw/examples', join(root, place, 'docs/examples'));
+  write(join(place, 'changelog.gz'), gzipSync(readFileSync(join(source, 'CHANGELOG.md')), { level: 9 }));
+  write(join(place, 'changelog.Debian.gz'), gzipSync(debianChangelog(), { level: 9 }));
   put('LICENSE', join(place, 'copyright'));
   for (const page of manifest.man) {
     const section = page.slice(-1);
@@ -113,6 +133,13 @@ function stageDocumentation() {
   write('usr/share/bash-completion/completions/mailgw-ctl', script('bash'));
   write('usr/share/zsh/vendor-completions/_mailgw-ctl', script('zsh'));
   write('usr/share/fish/vendor_completions.d/mailgw-ctl.fish', script('fish'));
+}
+
+/** What dpkg's tools know a version by; what changed is in changelog.gz. */
+function debianChangelog() {
+  const date = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? Date.now() / 1000) * 1000);
+  const day = date.toUTCString().replace('GMT', '+0000');
+  return `mailgw (${version}) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- ${MAINTAINER}  ${day}\n`;
 }
 
 /** Sets modes that do not depend on the builder's umask; the size of all files in KiB. */
@@ -134,13 +161,13 @@ function stageControl(kibibytes) {
     `Package: mailgw
 Version: ${version}
 Architecture: ${architecture}
-Maintainer: The mailgw authors <mailgw@example.org>
+Maintainer: ${MAINTAINER}
 Installed-Size: ${kibibytes}
 Depends: nodejs (>= ${least}), nodejs (<< ${major + 1}~), libc6, libstdc++6, systemd | systemd-standalone-sysusers, systemd | systemd-standalone-tmpfiles
 Recommends: postfix
 Section: mail
 Priority: optional
-Description: ${manifest.description}
+Description: gateway from e-mail replies to posts on a platform
  Takes replies to notification mails from Postfix over LMTP, verifies the reply
  address, stores each reply and posts it to the platform over HTTP, again and
  again until the platform has it.

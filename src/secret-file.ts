@@ -1,11 +1,13 @@
 /**
- * Secrets in files of their own.
+ * Secrets: files of base64, or the credentials that systemd made of them.
  *
- * Contract: base64 on one line, for nobody but the owner to read; every problem names the key, the file and what was
- * expected, and never the secret.
+ * Contract: the file that a setting names is read where this process may read it. Where only somebody else may, root in the
+ * first place, the service's credential of the same base name stands for it (LoadCredential= in mailgw.service), which systemd
+ * copied when it started the service. So a tool that runs as root and the daemon read the same secret under one name.
+ * Failure: a problem in words that names the setting and the file; nothing is thrown.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { errorText } from './error-text.ts';
 
 /** A secret read from its file, or what is wrong with the file. */
@@ -14,23 +16,21 @@ export type Secret =
   | { readonly ok: false; readonly problem: string };
 
 /** Where systemd keeps the credentials of all services (systemd.exec(5)). */
-const CREDENTIALS = '/run/credentials';
+export const CREDENTIALS = '/run/credentials';
 
 /** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */
 export function readSecretFile(key: string, file: string, minBytes: number): Secret {
-  const fail = (problem: string): Secret => ({ ok: false, problem: `${key}: ${file}: ${problem}` });
+  const place = secretPlace(file);
+  const fail = (problem: string): Secret => ({ ok: false, problem: `${key}: ${place}: ${problem}` });
   let source: string;
   try {
-    // systemd's credentials carry an ACL, which shows as a group permission; nobody but systemd writes there.
-    const credentials = process.env.CREDENTIALS_DIRECTORY ?? CREDENTIALS;
-    const guarded = [credentials, CREDENTIALS].some((directory) => file.startsWith(join(directory, '/')));
-    const { mode } = statSync(file);
-    if (!guarded && (mode & 0o077) !== 0) {
+    const { mode } = statSync(place);
+    if (!isCredential(place) && (mode & 0o077) !== 0) {
       return fail(
-        `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets group or world in; expected 0600 or 0400 (chmod 0600 ${file})`,
+        `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets group or world in; expected 0600 or 0400 (chmod 0600 ${place})`,
       );
     }
-    source = readFileSync(file, 'utf8');
+    source = readFileSync(place, 'utf8');
   } catch (error) {
     return fail(`cannot be read: ${errorText(error)}${adviceOn(error, file)}`);
   }
@@ -39,6 +39,41 @@ export function readSecretFile(key: string, file: string, minBytes: number): Sec
   const bytes = Buffer.from(line, 'base64');
   if (bytes.length < minBytes) return fail(`holds ${bytes.length} bytes; expected at least ${minBytes}`);
   return { ok: true, bytes };
+}
+
+/** Where what stands in a file is read: in the file, or in the credential that stands for it. */
+export function secretPlace(file: string): string {
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
+  if (credentials === undefined || !isForbidden(file)) return file;
+  const credential = join(credentials, basename(file));
+  return existsSync(credential) ? credential : file;
+}
+
+/** Whether a file was written after systemd made the credential that is read in its place. */
+export function isNewerThanCredential(file: string): boolean {
+  const place = secretPlace(file);
+  if (place === file) return false;
+  try {
+    // ctime, since a file that was moved here keeps its mtime.
+    return statSync(file).ctimeMs > statSync(place).ctimeMs;
+  } catch {
+    return false; // its directory is closed too: nobody but root can tell
+  }
+}
+
+/** systemd's credentials may carry an ACL, which shows as a group permission; nobody but systemd writes there. */
+function isCredential(file: string): boolean {
+  const directories = [process.env.CREDENTIALS_DIRECTORY ?? CREDENTIALS, CREDENTIALS];
+  return directories.some((directory) => file.startsWith(join(directory, '/')));
+}
+
+function isForbidden(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EACCES';
+  }
 }
 
 /** What to do about a file that cannot be read. */

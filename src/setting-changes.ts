@@ -3,7 +3,8 @@
  *
  * Contract: every key that changed is named once, with what the file says now and said before; of the sink's options,
  * of files, and of whatever holds an address only the key is told. Values that mean the same (`"60s"`, `"1min"`) are
- * no change.
+ * no change. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
+ * until the restart.
  */
 import { type Config, tomlKey } from './config.ts';
 import { SETTINGS } from './setting-table.ts';
@@ -67,6 +68,10 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
   for (const [key, digest] of after.digests) {
     if (before.digests.get(key) !== digest && !changes.some((change) => change.key === key))
       changes.push({ key, isFileOnly: true, needsRestart: false });
+  }
+  for (const key of after.stale) {
+    if (!changes.some((change) => change.key === key))
+      changes.push({ key, isFileOnly: true, needsRestart: true });
   }
   return changes;
 }

@@ -11,7 +11,7 @@ import { type Config, loadConfig } from './config.ts';
 import type { LoadedSink } from './delivery/load-sink.ts';
 import { loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
-import { readSecretFile } from './secret-file.ts';
+import { isNewerThanCredential, readSecretFile, secretPlace } from './secret-file.ts';
 
 /** Bytes that a pepper has at least. */
 const PEPPER_BYTES = 32;
@@ -24,6 +24,8 @@ export interface Settings {
   readonly texts: NoticeTexts;
   /** Digests of files by the key that names them, to see that one changed. */
   readonly digests: ReadonlyMap<string, string>;
+  /** Keys whose secret is a credential that is older than its file: the new one is read at the next start. */
+  readonly stale: ReadonlySet<string>;
 }
 
 /** The settings, or every problem that they have; `config` is there when only other files are at fault. */
@@ -39,8 +41,11 @@ export function readSettings(path: string): SettingsRead {
   const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
   const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
   if (pepper.ok && texts.ok) {
-    const digests = digestFiles(config);
-    return { ok: true, settings: { config, written, pepper: pepper.bytes, texts: texts.texts, digests } };
+    const files = namedFiles(config);
+    const digests = new Map(files.map(([key, paths]) => [key, paths.map(digestOf).join(' ')]));
+    const stale = new Set(files.filter(([, paths]) => paths.some(isNewerThanCredential)).map(([key]) => key));
+    const settings = { config, written, pepper: pepper.bytes, texts: texts.texts, digests, stale };
+    return { ok: true, settings };
   }
   const problems = [
     ...(pepper.ok ? [] : [`${pepper.problem}; "mailgw-ctl init" makes one`]),
@@ -71,8 +76,8 @@ export async function readSetup(path: string): Promise<SetupRead> {
   return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
 }
 
-/** Digests of what the keys name; a file that cannot be read has none, and whoever needs it says so. */
-function digestFiles({ reply, notice, sink }: Config): ReadonlyMap<string, string> {
+/** The files that keys name. */
+function namedFiles({ reply, notice, sink }: Config): [key: string, paths: string[]][] {
   const named: [string, unknown][] = [
     ['reply.pepper_file', reply.pepperFile],
     ['notice.texts', notice.texts],
@@ -80,11 +85,11 @@ function digestFiles({ reply, notice, sink }: Config): ReadonlyMap<string, strin
       .filter(([key]) => key.endsWith('_file'))
       .map(([key, value]): [string, unknown] => [`sink.${key}`, value]),
   ];
-  return new Map(named.map(([key, value]) => [key, [value].flat().map(digestOf).join(' ')]));
+  return named.map(([key, value]) => [key, [value].flat().filter((path) => typeof path === 'string')]);
 }
 
-function digestOf(path: unknown): string {
-  if (typeof path !== 'string') return '';
+/** A digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */
+function digestOf(path: string): string {
   try {
     if (statSync(path).isDirectory()) {
       return readdirSync(path)
@@ -92,7 +97,9 @@ function digestOf(path: unknown): string {
         .map((name) => `${name} ${digestOf(join(path, name))}`)
         .join(' ');
     }
-    return createHash('sha256').update(readFileSync(path)).digest('hex');
+    return createHash('sha256')
+      .update(readFileSync(secretPlace(path)))
+      .digest('hex');
   } catch {
     return '';
   }

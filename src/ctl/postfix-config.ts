@@ -6,6 +6,7 @@
  */
 import type { CommandSpec } from './command.ts';
 import { report } from './doctor/report.ts';
+import { usage } from './fault.ts';
 import { printObject, printText } from './print.ts';
 import { openConfig } from './session.ts';
 
@@ -18,9 +19,18 @@ export const postfixConfigCommand: CommandSpec = {
       flags: '--check [dir]',
       doc: 'examine the Postfix configured in this directory (default: /etc/postfix)',
     },
+    {
+      flags: '--file <name>',
+      doc: 'print the lines of one file alone, main.cf or master.cf, to append them',
+    },
     { flags: '--queue-directory <dir>', doc: "Postfix's queue_directory (default: /var/spool/postfix)" },
   ],
-  examples: ['postfix-config', 'postfix-config --check', 'postfix-config --check /etc/postfix-in --json'],
+  examples: [
+    'postfix-config',
+    'postfix-config --file main.cf',
+    'postfix-config --check',
+    'postfix-config --check /etc/postfix-in --json',
+  ],
   run: async (input, context) => {
     const config = openConfig(context);
     const directory = input.text('check');
@@ -34,7 +44,11 @@ export const postfixConfigCommand: CommandSpec = {
     const queueDirectory = input.text('queueDirectory') ?? DEFAULT_QUEUE_DIRECTORY;
     const main = mainSnippet(config, queueDirectory);
     const master = masterSnippet(config, queueDirectory);
+    const file = input.text('file');
+    if (file !== undefined && file !== 'main.cf' && file !== 'master.cf')
+      throw usage(`postfix-config: --file ${file} is not main.cf or master.cf`);
     if (context.output.json) printObject(context.output, { main_cf: main, master_cf: master });
-    else printText(context.output, `${main}\n${master}`.trimEnd());
+    else if (file === undefined) printText(context.output, `${main}\n${master}`.trimEnd());
+    else printText(context.output, (file === 'main.cf' ? main : master).trimEnd());
   },
 };

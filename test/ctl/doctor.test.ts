@@ -38,6 +38,16 @@ interface Patient {
   readonly postfixUid: number;
 }
 
+/** Makes the service one that runs as Postfix's user, with a sink's secret of `secretUid`; takes it back. */
+function serveAsPostfix({ scratch, postfixUid }: Patient, secretUid: number): () => void {
+  const files = [scratch.directory, scratch.path('pepper')];
+  for (const file of files) chownSync(file, postfixUid, 0);
+  chownSync(scratch.path('webhook.secret'), secretUid, 0);
+  return () => {
+    for (const file of [...files, scratch.path('webhook.secret')]) chownSync(file, 0, 0);
+  };
+}
+
 /** One way in which an installation can be broken. */
 interface Illness {
   readonly name: string;
@@ -185,16 +195,18 @@ const ILLNESSES: readonly Illness[] = [
   },
   {
     name: "a sink's secret of somebody else",
-    plant: ({ scratch, postfixUid }) => {
-      const files = [scratch.directory, scratch.path('pepper')];
-      for (const file of files) chownSync(file, postfixUid, 0);
-      return () => {
-        for (const file of files) chownSync(file, 0, 0);
-      };
-    },
+    plant: (patient) => serveAsPostfix(patient, 1),
     check: 'files.sink_secret',
-    what: /webhook\.secret belongs to user 0; mailgwd runs as user \d+/,
+    what: /webhook\.secret belongs to user 1; mailgwd runs as user \d+/,
     fix: /chown \d+ \S+webhook\.secret/,
+    code: 78,
+  },
+  {
+    name: "a secret that is root's alone, with no service that is given it",
+    plant: (patient) => serveAsPostfix(patient, 0),
+    check: 'files.sink_secret',
+    what: /webhook\.secret is root's alone, and no running service of mailgw has a credential "webhook\.secret"/,
+    fix: /systemctl restart mailgw\.service/,
     code: 78,
   },
   {
@@ -208,7 +220,7 @@ const ILLNESSES: readonly Illness[] = [
     check: 'files.store',
     what: /mailgw\.db belongs to user \d+, its directory to user 0/,
     fix: /chown 0:0/,
-    code: 78, // of the sink's secret, which that user cannot read
+    code: 74,
   },
   {
     name: 'no directory for the store',

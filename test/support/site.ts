@@ -27,7 +27,7 @@ export interface Site {
 /** What a suite may choose. */
 export interface SiteOptions {
   /** Postfix's options, made once the daemon runs, so that tables can name minted addresses. */
-  readonly postfix?: (daemon: Daemon) => PostfixOptions | Promise<PostfixOptions>;
+  readonly postfix?: (daemon: Daemon, scratch: Scratch) => PostfixOptions | Promise<PostfixOptions>;
   /** Settings of mailgw.toml. */
   readonly settings?: Settings;
 }
@@ -70,7 +70,7 @@ async function startSite(scratch: Scratch, options: SiteOptions): Promise<Site> 
     },
   });
   await daemon.addUser(ALICE.user, ALICE.address);
-  const postfix = await startPostfix(scratch, await options.postfix?.(daemon));
+  const postfix = await startPostfix(scratch, await options.postfix?.(daemon, scratch));
   return { postfix, daemon, platform, scratch };
 }
 

@@ -1,10 +1,7 @@
 // What is tried inside the machine that booted.test.ts boots: the units as shipped, under a real systemd.
-//
-// Contract: run as root in the machine as `node booted.js REPOSITORY RESULTS`; each step is one JSON line of the file
-// RESULTS, `name` and what went wrong, if anything. A step that fails ends the run: the others build on it.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../fault/ledger.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
@@ -12,24 +9,22 @@ import { assertDelivered } from '../fault/promise.ts';
 import { Chance, roundsOf } from '../fault/rounds.ts';
 import { Senders } from '../fault/senders.ts';
 import type { Recipient } from '../fault/site.ts';
+import type { Row } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
 import { run, runOk } from '../support/process.ts';
 import { Scratch } from '../support/scratch.ts';
-
-const [repository = '', results = ''] = process.argv.slice(2);
+import { checkout, takeSteps } from './steps.ts';
 
 const UNIT = 'mailgw.service';
 const SOCKET = '/var/spool/postfix/mailgw/lmtp.sock';
 const CONFIG = '/etc/mailgw/mailgw.toml';
-const CREDENTIALS = `/run/credentials/${UNIT}`;
+const SECRETS = '/etc/mailgw';
 const LOG = '/var/log/mailgw.log';
 
 /** Only what a test needs beside the unit as shipped: its log, and less patience. */
 const DROP_IN = `[Service]
-LoadCredential=pepper:/etc/mailgw/pepper
-LoadCredential=webhook.secret:/etc/mailgw/webhook.secret
 StandardOutput=append:${LOG}
 StandardError=append:${LOG}
 WatchdogSec=4
@@ -57,21 +52,21 @@ async function ctl(...args: string[]): Promise<Record<string, unknown>> {
   return JSON.parse(printed === '' ? '{}' : printed) as Record<string, unknown>;
 }
 
-function writeConfig({ sink }: Pick<Ledger, 'sink'>, more = ''): void {
+function writeConfig({ sink }: Pick<Ledger, 'sink'>, more = '', secretFile = 'webhook.secret'): void {
   const sections = [
     '[reply]\ndomain = "reply.example.org"',
-    `pepper_file = "${CREDENTIALS}/pepper"`,
+    `pepper_file = "${SECRETS}/pepper"`,
     '[sender]\npolicy = "off"\n[spam]\nsource = "off"\n[notice]\nkinds = []',
     '[rate]\nper_user = "off"\nper_address = "off"',
     `[delivery]\nretry_first = "50ms"\nretry_longest = "200ms"\nstop_timeout = "5s"\n${more}`,
     `[sink]\ntype = "webhook"\nurl = "${sink.url}"`,
-    `secret_file = "${CREDENTIALS}/webhook.secret"`,
+    `secret_file = "${SECRETS}/${secretFile}"`,
   ];
   writeFileSync(CONFIG, `${sections.join('\n')}\n`, { mode: 0o644 });
 }
 
 async function install(): Promise<void> {
-  const units = join(repository, 'systemd');
+  const units = join(checkout, 'systemd');
   await runOk('systemd-sysusers', [join(units, 'mailgw.sysusers')]);
   await runOk('systemd-tmpfiles', ['--create', join(units, 'mailgw.tmpfiles')]);
   const system = '/etc/systemd/system';
@@ -98,7 +93,7 @@ async function underLoad(end: () => Promise<void>): Promise<void> {
   const chance = new Chance();
   const senders = new Senders({ socket: SOCKET, recipients, chance, senders: 4 });
   senders.start();
-  for (let round = 0; round < roundsOf(15); round++) {
+  for (let round = 0; round < roundsOf(20); round++) {
     await senders.acceptedMore(1 + chance.below(40));
     await end();
   }
@@ -108,7 +103,7 @@ async function underLoad(end: () => Promise<void>): Promise<void> {
   assert.equal(senders.refused, 0, 'connections refused');
 }
 
-const steps: Readonly<Record<string, () => Promise<void>>> = {
+await takeSteps({
   'starts when the store is open and the socket serves, and says so': async () => {
     await install();
     writeConfig(ledger);
@@ -116,7 +111,7 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
       ['pepper', Buffer.alloc(32, 7).toString('base64')],
       ['webhook.secret', ledger.sink.secret],
     ] as const) {
-      writeFileSync(`/etc/mailgw/${name}`, secret, { mode: 0o600 }); // root's alone
+      writeFileSync(join(SECRETS, name), secret, { mode: 0o600 }); // root's alone
     }
     await runOk('systemctl', ['start', 'mailgw.socket', UNIT]);
     assert.match(readFileSync(LOG, 'utf8'), /"event":"ready"/);
@@ -151,6 +146,15 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
     assert.equal(await show('MainPID'), pid);
     assert.equal(await show('ActiveState'), 'active');
   },
+  "says that a new secret which is root's alone waits for a restart, and takes one that it may read":
+    async () => {
+      const file = join(SECRETS, 'webhook.secret');
+      writeFileSync(file, `whsec_${Buffer.alloc(32, 2).toString('base64')}`);
+      const { key, effect } = await ctl('reload');
+      assert.deepEqual({ key, effect }, { key: 'sink.secret_file', effect: 'after a restart' });
+      await runOk('chown', ['mailgw:', file]);
+      assert.equal((await ctl('reload')).effect, 'now');
+    },
   'is replaced when its main loop stands still': async () => {
     const pid = await show('MainPID');
     process.kill(Number(pid), 'SIGSTOP');
@@ -177,30 +181,33 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
   'posts to a platform on a Unix socket with no network at all': async () => {
     const platform = await startPlatform(new Scratch(), '/run/platform.sock');
     chmodSync('/run/platform.sock', 0o666);
-    platform.secret = ledger.sink.secret;
-    const dropIn = readFileSync(join(repository, 'systemd/mailgw-unix-sink.conf'));
+    const dropIn = readFileSync(join(checkout, 'systemd/mailgw-unix-sink.conf'));
     writeFileSync(`/etc/systemd/system/${UNIT}.d/unix-sink.conf`, dropIn);
-    writeConfig(platform);
+    // And with no file for one of the unit's credentials.
+    renameSync(join(SECRETS, 'webhook.secret'), join(SECRETS, 'platform.secret'));
+    writeFileSync(join(SECRETS, 'platform.secret'), platform.secret);
+    writeConfig(platform, '', 'platform.secret');
     await runOk('systemctl', ['daemon-reload']);
     await runOk('systemctl', ['restart', UNIT]);
     assert.equal(await show('PrivateNetwork'), 'yes');
     assert.match(await deliver(recipients[0]!.address), /^250 2\.0\.0 queued as /);
     await platform.nthPost(1);
   },
+  'has doctor tell a secret that reaches the service from one that does not': async () => {
+    await runOk('chown', ['root:', join(SECRETS, 'platform.secret')]);
+    const lines = (await run('mailgw-ctl', ['--json', 'doctor'])).stdout.trimEnd().split('\n');
+    const found = new Map(lines.map((line) => JSON.parse(line) as Row).map((row) => [row.check, row]));
+    const pepper = `${SECRETS}/pepper: root's alone, and the service's credential "pepper"`;
+    assert.equal(found.get('files.pepper')?.what, pepper);
+    assert.match(
+      String(found.get('files.sink_secret')?.what),
+      /no running service of mailgw has a credential/,
+    );
+    assert.equal(found.get('sink.options')?.status, 'ok'); // root has read it
+  },
   'stops in order': async () => {
     await runOk('systemctl', ['stop', UNIT]);
     assert.equal(await show('Result'), 'success');
     assert.match(readFileSync(LOG, 'utf8').trimEnd(), /"event":"stopped"[^\n]*$/);
   },
-};
-
-for (const [name, step] of Object.entries(steps)) {
-  const problem = await step().then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error)),
-  );
-  const status = problem === undefined ? '' : (await run('systemctl', ['status', '--full', UNIT])).stdout;
-  appendFileSync(results, `${JSON.stringify({ name, problem: problem && `${problem}\n${status}` })}\n`);
-  if (problem !== undefined) break;
-}
-process.exit();
+});

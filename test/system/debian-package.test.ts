@@ -2,8 +2,8 @@
 // dpkg in a root of its own: this machine's under an overlay, of which nothing is left.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import type { SinkAddress } from '../support/daemon.ts';
@@ -11,109 +11,39 @@ import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
-import { DaemonProcess, type RunResult, repositoryRoot, run, runOk } from '../support/process.ts';
+import { DaemonProcess, type RunResult, runOk } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
-import { mountTmpfs, tmpfsUnavailable } from '../support/tmpfs.ts';
+import { buildPackage, packageUnavailable, provideNode } from './debian-package.ts';
+import { Machine } from './machine.ts';
 import { socketServes } from './serving.ts';
 
-const MIB = 1024 * 1024;
+const skip = await packageUnavailable();
 
-async function unavailable(): Promise<string | false> {
-  if (process.getuid?.() !== 0) return 'unavailable: a root of its own wants root';
-  if ((await run('which', ['dpkg-deb', 'systemd-sysusers'])).code !== 0)
-    return 'unavailable: no Debian with systemd';
-  return tmpfsUnavailable();
+/** The package's file copied into the machine and installed, over an older or newer one too. */
+async function install(machine: Machine, file: string): Promise<RunResult> {
+  writeFileSync(machine.path('root', basename(file)), readFileSync(file));
+  return await machine.try('dpkg', '--install', join('/root', basename(file)));
 }
 
-const skip = await unavailable();
-
-/** Builds the package of a revision; its path. */
-async function build(scratch: Scratch, revision: string): Promise<string> {
-  const script = join(repositoryRoot, 'packaging/build-deb.mjs');
-  const args = [script, '--revision', revision, '--output', scratch.directory];
-  return (await runOk(process.execPath, args)).trim();
+/** Starts the daemon as systemd would, as its own user; it ends with the scratch. */
+function startDaemon(scratch: Scratch, machine: Machine): DaemonProcess {
+  const words = ['--userspec=mailgw:mailgw', machine.root, 'mailgwd'];
+  const daemon = new DaemonProcess('chroot', words, scratch.path('log'));
+  scratch.defer(() => daemon.end('SIGTERM').then(() => undefined));
+  return daemon;
 }
 
-/** This machine's root under an overlay, and programs run in it. */
-class Machine {
-  readonly #scratch: Scratch;
-  readonly root: string;
+/** The states of the items in the queue. */
+async function statesIn(machine: Machine): Promise<string[]> {
+  const lines = (await machine.run('mailgw-ctl', '--json', 'queue', 'list')).trimEnd().split('\n');
+  return lines.map((line) => (JSON.parse(line) as { state: string }).state);
+}
 
-  private constructor(scratch: Scratch, root: string) {
-    this.#scratch = scratch;
-    this.root = root;
-  }
-
-  /** Mounts the overlay; it goes with the scratch. */
-  static async boot(scratch: Scratch): Promise<Machine> {
-    const layer = await mountTmpfs(scratch, 'layer', 256 * MIB);
-    const root = scratch.path('root');
-    for (const path of [join(layer, 'upper'), join(layer, 'work'), root]) mkdirSync(path);
-    const layers = `lowerdir=/,upperdir=${join(layer, 'upper')},workdir=${join(layer, 'work')}`;
-    await runOk('mount', ['-t', 'overlay', 'overlay', '-o', layers, root]);
-    scratch.defer(() => runOk('umount', ['--lazy', root]).then(() => undefined));
-    await runOk('mount', ['-t', 'proc', 'proc', join(root, 'proc')]);
-    scratch.defer(() => runOk('umount', ['--lazy', join(root, 'proc')]).then(() => undefined));
-    const machine = new Machine(scratch, root);
-    await machine.#declareNode();
-    return machine;
-  }
-
-  /** Where Node came here by another way than dpkg's, tells dpkg of it by a package that is empty. */
-  async #declareNode(): Promise<void> {
-    const known = await this.try('dpkg-query', '-W', '-f', '${Status}', 'nodejs');
-    if (known.stdout.includes('ok installed')) return;
-    const control = {
-      Package: 'nodejs',
-      Version: `${process.versions.node}-0`,
-      Architecture: 'all',
-      Maintainer: 'nobody <nobody@example.org>',
-      Description: 'the Node that is here',
-    };
-    const lines = Object.entries(control).map(([name, value]) => `${name}: ${value}\n`);
-    mkdirSync(this.path('root/node/DEBIAN'), { recursive: true });
-    writeFileSync(this.path('root/node/DEBIAN/control'), lines.join(''));
-    await this.run('dpkg-deb', '--build', '/root/node', '/root/node.deb');
-    await this.run('dpkg', '--install', '/root/node.deb');
-  }
-
-  /** The path of a file of this machine. */
-  path(...names: string[]): string {
-    return join(this.root, ...names);
-  }
-
-  /** Runs a program to its end. */
-  async try(...words: string[]): Promise<RunResult> {
-    return await run('env', ['-C', '/', 'DEBIAN_FRONTEND=noninteractive', 'chroot', this.root, ...words]);
-  }
-
-  /** Runs a program that must succeed; its standard output. */
-  async run(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.try(...words);
-    assert.equal(code, 0, `${words.join(' ')}\n${stdout}${stderr}`);
-    return stdout;
-  }
-
-  /** Installs a package file, over an older or newer one too. */
-  async install(file: string): Promise<RunResult> {
-    const name = file.slice(file.lastIndexOf('/') + 1);
-    writeFileSync(this.path('root', name), readFileSync(file));
-    return await this.try('dpkg', '--install', join('/root', name));
-  }
-
-  /** Starts the daemon as systemd would, as its own user; it ends with the scratch. */
-  daemon(): DaemonProcess {
-    const words = ['--userspec=mailgw:mailgw', this.root, 'mailgwd'];
-    const daemon = new DaemonProcess('chroot', words, this.#scratch.path('log'));
-    this.#scratch.defer(() => daemon.end('SIGTERM').then(() => undefined));
-    return daemon;
-  }
-
-  /** The states of the items in the queue. */
-  async states(): Promise<string[]> {
-    const lines = (await this.run('mailgw-ctl', '--json', 'queue', 'list')).trimEnd().split('\n');
-    return lines.map((line) => (JSON.parse(line) as { state: string }).state);
-  }
+async function makeMachine(scratch: Scratch): Promise<Machine> {
+  const machine = await Machine.make(scratch);
+  await machine.mountProc(scratch);
+  await provideNode(scratch, machine);
+  return machine;
 }
 
 /** The same package as a later release would be: of a higher version, and with one migration more. */
@@ -138,7 +68,12 @@ async function withMigration(scratch: Scratch, file: string): Promise<string> {
 }
 
 /** Sets the site up and gets one reply into the queue, which is paused. */
-async function queueReply(t: TestContext, machine: Machine, { url, secret }: SinkAddress): Promise<void> {
+async function queueReply(
+  t: TestContext,
+  scratch: Scratch,
+  machine: Machine,
+  { url, secret }: SinkAddress,
+): Promise<void> {
   const where = ['--authserv-id', 'mx.example.org', '--url', url];
   await machine.run('mailgw-ctl', 'init', '--domain', 'reply.example.org', ...where);
   writeFileSync(machine.path('etc/mailgw/webhook.secret'), `${secret}\n`);
@@ -146,14 +81,14 @@ async function queueReply(t: TestContext, machine: Machine, { url, secret }: Sin
   await machine.run('mailgw-ctl', 'queue', 'pause');
   const mint = ['address', 'mint', '--user', 'alice', '--thread', 'acme/7'];
   const minted = JSON.parse(await machine.run('mailgw-ctl', '--json', ...mint)) as { reply_to: string };
-  const daemon = machine.daemon();
+  const daemon = startDaemon(scratch, machine);
   const socket = machine.path('var/spool/postfix/mailgw/lmtp.sock');
   const client = await LmtpClient.open(t, await socketServes(socket, daemon));
   const vouched = 'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\n';
   const message = `${vouched}${replyMessage({ to: minted.reply_to })}\r\n`;
   assert.match((await client.deliver(message, minted.reply_to)).join(), /^250 2\.0\.0 queued/);
   assert.equal(await daemon.end('SIGTERM'), 'exit 0');
-  assert.deepEqual(await machine.states(), ['ready']);
+  assert.deepEqual(await statesIn(machine), ['ready']);
 }
 
 /** The schema of the store, and what the column of {@link withMigration} holds for the mail in it. */
@@ -172,13 +107,13 @@ function schemaOf(machine: Machine): { version: number; later: unknown } {
 describe('the Debian package', { skip, concurrency: false }, () => {
   it('is installed, upgraded with mail in the queue, downgraded, removed and purged', async (t) => {
     const scratch = testScratch(t);
-    const older = await build(scratch, '1');
-    const newer = await build(scratch, '2');
+    const older = await buildPackage(scratch, '1');
+    const newer = await buildPackage(scratch, '2');
     const latest = await withMigration(scratch, newer);
     const platform = await startPlatform(scratch);
-    const machine = await Machine.boot(scratch);
+    const machine = await makeMachine(scratch);
 
-    const installed = await machine.install(older);
+    const installed = await install(machine, older);
     assert.equal(installed.code, 0, installed.stderr);
     assert.match(installed.stdout, /mailgw-ctl init/);
     assert.match(await machine.run('mailgwd', '--version'), /^\d+\.\d+\.\d+\n$/);
@@ -191,36 +126,36 @@ describe('the Debian package', { skip, concurrency: false }, () => {
     ]) {
       assert.ok(existsSync(machine.path(file)), file);
     }
-    await queueReply(t, machine, platform.sink);
+    await queueReply(t, scratch, machine, platform.sink);
     const kept = ['etc/mailgw/mailgw.toml', 'etc/mailgw/pepper'].map((file) => machine.path(file));
     writeFileSync(kept[0] ?? '', '\n# The admin was here.\n', { flag: 'a' });
     const contents = (): string[] => kept.map((file) => readFileSync(file, 'utf8'));
     const before = contents();
 
-    assert.equal((await machine.install(newer)).code, 0);
+    assert.equal((await install(machine, newer)).code, 0);
     assert.deepEqual(contents(), before);
-    assert.deepEqual(await machine.states(), ['ready']);
+    assert.deepEqual(await statesIn(machine), ['ready']);
 
     const { version } = schemaOf(machine);
-    assert.equal((await machine.install(latest)).code, 0);
-    assert.deepEqual(await machine.states(), ['ready']);
+    assert.equal((await install(machine, latest)).code, 0);
+    assert.deepEqual(await statesIn(machine), ['ready']);
     assert.deepEqual(schemaOf(machine), { version: version + 1, later: [7] });
 
-    const downgraded = await machine.install(newer);
+    const downgraded = await install(machine, newer);
     assert.notEqual(downgraded.code, 0);
     const refusal = `has schema ${version + 1}, this mailgw knows ${version}; run the newer mailgw, or restore an older backup`;
     assert.ok(downgraded.stderr.includes(refusal), downgraded.stderr);
-    const refused = machine.daemon();
+    const refused = startDaemon(scratch, machine);
     assert.equal(await refused.gone('its start'), 'exit 69');
     assert.ok(refused.output().includes(refusal), refused.output());
     assert.deepEqual(schemaOf(machine), { version: version + 1, later: [7] });
 
-    assert.equal((await machine.install(latest)).code, 0);
+    assert.equal((await install(machine, latest)).code, 0);
     await machine.run('mailgw-ctl', 'queue', 'resume');
-    const daemon = machine.daemon();
+    const daemon = startDaemon(scratch, machine);
     assert.equal((await platform.nthPost(1)).data.user, 'alice');
     await eventually(
-      async () => ((await machine.states())[0] === 'posted' ? true : undefined),
+      async () => ((await statesIn(machine))[0] === 'posted' ? true : undefined),
       () => daemon.output(),
     );
     assert.equal(await daemon.end('SIGTERM'), 'exit 0');
@@ -236,10 +171,10 @@ describe('the Debian package', { skip, concurrency: false }, () => {
 
   it('removes the store with a purge that was told to', async (t) => {
     const scratch = testScratch(t);
-    const file = await build(scratch, '1');
-    const machine = await Machine.boot(scratch);
+    const file = await buildPackage(scratch, '1');
+    const machine = await makeMachine(scratch);
     for (const told of ['by the environment', 'by a file']) {
-      assert.equal((await machine.install(file)).code, 0);
+      assert.equal((await install(machine, file)).code, 0);
       await machine.run('mailgw-ctl', 'init', '--domain', 'reply.example.org');
       await machine.run('mailgw-ctl', 'user', 'add', 'alice', '--address', 'alice@example.com');
       if (told === 'by a file') writeFileSync(machine.path('etc/mailgw/purge-store'), '');

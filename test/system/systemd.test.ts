@@ -16,7 +16,7 @@ const skip = ['systemd-analyze', 'systemd-sysusers', 'systemd-tmpfiles'].every((
 const skipMaking = skip === false && process.getuid?.() !== 0 ? 'unavailable: chown wants root' : skip;
 
 /** Lines of the unit that a site may take out of their comments. */
-const OPTIONAL = /^#(?=(?:LoadCredential|IPAddress\w+)=)/gm;
+const OPTIONAL = /^#(?=IPAddress\w+=)/gm;
 
 /** Copies the units to where systemd-analyze finds them, with the daemon's path in this checkout. */
 function installUnits(scratch: Scratch, edit: (unit: string) => string = (unit) => unit): string[] {

@@ -19,7 +19,7 @@ import { PEPPER_BYTES } from '../session.ts';
 import { checkAuthservId } from './authserv.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
-import { checkNotices, checkSink, checkSpamd } from './platform.ts';
+import { checkNotices, checkSink, checkSpamd, openSink } from './platform.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
 import { checkQueue, checkStoreFile, checkUsers } from './store.ts';
@@ -48,14 +48,15 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield* guarded('socket', () => checkSockets(config, mailOwner(examination)));
   yield* guarded('postfix', () => checkPostfix(config, examination));
   yield checkAuthservId(config, message);
+  if (!existsSync(dirname(config.store.path))) return; // files.store has said so
   // As root: what the service user cannot read any more.
   const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
-  if (!existsSync(dirname(config.store.path))) return; // files.store has said so
+  const webhook = config.sink.type === 'webhook' ? await openSink(config) : undefined;
   yield* guarded('store', () => {
     becomeStoreOwner(config.store.path);
     return checkStoreFile(config, Date.now());
   });
-  yield* guarded('sink', () => checkSink(config, stranger));
+  yield* guarded('sink', async () => checkSink(config, webhook ?? (await openSink(config)), stranger));
   yield* guarded('spamd', async () => [await checkSpamd(config)]);
   yield* guarded('notice', () => checkNotices(config));
   yield* guarded('queue', () =>

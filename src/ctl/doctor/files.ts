@@ -5,10 +5,10 @@
  * the owner of the store's directory. What this process may not read, and mailgwd may, is not examined.
  */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type Config } from '../../config.ts';
-import { readSecretFile } from '../../secret-file.ts';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Config } from '../../config.ts';
+import { CREDENTIALS, readSecretFile } from '../../secret-file.ts';
 import { EXIT, systemCode } from '../fault.ts';
 import { PEPPER_BYTES } from '../session.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
@@ -69,6 +69,7 @@ function unreadable(check: string, file: string, service: Member): Finding | und
   });
 }
 
+/** The files with the sink's secrets, where mailgw itself reads them. */
 function sinkSecrets(config: Config): string[] {
   const { type, secret_file: given } = config.sink;
   if (type !== 'webhook') return [];
@@ -94,7 +95,9 @@ function checkSecret(
   // Credentials are root's, and systemd lets the service read them.
   if (service === undefined || isCredential(file)) return whole;
   const { uid } = statSync(file);
-  if (uid !== service.uid && service.uid !== 0) {
+  const isReadable = uid === service.uid || service.uid === 0;
+  if (!isReadable && uid === 0) return judgeCredential(check, key, file);
+  if (!isReadable) {
     return problem(check, EXIT.configuration, {
       what: `${key}: ${file} belongs to user ${uid}; mailgwd runs as user ${service.uid}, the owner of the store`,
       why: `mailgwd cannot read ${KINDS[check]} and does not start`,
@@ -104,7 +107,37 @@ function checkSecret(
   return unreadable(check, file, service) ?? whole;
 }
 
-const isCredential = (file: string): boolean => file.startsWith('/run/credentials/');
+/** A secret that only root can read: the service has it as a credential, or not at all. */
+function judgeCredential(check: keyof typeof KINDS, key: string, file: string): Finding {
+  const name = basename(file);
+  const given = credentialsOf(name);
+  if (given.length === 0) {
+    return problem(check, EXIT.configuration, {
+      what: `${key}: ${file} is root's alone, and no running service of mailgw has a credential "${name}"`,
+      why: `mailgwd cannot read ${KINDS[check]} and does not start, unless mailgw.service has LoadCredential=${name}:${file}`,
+      fix: `systemctl restart mailgw.service; where it lacks that line: chown --reference=/var/lib/mailgw ${file}`,
+    });
+  }
+  const wanted = readFileSync(file);
+  if (given.some((credential) => readFileSync(credential).equals(wanted)))
+    return fine(check, `${file}: root's alone, and the service's credential "${name}"`);
+  return warning(check, {
+    what: `${key}: ${file} was changed since mailgw.service was started`,
+    why: 'systemd reads it at a start: mailgwd goes on with the old one',
+    fix: 'systemctl restart mailgw.service',
+  });
+}
+
+/** The credentials of this name that running services of ours have. */
+function credentialsOf(name: string): string[] {
+  if (!existsSync(CREDENTIALS)) return [];
+  return readdirSync(CREDENTIALS)
+    .filter((unit) => unit.startsWith('mailgw'))
+    .map((unit) => join(CREDENTIALS, unit, name))
+    .filter((credential) => existsSync(credential));
+}
+
+const isCredential = (file: string): boolean => file.startsWith(join(CREDENTIALS, '/'));
 
 /** Whether this process is neither root nor as mailgwd: what it may not do says nothing of what mailgwd may. */
 export function isStranger(config: Config): boolean {

@@ -5,8 +5,8 @@
  * nothing and which no platform that checks signatures can take for a post; so whether it would accept our signature
  * is not known before the first post.
  */
-import { type Config } from '../../config.ts';
-import { loadSink } from '../../delivery/load-sink.ts';
+import type { Config } from '../../config.ts';
+import { type LoadedSink, loadSink } from '../../delivery/load-sink.ts';
 import type { Sink } from '../../delivery/sink.ts';
 import { openSpamd } from '../../intake/spam-policy.ts';
 import { readNoticeTexts } from '../../open-notices.ts';
@@ -17,9 +17,13 @@ import { openTalk } from './talk.ts';
 
 const WITHIN_MS = 10_000;
 
+/** Opens the sink; to be called as whoever can read its secrets. */
+export async function openSink(config: Config): Promise<LoadedSink> {
+  return await loadSink(config.sink, { now: Date.now, readSecretFile });
+}
+
 /** Examines the sink; a stranger is somebody who may not read its secrets, which says nothing of mailgwd. */
-export async function checkSink(config: Config, stranger: boolean): Promise<Finding[]> {
-  const loaded = await loadSink(config.sink, { now: Date.now, readSecretFile });
+export async function checkSink(config: Config, loaded: LoadedSink, stranger: boolean): Promise<Finding[]> {
   if (!loaded.ok) {
     const isUnknown = stranger && loaded.problems.every((what) => what.includes('EACCES'));
     if (isUnknown) return [skipped('sink.options', `${loaded.problems.join('; ')}; run doctor as root`)];

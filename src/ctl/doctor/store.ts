@@ -222,7 +222,10 @@ export async function checkQueue(store: Store): Promise<Finding[]> {
     );
   } else
     findings.push(
-      fine('queue.sink', sink === undefined ? 'mailgwd has posted nothing yet' : 'the last post was taken'),
+      fine(
+        'queue.sink',
+        sink === undefined ? 'mailgwd has noted no trouble with the sink' : 'the last post was taken',
+      ),
     );
   return findings;
 }
