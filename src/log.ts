@@ -82,7 +82,9 @@ export interface LogOptions {
 /** Opens the log on standard output. */
 export function openLog(options: LogOptions): Log {
   const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
-  const destination = safeStream(human ? humanStream() : pino.destination({ dest: 1, sync: true }));
+  const gathered = new Gathered(
+    safeStream(human ? humanStream() : pino.destination({ dest: 1, sync: true })),
+  );
   const logger = pino(
     {
       level: options.level,
@@ -91,11 +93,41 @@ export function openLog(options: LogOptions): Log {
       formatters: { level: (label) => ({ level: label }) },
       messageKey: 'event',
     },
-    destination,
+    gathered,
   );
   return (event, fields = {}) => {
     logger[LOG_EVENTS[event]](fields, event);
+    if (!MANY.has(event)) gathered.flush();
   };
+}
+
+/** Events that come in numbers: those of one batch are written together. All others are written at once. */
+const MANY: ReadonlySet<LogEvent> = new Set<LogEvent>(['verdict', 'attempt']);
+
+/** Lines that are written together, at the latest when what runs now has run to its end: before any I/O that follows. */
+class Gathered implements DestinationStream {
+  readonly #destination: DestinationStream;
+  #lines = '';
+
+  constructor(destination: DestinationStream) {
+    this.#destination = destination;
+  }
+
+  write(line: string): void {
+    if (this.#lines === '') {
+      process.nextTick(() => {
+        this.flush();
+      });
+    }
+    this.#lines += line;
+  }
+
+  flush(): void {
+    if (this.#lines === '') return;
+    const lines = this.#lines;
+    this.#lines = '';
+    this.#destination.write(lines);
+  }
 }
 
 /** Whether a line may hold what is to be escaped: a rare one does, and this costs little. */
@@ -107,11 +139,11 @@ const UNSAFE = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** The 48 characters of a token; begins only where a run of them does, which keeps the time linear. */
 const TOKEN = /(?<![a-z2-7])[a-z2-7]{48,}/gi;
 
-/** Passes each line on without tokens, and with every unsafe character as a JSON escape. */
+/** Passes lines on without tokens, and with every unsafe character as a JSON escape. */
 function safeStream(destination: DestinationStream): DestinationStream {
   return {
-    write: (line) => {
-      const visible = OTHER_THAN_ASCII.test(line) ? line.replace(UNSAFE, jsonEscape) : line;
+    write: (lines) => {
+      const visible = OTHER_THAN_ASCII.test(lines) ? lines.replace(UNSAFE, jsonEscape) : lines;
       destination.write(visible.replace(TOKEN, '…'));
     },
   };
@@ -125,12 +157,16 @@ function jsonEscape(character: string): string {
 /** Gives each JSON line as `time level event key=value …`. */
 function humanStream(): DestinationStream {
   return {
-    write: (line) => {
-      const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
-      const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quote(value)}`);
-      process.stdout.write(`${[time, String(level).padEnd(5), event, ...pairs].join(' ')}\n`);
+    write: (lines) => {
+      process.stdout.write(lines.replaceAll(/.+/g, humanLine));
     },
   };
+}
+
+function humanLine(line: string): string {
+  const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quote(value)}`);
+  return [time, String(level).padEnd(5), event, ...pairs].join(' ');
 }
 
 function quote(value: unknown): string {

@@ -36,6 +36,7 @@ export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'count' | 'slowDow
 export class LmtpServer extends SMTPServer {
   declare readonly server: Server;
   readonly shared: SessionShared;
+  readonly outbox = new Outbox();
   #options: LmtpOptions;
   #isStopping = false;
 
@@ -112,6 +113,42 @@ export class LmtpServer extends SMTPServer {
   }
 }
 
+/**
+ * Replies that leave together, when the turn of the event loop ends: written one after the other they wake a client that
+ * has several connections once, and not for each of them.
+ */
+class Outbox {
+  #replies = new Map<Socket, string>();
+
+  /** Adds a reply. */
+  add(socket: Socket, text: string): void {
+    if (this.#replies.size === 0) {
+      setImmediate(() => {
+        this.#sendAll();
+      });
+    }
+    this.#replies.set(socket, (this.#replies.get(socket) ?? '') + text);
+  }
+
+  /** Sends now what waits for one socket. */
+  send(socket: Socket): void {
+    const text = this.#replies.get(socket);
+    if (text === undefined) return;
+    this.#replies.delete(socket);
+    write(socket, text);
+  }
+
+  #sendAll(): void {
+    const replies = this.#replies;
+    this.#replies = new Map();
+    for (const [socket, text] of replies) write(socket, text);
+  }
+}
+
+function write(socket: Socket, text: string): void {
+  if (!socket.destroyed && socket.writable) socket.write(text);
+}
+
 /** Stands where smtp-server expects its own parser, and hands the bytes to our reader. */
 class LmtpStream extends SMTPStream {
   /** Set before the first byte: smtp-server makes the parser before the connection's own fields exist. */
@@ -146,7 +183,7 @@ class LmtpConnection extends SMTPConnection {
     this.dialogue = new LmtpSession(server.shared, {
       id: this.id,
       send: (text) => {
-        this.#send(text);
+        server.outbox.add(this._socket, text);
       },
       drained: () => this.#drained(),
       close: () => {
@@ -187,6 +224,7 @@ class LmtpConnection extends SMTPConnection {
   }
 
   override close(): void {
+    this.#server.outbox.send(this._socket);
     this.#reader.close();
     super.close();
     // smtp-server waits 5 s for the client to close its side as well; a daemon that stops does not.
@@ -202,10 +240,6 @@ class LmtpConnection extends SMTPConnection {
   /** Drops the connection without a reply: Postfix then defers. */
   abort(): void {
     this._socket.destroy();
-  }
-
-  #send(text: string): void {
-    if (!this._socket.destroyed && this._socket.writable) this._socket.write(text);
   }
 
   #drained(): Step {

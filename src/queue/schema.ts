@@ -251,9 +251,9 @@ const LOG_MAGIC: readonly number[] = [0x377f0682, 0x377f0683];
  */
 function checkLog(path: string): void {
   const log = `${path}-wal`;
-  if (!existsSync(log)) return;
   const head = Buffer.alloc(4);
-  const file = openSync(log, 'r');
+  const file = openIfThere(log);
+  if (file === undefined) return;
   try {
     if (readSync(file, head, 0, 4, 0) < 4) return;
   } finally {
@@ -262,6 +262,16 @@ function checkLog(path: string): void {
   const magic = head.readUInt32BE(0);
   if (magic === 0 || LOG_MAGIC.includes(magic)) return;
   throw damaged(path, `${log} is not its write-ahead log`);
+}
+
+/** Opens a file to read; another process's last connection may remove it at any moment. */
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Opens one connection to an existing store, with every pragma set. */

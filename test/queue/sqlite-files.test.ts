@@ -1,7 +1,9 @@
 // The SQLite files: pragmas, modes, the one daemon, migrations, and files that are no store of ours.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -20,7 +22,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { openConnection } from '../../src/queue/schema.ts';
+import { ensureStore, openConnection } from '../../src/queue/schema.ts';
 import { openSqliteStore, StoreError } from '../../src/queue/sqlite.ts';
 import type { Store } from '../../src/queue/store.ts';
 import { writeConfig } from '../support/daemon.ts';
@@ -346,5 +348,22 @@ describe('the daemon on a store that it cannot use', () => {
     const { code, stderr } = await run(process.execPath, [mailgwd, '--config', config]);
     assert.equal(code, 69);
     assert.match(stderr, /^mailgwd: store\.path: [^\n]* only one may run on a store\n$/);
+  });
+
+  it('a log that another process removes as we look is no error', async (t) => {
+    const scratch = testScratch(t);
+    const path = await closedStore(scratch);
+    const source = `const { rmSync, writeFileSync } = require('node:fs');
+      const log = ${JSON.stringify(`${path}-wal`)};
+      process.stdout.write('begun');
+      for (;;) { writeFileSync(log, ''); rmSync(log, { force: true }); }`;
+    const other = spawn(process.execPath, ['--eval', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await once(other.stdout, 'data');
+      for (let look = 0; look < 300; look++) ensureStore(path);
+    } finally {
+      other.kill('SIGKILL');
+      await once(other, 'exit');
+    }
   });
 });
