@@ -122,6 +122,7 @@ function writeReport(
 Written by \`${command}\` on ${options.date}; not edited by hand. Rounds: ${options.rounds}, of about ${options.seconds} s for each peer and workload, the
 peers in turn within each round. Every ratio is taken inside one round; shown are the median and, in brackets, the least
 and the greatest. Rates are of this machine at that hour and mean nothing elsewhere; the ratios are what to look at.
+What bounds each row: [where the time goes](where-the-time-goes.md).
 
 ![Mails per second against sessions](performance.svg)
 
