@@ -302,6 +302,7 @@ export class Dispatcher {
       diagnostic: outcome.diagnostic,
       user: item.user,
       thread: item.thread,
+      queue_id: item.queueId,
       next_at: settlement.kind === 'deferred' ? new Date(settlement.dueAt).toISOString() : undefined,
       ms: Math.round(performance.now() - startedAt),
       queued_ms: now() - item.receivedAt,

@@ -221,9 +221,7 @@ export class LmtpSession implements ReaderTarget {
     } else if (verdict.value.kind === 'refused') {
       const { disposition } = verdict.value;
       if (disposition.reason === 'no-such-address') await this.#slowDown();
-      this.#reply(replyTo(disposition));
-      this.#flush(); // before the log, so that no address takes longer for being logged
-      this.#note(disposition);
+      this.#answer(disposition);
     } else {
       transaction.claims.push(verdict.value.claim);
       this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });

@@ -49,6 +49,7 @@ interface LeaseRow {
   bounce: BounceKind | null;
   repliedToAt: number;
   messageId: string | null;
+  queueId: string | null;
   reversePath: string;
   receivedAt: number;
   senderPolicy: LeasedItem['authentication']['policy'];
@@ -110,7 +111,7 @@ function preparePaused(database: Database): () => boolean {
 function prepareLease(database: Database, isPaused: () => boolean): ItemOperations['lease'] {
   const due = database.prepare<[number, number], LeaseRow>(
     `SELECT item_number AS itemNumber, id, user, coalesce(bounce_thread, thread) AS thread, bounce,
-       replied_to_at AS repliedToAt, message_id AS messageId,
+       replied_to_at AS repliedToAt, message_id AS messageId, queue_id AS queueId,
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
        sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
        attempts, worker_deaths AS workerDeaths, bytes
@@ -135,6 +136,7 @@ function toLeasedItem(row: LeaseRow): LeasedItem {
     bounce: row.bounce ?? undefined,
     repliedToAt: row.repliedToAt,
     messageId: row.messageId ?? undefined,
+    queueId: row.queueId ?? undefined,
     reversePath: row.reversePath,
     receivedAt: row.receivedAt,
     authentication: { policy: row.senderPolicy, result: row.senderResult },

@@ -82,6 +82,8 @@ export interface LeasedItem {
   readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly messageId: string | undefined;
+  /** Postfix's own id of the message, by which its log names it. */
+  readonly queueId?: string | undefined;
   readonly reversePath: string;
   readonly receivedAt: number;
   readonly authentication: Authentication;

@@ -97,9 +97,9 @@ function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: numb
   return items
     .filter(({ id }) => ids.includes(id))
     .map((item) => {
-      const { id, user, thread, bounce, repliedToAt, messageId } = item;
+      const { id, user, thread, bounce, repliedToAt, messageId, queueId } = item;
       const { reversePath, receivedAt, authentication, spam } = item;
-      const origin = { messageId, reversePath, receivedAt, authentication, spam };
+      const origin = { messageId, queueId, reversePath, receivedAt, authentication, spam };
       return { id, user, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
     });
 }

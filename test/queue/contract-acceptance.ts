@@ -14,7 +14,7 @@ export function describeAcceptance(open: OpenStore): void {
   describe('acceptance', () => {
     it('a new item is queued, ready at once, with everything it came with', async (t) => {
       const store = await open(t);
-      const item = newItem();
+      const item = newItem({ queueId: '4XyZ1k3Qz2z9sT' });
       assert.deepEqual(await accept(store, [item]), [{ kind: 'queued', id: item.id }]);
       const { id, user, thread, messageId, reversePath, repliedToAt, receivedAt } = item;
       const common = { id, user, thread, messageId, reversePath, repliedToAt, receivedAt };
@@ -35,6 +35,7 @@ export function describeAcceptance(open: OpenStore): void {
       const { authentication, spam } = item;
       const leased = {
         ...common,
+        queueId: item.queueId,
         bounce: undefined,
         authentication,
         spam,

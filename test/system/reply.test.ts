@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { newMessageId, replyMessage, replyWithAttachment } from '../support/message.ts';
 import { postfixUnavailable } from '../support/postfix.ts';
 import { repositoryRoot, run } from '../support/process.ts';
@@ -49,6 +50,24 @@ describe('a reply, from SMTP to the platform', () => {
       assert.match((await postfix.done(queueId)).join('\n'), QUEUED);
     });
   }
+
+  it('is in our log under the id that Postfix has given it', { skip }, async () => {
+    const { postfix, daemon } = site();
+    const { reply_to } = await freshAddress(daemon);
+    const data = replyMessage({ to: reply_to });
+    const queueId = await postfix.accept({ from: ALICE.address, to: [reply_to], data });
+    const events = (): unknown[] =>
+      daemon
+        .log()
+        .split('\n')
+        .filter((line) => line.includes(`"queue_id":"${queueId}"`))
+        .map((line) => (JSON.parse(line) as { event: unknown }).event);
+    await eventually(
+      () => (events().length === 2 ? true : undefined),
+      () => daemon.log(),
+    );
+    assert.deepEqual(events(), ['verdict', 'attempt']);
+  });
 
   it('arrives when a client has upper-cased the whole recipient', { skip }, async () => {
     const { postfix, daemon, platform } = site();
