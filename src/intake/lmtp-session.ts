@@ -221,7 +221,12 @@ export class LmtpSession implements ReaderTarget {
     } else if (verdict.value.kind === 'refused') {
       const { disposition } = verdict.value;
       if (disposition.reason === 'no-such-address') await this.#slowDown();
-      this.#answer(disposition);
+      this.#reply(replyTo(disposition));
+      this.#flush();
+      // When the reply has left, so that no address takes longer for being logged.
+      setImmediate(() => {
+        this.#note(disposition);
+      });
     } else {
       transaction.claims.push(verdict.value.claim);
       this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
