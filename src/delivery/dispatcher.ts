@@ -38,6 +38,7 @@ import { Bell } from './bell.ts';
 import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 import type { DraftNotice } from './notice-draft.ts';
 import { Settler } from './settler.ts';
+import { WallClock } from './wall-clock.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
 export interface DispatcherOptions extends AttemptOptions {
@@ -61,6 +62,12 @@ export interface DispatcherOptions extends AttemptOptions {
   readonly pollMs: number;
 }
 
+/** An attempt that has ended, and how far due times had been moved when it was timed. */
+interface Ended {
+  readonly settle: Settle;
+  readonly movedMs: number;
+}
+
 /** What is settled after an attempt. */
 type Attempted = Exclude<Settlement, { kind: 'returned' }>;
 
@@ -69,9 +76,6 @@ const AT_HAND_BYTES = 32 * 1024;
 
 /** Added to an attempt's deadline for its lease: parsing, reading and settling. */
 const LEASE_MARGIN_MS = 60_000;
-
-/** How far the wall clock may be off the monotonic one before it counts as set. */
-const CLOCK_JUMP_MS = 2000;
 
 /** How often leases are looked for that no attempt of ours holds. */
 const RECLAIM_MS = 60_000;
@@ -98,9 +102,8 @@ export class Dispatcher {
   #isStopping = false;
   #loop: Promise<void> | undefined;
   #reclaimedAt: number;
-  /** The wall clock less the monotonic one; unknown before the first look. */
-  #clockOffset: number | undefined;
   #breaker: Breaker;
+  readonly #clock: WallClock;
   readonly #settler: Settler;
   #leaseMs: number;
 
@@ -108,7 +111,9 @@ export class Dispatcher {
     this.#options = options;
     this.#reclaimedAt = options.monotonic();
     this.#breaker = createBreaker(options);
-    this.#settler = new Settler(options);
+    const clock = new WallClock(options);
+    this.#clock = clock;
+    this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
     this.#leaseMs = options.attemptTimeoutMs + LEASE_MARGIN_MS;
   }
 
@@ -194,9 +199,9 @@ export class Dispatcher {
 
   /** Begins what is due; gives the time until the next look. */
   async #lookForWork(): Promise<number> {
-    const { queue, concurrency, now, monotonic, log, pollMs } = this.#options;
+    const { queue, concurrency, now, monotonic, retry, log, pollMs } = this.#options;
     try {
-      await this.#followClock();
+      await this.#clock.follow(retry.longestMs);
       await this.#reclaim();
       const limit = this.#room();
       // Not for a few at a time: each look costs a batch of the store, and so many are at hand.
@@ -221,17 +226,6 @@ export class Dispatcher {
     }
   }
 
-  /** Due times lie on the wall clock: when that is set they move with it, so that neither a storm nor a pause follows. */
-  async #followClock(): Promise<void> {
-    const { queue, now, monotonic, retry, log } = this.#options;
-    const offset = now() - monotonic();
-    const byMs = Math.round(offset - (this.#clockOffset ?? offset));
-    if (this.#clockOffset !== undefined && Math.abs(byMs) < CLOCK_JUMP_MS) return;
-    await queue.retime({ now: now(), byMs, longestMs: retry.longestMs });
-    this.#clockOffset = offset;
-    if (byMs !== 0) log('clock_jumped', { by_ms: byMs });
-  }
-
   async #reclaim(): Promise<void> {
     const { monotonic, now, queue } = this.#options;
     if (monotonic() - this.#reclaimedAt < RECLAIM_MS) return;
@@ -253,10 +247,10 @@ export class Dispatcher {
     const { id } = leased.item;
     const breaker = this.#breaker;
     breaker.begin(id, this.#options.monotonic());
-    const attempt = this.#attempt(leased, breaker).then((settle) => {
+    const attempt = this.#attempt(leased, breaker).then(({ settle, movedMs }) => {
       this.#inFlight.delete(id);
       this.#unwritten.add(id);
-      void this.#settler.settle(settle).then(() => {
+      void this.#settler.settle(settle, movedMs).then(() => {
         this.#unwritten.delete(id);
         this.#bell.ring(); // the thread's next item may be due
       });
@@ -269,12 +263,13 @@ export class Dispatcher {
   /** Gives back what no attempt was made of. */
   #giveBack(): void {
     for (const { item } of this.#ahead.splice(0)) {
-      void this.#settler.settle({ id: item.id, attempts: item.attempts, settlement: { kind: 'returned' } });
+      const settle: Settle = { id: item.id, attempts: item.attempts, settlement: { kind: 'returned' } };
+      void this.#settler.settle(settle, this.#clock.movedMs);
     }
   }
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
-  async #attempt(leased: Leased, breaker: Breaker): Promise<Settle> {
+  async #attempt(leased: Leased, breaker: Breaker): Promise<Ended> {
     const { log, now, measures, attemptTimeoutMs } = this.#options;
     const { item } = leased;
     const startedAt = performance.now();
@@ -292,6 +287,7 @@ export class Dispatcher {
       log('attempt_failed', { id: item.id, reason: errorText(error) });
     }
     this.#watchSink(breaker, item.id, outcome);
+    const { movedMs } = this.#clock;
     const settlement = this.#settlementOf(item, outcome);
     if (measures !== undefined) measures.attempts[settlement.kind]++;
     log('attempt', {
@@ -309,7 +305,7 @@ export class Dispatcher {
     });
     const notice = await this.#notice(item, settlement, outcome, reply);
     const told = notice === undefined ? settlement : { ...settlement, notice };
-    return { id: item.id, attempts: item.attempts, settlement: told };
+    return { settle: { id: item.id, attempts: item.attempts, settlement: told }, movedMs };
   }
 
   /** The notice that enters the store with the settlement; one that cannot be drafted holds nothing up. */
@@ -339,7 +335,7 @@ export class Dispatcher {
       return { kind: 'failed', at, diagnostic };
     }
     const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
-    const decision = decideRetry(this.#scheduleFor(outcome), failure, at, random());
+    const decision = decideRetry(this.#scheduleFor(outcome), failure, this.#clock.now(), random());
     const { diagnostic } = outcome;
     if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
     return {

@@ -18,15 +18,23 @@ const GATHER_MS = 3;
 export interface SettlerOptions {
   readonly queue: Pick<Queue, 'settle'>;
   readonly log: Log;
+  /** How far due times were moved so far, because the clock was set. */
+  readonly movedMs: () => number;
   /** The time between two tries on a store that fails. */
   readonly pollMs: number;
+}
+
+/** An outcome, and how far due times had been moved when it was timed. */
+interface Waiting {
+  readonly settle: Settle;
+  readonly movedMs: number;
 }
 
 /** Its life: any number of `settle`, `stop`, `settled`. */
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #bell = new Bell();
-  #waiting: Settle[] = [];
+  #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #isStopping = false;
 
@@ -34,9 +42,9 @@ export class Settler {
     this.#options = options;
   }
 
-  /** Writes an outcome, with others that come meanwhile. */
-  settle(settle: Settle): Promise<void> {
-    this.#waiting.push(settle);
+  /** Writes an outcome, with others that come meanwhile; its times are of when due times had been moved by `movedMs`. */
+  settle(settle: Settle, movedMs: number): Promise<void> {
+    this.#waiting.push({ settle, movedMs });
     this.#writing ??= this.#write();
     return this.#writing;
   }
@@ -58,7 +66,8 @@ export class Settler {
       const settles = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#options.queue.settle(settles);
+        const movedMs = this.#options.movedMs();
+        await this.#options.queue.settle(settles.map((waiting) => moved(waiting, movedMs)));
       } catch (error) {
         const reason = errorText(error);
         this.#options.log('dispatch_failed', { reason, outcomes: settles.length });
@@ -70,4 +79,11 @@ export class Settler {
     // In the same turn as the last look at the list: an outcome that came in between would wait for the next one.
     this.#writing = undefined;
   }
+}
+
+/** The outcome by the clock as it is now. */
+function moved({ settle, movedMs }: Waiting, nowMovedMs: number): Settle {
+  const { settlement } = settle;
+  if (settlement.kind !== 'deferred' || movedMs === nowMovedMs) return settle;
+  return { ...settle, settlement: { ...settlement, dueAt: settlement.dueAt + nowMovedMs - movedMs } };
 }

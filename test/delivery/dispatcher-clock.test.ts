@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Dispatcher } from '../../src/delivery/dispatcher.ts';
 import type { Outcome } from '../../src/delivery/sink.ts';
 import { openSqliteStore } from '../../src/queue/sqlite.ts';
@@ -133,6 +134,21 @@ describe('Dispatcher: the wall clock is set', () => {
       assert.equal(bench.posts.length, 2);
     });
 
+    it(`${name}: an outcome on its way to the store waits 30 minutes as well`, async (t) => {
+      const bench = await openBench(t);
+      const ids = [await queued(bench.store), await queued(bench.store, { thread: 'another' })];
+      bench.dispatcher.start();
+      const [first, second] = [await bench.post(1), await bench.post(2)];
+      first(REFUSED);
+      await setImmediate();
+      bench.wall += jumpMs;
+      bench.dispatcher.wake();
+      second(REFUSED);
+      for (const id of ids) {
+        await bench.due(id, 'waiting', (dueAt) => dueAt === bench.wall + HOUR_MS / 2);
+      }
+    });
+
     it(`${name}: an attempt under way is not repeated when leases are looked for`, async (t) => {
       const bench = await openBench(t);
       const id = await queued(bench.store);
@@ -164,6 +180,20 @@ describe('Dispatcher: the wall clock is set', () => {
     bench.wall -= 10 * 365 * DAY_MS;
     bench.dispatcher.wake();
     await bench.post(1);
+  });
+
+  it('back, while an item is on its way to the store: that is due with the next look', async (t) => {
+    const bench = await openBench(t);
+    const id = await queued(bench.store);
+    bench.dispatcher.start();
+    (await bench.post(1))(REFUSED);
+    await bench.due(id, 'waiting');
+    bench.wall -= HOUR_MS;
+    bench.dispatcher.wake();
+    await bench.due(id, 'waiting', (dueAt) => dueAt === bench.wall + HOUR_MS / 2);
+    await queued(bench.store, { thread: 'another', receivedAt: NOW });
+    bench.pass(1000);
+    await bench.post(2);
   });
 
   it('back, before the start: an item that would wait longer than the longest interval is due at once', async (t) => {
