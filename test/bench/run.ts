@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Bench } from './bench.ts';
 import { describeMachine } from './machine.ts';
-import { measureWorkload, type Rounds } from './measure.ts';
+import { measureWorkload, type Rounds, warmUp } from './measure.ts';
 import { FOOTPRINT_PEERS, type Footprint, footprint, QUICK_FOOTPRINT_PEERS } from './memory.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { GROUPS, type Group, type Workload } from './plan.ts';
@@ -67,6 +67,7 @@ async function measureGroup(bench: Bench, group: Group, options: Options): Promi
     return [];
   }
   const started = await bench.startPeers(group.peers, group.disk);
+  await warmUp(started.running, bench.sink);
   const measured: Measured[] = [];
   for (const workload of workloads) {
     if (started.running.size === 0) break;
@@ -120,7 +121,7 @@ function writeReport(
   const text = `# Performance
 
 Written by \`${command}\` on ${options.date}; not edited by hand. Rounds: ${options.rounds}, of about ${options.seconds} s for each peer and workload, the
-peers in turn within each round. Every ratio is taken inside one round; shown are the median and, in brackets, the least
+peers in turn within each round, after 4,000 mails or 6 s of them for each process. Every ratio is taken inside one round; shown are the median and, in brackets, the least
 and the greatest. Rates are of this machine at that hour and mean nothing elsewhere; the ratios are what to look at.
 What bounds each row: [where the time goes](where-the-time-goes.md).
 
