@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { judgeAnswer, judgeError } from '../../src/delivery/answer.ts';
 import type { BounceEvent } from '../../src/delivery/bounce-event.ts';
 import type { Post } from '../../src/reply/post.ts';
-import { run } from '../support/process.ts';
+import { repositoryRoot, run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import {
   type Captured,
@@ -240,7 +240,13 @@ for each in json.load(sys.stdin):
   it('gives the same with openssl', async () => {
     const { blocks } = takeApart(readPage('docs/http-interface.md'));
     const command = blocks.find(({ language, lines }) => language === 'sh' && /openssl/.test(lines.join()));
-    const result = await run('bash', ['-c', command?.lines.join('\n') ?? 'false']);
+    const result = await run('env', [
+      '-C',
+      repositoryRoot,
+      'bash',
+      '-c',
+      command?.lines.join('\n') ?? 'false',
+    ]);
     assert.equal(result.stderr, '');
     const { reply } = await captureExamples();
     assert.equal(`v1,${result.stdout.trim()}`, reply.headers['webhook-signature']);
