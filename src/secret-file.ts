@@ -8,6 +8,7 @@
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Config } from './config.ts';
 import { errorText } from './error-text.ts';
 
 /** A secret read from its file, or what is wrong with the file. */
@@ -17,6 +18,14 @@ export type Secret =
 
 /** Where systemd keeps the credentials of all services (systemd.exec(5)). */
 export const CREDENTIALS = '/run/credentials';
+
+/** Bytes that a pepper has at least. */
+export const PEPPER_BYTES = 32;
+
+/** Reads the pepper that `reply.pepper_file` names. */
+export function readPepper({ reply }: Pick<Config, 'reply'>): Secret {
+  return readSecretFile('reply.pepper_file', reply.pepperFile, PEPPER_BYTES);
+}
 
 /** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */
 export function readSecretFile(key: string, file: string, minBytes: number): Secret {

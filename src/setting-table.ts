@@ -29,7 +29,7 @@ const isSender = (value: string): boolean =>
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
-/** Whether what a person typed may act on the platform. A webhook gets it as it is; a site whose platform acts on such text may make it inert. */
+/** Whether what a person typed may act on the platform: a webhook gets it as it is, unless the site makes it inert. */
 const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
 
 /** Every setting by section; `[sink]` is apart, because a sink reads its own options. */

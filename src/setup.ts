@@ -11,10 +11,7 @@ import { type Config, loadConfig } from './config.ts';
 import type { LoadedSink } from './delivery/load-sink.ts';
 import { loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
-import { isNewerThanCredential, readSecretFile, secretPlace } from './secret-file.ts';
-
-/** Bytes that a pepper has at least. */
-const PEPPER_BYTES = 32;
+import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from './secret-file.ts';
 
 /** The configuration, its file's table, and what stands in the files that it names. */
 export interface Settings {
@@ -38,7 +35,7 @@ export function readSettings(path: string): SettingsRead {
   const loaded = loadConfig(path);
   if (!loaded.ok) return loaded;
   const { config, written } = loaded;
-  const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  const pepper = readPepper(config);
   const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
   if (pepper.ok && texts.ok) {
     const files = namedFiles(config);
@@ -47,10 +44,7 @@ export function readSettings(path: string): SettingsRead {
     const settings = { config, written, pepper: pepper.bytes, texts: texts.texts, digests, stale };
     return { ok: true, settings };
   }
-  const problems = [
-    ...(pepper.ok ? [] : [`${pepper.problem}; "mailgw-ctl init" makes one`]),
-    ...(texts.ok ? [] : texts.problems),
-  ];
+  const problems = [...(pepper.ok ? [] : [pepper.problem]), ...(texts.ok ? [] : texts.problems)];
   return { ok: false, problems, config };
 }
 

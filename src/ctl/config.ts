@@ -6,13 +6,14 @@
  */
 import { type Config, loadConfig } from '../config.ts';
 import { readNoticeTexts } from '../open-notices.ts';
-import { readSecretFile } from '../secret-file.ts';
+import { readPepper } from '../secret-file.ts';
+import { openSink } from '../setup.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { settingLines, tomlKeyText, tomlValue } from './config-text.ts';
 import { EXIT, Fault } from './fault.ts';
 import { becomeStoreOwner } from './owner.ts';
 import { printDone, printObject, printText } from './print.ts';
-import { openConfig, PEPPER_BYTES } from './session.ts';
+import { openConfig } from './session.ts';
 
 const check: CommandSpec = {
   words: 'check',
@@ -50,11 +51,10 @@ export const configGroup: CommandGroup = {
 
 /** What is wrong with the pepper, the texts of notices, and the sink, which reads its own options. */
 async function furtherProblems(config: Config): Promise<string[]> {
-  const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  const pepper = readPepper(config);
   // A site's own sink is code: root must not run what the service user may have written.
   if (config.sink.type !== 'webhook') becomeStoreOwner(config.store.path);
-  const { loadSink } = await import('../delivery/load-sink.ts');
-  const sink = await loadSink(config.sink, { now: Date.now, readSecretFile });
+  const sink = await openSink(config);
   if (sink.ok) await sink.sink.close();
   const texts = readNoticeTexts(config);
   return [

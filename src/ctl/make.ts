@@ -21,9 +21,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { PEPPER_BYTES } from '../secret-file.ts';
 import { badInput, describe, EXIT, Fault, systemCode, usage } from './fault.ts';
 import type { Owner } from './owner.ts';
-import { PEPPER_BYTES } from './session.ts';
 
 /** One thing that was to be made. */
 export interface Made {

@@ -10,13 +10,10 @@ import { dirname } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
 import { STORE_EXIT } from '../exit-status.ts';
 import type { Store } from '../queue/store.ts';
-import { readSecretFile } from '../secret-file.ts';
+import { readPepper } from '../secret-file.ts';
 import type { Context } from './command.ts';
 import { describe, EXIT, Fault, systemCode } from './fault.ts';
 import { becomeStoreOwner } from './owner.ts';
-
-/** Bytes that a pepper has at least. */
-export const PEPPER_BYTES = 32;
 
 /** What most commands need. */
 export interface Session {
@@ -38,7 +35,7 @@ export function openConfig(context: Context): Config {
 
 /** The pepper, or a Fault that says what is wrong with its file. */
 export function openPepper(config: Config): Uint8Array {
-  const secret = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  const secret = readPepper(config);
   if (secret.ok) return secret.bytes;
   throw new Fault(EXIT.configuration, secret.problem);
 }

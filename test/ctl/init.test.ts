@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Config, loadConfig, readConfig, tomlKey } from '../../src/config.ts';
 import { SETTINGS } from '../../src/setting-table.ts';
+import { repositoryRoot, run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool } from './tool.ts';
 
@@ -85,11 +87,11 @@ describe('mailgw-ctl init', () => {
 
     const moved = readFileSync(tool.config, 'utf8').replace('/pepper"', '/keys/p"');
     writeFileSync(tool.config, moved);
-    await tool.fails(
-      78,
-      `reply.pepper_file: ${scratch.path('keys/p')}: cannot be read: ENOENT: no such file or directory, stat '${scratch.path('keys/p')}'; restore it from a backup, or on a new site "mailgw-ctl init" makes one`,
-      ...['address', 'mint', '--user', 'alice', '--thread', 't'],
-    );
+    const missing = scratch.path('keys/p');
+    const problem = `reply.pepper_file: ${missing}: cannot be read: ENOENT: no such file or directory, stat '${missing}'; restore it from a backup, or on a new site "mailgw-ctl init" makes one`;
+    await tool.fails(78, problem, 'address', 'mint', '--user', 'alice', '--thread', 't');
+    const daemon = await run(join(repositoryRoot, 'bin/mailgwd'), ['--config', tool.config]);
+    assert.deepEqual([daemon.code, daemon.stderr], [78, `mailgwd: ${problem}\n`]);
     assert.equal((await tool.run('init')).code, 0);
     assert.equal(modeOf(scratch.path('keys/p')), '600');
     assert.equal(await tool.text('config', 'check'), `${tool.config}: no problem found\n`);

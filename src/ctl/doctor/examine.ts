@@ -10,16 +10,16 @@ import { dirname, join } from 'node:path';
 import { type Config, loadConfig } from '../../config.ts';
 import { openSqliteStore } from '../../queue/sqlite.ts';
 import { StoreError } from '../../queue/store-error.ts';
-import { readSecretFile } from '../../secret-file.ts';
+import { readPepper } from '../../secret-file.ts';
+import { openSink } from '../../setup.ts';
 import { describe, EXIT } from '../fault.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup.ts';
 import { examinePostfix } from '../postfix/wiring.ts';
-import { PEPPER_BYTES } from '../session.ts';
 import { checkAuthservId } from './authserv.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
-import { checkNotices, checkSink, checkSpamd, openSink } from './platform.ts';
+import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
 import { checkQueue, checkStoreFile, checkUsers } from './store.ts';
@@ -50,7 +50,8 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield checkAuthservId(config, message);
   if (!existsSync(dirname(config.store.path))) return; // files.store has said so
   // As root: what the service user cannot read any more.
-  const pepper = readSecretFile('reply.pepper_file', config.reply.pepperFile, PEPPER_BYTES);
+  const pepper = readPepper(config);
+  // The same goes for the secrets of the sink; a site's own module is not run as root.
   const webhook = config.sink.type === 'webhook' ? await openSink(config) : undefined;
   yield* guarded('store', () => {
     becomeStoreOwner(config.store.path);

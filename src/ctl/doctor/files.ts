@@ -8,9 +8,8 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../../config.ts';
-import { CREDENTIALS, readSecretFile } from '../../secret-file.ts';
+import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../secret-file.ts';
 import { EXIT, systemCode } from '../fault.ts';
-import { PEPPER_BYTES } from '../session.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
 

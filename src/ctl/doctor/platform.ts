@@ -6,21 +6,15 @@
  * is not known before the first post.
  */
 import type { Config } from '../../config.ts';
-import { type LoadedSink, loadSink } from '../../delivery/load-sink.ts';
+import type { LoadedSink } from '../../delivery/load-sink.ts';
 import type { Sink } from '../../delivery/sink.ts';
 import { openSpamd } from '../../intake/spam-policy.ts';
 import { readNoticeTexts } from '../../open-notices.ts';
-import { readSecretFile } from '../../secret-file.ts';
 import { describe, EXIT } from '../fault.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 import { openTalk } from './talk.ts';
 
 const WITHIN_MS = 10_000;
-
-/** Opens the sink; to be called as whoever can read its secrets. */
-export async function openSink(config: Config): Promise<LoadedSink> {
-  return await loadSink(config.sink, { now: Date.now, readSecretFile });
-}
 
 /** Examines the sink; a stranger is somebody who may not read its secrets, which says nothing of mailgwd. */
 export async function checkSink(config: Config, loaded: LoadedSink, stranger: boolean): Promise<Finding[]> {
