@@ -3,12 +3,14 @@
  *
  * Contract: the store's writer starts in its own thread as soon as the configuration is known to be good; the rest of
  * the daemon (serve.ts) is loaded meanwhile, which takes as long.
- * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code.
+ * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; in the journal those lines
+ * are errors.
  */
 import type { Config } from './config.ts';
 import { daemonHelp, parseDaemonOptions } from './daemon-options.ts';
 import { errorText } from './error-text.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
+import { lineFor } from './journal.ts';
 import { commitMeasures } from './metrics.ts';
 import { openSqliteStore, StoreError } from './queue/sqlite.ts';
 import type { Store } from './queue/store.ts';
@@ -62,6 +64,9 @@ async function start(): Promise<void> {
 }
 
 start().catch((error: unknown) => {
-  for (const line of errorText(error).split('\n')) process.stderr.write(`mailgwd: ${line}\n`);
+  const { stderr } = process;
+  for (const line of errorText(error).split('\n')) {
+    stderr.write(`${lineFor(stderr.fd, 'error', `mailgwd: ${line}`)}\n`);
+  }
   process.exit(error instanceof StartError ? error.exitCode : EXIT.internal);
 });

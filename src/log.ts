@@ -3,9 +3,11 @@
  *
  * Contract: an event's name and level are fixed here; values are printed so that no control or bidirectional
  * character reaches a terminal or forges a line, and whatever looks like a token is hidden: a Message-ID may hold one.
- * Addresses and text of mails never appear above debug level; that is up to those who log.
+ * Addresses and text of mails never appear above debug level; that is up to those who log. In the journal each line has
+ * the priority of its level.
  */
 import { type DestinationStream, pino } from 'pino';
+import { leadsToJournal, withPriority } from './journal.ts';
 
 /** The levels by urgency. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -79,12 +81,13 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'human';
 }
 
+const STDOUT = 1;
+
 /** Opens the log on standard output. */
 export function openLog(options: LogOptions): Log {
   const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
-  const gathered = new Gathered(
-    safeStream(human ? humanStream() : pino.destination({ dest: 1, sync: true })),
-  );
+  const output = leadsToJournal(STDOUT) ? journalStream(openOutput(human)) : openOutput(human);
+  const gathered = new Gathered(safeStream(output));
   const logger = pino(
     {
       level: options.level,
@@ -154,15 +157,25 @@ function jsonEscape(character: string): string {
   return character.length === 1 ? escape(0) : escape(0) + escape(1);
 }
 
-/** Gives each JSON line as `time level event key=value …`. */
-function humanStream(): DestinationStream {
+/** The end of all lines: JSON as it is, or in plain words. */
+function openOutput(human: boolean): DestinationStream {
+  if (!human) return pino.destination({ dest: STDOUT, sync: true });
+  return { write: (lines) => process.stdout.write(lines.replaceAll(/(?<=^(?:<\d>)?)\{.+/gm, humanLine)) };
+}
+
+/** The level at the beginning of a line, where pino writes it. */
+const LEVEL = /^(?=\{"level":"(\w+)")/gm;
+
+/** Passes JSON lines on with their priorities. */
+function journalStream(destination: DestinationStream): DestinationStream {
   return {
     write: (lines) => {
-      process.stdout.write(lines.replaceAll(/.+/g, humanLine));
+      destination.write(lines.replaceAll(LEVEL, (_empty, level: LogLevel) => withPriority(level, '')));
     },
   };
 }
 
+/** Gives a JSON line as `time level event key=value …`. */
 function humanLine(line: string): string {
   const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quote(value)}`);

@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { DEFAULT_CONFIG_PATH } from '../config.ts';
+import { lineFor } from '../journal.ts';
 import { version } from '../version.ts';
 import { type CommandGroup, type CommandSpec, type Context, Input, type OptionSpec } from './command.ts';
 import {
@@ -37,7 +38,7 @@ export async function runCommandLine(
     return output;
   };
   const complain = (problem: string): void => {
-    output.warn(`${NAME}: ${problem}\n`);
+    output.warn(`${lineFor(process.stderr.fd, 'error', `${NAME}: ${problem}`)}\n`);
   };
   try {
     await buildProgram(openOutput, perform).parseAsync([...argv], { from: 'user' });

@@ -1,7 +1,7 @@
 // What is tried inside the machine that booted.test.ts boots: the units as shipped, under a real systemd.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ledger } from '../fault/ledger.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
@@ -178,6 +178,38 @@ await takeSteps({
       await shown('MainPID', (value) => value !== pid && value !== '0');
       await shown('ActiveState', (value) => value === 'active');
     }),
+  'is in the journal under its own name, each line with the priority of its level': async () => {
+    const dropIn = `/etc/systemd/system/${UNIT}.d/z-journal.conf`;
+    const begun = (await runOk('date', ['+%F %T'])).trim();
+    writeFileSync(dropIn, '[Service]\nStandardOutput=journal\nStandardError=journal\n');
+    await runOk('systemctl', ['daemon-reload']);
+    await runOk('systemctl', ['restart', UNIT]);
+    writeConfig(ledger, 'concurrency = 0');
+    assert.notEqual((await run('systemctl', ['reload', UNIT])).code, 0);
+    await runOk('systemctl', ['kill', '--kill-who=main', '--signal=HUP', UNIT]);
+    const journal = async (...args: string[]): Promise<string[]> => {
+      await runOk('journalctl', ['--sync']);
+      const all = ['-t', 'mailgwd', '--since', begun, '-o', 'cat', ...args];
+      return (await runOk('journalctl', all)).trimEnd().split('\n');
+    };
+    let errors: string[] = [];
+    await eventually(
+      async () => {
+        errors = await journal('-p', 'err');
+        return errors.some((line) => line.includes('"event":"setting_refused"')) || undefined;
+      },
+      () => errors.join('\n'),
+    );
+    const [own = '', ...others] = errors;
+    assert.match(own, /^mailgw-ctl: delivery\.concurrency: 0 is not /); // of the tool that reloads
+    for (const line of others) assert.match(line, /^mailgw-ctl: |^\{"level":"error",.*_refused"/);
+    const all = (await journal()).join('\n');
+    assert.match(all, /^\{"level":"info",.*"event":"ready"\}$/m);
+    writeConfig(ledger);
+    rmSync(dropIn);
+    await runOk('systemctl', ['daemon-reload']);
+    await runOk('systemctl', ['restart', UNIT]);
+  },
   'posts to a platform on a Unix socket with no network at all': async () => {
     const platform = await startPlatform(new Scratch(), '/run/platform.sock');
     chmodSync('/run/platform.sock', 0o666);
