@@ -30,6 +30,7 @@ async function scene(t: TestContext, ...mint: string[]): Promise<Scene> {
     const all: Readonly<Record<string, string | undefined>> = {
       'Return-Path': '<alice@example.com>',
       'Authentication-Results': 'mx.example.org; dmarc=pass header.from=example.com',
+      Received: 'from out.example.com by mx.example.org; Fri, 20 Nov 2026 09:00:00 +0000',
       From: 'Alice <alice@example.com>',
       To: String(row.reply_to),
       Subject: 'Re: your issue',

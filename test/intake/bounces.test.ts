@@ -88,7 +88,8 @@ describe('a bounce to a reply address', () => {
 
 describe('a reply to a bound address that has expired', () => {
   const draft = createDraftExpiryNotice({ form: FORM, newId: () => 'notice', now: () => START * 1000 });
-  const PASS = 'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com';
+  const PASS =
+    'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\nReceived: from a by mx.example.org';
 
   async function sendLate(t: Parameters<typeof openGate>[0], lines: readonly string[], reversePath?: string) {
     const test: TestGate = await openGate(t, {

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import {
-  judgeSender,
-  parseAuthenticationResults,
-  type SenderVerdict,
-  type Trust,
-} from '../../src/mail/authentication.ts';
+import { judgeSender, type SenderVerdict } from '../../src/mail/authentication.ts';
+import { parseAuthenticationResults } from '../../src/mail/authentication-results.ts';
 import { scanHeader } from '../../src/mail/header.ts';
 import { senderOf } from '../../src/mail/mailbox.ts';
+import type { Trust } from '../../src/mail/results-place.ts';
 import { shortestMs } from '../support/elapsed.ts';
 
 const TRUST: Trust = { authservId: 'mx.example.org' };
@@ -78,7 +75,6 @@ describe('the grammar of Authentication-Results (RFC 8601 §2.2)', () => {
         ['arc', 'pass', {}],
       ],
     );
-    assert.deepEqual(parse('spf=pass (sender IP is 192.0.2.1)'), undefined);
     assert.deepEqual(parse('mx; dmarc=pass action=none header.from=example.com;compauth=pass reason=100'), [
       ['dmarc', 'pass', { action: 'none', 'header.from': 'example.com' }],
       ['compauth', 'pass', { reason: '100' }],
@@ -92,20 +88,18 @@ describe('the grammar of Authentication-Results (RFC 8601 §2.2)', () => {
     assert.deepEqual(parse('mx; spf=none smtp.mailfrom=""'), [['spf', 'none', { 'smtp.mailfrom': '' }]]);
   });
 
-  it('ignores a field that breaks it, and versions it does not know', () => {
-    const broken = [
-      '',
-      '; dkim=pass',
-      'mx dkim=pass',
-      'mx; dkim',
-      'mx; dkim=',
-      'mx; =pass',
-      'mx; dkim=pass (open',
-    ]
-      .concat('mx; dkim=pass header.d="open', 'mx; dkim=pass header.d', 'mx 2; dkim=pass header.d=a.b')
+  it('doubts a field that breaks it, and takes nothing from versions it does not know', () => {
+    for (const nobodys of ['', '; dkim=pass', 'spf=pass (sender IP is 192.0.2.1)'])
+      assert.equal(parseAuthenticationResults(nobodys), undefined, nobodys);
+    const broken = ['mx dkim=pass', 'mx; dkim', 'mx; dkim=', 'mx; =pass', 'mx; dkim=pass (open']
+      .concat('mx; dkim=pass header.d="open', 'mx; dkim=pass header.d')
       .concat('mx; dkim=pass header.d=a.b header.d=c.d', 'mx; dkim=pass )');
-    for (const value of broken) assert.equal(parseAuthenticationResults(value), undefined, value);
-    assert.deepEqual(parse('mx; dkim/2=pass header.d=a.b'), []);
+    for (const value of broken) {
+      assert.deepEqual(parse(value), [], value);
+      assert.ok(parseAuthenticationResults(value)?.doubt, value);
+    }
+    for (const value of ['mx; dkim/2=pass header.d=a.b', 'mx 2; dkim=pass header.d=a.b'])
+      assert.deepEqual(parseAuthenticationResults(value), { authservId: 'mx', results: [] }, value);
   });
 });
 
@@ -125,6 +119,7 @@ describe('DMARC (RFC 7489)', () => {
     assert.deepEqual(verdict, {
       result: 'fail',
       method: 'dmarc',
+      cause: 'failed',
       reason: 'DMARC judged another domain than example.com',
     });
   });
@@ -222,7 +217,7 @@ describe('the place of a believed field (RFC 8601 §5)', () => {
     assert.equal(postsAsAlice([PASS.replace('mx.example.org', 'MX.Example.ORG'), RECEIVED, FROM]), true);
     assert.equal(postsAsAlice([PASS.replace('mx.example.org', '"mx.example.org" 1'), RECEIVED, FROM]), true);
     assert.equal(postsAsAlice([PASS.replaceAll(' ', '\r\n\t'), RECEIVED, FROM]), true);
-    assert.equal(postsAsAlice(['Delivered-To: x@reply.example.org', PASS, FROM]), true);
+    assert.equal(postsAsAlice(['Delivered-To: x@reply.example.org', PASS, RECEIVED, FROM]), true);
   });
 
   it('passes by the topmost field that reports a method, and fails by any', () => {
@@ -241,6 +236,23 @@ describe('the place of a believed field (RFC 8601 §5)', () => {
     assert.equal(verdictOf(below, 0), 'none');
     assert.equal(verdictOf(below, 1), 'pass');
     assert.equal(verdictOf([RECEIVED, RECEIVED, PASS, FROM], 1), 'none');
+  });
+
+  it('needs the mark: without the Received of our own hosts nothing is believed', () => {
+    const cause = (fields: string[], ownReceived = 0): string | undefined =>
+      (verdictOn(fields, { ...TRUST, ownReceived }) as SenderVerdict).cause;
+    assert.equal(cause([PASS, FROM]), 'no-received');
+    assert.equal(cause([PASS, FROM], 1), 'no-received');
+    assert.equal(cause([RECEIVED, PASS, FROM], 2), 'no-received');
+    assert.equal(cause([RECEIVED, RECEIVED, PASS, FROM], 2), undefined);
+  });
+
+  it('is not below the mark of sendmail(1), where the author wrote the header', () => {
+    const pickup = 'Received: by mx.example.org (Postfix, from userid 33)\r\n\tid 4Xabc; Fri, 20 Nov 2026';
+    const below = verdictOn([pickup, PASS, FROM], { ...TRUST, ownReceived: 1 }) as SenderVerdict;
+    assert.deepEqual([below.result, below.cause], ['none', 'local-submission']);
+    assert.equal(verdictOf([PASS, pickup, FROM], 0), 'pass');
+    assert.equal(verdictOf([pickup, RECEIVED, PASS, FROM], 2), 'pass');
   });
 
   function verdictOf(fields: string[], ownReceived: number): string {
@@ -330,6 +342,33 @@ const FORGERIES: Record<string, string[]> = {
     'sender-id=pass header.from=example.com; auth=pass smtp.auth=alice; iprev=pass',
   ),
   'ARC alone': ours('arc=pass header.from=example.com'),
+  'a reverse-path that closes the comment of rspamd 3.4': ours(
+    'dmarc=none; spf=pass (mx: domain of "x) smtp.mailfrom=evil.example; dmarc=pass header.from=example.com; a=b (y@evil.example" designates 192.0.2.1 as permitted sender) smtp.mailfrom="x) smtp.mailfrom=evil.example; dmarc=pass header.from=example.com; a=b (y@evil.example"',
+  ),
+  'a signature whose b= opens a comment over dmarc=fail': ours(
+    'dkim=permerror (x) header.d=evil.example header.b="\\\\"(AAAAA"; dmarc=fail (policy=reject) header.from=example.com; spf=pass (mx: domain of "y)) ; dmarc=pass header.from=example.com; a=b (z@evil.example" designates) smtp.mailfrom=evil.example',
+  ),
+  'a comment that swallows a fail': ours(
+    'spf=pass (x ( y) smtp.mailfrom=evil.example; dmarc=fail (policy=none) header.from=example.com; a=b (z) ) ; dmarc=pass header.from=example.com',
+  ),
+  'a pass beside dmarc=none': ours('dmarc=none; dmarc=pass header.from=example.com'),
+  'a second SPF result': ours('spf=fail smtp.mailfrom=evil.example; spf=pass smtp.mailfrom=example.com'),
+  'a fail of no domain': ours('dmarc=fail; dkim=pass header.d=example.com'),
+  'a quoted local part': ours('spf=pass smtp.mailfrom="alice"@example.com'),
+  'a local part with two dots': ours('spf=pass smtp.mailfrom=a..b@example.com'),
+  'a comment within a value': ours('spf=pass smtp.mailfrom=x(y)header.d=z; dkim=pass header.d=example.com'),
+  'a field in doubt above a genuine one': [
+    'Authentication-Results: mx.example.org; spf=none smtp.helo="a\\',
+    PASS,
+    RECEIVED,
+    FROM,
+  ],
+  'a field in doubt below a genuine one': [
+    PASS,
+    'Authentication-Results: mx.example.org; spf=none smtp.helo="a;b"',
+    RECEIVED,
+    FROM,
+  ],
   'a contradicting field of ours': [
     PASS,
     'Authentication-Results: mx.example.org; dmarc=fail header.from=example.com',
@@ -387,6 +426,81 @@ describe('forged senders', () => {
       assert.equal(postsAsAlice(fields), false);
     });
   }
+});
+
+/** What filters write of an honest sender, with the characters that are usual there. */
+const GENUINE: Record<string, string> = {
+  'rspamd 3.4':
+    'dkim=pass header.d=example.com header.s=s1 header.b="ab/c+d="; dmarc=pass (policy=reject) header.from=example.com; spf=pass (mx.example.org: domain of alice@example.com designates 192.0.2.1 as permitted sender) smtp.mailfrom=alice@example.com',
+  'rspamd, of a reverse-path with SRS':
+    'dkim=pass header.d=example.com header.s=s1 header.b=abcdefgh; spf=pass (mx.example.org: domain of "SRS0=a/b+c=xx=example.net=alice@forward.example" designates 2001:db8::1 as permitted sender) smtp.mailfrom="SRS0=a/b+c=xx=example.net=alice@forward.example"; dmarc=pass (policy=none) header.from=example.com',
+  'rspamd, with a second signature that is broken':
+    'arc=pass ("google.com:s=arc-20160816:i=1"); dkim=fail ("headers rsa verify failed") header.d=list.example header.s=s header.b=AAAAAAAA; dkim=pass header.d=example.com header.s=s1 header.b=abcdefgh; dmarc=none',
+  OpenDKIM:
+    'dkim=pass (2048-bit key; unprotected) header.d=example.com header.i=@example.com header.a=rsa-sha256 header.s=s1 header.b=abcdefgh; dkim-atps=neutral',
+  OpenDMARC: 'dmarc=pass (p=reject dis=none) header.from=example.com',
+  'policyd-spf':
+    'spf=pass (sender SPF authorized) smtp.mailfrom=example.com (client-ip=192.0.2.1; helo=out.example.com; envelope-from=alice@example.com; receiver=<UNKNOWN>)',
+  Google:
+    'dkim=pass header.i=@example.com header.s=s1 header.b="ab/c+d="; spf=pass (google.com: domain of alice@example.com designates 2001:db8::1 as permitted sender) smtp.mailfrom=alice@example.com; dmarc=pass (p=REJECT sp=REJECT dis=NONE) header.from=example.com',
+  Microsoft:
+    'spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=example.com; dkim=pass (signature was verified) header.d=example.com;dmarc=pass action=none header.from=example.com;compauth=pass reason=100',
+  Yahoo:
+    'dkim=pass header.i=@example.com header.s=s1; spf=pass smtp.mailfrom=example.com; dmarc=pass(p=REJECT) header.from=example.com;',
+  Fastmail:
+    'arc=none (no signatures found); bimi=skipped (DMARC Policy is not at enforcement); dkim=pass (2048-bit rsa key sha256) header.d=example.com header.i=@example.com header.b=ab/c+d= header.a=rsa-sha256 header.s=s1 x-bits=2048; dmarc=pass policy.published-domain-policy=none policy.applied-disposition=none policy.policy-from=p (p=none,d=none,d.eval=none) header.from=example.com; iprev=pass smtp.remote-ip=192.0.2.1 (out.example.com); spf=pass smtp.mailfrom=alice@example.com smtp.helo=out.example.com; x-ptr=pass smtp.helo=out.example.com policy.ptr=out.example.com; x-tls=pass smtp.version=TLSv1.3 smtp.cipher=TLS_AES_256_GCM_SHA384 smtp.bits=256/256',
+  amavis:
+    'dkim=pass (2048-bit key) reason="pass (just generated, assumed good)" header.d=example.com; dkim=fail (1024-bit key) reason="fail (message has been altered)" header.d=list.example',
+  Exim: 'iprev=pass (out.example.com) smtp.remote-ip=192.0.2.1; spf=pass smtp.mailfrom=example.com; dkim=pass header.d=example.com header.s=s1 header.a=rsa-sha256; dmarc=pass header.from=example.com; arc=none',
+};
+
+describe('fields of real filters', () => {
+  for (const [filter, results] of Object.entries(GENUINE)) {
+    it(`are believed, as ${filter} writes them`, () => {
+      assert.equal(postsAsAlice(ours(results)), true);
+    });
+  }
+
+  it('are believed with the local parts that people have', () => {
+    for (const local of ["o'brien", 'a+b', 'jörg', 'a.b-c_d', '=?x', 'x{y}|z~`^%$#!&*'])
+      assert.equal(judge(`spf=pass smtp.mailfrom=${local}@example.com`).result, 'pass', local);
+  });
+});
+
+describe('why nothing is believed', () => {
+  const why = (fields: string[], ownReceived = 0): [string | undefined, string] => {
+    const { cause, reason } = verdictOn(fields, { ...TRUST, ownReceived }) as SenderVerdict;
+    return [cause, reason];
+  };
+  const other = PASS.replace('mx.example.org', 'gateway.example.net');
+
+  it('is said in one of three wordings', () => {
+    assert.deepEqual(why([RECEIVED, FROM]), ['no-results', 'no Authentication-Results at all']);
+    assert.deepEqual(why([other, RECEIVED, FROM]), [
+      'other-authserv-id',
+      'sender.authserv_id is "mx.example.org"; the message has Authentication-Results of "gateway.example.net"',
+    ]);
+    assert.deepEqual(why([RECEIVED, RECEIVED, PASS, FROM]), [
+      'below-received',
+      'Authentication-Results of "mx.example.org" stands below 2 Received fields, sender.own_received is 0',
+    ]);
+  });
+
+  it('is ours one Received too deep, or another id at the place, before what stands deeper', () => {
+    assert.equal(why([other, RECEIVED, PASS, FROM])[0], 'below-received');
+    assert.equal(why([other, RECEIVED, RECEIVED, PASS, FROM])[0], 'other-authserv-id');
+    assert.equal(why([RECEIVED, RECEIVED, other, FROM])[0], 'no-results');
+    assert.match(
+      why([RECEIVED, RECEIVED, other, FROM])[1],
+      /the topmost, of "gateway.example.net", stands below 2/,
+    );
+  });
+
+  it('shows an id of a stranger cut and in ASCII', () => {
+    const id = `"\u001b[31m ü${'x'.repeat(200)}"`;
+    const [, reason] = why([PASS.replace('mx.example.org', id), RECEIVED, FROM]);
+    assert.match(reason, /of "\?\[31m\?\?x{73}…"$/);
+  });
 });
 
 describe('hostile fields', () => {

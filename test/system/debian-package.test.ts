@@ -84,7 +84,8 @@ async function queueReply(
   const daemon = startDaemon(scratch, machine);
   const socket = machine.path('var/spool/postfix/mailgw/lmtp.sock');
   const client = await LmtpClient.open(t, await socketServes(socket, daemon));
-  const vouched = 'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\n';
+  const vouched =
+    'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\nReceived: from a by mx.example.org\r\n';
   const message = `${vouched}${replyMessage({ to: minted.reply_to })}\r\n`;
   assert.match((await client.deliver(message, minted.reply_to)).join(), /^250 2\.0\.0 queued/);
   assert.equal(await daemon.end('SIGTERM'), 'exit 0');

@@ -79,7 +79,7 @@ describe('the npm package', () => {
     const mailgwd = new DaemonProcess(daemon, ['--config', config], scratch.path('log'));
     scratch.defer(() => mailgwd.end('SIGTERM').then(() => undefined));
     const client = await LmtpClient.open(t, await socketServes(join(site, 'lmtp.sock'), mailgwd));
-    const vouched = `Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\n`;
+    const vouched = `Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\nReceived: from a by mx.example.org\r\n`;
     const [answer = ''] = await client.deliver(`${vouched}${replyMessage({ to: address })}\r\n`, address);
     assert.match(answer, /^250 2\.0\.0 queued/);
     assert.equal((await platform.nthPost(1)).data.user, 'alice');

@@ -2,19 +2,13 @@
  * Whether the authserv-id of the configuration is the one that the site's filter writes, by a message that came in.
  *
  * Contract: looks at the Authentication-Results of one real message and where they stand among its Received fields; the
- * rule is the gate's own (mail/authentication.ts). Nothing in the message is believed for any other end.
+ * rule is the gate's own (mail/results-place.ts). Nothing in the message is believed for any other end.
  */
 import type { Config } from '../../config.ts';
-import { parseAuthenticationResults } from '../../mail/authentication.ts';
 import { scanHeader } from '../../mail/header.ts';
+import { type Placed, placeResults } from '../../mail/results-place.ts';
 import { EXIT } from '../fault.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
-
-/** One Authentication-Results field: who wrote it, and how many Received fields stand above it. */
-interface Seen {
-  readonly id: string;
-  readonly above: number;
-}
 
 /** Examines a message, `raw` as it came; undefined when there is none. */
 export function checkAuthservId(config: Config, raw: Uint8Array | undefined): Finding {
@@ -25,44 +19,48 @@ export function checkAuthservId(config: Config, raw: Uint8Array | undefined): Fi
     return skipped(check, 'no message to look at: --message FILE takes one that came through your filter');
   const scan = scanHeader(raw);
   if (!scan.ok) return skipped(check, `the message has no header that could be read: ${scan.problem}`);
-  const seen = resultsIn(scan.header.fields);
-  const ours = seen.filter(({ id }) => id === authservId.toLowerCase());
-  const why = `sender.policy = "${policy}" believes no result: ${policy === 'strict' ? 'every reply is discarded as spoofed' : 'every reply is marked as unproven'}`;
-  if (ours.some(({ above }) => above <= ownReceived))
-    return fine(check, `sender.authserv_id "${authservId}" is the one in the message`);
-  const [lowest] = ours;
-  if (lowest !== undefined) {
-    return problem(check, EXIT.configuration, {
-      what: `Authentication-Results of "${authservId}" stands below ${lowest.above} Received fields, sender.own_received is ${ownReceived}`,
-      why,
-      fix: `if those Received fields are your own hosts', set sender.own_received = ${lowest.above}; if not, a sender forged it`,
-    });
-  }
-  const other = seen.find(({ above }) => above <= ownReceived + 1);
-  if (other !== undefined) {
-    return problem(check, EXIT.configuration, {
-      what: `sender.authserv_id is "${authservId}"; the message has Authentication-Results of "${other.id}"`,
-      why,
-      fix: `if your own filter wrote it, set sender.authserv_id = "${other.id}" and restart mailgwd`,
-    });
-  }
+  const placed = placeResults(scan.header, { authservId, ownReceived });
+  if (placed.kind === 'none') return notBelieved(config, placed);
+  const doubt = placed.fields.find((field) => field.doubt !== undefined)?.doubt;
+  if (doubt === undefined) return fine(check, `sender.authserv_id "${authservId}" is the one in the message`);
   return warning(check, {
-    what: 'the message has no Authentication-Results of your own filter',
-    why,
-    fix: 'let OpenDMARC, rspamd or another filter write Authentication-Results for the reply domain too, or look at another message',
+    what: `Authentication-Results of "${authservId}" in the message can be read in two ways: ${doubt}`,
+    why: 'text of the sender may pass for a result, so that such a message fails',
+    fix: 'if a person sent it in good faith, look at what your filter copies into the field; else it was a forgery',
   });
 }
 
-function resultsIn(fields: readonly { readonly name: string; readonly value: string }[]): Seen[] {
-  const seen: Seen[] = [];
-  let received = 0;
-  for (const { name, value } of fields) {
-    if (name === 'received') received++;
-    if (name !== 'authentication-results') continue;
-    const parsed = parseAuthenticationResults(value);
-    if (parsed !== undefined) seen.push({ id: parsed.authservId, above: received });
+function notBelieved({ sender }: Config, placed: Extract<Placed, { kind: 'none' }>): Finding {
+  const check = 'filter.authserv_id';
+  const why = `sender.policy = "${sender.policy}" believes no result: ${sender.policy === 'strict' ? 'every reply is discarded as spoofed' : 'every reply is marked as unproven'}`;
+  const isWrong = (fix: string): Finding =>
+    problem(check, EXIT.configuration, { what: placed.reason, why, fix });
+  switch (placed.cause) {
+    case 'below-received':
+      return isWrong(
+        `if those Received fields are your own hosts', set sender.own_received = ${placed.above ?? 1}; if not, a sender forged it`,
+      );
+    case 'other-authserv-id':
+      return isWrong(
+        `if your own filter wrote it, set sender.authserv_id = ${JSON.stringify(placed.otherId ?? '')} and reload: mailgw-ctl reload`,
+      );
+    case 'no-received':
+      return isWrong(
+        'take the line that removes Received out of header_checks, or set sender.own_received to the number that your hosts write',
+      );
+    case 'local-submission':
+      return warning(check, {
+        what: `the message was ${placed.reason}`,
+        why: 'no filter of the SMTP session has seen it, and nothing in it is believed',
+        fix: 'look at a message that came from outside',
+      });
+    case 'no-results':
+      return warning(check, {
+        what: 'the message has no Authentication-Results of your own filter',
+        why,
+        fix: 'let OpenDMARC, rspamd or another filter write Authentication-Results for the reply domain too, or look at another message',
+      });
   }
-  return seen;
 }
 
 /** The same for a message that doctor sent itself, which a filter may well pass by. */

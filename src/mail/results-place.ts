@@ -1,0 +1,135 @@
+/**
+ * Which Authentication-Results of a message its own site wrote, and why none of them where that is so.
+ *
+ * Contract: the place proves who wrote a field. What stands above the topmost Received, or with `ownReceived` above the
+ * one that follows so many of our own, no sender can have put there. So there must be that mark: a message without
+ * Received shows no place. What came in through sendmail(1) passed no SMTP session, and its fields below Postfix's
+ * mark are its author's.
+ * Failure: a value with a cause of the closed set and its words, never an exception. Ids come from strangers too: they
+ * are shown cut and in ASCII.
+ * Standards: RFC 8601 §5. Limits: the topmost 100 fields of the name.
+ */
+
+import { type AuthenticationResults, parseAuthenticationResults } from './authentication-results.ts';
+import type { Header } from './header.ts';
+
+/** Which fields to believe. */
+export interface Trust {
+  /** The authserv-id of our own filter, compared without case. */
+  readonly authservId: string;
+  /**
+   * How many Received fields of our own hosts may stand above a genuine result; 0 unless set. Postfix puts the
+   * field of a milter that inserts at index 1, as OpenDMARC does, directly below its own Received
+   * (measured, 3.7.11), and a sender's forged field directly below that. A site with such filters needs 1 here,
+   * and a filter that removes forged fields of our id: position alone cannot tell the two apart.
+   */
+  readonly ownReceived?: number;
+}
+
+/** Why no field is believed: a closed set, which findings and figures build on. */
+export type Absence =
+  /** No filter wrote anything where a filter of the site would. */
+  | 'no-results'
+  /** A filter wrote, under an id that is not the configured one. */
+  | 'other-authserv-id'
+  /** Fields of our id stand below more Received than `ownReceived`. */
+  | 'below-received'
+  /** There are fewer Received than our own hosts write. */
+  | 'no-received'
+  /** It was handed in on this host by sendmail(1). */
+  | 'local-submission';
+
+/** The fields to believe, in order; or why there is none. */
+export type Placed =
+  | { readonly kind: 'believed'; readonly fields: readonly AuthenticationResults[] }
+  | {
+      readonly kind: 'none';
+      readonly cause: Absence;
+      readonly reason: string;
+      /** The id that stands where ours should: of `other-authserv-id`. */
+      readonly otherId?: string;
+      /** How many Received stand above our topmost field: of `below-received`. */
+      readonly above?: number;
+    };
+
+/** One field with how many Received fields stand above it, and whether the nearest of them tells of sendmail(1). */
+interface Seen {
+  readonly field: AuthenticationResults;
+  readonly above: number;
+  readonly isLocal: boolean;
+}
+
+const MAX_FIELDS = 100;
+const MAX_SHOWN = 80;
+/** Postfix's pickup(8) names who called sendmail(1): "by mx.example.org (Postfix, from userid 33)". */
+const FROM_USER = /\([^()]*, from userid \d+\)/;
+
+/** Finds the fields of our own filter in `header`. */
+export function placeResults(header: Header, { authservId, ownReceived = 0 }: Trust): Placed {
+  const { seen, received } = resultsIn(header);
+  const ours = seen.filter(({ field }) => field.authservId === authservId.toLowerCase());
+  if (seen.length > 0 && received < Math.max(1, ownReceived)) return noReceived(received, ownReceived);
+  const placed = ours.filter(({ above }) => above <= ownReceived);
+  if (placed.some(({ isLocal }) => isLocal)) return LOCAL;
+  if (placed.length > 0) return { kind: 'believed', fields: placed.map(({ field }) => field) };
+  return absent(seen, ours, { authservId, ownReceived });
+}
+
+const LOCAL: Placed = {
+  kind: 'none',
+  cause: 'local-submission',
+  reason: 'submitted by sendmail(1) on this host, where its author can write Authentication-Results',
+};
+
+function noReceived(received: number, ownReceived: number): Placed {
+  const reason =
+    received === 0
+      ? 'no Received field, so that the place of Authentication-Results proves nothing; does header_checks remove Received?'
+      : `${received} Received fields, fewer than the ${ownReceived} of your own hosts (sender.own_received)`;
+  return { kind: 'none', cause: 'no-received', reason };
+}
+
+function absent(seen: readonly Seen[], ours: readonly Seen[], trust: Required<Trust>): Placed {
+  const { authservId, ownReceived } = trust;
+  // A milter's field one Received too deep is the common case, and more likely the filter's than what is deeper.
+  const isNear = ({ above }: Seen): boolean => above <= ownReceived + 1;
+  const other = seen.find((one) => isNear(one) && !ours.includes(one))?.field.authservId;
+  const [lost] = ours;
+  if (lost !== undefined && (isNear(lost) || other === undefined)) {
+    const { above } = lost;
+    const reason = `Authentication-Results of ${shown(authservId)} stands below ${above} Received fields, sender.own_received is ${ownReceived}`;
+    return { kind: 'none', cause: 'below-received', reason, above };
+  }
+  if (other !== undefined) {
+    const reason = `sender.authserv_id is ${shown(authservId)}; the message has Authentication-Results of ${shown(other)}`;
+    return { kind: 'none', cause: 'other-authserv-id', reason, otherId: other };
+  }
+  const [stray] = seen;
+  const reason =
+    stray === undefined
+      ? 'no Authentication-Results at all'
+      : `no Authentication-Results of a filter of this site; the topmost, of ${shown(stray.field.authservId)}, stands below ${stray.above} Received fields`;
+  return { kind: 'none', cause: 'no-results', reason };
+}
+
+function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly received: number } {
+  const seen: Seen[] = [];
+  let received = 0;
+  let isLocal = false;
+  for (const { name, value } of header.fields) {
+    if (name === 'received') {
+      received += 1;
+      isLocal = FROM_USER.test(value);
+    }
+    if (name !== 'authentication-results' || seen.length === MAX_FIELDS) continue;
+    const field = parseAuthenticationResults(value);
+    if (field !== undefined) seen.push({ field, above: received, isLocal });
+  }
+  return { seen, received };
+}
+
+/** Quotes an id that a stranger may have chosen. */
+function shown(id: string): string {
+  const safe = id.replaceAll(/[^!#-~]/g, '?');
+  return `"${safe.length > MAX_SHOWN ? `${safe.slice(0, MAX_SHOWN)}…` : safe}"`;
+}
