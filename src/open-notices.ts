@@ -11,8 +11,8 @@ import { Notifier, type NotifierChange } from './delivery/notifier.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 import { createDraftExpiryNotice, type ExpiryNotices } from './intake/expiry-notice.ts';
 import type { Log } from './log.ts';
-import { createTokenMask } from './mail/address.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
+import { createTokenMask } from './mail/token-mask.ts';
 import type { Store } from './queue/store.ts';
 
 /** How often the store is looked at for notices. */

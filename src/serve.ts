@@ -75,11 +75,13 @@ async function watchSpace({ store }: Config, log: Log): Promise<DiskSpace> {
 /** The part of the dispatcher's options that follows the configuration. */
 function dispatching(config: Config, store: Store, sink: Sink, parser: ParserPool): DispatcherChange {
   const { delivery } = config;
+  const mask = tokenMask(config);
   return {
     parser,
     sink,
     draftNotice: openDraftNotice(config, store),
-    readBounce: createReadBounce(store, tokenMask(config)),
+    mask,
+    readBounce: createReadBounce(store, mask),
     concurrency: delivery.concurrency,
     attemptTimeoutMs: delivery.attemptTimeoutMs,
     retry: {

@@ -11,6 +11,15 @@ const LEAST_PREFIX = 6;
 /** More items than any queue holds: a listing without a limit of its own. */
 export const ALL_ITEMS = 2 ** 31 - 1;
 
+/** The same object with the tokens in its texts hidden: mail of strangers, and what a sink said of it, may hold one. */
+export function hideTokens<T extends object>(shown: T, mask: (text: string) => string): T {
+  const entries = Object.entries(shown).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? mask(value) : value,
+  ]);
+  return Object.fromEntries(entries) as T;
+}
+
 /** The item with this id, or whose id alone begins with it; otherwise a Fault. */
 export async function findItem(store: Store, name: string): Promise<ItemView> {
   const exact = await store.get(name);

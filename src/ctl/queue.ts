@@ -2,11 +2,12 @@
  * `mailgw-ctl queue`: the replies on their way, held, posted and failed.
  *
  * Contract: an item is named by its id or a unique beginning of it. `cat` gives the message byte for byte,
- * unless it would go to a terminal.
+ * unless it would go to a terminal; all else that is shown has its tokens hidden.
  */
+import { tokenMask } from '../open-notices.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
 import { badInput } from './fault.ts';
-import { findItem, itemDetailRow, itemRow } from './item.ts';
+import { findItem, hideTokens, itemDetailRow, itemRow } from './item.ts';
 import { printBytes, printDone, printNote, printObject, printRow, printRows } from './print.ts';
 import { actionCommands } from './queue-actions.ts';
 import { shapeCommand } from './queue-shape.ts';
@@ -25,12 +26,13 @@ const list: CommandSpec = {
   ],
   examples: ['list --open', 'list --state failed --since 7d', 'list --user alice --json'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
+    withStore(context, async ({ config, store }) => {
+      const mask = tokenMask(config);
       const limit = readLimit(input);
       const items = await store.list({ ...readSelection(input), limit: limit + 1 });
       printRows(
         context.output,
-        items.slice(0, limit).map(itemRow),
+        items.slice(0, limit).map((item) => hideTokens(itemRow(item), mask)),
         [
           { key: 'id' },
           { key: 'state' },
@@ -52,8 +54,9 @@ const show: CommandSpec = {
   summary: 'show everything about one item but its message',
   examples: ['show 01hq3f'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
-      printRow(context.output, itemDetailRow(await findItem(store, input.argument())));
+    withStore(context, async ({ config, store }) => {
+      const row = itemDetailRow(await findItem(store, input.argument()));
+      printRow(context.output, hideTokens(row, tokenMask(config)));
     }),
 };
 

@@ -13,6 +13,7 @@ import type { Claim } from '../intake/recipient.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
+import { tokenMask } from '../open-notices.ts';
 import { openParser } from '../open-parser.ts';
 import type { NewItem } from '../queue/queue.ts';
 import type { ParseOutcome } from '../reply/post.ts';
@@ -106,7 +107,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   return {
     steps,
     text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
-    body: parsed.kind === 'parsed' ? bodyOf(judged.item, parsed) : undefined,
+    body: parsed.kind === 'parsed' ? bodyOf(config, judged.item, parsed) : undefined,
   };
 }
 
@@ -119,8 +120,12 @@ async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
   }
 }
 
-function bodyOf(item: NewItem, parsed: Extract<ParseOutcome, { kind: 'parsed' }>): WebhookBody {
-  return JSON.parse(formatPost(toPost(item, parsed)).toString('utf8')) as WebhookBody;
+function bodyOf(
+  config: Config,
+  item: NewItem,
+  parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
+): WebhookBody {
+  return JSON.parse(formatPost(toPost(item, parsed, tokenMask(config))).toString('utf8')) as WebhookBody;
 }
 
 // ---- Steps in words ---------------------------------------------------------------------------------------------

@@ -3,15 +3,16 @@
  *
  * Contract: a mail is named by our id or a beginning of it, by its Message-ID, or by Postfix's queue id; several items
  * (recipients of one mail, or its twins) are told one after the other. What never became an item, because it was
- * refused or discarded, is in the log alone, and so are the times of an attempt that posted at once.
+ * refused or discarded, is in the log alone, and so are the times of an attempt that posted at once. Tokens are hidden.
  */
 
+import { tokenMask } from '../open-notices.ts';
 import type { Trace } from '../queue/inspection-port.ts';
 import type { NoticeView } from '../queue/notices-port.ts';
 import type { ItemView } from '../queue/queue.ts';
 import type { CommandSpec } from './command.ts';
 import { badInput } from './fault.ts';
-import { itemDetailRow } from './item.ts';
+import { hideTokens, itemDetailRow } from './item.ts';
 import { type Output, printObject, printText } from './print.ts';
 import { withStore } from './session.ts';
 import { isoTime } from './time.ts';
@@ -29,7 +30,8 @@ export const traceCommand: CommandSpec = {
   summary: 'tell the whole way of one mail: verdict, attempts, notices, where it is now',
   examples: ['trace 01hq3f', "trace '<CAF3x@mail.example.com>'", 'trace 4XyZ1w2vBczDs --json'],
   run: (input, { output, ...context }) =>
-    withStore({ output, ...context }, async ({ store }) => {
+    withStore({ output, ...context }, async ({ config, store }) => {
+      const mask = tokenMask(config);
       const name = input.argument();
       const traces = await store.traces(name);
       if (traces.length === 0) {
@@ -37,12 +39,22 @@ export const traceCommand: CommandSpec = {
           `mail "${name}": no item has this id, Message-ID or queue id of Postfix's; a mail that was refused or discarded is in the log alone: journalctl -u mailgw -g '${name.replaceAll("'", '')}'`,
         );
       }
-      for (const [index, trace] of traces.entries()) {
+      for (const [index, found] of traces.entries()) {
+        const trace = withoutTokens(found, mask);
         if (output.json) printObject(output, asObject(trace));
         else printTrace(output, trace, index > 0);
       }
     }),
 };
+
+function withoutTokens(trace: Trace, mask: (text: string) => string): Trace {
+  return {
+    ...trace,
+    item: hideTokens(trace.item, mask),
+    attempts: trace.attempts.map((attempt) => hideTokens(attempt, mask)),
+    notices: trace.notices.map((notice) => hideTokens(notice, mask)),
+  };
+}
 
 function asObject(trace: Trace): object {
   return {

@@ -4,6 +4,7 @@
  * Contract: gives what the sink said, or why it was never asked; what is thrown inside is the caller's to defer. A
  * bounce is told to the sink instead of posted.
  */
+import { cleanLine } from '../mail/clean-text.ts';
 import { type DeliveryMeasures, statusClass } from '../metrics.ts';
 import type { LeasedItem, Queue } from '../queue/queue.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
@@ -21,6 +22,8 @@ export interface AttemptOptions {
   readonly queue: Pick<Queue, 'content'>;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
+  /** Hides tokens in a text that the sink gets. */
+  readonly mask: (text: string) => string;
   /** Reads a bounce as an event; without it the sink is told of none. */
   readonly readBounce?: ReadBounce | undefined;
   readonly measures?: DeliveryMeasures | undefined;
@@ -43,13 +46,13 @@ export async function prepareAttempt(options: AttemptOptions, { item, raw }: Lea
 }
 
 async function preparePost(
-  { parser, sink, measures }: AttemptOptions,
+  { parser, sink, mask, measures }: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
   const parsed = await parser.parse(message);
   if (parsed.kind !== 'parsed') return { ended: unposted(parsed) };
-  const post = toPost(item, parsed);
+  const post = toPost(item, parsed, mask);
   return {
     reply: post,
     deliver: async (signal) => {
@@ -111,9 +114,14 @@ type PostOrigin = Pick<
   'id' | 'user' | 'thread' | 'repliedToAt' | 'messageId' | 'receivedAt' | 'authentication' | 'spam'
 >;
 
-/** The post of an item, from what was parsed of its message. */
-export function toPost(item: PostOrigin, parsed: Extract<ParseOutcome, { kind: 'parsed' }>): Post {
-  const { id, user, thread, repliedToAt, messageId, receivedAt, authentication, spam } = item;
+/** The post of an item, from what was parsed of its message; `mask` hides tokens in what the item itself brings. */
+export function toPost(
+  item: PostOrigin,
+  parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
+  mask: (text: string) => string,
+): Post {
+  const { id, user, thread, repliedToAt, receivedAt, authentication, spam } = item;
+  const messageId = item.messageId === undefined ? undefined : mask(cleanLine(item.messageId));
   return { ...parsed.reply, id, user, thread, repliedToAt, messageId, receivedAt, authentication, spam };
 }
 

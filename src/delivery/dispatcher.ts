@@ -83,7 +83,7 @@ const RECLAIM_MS = 60_000;
 /** What a new configuration may change while the dispatcher works. */
 export type DispatcherChange = Pick<
   DispatcherOptions,
-  'parser' | 'sink' | 'readBounce' | 'draftNotice' | 'concurrency' | 'attemptTimeoutMs' | 'retry'
+  'parser' | 'sink' | 'mask' | 'readBounce' | 'draftNotice' | 'concurrency' | 'attemptTimeoutMs' | 'retry'
 >;
 
 /** The dispatcher; its life: `start`, any number of `wake` and `change`, `stop`. */

@@ -4,9 +4,10 @@
  * Contract: as for every notice (G7): only to an author whom the sender policy passes, never for the null reverse-path
  * or mail of a list. The reply goes into the store with it, because no item keeps it.
  */
-import { createTokenMask, type ReplyAddressForm } from '../mail/address.ts';
+import type { ReplyAddressForm } from '../mail/address.ts';
 import type { Header } from '../mail/header.ts';
 import { draftNotice } from '../mail/notice.ts';
+import { createTokenMask } from '../mail/token-mask.ts';
 import type { User } from '../queue/directory-port.ts';
 import type { NewNotice } from '../queue/notices-port.ts';
 import type { Authentication } from '../queue/queue.ts';

@@ -7,8 +7,8 @@
  * Standards: RFC 2183 §2.3 (names are hints), RFC 2392 (cid).
  */
 import { createHash } from 'node:crypto';
+import { cleanText } from '../mail/clean-text.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
-import { cleanText } from './charset.ts';
 import { detectType, extensionOf } from './file-type.ts';
 import type { DroppedPart, DropReason, PostAttachment } from './post.ts';
 

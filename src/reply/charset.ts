@@ -105,29 +105,6 @@ function byteOrderMark(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-// Controls but tab and line feed; then bidi embeddings, overrides and isolates, which reorder what is read.
-const UNSHOWABLE = /[\0-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]/g;
-
-// More marks on one character than any script has; 30 is the bound of the Stream-Safe Text Format.
-const MARK_RUN = /(?:(?!\u034f)\p{M}){30}(?=\p{M})/gu;
-
-/** Text of which nothing has to be changed or looked at more closely. */
-const PLAIN = /^[\n\t\x20-\x7e]*$/;
-
-/** Text fit to be shown: line ends as LF, no control characters or bidi overrides, in NFC. */
-export function cleanText(text: string): string {
-  const unixLines = text.replaceAll('\r\n', '\n');
-  if (PLAIN.test(unixLines)) return unixLines;
-  return (
-    unixLines
-      .replace(/[\r\x85\u2028\u2029]/g, '\n')
-      .replace(UNSHOWABLE, '')
-      // Sorting marks costs the square of their run: half a megabyte of them took 25 s (UAX #15 §13).
-      .replace(MARK_RUN, '$&\u034f')
-      .normalize('NFC')
-  );
-}
-
 // White space, and what takes no ink: joiners, fillers, soft hyphens, the empty Braille pattern.
 const INK =
   /[^\s\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u2060-\u2064\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0]/;

@@ -1,13 +1,13 @@
 /**
  * What of a message is not in its post, told to those who read it.
  *
- * Contract: plain English in Markdown, one line for each part, names escaped; empty when there is nothing to tell.
+ * Contract: plain English in Markdown, one line for each part, names (clean already) escaped; empty when there is nothing to tell.
  * Images that only the quote or the signature shows are not told: they are the original's and the letterhead's,
  * and a logo under every reply would be news under every reply.
  * Limits: 20 lines, then how many more there are.
  */
 import type { AttachmentLimits } from './attachments.ts';
-import { cutText, oneLine } from './field-text.ts';
+import { cutText } from './field-text.ts';
 import { escapeText } from './markdown.ts';
 import type { DroppedPart } from './post.ts';
 
@@ -29,8 +29,8 @@ export function describeDropped(dropped: readonly DroppedPart[], limits: Attachm
 /** The part's name and size, as far as it has them. */
 function nameOf({ filename, contentType, bytes, reason }: DroppedPart): string {
   if (reason === 'text-too-long') return 'the end of the text';
-  const name = cutText(oneLine(filename), MAX_NAME_CHARS);
-  return `${name === '' ? `a part of type ${escapeText(oneLine(contentType))}` : escapeText(name)} (${inUnits(bytes)})`;
+  const name = cutText(filename, MAX_NAME_CHARS);
+  return `${name === '' ? `a part of type ${escapeText(contentType)}` : escapeText(name)} (${inUnits(bytes)})`;
 }
 
 /** Why the part is not there; undefined for what nobody needs to know. */

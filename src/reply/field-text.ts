@@ -1,18 +1,18 @@
 /**
- * Header field bodies made ready for mailparser, and what it decodes made ready for a line of text.
+ * Header field bodies made ready for mailparser.
  *
- * Contract: linear, never throws. Line ends and controls never reach the parser, and none that hides in an
- * encoded-word leaves here.
+ * Contract: linear, never throws. Line ends and controls never reach the parser; those that hide in an encoded-word
+ * leave it, and are cleaned where the post is finished.
  * Standards: RFC 5322 §3.2.2, RFC 2047 §2.
  */
+import { cleanLine } from '../mail/clean-text.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
-import { cleanText } from './charset.ts';
 
 const MAX_FIELD_CHARS = 8 * 1024;
 
 /** A field's body as mailparser can take it: one line, 8 Ki characters at most, encoded-words in ASCII. */
 export function parsableField(text: string): string {
-  return escapeRawWords(oneLine(cutText(text, MAX_FIELD_CHARS)));
+  return escapeRawWords(cleanLine(restoreWindows1252(cutText(text, MAX_FIELD_CHARS))));
 }
 
 /** Raw 8-bit characters within an encoded-word, as its bytes were: mailparser would take them for UTF-8. */
@@ -51,15 +51,4 @@ export function withoutComments(from: string): string {
 /** At most `chars` UTF-16 units of a text; never cuts a character in two. */
 export function cutText(text: string, chars: number): string {
   return text.length <= chars ? text : text.slice(0, chars).replace(/[\ud800-\udbff]$/, '');
-}
-
-/** What has no meaning in a name or a subject, and hides or turns what stands beside it. */
-const MARKS = /[\u061c\u200e\u200f]/g;
-
-/** Text for one line: no controls, no bidi controls, no line ends, in NFC. */
-export function oneLine(text: string): string {
-  return cleanText(restoreWindows1252(text))
-    .replace(MARKS, '')
-    .replace(/[\n\t]+/g, ' ')
-    .trim();
 }

@@ -1,17 +1,23 @@
 /**
- * The last step of a reply before it is a post: what was left out is said, tokens are masked, and the Markdown is
- * made inert for the platform.
+ * The last step of a reply before it is a post: what was left out is said, every text is cleaned, tokens are masked, and
+ * the Markdown is made inert for the platform.
  *
  * Contract: `markdown` is for the platform: the reply, then the note on what was left out, neutralised by the sink's
- * policy. `text` is what was typed, but for tokens. No text that is posted holds a token of ours: not the body in
- * any of its parts, nor the subject, a name or a file's name. Pure; the time is linear.
+ * policy. `text` is what was typed, but for tokens. Every text of the post is clean (mail/clean-text.ts), whatever was
+ * decoded and however; a field is one line. No text holds a token of ours, wherever in the post it stands. Pure; the
+ * time is linear.
  * Limits: the bytes of attachments stay as they are; a mail that somebody attaches may hold the address it came to.
  */
-import { createTokenMask, type ReplyAddressForm } from '../mail/address.ts';
+import type { ReplyAddressForm } from '../mail/address.ts';
+import { cleanLine, cleanText } from '../mail/clean-text.ts';
+import { createTokenMask } from '../mail/token-mask.ts';
 import type { AttachmentLimits } from './attachments.ts';
 import { describeDropped } from './dropped.ts';
 import { neutralise, type SinkPolicy } from './escape.ts';
+import { cutText } from './field-text.ts';
 import type { ParsedReply } from './post.ts';
+
+const MAX_SUBJECT_CHARS = 1000;
 
 /** What the site and its sink decide about every post. */
 export interface PostRules {
@@ -26,22 +32,37 @@ export function createFinish(
   limits: AttachmentLimits,
 ): (reply: ParsedReply) => ParsedReply {
   const mask = createTokenMask(rules.form);
+  const body = (text: string): string => mask(cleanText(text));
+  const line = (text: string): string => mask(cleanLine(text));
+  const optional = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : line(text);
   return (reply) => {
     const { markdown, text, quoted, signature } = reply.body;
-    const note = describeDropped(reply.dropped, limits);
-    const whole = [markdown, note].filter((part) => part !== '').join('\n\n');
+    const dropped = reply.dropped.map((part) => ({
+      ...part,
+      filename: line(part.filename),
+      contentType: line(part.contentType),
+    }));
+    const note = describeDropped(dropped, limits);
     return {
-      ...reply,
-      subject: mask(reply.subject),
-      from: { address: reply.from.address, name: mask(reply.from.name) },
+      inReplyTo: optional(reply.inReplyTo),
+      subject: cutText(line(reply.subject), MAX_SUBJECT_CHARS),
+      date: reply.date,
+      from: { address: line(reply.from.address), name: line(reply.from.name) },
       body: {
-        markdown: neutralise(mask(whole), rules.policy),
-        text: mask(text),
-        quoted: mask(quoted),
-        signature: mask(signature),
+        markdown: neutralise([body(markdown), note].filter((part) => part !== '').join('\n\n'), rules.policy),
+        text: body(text),
+        quoted: body(quoted),
+        signature: body(signature),
       },
-      attachments: reply.attachments.map((file) => ({ ...file, filename: mask(file.filename) })),
-      dropped: reply.dropped.map((part) => ({ ...part, filename: mask(part.filename) })),
+      attachments: reply.attachments.map((file) => ({
+        ...file,
+        filename: line(file.filename),
+        contentType: line(file.contentType),
+        declaredType: line(file.declaredType),
+        contentId: optional(file.contentId),
+      })),
+      dropped,
     };
   };
 }

@@ -6,6 +6,7 @@
  * dropped. A blockquote's lines carry `> ` in both forms, which lets the rules for plain text judge them.
  */
 
+import { cleanText } from '../mail/clean-text.ts';
 import { LineWriter, type WrittenLine } from './html-lines.ts';
 import { type Mark, markOf } from './html-quotes.ts';
 import { attribute, type HtmlNode, styleOf } from './html-tree.ts';
@@ -150,7 +151,8 @@ class Walk {
   #enter(frame: Frame): void {
     const { node, style } = frame;
     if (node.value !== undefined) {
-      this.#writer.text(node.value, style);
+      // Entities may stand for anything, and what is escaped must not change afterwards.
+      this.#writer.text(cleanText(node.value), style);
       return;
     }
     const tag = node.tagName ?? '';
@@ -236,7 +238,7 @@ class Walk {
 
   #image(node: HtmlNode, style: Style): void {
     if (isPixel(node)) return;
-    const alt = attribute(node, 'alt').replace(/\s+/g, ' ').trim();
+    const alt = cleanText(attribute(node, 'alt')).replace(/\s+/g, ' ').trim();
     const source = attribute(node, 'src').trim();
     if (/^\p{Extended_Pictographic}/u.test(alt)) this.#writer.text(alt, style);
     else if (/^(?:cid:|https?:\/\/)/i.test(source)) {

@@ -8,15 +8,17 @@
  * Standards: RFC 5322, RFC 2047, RFC 3676. Limits: text 512 KiB, HTML 1 MiB, a decoded field 8 KiB.
  */
 import type { AddressObject, ParsedMail } from 'mailparser';
+import { cleanText } from '../mail/clean-text.ts';
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
 import { parseFrom } from '../mail/mailbox.ts';
 import { splitIds } from '../mail/message-id.ts';
+import { restoreWindows1252 } from '../mail/windows-1252.ts';
 import { type AttachmentLimits, type FileCandidate, keepAttachments } from './attachments.ts';
-import { cleanText, decodeText, isBlankText, knowsCharset } from './charset.ts';
+import { decodeText, isBlankText, knowsCharset } from './charset.ts';
 import { type Choice, chooseParts, declaredName, isBodyType } from './choose.ts';
 import { type ComposedText, composeText } from './compose.ts';
 import { parseDate } from './date.ts';
-import { cutText, oneLine, parsableField, withoutComments } from './field-text.ts';
+import { cutText, parsableField, withoutComments } from './field-text.ts';
 import { unflow } from './flowed.ts';
 import { type MimePart, type MimeTree, walkMime } from './mime.ts';
 import type { DroppedPart, EmptyReason, ParsedReply, ParseOutcome } from './post.ts';
@@ -31,7 +33,6 @@ export interface TextLimits {
 /** The defaults of docs/how-it-works.md, Limits. */
 export const TEXT_LIMITS: TextLimits = { maxTextBytes: 512 * 1024, maxHtmlBytes: 1024 * 1024 };
 
-const MAX_SUBJECT_CHARS = 1000;
 const MAX_NAME_CHARS = 2000;
 
 const MAILPARSER_OPTIONS = {
@@ -116,7 +117,7 @@ class Texts {
     const known = this.#known.get(part);
     if (known !== undefined) return known;
     const bytes = this.#bytes(part);
-    const text = finishText(
+    const text = readableText(
       part,
       decodeText(bytes, part.params.get('charset') ?? charsetOfHtml(part, bytes)),
     );
@@ -143,7 +144,7 @@ class Texts {
       if (!isBodyType(part) || charset === undefined || knowsCharset(charset)) continue;
       const bytes = this.#bytes(part);
       const text = await decodeByMailparser(bytes, charset);
-      if (text !== undefined) this.#known.set(part, finishText(part, text));
+      if (text !== undefined) this.#known.set(part, readableText(part, text));
     }
   }
 
@@ -166,7 +167,8 @@ function charsetOfHtml(part: MimePart, bytes: Buffer): string | undefined {
   return /<meta\s[^>]{0,200}charset=["']?([\w.:-]+)/i.exec(bytes.toString('latin1', 0, 1024))?.[1];
 }
 
-function finishText(part: MimePart, decoded: string): string {
+/** Text as the rules read it that judge its lines. */
+function readableText(part: MimePart, decoded: string): string {
   const text = cleanText(decoded);
   const flowed = part.type === 'text/plain' && part.params.get('format')?.toLowerCase() === 'flowed';
   return flowed ? unflow(text, part.params.get('delsp')?.toLowerCase() === 'yes') : text;
@@ -194,7 +196,7 @@ async function fileCandidate(part: MimePart, raw: Buffer, text: ComposedText): P
 
 function leftOut(choice: Choice): DroppedPart[] {
   return choice.leftOut.map(({ part, reason }) => ({
-    filename: cleanText(declaredName(part) ?? ''),
+    filename: declaredName(part) ?? '',
     contentType: part.type,
     bytes: part.end - part.start,
     reason,
@@ -210,10 +212,10 @@ async function readFields(
   const from = await decodeMailbox(value('from') ?? '');
   const subject = await decodeWords(value('subject') ?? '');
   return {
-    inReplyTo: id === undefined ? undefined : `<${oneLine(id)}>`,
-    subject: cutText(oneLine(subject), MAX_SUBJECT_CHARS),
+    inReplyTo: id === undefined ? undefined : `<${id}>`,
+    subject: restoreWindows1252(subject),
     date: parseDate(value('date') ?? ''),
-    from: { address: oneLine(from.address), name: oneLine(from.name) },
+    from: { address: from.address, name: restoreWindows1252(from.name) },
   };
 }
 

@@ -8,7 +8,7 @@ import { LmtpClient } from '../support/lmtp.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { run } from '../support/process.ts';
-import { suiteScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { TOOL } from './tool.ts';
 
 const RECEIVED =
@@ -159,5 +159,35 @@ describe('mailgw-ctl trace and top', () => {
     const [row] = await daemon.ctl('top');
     assert.match(String((row?.daemon as Row).problem), /ENOENT|ECONNREFUSED/);
     assert.equal((row?.items as Row).ready, 2);
+  });
+});
+
+describe('a mail that brings a token of ours in its fields', () => {
+  it('is shown and posted without it', async (t) => {
+    const scratch = testScratch(t);
+    const platform = await startPlatform(scratch);
+    const daemon = await startDaemon(scratch, { sink: platform.sink });
+    await daemon.addUser('alice');
+    const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'acme/site/issue/8' });
+    const token = /reply\+(\w+)@/.exec(address)?.[1] ?? address;
+    const client = await LmtpClient.open(t, daemon.socket);
+    const [reply = ''] = await client.deliver(replyMessage({ to: address, messageId: address }), address);
+    const id = /queued as (\w+)/.exec(reply)?.[1] ?? '';
+    const post = await eventually(
+      () => platform.posts[0],
+      () => `${id} is not posted\n${daemon.log()}`,
+    );
+    assert.match(post.data.message_id ?? '', /^<reply\+…@/);
+    for (const command of [
+      ['trace', id],
+      ['queue', 'show', id],
+      ['queue', 'list'],
+    ]) {
+      const people = await run(process.execPath, [TOOL, '--config', daemon.config, ...command]);
+      for (const text of [people.stdout, JSON.stringify(await daemon.ctl(...command))]) {
+        assert.ok(!text.includes(token), text);
+        assert.ok(command[1] === 'list' || text.includes('reply+…@'), text);
+      }
+    }
   });
 });

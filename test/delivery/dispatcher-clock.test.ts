@@ -65,6 +65,7 @@ class Bench {
         },
       },
       parser: { parse: () => Promise.resolve({ kind: 'parsed', reply: REPLY }) },
+      mask: (text) => text,
       sink: {
         deliver: () => new Promise((resolve) => this.posts.push(resolve)),
         close: () => Promise.resolve(),

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
 import type { Sink } from '../../src/delivery/sink.ts';
 import type { LogEvent, LogFields } from '../../src/log.ts';
+import { createTokenMask } from '../../src/mail/token-mask.ts';
 import type { ItemState, ItemView } from '../../src/queue/queue.ts';
 import { openSqliteStore } from '../../src/queue/sqlite.ts';
 import type { Store } from '../../src/queue/store.ts';
@@ -15,6 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { accept, NOW, newItem } from '../support/item.ts';
 import { openSink } from '../support/loopback.ts';
 import { replyMessage } from '../support/message.ts';
+import { FORM } from '../support/mint.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { testScratch } from '../support/scratch.ts';
 
@@ -56,6 +58,7 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
   const dispatcher = new Dispatcher({
     queue: queue?.(store) ?? store,
     parser,
+    mask: createTokenMask(FORM),
     sink: sink ?? openSink(t, platform.sink.url, { secrets: [platform.secret], now: Date.now }),
     log: (event, fields) => log.push({ event, ...fields }),
     now: () => clock.now,

@@ -3,17 +3,25 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ATTACHMENT_LIMITS } from '../../src/reply/attachments.ts';
 import { parseDate } from '../../src/reply/date.ts';
+import { createFinish } from '../../src/reply/finish.ts';
 import { parseMimeField } from '../../src/reply/mime-field.ts';
 import { parseMessage } from '../../src/reply/parse.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 
+const LIVE = { mentions: false, references: false, commands: false, closing: false };
+const finish = createFinish(
+  { form: { prefix: 'reply+', domain: 'reply.example.org' }, policy: LIVE },
+  ATTACHMENT_LIMITS,
+);
+
+/** The fields of a post. */
 async function fields(head: string | Buffer): Promise<ParsedReply> {
   const outcome = await parseMessage(
     Buffer.concat([Buffer.from(head), Buffer.from('\r\n\r\nhi')]),
     ATTACHMENT_LIMITS,
   );
   assert.equal(outcome.kind, 'parsed');
-  return outcome.reply;
+  return finish(outcome.reply);
 }
 
 describe('Subject', () => {

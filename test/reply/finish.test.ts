@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { mintBoundToken, mintSealedToken } from '../../src/mail/token.ts';
 import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../../src/reply/attachments.ts';
 import type { SinkPolicy } from '../../src/reply/escape.ts';
 import { createFinish } from '../../src/reply/finish.ts';
+import { parseMessage } from '../../src/reply/parse.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 import { entity, file, html, multipart, PNG, parsed, plain } from './support/mail.ts';
 
@@ -88,6 +90,88 @@ describe('reply addresses are masked', () => {
       from: { address: 'a@example.com', name: address },
     });
     assert.deepEqual([posted.subject, posted.from.name], [`Re: reply+…@${DOMAIN}`, `reply+…@${DOMAIN}`]);
+  });
+});
+
+/** Every text of a post. */
+function allTexts(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
+  return Object.values(value).flatMap(allTexts);
+}
+
+describe('every text of a post', () => {
+  const finish = createFinish(
+    { form: { prefix: 'reply+', domain: DOMAIN }, policy: LIVE },
+    ATTACHMENT_LIMITS,
+  );
+  const UNFIT = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/;
+
+  /** A post with these texts, taken in turn, in all its fields. */
+  function replyOf(texts: readonly string[]): ParsedReply {
+    let at = 0;
+    const next = (): string => texts[at++ % texts.length] ?? '';
+    return {
+      inReplyTo: next(),
+      subject: next(),
+      date: undefined,
+      from: { address: next(), name: next() },
+      body: { markdown: next(), text: next(), quoted: next(), signature: next() },
+      attachments: [
+        {
+          ...{ filename: next(), contentType: next(), declaredType: next(), contentId: next() },
+          ...{ bytes: 0, sha256: '', inline: false, content: new Uint8Array() },
+        },
+      ],
+      dropped: [{ filename: next(), contentType: next(), bytes: 1, reason: 'type-refused' }],
+    };
+  }
+
+  it('is clean, whatever was decoded', () => {
+    const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
+    const odd = fc.constantFrom(...'\r\n\t\0\x1b\x9b\u202e\u2066\ud83d\udc4dab');
+    const text = fc.array(fc.oneof(unit, odd), { maxLength: 30 }).map((units) => units.join(''));
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 13 }), (texts) => {
+        const { body, ...fields } = finish(replyOf(texts));
+        for (const shown of [...allTexts(body), ...allTexts(fields)]) {
+          assert.equal(Buffer.from(shown, 'utf8').toString('utf8'), shown);
+          assert.doesNotMatch(shown, UNFIT);
+        }
+        for (const shown of allTexts(fields)) assert.doesNotMatch(shown, /[\n\t]/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('holds no token, whichever field it is in', () => {
+    for (const token of Object.values(TOKENS)) {
+      for (const shown of allTexts(
+        finish(replyOf([`<reply+${token}@${DOMAIN}>`, `x/${token.toUpperCase()}`])),
+      ))
+        assert.doesNotMatch(shown.toLowerCase(), new RegExp(token));
+    }
+  });
+
+  it('is clean in a subject of UTF-16 and UTF-7, in entities and in preformatted HTML', async () => {
+    const root = entity(
+      ['Content-Type: text/html; charset=utf-8'],
+      '<p>a&#x1b;[31m &#8238;b&#13;c &#xd83d;</p><pre>x&#13;```&#13;@team</pre>',
+    );
+    for (const word of ['=?utf-16le?b?PdhAAA==?=', '=?utf-7?q?+2D0-@?=']) {
+      const message = Buffer.concat([
+        Buffer.from(`From: ${word} <a@example.com>\r\nSubject: ${word}\r\n`),
+        root,
+      ]);
+      const outcome = await parseMessage(message, ATTACHMENT_LIMITS);
+      assert.equal(outcome.kind, 'parsed');
+      const post = finish(outcome.reply);
+      for (const shown of allTexts(post)) {
+        assert.equal(Buffer.from(shown, 'utf8').toString('utf8'), shown);
+        assert.doesNotMatch(shown, UNFIT);
+      }
+      assert.match(post.body.markdown, /^a\[31m b c \ufffd\n\n````\nx\n```\n@team\n````$/);
+    }
   });
 });
 

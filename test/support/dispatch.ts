@@ -38,6 +38,7 @@ export class Dispatch {
     this.store = store;
     this.dispatcher = new Dispatcher({
       ...options,
+      mask: (text) => text,
       queue: store,
       log: (event, fields = {}) => {
         this.events.push({ event, fields });
