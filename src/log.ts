@@ -47,6 +47,9 @@ export const LOG_EVENTS = {
   spamd_recovered: 'info',
   poison: 'error',
   store_failed: 'error',
+  /** The pepper is another than the one that the store's addresses were minted under; and it is so no more. */
+  pepper_unknown: 'error',
+  pepper_accepted: 'info',
   /** New mail is refused for want of space, and taken again. */
   space_low: 'error',
   space_back: 'info',

@@ -35,6 +35,8 @@ export interface MetricsSources {
   readonly isStopping: () => boolean;
   /** Whether mail is put off for want of space. */
   readonly isSpaceLow: () => boolean;
+  /** Why all mail is put off, if it is. */
+  readonly trouble: () => string | undefined;
 }
 
 /** The listener of metrics and health. */
@@ -94,8 +96,11 @@ async function listen(server: Server, { metrics }: Config, log: Log): Promise<vo
 }
 
 /** Why no mail can be taken now, if it cannot. */
-async function whyUnready({ store, isStopping, isSpaceLow }: MetricsSources): Promise<string | undefined> {
+async function whyUnready(sources: MetricsSources): Promise<string | undefined> {
+  const { store, isStopping, isSpaceLow, trouble } = sources;
   if (isStopping()) return 'stopping';
+  const reason = trouble();
+  if (reason !== undefined) return reason;
   if (isSpaceLow()) return 'less space is free for the store than store.low_water';
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<string>((resolve) => {

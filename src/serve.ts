@@ -42,6 +42,7 @@ import {
 import { type MetricsListener, openMetrics } from './open-metrics.ts';
 import { notifying, openDraftNotice, openExpiryNotices, openNotifier, tokenMask } from './open-notices.ts';
 import { openParser } from './open-parser.ts';
+import { type NamedPepper, PepperWatch } from './pepper.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
 import { MOST_COUNTED } from './queue/queue.ts';
 import { type RetentionPeriods, startRetention } from './queue/retention.ts';
@@ -116,12 +117,14 @@ function openGate(
   rates: Rates | undefined,
   space: DiskSpace,
   dispatcher: Dispatcher,
+  doubt: PepperWatch['doubt'],
   log: Log,
 ): Gate {
   const random = createRandomSource();
   return createGate({
     ...gateRules(config, pepper, log),
     directory: store,
+    doubt,
     queue: {
       accept: (items, raw) => {
         space.take(raw.byteLength);
@@ -136,6 +139,10 @@ function openGate(
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
   });
+}
+
+function namedPepper({ pepper, config }: Settings): NamedPepper {
+  return { pepper, file: config.reply.pepperFile };
 }
 
 function retentionPeriods(config: Config): RetentionPeriods {
@@ -163,7 +170,8 @@ async function listenForAdmin(server: HttpServer, config: Config, log: Log): Pro
 }
 
 /** One line for `systemctl status`. */
-async function statusLine(config: Config, store: Store): Promise<string> {
+async function statusLine(config: Config, store: Store, trouble: string | undefined): Promise<string> {
+  if (trouble !== undefined) return `all mail is put off (451): ${trouble}`;
   const { open, paused, sink } = await store.backlog();
   const more = open === MOST_COUNTED ? ' or more' : '';
   return `serving ${config.reply.domain}; ${open}${more} to be posted${paused ? ' (paused)' : ''}; sink ${sink?.state ?? 'up'}`;
@@ -243,7 +251,9 @@ export async function serve({ path, settings: first, opening, commits, broken }:
   const ratesOf = ({ rate }: Config): Promise<Rates | undefined> =>
     openRates({ settings: rate, buckets: store, log, now: Date.now, monotonic: () => performance.now() });
   let rates = await ratesOf(config);
-  let gate = openGate(settings, store, rates, space, dispatcher, log);
+  const pepper = new PepperWatch({ store, log, now: Date.now }, namedPepper(settings));
+  await pepper.doubt()?.catch(() => undefined); // a store that fails says so to whoever asks for an address
+  let gate = openGate(settings, store, rates, space, dispatcher, pepper.doubt, log);
   const listeners = createListeners(
     config,
     standingFor(() => gate),
@@ -263,6 +273,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
       connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
       isSpaceLow: space.isLow,
+      trouble: () => pepper.problem,
     });
   } catch (error) {
     await store.close();
@@ -291,7 +302,9 @@ export async function serve({ path, settings: first, opening, commits, broken }:
     write = openLog(next.config.log);
     rates = opened;
     rates?.change(next.config.rate);
-    gate = openGate(next, store, rates, space, dispatcher, log);
+    pepper.change(namedPepper(next));
+    void pepper.doubt()?.catch(() => undefined);
+    gate = openGate(next, store, rates, space, dispatcher, pepper.doubt, log);
     listeners.change(next.config);
     space.setLowWater(next.config.store.lowWaterBytes);
     notifier.change(notifying(next.config, next.texts));
@@ -308,7 +321,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
     environment: process.env,
     pid: process.pid,
     ping: () => store.ping(),
-    status: () => statusLine(settings.config, store),
+    status: () => statusLine(settings.config, store, pepper.problem),
   });
   log('ready', { pid: process.pid });
   supervision.ready();

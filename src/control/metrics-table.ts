@@ -116,7 +116,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     read: ({ version }) => [{ labels: { version, node: process.versions.node }, value: 1 }],
   },
   mailgw_up: gauge(
-    'Whether mail is taken: 1 when the writer of the store answers, there is space, and the daemon is not stopping',
+    'Whether mail is taken: 1 when the writer of the store answers, there is space, the pepper is the one of the store, and the daemon is not stopping',
     ({ isUp }) => Number(isUp),
   ),
   mailgw_queue_items: {

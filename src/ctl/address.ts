@@ -17,7 +17,7 @@ import { printFindings } from './findings.ts';
 import { currentSalt, findUser } from './known-user.ts';
 import { printNote, printObject, printRow, printText } from './print.ts';
 import { isPrintable } from './printable.ts';
-import { type SecretSession, withPepper } from './session.ts';
+import { checkMinting, type SecretSession, withPepper } from './session.ts';
 import { isoSeconds, parseTime, TIME_FORMS } from './time.ts';
 
 const mint: CommandSpec = {
@@ -36,6 +36,7 @@ const mint: CommandSpec = {
   ],
   run: (input, context) =>
     withPepper(context, async (session) => {
+      await checkMinting(session);
       const user = await findUser(session.store, input.required('user'));
       const form = replyForm(session.config);
       const repliedTo = readRepliedTo(input);

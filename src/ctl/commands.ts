@@ -12,6 +12,7 @@ import { dbGroup } from './db.ts';
 import { doctorCommand } from './doctor.ts';
 import { initCommand } from './init.ts';
 import { noticeGroup } from './notice.ts';
+import { pepperGroup } from './pepper.ts';
 import { postfixConfigCommand } from './postfix-config.ts';
 import { queueGroup } from './queue.ts';
 import { reloadCommand } from './reload.ts';
@@ -53,6 +54,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   configGroup,
   userGroup,
   saltGroup,
+  pepperGroup,
   addressGroup,
   checkCommand,
   queueGroup,

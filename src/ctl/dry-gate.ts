@@ -1,6 +1,7 @@
 /** The daemon's own gate on the tool's session, for verdicts without consequences: it cannot commit anything. */
 import { gateRules } from '../gate-rules.ts';
 import { createGate, type Gate } from '../intake/receive.ts';
+import { judgePepper, pepperProblem } from '../pepper.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { SecretSession } from './session.ts';
 
@@ -12,6 +13,7 @@ export function openDryGate({ config, pepper, store }: SecretSession): Gate {
   return createGate({
     ...gateRules(config, pepper),
     directory: store,
+    doubt: async () => pepperProblem(await judgePepper(store, pepper), pepper, config.reply.pepperFile),
     queue: { accept: refuseToWrite },
     isSpaceLow: () => false,
     now: Date.now,

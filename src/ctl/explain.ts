@@ -19,7 +19,7 @@ import type { SecretSession } from './session.ts';
 import { isoSeconds } from './time.ts';
 
 /** `valid`, `needs-in-reply-to` for a bound address alone, or why it is refused. */
-type Verdict = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | NoSuchAddressReason;
+type Verdict = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
 
 const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
   valid: 'a reply to this address is accepted now',
@@ -27,6 +27,7 @@ const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
     'the address is genuine; --in-reply-to tells whether a reply to that notification is too',
   expired: 'the post is older than reply.max_age',
   'in-the-future': 'the post lies in the future by our clock',
+  'put-off': 'it cannot be judged now, and a reply is answered 451; the rules say why',
   ...NO_SUCH_ADDRESS,
 };
 
@@ -96,6 +97,7 @@ async function judge(
   if (disposition.verdict === 'rejected' && disposition.reason === 'no-such-address') {
     return [disposition.detail];
   }
+  if (disposition.verdict === 'deferred' && disposition.reason !== 'unknown') return ['put-off'];
   return [sealed === undefined ? 'expired' : ageOf(session.config, sealed.repliedTo)];
 }
 

@@ -189,8 +189,19 @@ function report(
       context.output,
       `${place.config} was there before: its settings count, not the options given now`,
     );
+  const pepper = config.reply.pepperFile;
+  if (existsSync(config.store.path) && made.some(({ path, action }) => path === pepper && action === 'made'))
+    printNote(context.output, otherPepper(config));
   for (const note of ownerNotes(made, place.directory === undefined)) printNote(context.output, note);
   if (!context.output.json) printText(context.output, `\n${nextSteps(place, config, context)}`);
+}
+
+/** A pepper that is made beside a store is hardly the one that its addresses were minted under. */
+function otherPepper({ reply, store }: Config): string {
+  return (
+    `${reply.pepperFile} is new, and ${store.path} is not: the addresses that it gave were minted under another pepper. Put that one ` +
+    'back from a backup; mail is put off until then. Only if it is lost, "mailgw-ctl pepper accept" makes the new one count, and voids them'
+  );
 }
 
 function nextSteps(place: Place, config: Config, context: Context): string {

@@ -9,6 +9,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
 import { STORE_EXIT } from '../exit-status.ts';
+import { adoptPepper } from '../pepper.ts';
 import type { Store } from '../queue/store.ts';
 import { readPepper } from '../secret-file.ts';
 import type { Context } from './command.ts';
@@ -54,6 +55,12 @@ export async function withPepper<T>(
   const config = openConfig(context);
   const pepper = openPepper(config);
   return onStore(config, (store) => use({ config, pepper, store }));
+}
+
+/** Returns when the pepper may mint for the store; otherwise a Fault: its addresses would be void, or all others. */
+export async function checkMinting({ config, pepper, store }: SecretSession): Promise<void> {
+  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, Date.now());
+  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
 }
 
 /** Runs `use` on the path of the configured store, which must be there, as the user to whom it belongs. */

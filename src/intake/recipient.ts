@@ -47,6 +47,8 @@ export interface RecipientOptions {
   readonly pepper: Uint8Array;
   readonly maxAgeMs: number;
   readonly directory: Directory;
+  /** Why no address can be judged now, if none can; without it all can. */
+  readonly doubt?: (() => Promise<string | undefined> | undefined) | undefined;
   /** Undefined when no rate is limited, and for tools, which look and take nothing. */
   readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
   /** Milliseconds since the epoch. */
@@ -72,6 +74,13 @@ export const NOT_YET = {
   detail: 'the post lies in the future by our clock',
 } as const satisfies Disposition;
 
+/** Under another pepper no proof holds, and a 5yz would say so of every genuine address. */
+const DOUBTFUL_PEPPER = {
+  verdict: 'deferred',
+  reason: 'pepper',
+  detail: "the pepper is not the one that this store's addresses were minted under",
+} as const satisfies Disposition;
+
 /** Stands in for the salt of a user that does not exist, so that the answer takes as long. */
 const NO_SALT = new Uint8Array(SALT_BYTES);
 
@@ -86,6 +95,8 @@ export async function judgeRecipient(
   const token = parseToken(match.token);
   if (token === undefined) return refuse('token', 'malformed-token', findings);
   findings?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
+  const why = await options.doubt?.();
+  if (why !== undefined) return putOff('token', DOUBTFUL_PEPPER, findings, why);
   const now = options.now();
   const user = await options.directory.userByNumber(token.userNumber);
   const locator =
@@ -135,6 +146,16 @@ function refuse(
     kind: 'refused',
     disposition: endAt(rule, disposition, findings, NO_SUCH_ADDRESS[detail]).disposition,
   };
+}
+
+/** Refuses for now: Postfix comes again. */
+function putOff(
+  rule: Rule,
+  disposition: Extract<Disposition, { verdict: 'deferred' }>,
+  findings: Findings | undefined,
+  saw: string,
+): Extract<RecipientVerdict, { kind: 'refused' }> {
+  return { kind: 'refused', disposition: endAt(rule, disposition, findings, saw).disposition };
 }
 
 function sawProof(user: User, target: Target | undefined): string {

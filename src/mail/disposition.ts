@@ -55,6 +55,7 @@ export type Disposition =
         | 'storage'
         | 'overloaded'
         | 'stopping'
+        | 'pepper'
         | 'unchecked'
         | 'unknown';
       readonly detail?: string;
@@ -109,7 +110,8 @@ function deferral(reason: ReasonOf<'deferred'>): Reply {
       return { basic: 421, enhanced: '4.3.2', text: 'too busy, try again later' };
     case 'stopping':
       return { basic: 421, enhanced: '4.3.2', text: 'service is stopping' };
-    case 'unchecked': // by the spam filter: nobody's business outside
+    case 'unchecked': // by the spam filter: nobody's business outside, as is the rest
+    case 'pepper':
     case 'unknown':
       return { basic: 451, enhanced: '4.3.0', text: 'temporary failure, try again later' };
   }

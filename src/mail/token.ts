@@ -24,8 +24,11 @@ export const SALT_BYTES = 32;
 const FUTURE_SKEW_SECONDS = 300;
 
 const TOKEN_BYTES = 30;
+const PEPPER_FINGERPRINT_BYTES = 16;
 const SEALED = 0x02;
 const BOUND = 0x01;
+/** Of another length than a salt, so that no key of a user is ever shown by it. */
+const PEPPER_LABEL = Buffer.from('mailgw/1 pepper fingerprint\0');
 const SEALED_LABEL = Buffer.from('mailgw/2 reply\0');
 const BOUND_ADDRESS_LABEL = Buffer.from('mailgw/1 address\0');
 const BOUND_REPLY_LABEL = Buffer.from('mailgw/1 reply\0');
@@ -53,6 +56,11 @@ export type Token = SealedToken | BoundToken;
 /** The key of a user: `HMAC-SHA256(pepper, salt)`. Without the pepper the database alone forges nothing. */
 export function userKey(pepper: Uint8Array, salt: Uint8Array): Buffer {
   return createHmac('sha256', pepper).update(salt).digest();
+}
+
+/** What a pepper is recognised by, and nothing of it can be learnt from. */
+export function pepperFingerprint(pepper: Uint8Array): Buffer {
+  return createHmac('sha256', pepper).update(PEPPER_LABEL).digest().subarray(0, PEPPER_FINGERPRINT_BYTES);
 }
 
 /** Takes a token text of either case apart; `undefined` when it is not well-formed. */

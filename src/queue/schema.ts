@@ -163,6 +163,12 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX item_posted ON item (settled_at) WHERE state = 'posted';
    CREATE INDEX item_content_kept ON item (settled_at) WHERE content_kept = 1;
    CREATE INDEX dedupe_received ON dedupe (received_at);`,
+  // The peppers that addresses were minted under, by fingerprint: the last one is in force.
+  `CREATE TABLE pepper (
+     pepper_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     fingerprint BLOB NOT NULL,
+     accepted_at INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 /** A larger log means fewer checkpoints, each of which costs two fsyncs in the writer. */

@@ -17,6 +17,7 @@ import { type BucketOperations, prepareBuckets } from './buckets.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { type ItemOperations, prepareItems, voidLeases } from './items.ts';
 import { type NoticeOperations, prepareNotices, recallNotices } from './notices.ts';
+import { type PepperOperations, preparePeppers } from './peppers.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
 import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
@@ -32,6 +33,7 @@ export type Operations = ItemOperations &
   SinkOperations &
   VerdictOperations &
   DirectoryOperations &
+  PepperOperations &
   BucketOperations & {
     /** Nothing: the answer is what counts. */
     readonly ping: () => void;
@@ -112,6 +114,7 @@ class Writer {
       ...prepareSinkOperations(database),
       ...prepareVerdictOperations(database),
       ...prepareDirectory(database),
+      ...preparePeppers(database),
       ...prepareBuckets(database),
       ping: () => undefined,
     };

@@ -237,6 +237,12 @@ class SqliteStore implements Store {
     return this.#writer.call('threadNumber', [locator]);
   }
 
+  peppers = (): ReturnType<Store['peppers']> => this.#read(() => this.#views.peppers());
+
+  async acceptPepper(...args: Parameters<Store['acceptPepper']>): Promise<void> {
+    await this.#writer.call('acceptPepper', args);
+  }
+
   async saveBuckets(change: BucketChange): Promise<void> {
     await this.#writer.call('saveBuckets', [change]);
   }

@@ -3,10 +3,11 @@ import type { Buckets } from './buckets-port.ts';
 import type { Directory } from './directory-port.ts';
 import type { Inspection } from './inspection-port.ts';
 import type { Notices } from './notices-port.ts';
+import type { Peppers } from './peppers-port.ts';
 import type { Queue } from './queue.ts';
 
 /** The whole store behind all ports. */
-export interface Store extends Queue, Directory, Notices, Buckets, Inspection {
+export interface Store extends Queue, Directory, Peppers, Notices, Buckets, Inspection {
   /** Resolves when whatever does the writing has answered, be it that it cannot write now. */
   ping(): Promise<void>;
   /** Ends all work in order and closes the files. */

@@ -5,6 +5,7 @@ import { prepareReadContent } from './content.ts';
 import { type DirectoryViews, prepareDirectoryViews } from './directory-views.ts';
 import { type InspectionViews, prepareInspection } from './inspection.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
+import { type PepperViews, preparePepperViews } from './peppers.ts';
 import type { Backlog, ItemFilter, ItemState, ItemView, QueueCounts, VerdictCount } from './queue.ts';
 import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
 import { type Database, OPEN } from './schema.ts';
@@ -13,7 +14,13 @@ import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
 
 /** The reads of all ports, synchronous on one connection. */
-export interface Views extends DirectoryViews, NoticeViews, BounceViews, BucketViews, SelectionViews {
+export interface Views
+  extends DirectoryViews,
+    PepperViews,
+    NoticeViews,
+    BounceViews,
+    BucketViews,
+    SelectionViews {
   /** What tools ask that tell of one mail's way; prepared with the first question, for the daemon asks none. */
   readonly inspection: () => InspectionViews;
   /** The raw message of an item. */
@@ -43,6 +50,7 @@ export function prepareViews(database: Database): Views {
   const notices = prepareNoticeViews(database);
   return {
     ...prepareDirectoryViews(database),
+    ...preparePepperViews(database),
     ...items,
     ...notices,
     inspection: () =>

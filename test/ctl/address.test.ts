@@ -188,10 +188,14 @@ describe('mailgw-ctl address explain', () => {
     assert.equal(await explain(valid.reply_to), 'unknown-user');
   });
 
-  it('is void under another pepper', async (t) => {
+  it('is put off under another pepper, and void once that one is accepted', async (t) => {
     const tool = await withAlice(t);
     const { reply_to: address } = await tool.row(...mint());
     writeFileSync(tool.scratch.path('pepper'), `${Buffer.alloc(32, 1).toString('base64')}\n`);
+    const explained = await tool.row('address', 'explain', String(address));
+    assert.equal(explained.verdict, 'put-off');
+    assert.match(JSON.stringify(explained.rules), /"result":"deferred","saw":"reply\.pepper_file: /);
+    await tool.text('pepper', 'accept', '--yes');
     assert.equal((await tool.row('address', 'explain', String(address))).verdict, 'forged');
   });
 });

@@ -48,6 +48,7 @@ const DEFERRED: Record<ReasonOf<'deferred'>, string> = {
   storage: '452 4.3.1',
   overloaded: '421 4.3.2',
   stopping: '421 4.3.2',
+  pepper: '451 4.3.0',
   unchecked: '451 4.3.0',
   unknown: '451 4.3.0',
 };

@@ -22,7 +22,7 @@ import { type Finding, fine, problem, skipped } from './finding.ts';
 import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
-import { checkQueue, checkStoreFile, checkUsers } from './store.ts';
+import { checkPepper, checkQueue, checkStoreFile, checkUsers } from './store.ts';
 
 /** What to examine. */
 export interface Examination {
@@ -127,11 +127,18 @@ async function checkOpenStore(
       skipped('queue', stranger ? 'this user may not open the store; run doctor as root' : describe(store)),
     ];
   try {
-    const findings = [await checkUsers(store, config), ...(await checkQueue(store))];
+    const judged = pepper && (await checkPepper(store, pepper, config));
+    const findings = [
+      ...(judged === undefined ? [] : [judged]),
+      await checkUsers(store, config),
+      ...(await checkQueue(store)),
+    ];
     if (roundTrip === undefined)
       return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];
     if (pepper === undefined)
       return [...findings, skipped('round_trip', 'no address can be minted without the pepper')];
+    if (judged?.status === 'problem')
+      return [...findings, skipped('round_trip', 'no address is minted under another pepper')];
     return [...findings, ...(await makeRoundTrip({ config, pepper, store }, roundTrip))];
   } finally {
     await store.close();

@@ -9,6 +9,8 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../../config.ts';
 import { STORE_EXIT } from '../../exit-status.ts';
+import { pepperFingerprint } from '../../mail/token.ts';
+import { judgePepper, pepperProblem, showPepper } from '../../pepper.ts';
 import { type QuickCheck, quickCheckStore } from '../../queue/quick-check.ts';
 import type { Store } from '../../queue/store.ts';
 import { StoreError, type StoreErrorKind } from '../../queue/store-error.ts';
@@ -188,6 +190,24 @@ export async function checkUsers(store: Store, { sender }: Config): Promise<Find
     });
   }
   return fine(check, `${enabled.length} of ${users.length} users may reply: ${named(enabled)}`);
+}
+
+/** Examines whether the store's addresses were minted under this pepper. */
+export async function checkPepper(store: Store, pepper: Uint8Array, { reply }: Config): Promise<Finding> {
+  const check = 'store.pepper';
+  const standing = await judgePepper(store, pepper);
+  const what = pepperProblem(standing, pepper, reply.pepperFile);
+  if (what !== undefined)
+    return problem(check, EXIT.configuration, {
+      what,
+      why: 'no address verifies under another pepper: all mail is answered 451, and nothing is minted',
+      fix: `put the pepper of a backup into ${reply.pepperFile} and restart mailgwd; only if it is lost: mailgw-ctl pepper accept`,
+    });
+  if (standing.kind === 'first') return note(check, 'the store has no addresses yet, and takes this pepper');
+  return fine(
+    check,
+    `addresses are minted under ${showPepper(pepperFingerprint(pepper))}, which is in ${reply.pepperFile}`,
+  );
 }
 
 /** Examines what the queue says of itself. */
