@@ -315,7 +315,7 @@ const ILLNESSES: readonly Illness[] = [
     main: { relay_transport: 'relay' },
     check: 'postfix.transport',
     what: /relay_transport sends reply\.example\.org to "relay", not to a Unix socket/,
-    fix: /relay_transport = mailgw:unix:mailgw\/lmtp\.sock/,
+    fix: /transport_maps = inline:\{ \{ reply\.example\.org = mailgw:unix:mailgw\/lmtp\.sock \} \}/,
     code: 78,
   },
   {
@@ -348,7 +348,7 @@ const ILLNESSES: readonly Illness[] = [
     master: [/^(mailgw +unix +- +- +)-/m, '$1y'],
     check: 'postfix.socket_path',
     what: /which lmtp\(8\) opens as (\S+queue)\1?\/\S+queue\/mailgw\/lmtp\.sock/,
-    fix: /relay_transport = mailgw:unix:mailgw\/lmtp\.sock/,
+    fix: /transport_maps = inline:\{ \{ reply\.example\.org = mailgw:unix:mailgw\/lmtp\.sock \} \}/,
     code: 78,
   },
   {
@@ -372,7 +372,7 @@ const ILLNESSES: readonly Illness[] = [
     main: { relay_recipient_maps: 'inline:{ { reply@other.example = x } }' },
     check: 'postfix.relay_recipients',
     what: /holds no line that reply addresses match/,
-    fix: /@reply\.example\.org OK/,
+    fix: /relay_recipient_maps = inline:\{ \{ reply@other\.example = x \} \}, inline:\{ \{ @reply\.example\.org = OK \} \}/,
     code: 78,
   },
   {

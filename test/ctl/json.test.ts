@@ -71,7 +71,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['trace', ['item-1'], ['id', 'queue_id', 'tries', 'notices', 'way']],
   ['top', [], ['time', 'items', 'last_minute', 'daemon', 'threads']],
   ['doctor', [], ['check', 'status', 'what', 'why', 'fix']],
-  ['postfix-config', [], ['main_cf', 'master_cf']],
+  ['postfix-config', [], ['main_cf', 'master_cf', 'commands']],
   ['completion', ['bash'], ['shell', 'script']],
 ];
 

@@ -23,6 +23,8 @@ export type MainCf = Map<string, string>;
 export interface PostfixOptions {
   /** Files of postfix-examples/ that are read after main.cf; a later setting wins. */
   readonly variants?: readonly string[];
+  /** Nothing of postfix-examples/: a Postfix that has not heard of mailgw. */
+  readonly bare?: boolean;
   /** Settings that win over the examples. */
   readonly settings?: Record<string, string>;
   /** The port of its smtpd, where somebody must know it beforehand; default a free one. */
@@ -93,7 +95,7 @@ export async function configurePostfix(
   for (const name of ['postfix', 'queue', 'data']) mkdirSync(scratch.path(name), { recursive: true });
   await chownToPostfix(scratch.path('data'));
   writeFileSync(join(configDirectory, 'main.cf'), mainCf(scratch, configDirectory, options));
-  writeFileSync(join(configDirectory, 'master.cf'), masterCf(port, configDirectory));
+  writeFileSync(join(configDirectory, 'master.cf'), masterCf(port, configDirectory, options));
   for (const [name, table] of Object.entries(options.tables ?? {})) {
     writeFileSync(join(configDirectory, name), table);
   }
@@ -138,14 +140,15 @@ maximal_backoff_time = 2s
 queue_run_delay = 1s
 transport_retry_time = 1s
 `);
-  for (const example of ['main.cf', ...(options.variants ?? [])]) {
+  const examples = options.bare === true ? [] : ['main.cf', ...(options.variants ?? [])];
+  for (const example of examples) {
     for (const [name, value] of parseMainCf(readExample(example, configDirectory))) settings.set(name, value);
   }
   for (const [name, value] of Object.entries(options.settings ?? {})) settings.set(name, value);
   return [...settings].map(([name, value]) => `${name} = ${value}\n`).join('');
 }
 
-function masterCf(port: number, configDirectory: string): string {
+function masterCf(port: number, configDirectory: string, { bare = false }: PostfixOptions): string {
   return `127.0.0.1:${port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -167,7 +170,7 @@ discard unix - - n - - discard
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-${readExample('master.cf', configDirectory)}`;
+${bare ? '' : readExample('master.cf', configDirectory)}`;
 }
 
 /** A running private Postfix. */

@@ -4,12 +4,12 @@
  * Contract: each check is small and looks at the configuration alone; one that has nothing to go by gives nothing,
  * because the check that it rests on has said so already.
  */
-import { realpathSync } from 'node:fs';
 import type { Config } from '../../config.ts';
 import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
 import { EXIT } from '../fault.ts';
+import { fixCommand, withRecipients, withRelayDomain, withTransport } from './merge.ts';
 import type { PostfixSetup } from './postfix-setup.ts';
-import { classesOf, type DomainClass, openedPath, type Route, routeOf } from './route.ts';
+import { classesOf, type DomainClass, openedPath, type Route, routeOf, sameFile } from './route.ts';
 import { domainOf, masterSnippet, wantedRoute, wantedSizeLimit } from './snippet.ts';
 
 /** What every check of the wiring looks at. */
@@ -34,9 +34,6 @@ export function checkDelivery({ config, setup }: Wiring): Finding[] {
   return [...findings, checkSize(config, setup), ...checkTables(config, setup), checkSoftBounce(setup)];
 }
 
-const postconf = (setup: PostfixSetup, line: string): string =>
-  `postconf -c ${setup.directory} -e '${line}' && postfix -c ${setup.directory} reload`;
-
 function checkClass(config: Config, setup: PostfixSetup, classes: readonly DomainClass[]): Finding {
   const check = 'postfix.domain';
   const domain = domainOf(config);
@@ -45,7 +42,7 @@ function checkClass(config: Config, setup: PostfixSetup, classes: readonly Domai
     return problem(check, EXIT.configuration, {
       what: `${domain} is in none of relay_domains, mydestination, virtual_mailbox_domains`,
       why: 'Postfix refuses its mail with "554 5.7.1 Relay access denied"',
-      fix: postconf(setup, `relay_domains = ${appended(setup.setting('relay_domains'), domain)}`),
+      fix: fixCommand(setup, withRelayDomain(config, setup)),
     });
   }
   if (second !== undefined) {
@@ -59,20 +56,16 @@ function checkClass(config: Config, setup: PostfixSetup, classes: readonly Domai
     return warning(check, {
       what: `${domain} is in ${first.list}, a ${first.name} domain`,
       why: 'Postfix looks its users up in tables of its own, which know no tokens, and may refuse them',
-      fix: postconf(setup, `relay_domains = ${appended(setup.setting('relay_domains'), domain)}`),
+      fix: fixCommand(setup, withRelayDomain(config, setup)),
     });
   }
   return fine(check, `${domain} is a relay domain`);
 }
 
-function appended(list: string, entry: string): string {
-  return list === '' ? entry : `${list}, ${entry}`;
-}
-
 function checkRoute(config: Config, setup: PostfixSetup, route: Route | undefined): Finding[] {
   const check = 'postfix.transport';
   const wanted = wantedRoute(config, setup.setting('queue_directory'));
-  const fix = postconf(setup, `relay_transport = ${wanted}`);
+  const fix = fixCommand(setup, withTransport(config, setup));
   const shown =
     route === undefined
       ? 'nowhere'
@@ -124,23 +117,12 @@ function oneLine(snippet: string): string {
 function checkSocketPath(config: Config, setup: PostfixSetup, route: Route, opened: string): Finding {
   const check = 'postfix.socket_path';
   const { socket } = config.lmtp;
-  if (realPath(opened) === realPath(socket)) return fine(check, `lmtp(8) opens ${opened}`);
+  if (sameFile(opened, socket)) return fine(check, `lmtp(8) opens ${opened}`);
   return problem(check, EXIT.configuration, {
     what: `${route.parameter} names ${route.nexthop}, which lmtp(8) opens as ${opened}; lmtp.socket is ${socket}`,
     why: 'all mail is deferred: "No such file or directory"; a path is relative to the queue directory, and a chrooted lmtp(8) sees nothing outside of it',
-    fix: postconf(
-      setup,
-      `relay_transport = ${route.transport}:${wantedRoute(config, setup.setting('queue_directory')).slice('mailgw:'.length)}`,
-    ),
+    fix: fixCommand(setup, withTransport(config, setup)),
   });
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 }
 
 function checkRecipientLimit(setup: PostfixSetup, transport: string): Finding {
@@ -151,7 +133,7 @@ function checkRecipientLimit(setup: PostfixSetup, transport: string): Finding {
   return warning(check, {
     what: `${parameter} is ${limit}`,
     why: 'a recipient that is deferred keeps those that share its transaction waiting',
-    fix: postconf(setup, `${parameter} = 1`),
+    fix: fixCommand(setup, { name: parameter, value: '1' }),
   });
 }
 
@@ -163,8 +145,15 @@ function checkSize(config: Config, setup: PostfixSetup): Finding {
   return problem(check, EXIT.configuration, {
     what: `message_size_limit is ${limit === 0 ? '0, which is none' : limit}; lmtp.max_message is ${ours}`,
     why: 'Postfix takes a message that mailgw then refuses with 552, and bounces it after the fact',
-    fix: postconf(setup, `message_size_limit = ${wantedSizeLimit(config)}`),
+    fix: sizeFix(config, setup, limit),
   });
+}
+
+function sizeFix(config: Config, setup: PostfixSetup, limit: number): string {
+  const lower = fixCommand(setup, { name: 'message_size_limit', value: String(wantedSizeLimit(config)) });
+  return limit === 0
+    ? lower
+    : `${lower}; or set lmtp.max_message = "${limit}B", and all mail keeps its limit`;
 }
 
 /** The addresses under which Postfix looks a reply address up. */
@@ -180,16 +169,22 @@ function checkTables(config: Config, setup: PostfixSetup): Finding[] {
   return [checkKnownRecipients(config, setup), checkRewriting(config, setup), noteDelimiter(config, setup)];
 }
 
+/** Whether Postfix takes every address of the reply domain for one that may exist. */
+export function recipientsAreKnown({ config, setup }: Wiring): boolean {
+  const tables = setup.setting('relay_recipient_maps');
+  return tables === '' || lookedUp(config, setup).some((key) => setup.lookUp(tables, key) !== undefined);
+}
+
 function checkKnownRecipients(config: Config, setup: PostfixSetup): Finding {
   const check = 'postfix.relay_recipients';
   const tables = setup.setting('relay_recipient_maps');
   if (tables === '') return fine(check, 'relay_recipient_maps is empty: mailgw alone knows the addresses');
-  if (lookedUp(config, setup).some((key) => setup.lookUp(tables, key) !== undefined))
+  if (recipientsAreKnown({ config, setup }))
     return fine(check, 'relay_recipient_maps lets reply addresses through');
   return problem(check, EXIT.configuration, {
     what: `relay_recipient_maps (${tables}) holds no line that reply addresses match`,
     why: 'Postfix refuses every reply: "550 5.1.1 User unknown in relay recipient table"',
-    fix: `add "@${domainOf(config)} OK" to that table, then postfix reload`,
+    fix: fixCommand(setup, withRecipients(config, setup)),
   });
 }
 
@@ -231,6 +226,6 @@ function checkSoftBounce(setup: PostfixSetup): Finding {
   return warning(check, {
     what: 'soft_bounce is yes',
     why: 'every refusal becomes temporary: senders of mail to bad addresses come again for days',
-    fix: postconf(setup, 'soft_bounce = no'),
+    fix: fixCommand(setup, { name: 'soft_bounce', value: 'no' }),
   });
 }

@@ -1,14 +1,16 @@
 /**
  * A Postfix's configuration as Postfix itself reads it: postconf(1) for main.cf and master.cf, postmap(1) for tables.
  *
- * Contract: reads, and changes nothing; parameters come with their defaults and expanded. A table is asked by Postfix's
- * own code, whatever its type.
+ * Contract: reads, and changes nothing; parameters come with their defaults, expanded or as they were written. A table is
+ * asked by Postfix's own code, whatever its type.
  * Failure: a directory that postconf(1) cannot read is a value; a table that cannot be asked holds nothing and is named
  * in `troubles`.
  * Limits: "-o" overrides of smtpd(8) services in master.cf are not looked at.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Overridden, overriddenIn } from './overridden.ts';
 
 /** A service of master.cf(5). */
 export interface Service {
@@ -24,16 +26,22 @@ export interface PostfixSetup {
   readonly directory: string;
   /** What postconf(1) complained about, and tables that could not be asked. */
   readonly troubles: string[];
+  /** The settings of main.cf that a later line of it replaces. */
+  readonly overridden: readonly Overridden[];
   /** A parameter's value, `''` when Postfix knows none of that name. */
   setting(name: string): string;
+  /** The same as it was written, with `$name` in it. */
+  written(name: string): string;
+  /** Whether main.cf sets the parameter. */
+  isSet(name: string): boolean;
   /** The service of this name that listens on a Unix socket. */
   service(name: string): Service | undefined;
   /** The services of a program. */
   services(program: string): readonly Service[];
   /** What the first of several tables says of a key. */
   lookUp(tables: string, key: string): string | undefined;
-  /** Whether a list of domains, files and tables holds a domain. */
-  holds(list: string, domain: string): boolean;
+  /** Whether a parameter's list of domains, files and tables holds a domain. */
+  holds(name: string, domain: string): boolean;
 }
 
 /** A configuration, or why postconf(1) cannot read it. */
@@ -46,16 +54,19 @@ export const DEFAULT_POSTFIX_DIRECTORY = '/etc/postfix';
 
 /** Reads the configuration in `directory`. */
 export function readPostfix(directory: string): PostfixRead {
-  const main = run('postconf', ['-c', directory, '-x']);
-  const master = run('postconf', ['-c', directory, '-M']);
-  const failed = [main, master].find(({ ok }) => !ok);
+  const [main, written, own, master] = [['-x'], [], ['-n'], ['-M']].map((args) =>
+    run('postconf', ['-c', directory, ...args]),
+  ) as [Ran, Ran, Ran, Ran];
+  const failed = [main, written, own, master].find(({ ok }) => !ok);
   if (failed !== undefined) return { ok: false, problem: lastLine(failed.stderr) };
   const settings = parseSettings(main.stdout);
+  const asWritten = parseSettings(written.stdout);
+  const inMain = parseSettings(own.stdout);
   const services = parseServices(
     master.stdout,
     Number.parseFloat(settings.get('compatibility_level') ?? '0'),
   );
-  const troubles = [...new Set([...main.stderr.split('\n'), ...master.stderr.split('\n')])].filter(Boolean);
+  const troubles = [...new Set([...complaints(main.stderr), ...complaints(master.stderr)])];
   const lookUp = (tables: string, key: string): string | undefined => {
     for (const table of splitList(tables)) {
       const found = askTable(directory, table, key, troubles);
@@ -68,12 +79,20 @@ export function readPostfix(directory: string): PostfixRead {
     setup: {
       directory,
       troubles,
+      overridden: overriddenIn(readText(join(directory, 'main.cf'))),
+      written: (name) => asWritten.get(name) ?? '',
+      isSet: (name) => inMain.has(name),
       setting: (name) => settings.get(name) ?? '',
       service: (name) => services.find((service) => service.name === name && service.type === 'unix'),
       services: (program) => services.filter((service) => service.program === program),
       lookUp,
-      holds: (list, domain) =>
-        splitList(list).some((entry) => entryHolds(entry, domain, (table) => lookUp(table, domain))),
+      holds: (name, domain) => {
+        const withParents = splitList(settings.get('parent_domain_matches_subdomains') ?? '').includes(name);
+        const ask = (table: string): string | undefined => lookUp(table, domain);
+        return splitList(settings.get(name) ?? '').some((entry) =>
+          entryHolds(entry, { domain, withParents, ask }),
+        );
+      },
     },
   };
 }
@@ -94,6 +113,11 @@ function run(program: string, args: readonly string[]): Ran {
   });
   if (error !== undefined) return { ok: false, stdout: '', stderr: `${program}: ${error.message}` };
   return { ok: status === 0, stdout, stderr };
+}
+
+/** What a program complained about; it reads main.cf several times over, and then even names lines that override nothing. */
+function complaints(stderr: string): string[] {
+  return stderr.split('\n').filter((line) => line !== '' && !line.includes('overriding earlier entry'));
 }
 
 function lastLine(text: string): string {
@@ -145,23 +169,41 @@ function askTable(directory: string, table: string, key: string, troubles: strin
   const { ok, stdout, stderr } = run('postmap', ['-c', directory, '-q', key, table]);
   if (ok) return stdout.trim();
   // postmap(1) is silent where there is no such key.
-  if (stderr !== '' && !troubles.includes(lastLine(stderr))) troubles.push(lastLine(stderr));
+  const trouble = complaints(stderr).at(-1);
+  if (trouble !== undefined && !troubles.includes(trouble)) troubles.push(trouble);
   return undefined;
 }
 
-/** Whether an entry of a list of domains is about this one; a parent counts, as it does in relay_domains. */
-function entryHolds(entry: string, domain: string, ask: (table: string) => string | undefined): boolean {
-  if (entry.startsWith('/')) return fileHolds(entry, domain);
-  if (entry.includes(':')) return ask(entry) !== undefined;
-  const name = entry.toLowerCase();
-  return domain === name || domain.endsWith(name.startsWith('.') ? name : `.${name}`);
+/** What is looked for in a list of domains. */
+interface Sought {
+  readonly domain: string;
+  /** Whether an entry stands for its sub-domains as well (parent_domain_matches_subdomains). */
+  readonly withParents: boolean;
+  readonly ask: (table: string) => string | undefined;
 }
 
-function fileHolds(path: string, domain: string): boolean {
+function entryHolds(entry: string, sought: Sought): boolean {
+  if (entry.startsWith('/')) return fileHolds(entry, sought);
+  if (entry.includes(':')) return sought.ask(entry) !== undefined;
+  const name = entry.toLowerCase();
+  const { domain, withParents } = sought;
+  return domain === name || (withParents ? domain.endsWith(`.${name}`) : isBelow(domain, name));
+}
+
+function isBelow(domain: string, name: string): boolean {
+  return name.startsWith('.') && domain.endsWith(name);
+}
+
+function fileHolds(path: string, sought: Sought): boolean {
+  const lines = readText(path).split('\n');
+  return lines.some((line) => entryHolds(line.trim() || '#', { ...sought, ask: () => undefined }));
+}
+
+/** A file's text, nothing where it cannot be read. */
+function readText(path: string): string {
   try {
-    const lines = readFileSync(path, 'utf8').split('\n');
-    return lines.some((line) => entryHolds(line.trim() || '#', domain, () => undefined));
+    return readFileSync(path, 'utf8');
   } catch {
-    return false;
+    return '';
   }
 }

@@ -4,12 +4,12 @@
  * Contract: as of delivery-checks.ts. A restriction counts wherever a parameter of smtpd(8) or one of its restriction
  * classes names it.
  */
-import { realpathSync } from 'node:fs';
 import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
 import { EXIT } from '../fault.ts';
 import type { Wiring } from './delivery-checks.ts';
+import { appended, fixCommand, headerTable, postconfCommand } from './merge.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
-import { openedPath } from './route.ts';
+import { openedPath, sameFile } from './route.ts';
 import { socketName } from './snippet.ts';
 
 const RESTRICTIONS = [
@@ -22,22 +22,39 @@ const RESTRICTIONS = [
   'smtpd_end_of_data_restrictions',
 ];
 
+/** How a Postfix refuses bad addresses. */
+interface Seen {
+  readonly probes: boolean;
+  /** The policy service that is ours, as Postfix names it. */
+  readonly ours: string | undefined;
+  /** One with our name at another place. */
+  readonly lookalike: string | undefined;
+}
+
 /** Examines the refusals, and what goes before the spam rule. */
 export function checkRefusals(wiring: Wiring): Finding[] {
   const { setup, config } = wiring;
+  const seen = refusalsIn(wiring);
+  return [
+    checkAnyRefusal(wiring, seen),
+    ...(seen.probes ? [checkRejectCode(setup), checkDeferCode(setup)] : []),
+    ...(config.spam.source === 'header' ? checkSpamFields(setup) : []),
+  ];
+}
+
+/** What the restrictions name. */
+export function refusalsIn(wiring: Wiring): Seen {
+  const { setup } = wiring;
   const classes = splitList(setup.setting('smtpd_restriction_classes'));
   const all = [...RESTRICTIONS, ...classes].map((name) => setup.setting(name)).join(' ');
-  const probes = all.includes('reject_unverified_recipient');
   const services = [...all.matchAll(/check_policy_service\s+(?:\{\s*)?(unix:[^\s,}]+)/g)].map(
     ([, name]) => name ?? '',
   );
-  const ours = services.find((name) => namesOurSocket(wiring, name));
-  const lookalike = services.find((name) => name.includes('mailgw'));
-  return [
-    checkAnyRefusal(wiring, { probes, ours, lookalike }),
-    ...(probes ? [checkRejectCode(setup), checkDeferCode(setup)] : []),
-    ...(config.spam.source === 'header' ? checkSpamFields(setup) : []),
-  ];
+  return {
+    probes: all.includes('reject_unverified_recipient'),
+    ours: services.find((name) => namesOurSocket(wiring, name)),
+    lookalike: services.find((name) => name.includes('mailgw')),
+  };
 }
 
 function namesOurSocket({ config, setup }: Wiring, name: string): boolean {
@@ -45,21 +62,12 @@ function namesOurSocket({ config, setup }: Wiring, name: string): boolean {
   if (socket === undefined) return false;
   // smtpd(8) is one program of several services; where any is chrooted, a path must be right for that.
   const chroot = setup.services('smtpd').some((service) => service.chroot);
-  return realPath(openedPath(setup, { chroot }, name.slice('unix:'.length))) === realPath(socket);
+  return sameFile(openedPath(setup, { chroot }, name.slice('unix:'.length)), socket);
 }
 
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-interface Seen {
-  readonly probes: boolean;
-  readonly ours: string | undefined;
-  readonly lookalike: string | undefined;
+/** Whether header_checks takes a sender's own spam verdicts out. */
+export function stripsSpamFields(setup: PostfixSetup): boolean {
+  return setup.lookUp(setup.setting('header_checks'), 'X-Spam-Flag: NO') !== undefined;
 }
 
 function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Seen): Finding {
@@ -94,7 +102,7 @@ function checkRejectCode(setup: PostfixSetup): Finding {
   return warning(check, {
     what: `unverified_recipient_reject_code is ${code}`,
     why: 'mail to a bad address is not refused but put off: its sender tries for days and is told nothing',
-    fix: `postconf -c ${setup.directory} -e 'unverified_recipient_reject_code = 550' && postfix -c ${setup.directory} reload`,
+    fix: fixCommand(setup, { name: 'unverified_recipient_reject_code', value: '550' }),
   });
 }
 
@@ -106,21 +114,20 @@ function checkDeferCode(setup: PostfixSetup): Finding {
   return problem(check, EXIT.configuration, {
     what: `unverified_recipient_defer_code is ${code}`,
     why: 'while mailgwd is stopped every reply is refused for good, and its sender is told that the address is bad',
-    fix: `postconf -c ${setup.directory} -e 'unverified_recipient_defer_code = 450' && postfix -c ${setup.directory} reload`,
+    fix: fixCommand(setup, { name: 'unverified_recipient_defer_code', value: '450' }),
   });
 }
 
 /** spam.source is "header": the fields must be the filter's own, and be there. */
 function checkSpamFields(setup: PostfixSetup): Finding[] {
-  const strips = setup.lookUp(setup.setting('header_checks'), 'X-Spam-Flag: NO') !== undefined;
   const milters = setup.setting('smtpd_milters');
   const action = setup.setting('milter_default_action');
-  const stripping = strips
+  const stripping = stripsSpamFields(setup)
     ? fine('postfix.spam_fields', "header_checks takes the sender's own X-Spam fields out")
     : warning('postfix.spam_fields', {
         what: 'spam.source is "header", and header_checks leaves "X-Spam-Flag: NO" of a sender in place',
         why: 'a message that the filter skips comes with the verdict that its sender wrote',
-        fix: `postconf -c ${setup.directory} -e 'header_checks = regexp:/etc/postfix/header_checks', with postfix-examples/header_checks`,
+        fix: `copy postfix-examples/header_checks to ${headerTable(setup)}, then ${postconfCommand(setup, appended(setup, 'header_checks', `regexp:${headerTable(setup)}`))}`,
       });
   if (milters === '') return [stripping, note('postfix.milter', 'smtpd_milters is empty')];
   if (action !== 'accept') return [stripping, fine('postfix.milter', `milter_default_action is ${action}`)];
@@ -129,7 +136,7 @@ function checkSpamFields(setup: PostfixSetup): Finding[] {
     warning('postfix.milter', {
       what: 'milter_default_action is accept',
       why: 'while the filter is down, mail comes unjudged, and authenticated by nobody',
-      fix: `postconf -c ${setup.directory} -e 'milter_default_action = tempfail' && postfix -c ${setup.directory} reload`,
+      fix: fixCommand(setup, { name: 'milter_default_action', value: 'tempfail' }),
     }),
   ];
 }

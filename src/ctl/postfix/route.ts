@@ -4,6 +4,7 @@
  * Contract: follows trivial-rewrite(8): transport_maps first, then the transport of the domain's class. A socket's path
  * is what lmtp(8) opens in the end, chrooted or not.
  */
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PostfixSetup, Service } from './postfix-setup.ts';
 
@@ -14,6 +15,9 @@ const CLASSES = [
   { name: 'virtual mailbox', list: 'virtual_mailbox_domains', transport: 'virtual_transport' },
   { name: 'relay', list: 'relay_domains', transport: 'relay_transport' },
 ] as const;
+
+/** The class that the reply domain should have. */
+export const RELAY_CLASS = CLASSES[3];
 
 /** A class of domains. */
 export type DomainClass = (typeof CLASSES)[number];
@@ -27,7 +31,7 @@ export interface Route {
 
 /** The classes that list a domain; Postfix wants one. */
 export function classesOf(setup: PostfixSetup, domain: string): DomainClass[] {
-  return CLASSES.filter(({ list }) => setup.holds(setup.setting(list), domain));
+  return CLASSES.filter(({ list }) => setup.holds(list, domain));
 }
 
 /** The route of a domain of this class. */
@@ -63,4 +67,17 @@ function parseRoute(parameter: string, text: string): Route {
 export function openedPath(setup: PostfixSetup, { chroot }: Pick<Service, 'chroot'>, path: string): string {
   const isInQueue = chroot || !path.startsWith('/');
   return isInQueue ? join(setup.setting('queue_directory'), path) : path;
+}
+
+/** Whether two paths lead to one file. */
+export function sameFile(one: string, other: string): boolean {
+  return realPath(one) === realPath(other);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }

@@ -39,12 +39,33 @@ export function wantedSizeLimit(config: Config): number {
   return maxMessageBytes > 2 * HEADER_ROOM_BYTES ? maxMessageBytes - HEADER_ROOM_BYTES : maxMessageBytes;
 }
 
+/** The restriction that asks our policy service. */
+export function policyService(socket: string, queueDirectory: string): string {
+  return `check_policy_service { ${socketName(socket, queueDirectory)}, timeout=20s, try_limit=2, retry_delay=1s }`;
+}
+
+/** What goes with probes: a bad address is refused for good, and an answer is not believed for days. */
+export const PROBE_SETTINGS = [
+  { name: 'unverified_recipient_reject_code', value: '550' },
+  { name: 'address_verify_positive_expire_time', value: '1h' },
+  { name: 'address_verify_positive_refresh_time', value: '30m' },
+  { name: 'address_verify_negative_expire_time', value: '1m' },
+  { name: 'address_verify_negative_refresh_time', value: '1m' },
+  { name: 'address_verify_poll_delay', value: '1s' },
+] as const;
+
+/** The service of master.cf in one line. */
+export function wantedService(config: Config, queueDirectory: string): string {
+  const chroot = isInQueue(config.lmtp.socket, queueDirectory) ? '-' : 'n';
+  return `mailgw unix - - ${chroot} - - lmtp -o syslog_name=postfix/mailgw`;
+}
+
 /** The lines of master.cf. */
 export function masterSnippet(config: Config, queueDirectory: string): string {
-  const chroot = isInQueue(config.lmtp.socket, queueDirectory) ? '-' : 'n';
+  const [service = '', options = ''] = wantedService(config, queueDirectory).split(/ (?=-o )/);
   return `# ---- add to master.cf: a transport of its own for the reply domain
-mailgw    unix  -       -       ${chroot}       -       -       lmtp
-  -o syslog_name=postfix/mailgw
+${service.replaceAll(' ', '\t')}
+  ${options}
 `;
 }
 
@@ -53,7 +74,7 @@ export function mainSnippet(config: Config, queueDirectory: string): string {
   const domain = domainOf(config);
   const sizeLimit = wantedSizeLimit(config);
   const lines = [
-    '# ---- add to main.cf; append to a parameter that is set already',
+    '# ---- for a main.cf that sets none of these yet; without --file the command merges with the one that is live',
     `relay_domains = ${domain}`,
     '# If you relay other domains too, give this one a line in transport_maps instead (postfix-examples/main-transport-maps.cf).',
     `relay_transport = ${wantedRoute(config, queueDirectory)}`,
@@ -84,19 +105,14 @@ function refusalLines(config: Config, domain: string, queueDirectory: string): s
       '# No policy.socket: bad addresses are refused in the SMTP session by probes; policy.socket would be quicker.',
       'smtpd_recipient_restrictions =',
       `    check_recipient_access inline:{ { ${domain} = reject_unverified_recipient } }`,
-      'unverified_recipient_reject_code = 550',
-      'address_verify_positive_expire_time = 1h',
-      'address_verify_positive_refresh_time = 30m',
-      'address_verify_negative_expire_time = 1m',
-      'address_verify_negative_refresh_time = 1m',
-      'address_verify_poll_delay = 1s',
+      ...PROBE_SETTINGS.map(({ name, value }) => `${name} = ${value}`),
     ];
   }
   return [
     '# Bad addresses are refused in the SMTP session, by the policy service. It must stand before any permit_...',
     'smtpd_restriction_classes = mailgw_policy',
     'mailgw_policy =',
-    `    check_policy_service { ${socketName(socket, queueDirectory)}, timeout=20s, try_limit=2, retry_delay=1s }`,
+    `    ${policyService(socket, queueDirectory)}`,
     'smtpd_recipient_restrictions =',
     '    check_recipient_access inline:{',
     `        { postmaster@${domain} = DUNNO },`,

@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
 import { EXIT } from '../fault.ts';
 import { checkDelivery } from './delivery-checks.ts';
+import { checkOverridden } from './overridden-checks.ts';
 import { type PostfixRead, readPostfix } from './postfix-setup.ts';
 import { checkRefusals } from './refusal-checks.ts';
 
@@ -26,14 +27,16 @@ export function examinePostfix(config: Config, directory: string): Examined {
   }
   const { setup } = read;
   const findings = [...checkDelivery({ config, setup }), ...checkRefusals({ config, setup })];
-  const [trouble] = setup.troubles; // known now that the tables were asked
-  const about =
-    trouble === undefined
-      ? fine(check, `${directory} is read without a warning`)
-      : warning(check, {
-          what: trouble,
-          why: 'Postfix ignores a setting that it does not know, and defers mail while a table cannot be read',
-          fix: `postconf -c ${directory} -n   # shows the line`,
-        });
-  return { read, findings: [about, ...findings] };
+  const lost = checkOverridden(setup);
+  // Known now that the tables were asked.
+  const troubles = setup.troubles.map((what) =>
+    warning(check, {
+      what,
+      why: 'Postfix ignores a setting that it does not know, and defers mail while a table cannot be read',
+      fix: `postconf -c ${directory} -n   # shows the line`,
+    }),
+  );
+  const about = [...lost, ...troubles];
+  if (about.length === 0) about.push(fine(check, `${directory} is read without a warning`));
+  return { read, findings: [...about, ...findings] };
 }

@@ -1,0 +1,162 @@
+/**
+ * What brings a Postfix that is in use to what this configuration needs: commands for root's shell.
+ *
+ * Contract: changes nothing itself. A parameter that is right already is not mentioned; of one that is not, the live value
+ * stays and ours is added (merge.ts). What cannot be added without taking something away is left to the admin, as a remark.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../config.ts';
+import { recipientsAreKnown, type Wiring } from './delivery-checks.ts';
+import {
+  appended,
+  headerTable,
+  postconfCommand,
+  quoted,
+  type Setting,
+  withPolicyService,
+  withProbes,
+  withRecipients,
+  withRelayDomain,
+  withTransport,
+} from './merge.ts';
+import type { PostfixSetup } from './postfix-setup.ts';
+import { refusalsIn, stripsSpamFields } from './refusal-checks.ts';
+import { classesOf, openedPath, RELAY_CLASS, routeOf, sameFile } from './route.ts';
+import { domainOf, PROBE_SETTINGS, wantedService, wantedSizeLimit } from './snippet.ts';
+
+/** Where a checkout and the Debian package have the table for header_checks. */
+const EXAMPLES = [
+  fileURLToPath(new URL('../../../../postfix-examples/header_checks', import.meta.url)),
+  '/usr/share/mailgw/postfix-examples/header_checks',
+] as const;
+
+/** One thing to do, and why. */
+export type Step = { readonly why: string } & (
+  | { readonly kind: 'setting'; readonly setting: Setting }
+  | { readonly kind: 'command'; readonly command: string }
+  | { readonly kind: 'remark' }
+);
+
+/** The steps that are missing, in the order in which they are taken. */
+export function planWiring(wiring: Wiring): Step[] {
+  return [
+    ...planClass(wiring),
+    ...planTransport(wiring),
+    ...planRecipients(wiring),
+    ...planRefusal(wiring),
+    ...planSpamFields(wiring),
+    ...planSize(wiring),
+  ];
+}
+
+/** The steps as a shell takes them. */
+export function planText({ setup }: Wiring, steps: readonly Step[]): string {
+  if (steps.length === 0) return `# Postfix in ${setup.directory} has what it needs.`;
+  const at = quoted(setup.directory);
+  const isSaid = (index: number): boolean => steps[index]?.why === steps[index - 1]?.why;
+  return [
+    `# For root's shell: what Postfix in ${setup.directory} lacks. The values that are live stay; ours are added.`,
+    ...steps.flatMap((step, index) => [
+      ...(isSaid(index) ? [] : [`# ${step.why}`]),
+      ...commandsOf(setup, [step]),
+    ]),
+    `postfix -c ${at} check && postfix -c ${at} reload`,
+  ].join('\n');
+}
+
+/** The commands of the steps. */
+export function commandsOf(setup: PostfixSetup, steps: readonly Step[]): string[] {
+  return steps.flatMap((step) => {
+    if (step.kind === 'remark') return [];
+    return [step.kind === 'setting' ? postconfCommand(setup, step.setting) : step.command];
+  });
+}
+
+const set = (why: string, ...settings: readonly Setting[]): Step[] =>
+  settings.map((setting) => ({ kind: 'setting', why, setting }));
+
+const remark = (why: string): Step => ({ kind: 'remark', why });
+
+function planClass({ config, setup }: Wiring): Step[] {
+  const domain = domainOf(config);
+  const lists = classesOf(setup, domain).map(({ list }) => list);
+  const others = lists.filter((list) => list !== 'relay_domains');
+  return [
+    ...(lists.includes('relay_domains')
+      ? []
+      : set('Takes mail for the reply domain from anybody.', withRelayDomain(config, setup))),
+    ...others.map((list) =>
+      remark(`LEFT TO YOU: take ${domain} out of ${list}; a domain has one class, and this one is relayed.`),
+    ),
+  ];
+}
+
+function planTransport({ config, setup }: Wiring): Step[] {
+  const route = routeOf(setup, domainOf(config), RELAY_CLASS);
+  const service = route === undefined ? undefined : setup.service(route.transport);
+  const path = route?.nexthop.startsWith('unix:') ? route.nexthop.slice('unix:'.length) : undefined;
+  const isOurs =
+    path !== undefined && sameFile(openedPath(setup, service ?? { chroot: true }, path), config.lmtp.socket);
+  const transport = isOurs && route !== undefined ? route.transport : 'mailgw';
+  const limit = `${transport}_destination_recipient_limit`;
+  return [
+    ...planService(config, setup, transport),
+    ...(isOurs ? [] : set('Hands the reply domain to mailgw, and no other.', withTransport(config, setup))),
+    ...(setup.setting(limit) === '1'
+      ? []
+      : set('One recipient in a transaction: none waits for another.', { name: limit, value: '1' })),
+  ];
+}
+
+/** The transport in master.cf; one of another program is left alone. */
+function planService(config: Config, setup: PostfixSetup, transport: string): Step[] {
+  const service = setup.service(transport);
+  if (service?.program === 'lmtp') return [];
+  if (service !== undefined) {
+    const why = `LEFT TO YOU: ${transport} in master.cf runs ${service.program}; mailgw needs lmtp there.`;
+    return [remark(why)];
+  }
+  const line = wantedService(config, setup.setting('queue_directory'));
+  const command = `postconf -c ${quoted(setup.directory)} -M -e ${quoted(`mailgw/unix = ${line}`)}`;
+  return [{ kind: 'command', why: 'A transport of its own, in master.cf.', command }];
+}
+
+function planRecipients(wiring: Wiring): Step[] {
+  if (recipientsAreKnown(wiring)) return [];
+  const { config, setup } = wiring;
+  return set("Every address of the reply domain is mailgw's to judge.", withRecipients(config, setup));
+}
+
+function planRefusal(wiring: Wiring): Step[] {
+  const { config, setup } = wiring;
+  const { ours, probes } = refusalsIn(wiring);
+  const { socket } = config.policy;
+  if (ours !== undefined) return [];
+  const why = 'Refuses bad addresses in the SMTP session, before any permit_...';
+  if (socket !== undefined) return set(why, ...withPolicyService(config, socket, setup));
+  if (probes) return [];
+  return set(why, withProbes(config, setup), ...PROBE_SETTINGS.filter(({ name }) => !setup.isSet(name)));
+}
+
+function planSpamFields({ config, setup }: Wiring): Step[] {
+  if (config.spam.source !== 'header' || stripsSpamFields(setup)) return [];
+  const file = headerTable(setup);
+  const why = "Takes the sender's own spam verdicts out, before your filter writes its own.";
+  const example = EXAMPLES.find((place) => existsSync(place)) ?? EXAMPLES[0];
+  const copy = `cp ${quoted(example)} ${quoted(file)}`;
+  return [
+    { kind: 'command', why, command: copy },
+    ...set('... behind the tables that are there.', appended(setup, 'header_checks', `regexp:${file}`)),
+  ];
+}
+
+function planSize({ config, setup }: Wiring): Step[] {
+  const limit = Number(setup.setting('message_size_limit'));
+  const ours = config.lmtp.maxMessageBytes;
+  if (limit > 0 && limit <= ours) return [];
+  const wanted = wantedSizeLimit(config);
+  const larger = limit === 0 ? '' : `set lmtp.max_message = "${limit}B" in mailgw.toml, or `;
+  const why = `message_size_limit is ${limit}, mailgw takes ${ours}: ${larger}lower Postfix's to ${wanted}.`;
+  return [remark(`LEFT TO YOU: ${why}`)];
+}
