@@ -93,7 +93,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   const judged = await gate.judge(sender, recipient.claim, message.raw, atData);
   if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition, atData));
   steps.push(ofItem(judged.item, atData));
-  const first = await session.store.duplicateOf(judged.item.fingerprint);
+  const first = await session.store.duplicateOf(judged.item);
   if (first !== undefined) {
     const rules: Finding[] = [{ rule: 'duplicate', result: 'duplicate', saw: `a copy of ${first}` }];
     return end(ofDisposition('duplicate', { verdict: 'accepted', reason: 'duplicate', id: first }, rules));

@@ -12,7 +12,7 @@ import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Disposition, HoldReason } from '../mail/disposition.ts';
 import { printable } from '../mail/encoded-word.ts';
-import { fingerprint } from '../mail/fingerprint.ts';
+import { fingerprint, writtenDigest } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
 import { isProbe } from '../mail/probe.ts';
@@ -311,6 +311,7 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
     thread: target.locator,
     repliedToAt: target.repliedTo * 1000,
     fingerprint: fingerprint(claim.user.number, target.locator, header, judged.raw),
+    written: judged.authentication.result === 'pass' ? undefined : writtenDigest(header, judged.raw),
     messageId: messageIdOf({ ok: true, header }),
     queueId: judged.queueId,
     reversePath: judged.envelope.reversePath,

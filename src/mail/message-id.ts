@@ -90,3 +90,16 @@ export function normaliseMessageId(value: string): string | undefined {
   const at = id.lastIndexOf('@');
   return at === -1 ? id : `${id.slice(0, at)}@${foldDomain(id.slice(at + 1))}`;
 }
+
+/** Octets before the `@` that could still be one message's own: what counters and shell scripts write is shorter. */
+const LEAST_UNIQUE_OCTETS = 4;
+
+/**
+ * Whether a normalised id can name one message only. A client that writes the same one into all of its mail, such as
+ * `1@localhost`, has a host without a domain for it, or hardly anything before the `@`.
+ */
+export function isUnique(id: string): boolean {
+  const at = id.lastIndexOf('@');
+  const host = id.slice(at + 1);
+  return at >= LEAST_UNIQUE_OCTETS && host.includes('.') && !host.startsWith('localhost.');
+}

@@ -1,11 +1,13 @@
 /**
  * How new items enter the store, inside the writer's transaction.
  *
- * Contract: at most one item per fingerprint (G2), by the insert of its dedupe row; an item that is the first open one
- * of its thread is its head, and may be leased at once.
+ * Contract: at most one item per fingerprint and belief (G2), by the insert of its dedupe row; an item that is the first
+ * open one of its thread is its head, and may be leased at once. A copy of a dead letter has it tried again: who sends
+ * the same mail once more wants it posted, and posted once.
  */
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
+import { prepareClaim, type Repeated, releasedKey } from './dedupe.ts';
 import type { Acceptance, ImmediateLease, NewItem } from './queue.ts';
 import type { Database } from './schema.ts';
 
@@ -31,21 +33,21 @@ const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
 const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
 
 /** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
-export function prepareAccept(database: Database, isPaused: () => boolean): Accept {
-  const dedupe = database.prepare<[Uint8Array, string, number]>(
-    'INSERT INTO dedupe (fingerprint, item_id, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-  );
-  const first = database.prepare<[Uint8Array], { id: string }>(
-    'SELECT item_id AS id FROM dedupe WHERE fingerprint = ?',
-  );
+export function prepareAccept(
+  database: Database,
+  isPaused: () => boolean,
+  elect: (thread: string) => void,
+): Accept {
+  const claim = prepareClaim(database);
+  const revive = prepareRevive(database, elect);
   const open = database.prepare<[string]>(
     "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
   );
   const insert = database.prepare(
     `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
-       lease_until, attempts, worker_deaths, hold_reason, bytes, sender_policy, sender_result, spam_score, spam_flagged)
+       lease_until, attempts, worker_deaths, hold_reason, released_key, bytes, sender_policy, sender_result, spam_score, spam_flagged)
      VALUES (@id, @state, @head, @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
-       @leaseUntil, @attempts, 0, @hold, @bytes, @policy, @result, @score, @flagged)`,
+       @leaseUntil, @attempts, 0, @hold, @releasedKey, @bytes, @policy, @result, @score, @flagged)`,
   );
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
@@ -59,8 +61,9 @@ export function prepareAccept(database: Database, isPaused: () => boolean): Acce
     item: NewItem,
     raw: Uint8Array,
     leaseMs: number | undefined,
-  ): Entry['state'] | undefined => {
-    if (dedupe.run(item.fingerprint, item.id, item.receivedAt).changes === 0) return undefined;
+  ): Entry['state'] | Repeated => {
+    const repeated = claim(item);
+    if (repeated !== undefined) return repeated;
     const entry = entryOf(item, leaseMs);
     const { lastInsertRowid } = insert.run({
       id: item.id,
@@ -80,6 +83,7 @@ export function prepareAccept(database: Database, isPaused: () => boolean): Acce
       leaseUntil: entry.leaseUntil,
       attempts: entry.state === 'leased' ? 1 : 0,
       hold: item.hold ?? null,
+      releasedKey: releasedKey(item),
       bytes: raw.byteLength,
       policy: item.authentication.policy,
       result: item.authentication.result,
@@ -95,9 +99,8 @@ export function prepareAccept(database: Database, isPaused: () => boolean): Acce
     const leased: string[] = [];
     const acceptances = items.map((item): Acceptance => {
       const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
-      if (state === undefined) {
-        return { kind: 'duplicate', id: first.get(item.fingerprint)?.id ?? 'unknown' };
-      }
+      if (typeof state === 'object')
+        return { kind: revive(item, state) ? 'queued' : 'duplicate', id: state.id };
       if (state === 'leased') {
         leased.push(item.id);
         room--;
@@ -105,5 +108,24 @@ export function prepareAccept(database: Database, isPaused: () => boolean): Acce
       return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
     });
     return { acceptances, leased };
+  };
+}
+
+/** Prepares the second life of a dead letter that a copy, believed as much and not held, came of; false if it is none. */
+function prepareRevive(
+  database: Database,
+  elect: (thread: string) => void,
+): (copy: NewItem, repeated: Repeated) => boolean {
+  const revive = database
+    .prepare<[number, string], string>(
+      `UPDATE item SET state = 'ready', due_at = ?, settled_at = NULL, worker_deaths = 0
+       WHERE id = ? AND state = 'failed' RETURNING thread`,
+    )
+    .pluck();
+  return (copy, { id, isEqual }) => {
+    const thread = isEqual && copy.hold === undefined ? revive.get(copy.receivedAt, id) : undefined;
+    if (thread === undefined) return false;
+    elect(thread);
+    return true;
   };
 }

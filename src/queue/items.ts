@@ -5,6 +5,7 @@
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
 import { type Accept, prepareAccept } from './acceptance.ts';
+import { prepareDedupeChanges } from './dedupe.ts';
 import { prepareAddNotice } from './notices.ts';
 import type {
   BounceKind,
@@ -72,7 +73,7 @@ export function prepareItems(database: Database, { keepContent }: ItemSettings):
   const elect = prepareElection(database);
   const isPaused = preparePaused(database);
   return {
-    accept: prepareAccept(database, isPaused),
+    accept: prepareAccept(database, isPaused, elect),
     lease: prepareLease(database, isPaused),
     settle: prepareSettle(database, elect, keepContent),
     reclaim: prepareReclaim(database, elect),
@@ -259,11 +260,23 @@ const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to:
   drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
 };
 
+/** What an action needs to know of its item. */
+interface OperatedRow {
+  itemNumber: number;
+  id: string;
+  state: ItemState;
+  thread: string;
+  holdReason: string | null;
+  receivedAt: number;
+  releasedKey: Uint8Array | null;
+}
+
 function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
-  const find = database.prepare<
-    [string],
-    { itemNumber: number; state: ItemState; thread: string; holdReason: string | null }
-  >('SELECT item_number AS itemNumber, state, thread, hold_reason AS holdReason FROM item WHERE id = ?');
+  const find = database.prepare<[string], OperatedRow>(
+    `SELECT item_number AS itemNumber, id, state, thread, hold_reason AS holdReason, received_at AS receivedAt,
+       released_key AS releasedKey FROM item WHERE id = ?`,
+  );
+  const dedupe = prepareDedupeChanges(database);
   const ready = database.prepare<[number, number]>(
     `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0
      WHERE item_number = ?`,
@@ -282,6 +295,9 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
     if (to === 'ready') ready.run(now, item.itemNumber);
     else if (to === 'held') hold.run(item.itemNumber);
     else drop.run(item.itemNumber);
+    if (action === 'release') dedupe.release(item);
+    // What was posted is on the platform: a repetition stays one.
+    if (action === 'drop' && item.state !== 'posted') dedupe.forget(item);
     elect(item.thread);
     return { kind: 'done', id, state: to };
   };

@@ -2,7 +2,7 @@
  * The queue of replies as a port; the other ports of the store stand beside it in files of their own.
  *
  * Contract (docs/how-it-works.md, The queue): a resolved {@link Queue.accept} means the items are on disk (G1); at most one item
- * per fingerprint (G2); only settle, prune and the operator end an item (G3); a lease that is lost makes the
+ * per fingerprint and belief (G2); only settle, prune and the operator end an item (G3); a lease that is lost makes the
  * item ready again (G4); items of one thread are leased in the order of arrival (G5). The port speaks no SQL and
  * is asynchronous throughout, so that a store on another host can stand behind it.
  * Failure: expected results are values; a rejected promise is a broken store, and temporary to every caller.
@@ -36,6 +36,8 @@ export interface NewItem {
   readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly fingerprint: Uint8Array;
+  /** The digest of what was written; needed of a sender whom nobody vouches for (src/mail/belief.ts). */
+  readonly written?: Uint8Array | undefined;
   readonly messageId: string | undefined;
   /** Postfix's own id of the message, where it is known. */
   readonly queueId?: string | undefined;
@@ -49,7 +51,10 @@ export interface NewItem {
 /** Whether an address is dead, or only did not take one message. */
 export type BounceKind = 'hard' | 'soft';
 
-/** What became of one new item; a duplicate carries the id of the item that came first. */
+/**
+ * What became of one new item; a duplicate carries the id of the item that came first. Of a dead letter a new copy is
+ * no duplicate: that item is queued again, under its own id.
+ */
 export interface Acceptance {
   readonly kind: 'queued' | 'held' | 'duplicate';
   readonly id: string;
@@ -279,8 +284,8 @@ export interface Queue {
   shape(filter: ItemFilter, bounds: readonly number[]): Promise<readonly AgeCount[]>;
   /** One item by its id. */
   get(id: string): Promise<ItemView | undefined>;
-  /** The id of the item that a fingerprint belongs to: what {@link Queue.accept} would call a duplicate of it. */
-  duplicateOf(fingerprint: Uint8Array): Promise<string | undefined>;
+  /** The id of the item of which {@link Queue.accept} would call this one a duplicate. */
+  duplicateOf(item: NewItem): Promise<string | undefined>;
   /** Applies an operator's action. */
   operate(action: OperatorAction, id: string, now: number): Promise<OperatorResult>;
   /** Stops or resumes leasing for every daemon on this store. */

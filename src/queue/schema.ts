@@ -168,7 +168,9 @@ const MIGRATIONS: readonly string[] = [
      pepper_number INTEGER PRIMARY KEY AUTOINCREMENT,
      fingerprint BLOB NOT NULL,
      accepted_at INTEGER NOT NULL
-   ) STRICT;`,
+   ) STRICT;
+   -- The key under which a held item is known once it is released.
+   ALTER TABLE item ADD COLUMN released_key BLOB;`,
 ];
 
 /** A larger log means fewer checkpoints, each of which costs two fsyncs in the writer. */

@@ -181,8 +181,8 @@ class SqliteStore implements Store {
 
   list = (filter: ItemFilter): Promise<readonly ItemView[]> => this.#read(() => this.#views.list(filter));
   get = (id: string): Promise<ItemView | undefined> => this.#read(() => this.#views.get(id));
-  duplicateOf = (fingerprint: Uint8Array): Promise<string | undefined> =>
-    this.#read(() => this.#views.duplicateOf(fingerprint));
+  duplicateOf = (item: NewItem): Promise<string | undefined> =>
+    this.#read(() => this.#views.duplicateOf(item));
   counts = (): Promise<QueueCounts> => this.#read(() => this.#views.counts());
   backlog = (): Promise<Backlog> => this.#read(() => this.#views.backlog());
   bounceCounts = (user?: string): Promise<BounceCounts> => this.#read(() => this.#views.bounceCounts(user));

@@ -2,11 +2,20 @@
 import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
+import { prepareDuplicateOf } from './dedupe.ts';
 import { type DirectoryViews, prepareDirectoryViews } from './directory-views.ts';
 import { type InspectionViews, prepareInspection } from './inspection.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import { type PepperViews, preparePepperViews } from './peppers.ts';
-import type { Backlog, ItemFilter, ItemState, ItemView, QueueCounts, VerdictCount } from './queue.ts';
+import type {
+  Backlog,
+  ItemFilter,
+  ItemState,
+  ItemView,
+  NewItem,
+  QueueCounts,
+  VerdictCount,
+} from './queue.ts';
 import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
 import { type Database, OPEN } from './schema.ts';
 import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
@@ -31,8 +40,8 @@ export interface Views
   list(filter: ItemFilter): ItemView[];
   /** One item by its id. */
   get(id: string): ItemView | undefined;
-  /** The item that a fingerprint belongs to. */
-  duplicateOf(fingerprint: Uint8Array): string | undefined;
+  /** The item of which a new one would be a duplicate. */
+  duplicateOf(item: NewItem): string | undefined;
   /** How often each verdict was given, in all or since an hour. */
   verdicts(since?: number): VerdictCount[];
   /** Items by state. */
@@ -97,9 +106,6 @@ function prepareItemViews(
     )
     .pluck();
   const byId = database.prepare<[string], Nullable<ItemView>>(`${ITEM_COLUMNS} WHERE id = ?`);
-  const byFingerprint = database
-    .prepare<[Uint8Array], string>('SELECT item_id FROM dedupe WHERE fingerprint = ?')
-    .pluck();
   const byState = database.prepare<[], { state: ItemState; count: number }>(
     'SELECT state, count(*) AS count FROM item GROUP BY state',
   );
@@ -122,7 +128,7 @@ function prepareItemViews(
       return row === undefined ? undefined : toItemView(row);
     },
     list: (filter) => list(database, filter),
-    duplicateOf: (fingerprint) => byFingerprint.get(fingerprint),
+    duplicateOf: prepareDuplicateOf(database),
     counts: () => {
       const counted = new Map(byState.all().map((row) => [row.state, row.count]));
       return {

@@ -196,7 +196,8 @@ describe('mailgw-ctl check', () => {
     const gate = createGate({
       ...{ form: { prefix: 'reply+', domain: 'reply.example.org' }, maxAgeMs: 90 * 86_400_000 },
       pepper: Buffer.from(readFileSync(tool.scratch.path('pepper'), 'utf8'), 'base64'),
-      ...{ senderPolicy: 'off', authservId: undefined, spam: undefined, directory: store, queue: store },
+      ...{ senderPolicy: 'strict', authservId: 'mx.example.org', spam: undefined },
+      ...{ directory: store, queue: store },
       ...{ now: Date.now, newId: () => 'the-first-copy', isSpaceLow: () => false },
     });
     const verdict = await gate.recipient(replyTo);

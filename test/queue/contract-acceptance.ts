@@ -111,7 +111,7 @@ export function describeAcceptance(open: OpenStore): void {
       assert.deepEqual(ids(await store.list({})), [earlier.id, first.id, held.id]);
     });
 
-    it('a fingerprint is known for good: posted or dropped, a second copy is a duplicate', async (t) => {
+    it('the fingerprint of a post is known for good, whatever becomes of its row', async (t) => {
       const store = await open(t);
       const posted = newItem();
       const dropped = newItem({ thread: 'test/thread/2' });
@@ -123,6 +123,37 @@ export function describeAcceptance(open: OpenStore): void {
         { kind: 'duplicate', id: posted.id },
         { kind: 'duplicate', id: dropped.id },
       ]);
+    });
+
+    it('the fingerprint of what the operator drops is forgotten', async (t) => {
+      const store = await open(t);
+      for (const hold of [undefined, 'spam', 'spoofed']) {
+        const dropped = newItem({ hold });
+        await accept(store, [dropped]);
+        await store.operate('drop', dropped.id, NOW);
+        const copy = newItem({ hold, fingerprint: dropped.fingerprint });
+        assert.equal(await store.duplicateOf(copy), undefined);
+        assert.notEqual((await accept(store, [copy]))[0]?.kind, 'duplicate');
+        assert.equal(await store.duplicateOf(copy), copy.id);
+      }
+    });
+
+    it('of a hundred copies of each belief at the same time one is kept', async (t) => {
+      const store = await open(t);
+      const fingerprint = randomBytes(16);
+      const beliefs = (['fail', 'none', 'pass'] as const).flatMap((result) =>
+        ['spam', undefined].map((hold) => ({
+          hold,
+          authentication: { policy: 'flag', result } as const,
+        })),
+      );
+      const copies = beliefs.flatMap((belief) =>
+        Array.from({ length: 100 }, () => newItem({ fingerprint, ...belief })),
+      );
+      await Promise.all(copies.map((copy) => accept(store, [copy])));
+      const kept = await store.list({});
+      assert.equal(kept.length, beliefs.length, 'each came before the better ones');
+      assert.equal(kept.at(-1)?.state, 'ready');
     });
 
     it('of a hundred copies at the same time one is queued, and all name it', async (t) => {

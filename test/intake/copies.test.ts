@@ -1,0 +1,170 @@
+// Copies of one reply: a worse one never shadows a better one, and what was dropped is forgotten.
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { GateOptions } from '../../src/intake/receive.ts';
+import { FAILED, lease, POSTED, settle } from '../support/item.ts';
+import { newMessageId } from '../support/message.ts';
+import { itemsIn, message, openGate, START, send, type TestGate } from './gate.ts';
+
+const AUTHSERV = 'mx.example.org';
+
+/** What our own host wrote: results are believed above it. */
+const RECEIVED = 'Received: from client.example by mx.example.org; Fri, 20 Nov 2026 09:14:30 +0000';
+
+/** What our filter wrote above a copy, by its result. */
+const RESULTS = {
+  pass: [`Authentication-Results: ${AUTHSERV}; dmarc=pass header.from=example.com`],
+  none: [],
+  fail: [`Authentication-Results: ${AUTHSERV}; dmarc=fail header.from=example.com`],
+} as const;
+
+type Result = keyof typeof RESULTS;
+
+/** A mail as it arrives; all have one Message-ID. */
+interface Arriving {
+  readonly result: Result;
+  readonly spam?: boolean;
+  readonly body?: string;
+}
+
+/** A gate that holds spam, and a way to let copies of one reply come to it. */
+async function arrivals(
+  t: TestContext,
+  options: Partial<GateOptions>,
+): Promise<{ test: TestGate; arrive: (copy: Arriving) => Promise<string> }> {
+  const spam = {
+    action: 'hold',
+    unchecked: 'accept',
+    ask: (_header: unknown, raw: Uint8Array) => ({
+      score: 1,
+      flagged: Buffer.from(raw).includes('X-Spam: yes'),
+    }),
+  } as const;
+  const test = await openGate(t, { authservId: AUTHSERV, spam, ...options });
+  const address = await test.sealed();
+  const id = newMessageId();
+  return {
+    test,
+    arrive: ({ result, spam: isSpam = false, body = 'I agree.\r\n' }) => {
+      const lines = [...RESULTS[result], RECEIVED, ...(isSpam ? ['X-Spam: yes'] : [])];
+      return send(test, address, message([...lines, `To: ${address}`, `Message-ID: <${id}>`], body));
+    },
+  };
+}
+
+/** How good a copy is: what our filter said first, then whether the spam rule holds it. */
+const COPIES: readonly Arriving[] = (['pass', 'none', 'fail'] as const).flatMap((result) => [
+  { result },
+  { result, spam: true },
+]);
+
+const ORDER: readonly Result[] = ['fail', 'none', 'pass'];
+
+/** Whether the first copy may stand for the second. */
+function shadows(first: Arriving, second: Arriving): boolean {
+  const isVouchedAsWell = ORDER.indexOf(first.result) >= ORDER.indexOf(second.result);
+  return isVouchedAsWell && (first.spam !== true || second.spam === true);
+}
+
+const inWords = ({ result, spam }: Arriving): string => `${result}${spam === true ? ', spam' : ''}`;
+
+describe('a copy of a reply', () => {
+  for (const first of COPIES) {
+    it(`that is the first, ${inWords(first)}, shadows what is no better than itself`, async (t) => {
+      for (const second of COPIES) {
+        const { arrive } = await arrivals(t, { senderPolicy: 'flag' });
+        const expected = (copy: Arriving): string => (copy.spam === true ? 'held' : 'queued');
+        assert.equal(await arrive(first), expected(first));
+        const verdict = shadows(first, second) ? 'duplicate' : expected(second);
+        assert.equal(await arrive(second), verdict, `then ${inWords(second)}`);
+        assert.equal(await arrive(second), 'duplicate', `then ${inWords(second)} again`);
+        assert.equal(await arrive(first), 'duplicate', 'then the first again');
+      }
+    });
+  }
+
+  for (const [name, options] of [
+    ['spoofed = "hold"', { senderPolicy: 'strict', spoofed: 'hold' }],
+    ['"flag"', { senderPolicy: 'flag' }],
+  ] as const) {
+    it(`that is forged and comes first leaves the genuine one alone, with ${name}`, async (t) => {
+      const { test, arrive } = await arrivals(t, options);
+      for (const result of ['fail', 'none'] as const)
+        await arrive({ result, body: 'You are all fools.\r\n' });
+      assert.equal(await arrive({ result: 'pass' }), 'queued');
+      assert.equal(await arrive({ result: 'pass', body: 'I agree.\r\n-- \r\nA footer.\r\n' }), 'duplicate');
+      assert.equal((await itemsIn(test)).length, 3);
+    });
+  }
+
+  it('that says something else is another mail where nobody vouches for either', async (t) => {
+    const { arrive } = await arrivals(t, { senderPolicy: 'off' });
+    const forged = { result: 'none', body: 'You are all fools.\r\n' } as const;
+    assert.equal(await arrive(forged), 'queued');
+    assert.equal(await arrive({ result: 'none' }), 'queued');
+    assert.equal(await arrive({ result: 'none' }), 'duplicate');
+    assert.equal(await arrive(forged), 'duplicate');
+  });
+});
+
+describe('after the operator', () => {
+  it('dropped a copy, the next one is the first', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    for (const spam of [true, false]) {
+      await arrive({ result: 'pass', spam });
+      const [item] = await itemsIn(test);
+      assert.deepEqual(await test.store.operate('drop', item!.id, START * 1000), {
+        kind: 'done',
+        ...{ id: item!.id, state: 'dropped' },
+      });
+      assert.equal(await arrive({ result: 'pass', spam: true }), 'held');
+      await test.store.operate('drop', (await itemsIn(test))[0]!.id, START * 1000);
+    }
+  });
+
+  it('dropped what was posted, a copy is a duplicate still', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    await arrive({ result: 'pass' });
+    const [leased] = await lease(test.store, START * 1000);
+    await settle(test.store, leased!, POSTED);
+    await test.store.operate('drop', leased!.id, START * 1000);
+    assert.equal(await arrive({ result: 'pass' }), 'duplicate');
+  });
+
+  it('released a held copy, it stands for every copy that is vouched for no better', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    await arrive({ result: 'none', spam: true });
+    await test.store.operate('release', (await itemsIn(test))[0]!.id, START * 1000);
+    assert.equal(await arrive({ result: 'none' }), 'duplicate');
+    assert.equal(await arrive({ result: 'none', spam: true }), 'duplicate');
+    assert.equal(await arrive({ result: 'pass' }), 'queued');
+  });
+
+  it('held what was accepted, a copy does not go round the hold', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    await arrive({ result: 'pass' });
+    await test.store.operate('hold', (await itemsIn(test))[0]!.id, START * 1000);
+    assert.equal(await arrive({ result: 'pass' }), 'duplicate');
+  });
+});
+
+describe('a copy of a dead letter', () => {
+  it('has it tried again, under its own id; a worse copy does not', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    await arrive({ result: 'pass' });
+    const [leased] = await lease(test.store, START * 1000);
+    await settle(test.store, leased!, FAILED);
+    for (const worse of [{ result: 'none' }, { result: 'pass', spam: true }] as const) {
+      assert.equal(await arrive(worse), 'duplicate');
+    }
+    assert.equal((await itemsIn(test))[0]!.state, 'failed');
+    assert.equal(await arrive({ result: 'pass' }), 'queued');
+    assert.equal(await arrive({ result: 'pass' }), 'duplicate');
+    const again = await lease(test.store, START * 1000);
+    assert.deepEqual(
+      again.map(({ id, attempts }) => [id, attempts]),
+      [[leased!.id, 2]],
+    );
+  });
+});
