@@ -6,13 +6,13 @@
  * Failure: a file that cannot be made is 73 and names it; a bad option is named before anything is made.
  */
 import { existsSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type Config, loadConfig, readConfig } from '../config.ts';
 import { SETTINGS } from '../setting-table.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { comment, commentedConfig, tomlValue } from './config-text.ts';
 import { EXIT, Fault, usage } from './fault.ts';
+import { type HostName, hostNameOf } from './host-name.ts';
 import {
   type Made,
   makeDirectory,
@@ -23,6 +23,7 @@ import {
   readOwner,
 } from './make.ts';
 import type { Owner } from './owner.ts';
+import { DEFAULT_POSTFIX_DIRECTORY } from './postfix/postfix-setup.ts';
 import { printNote, printRows, printText } from './print.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:3000/hooks/mail';
@@ -37,7 +38,11 @@ export const initCommand: CommandSpec = {
     { flags: '--url <url>', doc: `where the platform takes replies (default: ${DEFAULT_URL})` },
     {
       flags: '--authserv-id <id>',
-      doc: "the name that your mail filter signs Authentication-Results with (default: this host's name)",
+      doc: "the name that your mail filter signs Authentication-Results with (default: Postfix's myhostname)",
+    },
+    {
+      flags: '--postfix-config <dir>',
+      doc: `where Postfix's main.cf is, to ask for myhostname (default: ${DEFAULT_POSTFIX_DIRECTORY})`,
     },
     {
       flags: '--owner <user>',
@@ -53,7 +58,8 @@ export const initCommand: CommandSpec = {
     const place = readPlace(input, context);
     const owner = readOwner(input.text('owner'), place.directory === undefined);
     const existing = existsSync(place.config);
-    const text = existing ? '' : writeConfigText(input, place);
+    const host = existing || input.text('authservId') !== undefined ? undefined : askHostName(input);
+    const text = existing ? '' : writeConfigText(input, place, host?.name ?? input.text('authservId') ?? '');
     const config = existing ? existingConfig(place.config) : check(text);
     const made = [
       makeDirectory(
@@ -65,9 +71,14 @@ export const initCommand: CommandSpec = {
       makeFile(place.config, 'the configuration, with a comment on every setting', 0o644, text),
       ...makeRest(config, owner),
     ];
-    report(made, place, config, existing, context);
+    report(made, place, { config, existing, host }, context);
   },
 };
+
+/** The host's name, for the authserv-id that no option names. */
+function askHostName(input: Input): HostName {
+  return hostNameOf(input.text('postfixConfig') ?? DEFAULT_POSTFIX_DIRECTORY);
+}
 
 /** Where things go; `directory` when all go into one. */
 interface Place {
@@ -85,7 +96,7 @@ function readPlace(input: Input, context: Context): Place {
   return { directory, config };
 }
 
-function writeConfigText(input: Input, { directory, config }: Place): string {
+function writeConfigText(input: Input, { directory, config }: Place, authservId: string): string {
   const domain = input.text('domain');
   if (domain === undefined) {
     throw usage(
@@ -100,7 +111,7 @@ function writeConfigText(input: Input, { directory, config }: Place): string {
     'reply.domain': domain,
     'reply.pepper_file': inOne('pepper', beside('pepper')),
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
-    'sender.authserv_id': input.text('authservId') ?? hostname(),
+    'sender.authserv_id': authservId,
   };
   return commentedConfig(values, [
     ...comment('Where replies are posted: "webhook", or the absolute path of a sink module of your own.'),
@@ -169,13 +180,17 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
   return made;
 }
 
-function report(
-  all: readonly Made[],
-  place: Place,
-  config: Config,
-  existing: boolean,
-  context: Context,
-): void {
+/** The configuration that things were made for. */
+interface Configured {
+  readonly config: Config;
+  /** Whether it was there before. */
+  readonly existing: boolean;
+  /** Where its authserv-id is from, when nobody named one. */
+  readonly host: HostName | undefined;
+}
+
+function report(all: readonly Made[], place: Place, configured: Configured, context: Context): void {
+  const { config, existing, host } = configured;
   const seen = new Set<string>();
   const made = all.filter(({ path }) => !seen.has(path) && seen.add(path));
   printRows(
@@ -192,8 +207,13 @@ function report(
   const pepper = config.reply.pepperFile;
   if (existsSync(config.store.path) && made.some(({ path, action }) => path === pepper && action === 'made'))
     printNote(context.output, otherPepper(config));
+  if (host?.source === "this host's short name")
+    printNote(
+      context.output,
+      `sender.authserv_id = "${host.name}" is ${host.source}, and no filter writes that: set it to the name in the Authentication-Results of a mail that came in`,
+    );
   for (const note of ownerNotes(made, place.directory === undefined)) printNote(context.output, note);
-  if (!context.output.json) printText(context.output, `\n${nextSteps(place, config, context)}`);
+  if (!context.output.json) printText(context.output, `\n${nextSteps(place, configured, context)}`);
 }
 
 /** A pepper that is made beside a store is hardly the one that its addresses were minted under. */
@@ -204,10 +224,11 @@ function otherPepper({ reply, store }: Config): string {
   );
 }
 
-function nextSteps(place: Place, config: Config, context: Context): string {
+function nextSteps(place: Place, { config, host }: Configured, context: Context): string {
   const standard = place.config === resolve(context.configPath) && !context.configGiven;
   const ctl = standard ? 'mailgw-ctl' : `mailgw-ctl --config ${place.config}`;
-  const strict = config.sender.policy !== 'off' ? ' and sender.authserv_id' : '';
+  const from = host === undefined ? '' : ` ("${host.name}", ${host.source})`;
+  const strict = config.sender.policy !== 'off' ? ` and sender.authserv_id${from}` : '';
   return [
     'Next:',
     `  1. look at sink.url${strict} in ${place.config}`,

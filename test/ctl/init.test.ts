@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Config, loadConfig, readConfig, tomlKey } from '../../src/config.ts';
 import { SETTINGS } from '../../src/setting-table.ts';
-import { repositoryRoot, run } from '../support/process.ts';
-import { testScratch } from '../support/scratch.ts';
+import { type RunResult, repositoryRoot, run } from '../support/process.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool } from './tool.ts';
 
 function configOf(path: string): Config {
@@ -15,6 +25,23 @@ function configOf(path: string): Config {
 }
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+
+const skip = existsSync('/usr/sbin/postconf') ? false : 'unavailable: Postfix is not installed';
+
+/** Initialises beside a Postfix with this main.cf, or with none. */
+async function initBeside(
+  scratch: Scratch,
+  mainCf: string | undefined,
+): Promise<RunResult & { readonly config: Config }> {
+  const directory = scratch.path('site');
+  const postfix = scratch.path('postfix');
+  mkdirSync(postfix);
+  if (mainCf !== undefined) writeFileSync(join(postfix, 'main.cf'), mainCf);
+  const where = ['--directory', directory, '--postfix-config', postfix];
+  const result = await runTool(['init', '--domain', 'r.example', ...where]);
+  assert.equal(result.code, 0, result.stderr);
+  return { ...result, config: configOf(join(directory, 'mailgw.toml')) };
+}
 
 describe('mailgw-ctl init', () => {
   it('makes a configuration that config check accepts, with secrets for the owner alone', async (t) => {
@@ -75,6 +102,32 @@ describe('mailgw-ctl init', () => {
     assert.equal(config.sink.url, 'https://t.example/"hook"');
     assert.equal(config.sender.authservId, 'mx.example');
     assert.equal(config.reply.domain, 'r.example');
+  });
+
+  it('takes the name that Postfix gives its host, expanded, for the authserv-id', { skip }, async (t) => {
+    const scratch = testScratch(t);
+    const { stdout, stderr, config } = await initBeside(
+      scratch,
+      'mydomain = example.org\nmyhostname = mx.$mydomain\n',
+    );
+    assert.equal(config.sender.authservId, 'mx.example.org');
+    assert.match(stdout, /sender\.authserv_id \("mx\.example\.org", myhostname of Postfix\) in /);
+    assert.doesNotMatch(stderr, /authserv_id/);
+  });
+
+  it("takes the host's own name where Postfix has none or made one up, and says when that is no full one", {
+    skip,
+  }, async (t) => {
+    const full = (await run('hostname', ['-f'])).stdout.trim();
+    const wanted = full.includes('.') && !full.endsWith('.localdomain') ? full : hostname();
+    for (const mainCf of [undefined, '', 'myhostname = mx\n', 'myhostname = mx.localdomain\n']) {
+      const { stderr, config } = await initBeside(testScratch(t), mainCf);
+      assert.equal(config.sender.authservId, wanted, mainCf);
+      const note =
+        /^mailgw-ctl: note: sender\.authserv_id = "[^".]+" is this host's short name, and no filter writes/m;
+      if (wanted.includes('.')) assert.doesNotMatch(stderr, note);
+      else assert.match(stderr, note);
+    }
   });
 
   it('never changes a pepper, and makes a missing one where the configuration wants it', async (t) => {

@@ -97,6 +97,12 @@ export function readPostfix(directory: string): PostfixRead {
   };
 }
 
+/** What the Postfix configured in `directory` calls its host; undefined where there is none that postconf(1) can read. */
+export function postfixHostname(directory: string): string | undefined {
+  const { ok, stdout } = run('postconf', ['-c', directory, '-x', '-h', 'myhostname']);
+  return ok ? stdout.trim() : undefined;
+}
+
 interface Ran {
   readonly ok: boolean;
   readonly stdout: string;
