@@ -48,4 +48,6 @@ export interface Inspection {
   waitingThreads(limit: number): Promise<readonly WaitingThread[]>;
   /** What came and went since `since`. */
   flow(since: number): Promise<Flow>;
+  /** When the last item came whose sender the site's filter vouched for, if one is kept. */
+  lastVouchedFor(): Promise<number | undefined>;
 }

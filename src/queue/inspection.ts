@@ -17,6 +17,8 @@ export interface InspectionViews {
   waitingThreads(limit: number): WaitingThread[];
   /** What came and went since a time. */
   flow(since: number): Flow;
+  /** When the last item came whose sender passed. */
+  lastVouchedFor(): number | undefined;
 }
 
 /** Items of one name that are told. */
@@ -75,6 +77,9 @@ export function prepareInspection(
       .pluck();
   const posted = settled('posted');
   const failed = settled('failed');
+  const vouchedFor = database
+    .prepare<[], number | null>("SELECT max(received_at) FROM item WHERE sender_result = 'pass'")
+    .pluck();
   return {
     traces: (name) => {
       const prefix = LEAST_PREFIX.test(name) ? `${name}*` : name.replace(/[*?[]/g, '');
@@ -102,5 +107,6 @@ export function prepareInspection(
       posted: posted.get(since) ?? 0,
       failed: failed.get(since) ?? 0,
     }),
+    lastVouchedFor: () => vouchedFor.get() ?? undefined,
   };
 }

@@ -213,6 +213,8 @@ class SqliteStore implements Store {
   waitingThreads = (limit: number): ReturnType<Store['waitingThreads']> =>
     this.#read(() => this.#views.inspection().waitingThreads(limit));
   flow = (since: number): ReturnType<Store['flow']> => this.#read(() => this.#views.inspection().flow(since));
+  lastVouchedFor = (): ReturnType<Store['lastVouchedFor']> =>
+    this.#read(() => this.#views.inspection().lastVouchedFor());
   loadBuckets = (): ReturnType<Store['loadBuckets']> => this.#read(() => this.#views.buckets());
   bucket = (name: string): ReturnType<Store['bucket']> => this.#read(() => this.#views.bucket(name));
 

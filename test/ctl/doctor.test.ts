@@ -70,6 +70,8 @@ interface Illness {
 
 const received = 'Received: from a by mx.example.org; Thu, 1 Jan 2026 00:00:00 +0000\n';
 const results = (id: string): string => `Authentication-Results: ${id}; dmarc=pass header.from=example.com\n`;
+/** How a milter answers smtpd(8) first: option negotiation, SMFIC_OPTNEG. */
+const NEGOTIATED = `\0\0\0\x0dO${'\0'.repeat(12)}`;
 const STRICT = { sender: { policy: 'strict', authserv_id: 'mx.example.org' } };
 
 function messageFile({ scratch }: Patient, header: string): readonly string[] {
@@ -433,7 +435,11 @@ const ILLNESSES: readonly Illness[] = [
   {
     name: 'a filter that is passed by when it is down',
     settings: { spam: { source: 'header' } },
-    main: { smtpd_milters: 'unix:/run/spamass.sock', milter_default_action: 'accept' },
+    main: ({ scratch }) => ({
+      smtpd_milters: `unix:${scratch.path('milter')}`,
+      milter_default_action: 'accept',
+    }),
+    plant: ({ scratch }) => serving(scratch.path('milter'), NEGOTIATED),
     check: 'postfix.milter',
     what: /milter_default_action is accept/,
     fix: /tempfail/,
@@ -457,6 +463,50 @@ const ILLNESSES: readonly Illness[] = [
   },
   // ---- The filter
   {
+    name: 'a strict policy without any filter',
+    settings: STRICT,
+    check: 'postfix.filter',
+    what: /smtpd_milters and content_filter are empty: nothing here writes Authentication-Results/,
+    fix: /rspamd or OpenDMARC.*smtpd_milters =/,
+    code: 78,
+  },
+  {
+    name: 'a strict policy without a filter where another host of the site may have one',
+    settings: { sender: { ...STRICT.sender, own_received: 1 } },
+    check: 'postfix.filter',
+    what: /nothing here writes Authentication-Results/,
+    fix: /rspamd or OpenDMARC/,
+    code: 0,
+  },
+  {
+    name: 'a filter that does not run',
+    settings: STRICT,
+    main: { smtpd_milters: '{ inet:localhost:1, connect_timeout=3s }' },
+    check: 'postfix.milter_answers',
+    what: /^inet:localhost:1: localhost:1: .*ECONNREFUSED/,
+    fix: /start the filter that listens at localhost:1 /,
+    code: 69,
+  },
+  {
+    name: 'the one filter of two that does not run, by a line of master.cf',
+    settings: STRICT,
+    master: [/(smtpd\n)/, '$1  -o smtpd_milters=unix:$queue_directory/up,unix:$queue_directory/down\n'],
+    plant: ({ scratch }) => serving(scratch.path('queue', 'up'), NEGOTIATED),
+    check: 'postfix.milter_answers',
+    what: /^unix:\S+\/queue\/down: \S+\/queue\/down: .*ENOENT/,
+    fix: /start the filter that listens at \S+\/queue\/down /,
+    code: 69,
+  },
+  {
+    name: 'something else where a filter should listen',
+    main: ({ scratch }) => ({ smtpd_milters: `unix:${scratch.path('milter')}` }),
+    plant: ({ scratch }) => serving(scratch.path('milter'), '220 mx.example.org ESMTP\r\n'),
+    check: 'postfix.milter_answers',
+    what: /answers "220 mx\.example\.org ESMTP", which no milter does/,
+    fix: /start the filter/,
+    code: 69,
+  },
+  {
     name: 'an authserv-id that the filter does not write',
     settings: STRICT,
     args: (patient) => messageFile(patient, results('filter.example.org') + received),
@@ -479,7 +529,16 @@ const ILLNESSES: readonly Illness[] = [
     settings: STRICT,
     args: (patient) => messageFile(patient, received),
     check: 'filter.authserv_id',
-    what: /no Authentication-Results of your own filter/,
+    what: /no Authentication-Results at all/,
+    fix: /OpenDMARC, rspamd/,
+    code: 78,
+  },
+  {
+    name: 'a filter that writes nothing, where replies are only marked',
+    settings: { sender: { ...STRICT.sender, policy: 'flag' } },
+    args: (patient) => messageFile(patient, received),
+    check: 'filter.authserv_id',
+    what: /no Authentication-Results at all/,
     fix: /OpenDMARC, rspamd/,
     code: 0,
   },
@@ -566,6 +625,7 @@ const ILLNESSES: readonly Illness[] = [
   {
     name: 'a user who can write from nowhere',
     settings: STRICT,
+    main: { content_filter: 'scan:[127.0.0.1]:10025' },
     plant: async ({ daemon }) => {
       await daemon.ctl('user', 'add', 'bob');
       return async () => {

@@ -1,14 +1,21 @@
 // `mailgw-ctl doctor --smtp` through a real Postfix: the probe arrives, is judged, and never becomes a post.
 
 import assert from 'node:assert/strict';
-import { chmodSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Row } from '../support/daemon.ts';
 import { replyMessage } from '../support/message.ts';
 import { postfixUnavailable } from '../support/postfix.ts';
+import type { RunResult } from '../support/process.ts';
+import { testScratch } from '../support/scratch.ts';
 import { ALICE, freshAddress, type Site, suiteSite } from '../support/site.ts';
 
 const skip = postfixUnavailable();
+
+/** The header of a message that came through the site's filter. */
+const VOUCHED = `Authentication-Results: mx.example.org; dmarc=pass header.from=example.com
+Received: from a by mx.example.org; Thu, 1 Jan 2026 00:00:00 +0000
+`;
 
 describe('doctor --smtp', { concurrency: false }, () => {
   const site: () => Site = suiteSite({ postfix: () => ({ variants: ['main-policy.cf'] }) });
@@ -90,14 +97,39 @@ describe('doctor --smtp, with a strict sender policy', () => {
     settings: { sender: { policy: 'strict', authserv_id: 'mx.example.org' } },
   });
 
-  it('shows which rule a reply from this host would not pass', { skip }, async () => {
+  async function examine(...args: string[]): Promise<RunResult> {
     const { daemon, postfix } = site();
     const smtp = ['--smtp', `127.0.0.1:${postfix.port}`, '--postfix-config', postfix.configDirectory];
-    const { code, stdout } = await daemon.tryCtl('doctor', ...smtp);
+    return await daemon.tryCtl('doctor', ...smtp, ...args);
+  }
+
+  it('ends as a problem where no filter vouches for a sender: every reply would be lost', {
+    skip,
+  }, async () => {
+    const { code, stdout } = await examine();
+    assert.equal(code, 78, stdout);
+    assert.match(stdout, /"postfix\.filter","status":"problem"/);
     assert.match(
       stdout,
-      /"round_trip\.verdict","status":"warning","what":"[^"]*discarded spoofed \(sender_policy: /,
+      /"filter\.authserv_id","status":"problem","what":"in the probe: no Authentication-Res/,
     );
-    assert.equal(code, 0, stdout);
+    assert.match(
+      stdout,
+      /"round_trip\.verdict","status":"problem","what":"[^"]*discarded spoofed \(sender_policy: no Authentication-Results at all\)/,
+    );
+    assert.doesNotMatch(stdout, /as it should be/);
+  });
+
+  it('is content with the probe of a filter that passes mail of this host by, once another message shows it', {
+    skip,
+  }, async (t) => {
+    const scratch = testScratch(t);
+    const message = scratch.path('message.eml');
+    writeFileSync(message, `${VOUCHED}From: ${ALICE.address}\n\nHello.\n`);
+    const { stdout } = await examine('--message', message);
+    assert.match(
+      stdout,
+      /"round_trip\.verdict","status":"note","what":"[^"]*: the message of --message has them"/,
+    );
   });
 });

@@ -90,8 +90,28 @@ describe('postfix-examples: main-milter.cf, rspamd-milter_headers.conf, behind r
     assert.match(result.data?.text ?? '', /^554 5\.7\.1 Gtube pattern/);
   });
 
-  it('mail waits while rspamd is down', async () => {
+  /** What doctor finds of the milter. */
+  async function milterSeen(): Promise<Row | undefined> {
+    const { daemon, postfix } = site();
+    const { stdout } = await daemon.tryCtl('doctor', '--postfix-config', postfix.configDirectory);
+    const rows = stdout.trimEnd().split('\n');
+    return rows
+      .map((line) => JSON.parse(line) as Row)
+      .find(({ check }) => check === 'postfix.milter_answers');
+  }
+
+  it('doctor hears rspamd answer as a milter', async () => {
+    const { status, what } = (await milterSeen()) ?? {};
+    assert.deepEqual([status, what], ['ok', `${rspamd?.milter ?? ''} answers`]);
+  });
+
+  it('mail waits while rspamd is down, and doctor names it', async () => {
     await rspamd?.stop();
+    const { status, why } = (await milterSeen()) ?? {};
+    assert.deepEqual(
+      [status, why],
+      ['problem', 'all mail by SMTP is put off: "451 4.7.1 Service unavailable"'],
+    );
     const { result } = await send('It works now.\n');
     const texts = [result.mail, ...result.recipients].map(({ text }) => text);
     assert.match(texts.join('\n'), /^451 4\.7\.1 Service unavailable - try again later/m);

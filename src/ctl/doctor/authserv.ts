@@ -8,6 +8,7 @@ import type { Config } from '../../config.ts';
 import { scanHeader } from '../../mail/header.ts';
 import { type Placed, placeResults } from '../../mail/results-place.ts';
 import { EXIT } from '../fault.ts';
+import { consequenceOf } from '../postfix/filter-checks.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 
 /** Examines a message, `raw` as it came; undefined when there is none. */
@@ -32,7 +33,8 @@ export function checkAuthservId(config: Config, raw: Uint8Array | undefined): Fi
 
 function notBelieved({ sender }: Config, placed: Extract<Placed, { kind: 'none' }>): Finding {
   const check = 'filter.authserv_id';
-  const why = `sender.policy = "${sender.policy}" believes no result: ${sender.policy === 'strict' ? 'every reply is discarded as spoofed' : 'every reply is marked as unproven'}`;
+  const { policy, spoofed } = sender;
+  const why = `sender.policy = "${policy}" believes no result: ${consequenceOf(policy, spoofed)}`;
   const isWrong = (fix: string): Finding =>
     problem(check, EXIT.configuration, { what: placed.reason, why, fix });
   switch (placed.cause) {
@@ -54,21 +56,35 @@ function notBelieved({ sender }: Config, placed: Extract<Placed, { kind: 'none' 
         why: 'no filter of the SMTP session has seen it, and nothing in it is believed',
         fix: 'look at a message that came from outside',
       });
-    case 'no-results':
-      return warning(check, {
-        what: 'the message has no Authentication-Results of your own filter',
-        why,
-        fix: 'let OpenDMARC, rspamd or another filter write Authentication-Results for the reply domain too, or look at another message',
-      });
+    case 'no-results': {
+      const fix =
+        'let OpenDMARC, rspamd or another filter write Authentication-Results for the reply domain too, or look at another message';
+      return policy === 'strict' ? isWrong(fix) : warning(check, { what: placed.reason, why, fix });
+    }
   }
 }
 
-/** The same for a message that doctor sent itself, which a filter may well pass by. */
-export function noteAuthservId(config: Config, raw: Uint8Array): Finding {
+/**
+ * The same for a message that doctor sent itself. A filter may pass mail of this host by; then `proof` says that it does
+ * not pass by what comes from outside.
+ */
+export function checkProbe(config: Config, raw: Uint8Array, proof: string | undefined): Finding {
   const found = checkAuthservId(config, raw);
-  if (found.status !== 'warning') return found;
-  return note(
-    found.check,
-    'your filter wrote no Authentication-Results into the probe; many leave mail from this host alone',
-  );
+  if (!lacksResults(config, raw)) return found;
+  if (proof !== undefined)
+    return note(found.check, `your filter wrote no Authentication-Results into the probe; ${proof}`);
+  return 'fix' in found ? { ...found, what: `in the probe: ${found.what}`, fix: PROVE } : found;
+}
+
+/** What to do where a filter may have passed the probe by. */
+export const PROVE =
+  'see postfix.filter above; if your filter leaves mail of this host alone, prove it with a message from outside: mailgw-ctl doctor --smtp HOST:PORT --message FILE';
+
+/** Whether no filter of the site wrote anything into a message. */
+function lacksResults({ sender }: Config, raw: Uint8Array): boolean {
+  const { authservId, ownReceived } = sender;
+  const scan = scanHeader(raw);
+  if (!scan.ok || authservId === undefined) return false;
+  const placed = placeResults(scan.header, { authservId, ownReceived });
+  return placed.kind === 'none' && placed.cause === 'no-results';
 }

@@ -19,6 +19,7 @@ import { examinePostfix } from '../postfix/wiring.ts';
 import { checkAuthservId } from './authserv.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
+import { checkMilters } from './milters.ts';
 import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
@@ -47,7 +48,8 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield* guarded('files', () => checkFiles(config, configPath));
   yield* guarded('socket', () => checkSockets(config, mailOwner(examination)));
   yield* guarded('postfix', () => checkPostfix(config, examination));
-  yield checkAuthservId(config, message);
+  const authserv = checkAuthservId(config, message);
+  yield authserv;
   if (!existsSync(dirname(config.store.path))) return; // files.store has said so
   // As root: what the service user cannot read any more.
   const pepper = readPepper(config);
@@ -61,7 +63,10 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield* guarded('spamd', async () => [await checkSpamd(config)]);
   yield* guarded('notice', () => checkNotices(config));
   yield* guarded('queue', () =>
-    checkOpenStore(config, pepper.ok ? pepper.bytes : undefined, examination, stranger),
+    checkOpenStore(config, pepper.ok ? pepper.bytes : undefined, examination, {
+      stranger,
+      isProven: authserv.status === 'ok',
+    }),
   );
 }
 
@@ -96,7 +101,7 @@ function mailOwner({ postfixDirectory = DEFAULT_POSTFIX_DIRECTORY }: Examination
   return (read.ok ? read.setup.setting('mail_owner') : '') || 'postfix';
 }
 
-function checkPostfix(config: Config, { postfixDirectory }: Examination): readonly Finding[] {
+async function checkPostfix(config: Config, { postfixDirectory }: Examination): Promise<readonly Finding[]> {
   const directory = postfixDirectory ?? DEFAULT_POSTFIX_DIRECTORY;
   if (postfixDirectory === undefined && !existsSync(join(directory, 'main.cf')))
     return [
@@ -105,7 +110,8 @@ function checkPostfix(config: Config, { postfixDirectory }: Examination): readon
         `no ${directory}/main.cf here; --postfix-config DIR names another place`,
       ),
     ];
-  return examinePostfix(config, directory).findings;
+  const { read, findings } = examinePostfix(config, directory);
+  return read.ok ? [...findings, ...(await checkMilters(read.setup))] : findings;
 }
 
 /** What needs the store open: the queue's own figures and the round trip. */
@@ -113,7 +119,7 @@ async function checkOpenStore(
   config: Config,
   pepper: Uint8Array | undefined,
   { roundTrip }: Examination,
-  stranger: boolean,
+  { stranger, isProven }: { readonly stranger: boolean; readonly isProven: boolean },
 ): Promise<readonly Finding[]> {
   if (!existsSync(config.store.path)) return [];
   process.umask(0o077);
@@ -139,7 +145,8 @@ async function checkOpenStore(
       return [...findings, skipped('round_trip', 'no address can be minted without the pepper')];
     if (judged?.status === 'problem')
       return [...findings, skipped('round_trip', 'no address is minted under another pepper')];
-    return [...findings, ...(await makeRoundTrip({ config, pepper, store }, roundTrip))];
+    const session = { config, pepper, store };
+    return [...findings, ...(await makeRoundTrip(session, { ...roundTrip, isProven }))];
   } finally {
     await store.close();
   }

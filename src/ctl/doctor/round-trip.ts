@@ -15,10 +15,10 @@ import type { User } from '../../queue/directory-port.ts';
 import type { ItemView } from '../../queue/queue.ts';
 import { describe, EXIT } from '../fault.ts';
 import { currentSalt } from '../known-user.ts';
-import { rehearse, type Step } from '../rehearsal.ts';
+import { type Rehearsal, rehearse, type Step } from '../rehearsal.ts';
 import type { SecretSession } from '../session.ts';
-import { noteAuthservId } from './authserv.ts';
-import { type Finding, fine, problem, skipped, warning } from './finding.ts';
+import { checkProbe, PROVE } from './authserv.ts';
+import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 import { parsePlace } from './platform.ts';
 import { openTalk, type Said } from './talk.ts';
 
@@ -36,6 +36,8 @@ export interface RoundTripOptions {
   /** Whose address is minted; the first user that can have one unless given. */
   readonly user: string | undefined;
   readonly waitMs: number;
+  /** Whether a message is known in which the filter's results are as they should be. */
+  readonly isProven?: boolean;
 }
 
 /** Makes the round trip. */
@@ -59,7 +61,7 @@ export async function makeRoundTrip(session: SecretSession, options: RoundTripOp
   const item = await arrival(session, id, options.waitMs);
   if (item === undefined) return [...findings, lost(options)];
   findings.push(fine('round_trip.lmtp', 'mailgwd has it, and holds it'));
-  findings.push(...(await judge(session, user, item)));
+  findings.push(...(await judge(session, user, { item, to }, await proofOf(session, options))));
   await session.store.operate('drop', item.id, Date.now());
   return findings;
 }
@@ -160,34 +162,65 @@ function lost({ smtp, waitMs }: RoundTripOptions): Finding {
   });
 }
 
-/** Tries what arrived out as a reply that came the same way. */
-async function judge(session: SecretSession, user: User, item: ItemView): Promise<Finding[]> {
-  const check = 'round_trip.verdict';
+/** How long a reply that passed says something about the next one. */
+const PROOF_MS = 7 * 86_400_000;
+
+/** What shows that mail from outside has results, though the probe may have none. */
+async function proofOf(
+  { store }: SecretSession,
+  { isProven = false }: RoundTripOptions,
+): Promise<string | undefined> {
+  if (isProven) return 'the message of --message has them';
+  const last = await store.lastVouchedFor();
+  if (last === undefined || Date.now() - last > PROOF_MS) return undefined;
+  return `the reply of ${new Date(last).toISOString()} had them`;
+}
+
+/** Tries what arrived out as a reply that came the same way, to an address that stands in it as the probe's does. */
+async function judge(
+  session: SecretSession,
+  user: User,
+  { item, to }: { readonly item: ItemView; readonly to: string },
+  proof: string | undefined,
+): Promise<Finding[]> {
   const raw = await session.store.content(item.id);
-  if (raw === undefined) return [skipped(check, 'the probe was removed meanwhile')];
+  if (raw === undefined) return [skipped('round_trip.verdict', 'the probe was removed meanwhile')];
   const recipient = await mint(session, user, REHEARSAL_THREAD);
-  const { steps, body } = await rehearse(session, { raw, recipient, reversePath: user.addresses[0] ?? '' });
-  const authserv = noteAuthservId(session.config, raw);
-  if (body !== undefined) {
-    const held = steps.find(({ reason }) => reason?.startsWith('held:') === true);
-    return [authserv, fine(check, `a reply that comes this way is ${held?.reason ?? 'posted'}`)];
+  const addressed = Buffer.from(raw).toString('latin1').replaceAll(to, recipient);
+  const rehearsal = await rehearse(session, {
+    raw: Buffer.from(addressed, 'latin1'),
+    recipient,
+    reversePath: user.addresses[0] ?? '',
+  });
+  const results = checkProbe(session.config, raw, proof);
+  const shown = results.status === 'ok' ? 'your filter has judged the probe' : proof;
+  return [results, verdictOf(rehearsal, shown)];
+}
+
+function verdictOf({ steps, body }: Rehearsal, proof: string | undefined): Finding {
+  const check = 'round_trip.verdict';
+  const held = steps.find(({ reason }) => reason?.startsWith('held:') === true);
+  const unproven = steps.find(({ reason }) => reason === 'spoofed' || reason === 'held: spoofed');
+  if (unproven !== undefined) {
+    const what = `a reply that comes this way is ${inWords(unproven)}`;
+    if (proof !== undefined) return note(check, `${what}, as mail of this host may be: ${proof}`);
+    return problem(check, EXIT.configuration, {
+      what,
+      why: 'no reply is known that passed, and mail from outside is judged the same way: all may be lost like this',
+      fix: PROVE,
+    });
   }
-  const last = steps.at(-1);
-  return [
-    authserv,
-    warning(check, {
-      what: `a reply that comes this way is ${inWords(last)}`,
-      why: 'mail from outside is judged the same way, by what your filter writes about it',
-      fix:
-        last?.reason === 'spoofed'
-          ? 'for mail from this host that is as it should be; try a message from outside: mailgw-ctl doctor --message FILE'
-          : 'mailgw-ctl check FILE --to ADDRESS   # shows each rule',
-    }),
-  ];
+  if (body !== undefined) return fine(check, `a reply that comes this way is ${held?.reason ?? 'posted'}`);
+  return warning(check, {
+    what: `a reply that comes this way is ${inWords(steps.at(-1))}`,
+    why: 'mail from outside is judged the same way, by what your filter writes about it',
+    fix: 'mailgw-ctl check FILE --to ADDRESS   # shows each rule',
+  });
 }
 
 function inWords(step: Step | undefined): string {
-  const rule = step?.rules.at(-1);
+  const decisive = step?.rules.find(({ result }) => result !== 'pass' && result !== 'off');
+  const rule = decisive ?? step?.rules.at(-1);
   const saw = rule === undefined ? step?.detail : `${rule.rule}: ${rule.saw}`;
   return `${step?.verdict ?? 'lost'} ${step?.reason ?? ''} (${saw ?? ''})`;
 }

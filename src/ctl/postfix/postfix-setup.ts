@@ -5,7 +5,7 @@
  * asked by Postfix's own code, whatever its type.
  * Failure: a directory that postconf(1) cannot read is a value; a table that cannot be asked holds nothing and is named
  * in `troubles`.
- * Limits: "-o" overrides of smtpd(8) services in master.cf are not looked at.
+ * Limits: "-o" overrides in master.cf are looked at for filters alone.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -34,6 +34,8 @@ export interface PostfixSetup {
   written(name: string): string;
   /** Whether main.cf sets the parameter. */
   isSet(name: string): boolean;
+  /** What "-o" lines of master.cf set a parameter to, whatever the service. */
+  overrides(name: string): readonly string[];
   /** The service of this name that listens on a Unix socket. */
   service(name: string): Service | undefined;
   /** The services of a program. */
@@ -83,6 +85,7 @@ export function readPostfix(directory: string): PostfixRead {
       written: (name) => asWritten.get(name) ?? '',
       isSet: (name) => inMain.has(name),
       setting: (name) => settings.get(name) ?? '',
+      overrides: (name) => overridesIn(directory, name),
       service: (name) => services.find((service) => service.name === name && service.type === 'unix'),
       services: (program) => services.filter((service) => service.program === program),
       lookUp,
@@ -137,6 +140,12 @@ function parseSettings(text: string): Map<string, string> {
     if (name !== undefined) settings.set(name, value ?? '');
   }
   return settings;
+}
+
+/** The values in lines such as `smtp/inet/content_filter = scan:localhost:10025`. */
+function overridesIn(directory: string, name: string): string[] {
+  const { stdout } = run('postconf', ['-c', directory, '-x', '-P', `*/*/${name}`]);
+  return [...stdout.matchAll(/^[^=]* = *(.*)$/gm)].map(([, value = '']) => value);
 }
 
 /** The lines of master.cf as `postconf -M` prints them: eight columns, arguments on lines of their own. */

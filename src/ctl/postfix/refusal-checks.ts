@@ -4,7 +4,7 @@
  * Contract: as of delivery-checks.ts. A restriction counts wherever a parameter of smtpd(8) or one of its restriction
  * classes names it.
  */
-import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
+import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
 import { EXIT } from '../fault.ts';
 import type { Wiring } from './delivery-checks.ts';
 import { appended, fixCommand, headerTable, postconfCommand } from './merge.ts';
@@ -38,7 +38,7 @@ export function checkRefusals(wiring: Wiring): Finding[] {
   return [
     checkAnyRefusal(wiring, seen),
     ...(seen.probes ? [checkRejectCode(setup), checkDeferCode(setup)] : []),
-    ...(config.spam.source === 'header' ? checkSpamFields(setup) : []),
+    ...(config.spam.source === 'header' ? [checkSpamFields(setup)] : []),
   ];
 }
 
@@ -118,25 +118,13 @@ function checkDeferCode(setup: PostfixSetup): Finding {
   });
 }
 
-/** spam.source is "header": the fields must be the filter's own, and be there. */
-function checkSpamFields(setup: PostfixSetup): Finding[] {
-  const milters = setup.setting('smtpd_milters');
-  const action = setup.setting('milter_default_action');
-  const stripping = stripsSpamFields(setup)
-    ? fine('postfix.spam_fields', "header_checks takes the sender's own X-Spam fields out")
-    : warning('postfix.spam_fields', {
-        what: 'spam.source is "header", and header_checks leaves "X-Spam-Flag: NO" of a sender in place',
-        why: 'a message that the filter skips comes with the verdict that its sender wrote',
-        fix: `copy postfix-examples/header_checks to ${headerTable(setup)}, then ${postconfCommand(setup, appended(setup, 'header_checks', `regexp:${headerTable(setup)}`))}`,
-      });
-  if (milters === '') return [stripping, note('postfix.milter', 'smtpd_milters is empty')];
-  if (action !== 'accept') return [stripping, fine('postfix.milter', `milter_default_action is ${action}`)];
-  return [
-    stripping,
-    warning('postfix.milter', {
-      what: 'milter_default_action is accept',
-      why: 'while the filter is down, mail comes unjudged, and authenticated by nobody',
-      fix: fixCommand(setup, { name: 'milter_default_action', value: 'tempfail' }),
-    }),
-  ];
+/** spam.source is "header": the fields must be the filter's own. */
+function checkSpamFields(setup: PostfixSetup): Finding {
+  const check = 'postfix.spam_fields';
+  if (stripsSpamFields(setup)) return fine(check, "header_checks takes the sender's own X-Spam fields out");
+  return warning(check, {
+    what: 'spam.source is "header", and header_checks leaves "X-Spam-Flag: NO" of a sender in place',
+    why: 'a message that the filter skips comes with the verdict that its sender wrote',
+    fix: `copy postfix-examples/header_checks to ${headerTable(setup)}, then ${postconfCommand(setup, appended(setup, 'header_checks', `regexp:${headerTable(setup)}`))}`,
+  });
 }

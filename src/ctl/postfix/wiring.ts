@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
 import { EXIT } from '../fault.ts';
 import { checkDelivery } from './delivery-checks.ts';
+import { checkFilters } from './filter-checks.ts';
 import { checkOverridden } from './overridden-checks.ts';
 import { type PostfixRead, readPostfix } from './postfix-setup.ts';
 import { checkRefusals } from './refusal-checks.ts';
@@ -26,7 +27,8 @@ export function examinePostfix(config: Config, directory: string): Examined {
     return { read, findings: [finding] };
   }
   const { setup } = read;
-  const findings = [...checkDelivery({ config, setup }), ...checkRefusals({ config, setup })];
+  const wiring = { config, setup };
+  const findings = [...checkDelivery(wiring), ...checkRefusals(wiring), ...checkFilters(wiring)];
   const lost = checkOverridden(setup);
   // Known now that the tables were asked.
   const troubles = setup.troubles.map((what) =>
