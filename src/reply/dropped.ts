@@ -8,7 +8,7 @@
  */
 import type { AttachmentLimits } from './attachments.ts';
 import { cutText } from './field-text.ts';
-import { escapeText } from './markdown.ts';
+import { escapeText } from './markdown-escape.ts';
 import type { DroppedPart } from './post.ts';
 
 const MAX_LINES = 20;

@@ -5,7 +5,8 @@
  * an empty line that the writer made with `<br>` stays.
  */
 import type { LineHint } from './lines.ts';
-import { escapeLineStart, type Run, renderRuns } from './markdown.ts';
+import { type Run, renderRuns } from './markdown.ts';
+import { escapeLineStart } from './markdown-escape.ts';
 
 /** A written line: `plain` for the judge, `markdown` for the post; `code` inside a fence, `broken` where text goes on. */
 export interface WrittenLine {
@@ -34,6 +35,13 @@ function rowsOf(value: string): string[] {
   if (used < value.length) rows.push(value.slice(used + 1));
   return rows;
 }
+
+/** An item's text that would be read as a box to tick. */
+const withoutBox = (text: string, marker: string): string =>
+  marker === '' ? text : text.replace(/^\[(?=[ x]\])/i, '\\[');
+
+/** A heading's text whose last word would be read as the end of its mark. */
+const withoutCloser = (text: string): string => text.replace(/(^|\s)(?=#+$)/, '$1\\');
 
 /** Writes lines; each `open` method answers with what closes it. */
 export class LineWriter {
@@ -291,7 +299,8 @@ export class LineWriter {
   #content(plain: string, runs: readonly Run[]): void {
     this.#margins();
     const rendered = renderRuns(runs).trimEnd();
-    const markdown = runs[0]?.raw === true ? rendered : escapeLineStart(rendered);
+    const started = runs[0]?.raw === true ? rendered : escapeLineStart(rendered);
+    const markdown = this.#heading === '' ? withoutBox(started, this.#marker) : withoutCloser(started);
     const lead = this.#marker === '' ? this.#indent : this.#marker;
     this.#marker = '';
     this.#push(lead + plain, lead + this.#heading + markdown, false);

@@ -6,11 +6,13 @@
  * dropped. A blockquote's lines carry `> ` in both forms, which lets the rules for plain text judge them.
  */
 
-import { cleanText } from '../mail/clean-text.ts';
+import { cleanLine, cleanText } from '../mail/clean-text.ts';
 import { LineWriter, type WrittenLine } from './html-lines.ts';
 import { type Mark, markOf } from './html-quotes.ts';
 import { attribute, type HtmlNode, styleOf } from './html-tree.ts';
-import { escapeTarget, escapeText, type Run } from './markdown.ts';
+import { escapeTarget } from './link-target.ts';
+import type { Run } from './markdown.ts';
+import { escapeLabel } from './markdown-escape.ts';
 
 const MAX_DEPTH = 200;
 
@@ -239,11 +241,14 @@ class Walk {
   #image(node: HtmlNode, style: Style): void {
     if (isPixel(node)) return;
     const alt = cleanText(attribute(node, 'alt')).replace(/\s+/g, ' ').trim();
-    const source = attribute(node, 'src').trim();
+    const source = cleanLine(attribute(node, 'src'));
     if (/^\p{Extended_Pictographic}/u.test(alt)) this.#writer.text(alt, style);
     else if (/^(?:cid:|https?:\/\/)/i.test(source)) {
-      const label = escapeText(alt).replace(/[[\]]/g, '\\$&');
-      this.#writer.raw(`![${label}](${escapeTarget(source)})`, alt === '' ? '[image]' : alt, style);
+      this.#writer.raw(
+        `![${escapeLabel(alt)}](${escapeTarget(source)})`,
+        alt === '' ? '[image]' : alt,
+        style,
+      );
     } else if (alt !== '') this.#writer.text(alt, style);
   }
 }
@@ -281,7 +286,7 @@ function restyle(frame: Frame, tag: string): Style {
     case 'samp':
       return { ...style, code: true };
     case 'a':
-      return { ...style, href: attribute(node, 'href').trim() || undefined };
+      return { ...style, href: cleanLine(attribute(node, 'href')) || undefined };
     default:
       return style;
   }

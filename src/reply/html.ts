@@ -14,7 +14,7 @@ import type { HtmlNode } from './html-tree.ts';
 import { writeLines } from './html-walk.ts';
 import { judgeLines, type Verdict } from './judge.ts';
 import { makeLine } from './lines.ts';
-import { escapeLineStart, escapeText } from './markdown.ts';
+import { escapeLineStart, escapeText } from './markdown-escape.ts';
 
 const MAX_CHARS = 1024 * 1024;
 const MAX_NODES = 50_000;

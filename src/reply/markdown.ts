@@ -1,11 +1,14 @@
 /**
  * Markdown for one line of styled text.
  *
- * Contract: what was plain stays plain. A character is escaped only where Markdown would read it as markup, so that
- * ordinary prose comes out as it went in. Links are written only to addresses a reader may follow; where the text
+ * Contract: what was plain stays plain: the line is escaped as a whole (markdown-escape.ts), before marks are put
+ * between its pieces. Links are written only to addresses a reader may follow; where the text
  * of a link shows another host than its target, the target's host stands beside it.
  * Limits: linear in the length of the line.
  */
+
+import { bareTarget, escapeTarget, foreignHost, isSafeTarget } from './link-target.ts';
+import { escapePlainLine, escapeText, OPAQUE } from './markdown-escape.ts';
 
 /** A stretch of text in one style; `href` is the target of the link it belongs to. */
 export interface Run {
@@ -21,40 +24,6 @@ export interface Run {
   readonly cell?: boolean;
 }
 
-const URL_TEXT = /(https?:\/\/[^\s<>"]+)/;
-const SAFE_TARGET = /^(?:https?:\/\/|mailto:|tel:)/i;
-
-/** Escapes what Markdown would read inside a line. */
-function escapeInline(text: string): string {
-  const slashed = text.replace(/\\(?=[!-/:-@[-`{-~])/g, '\\\\');
-  const linked = /\][([:]/.test(text)
-    ? slashed.replace(/\[(?=[^\]\n]{0,200}\](?:[([]|:\s))/g, '\\[')
-    : slashed;
-  return linked
-    .replace(/`/g, '\\`')
-    .replace(/\*(?=\S)|(?<=\S)\*/g, '\\*')
-    .replace(/(?<![\p{L}\p{N}])_(?=\S)|(?<=\S)_(?![\p{L}\p{N}])/gu, '\\_')
-    .replace(/~~/g, '\\~~')
-    .replace(/<(?=[A-Za-z/!?])(?![^\s<>@]{1,64}@[^\s<>@]{1,255}>)(?!https?:\/\/[^\s<>]*>)/g, '\\<')
-    .replace(/&(?=#?\w{2,31};)/g, '\\&');
-}
-
-/** Escapes plain text for use inside a line; bare addresses of the web stay as they are. */
-export function escapeText(text: string): string {
-  if (!/[\\`*_~[<&]/.test(text)) return text;
-  return text
-    .split(URL_TEXT)
-    .map((part, at) => (at % 2 === 1 ? part : escapeInline(part)))
-    .join('');
-}
-
-/** Escapes what Markdown would read at the start of a line: headings, quotes, bullets, rules, fences. */
-export function escapeLineStart(line: string): string {
-  if (/^#{1,6}(?:\s|$)/.test(line) || /^[>|]/.test(line) || /^[-+*](?:\s|$)/.test(line)) return `\\${line}`;
-  if (/^(?:[-*_=]\s*){2,}$/.test(line) || line.startsWith('~~~')) return `\\${line}`;
-  return line.replace(/^(\d{1,9})([.)])(?=\s|$)/, '$1\\$2');
-}
-
 function codeSpan(text: string): string {
   const longest = (text.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0);
   const fence = '`'.repeat(longest + 1);
@@ -62,31 +31,10 @@ function codeSpan(text: string): string {
   return `${fence}${pad}${text}${pad}${fence}`;
 }
 
-const hostOf = (url: string): string =>
-  /^(?:https?:\/\/)?(?:www\.)?([^/?#\s:]+)/i.exec(url)?.[1]?.toLowerCase() ?? '';
-const bareUrl = (url: string): string => url.replace(/^(?:https?:\/\/|mailto:|tel:)/i, '').replace(/\/$/, '');
-const looksLikeUrl = (text: string): boolean =>
-  /^(?:https?:\/\/|www\.)\S+$|^[\w-]+(?:\.[\w-]+)+(?:\/\S*)?$/i.test(text);
-
-/** The target of a link in the form Markdown can hold. */
-export function escapeTarget(href: string): string {
-  return href.replace(/[\s()<>\\"]/g, (char) =>
-    encodeURIComponent(char).replace('(', '%28').replace(')', '%29'),
-  );
-}
-
-function linkOf(text: string, shown: string, href: string): string {
-  const plain = text.trim();
-  if (!SAFE_TARGET.test(href) || plain === '') return shown;
-  if (bareUrl(plain) === bareUrl(href))
-    return /^mailto:|^tel:/i.test(href) || /^https?:/i.test(plain) ? plain : href;
-  const link = `[${shown}](${escapeTarget(href)})`;
-  const foreign = looksLikeUrl(plain) && hostOf(plain) !== hostOf(href);
-  return foreign ? `${link} (${hostOf(bareUrl(href))})` : link;
-}
-
-const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{L}\p{N}]/u.test(char);
+const isSpace = (char: string | undefined): boolean => char === undefined || /\s/.test(char);
 const isPunctuation = (char: string | undefined): boolean => char !== undefined && /[\p{P}\p{S}]/u.test(char);
+/** What emphasis may stand beside whatever it begins or ends with, in every version of CommonMark. */
+const isApart = (char: string | undefined): boolean => isSpace(char) || /[\p{P}$+<=>^`|~]/u.test(char ?? '');
 
 /** Puts `mark` around text where CommonMark §6.2 would read it as emphasis; elsewhere the text stays bare. */
 function emphasise(
@@ -99,8 +47,8 @@ function emphasise(
   if (inner === '') return text;
   const lead = text.slice(0, text.indexOf(inner));
   const tail = text.slice(lead.length + inner.length);
-  const opens = lead !== '' || !isWord(before) || !isPunctuation(inner.at(0));
-  const closes = tail !== '' || !isWord(after) || !isPunctuation(inner.at(-1));
+  const opens = lead !== '' || isApart(before) || !isPunctuation(inner.at(0));
+  const closes = tail !== '' || isApart(after) || !isPunctuation(inner.at(-1));
   return opens && closes ? `${lead}${mark}${inner}${mark}${tail}` : text;
 }
 
@@ -113,34 +61,126 @@ function styled(run: Run, text: string, before: string | undefined, after: strin
 }
 
 const sameStyle = (a: Run, b: Run): boolean =>
-  a.bold === b.bold &&
-  a.italic === b.italic &&
-  a.strike === b.strike &&
   a.code === b.code &&
   a.href === b.href &&
-  a.raw === b.raw;
+  a.raw === b.raw &&
+  (a.code === true || (a.bold === b.bold && a.italic === b.italic && a.strike === b.strike));
 
 /** Joins neighbours of one style, so that each mark is written once. */
 function mergeRuns(runs: readonly Run[]): Run[] {
   const merged: Run[] = [];
-  for (const run of runs) {
+  for (const each of runs) {
+    // Of a link that nobody may follow the text is left.
+    const run = each.href !== undefined && !isSafeTarget(each.href) ? { ...each, href: undefined } : each;
     const last = merged.at(-1);
     if (last !== undefined && sameStyle(last, run))
       merged[merged.length - 1] = { ...last, text: last.text + run.text };
-    else merged.push(run);
+    else if (run.text !== '') merged.push(run);
   }
   return merged;
 }
 
-/** One line of runs as Markdown, without what only the start of a line needs. */
-export function renderRuns(runs: readonly Run[]): string {
-  const merged = mergeRuns(runs);
-  const parts = merged.map((run, at) => {
-    if (run.code === true) return run.text.trim() === '' ? run.text : codeSpan(run.text);
-    const plain = run.raw === true ? run.text : escapeText(run.text);
-    const text = run.cell === true ? plain.replaceAll('|', '\\|') : plain;
-    const shown = styled(run, text, merged[at - 1]?.text.at(-1), merged[at + 1]?.text.at(0));
-    return run.href === undefined ? shown : linkOf(run.text, shown, run.href);
-  });
-  return parts.join('');
+/** Runs with their places in the line as it reads. */
+interface Placed {
+  readonly run: Run;
+  readonly from: number;
+  readonly to: number;
 }
+
+/** The last two characters of what was written. */
+const endOf = (parts: readonly string[]): string =>
+  ((parts.at(-2)?.slice(-1) ?? '') + (parts.at(-1)?.slice(-2) ?? '')).slice(-2);
+
+const isStyled = (run: Run): boolean => run.bold === true || run.italic === true || run.strike === true;
+
+/** Where marks may be put for a run: at its ends, and inside of the blanks there. */
+function seamsOf({ run, from, to }: Placed): number[] {
+  if (!isText(run) || !isStyled(run)) return [from, to];
+  const lead = run.text.length - run.text.trimStart().length;
+  return [from, from + lead, from + Math.max(lead, run.text.trimEnd().length), to];
+}
+
+const isText = (run: Run): boolean => run.code !== true && run.raw !== true;
+
+/** Writes a line of runs: the text escaped as a whole, then the marks between its pieces. */
+class LineRenderer {
+  readonly #runs: readonly Placed[];
+  readonly #line: string;
+  readonly #escaped: (from: number, to: number) => string;
+
+  constructor(runs: readonly Run[]) {
+    let line = '';
+    this.#runs = mergeRuns(runs).map((run) => {
+      const from = line.length;
+      line += isText(run) ? run.text : OPAQUE;
+      return { run, from, to: line.length };
+    });
+    this.#line = line;
+    const linked = this.#runs.filter(({ run }) => run.href !== undefined);
+    this.#escaped = escapePlainLine({
+      text: line,
+      seams: new Set(
+        this.#runs.length > 1 || linked.length > 0 || this.#runs.some(({ run }) => isStyled(run))
+          ? this.#runs.flatMap(seamsOf)
+          : [],
+      ),
+      links: new Set(linked.map(({ from }) => from)),
+      labels: linked.map(({ from, to }) => [from, to] as const),
+    });
+  }
+
+  render(): string {
+    const parts: string[] = [];
+    for (let at = 0; at < this.#runs.length; ) {
+      const href = this.#runs[at]?.run.href;
+      let end = at + 1;
+      while (href !== undefined && this.#runs[end]?.run.href === href) end += 1;
+      const group = this.#runs.slice(at, end);
+      const before = endOf(parts);
+      parts.push(href === undefined ? this.#shown(group, before) : this.#link(group, href, before));
+      at = end;
+    }
+    return parts.join('');
+  }
+
+  #link(group: readonly Placed[], href: string, before: string): string {
+    const [from, to] = [group[0]?.from ?? 0, group.at(-1)?.to ?? 0];
+    const text = group.map(({ run }) => (run.raw === true ? '' : run.text)).join('');
+    if (text.trim() === '' && group.every(({ run }) => run.raw !== true)) return this.#shown(group, before);
+    const bare = group.every(({ run }) => isText(run)) ? bareTarget(text.trim(), href) : undefined;
+    // What follows without a blank would belong to a bare address.
+    const isApart = /^(?:[.,;:!?)\]'"]{0,3}(?:\s|$))/.test(this.#line.slice(to, to + 4));
+    if (bare === 'mail' || (bare === 'text' && isApart)) return this.#escaped(from, to);
+    if (bare === 'target' && isApart) return href;
+    const foreign = foreignHost(text, href);
+    const note = foreign === undefined ? '' : ` (${escapeText(foreign)})`;
+    return `[${this.#shown(group, '[')}](${escapeTarget(href)})${note}`;
+  }
+
+  /** Runs of one link, or a run by itself; `before` is the end of what stands on the line already. */
+  #shown(group: readonly Placed[], before: string): string {
+    const parts = [before];
+    for (const { run, from, to } of group) {
+      if (run.raw === true) parts.push(run.text);
+      else if (run.code === true) parts.push(this.#code(run));
+      else parts.push(this.#text(run, from, to, endOf(parts)));
+    }
+    return parts.slice(1).join('');
+  }
+
+  #code({ text, cell }: Run): string {
+    if (text.trim() === '') return text;
+    return cell === true ? codeSpan(text).replaceAll('|', '\\|') : codeSpan(text);
+  }
+
+  #text(run: Run, from: number, to: number, before: string): string {
+    const escaped = this.#escaped(from, to);
+    const text = run.cell === true ? escaped.replaceAll('|', '\\|') : escaped;
+    // Marks that touch other marks are read in more than one way.
+    if (/(?<!\\)[*~]$/.test(before) && !isSpace(text[0])) return text;
+    return styled(run, text, before.at(-1), this.#line[to]);
+  }
+}
+
+/** One line of runs as Markdown, without what only the start of a line needs. */
+export const renderRuns = (runs: readonly Run[]): string => new LineRenderer(runs).render();

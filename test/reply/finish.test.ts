@@ -170,7 +170,7 @@ describe('every text of a post', () => {
         assert.equal(Buffer.from(shown, 'utf8').toString('utf8'), shown);
         assert.doesNotMatch(shown, UNFIT);
       }
-      assert.match(post.body.markdown, /^a\[31m b c \ufffd\n\n````\nx\n```\n@team\n````$/);
+      assert.match(post.body.markdown, /^a\\\[31m b c \ufffd\n\n````\nx\n```\n@team\n````$/);
     }
   });
 });

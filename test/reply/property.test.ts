@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { extractReply, splitReply } from '../../src/reply/extract.ts';
 import { htmlToMarkdown } from '../../src/reply/html.ts';
-import { escapeLineStart, escapeText } from '../../src/reply/markdown.ts';
+import { escapeLineStart, escapeText } from '../../src/reply/markdown-escape.ts';
 
 /** Lines of the kinds that the rules look for, so that random texts meet them often. */
 const LINES = [
