@@ -5,7 +5,7 @@
  * configuration, the paths in it are used. Each thing is said. As root, what is made belongs to the daemon's user.
  * Failure: a file that cannot be made is 73 and names it; a bad option is named before anything is made.
  */
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Config, loadConfig, readConfig } from '../config.ts';
 import { SETTINGS } from '../setting-table.ts';
@@ -14,6 +14,7 @@ import { comment, commentedConfig, tomlValue } from './config-text.ts';
 import { EXIT, Fault, usage } from './fault.ts';
 import { type HostName, hostNameOf } from './host-name.ts';
 import {
+  lookUpUser,
   type Made,
   makeDirectory,
   makeFile,
@@ -25,6 +26,9 @@ import {
 import type { Owner } from './owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY } from './postfix/postfix-setup.ts';
 import { printNote, printRows, printText } from './print.ts';
+
+/** Whom Postfix's daemons run as, with a group of the same name. */
+const POSTFIX_USER = 'postfix';
 
 const DEFAULT_URL = 'http://127.0.0.1:3000/hooks/mail';
 
@@ -43,6 +47,10 @@ export const initCommand: CommandSpec = {
     {
       flags: '--postfix-config <dir>',
       doc: `where Postfix's main.cf is, to ask for myhostname (default: ${DEFAULT_POSTFIX_DIRECTORY})`,
+    },
+    {
+      flags: '--sender-policy <policy>',
+      doc: 'strict, flag or off; "flag" is for trying things out by hand (default: strict)',
     },
     {
       flags: '--owner <user>',
@@ -107,13 +115,14 @@ function writeConfigText(input: Input, { directory, config }: Place, authservId:
   const inOne = (name: string, elsewhere: unknown): string =>
     directory === undefined ? String(elsewhere) : resolve(directory, name);
   const values = {
-    'lmtp.socket': inOne('lmtp.sock', SETTINGS.lmtp.socket.fallback),
+    ...socketValues(directory),
     'reply.domain': domain,
     'reply.pepper_file': inOne('pepper', beside('pepper')),
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
     'sender.authserv_id': authservId,
   };
-  return commentedConfig(values, [
+  const policy = input.text('senderPolicy');
+  return commentedConfig(policy === undefined ? values : { ...values, 'sender.policy': policy }, [
     ...comment('Where replies are posted: "webhook", or the absolute path of a sink module of your own.'),
     'type = "webhook"',
     ...comment('The address that the platform takes replies at; or unix:/path/to.sock:/hooks/mail.'),
@@ -121,6 +130,16 @@ function writeConfigText(input: Input, { directory, config }: Place, authservId:
     ...comment('The secret that posts are signed with (Standard Webhooks); the platform needs the same one.'),
     `secret_file = ${tomlValue(inOne('webhook.secret', beside('webhook.secret')))}`,
   ]);
+}
+
+/** Both sockets in one directory; in Postfix's queue directory they are for its group. */
+function socketValues(directory: string | undefined): Record<string, string> {
+  const lmtp =
+    directory === undefined ? String(SETTINGS.lmtp.socket.fallback) : resolve(directory, 'lmtp.sock');
+  const policy = resolve(dirname(lmtp), 'policy.sock');
+  const isForPostfix = directory === undefined && lookUpUser(POSTFIX_USER) !== undefined;
+  const groups = isForPostfix ? { 'lmtp.group': POSTFIX_USER, 'policy.group': POSTFIX_USER } : {};
+  return { 'lmtp.socket': lmtp, 'policy.socket': policy, ...groups };
 }
 
 /** The configuration about to be written; what is wrong with it was an option. */
@@ -169,8 +188,7 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
   made.push(makeDirectory(dirname(config.store.path), 'where the store will be', 0o750, owner));
   const sockets = dirname(config.lmtp.socket);
   // Postfix's own queue directory is Postfix's to make.
-  if (existsSync(dirname(sockets)))
-    made.push(makeDirectory(sockets, 'where the LMTP socket will be', 0o755, owner));
+  if (existsSync(dirname(sockets))) made.push(makeSocketDirectory(sockets, config, owner));
   else
     made.push({
       path: sockets,
@@ -178,6 +196,17 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
       what: `where the LMTP socket will be: ${dirname(sockets)} is missing; is Postfix installed?`,
     });
   return made;
+}
+
+/** Makes the sockets' directory; set-group-ID for Postfix, as mailgw.tmpfiles has it: what is made there is Postfix's group's. */
+function makeSocketDirectory(path: string, { lmtp }: Config, owner: Owner | undefined): Made {
+  const what = 'where the sockets will be';
+  const postfix = lmtp.group === POSTFIX_USER ? lookUpUser(POSTFIX_USER) : undefined;
+  if (postfix === undefined || process.getuid?.() !== 0) return makeDirectory(path, what, 0o755, owner);
+  const made = makeDirectory(path, what, 0o755, { uid: owner?.uid ?? 0, gid: postfix.gid });
+  // After the owner was set, which takes the bit away.
+  if (made.action === 'made') chmodSync(path, 0o2750);
+  return { ...made, owner };
 }
 
 /** The configuration that things were made for. */

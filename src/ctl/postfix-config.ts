@@ -14,6 +14,7 @@ import { report } from './doctor/report.ts';
 import { EXIT, Fault, usage } from './fault.ts';
 import { printNote, printObject, printText } from './print.ts';
 import { openConfig } from './session.ts';
+import { withPassedSockets } from './socket-units.ts';
 
 /** `postfix-config`. */
 export const postfixConfigCommand: CommandSpec = {
@@ -42,7 +43,7 @@ export const postfixConfigCommand: CommandSpec = {
     'postfix-config --check /etc/postfix-in --json',
   ],
   run: async (input, context) => {
-    const config = openConfig(context);
+    const config = withPassedSockets(openConfig(context), context.configPath);
     const directory = input.text('check');
     if (directory !== undefined || input.flag('check')) {
       const { examinePostfix } = await import('./postfix/wiring.ts');

@@ -838,6 +838,41 @@ describe('mailgw-ctl doctor', { concurrency: false }, () => {
     assert.match(String(clock.what), /set by no time server/);
   });
 
+  it('goes by the sockets that systemd holds, whatever the configuration names', { skip }, async () => {
+    const { scratch } = here();
+    const units = scratch.path('units');
+    mkdirSync(`${units}/mailgw.socket.d`, { recursive: true });
+    const unit = (name: string, text: string): void => {
+      writeFileSync(`${units}/${name}`, text);
+    };
+    unit('mailgw.service', `[Service]\nExecStart=mailgwd \\\n  --config ${scratch.path('doctor.toml')}\n`);
+    const listens = (path: string, name: string): string =>
+      `[Socket]\nListenStream=${path}\nFileDescriptorName=${name}\nService=mailgw.service\n`;
+    unit('mailgw-policy.socket', listens(policySocketIn(scratch), 'policy'));
+    unit('mailgw.socket', listens('/nowhere/lmtp.sock', 'lmtp'));
+    unit('mailgw.socket.d/place.conf', `[Socket]\nListenStream=\nListenStream=${lmtpSocketIn(scratch)}\n`);
+    const other = { lmtp: { socket: scratch.path('no.sock') }, policy: { socket: '' } };
+    await examine({ settings: other }, ['config', 'check']);
+    const look = async (): Promise<RunResult> =>
+      await runTool(['--config', scratch.path('doctor.toml'), ...doctor()], [`SYSTEMD_UNIT_PATH=${units}`]);
+
+    const seen = findingsOf(await look());
+    const whatOf = (rows: readonly Row[], name: string): string =>
+      String(rows.find(({ check }) => check === name)?.what);
+    assert.match(whatOf(seen, 'postfix.refusal'), /smtpd\(8\) asks the policy service/);
+    assert.match(whatOf(seen, 'socket.policy'), /answers action=DUNNO/);
+    assert.match(whatOf(seen, 'socket.lmtp'), /220 /);
+
+    // A place that a chrooted lmtp(8) does not see, in the unit alone.
+    const outside = scratch.path('outside.sock');
+    const end = await serving(outside, '220 mx LMTP mailgw\r\n');
+    unit('mailgw.socket.d/place.conf', `[Socket]\nListenStream=\nListenStream=${outside}\n`);
+    const moved = findingsOf(await look());
+    end();
+    assert.match(whatOf(moved, 'postfix.socket_path'), /lmtp\.socket is \S+outside\.sock/);
+    assert.equal(moved.find(({ check }) => check === 'socket.lmtp')?.status, 'ok');
+  });
+
   it('takes neither a place nor a time that there cannot be', { skip }, async () => {
     for (const [option, value] of [
       ['--smtp', 'localhost'],

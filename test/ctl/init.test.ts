@@ -130,6 +130,19 @@ describe('mailgw-ctl init', () => {
     }
   });
 
+  it('names both sockets, in one directory, and the sender policy that was asked for', async (t) => {
+    const scratch = testScratch(t);
+    const init = ['init', '--domain', 'r.example', '--directory', scratch.directory];
+    const bad = await runTool([...init, '--sender-policy', 'lax']);
+    assert.deepEqual([bad.code, existsSync(scratch.path('mailgw.toml'))], [65, false], bad.stderr);
+    assert.equal((await runTool([...init, '--sender-policy', 'flag'])).code, 0);
+    const { lmtp, policy, sender } = configOf(scratch.path('mailgw.toml'));
+    assert.deepEqual(
+      [lmtp.socket, policy.socket, sender.policy],
+      [scratch.path('lmtp.sock'), scratch.path('policy.sock'), 'flag'],
+    );
+  });
+
   it('never changes a pepper, and makes a missing one where the configuration wants it', async (t) => {
     const tool = await initialise(testScratch(t));
     const { scratch } = tool;

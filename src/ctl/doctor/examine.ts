@@ -16,6 +16,7 @@ import { describe, EXIT } from '../fault.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup.ts';
 import { examinePostfix } from '../postfix/wiring.ts';
+import { withPassedSockets } from '../socket-units.ts';
 import { checkAuthservId } from './authserv.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
@@ -42,7 +43,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
     for (const what of loaded.problems) yield misconfigured(what, configPath);
     return;
   }
-  const { config } = loaded;
+  const config = withPassedSockets(loaded.config, configPath);
   const stranger = isStranger(config); // as whom doctor was started, before it becomes the store's owner
   yield fine('configuration', `${configPath}: no problem found`);
   yield* guarded('files', () => checkFiles(config, configPath));
