@@ -113,12 +113,15 @@ function stageSystem() {
 
 function stageDocumentation() {
   const place = 'usr/share/doc/mailgw';
-  put('README.md', join(place, 'README.md'));
+  for (const page of ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md'])
+    put(page, join(place, page));
   put('docs', join(place, 'docs'), (file) => !/\/docs\/(?:man|examples)$/.test(file));
   // What commands name lies where no minimal system leaves it out; the documentation points there.
   put('postfix-examples', 'usr/share/mailgw/postfix-examples');
+  put('systemd', 'usr/share/mailgw/systemd');
   put('docs/examples', 'usr/share/mailgw/examples');
   symlinkSync('../../mailgw/postfix-examples', join(root, place, 'postfix-examples'));
+  symlinkSync('../../mailgw/systemd', join(root, place, 'systemd'));
   symlinkSync('../../../mailgw/examples', join(root, place, 'docs/examples'));
   write(join(place, 'changelog.gz'), gzipSync(readFileSync(join(source, 'CHANGELOG.md')), { level: 9 }));
   write(join(place, 'changelog.Debian.gz'), gzipSync(debianChangelog(), { level: 9 }));

@@ -4,7 +4,7 @@
 //
 // Listens at 127.0.0.1:3000, where the configuration that `mailgw-ctl init` writes sends posts to. The signature is that of
 // Standard Webhooks (standardwebhooks.com): 2xx says that the post is kept, 401 that it is none of ours; see
-// docs/how-it-works.md for what other answers do. A real platform also remembers `data.id`: a post may come twice.
+// docs/http-interface.md for what other answers do. A real platform also remembers `data.id`: a post may come twice.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

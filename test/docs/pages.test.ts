@@ -57,6 +57,20 @@ describe('the pages', () => {
     assert.deepEqual(flawed, []);
   });
 
+  it('say of their examples how long they are', () => {
+    const claims = pages.flatMap(({ name, lines }) =>
+      Array.from(lines.join('\n').matchAll(/\[(?:in )?(\d+) lines\]\(([^)]+)\)/g), ([, count, path = '']) => {
+        const text = readFileSync(join(repositoryRoot, dirname(name), path), 'utf8');
+        return { name, path, claimed: Number(count), found: text.trimEnd().split('\n').length };
+      }),
+    );
+    assert.ok(claims.length > 1);
+    assert.deepEqual(
+      claims.filter(({ claimed, found }) => claimed !== found),
+      [],
+    );
+  });
+
   it('name files of this repository that exist', () => {
     const paths = spans.filter(({ text }) =>
       /^(?:src|test|docs|systemd|postfix-examples|packaging|bin|\.ci)\/[\w./-]*$/.test(text),

@@ -15,6 +15,7 @@ import { DaemonProcess, type RunResult, runOk } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { buildPackage, packageUnavailable, provideNode } from './debian-package.ts';
 import { Machine } from './machine.ts';
+import { readLinks } from './package-links.ts';
 import { socketServes } from './serving.ts';
 
 const skip = await packageUnavailable();
@@ -168,6 +169,15 @@ describe('the Debian package', { skip, concurrency: false }, () => {
     assert.match(purged, /\/etc\/mailgw and \/var\/lib\/mailgw are kept/);
     assert.deepEqual(contents(), before);
     assert.ok(readdirSync(machine.path('var/lib/mailgw')).includes('mailgw.db'));
+  });
+
+  it('has no page with a dead link', async (t) => {
+    const scratch = testScratch(t);
+    const tree = scratch.path('tree');
+    await runOk('dpkg-deb', ['--raw-extract', await buildPackage(scratch, '1'), tree]);
+    const { count, dead } = readLinks(join(tree, 'usr/share'));
+    assert.ok(count > 50, String(count));
+    assert.deepEqual(dead, []);
   });
 
   it('removes the store with a purge that was told to', async (t) => {

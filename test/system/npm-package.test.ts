@@ -11,6 +11,7 @@ import { replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
 import { DaemonProcess, repositoryRoot, run, runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
+import { readLinks } from './package-links.ts';
 import { socketServes } from './serving.ts';
 
 const BINDING = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
@@ -46,6 +47,9 @@ describe('the npm package', () => {
     assert.equal(installed.code, 0, installed.stderr);
     const root = join(prefix, 'lib/node_modules/mailgw');
     cpSync(join(repositoryRoot, BINDING), join(root, BINDING));
+    const { count, dead } = readLinks(root);
+    assert.ok(count > 50, String(count));
+    assert.deepEqual(dead, []);
     const ctl = (...args: string[]): Promise<string> => runOk(join(prefix, 'bin/mailgw-ctl'), args);
 
     const daemon = join(prefix, 'bin/mailgwd');
