@@ -174,7 +174,7 @@ async function statusLine(config: Config, store: Store, trouble: string | undefi
   if (trouble !== undefined) return `all mail is put off (451): ${trouble}`;
   const { open, paused, sink } = await store.backlog();
   const more = open === MOST_COUNTED ? ' or more' : '';
-  return `serving ${config.reply.domain}; ${open}${more} to be posted${paused ? ' (paused)' : ''}; sink ${sink?.state ?? 'up'}`;
+  return `serving ${config.reply.domain}; ${open}${more} to be posted${paused ? ' (paused)' : ''}; sink ${sink?.state ?? 'not known yet'}`;
 }
 
 /** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */

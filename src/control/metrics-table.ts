@@ -136,11 +136,11 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   ),
   mailgw_sink_state: {
     type: 'gauge',
-    help: 'What is known of the sink: 1 for its state, 0 for the others',
+    help: 'What is known of the sink: 1 for its state, 0 for the others; all 0 before its first answer',
     labels: ['state'],
     read: ({ queue }) => {
       if (queue === undefined) return [];
-      const state = queue.sink?.state ?? 'up';
+      const state = queue.sink?.state;
       return SINK_STATES.map((name) => ({ labels: { state: name }, value: Number(name === state) }));
     },
   },

@@ -41,7 +41,7 @@ export const statsCommand: CommandSpec = {
             ? null
             : Math.max(0, Math.round((Date.now() - oldestReceivedAt) / 1000)),
         paused,
-        sink: sink?.state ?? 'up',
+        sink: sink?.state ?? 'unknown',
         sink_since: isoTime(sink?.sinceAt),
         sink_diagnostic: sink?.diagnostic ?? null,
         // Bounces are counted without their time.

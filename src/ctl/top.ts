@@ -76,7 +76,7 @@ async function take(store: Store, config: Config) {
     items: byState,
     oldest_age_seconds: age(oldestReceivedAt),
     paused,
-    sink: sink?.state ?? 'up',
+    sink: sink?.state ?? 'unknown',
     sink_since: isoTime(sink?.sinceAt),
     sink_diagnostic: sink?.diagnostic ?? null,
     last_minute: flow,

@@ -6,7 +6,7 @@
  * other processes made; what the gate makes is leased by the commit that stores it, and begins without another look
  * at the store. A few items are leased ahead, so that an attempt that ends never waits for the store either.
  * While the sink is down or misconfigured the breaker holds the items back, one probe at a time: the others keep their
- * attempts and stay due. What is known of the sink is written to the queue, for `stats`.
+ * attempts and stay due.
  * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an
  * item stays leased until its outcome is written, so that what cannot be recorded is not repeated either.
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
@@ -16,15 +16,7 @@ import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { NewNotice } from '../queue/notices-port.ts';
-import type {
-  AcceptResult,
-  LeasedItem,
-  NewItem,
-  Queue,
-  Settle,
-  Settlement,
-  SinkState,
-} from '../queue/queue.ts';
+import type { AcceptResult, LeasedItem, NewItem, Queue, Settle, Settlement } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
 import type { ParsedReply } from '../reply/post.ts';
 import {
@@ -35,9 +27,10 @@ import {
   withinDeadline,
 } from './attempt.ts';
 import { Bell } from './bell.ts';
-import { Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
+import { type Admission, LONGEST_PAUSE_MS } from './breaker.ts';
 import type { DraftNotice } from './notice-draft.ts';
 import { Settler } from './settler.ts';
+import { SinkWatch } from './sink-watch.ts';
 import { WallClock } from './wall-clock.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
@@ -102,7 +95,7 @@ export class Dispatcher {
   #isStopping = false;
   #loop: Promise<void> | undefined;
   #reclaimedAt: number;
-  #breaker: Breaker;
+  #watch: SinkWatch;
   readonly #clock: WallClock;
   readonly #settler: Settler;
   #leaseMs: number;
@@ -110,7 +103,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#reclaimedAt = options.monotonic();
-    this.#breaker = createBreaker(options);
+    this.#watch = watchOf(options);
     const clock = new WallClock(options);
     this.#clock = clock;
     this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
@@ -132,11 +125,10 @@ export class Dispatcher {
    * are over. Nothing is known of the new sink, so that what the old one's breaker held back is tried.
    */
   async change(change: DispatcherChange): Promise<void> {
-    const { state } = this.#breaker;
     this.#options = { ...this.#options, ...change };
     this.#leaseMs = change.attemptTimeoutMs + LEASE_MARGIN_MS;
-    this.#breaker = createBreaker(this.#options);
-    if (state !== 'up') this.#recordSink('up', 'a new configuration');
+    this.#watch = watchOf(this.#options);
+    this.#watch.forget();
     this.#isBehind = true;
     this.#bell.ring();
     await Promise.allSettled(this.#inFlight.values());
@@ -164,16 +156,34 @@ export class Dispatcher {
 
   /** How many new items may begin now: none while there are others that came before them. */
   #roomForNew(): number {
-    return this.#isBehind || this.#isStopping || this.#breaker.isOpen ? 0 : this.#room();
+    return this.#isBehind || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
   }
 
-  /** How many more items may be leased. */
+  /** How many more items may be leased while the breaker is closed. */
   #room(): number {
+    return Math.max(0, 2 * this.#options.concurrency - this.#leased());
+  }
+
+  #leased(): number {
+    return this.#inFlight.size + this.#ahead.length + this.#expected;
+  }
+
+  /** What is to be leased now; not a few at a time: each look costs a batch of the store, and so many are at hand. */
+  #wanted(): Admission {
     const { concurrency, monotonic } = this.#options;
-    const leased = this.#inFlight.size + this.#ahead.length + this.#expected;
-    return this.#breaker.isOpen
-      ? Math.min(Math.max(0, concurrency - leased), this.#breaker.room(monotonic()))
-      : Math.max(0, 2 * concurrency - leased);
+    const { breaker } = this.#watch;
+    const room = this.#room();
+    if (!breaker.isOpen) return { limit: room * 2 < concurrency ? 0 : room };
+    return this.#leased() < concurrency ? breaker.admission(monotonic()) : { limit: 0 };
+  }
+
+  /** The time until the breaker may let something begin; undefined when it holds nothing back. */
+  #heldMs(): number | undefined {
+    const { breaker } = this.#watch;
+    const now = this.#options.monotonic();
+    // 0 says that it waits for an attempt under way.
+    const times = [breaker.pauseMs(now), breaker.newcomerMs(now) ?? 0].filter((ms) => ms > 0);
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** Stops leasing, lets attempts under way finish within the time, and settles what has an outcome. */
@@ -199,27 +209,27 @@ export class Dispatcher {
 
   /** Begins what is due; gives the time until the next look. */
   async #lookForWork(): Promise<number> {
-    const { queue, concurrency, now, monotonic, retry, log, pollMs } = this.#options;
+    const { queue, now, monotonic, retry, log, pollMs } = this.#options;
     try {
       await this.#clock.follow(retry.longestMs);
       await this.#reclaim();
-      const limit = this.#room();
-      // Not for a few at a time: each look costs a batch of the store, and so many are at hand.
-      const isEnough = this.#breaker.isOpen ? limit === 0 : limit * 2 < concurrency;
-      if (isEnough) return Math.min(this.#breaker.pauseMs(monotonic()) || pollMs, pollMs);
+      const { limit, probe } = this.#wanted();
+      if (limit === 0) return Math.min(this.#heldMs() ?? pollMs, pollMs);
       const dueAt = await queue.nextDueAt();
       if (dueAt === undefined || dueAt > now()) {
         this.#isBehind = false;
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
       }
       this.#expected += limit;
-      const leased = await queue.lease({ now: now(), leaseMs: this.#leaseMs, limit }).finally(() => {
+      const leased = await queue.lease({ now: now(), leaseMs: this.#leaseMs, limit, probe }).finally(() => {
         this.#expected -= limit;
       });
-      this.#isBehind = leased.length === limit;
+      this.#isBehind = probe !== undefined || leased.length === limit;
       for (const item of leased) this.#ahead.push({ item });
       this.#beginAhead();
-      return leased.length === 0 ? pollMs : 0;
+      if (leased.length > 0) return 0;
+      this.#watch.breaker.missNewcomer(monotonic());
+      return Math.min(this.#watch.breaker.pauseMs(monotonic()) || pollMs, pollMs);
     } catch (error) {
       log('dispatch_failed', { reason: errorText(error) });
       return pollMs;
@@ -245,9 +255,9 @@ export class Dispatcher {
 
   #begin(leased: Leased): void {
     const { id } = leased.item;
-    const breaker = this.#breaker;
-    breaker.begin(id, this.#options.monotonic());
-    const attempt = this.#attempt(leased, breaker).then(({ settle, movedMs }) => {
+    const watch = this.#watch;
+    watch.breaker.begin(leased.item, this.#options.monotonic());
+    const attempt = this.#attempt(leased, watch).then(({ settle, movedMs }) => {
       this.#inFlight.delete(id);
       this.#unwritten.add(id);
       void this.#settler.settle(settle, movedMs).then(() => {
@@ -269,7 +279,7 @@ export class Dispatcher {
   }
 
   /** The boundary of an attempt: whatever is thrown inside is deferred. */
-  async #attempt(leased: Leased, breaker: Breaker): Promise<Ended> {
+  async #attempt(leased: Leased, watch: SinkWatch): Promise<Ended> {
     const { log, now, measures, attemptTimeoutMs } = this.#options;
     const { item } = leased;
     const startedAt = performance.now();
@@ -286,7 +296,9 @@ export class Dispatcher {
       outcome = { kind: 'deferred', diagnostic: `internal: ${errorText(error)}`, by };
       log('attempt_failed', { id: item.id, reason: errorText(error) });
     }
-    this.#watchSink(breaker, item.id, outcome);
+    // It may have been the sink before this one.
+    if (watch === this.#watch) watch.ended(item, outcome);
+    if (this.#watch.breaker.isOpen) this.#giveBack();
     const { movedMs } = this.#clock;
     const settlement = this.#settlementOf(item, outcome);
     if (measures !== undefined) measures.attempts[settlement.kind]++;
@@ -335,7 +347,7 @@ export class Dispatcher {
       return { kind: 'failed', at, diagnostic };
     }
     const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
-    const decision = decideRetry(this.#scheduleFor(outcome), failure, this.#clock.now(), random());
+    const decision = decideRetry(this.#scheduleFor(item, outcome), failure, this.#clock.now(), random());
     const { diagnostic } = outcome;
     if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
     return {
@@ -349,37 +361,17 @@ export class Dispatcher {
 
   /**
    * Behind an open breaker an item's own wait need not grow: probes are few, and the item is to be there when the sink
-   * is back.
+   * is back. Unless it fails though the sink takes others: then its own schedule holds.
    */
-  #scheduleFor(outcome: AttemptOutcome): RetrySchedule {
+  #scheduleFor({ id }: LeasedItem, outcome: AttemptOutcome): RetrySchedule {
     const { retry } = this.#options;
-    if (outcome.by === 'us' || !this.#breaker.isOpen) return retry;
+    const { breaker } = this.#watch;
+    if (outcome.by === 'us' || !breaker.isOpen || breaker.failsByItself(id)) return retry;
     const asked = outcome.kind === 'deferred' ? (outcome.retryAfterMs ?? 0) : 0;
     return { ...retry, longestMs: Math.min(retry.longestMs, Math.max(LONGEST_PAUSE_MS, asked)) };
   }
-
-  #watchSink(breaker: Breaker, id: string, outcome: AttemptOutcome): void {
-    const { log, monotonic } = this.#options;
-    if (breaker !== this.#breaker) return; // it may have been the sink before this one
-    const before = this.#breaker.state;
-    this.#breaker.end(id, outcome.by === 'us' ? undefined : outcome, monotonic());
-    const { state } = this.#breaker;
-    if (this.#breaker.isOpen) this.#giveBack();
-    if (state === before) return;
-    const { diagnostic } = outcome;
-    if (state === 'up') log('sink_recovered');
-    else log(`sink_${state}`, { diagnostic });
-    this.#recordSink(state, diagnostic);
-  }
-
-  #recordSink(state: SinkState, diagnostic: string): void {
-    const { log, now, queue } = this.#options;
-    queue.setSinkStatus({ state, sinceAt: now(), diagnostic }).catch((error: unknown) => {
-      log('dispatch_failed', { reason: errorText(error) });
-    });
-  }
 }
 
-function createBreaker({ random, retry }: DispatcherOptions): Breaker {
-  return new Breaker({ random, longestAskedMs: retry.longestMs });
+function watchOf(options: DispatcherOptions): SinkWatch {
+  return new SinkWatch(options, options.retry.longestMs);
 }

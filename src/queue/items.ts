@@ -7,6 +7,7 @@
 import { type Accept, prepareAccept } from './acceptance.ts';
 import { prepareDedupeChanges } from './dedupe.ts';
 import { prepareAddNotice } from './notices.ts';
+import { prepareProbe } from './probe.ts';
 import type {
   BounceKind,
   ItemState,
@@ -24,11 +25,7 @@ export interface ItemOperations {
   /** Inserts the items of one message that are no duplicates. */
   readonly accept: Accept;
   /** Claims due heads of threads. */
-  readonly lease: (request: {
-    readonly now: number;
-    readonly leaseMs: number;
-    readonly limit: number;
-  }) => LeasedItem[];
+  readonly lease: (request: Parameters<Queue['lease']>[0]) => LeasedItem[];
   /** Writes outcomes of leases that still hold. */
   readonly settle: (settles: readonly Settle[]) => void;
   /** Frees leases that have ended; gives their number. */
@@ -110,20 +107,25 @@ function preparePaused(database: Database): () => boolean {
 }
 
 function prepareLease(database: Database, isPaused: () => boolean): ItemOperations['lease'] {
-  const due = database.prepare<[number, number], LeaseRow>(
-    `SELECT item_number AS itemNumber, id, user, coalesce(bounce_thread, thread) AS thread, bounce,
+  const findProbe = prepareProbe(database);
+  const columns = `item_number AS itemNumber, id, user, coalesce(bounce_thread, thread) AS thread, bounce,
        replied_to_at AS repliedToAt, message_id AS messageId, queue_id AS queueId,
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
        sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
-       attempts, worker_deaths AS workerDeaths, bytes
-     FROM item WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? ORDER BY due_at LIMIT ?`,
+       attempts, worker_deaths AS workerDeaths, bytes`;
+  const due = database.prepare<[number, number], LeaseRow>(
+    `SELECT ${columns} FROM item
+     WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? ORDER BY due_at LIMIT ?`,
   );
+  const byNumber = database.prepare<[number], LeaseRow>(`SELECT ${columns} FROM item WHERE item_number = ?`);
   const claim = database.prepare<[number, number]>(
     "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
   );
-  return ({ now, leaseMs, limit }) => {
+  return ({ now, leaseMs, limit, probe }) => {
     if (isPaused()) return [];
-    const rows = due.all(now, limit);
+    const number = probe === undefined ? undefined : findProbe(probe, now);
+    if (number === undefined && probe?.isStrict === true) return [];
+    const rows = number === undefined ? due.all(now, probe === undefined ? limit : 1) : byNumber.all(number);
     for (const row of rows) claim.run(now + leaseMs, row.itemNumber);
     return rows.map(toLeasedItem);
   };

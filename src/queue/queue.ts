@@ -78,6 +78,15 @@ export interface ImmediateLease {
   readonly leaseMs: number;
 }
 
+/**
+ * The wish for an item that shows whether the sink works: one that has not failed, of none of these users; failing that,
+ * unless it is strict, any that has not failed, then what is due longest.
+ */
+export interface LeaseProbe {
+  readonly avoid: readonly string[];
+  readonly isStrict: boolean;
+}
+
 /** An item claimed for one attempt; `attempts` counts this one and is the proof of the lease at settling. */
 export interface LeasedItem {
   readonly id: string;
@@ -184,7 +193,7 @@ export type OperatorAction = 'retry' | 'hold' | 'release' | 'drop';
  */
 export type SinkState = 'up' | 'paused' | 'down' | 'broken';
 
-/** A sink's state, since when, and the answer that showed it. */
+/** A sink's state, since when, and the last answer that supports it. */
 export interface SinkStatus {
   readonly state: SinkState;
   readonly sinceAt: number;
@@ -255,11 +264,12 @@ export interface Queue {
    * With a wish to lease, items that {@link Queue.lease} would give now are leased by the same commit.
    */
   accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult>;
-  /** Claims due items, at most one per thread, and none while the queue is paused. */
+  /** Claims due items, at most one per thread, and none while the queue is paused; of a probe only one. */
   lease(request: {
     readonly now: number;
     readonly leaseMs: number;
     readonly limit: number;
+    readonly probe?: LeaseProbe | undefined;
   }): Promise<readonly LeasedItem[]>;
   /** Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. */
   settle(settles: readonly Settle[]): Promise<void>;
@@ -290,8 +300,8 @@ export interface Queue {
   operate(action: OperatorAction, id: string, now: number): Promise<OperatorResult>;
   /** Stops or resumes leasing for every daemon on this store. */
   setPaused(paused: boolean): Promise<void>;
-  /** Records what is known of the sink. */
-  setSinkStatus(status: SinkStatus): Promise<void>;
+  /** Records what is known of the sink; undefined is nothing. */
+  setSinkStatus(status: SinkStatus | undefined): Promise<void>;
   /** Adds to the counts of verdicts. Needs no fsync of its own. */
   addVerdicts(counts: readonly VerdictCount[]): Promise<void>;
   /** The counts of verdicts: all, or since the hour of `since`. */

@@ -170,7 +170,9 @@ const MIGRATIONS: readonly string[] = [
      accepted_at INTEGER NOT NULL
    ) STRICT;
    -- The key under which a held item is known once it is released.
-   ALTER TABLE item ADD COLUMN released_key BLOB;`,
+   ALTER TABLE item ADD COLUMN released_key BLOB;
+   -- Probes of a sink that is down: items that have not failed, by user.
+   CREATE INDEX item_untried ON item (user, due_at) WHERE head = 1 AND state = 'ready' AND attempts = 0;`,
 ];
 
 /** A larger log means fewer checkpoints, each of which costs two fsyncs in the writer. */

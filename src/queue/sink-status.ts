@@ -4,8 +4,8 @@ import type { Database } from './schema.ts';
 
 /** The operations on the sink's row, each to be called inside a transaction. */
 export interface SinkOperations {
-  /** Writes the sink's status. */
-  readonly setSinkStatus: (status: SinkStatus) => void;
+  /** Writes the sink's status, or forgets it. */
+  readonly setSinkStatus: (status: SinkStatus | undefined) => void;
 }
 
 /** Prepares the statement on a writing connection. */
@@ -15,8 +15,9 @@ export function prepareSinkOperations(database: Database): SinkOperations {
      ON CONFLICT (sink_number) DO UPDATE SET state = excluded.state, since_at = excluded.since_at, diagnostic = excluded.diagnostic`,
   );
   return {
-    setSinkStatus: ({ state, sinceAt, diagnostic }) => {
-      set.run(state, sinceAt, diagnostic);
+    setSinkStatus: (status) => {
+      if (status === undefined) forgetSinkStatus(database);
+      else set.run(status.state, status.sinceAt, status.diagnostic);
     },
   };
 }
@@ -29,7 +30,7 @@ export function prepareSinkView(database: Database): () => SinkStatus | undefine
   return () => get.get();
 }
 
-/** Forgets what a daemon before this one found out. */
+/** Forgets what was found out of a sink before. */
 export function forgetSinkStatus(database: Database): void {
   database.exec('DELETE FROM sink');
 }

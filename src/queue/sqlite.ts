@@ -162,7 +162,7 @@ class SqliteStore implements Store {
     await this.#writer.call('setPaused', [paused]);
   }
 
-  async setSinkStatus(status: SinkStatus): Promise<void> {
+  async setSinkStatus(status: SinkStatus | undefined): Promise<void> {
     await this.#writer.call('setSinkStatus', [status]);
   }
 

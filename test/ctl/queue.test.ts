@@ -197,7 +197,7 @@ describe('mailgw-ctl queue', () => {
       {
         ...{ ready: 1, waiting: 1, leased: 0, held: 1, posted: 0, failed: 1 },
         ...{ oldest_received_at: '2026-11-20T09:14:03.120Z', oldest_age_seconds: 0, paused: true },
-        ...{ sink: 'up', sink_since: null, sink_diagnostic: null },
+        ...{ sink: 'unknown', sink_since: null, sink_diagnostic: null },
         ...{ hard_bounces: 0, soft_bounces: 0, verdicts: [] },
       },
     );

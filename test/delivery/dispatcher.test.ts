@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import type { Outcome, Sink } from '../../src/delivery/sink.ts';
+import { createParserPool } from '../../src/reply/parser-pool.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSink, serveHttp } from '../support/loopback.ts';
 import { type Dispatching, startDispatching } from './dispatching.ts';
@@ -337,5 +338,71 @@ describe('the queue behind it', () => {
       for (const gate of gates) gate();
       await test.dispatcher.stop(0);
     }
+  });
+});
+
+describe('what is known of the sink', () => {
+  it('follows its last answer, and is written when that means something else', async (t) => {
+    const written: string[] = [];
+    const test = await startDispatching(t, {
+      queue: (store) => ({
+        nextDueAt: () => store.nextDueAt(),
+        accept: (...args) => store.accept(...args),
+        lease: (request) => store.lease(request),
+        settle: (settles) => store.settle(settles),
+        content: (id) => store.content(id),
+        reclaim: (now, inFlight) => store.reclaim(now, inFlight),
+        retime: (change) => store.retime(change),
+        setSinkStatus: (status) => {
+          written.push(`${status?.state} ${status?.diagnostic.slice(0, 3)}`);
+          return store.setSinkStatus(status);
+        },
+      }),
+    });
+    assert.equal((await test.store.counts()).sink, undefined);
+    const answers = [500, 401, 404, 503, 422, 201, 201, 413, 500, 413, 201] as const;
+    for (const [n, status] of answers.entries()) {
+      test.platform.answerNext(status);
+      await test.queue(`t/${n}`);
+      await test.platform.nthRequest(n + 1);
+      await eventually(
+        () => (test.log.filter(({ event }) => event === 'attempt').length > n ? true : undefined),
+        () => `attempt ${n}`,
+      );
+    }
+    assert.deepEqual(written, [
+      'broken 401',
+      'broken 404',
+      'broken 503',
+      'up 422',
+      'up 201',
+      'up 413',
+      'up 201',
+    ]);
+    assert.deepEqual(events(test, 'sink_broken', 'sink_down', 'sink_recovered'), [
+      'sink_broken',
+      'sink_recovered',
+    ]);
+    const { sink } = await test.store.counts();
+    assert.deepEqual([sink?.state, sink?.diagnostic.slice(0, 3)], ['up', '201']);
+  });
+
+  it('is forgotten with a new configuration, until the new sink answers', async (t) => {
+    const test = await startDispatching(t);
+    test.platform.answerNext(401);
+    await test.inState(await test.queue('a'), 'waiting');
+    const sink = openSink(t, test.platform.sink.url, { secrets: [test.platform.secret], now: Date.now });
+    const parser = createParserPool({ size: 1 });
+    t.after(() => parser.close());
+    const retry = { firstMs: 1000, longestMs: 5000, maxAgeMs: 60_000 };
+    await test.dispatcher.change({
+      ...{ sink, parser, retry, concurrency: 1, attemptTimeoutMs: 10_000 },
+      mask: (text) => text,
+    });
+    const forgotten = async (): Promise<true | undefined> =>
+      (await test.store.counts()).sink === undefined ? true : undefined;
+    await eventually(forgotten, () => 'the sink forgotten');
+    await test.inState(await test.queue('b'), 'posted');
+    assert.equal((await test.store.counts()).sink?.state, 'up');
   });
 });

@@ -89,6 +89,26 @@ export function describeLeases(open: OpenStore): void {
       assert.deepEqual(ids(await lease(store, NOW + 35, 9)), [byDue.get(30)]);
     });
 
+    it('of a probe one item that has not failed, of a user that is not to be avoided', async (t) => {
+      const store = await open(t);
+      const of = (user: string, n: number): Promise<string> =>
+        queued(store, { user, thread: `${user}/${n}`, receivedAt: NOW + n });
+      const failed = await of('alice', 0);
+      await settle(store, (await lease(store))[0]!, deferredUntil(NOW + 10));
+      const [first, behind, other] = [await of('bob', 1), await of('alice', 2), await of('carol', 3)];
+      const later = await of('dave', 90);
+      const probe = async (isStrict: boolean, ...avoid: string[]): Promise<string[]> =>
+        ids(await store.lease({ now: NOW + 20, leaseMs: 60_000, limit: 1, probe: { avoid, isStrict } }));
+      assert.deepEqual(await probe(true, 'alice', 'bob'), [other]);
+      assert.deepEqual(await probe(true, 'alice', 'bob'), [], 'what is due later is no probe');
+      assert.deepEqual(await probe(false, 'alice', 'bob'), [behind], 'any that has not failed');
+      assert.deepEqual(await probe(false), [first]);
+      assert.deepEqual(await probe(true), []);
+      assert.deepEqual(await probe(false), [failed], 'what is due longest');
+      assert.deepEqual(await probe(false), []);
+      assert.deepEqual(ids(await lease(store, NOW + 90)), [later]);
+    });
+
     it('of one thread one item at a time, in the order of arrival (G5)', async (t) => {
       const store = await open(t);
       // The clock stepped back between the two: arrival is what counts.

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { prepareDirectory } from '../../src/queue/directory.ts';
 import { prepareItems, voidLeases } from '../../src/queue/items.ts';
+import { prepareProbe } from '../../src/queue/probe.ts';
 import type { OperatorAction, Settlement } from '../../src/queue/queue.ts';
 import { type Database, ensureStore, openConnection } from '../../src/queue/schema.ts';
 import { prepareViews } from '../../src/queue/views.ts';
@@ -220,6 +221,7 @@ describe('query plans', () => {
       "SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ('ready','waiting','leased') LIMIT 100000)",
       // At the start.
       'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket',
+      'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       // Asked by mailgw-ctl alone.
       'SELECT u.user_number, name, enabled, u.created_at, (SELECT group_concat(address, char(10)) FROM user_address AS a WHERE a.user_number = u.user_number), salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number) ORDER BY name, ends_at IS NOT NULL, ends_at DESC',
       'SELECT state, count(*) AS count FROM item GROUP BY state',
@@ -236,5 +238,14 @@ describe('query plans', () => {
     const sources = preparedBy(database, () => prepareViews(database));
     const nextDue = sources.find((source) => source.includes('min(due_at)'));
     assert.deepEqual(planOf(database, nextDue ?? ''), ['SEARCH item USING INDEX item_due']);
+  });
+
+  it('a probe costs one step of an index for each user to be avoided', (t) => {
+    const database = openEmpty(t);
+    const sources = preparedBy(database, () => prepareProbe(database));
+    assert.deepEqual(
+      sources.map((source) => planOf(database, source)),
+      [['SEARCH item USING INDEX item_untried (user>?)']],
+    );
   });
 });

@@ -113,10 +113,10 @@ export async function openDispatch(
 }
 
 /** An item as the gate makes it. */
-export function newItem(id: string, thread: string, receivedAt = START): NewItem {
+export function newItem(id: string, thread: string, receivedAt = START, user = 'alice'): NewItem {
   return {
     id,
-    user: 'alice',
+    user,
     thread,
     repliedToAt: receivedAt - 60_000,
     fingerprint: randomBytes(16),
@@ -130,10 +130,16 @@ export function newItem(id: string, thread: string, receivedAt = START): NewItem
 }
 
 /** Queues an item with a small message of its own. */
-export async function enqueue(store: Store, id: string, thread: string, receivedAt = START): Promise<void> {
+export async function enqueue(
+  store: Store,
+  id: string,
+  thread: string,
+  receivedAt = START,
+  user = 'alice',
+): Promise<void> {
   const raw = Buffer.from(
     replyMessage({ to: 'reply@reply.example.org', messageId: `${id}@client.example.com` }),
   );
-  const { kind } = await store.accept([newItem(id, thread, receivedAt)], raw);
+  const { kind } = await store.accept([newItem(id, thread, receivedAt, user)], raw);
   if (kind !== 'committed') throw new Error(`${id} was not queued: ${kind}`);
 }

@@ -78,6 +78,8 @@ export class Platform {
   readonly refused: string[] = [];
   /** What people see of the platform: answers every request but a POST. */
   page: RequestListener = (_request, response) => void response.writeHead(404).end();
+  /** What a post of its own is answered, undefined where it is answered as the others. */
+  answerTo: (reply: PostedReply) => Answer | undefined = () => undefined;
   readonly #seen = new Set<string>();
   readonly #answers: Answer[] = [];
   #standing: Answer = 201;
@@ -193,7 +195,7 @@ export class Platform {
       this.refused.push(String(problem));
       return 401;
     }
-    const answer = this.#answers.shift() ?? this.#standing;
+    const answer = this.answerTo(reply) ?? this.#answers.shift() ?? this.#standing;
     const status = typeof answer === 'number' ? answer : answer.status;
     this.requests.push({ idempotencyKey, headers, status, reply });
     if (status >= 200 && status < 300 && !this.#seen.has(idempotencyKey)) {

@@ -117,7 +117,10 @@ await takeSteps({
     assert.match(readFileSync(LOG, 'utf8'), /"event":"ready"/);
     assert.equal(await show('ActiveState'), 'active');
     assert.equal(await show('NotifyAccess'), 'main');
-    await shown('StatusText', (text) => text === 'serving reply.example.org; 0 to be posted; sink up');
+    await shown(
+      'StatusText',
+      (text) => text === 'serving reply.example.org; 0 to be posted; sink not known yet',
+    );
   },
   'reads its secrets as credentials, and delivers': async () => {
     for (const user of ['alice', 'bob']) {

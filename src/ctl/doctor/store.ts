@@ -235,7 +235,7 @@ export async function checkQueue(store: Store): Promise<Finding[]> {
   if (sink !== undefined && sink.state !== 'up') {
     findings.push(
       problem('queue.sink', sink.state === 'broken' ? EXIT.configuration : EXIT.unavailable, {
-        what: `mailgwd found the sink ${sink.state} at ${new Date(sink.sinceAt).toISOString()}: ${sink.diagnostic}`,
+        what: `mailgwd finds the sink ${sink.state} since ${new Date(sink.sinceAt).toISOString()}; its last answer: ${sink.diagnostic}`,
         why: 'replies wait in the queue; they are tried again by themselves',
         fix: 'mend the platform, or [sink] in mailgw.toml; then mailgw-ctl queue retry --state waiting',
       }),
@@ -244,7 +244,9 @@ export async function checkQueue(store: Store): Promise<Finding[]> {
     findings.push(
       fine(
         'queue.sink',
-        sink === undefined ? 'mailgwd has noted no trouble with the sink' : 'the last post was taken',
+        sink === undefined
+          ? 'nothing is known of the sink before its first answer'
+          : `the sink is up: ${sink.diagnostic}`,
       ),
     );
   return findings;
