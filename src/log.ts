@@ -42,6 +42,8 @@ export const LOG_EVENTS = {
   sink_down: 'warn',
   sink_paused: 'warn',
   sink_recovered: 'info',
+  /** A sink of the site's own answered after its deadline, or failed where nothing depended on it. */
+  sink_fault: 'warn',
   /** spamd does not answer, and answers again; each once, not for every message. */
   spamd_failed: 'warn',
   spamd_recovered: 'info',

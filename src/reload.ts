@@ -32,7 +32,9 @@ export interface ReloadOptions {
 export function createReload({ path, settings, take, log }: ReloadOptions): () => Promise<Reloaded> {
   let inEffect = settings;
   const reload = async (): Promise<Reloaded> => {
-    const read = await readSetup(path);
+    const read = await readSetup(path, (reason) => {
+      log('sink_fault', { reason });
+    });
     if (!read.ok) return read;
     const changes = changedSettings(inEffect, read.settings);
     const next = settingsInEffect(inEffect, read.settings);

@@ -57,8 +57,10 @@ import { version } from './version.ts';
 /** The longest time in which work made by other processes goes unnoticed. */
 const POLL_MS = 1000;
 
-async function openFirstSink(config: Config): Promise<Sink> {
-  const loaded = await openSink(config);
+async function openFirstSink(config: Config, log: Log): Promise<Sink> {
+  const loaded = await openSink(config, (reason) => {
+    log('sink_fault', { reason });
+  });
   if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
   return loaded.sink;
 }
@@ -231,13 +233,18 @@ export async function serve({ path, settings: first, opening, commits, broken }:
   const delivery = createDeliveryMeasures();
   log('starting', { version: version(), store: config.store.path });
   const fail = (event: 'store_failed' | 'fatal', error: Error): never => {
-    log(event, { reason: error.message });
+    const at = error.stack?.split('\n').find((line) => line.startsWith('    at '));
+    log(event, { reason: error.message, at: at?.trim() });
     process.exit(EXIT.internal);
   };
+  // What nobody caught, rejections included: the state it left behind is unknown, what is on disk is not.
+  process.on('uncaughtException', (error: unknown) =>
+    fail('fatal', error instanceof Error ? error : new Error(String(error))),
+  );
   void broken.then((error) => fail('store_failed', error));
   const [store, firstSink, space] = await Promise.all([
     opening,
-    openFirstSink(config),
+    openFirstSink(config, log),
     watchSpace(config, log),
   ]);
   let sink = firstSink;

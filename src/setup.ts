@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, loadConfig } from './config.ts';
-import type { LoadedSink } from './delivery/load-sink.ts';
+import type { LoadedSink, OnFault } from './delivery/load-sink.ts';
 import { loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from './secret-file.ts';
@@ -49,9 +49,9 @@ export function readSettings(path: string): SettingsRead {
 }
 
 /** Opens the sink, whose modules are loaded with the first one. */
-export async function openSink(config: Config): Promise<LoadedSink> {
+export async function openSink(config: Config, onFault?: OnFault): Promise<LoadedSink> {
   const { loadSink } = await import('./delivery/load-sink.ts');
-  return loadSink(config.sink, { now: Date.now, readSecretFile });
+  return loadSink(config.sink, { now: Date.now, readSecretFile, onFault });
 }
 
 /** Everything, or every problem that it has. */
@@ -60,10 +60,10 @@ export type SetupRead =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Reads everything and opens a sink. */
-export async function readSetup(path: string): Promise<SetupRead> {
+export async function readSetup(path: string, onFault?: OnFault): Promise<SetupRead> {
   const read = readSettings(path);
   const config = read.ok ? read.settings.config : read.config;
-  const sink = config === undefined ? undefined : await openSink(config);
+  const sink = config === undefined ? undefined : await openSink(config, onFault);
   if (read.ok && sink?.ok === true) return { ok: true, settings: read.settings, sink: sink.sink };
   if (sink?.ok === true) await sink.sink.close();
   const ofSink = sink?.ok === false ? sink.problems : [];

@@ -1,7 +1,8 @@
 /**
  * What an HTTP answer, or the want of one, means for a post: the outcome table of docs/http-interface.md.
  *
- * Contract: pure. The status line alone decides; the answer's text only explains. Everything unknown is
+ * Contract: pure. The status line decides, and of a 2xx whether the rest is an answer to a post: a page for people, or
+ * JSON that denies its success, is none. Otherwise the answer's text only explains. Everything unknown is
  * deferred, so that a platform's mistake costs time and never mail. Diagnostics are one line of printable
  * characters with at most {@link MAX_QUOTED_CHARS} of the platform's own.
  * Standards: RFC 9110 §10.2.3 (Retry-After), §5.6.7 (HTTP-date); RFC 6585; RFC 8470 (425).
@@ -20,6 +21,7 @@ export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly location: string | undefined;
+  readonly contentType?: string | undefined;
   readonly text: string;
 }
 
@@ -28,8 +30,11 @@ export function judgeAnswer(answer: HttpAnswer, now: number): Outcome {
   const diagnostic = describeAnswer(answer);
   const { status } = answer;
   switch (rowOf(answer.status)) {
-    case 'posted':
-      return { kind: 'posted', diagnostic, status };
+    case 'posted': {
+      const denial = denialOf(answer);
+      if (denial === undefined) return { kind: 'posted', diagnostic, status };
+      return { kind: 'deferred', diagnostic: `${denial}: ${diagnostic}`, status, broken: true };
+    }
     case 'busy':
       return { kind: 'deferred', diagnostic, status, ...pause(answer, now) };
     case 'broken':
@@ -50,6 +55,35 @@ function rowOf(status: number): 'posted' | 'busy' | 'broken' | 'refused' {
   if (status >= 300 && status < 400) return 'broken';
   if (status === 408 || status === 425 || status === 429) return 'busy';
   return status >= 400 && status < 500 ? 'refused' : 'busy';
+}
+
+/** A page by its declared type, and by its first characters whatever the type. */
+const PAGE_TYPE = /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i;
+const PAGE = /^[\s\uFEFF]*(?:<\?xml[^>]*>\s*|<!--(?:(?!-->)[^])*-->\s*)*<(?:!doctype\s+html|html)\b/i;
+
+/** A tag: frameworks declare a bare "ok" as text/html, and that is no page. */
+const TAG = /<[a-z!/?]/i;
+
+/** Characters in which a page shows that it is one. */
+const PAGE_CHARS = 4096;
+
+/** What keeps a 2xx from being the answer to a post. */
+function denialOf({ contentType = '', text }: HttpAnswer): string | undefined {
+  const head = text.slice(0, PAGE_CHARS);
+  if (PAGE.test(head) || (PAGE_TYPE.test(contentType) && TAG.test(head)))
+    return 'an HTML page is no answer to a post (a login page, or another URL than sink.url should name?)';
+  return deniesSuccess(text) ? 'the answer denies its success' : undefined;
+}
+
+/** Whether a text is a JSON object with success or ok false. */
+function deniesSuccess(text: string): boolean {
+  if (!/"(?:success|ok)"\s*:\s*false/.test(text)) return false;
+  try {
+    const answer = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
+    return answer?.success === false || answer?.ok === false;
+  } catch {
+    return false; // no JSON, or more than is read of it
+  }
 }
 
 function pause(answer: HttpAnswer, now: number): { retryAfterMs?: number } {

@@ -19,13 +19,7 @@ import type { NewNotice } from '../queue/notices-port.ts';
 import type { AcceptResult, LeasedItem, NewItem, Queue, Settle, Settlement } from '../queue/queue.ts';
 import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
 import type { ParsedReply } from '../reply/post.ts';
-import {
-  type AttemptOptions,
-  type AttemptOutcome,
-  type Leased,
-  prepareAttempt,
-  withinDeadline,
-} from './attempt.ts';
+import { type AttemptOptions, type AttemptOutcome, askSink, type Leased, prepareAttempt } from './attempt.ts';
 import { Bell } from './bell.ts';
 import { type Admission, LONGEST_PAUSE_MS } from './breaker.ts';
 import type { DraftNotice } from './notice-draft.ts';
@@ -291,7 +285,12 @@ export class Dispatcher {
       by = undefined;
       const ended = 'ended' in prepared;
       reply = ended ? prepared.ended.reply : prepared.reply;
-      outcome = ended ? prepared.ended : await withinDeadline(attemptTimeoutMs, prepared.deliver);
+      outcome = ended
+        ? prepared.ended
+        : await askSink(attemptTimeoutMs, prepared.deliver, (error) => {
+            const reason = error === undefined ? 'an answer' : errorText(error);
+            log('sink_fault', { id: item.id, reason: `after the deadline: ${reason}` });
+          });
     } catch (error) {
       outcome = { kind: 'deferred', diagnostic: `internal: ${errorText(error)}`, by };
       log('attempt_failed', { id: item.id, reason: errorText(error) });

@@ -10,9 +10,17 @@ import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { errorText } from '../error-text.ts';
 import { printable } from './answer.ts';
+import { withinDeadline } from './deadline.ts';
 import type { CreateSink, Examination, Outcome, Sink } from './sink.ts';
 import { createWebhookSink } from './sinks/webhook.ts';
 import { type ReadSecretFile, readWebhookOptions } from './sinks/webhook-options.ts';
+
+/** Told of what a module did wrong where nothing depended on it. */
+export type OnFault = (reason: string) => void;
+
+/** How long a module may take to be loaded and to make its sink, and how long it may take to close it. */
+const CREATE_MS = 30_000;
+const CLOSE_MS = 5000;
 
 /** What sinks take from outside. */
 export interface SinkEnvironment {
@@ -20,6 +28,7 @@ export interface SinkEnvironment {
   readonly now: () => number;
   /** Reads a secret file, or says what is wrong with it. */
   readonly readSecretFile: ReadSecretFile;
+  readonly onFault?: OnFault | undefined;
 }
 
 /** The sink, or every problem that its options have. */
@@ -36,7 +45,9 @@ export async function loadSink(table: Table, environment: SinkEnvironment): Prom
     const read = readWebhookOptions(options, environment.readSecretFile);
     return read.ok ? { ok: true, sink: createWebhookSink(read.options, environment) } : read;
   }
-  if (typeof type === 'string' && type.startsWith('/')) return loadModule(type, options);
+  if (typeof type === 'string' && type.startsWith('/')) {
+    return loadModule(type, options, environment.onFault ?? (() => undefined));
+  }
   const shown = type === undefined ? 'is missing' : `${JSON.stringify(type)} is no sink`;
   return refuse(`${shown}; expected "webhook" or the absolute path of a sink module`);
 }
@@ -45,14 +56,14 @@ function refuse(what: string): LoadedSink {
   return { ok: false, problems: [`sink.type: ${what}`] };
 }
 
-async function loadModule(path: string, options: Table): Promise<LoadedSink> {
+async function loadModule(path: string, options: Table, onFault: OnFault): Promise<LoadedSink> {
   const shown = JSON.stringify(path);
   let loaded: unknown;
   try {
     // import() reports a missing file and a missing import inside it alike.
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
       return refuse(`${shown} is not a file; expected a JavaScript module that exports createSink`);
-    loaded = await import(pathToFileURL(path).href);
+    loaded = await withinDeadline(CREATE_MS, () => import(pathToFileURL(path).href));
   } catch (error) {
     return refuse(`${shown} cannot be loaded: ${describe(error)}`);
   }
@@ -61,13 +72,13 @@ async function loadModule(path: string, options: Table): Promise<LoadedSink> {
     return refuse(`${shown} does not export a function createSink; expected one that returns a sink`);
   let made: unknown;
   try {
-    made = await createSink(options);
+    made = await withinDeadline(CREATE_MS, async () => createSink(options));
   } catch (error) {
     return refuse(`createSink of ${shown} failed: ${describe(error)}`);
   }
   const flaw = flawOf(made);
   return flaw === undefined
-    ? { ok: true, sink: withCheckedOutcomes(made as Sink) }
+    ? { ok: true, sink: withChecks(made as object, onFault) }
     : refuse(`createSink of ${shown} returned ${flaw}; expected a sink with deliver and close`);
 }
 
@@ -89,30 +100,61 @@ function flawOf(made: unknown): string | undefined {
   for (const method of ['deliver', 'close']) {
     if (typeof memberOf(made, method) !== 'function') return `an object without a function ${method}`;
   }
-  const flawed = ['exists', 'bounced', 'examine'].find((method) => {
+  const flawed = Object.keys(CHECKS).find((method) => {
     const found = memberOf(made, method);
     return found !== undefined && typeof found !== 'function';
   });
-  return flawed === undefined ? undefined : `an ${flawed} that is no function`;
+  return flawed === undefined
+    ? undefined
+    : `${/^[aeiou]/.test(flawed) ? 'an' : 'a'} ${flawed} that is no function`;
 }
 
-/** The same sink, whose outcomes are outcomes: what is none is deferred with an operator's alarm. */
-function withCheckedOutcomes(sink: Sink): Sink {
-  return {
-    deliver: async (post, signal) => checkOutcome(await sink.deliver(post, signal)),
-    ...(sink.exists === undefined
-      ? {}
-      : { exists: async (post, signal) => (await sink.exists?.(post, signal)) === true }),
-    ...(sink.bounced === undefined
-      ? {}
-      : { bounced: async (bounce, signal) => checkOutcome(await sink.bounced?.(bounce, signal)) }),
-    ...(sink.examine === undefined
-      ? {}
-      : { examine: async (signal) => checkExamination(await sink.examine?.(signal)) }),
-    close: async () => {
-      await sink.close();
-    },
+/** The members of a sink. */
+type Member = keyof Sink;
+
+/** Makes of what a module gave what its member promises; every member of the port has a line, or this does not compile. */
+const CHECKS: { readonly [Name in Member]-?: (given: unknown) => Awaited<ReturnType<Required<Sink>[Name]>> } =
+  {
+    deliver: checkOutcome,
+    bounced: checkOutcome,
+    exists: (given) => given === true,
+    examine: checkExamination,
+    warm: () => undefined,
+    close: () => undefined,
   };
+
+/** Members that nothing waits for, and how long: what they throw, or never end, is told and holds nothing up. */
+const UNAWAITED: Readonly<Partial<Record<Member, number>>> = { warm: 0, close: CLOSE_MS };
+
+/** The same sink, whose answers are answers: what is no outcome is deferred with an operator's alarm. */
+function withChecks(made: object, onFault: OnFault): Sink {
+  const members = Object.entries(CHECKS).flatMap(([name, check]) => {
+    const member = memberOf(made, name);
+    if (typeof member !== 'function') return [];
+    const call = async (...given: unknown[]): Promise<unknown> =>
+      check(await (Reflect.apply(member, made, given) as unknown));
+    const withinMs = UNAWAITED[name as Member];
+    const tell = (reason: string): void => {
+      onFault(`${name}: ${reason}`);
+    };
+    return [[name, withinMs === undefined ? call : () => unawaited(call, withinMs, tell)] as const];
+  });
+  return Object.fromEntries(members) as unknown as Sink;
+}
+
+/** Calls a member and waits for it so long; resolves whatever it does. */
+async function unawaited(
+  call: () => Promise<unknown>,
+  withinMs: number,
+  tell: (reason: string) => void,
+): Promise<void> {
+  const called = call().catch((error: unknown) => {
+    tell(describe(error));
+  });
+  if (withinMs === 0) return;
+  await withinDeadline(withinMs, () => called).catch((error: unknown) => {
+    tell(describe(error));
+  });
 }
 
 function checkOutcome(given: unknown): Outcome {

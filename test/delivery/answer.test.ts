@@ -53,6 +53,73 @@ describe('the outcome table', () => {
   });
 });
 
+describe('a 2xx', () => {
+  const taken = (text: string, contentType?: string, status = 200): Outcome =>
+    judgeAnswer({ status, retryAfter: undefined, location: undefined, contentType, text }, NOW);
+
+  it('with a page for people is no post, whatever its type says; the operator is alarmed', () => {
+    const page = '<!doctype html><title>Log in</title>';
+    const pages: [string, string?][] = [
+      [page, 'text/html; charset=utf-8'],
+      [page, 'TEXT/HTML'],
+      [page, 'application/xhtml+xml'],
+      [page, 'application/json'],
+      [page],
+      ['\uFEFF \r\n<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN">'],
+      ['<HTML lang="en">', 'text/plain'],
+      ['<?xml version="1.0"?>\n<!DOCTYPE html>', 'text/xml'],
+      ['<!-- cached -->\n<!-- by us --> <html>'],
+      ['<h1>Please log in</h1>', 'text/html'],
+      ['Moved: <a href="/login">here</a>', ' text/html'],
+    ];
+    for (const [text, type] of pages) {
+      for (const status of [200, 201, 202, 203]) {
+        const outcome = taken(text, type, status);
+        assert.equal(outcome.kind === 'deferred' && outcome.broken, true, `${status} ${type}: ${text}`);
+        assert.match(outcome.diagnostic, /^an HTML page is no answer to a post \(.*\): 20/);
+      }
+    }
+  });
+
+  it('whose JSON denies its success is none either', () => {
+    for (const text of ['{"success":false}', ' {"id":1, "success" : false}\n', '{"ok":false,"error":"x"}']) {
+      const outcome = taken(text, 'application/json');
+      assert.equal(outcome.kind === 'deferred' && outcome.broken, true, text);
+      assert.match(outcome.diagnostic, /^the answer denies its success: 200 OK: /);
+    }
+  });
+
+  it('with anything else is a post', () => {
+    const fine: [string, (string | undefined)?, number?][] = [
+      [''],
+      ['', 'text/html; charset=utf-8'],
+      ['', undefined, 204],
+      ['', 'text/html', 205],
+      ['ok', 'text/html'],
+      ['ok\n', 'text/plain'],
+      ['{}', 'application/json'],
+      ['{"success":true}', 'application/json'],
+      ['{"success":"false","error":null}', 'application/json'],
+      ['{"data":{"success":false}}', 'application/json'],
+      ['{"text":"\\"success\\":false"}', 'application/json'],
+      ['"success":false', 'text/plain'],
+      ['[{"ok":false}]', 'application/json'],
+      ['<post id="7"/>', 'application/xml'],
+      ['see <https://example.com/1>', 'text/plain'],
+      ['accepted', 'text/htmlx', 202],
+    ];
+    for (const [text, type, status] of fine)
+      assert.equal(taken(text, type, status).kind, 'posted', `${type}: ${text}`);
+  });
+
+  it('takes bounded work to be judged', () => {
+    const startedAt = performance.now();
+    for (const text of ['<!---->'.repeat(9000), ' '.repeat(65_536), '<?xml '.repeat(10_000)])
+      assert.equal(taken(text).kind, 'posted');
+    assert.ok(performance.now() - startedAt < 1000);
+  });
+});
+
 describe('Retry-After (RFC 9110 §10.2.3)', () => {
   it('reads seconds', () => {
     assert.equal(parseRetryAfter('0', NOW), 0);

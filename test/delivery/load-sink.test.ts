@@ -98,6 +98,54 @@ describe('a sink module', () => {
     assert.equal(await made.exists?.(samplePost(), signal), true);
   });
 
+  it('keeps every member of the port, and each its this; what it did not have it does not get', async (t) => {
+    const members = ['deliver', 'exists', 'bounced', 'warm', 'examine', 'close'] as const;
+    type Missing = Exclude<keyof Sink, (typeof members)[number]>;
+    const complete: Missing extends never ? true : never = true;
+    assert.ok(complete);
+    const source = (names: readonly string[]): string => `
+      const called = [];
+      class S { ${names.map((name) => `async ${name}() { this.called.push('${name}'); }`).join(' ')}
+        called = called; }
+      export const createSink = (options) => { options.called.push(called); return new S(); };`;
+    const called: string[][] = [];
+    const whole = await open(t, loadSource(t, source(members), 'whole.mjs', { called }));
+    const { signal } = new AbortController();
+    await deliver(whole);
+    await whole.exists?.(samplePost(), signal);
+    await whole.bounced?.({} as never, signal);
+    whole.warm?.();
+    await whole.examine?.(signal);
+    await whole.close();
+    assert.deepEqual(called[0], members);
+    const least = await open(t, loadSource(t, source(['deliver', 'close']), 'least.mjs', { called }));
+    assert.deepEqual(Object.keys(least).sort(), ['close', 'deliver']);
+  });
+
+  it('hurts nobody by a warm or a close that throws, rejects or never ends', async (t) => {
+    const faults: string[] = [];
+    const bodies = [`throw new Error('thrown')`, `return Promise.reject(new Error('rejected'))`];
+    for (const [n, body] of bodies.entries()) {
+      const file = join(testDirectory(t), 'my-sink.mjs');
+      writeFileSync(
+        file,
+        `export const createSink = () => ({ deliver() {}, warm() { ${body}; }, close() { ${body}; } });`,
+      );
+      const loaded = await loadSink(
+        { type: file },
+        {
+          now: () => NOW,
+          readSecretFile: () => ({ ok: true, bytes: Buffer.alloc(32) }),
+          onFault: (reason) => faults.push(`${n} ${reason}`),
+        },
+      );
+      assert.ok(loaded.ok);
+      loaded.sink.warm?.();
+      await loaded.sink.close();
+    }
+    assert.deepEqual(faults, ['0 warm: thrown', '0 close: thrown', '1 warm: rejected', '1 close: rejected']);
+  });
+
   it('is refused with a reason that names sink.type and the file', async (t) => {
     const rows: [string, RegExp][] = [
       ['export const createsink = 1;', /does not export a function createSink; expected/],
@@ -120,6 +168,10 @@ describe('a sink module', () => {
       [
         'export const createSink = () => ({ deliver() {}, close() {}, exists: 1 });',
         /an exists that is no function;/,
+      ],
+      [
+        'export const createSink = () => ({ deliver() {}, close() {}, warm: 1 });',
+        /a warm that is no function;/,
       ],
     ];
     for (const [source, reason] of rows) {

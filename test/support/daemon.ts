@@ -29,6 +29,8 @@ export interface DaemonOptions {
   readonly socket?: string;
   /** Added to, or replacing, the defaults below. */
   readonly settings?: Settings;
+  /** Changes the settings as a whole: what is replaced by them is gone. */
+  readonly change?: (settings: Settings) => Settings;
   /** Added to the daemon's environment. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -97,7 +99,8 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
   for (const [section, keys] of Object.entries(options.settings ?? {})) {
     settings[section] = { ...settings[section], ...keys };
   }
-  writeFileSync(scratch.path('mailgw.toml'), toToml(settings));
+  const changed = options.change?.(settings) ?? settings;
+  writeFileSync(scratch.path('mailgw.toml'), toToml(changed));
   return scratch.path('mailgw.toml');
 }
 

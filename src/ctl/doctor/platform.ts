@@ -6,6 +6,7 @@
  * is not known before the first post.
  */
 import type { Config } from '../../config.ts';
+import { withinDeadline } from '../../delivery/deadline.ts';
 import type { LoadedSink } from '../../delivery/load-sink.ts';
 import type { Sink } from '../../delivery/sink.ts';
 import { openSpamd } from '../../intake/spam-policy.ts';
@@ -38,7 +39,8 @@ export async function checkSink(config: Config, loaded: LoadedSink, stranger: bo
 
 async function examine(sink: Sink, config: Config): Promise<Finding[]> {
   const options = fine('sink.options', `type ${String(config.sink.type)}`);
-  if (sink.examine === undefined)
+  const ask = sink.examine?.bind(sink);
+  if (ask === undefined)
     return [
       options,
       skipped('sink.reachable', 'this sink has no examine(): it cannot be asked without posting'),
@@ -47,7 +49,11 @@ async function examine(sink: Sink, config: Config): Promise<Finding[]> {
         'this sink has no examine(): it does not say; it is given the user of each reply',
       ),
     ];
-  const { status, diagnostic, postsAs } = await sink.examine(AbortSignal.timeout(WITHIN_MS));
+  const { status, diagnostic, postsAs } = await withinDeadline(WITHIN_MS, ask).catch((error: unknown) => ({
+    status: undefined,
+    diagnostic: `examine(): ${describe(error)}`,
+    postsAs: 'the sink does not say',
+  }));
   const place = typeof config.sink.url === 'string' ? `${config.sink.url.replace(/\?.*/, '')}: ` : '';
   return [options, judgeStatus(status, place + diagnostic), note('sink.posts_as', postsAs)];
 }

@@ -1,7 +1,7 @@
 /**
  * One HTTP request and its answer, on kept connections: the only importer of undici.
  *
- * Contract: `exchange` resolves with the status line, two header fields and the beginning of the body, and rejects when
+ * Contract: `exchange` resolves with the status line, three header fields and the beginning of the body, and rejects when
  * no status line came. Once it is there it decides, however the body ends: a body that breaks off, is too long or takes
  * too long ends where it is, and its connection with it.
  * Limits: the answer is read to {@link MAX_ANSWER_BYTES}, for a bounded time in total. undici takes an unasked-for
@@ -121,7 +121,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    this.#head = { status, retryAfter: first(headers['retry-after']), location: first(headers.location) };
+    this.#head = {
+      status,
+      retryAfter: first(headers['retry-after']),
+      location: first(headers.location),
+      contentType: first(headers['content-type']),
+    };
     this.#deadline = setTimeout(this.#abort, this.#answerMs);
   }
 
