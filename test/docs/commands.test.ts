@@ -23,7 +23,7 @@ import { canRun, GROUPS } from './tool-tables.ts';
 const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   [/^npm ci$/, '.ci/run'],
   [/^npm install --global /, 'test/system/npm-package.test.ts'],
-  [/^cat postfix-examples\//, 'test/system/page-commands.test.ts'],
+  [/^(?:cp|systemd-sysusers|systemd-tmpfiles|systemctl|postconf|sh) /, 'test/system/ten-lines.test.ts'],
   [/^postfix (?:check|reload)$/, 'test/system/page-commands.test.ts'],
   [/^(?:swaks|echo|sed|printf|nc) /, 'test/system/page-commands.test.ts'],
   [

@@ -117,6 +117,22 @@ describe('postfix-config on a Postfix in use', { concurrency: false }, () => {
     assert.match(secret.data?.text ?? '', /no secrets/);
   });
 
+  it('carries the addresses of an old domain over by a regexp table', { skip }, async () => {
+    const { postfix, daemon, platform } = site();
+    const { configDirectory } = postfix;
+    const line = '/^(reply\\+.*)@old\\.example\\.org$/ $1@reply.example.org\n';
+    writeFileSync(`${configDirectory}/old-domain`, line);
+    const relayed = `${await value('relay_domains')}, old.example.org`;
+    const aliases = `virtual_alias_maps = regexp:${configDirectory}/old-domain`;
+    await runOk('postconf', ['-c', configDirectory, '-e', aliases, `relay_domains = ${relayed}`]);
+    await runOk('postconf', ['-c', configDirectory, '-e', 'relay_recipient_maps =']);
+    await runOk('postfix', ['-c', configDirectory, 'reload']);
+    const { reply_to, thread } = await freshAddress(daemon);
+    const old = reply_to.replace('@reply.', '@old.');
+    await postfix.accept({ from: ALICE.address, to: [old], data: replyMessage({ to: old }) });
+    await platform.post((post) => post.data.thread === thread);
+  });
+
   it('makes room for a second mailgw, with a class of its own', { skip }, async () => {
     const { scratch, daemon, postfix } = site();
     const text = readFileSync(daemon.config, 'utf8')

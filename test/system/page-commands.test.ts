@@ -21,7 +21,8 @@ function linesWith(begin: string): Shown[] {
     .flatMap((name) => takeApart(readPage(name)).blocks)
     .filter(({ language }) => language === 'sh')
     .flatMap(commandsOf)
-    .filter(({ words }) => words.join(' ').startsWith(begin));
+    // Those of README's ten lines are typed by ten-lines.test.ts, one after the other.
+    .filter(({ words, text }) => words.join(' ').startsWith(begin) && !text.includes('/tmp/minted'));
   assert.notEqual(shown.length, 0, begin);
   return [...new Map(shown.map((each) => [each.text, each])).values()];
 }
@@ -84,8 +85,8 @@ describe('the commands on the pages, with a real Postfix', () => {
     mkdirSync(directory);
     writeFileSync(`${directory}/main.cf`, 'compatibility_level = 3.6\n');
     await runOk('cp', ['/usr/share/postfix/master.cf.dist', `${directory}/master.cf`]);
-    for (const { text } of linesWith('cat postfix-examples/')) {
-      const line = text.replace('/etc/postfix/', `${directory}/`);
+    for (const name of ['main.cf', 'master.cf']) {
+      const line = `cat postfix-examples/${name} >> ${directory}/${name}`;
       await runOk('env', ['-C', repositoryRoot, 'bash', '-c', line]);
     }
     const found = await run('postconf', ['-c', directory, '-h', 'relay_domains', 'relay_transport']);

@@ -6,12 +6,11 @@
 // line; `…` stands for anything. Before the first step Postfix is as Debian's installer leaves it, and runs.
 
 import assert from 'node:assert/strict';
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { runOk } from '../support/process.ts';
 import { checkout, takeSteps } from './steps.ts';
+import { installPostfix, Terminal } from './terminal.ts';
 
 /** A block of the page: its kind, what stands after it, and its lines. */
 interface Block {
@@ -39,39 +38,6 @@ function isShown(lines: string, output: string): boolean {
 
 function escaped(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-/** A bash, and what it has printed. */
-class Terminal {
-  readonly #bash: ChildProcessWithoutNullStreams = spawn('bash', [], { cwd: '/root' });
-  #typed = 0;
-  output = '';
-
-  constructor() {
-    this.#bash.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.output += text;
-    });
-    this.type('exec 2>&1\ntrap \'echo "FAILED: $BASH_COMMAND"\' ERR\n');
-  }
-
-  /** Types commands. */
-  type(commands: string): void {
-    this.#bash.stdin.write(commands);
-  }
-
-  /** Types commands, none of which may fail, and waits for their end; what they printed. */
-  async run(commands: string): Promise<string> {
-    const begin = this.output.length;
-    const end = `ended ${++this.#typed}\n`;
-    this.type(`${commands}echo '${end.trimEnd()}'\n`);
-    const printed = await eventually(
-      () => (this.output.endsWith(end) ? this.output.slice(begin, -end.length) : undefined),
-      () => this.output.slice(begin),
-      120_000,
-    );
-    assert.doesNotMatch(printed, /^FAILED: /m);
-    return printed;
-  }
 }
 
 const [first, second] = [new Terminal(), new Terminal()];
@@ -104,16 +70,6 @@ async function follow({ kind, mark, lines }: Block, next: Block | undefined): Pr
     if (expected !== undefined)
       assert.ok(isShown(expected, printed), `expected\n${expected}\nprinted\n${printed}`);
   }
-}
-
-/** Postfix as the package's questions leave it: "Internet Site". */
-async function installPostfix(): Promise<void> {
-  for (const name of ['main.cf', 'master.cf']) rmSync(join('/etc/postfix', name), { force: true });
-  const answers = ['main_mailer_type select Internet Site', 'mailname string mx.example.org'];
-  const selections = answers.map((answer) => `postfix postfix/${answer}\n`).join('');
-  await runOk('debconf-set-selections', [], selections);
-  await runOk('dpkg-reconfigure', ['--frontend=noninteractive', 'postfix']);
-  await runOk('postfix', ['start']);
 }
 
 const blocks = blocksOf(readFileSync(join(checkout, 'docs/quick-start.md'), 'utf8'));
