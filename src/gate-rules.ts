@@ -4,6 +4,7 @@ import type { GateOptions } from './intake/receive.ts';
 import type { SenderPolicyOptions } from './intake/sender-policy.ts';
 import { openSpamPolicy } from './intake/spam-policy.ts';
 import type { Log } from './log.ts';
+import { parseForm } from './mail/address.ts';
 
 /** The value of X-Loop in our own mail. */
 export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
@@ -29,6 +30,8 @@ export function gateRules(
     ownReceived: sender.ownReceived,
     plusTags: sender.plusTags,
     spoofed: sender.spoofed,
+    addressed: sender.addressed,
+    aliases: sender.aliases.map(parseForm),
     spam: openSpamPolicy(config.spam, log),
     notices: { from: noticeSender(config), loopToken: noticeLoopToken(config) },
     bounceEvents: config.bounce.events === 'on',

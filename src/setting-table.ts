@@ -4,7 +4,7 @@
  * Contract: a property's unit suffix (`Ms`, `Bytes`) is not part of its key in the file: `maxAgeMs` is `max_age`.
  * docs/settings.md and mailgw.toml(5) are generated from it.
  */
-import { foldDomain, prefixFits, splitAddress } from './mail/address.ts';
+import { foldDomain, parseForm, prefixFits, splitAddress } from './mail/address.ts';
 import { NOTICE_KINDS, type NoticeKind } from './mail/notice.ts';
 import * as kind from './settings.ts';
 
@@ -19,6 +19,14 @@ const isFilePattern = (value: string): boolean =>
 const isFieldName = (value: string): boolean => /^[!-9;-~]{1,76}$/.test(value);
 const isNoticeKind = (value: string): value is NoticeKind =>
   (NOTICE_KINDS as readonly string[]).includes(value);
+
+const isPrefix = (value: string): boolean => prefixFits(value) && /^[^\s@"<>()\\,;:[\]]*$/.test(value);
+
+/** A prefix, perhaps empty, and a domain. */
+const isForm = (value: string): boolean => {
+  const { prefix, domain } = parseForm(value);
+  return value.includes('@') && isPrefix(prefix) && isDomain(domain);
+};
 
 const isServer = (value: string): boolean => /^(?:\[[0-9a-f:]+\]|[^\s:/@[\]]+):\d{1,5}$/i.test(value);
 
@@ -67,7 +75,7 @@ export const SETTINGS = {
       'reply+',
       'What stands before the token; empty for a catch-all domain.',
       'a local part of at most 16 characters without spaces or "@"',
-      (value) => prefixFits(value) && /^[^\s@"<>()\\,;:[\]]*$/.test(value),
+      isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
     pepperFile: kind.path(
@@ -120,6 +128,17 @@ export const SETTINGS = {
       ['discard', 'hold', 'flag'],
       'discard',
       'What becomes of a reply that "strict" does not let through: "discard" drops it; "hold" keeps it for you; "flag" posts it, marked, where From is registered and your filter said nothing, and holds the rest.',
+    ),
+    addressed: kind.oneOf(
+      ['required', 'off'],
+      'required',
+      'Whether To or Cc of a reply must name the reply address, with "strict" and "flag": "required" keeps mail that the user signed for somebody else from being sent here by a third, and costs replies by Bcc; "off" does not look.',
+    ),
+    aliases: kind.texts(
+      [],
+      'Other forms of your reply addresses, which your Postfix rewrites to reply.prefix and reply.domain: a prefix, "@" and a domain. In To and Cc they count as well.',
+      'a list of a prefix, "@" and a domain such as "reply+@old.example.org"',
+      isForm,
     ),
   },
   rate: {

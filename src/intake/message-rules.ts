@@ -83,7 +83,10 @@ function boundMessageId(domain: string, { token, keys }: Claim, header: Header):
     headerValues(header, 'references'),
     domain,
   );
-  return candidates.find((candidate) => keys.some((key) => verifyBoundReply(key, token, candidate)));
+  // Some programs write a domain in another case than it was minted in.
+  return candidates
+    .flatMap((id) => [id, `${id.slice(0, id.lastIndexOf('@'))}@${domain}`])
+    .find((id) => keys.some((key) => verifyBoundReply(key, token, id)));
 }
 
 /** Whether the address is still young enough; a sealed one may have expired between RCPT and the dot. */

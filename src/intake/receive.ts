@@ -217,7 +217,7 @@ function judgeClaim(
   if (found.kind === 'end') return found;
   const expiry = judgeReplyAge(options, found.target, findings);
   if (expiry?.disposition.reason === 'expired' && options.expiryNotices !== undefined) {
-    const sender = judgeSenderPolicy(options, claim.user, header, author.mailbox);
+    const sender = judgeSenderPolicy(options, claim, header, author.mailbox);
     const notice = options.expiryNotices.draft({
       user: claim.user,
       reversePath: envelope.reversePath,
@@ -233,7 +233,7 @@ function judgeClaim(
   if (expiry !== undefined) return expiry;
 
   // 4. The author is the token's user, and our own filter vouches for it.
-  const sender = judgeSenderPolicy(options, claim.user, header, author.mailbox, findings);
+  const sender = judgeSenderPolicy(options, claim, header, author.mailbox, findings);
   if (sender.kind === 'end') return sender;
 
   const { authentication } = sender;

@@ -1,18 +1,21 @@
 /**
- * The sender policy: From is one of the user's addresses, and the site's own filter vouches for it.
+ * The sender policy: From is one of the user's addresses, the site's own filter vouches for it, and the author wrote to
+ * this very address: else mail of the user's to anybody could be replayed to it.
  *
  * Contract: with `strict` only that passes, and `spoofed` says what becomes of the rest; with `flag` everything
  * passes, and its result goes along; `off` trusts the token alone. Nothing is refused with a 5yz: the bounce would go
  * to whoever was imitated.
  */
-import { foldAddress } from '../mail/address.ts';
+import { foldAddress, type ReplyAddressForm } from '../mail/address.ts';
+import { isAddressed } from '../mail/addressed.ts';
 import { judgeSender } from '../mail/authentication.ts';
 import type { HoldReason } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import type { Mailbox } from '../mail/mailbox.ts';
-import type { User } from '../queue/directory-port.ts';
+import { tokenText } from '../mail/token.ts';
 import type { Authentication } from '../queue/queue.ts';
 import { type Decision, discard, type End, type Findings } from './finding.ts';
+import type { Claim } from './recipient.ts';
 
 /** What senders are judged by. */
 export interface SenderPolicyOptions {
@@ -25,7 +28,14 @@ export interface SenderPolicyOptions {
   readonly plusTags?: 'compare' | 'ignore';
   /** What becomes of what `strict` does not let through; `discard` unless given. */
   readonly spoofed?: 'discard' | 'hold' | 'flag';
+  /** Whether To or Cc must name the reply address; `required` unless given. */
+  readonly addressed?: 'required' | 'off';
+  /** Other forms of the reply addresses, which Postfix rewrites to `form`. */
+  readonly aliases?: readonly ReplyAddressForm[];
 }
+
+/** The options with the form of the reply addresses, which are the gate's. */
+type Options = SenderPolicyOptions & { readonly form: ReplyAddressForm };
 
 /** A sender that may write; `hold` when the operator has to look first. */
 interface Sender {
@@ -34,15 +44,24 @@ interface Sender {
   readonly hold: HoldReason | undefined;
 }
 
+/** The result, and in words what it rests on. */
+interface Vouched {
+  readonly result: Authentication['result'];
+  readonly reason: string;
+}
+
+const NOT_ADDRESSED =
+  'neither To nor Cc names this reply address: perhaps mail of the user to somebody else, sent here by a third';
+
 /** Judges the author of a reply. */
 export function judgeSenderPolicy(
-  options: SenderPolicyOptions,
-  user: User,
+  options: Options,
+  claim: Claim,
   header: Header,
   author: Mailbox,
   findings?: Findings,
 ): End | Sender {
-  const { result, reason } = authenticate(options, user, header, author);
+  const { result, reason } = vouch(options, claim, header, author);
   const decision = decide(options, result);
   if (decision === 'discarded') return discard('sender_policy', 'spoofed', reason, findings);
   findings?.push({ rule: 'sender_policy', result: decision, saw: reason });
@@ -62,12 +81,21 @@ function decide(
   return spoofed === 'flag' && result === 'none' ? 'flagged' : 'held';
 }
 
+/** What the reply is vouched for by: a sender who was authenticated, and who wrote to this address. */
+function vouch(options: Options, claim: Claim, header: Header, author: Mailbox): Vouched {
+  const vouched = authenticate(options, claim.user, header, author);
+  const { form, addressed = 'required', aliases = [] } = options;
+  if (vouched.result !== 'pass' || addressed === 'off') return vouched;
+  if (isAddressed(header, tokenText(claim.token), [form, ...aliases])) return vouched;
+  return { result: 'fail', reason: NOT_ADDRESSED };
+}
+
 function authenticate(
   { senderPolicy, authservId, ownReceived = 0, plusTags = 'compare' }: SenderPolicyOptions,
-  user: User,
+  user: Claim['user'],
   header: Header,
   author: Mailbox,
-): { readonly result: Authentication['result']; readonly reason: string } {
+): Vouched {
   if (senderPolicy === 'off') return { result: 'none', reason: 'the sender policy is off' };
   const from = foldAddress(author.address, plusTags);
   if (!user.addresses.some((address) => foldAddress(address, plusTags) === from)) {

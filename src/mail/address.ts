@@ -84,6 +84,12 @@ export function formatReplyAddress(form: ReplyAddressForm, token: string): strin
   return `${form.prefix}${token}@${form.domain}`;
 }
 
+/** Reads the form of other reply addresses, `prefix@domain`; the prefix may be empty. */
+export function parseForm(text: string): ReplyAddressForm {
+  const at = text.lastIndexOf('@');
+  return { prefix: text.slice(0, at), domain: text.slice(at + 1) };
+}
+
 /** What a recipient address is to us. */
 export type RecipientMatch =
   | { readonly kind: 'token'; readonly token: string }

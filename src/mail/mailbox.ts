@@ -68,6 +68,13 @@ export function parseFrom(value: string): FromResult {
   return more.length > 0 ? { ok: false, problem: 'several' } : { ok: true, mailbox };
 }
 
+/** Every address of an unfolded To or Cc; none where readers could differ on who is meant. */
+export function addressesOf(value: string): readonly string[] {
+  if (CONTROL.test(value)) return [];
+  const { mailboxes, hasGroup, fault } = parseMailboxList(value);
+  return hasGroup || fault !== undefined ? [] : mailboxes.map(({ address }) => address);
+}
+
 /** Every mailbox of an address list, members of groups included, as far as it can be read. */
 export function parseMailboxList(value: string): MailboxList {
   const lexer = new Lexer(value);

@@ -86,6 +86,11 @@ export function parseToken(text: string): Token | undefined {
   }
 }
 
+/** A token as its address spells it, in lower case. */
+export function tokenText({ bytes }: Token): string {
+  return encodeBase32(bytes);
+}
+
 /** What a sealed token is minted for; `repliedTo` in Unix seconds. */
 export interface SealedClaim {
   readonly userNumber: number;

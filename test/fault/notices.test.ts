@@ -36,6 +36,7 @@ async function sendEmpty(daemon: Daemon): Promise<void> {
     'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com',
     'Received: from a by mx.example.org; Sat, 21 Nov 2026 10:00:00 +0000',
     `From: ${ALICE.address}`,
+    `To: ${to}`,
     'Message-ID: <empty@example.com>',
     '',
     '> only a quote',

@@ -98,7 +98,8 @@ describe('a reply to a bound address that has expired', () => {
       expiryNotices: { draft, add: (notice) => test.store.addNotice(notice) },
     });
     const { address, messageId } = test.bound({ repliedTo: START - MAX_AGE - 60 });
-    const raw = message([...lines, `In-Reply-To: <${messageId}>`, 'Subject: Re: late'], 'my words\r\n');
+    const to = [`To: ${address}`, `In-Reply-To: <${messageId}>`, 'Subject: Re: late'];
+    const raw = message([...lines, ...to], 'my words\r\n');
     const verdict = await send(test, address, raw, reversePath);
     return { test, raw, verdict };
   }

@@ -289,8 +289,10 @@ async function strictSite(
   return { test, address: await test.sealed() };
 }
 
-const mail = (fields: readonly string[], id: number): Buffer =>
-  Buffer.from([...fields, `Message-ID: <${id}@client.example>`, '', 'I agree.', ''].join('\r\n'));
+const mail = (fields: readonly string[], id: number, to: string): Buffer =>
+  Buffer.from(
+    [...fields, `To: ${to}`, `Message-ID: <reply-${id}@client.example>`, '', 'I agree.', ''].join('\r\n'),
+  );
 
 describe('a strict site', () => {
   const forgeries = { ...FORGED_RESULTS, ...FORGED_AUTHORS };
@@ -308,7 +310,7 @@ describe('a strict site', () => {
     for (const [trick, fields] of Object.entries(all)) {
       await t.test(trick, async () => {
         assert.match(
-          await send(test, address, mail(fields, ++id)),
+          await send(test, address, mail(fields, ++id, address)),
           /^discarded: (?:spoofed|malformed|loop|bounce)$/,
         );
       });
@@ -322,7 +324,7 @@ describe('a strict site', () => {
     let id = 0;
     for (const [variant, fields] of Object.entries(GENUINE)) {
       await t.test(variant, async () => {
-        assert.equal(await send(test, address, mail(fields, ++id)), 'queued');
+        assert.equal(await send(test, address, mail(fields, ++id, address)), 'queued');
       });
     }
     assert.equal((await test.store.list({ state: 'ready' })).length, id);
@@ -332,20 +334,24 @@ describe('a strict site', () => {
     const { test, address } = await strictSite(t, { spoofed: 'hold' });
     let id = 0;
     for (const [trick, fields] of Object.entries(forgeries)) {
-      assert.match(await send(test, address, mail(fields, ++id)), /^(?:held|discarded: \w+)$/, trick);
+      assert.match(
+        await send(test, address, mail(fields, ++id, address)),
+        /^(?:held|discarded: \w+)$/,
+        trick,
+      );
     }
     assert.deepEqual(await test.store.list({ state: 'ready' }), []);
     for (const { holdReason } of await test.store.list({})) assert.equal(holdReason, 'spoofed');
-    assert.equal(await send(test, address, mail(GENUINE['a plain address'] ?? [], ++id)), 'queued');
+    assert.equal(await send(test, address, mail(GENUINE['a plain address'] ?? [], ++id, address)), 'queued');
   });
 
   it('that flags posts a registered address without a verdict, marked, and holds the rest', async (t) => {
     const { test, address } = await strictSite(t, { spoofed: 'flag' });
-    assert.equal(await send(test, address, mail([SILENT, RECEIVED, ALICE], 1)), 'queued');
-    assert.equal(await send(test, address, mail([FAILED, RECEIVED, ALICE], 2)), 'held');
-    assert.equal(await send(test, address, mail([HERS, RECEIVED, MALLORY], 3)), 'held');
+    assert.equal(await send(test, address, mail([SILENT, RECEIVED, ALICE], 1, address)), 'queued');
+    assert.equal(await send(test, address, mail([FAILED, RECEIVED, ALICE], 2, address)), 'held');
+    assert.equal(await send(test, address, mail([HERS, RECEIVED, MALLORY], 3, address)), 'held');
     assert.equal(
-      await send(test, address, mail([PASS, RECEIVED, ALICE, MALLORY], 4)),
+      await send(test, address, mail([PASS, RECEIVED, ALICE, MALLORY], 4, address)),
       'discarded: malformed',
     );
     const [item] = await test.store.lease({ now: test.clock.now * 1000, leaseMs: 1, limit: 9 });
@@ -367,9 +373,10 @@ describe('sender.plus_tags', () => {
       'alice-x@example.com',
     ];
     let id = 0;
-    for (const from of own) assert.equal(await send(test, address, mail(tagged(from), ++id)), 'queued', from);
+    for (const from of own)
+      assert.equal(await send(test, address, mail(tagged(from), ++id, address)), 'queued', from);
     for (const from of others) {
-      assert.equal(await send(test, address, mail(tagged(from), ++id)), 'discarded: spoofed', from);
+      assert.equal(await send(test, address, mail(tagged(from), ++id, address)), 'discarded: spoofed', from);
     }
   });
 });
@@ -388,7 +395,7 @@ describe('sender.own_received', () => {
     ];
     let id = 0;
     for (const [fields, expected] of cases) {
-      assert.equal(await send(test, address, mail(fields, ++id)), expected, fields.join('\n'));
+      assert.equal(await send(test, address, mail(fields, ++id, address)), expected, fields.join('\n'));
     }
   });
 
@@ -401,7 +408,7 @@ describe('sender.own_received', () => {
     ];
     for (const [index, text] of forged.entries()) {
       const fields = [RECEIVED, SILENT, results(text), theirs, ALICE];
-      assert.equal(await send(test, address, mail(fields, index)), 'discarded: spoofed', text);
+      assert.equal(await send(test, address, mail(fields, index, address)), 'discarded: spoofed', text);
     }
   });
 });
@@ -418,7 +425,7 @@ describe('the gate that is asked why', () => {
     );
     findings.length = 0;
     const claim = await claimOf(test.gate, address);
-    const raw = mail([FAILED, RECEIVED, ALICE], 1);
+    const raw = mail([FAILED, RECEIVED, ALICE], 1, address);
     const judgement = await test.gate.judge({ reversePath: 'alice@example.com' }, claim, raw, findings);
     assert.equal(judgement.kind, 'end');
     assert.deepEqual(

@@ -27,6 +27,7 @@ describe('a reply that is taken', () => {
     const fields = [
       `In-Reply-To: <${messageId}>`,
       `In-Reply-To: ${messageId}`,
+      `In-Reply-To: <${messageId.replace('@reply.example.org', '@Reply.EXAMPLE.org')}>`,
       `References: <a@b.example> <${messageId}> <c@d.example>`,
       `References: <${other}>,<${messageId}>`,
       `In-Reply-To: <${other}>\r\nReferences: <${messageId}>`,
@@ -166,14 +167,15 @@ describe('the sender policy', () => {
       [[...pass, 'From: eve@example.com'], 'discarded: spoofed'],
       [[pass[0]!.replace('mx.', 'evil.'), pass[1]!], 'discarded: spoofed'],
     ] as const;
-    for (const [lines, expected] of cases) assert.equal(await send(test, address, message(lines)), expected);
+    for (const [lines, expected] of cases)
+      assert.equal(await send(test, address, message([...lines, `To: ${address}`])), expected);
   });
 
   it('flag: the same replies are queued, and the result goes along', async (t) => {
     const test = await openGate(t, { senderPolicy: 'flag', authservId: 'mx.example.org' });
     const address = await test.sealed();
     for (const lines of [pass, [...pass, 'From: eve@example.com']]) {
-      assert.equal(await send(test, address, message(lines)), 'queued');
+      assert.equal(await send(test, address, message([...lines, `To: ${address}`])), 'queued');
     }
     const results = [];
     for (let count = 0; count < 2; count++) {
@@ -195,8 +197,10 @@ describe('the sender policy', () => {
     assert.equal(await send(off, await off.sealed(), message([list])), 'held');
     assert.deepEqual((await itemsIn(off))[0]?.holdReason, 'list');
     const strict = await openGate(t, { senderPolicy: 'strict', authservId: 'mx.example.org' });
-    assert.equal(await send(strict, await strict.sealed(), message([...pass, list])), 'queued');
-    assert.equal(await send(strict, await strict.sealed(), message([list])), 'discarded: spoofed');
+    const address = await strict.sealed();
+    const to = `To: ${address}`;
+    assert.equal(await send(strict, address, message([...pass, list, to])), 'queued');
+    assert.equal(await send(strict, address, message([list, to])), 'discarded: spoofed');
   });
 });
 

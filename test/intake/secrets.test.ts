@@ -90,8 +90,8 @@ describe('refusals', { concurrency: false }, () => {
       [address, [PASS[1] ?? '', `From: ${ALICE}`], 'discarded spoofed'],
       [bound, from(ALICE, `In-Reply-To: <${EVE}>`), 'discarded forged'],
       [address, from(ALICE), 'rejected too-big', 'x'.repeat(70_000)],
-      [address, from(ALICE, `Message-ID: <${address}>`), 'accepted queued'],
-      [address, from(ALICE, `Message-ID: <${address}>`), 'accepted duplicate'],
+      [address, from(ALICE, `To: ${address}`, `Message-ID: <${address}>`), 'accepted queued'],
+      [address, from(ALICE, `To: ${address}`, `Message-ID: <${address}>`), 'accepted duplicate'],
     ];
     for (const [to, fields, outcome, more = ''] of messages) {
       await client.deliver([...fields, `Subject: ${BODY}`, '', BODY + more].join('\r\n'), to);

@@ -54,7 +54,11 @@ it('mailgw, its notices, an answering machine and a list end in silence', async 
     for (let round = 0; round < ROUNDS_A_DAY; round++) {
       await send('tracker@platform.example', ALICE, notification());
       await send('tracker@platform.example', LIST, notification());
-      await send(ALICE, replyTo, write([`From: Alice <${ALICE}>`, 'Subject: Re: New post'], EMPTY));
+      await send(
+        ALICE,
+        replyTo,
+        write([`From: Alice <${ALICE}>`, `To: ${replyTo}`, 'Subject: Re: New post'], EMPTY),
+      );
     }
     const notice = await mailbox.nthMail(day + 1);
     assert.equal(notice.mailFrom, '<>');

@@ -1,0 +1,41 @@
+/**
+ * Whether the author wrote to a reply address: its token stands in To or Cc.
+ *
+ * Mail that was signed once can be sent again by whoever has it, unaltered and to any recipient; signers sign To and
+ * Cc, the envelope nobody does. So only a reply that names the address in its header was meant for its thread.
+ * Contract: the one To and the one Cc count, each where every reader reads the same addresses in it: a repeated field,
+ * a group, a syntax error or a control character makes a field say nothing. A token counts in the local part of an
+ * address in one of the given forms, and nowhere else: somebody may have a mailbox `reply+TOKEN@` a domain of their
+ * own, or a display name that shows the address, and get an answer to it that is signed.
+ * Standards: RFC 5322 §3.6.3, RFC 6376 §5.4.1. Limits: as of mailbox.ts; the time is linear in both fields.
+ */
+import { matchRecipient, type ReplyAddressForm } from './address.ts';
+import { type Header, headerValues } from './header.ts';
+import { addressesOf } from './mailbox.ts';
+
+const FIELDS = ['to', 'cc'] as const;
+
+/** One address in brackets after a name without quotes, in which some clients repeat the address: a syntax error. */
+const NAMED = /^([^<>,;:()"\\]*)<([^<>\s]+)>$/;
+const ADDRESSES = /[^\s']*@[^\s']*/g;
+
+/** Whether To or Cc names the token (in lower case) in an address of one of the `forms`. */
+export function isAddressed(header: Header, token: string, forms: readonly ReplyAddressForm[]): boolean {
+  const isOurs = (address: string): boolean =>
+    forms.some((form) => {
+      const match = matchRecipient(form, address);
+      return match.kind === 'token' && match.token === token;
+    });
+  return FIELDS.some((name) => {
+    const [value, ...more] = headerValues(header, name);
+    if (value === undefined || more.length > 0) return false;
+    return addressesOf(value).some(isOurs) || isNamedByItself(value, isOurs);
+  });
+}
+
+/** Whether a field holds one address of ours and a name that shows no other one: nobody reads anybody else in it. */
+function isNamedByItself(value: string, isOurs: (address: string) => boolean): boolean {
+  const [, name, address] = NAMED.exec(value) ?? [];
+  if (name === undefined || address === undefined || !isOurs(address)) return false;
+  return (name.match(ADDRESSES) ?? []).every(isOurs);
+}
