@@ -209,6 +209,10 @@ async function operate(
       return result.state;
     case 'not-applicable':
       return { left: `is ${result.state}`, advice: applies };
+    case 'no-user':
+      throw new Fault(EXIT.badInput, [
+        `item ${id}: its user "${result.user}" was removed, and whoever has that name now is somebody else; "mailgw-ctl queue drop ${id}" removes it`,
+      ]);
     case 'unknown':
       return { left: 'is gone meanwhile', advice: '"mailgw-ctl queue list" shows what there is' };
   }

@@ -36,15 +36,16 @@ export type ReadBounce = (item: LeasedItem, raw: Uint8Array) => Promise<BounceEv
 
 /** Gives the function that reads bounces; `mask` hides tokens. */
 export function createReadBounce(
-  directory: Pick<Directory, 'userByName'>,
+  directory: Pick<Directory, 'userByName' | 'userByNumber'>,
   mask: (text: string) => string,
 ): ReadBounce {
   const clean = (text: string | undefined): string | undefined =>
     text === undefined ? undefined : printable(mask(text));
-  return async ({ id, user: name, thread, receivedAt, bounce: kind }, raw) => {
+  return async ({ id, user: name, userNumber, thread, receivedAt, bounce: kind }, raw) => {
     const bounce = parseBounce(raw);
     if (bounce === null || kind === undefined) return undefined;
-    const user = await directory.userByName(name);
+    const user =
+      userNumber === undefined ? await directory.userByName(name) : await directory.userByNumber(userNumber);
     const failed = bounce.recipient === undefined ? undefined : foldAddress(bounce.recipient);
     return {
       id,

@@ -81,6 +81,7 @@ async function draft(
   return {
     id: newId(),
     user: item.user,
+    userNumber: item.userNumber,
     kind,
     // What was posted is not sent back.
     itemId: kind === 'attachment' ? undefined : item.id,

@@ -24,7 +24,7 @@ import type { NoticeTexts } from './notice-texts.ts';
 export interface NotifierOptions {
   readonly store: Pick<Notices, 'leaseNotice' | 'settleNotice' | 'nextNoticeAt'> &
     Pick<Queue, 'content'> &
-    Pick<Directory, 'userByName'>;
+    Pick<Directory, 'userByName' | 'userByNumber'>;
   readonly texts: NoticeTexts;
   readonly send: SendNotice;
   /** Whether a plus tag makes another address, as for the sender policy. */
@@ -130,6 +130,7 @@ export class Notifier {
   async #compose({
     id,
     user: name,
+    userNumber,
     kind,
     itemId,
     createdAt,
@@ -137,7 +138,8 @@ export class Notifier {
     original,
   }: LeasedNotice): Promise<NoticeMail | string> {
     const { store, texts, plusTags } = this.#options;
-    const user = await store.userByName(name);
+    const user =
+      userNumber === undefined ? await store.userByName(name) : await store.userByNumber(userNumber);
     if (user?.enabled !== true) return 'the user is gone or disabled';
     const from = foldAddress(draft.from, plusTags);
     const to = user.addresses.find((address) => foldAddress(address, plusTags) === from);

@@ -37,6 +37,7 @@ export function bounceItem(
   return {
     id: newId(),
     user: claim.user.name,
+    userNumber: claim.user.number,
     thread,
     bounce: bounce.kind,
     repliedToAt: target === undefined ? receivedAt : target.repliedTo * 1000,

@@ -50,6 +50,7 @@ export function createDraftExpiryNotice(options: {
     return {
       id: options.newId(),
       user: user.name,
+      userNumber: user.number,
       kind: 'expired',
       itemId: undefined,
       createdAt,

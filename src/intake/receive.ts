@@ -308,6 +308,7 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
   return {
     id: options.newId(),
     user: claim.user.name,
+    userNumber: claim.user.number,
     thread: target.locator,
     repliedToAt: target.repliedTo * 1000,
     fingerprint: fingerprint(claim.user.number, target.locator, header, judged.raw),

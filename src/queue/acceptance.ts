@@ -8,6 +8,7 @@
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { prepareClaim, type Repeated, releasedKey } from './dedupe.ts';
+import { NO_USER, prepareOwners } from './owner.ts';
 import type { Acceptance, ImmediateLease, NewItem } from './queue.ts';
 import type { Database } from './schema.ts';
 
@@ -44,11 +45,12 @@ export function prepareAccept(
     "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
   );
   const insert = database.prepare(
-    `INSERT INTO item (id, state, head, user, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
+    `INSERT INTO item (id, state, head, user, user_number, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
        lease_until, attempts, worker_deaths, hold_reason, released_key, bytes, sender_policy, sender_result, spam_score, spam_flagged)
-     VALUES (@id, @state, @head, @user, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
+     VALUES (@id, @state, @head, @user, @userNumber, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
        @leaseUntil, @attempts, 0, @hold, @releasedKey, @bytes, @policy, @result, @score, @flagged)`,
   );
+  const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
   const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
@@ -58,18 +60,22 @@ export function prepareAccept(
     return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
   };
   const acceptOne = (
-    item: NewItem,
+    asJudged: NewItem,
     raw: Uint8Array,
     leaseMs: number | undefined,
   ): Entry['state'] | Repeated => {
-    const repeated = claim(item);
+    const repeated = claim(asJudged);
     if (repeated !== undefined) return repeated;
+    // Since RCPT the user may have been removed, by another process.
+    const isThere = owners.isThere(asJudged.userNumber, asJudged.user);
+    const item = isThere ? asJudged : { ...asJudged, hold: asJudged.hold ?? NO_USER };
     const entry = entryOf(item, leaseMs);
     const { lastInsertRowid } = insert.run({
       id: item.id,
       state: entry.state,
       head: entry.head,
       user: item.user,
+      userNumber: item.userNumber ?? null,
       // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
       thread: item.bounce === undefined ? item.thread : `bounce:${item.id}`,
       bounce: item.bounce ?? null,
@@ -83,7 +89,7 @@ export function prepareAccept(
       leaseUntil: entry.leaseUntil,
       attempts: entry.state === 'leased' ? 1 : 0,
       hold: item.hold ?? null,
-      releasedKey: releasedKey(item),
+      releasedKey: releasedKey(asJudged),
       bytes: raw.byteLength,
       policy: item.authentication.policy,
       result: item.authentication.result,
@@ -91,7 +97,7 @@ export function prepareAccept(
       flagged: item.spam === undefined ? null : Number(item.spam.flagged),
     });
     keep(lastInsertRowid, raw);
-    if (item.bounce !== undefined) countBounce(item.user, item.bounce, item.receivedAt);
+    if (item.bounce !== undefined) countBounce(item, item.bounce);
     return entry.state;
   };
   return (items, raw, lease) => {

@@ -1,19 +1,17 @@
 /** How many notifications to a user came back, in SQLite: counted with the bounce's own commit, so that a copy is not. */
-import type { BounceCounts, BounceKind } from './queue.ts';
+import type { BounceCounts, BounceKind, NewItem } from './queue.ts';
 import type { Database } from './schema.ts';
 
 /** Prepares the count, to be called inside the transaction of an accept. */
-export function prepareCountBounce(
-  database: Database,
-): (user: string, kind: BounceKind, receivedAt: number) => void {
-  const count = database.prepare<[number, number, number, string]>(
+export function prepareCountBounce(database: Database): (item: NewItem, kind: BounceKind) => void {
+  const count = database.prepare<[number, number, number, string, number | null]>(
     `INSERT INTO bounce_count (user_number, hard, soft, last_at)
-     SELECT user_number, ?, ?, ? FROM user WHERE name = ?
+     SELECT user_number, ?, ?, ? FROM user WHERE name = ? AND user_number = ifnull(?, user_number)
      ON CONFLICT (user_number) DO UPDATE SET hard = hard + excluded.hard, soft = soft + excluded.soft,
        last_at = max(last_at, excluded.last_at)`,
   );
-  return (user, kind, receivedAt) => {
-    count.run(Number(kind === 'hard'), Number(kind === 'soft'), receivedAt, user);
+  return ({ user, userNumber, receivedAt }, kind) => {
+    count.run(Number(kind === 'hard'), Number(kind === 'soft'), receivedAt, user, userNumber ?? null);
   };
 }
 

@@ -7,6 +7,7 @@
 import { type Accept, prepareAccept } from './acceptance.ts';
 import { prepareDedupeChanges } from './dedupe.ts';
 import { prepareAddNotice } from './notices.ts';
+import { prepareOwners } from './owner.ts';
 import { prepareProbe } from './probe.ts';
 import type {
   BounceKind,
@@ -43,7 +44,10 @@ interface LeaseRow {
   itemNumber: number;
   id: string;
   user: string;
+  userNumber: number | null;
   thread: string;
+  /** The thread by which the queue has it in order: of a bounce one of its own. */
+  orderedBy: string;
   bounce: BounceKind | null;
   repliedToAt: number;
   messageId: string | null;
@@ -71,7 +75,7 @@ export function prepareItems(database: Database, { keepContent }: ItemSettings):
   const isPaused = preparePaused(database);
   return {
     accept: prepareAccept(database, isPaused, elect),
-    lease: prepareLease(database, isPaused),
+    lease: prepareLease(database, isPaused, elect),
     settle: prepareSettle(database, elect, keepContent),
     reclaim: prepareReclaim(database, elect),
     retime: prepareRetime(database),
@@ -106,9 +110,15 @@ function preparePaused(database: Database): () => boolean {
   return () => paused.get() !== undefined;
 }
 
-function prepareLease(database: Database, isPaused: () => boolean): ItemOperations['lease'] {
+function prepareLease(
+  database: Database,
+  isPaused: () => boolean,
+  elect: (thread: string) => void,
+): ItemOperations['lease'] {
+  const owners = prepareOwners(database);
   const findProbe = prepareProbe(database);
-  const columns = `item_number AS itemNumber, id, user, coalesce(bounce_thread, thread) AS thread, bounce,
+  const columns = `item_number AS itemNumber, id, user, user_number AS userNumber, thread AS orderedBy,
+       coalesce(bounce_thread, thread) AS thread, bounce,
        replied_to_at AS repliedToAt, message_id AS messageId, queue_id AS queueId,
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
        sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
@@ -126,8 +136,13 @@ function prepareLease(database: Database, isPaused: () => boolean): ItemOperatio
     const number = probe === undefined ? undefined : findProbe(probe, now);
     if (number === undefined && probe?.isStrict === true) return [];
     const rows = number === undefined ? due.all(now, probe === undefined ? limit : 1) : byNumber.all(number);
-    for (const row of rows) claim.run(now + leaseMs, row.itemNumber);
-    return rows.map(toLeasedItem);
+    const owned = rows.filter((row) => owners.isThere(row.userNumber ?? undefined, row.user));
+    for (const row of owned) claim.run(now + leaseMs, row.itemNumber);
+    for (const row of rows.filter((each) => !owned.includes(each))) {
+      owners.hold(row.itemNumber);
+      elect(row.orderedBy);
+    }
+    return owned.map(toLeasedItem);
   };
 }
 
@@ -135,6 +150,7 @@ function toLeasedItem(row: LeaseRow): LeasedItem {
   return {
     id: row.id,
     user: row.user,
+    userNumber: row.userNumber ?? undefined,
     thread: row.thread,
     bounce: row.bounce ?? undefined,
     repliedToAt: row.repliedToAt,
@@ -267,6 +283,8 @@ interface OperatedRow {
   itemNumber: number;
   id: string;
   state: ItemState;
+  user: string;
+  userNumber: number | null;
   thread: string;
   holdReason: string | null;
   receivedAt: number;
@@ -275,10 +293,11 @@ interface OperatedRow {
 
 function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
   const find = database.prepare<[string], OperatedRow>(
-    `SELECT item_number AS itemNumber, id, state, thread, hold_reason AS holdReason, received_at AS receivedAt,
+    `SELECT item_number AS itemNumber, id, state, user, user_number AS userNumber, thread, hold_reason AS holdReason, received_at AS receivedAt,
        released_key AS releasedKey FROM item WHERE id = ?`,
   );
   const dedupe = prepareDedupeChanges(database);
+  const owners = prepareOwners(database);
   const ready = database.prepare<[number, number]>(
     `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0
      WHERE item_number = ?`,
@@ -294,6 +313,8 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
     // What doctor sent is never posted.
     const isProbe = action === 'release' && item.holdReason === 'probe';
     if (isProbe || !from.includes(item.state)) return { kind: 'not-applicable', state: item.state };
+    if (to === 'ready' && !owners.isThere(item.userNumber ?? undefined, item.user))
+      return { kind: 'no-user', user: item.user };
     if (to === 'ready') ready.run(now, item.itemNumber);
     else if (to === 'held') hold.run(item.itemNumber);
     else drop.run(item.itemNumber);

@@ -5,6 +5,8 @@ import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
 export interface NewNotice {
   readonly id: string;
   readonly user: string;
+  /** The user's number: the name may be somebody else's by then. Without one the name is believed. */
+  readonly userNumber?: number | undefined;
   readonly kind: NoticeKind;
   /** The item that it is about, whose message goes along; undefined when there is none. */
   readonly itemId: string | undefined;

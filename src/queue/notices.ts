@@ -33,14 +33,15 @@ export function prepareNotices(database: Database): NoticeOperations {
 /** Prepares the insert, which an item's settlement shares. */
 export function prepareAddNotice(database: Database): NoticeOperations['addNotice'] {
   const insert = database.prepare(
-    `INSERT INTO notice (id, state, user, kind, day, item_id, draft, original, created_at, due_at, attempts)
-     VALUES (@id, 'waiting', @user, @kind, @day, @itemId, @draft, @original, @createdAt, @createdAt, 0)
+    `INSERT INTO notice (id, state, user, user_number, kind, day, item_id, draft, original, created_at, due_at, attempts)
+     VALUES (@id, 'waiting', @user, @userNumber, @kind, @day, @itemId, @draft, @original, @createdAt, @createdAt, 0)
      ON CONFLICT DO NOTHING`,
   );
-  return ({ id, user, kind, itemId, createdAt, draft, original }) =>
+  return ({ id, user, userNumber, kind, itemId, createdAt, draft, original }) =>
     insert.run({
       id,
       user,
+      userNumber: userNumber ?? null,
       kind,
       day: Math.floor(createdAt / DAY_MS),
       itemId: itemId ?? null,
@@ -51,6 +52,7 @@ export function prepareAddNotice(database: Database): NoticeOperations['addNotic
 }
 
 interface LeaseRow extends Pick<NewNotice, 'id' | 'user' | 'kind' | 'createdAt'> {
+  userNumber: number | null;
   itemId: string | null;
   draft: string;
   original: Buffer | null;
@@ -59,7 +61,7 @@ interface LeaseRow extends Pick<NewNotice, 'id' | 'user' | 'kind' | 'createdAt'>
 
 function prepareLeaseNotice(database: Database): NoticeOperations['leaseNotice'] {
   const due = database.prepare<[number, number], LeaseRow>(
-    `SELECT id, user, kind, item_id AS itemId, draft, original, created_at AS createdAt, attempts FROM notice
+    `SELECT id, user, user_number AS userNumber, kind, item_id AS itemId, draft, original, created_at AS createdAt, attempts FROM notice
      WHERE state = 'waiting' AND (due_at <= ? OR due_at > ?) ORDER BY due_at LIMIT 1`,
   );
   const claim = database.prepare<[number, string]>(
@@ -71,6 +73,7 @@ function prepareLeaseNotice(database: Database): NoticeOperations['leaseNotice']
     claim.run(now + leaseMs, row.id);
     return {
       ...row,
+      userNumber: row.userNumber ?? undefined,
       itemId: row.itemId ?? undefined,
       draft: JSON.parse(row.draft) as NoticeDraft,
       original: row.original ?? undefined,

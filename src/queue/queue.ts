@@ -31,6 +31,8 @@ export interface Authentication {
 export interface NewItem {
   readonly id: string;
   readonly user: string;
+  /** The user's number: the name may be somebody else's one day. Without one the name is believed. */
+  readonly userNumber?: number | undefined;
   readonly thread: string;
   /** What a bounce says of the address; undefined for a reply. */
   readonly bounce?: BounceKind | undefined;
@@ -91,6 +93,7 @@ export interface LeaseProbe {
 export interface LeasedItem {
   readonly id: string;
   readonly user: string;
+  readonly userNumber?: number | undefined;
   readonly thread: string;
   /** What a bounce says of the address; undefined for a reply. */
   readonly bounce?: BounceKind | undefined;
@@ -182,7 +185,9 @@ export interface AgeCount {
 export type OperatorResult =
   | { readonly kind: 'done'; readonly id: string; readonly state: ItemState | 'dropped' }
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'not-applicable'; readonly state: ItemState };
+  | { readonly kind: 'not-applicable'; readonly state: ItemState }
+  /** Its user was removed: nobody may post as whoever has the name now. */
+  | { readonly kind: 'no-user'; readonly user: string };
 
 /** An operator's action on one item. */
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'drop';
@@ -264,7 +269,10 @@ export interface Queue {
    * With a wish to lease, items that {@link Queue.lease} would give now are leased by the same commit.
    */
   accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult>;
-  /** Claims due items, at most one per thread, and none while the queue is paused; of a probe only one. */
+  /**
+   * Claims due items, at most one per thread, and none while the queue is paused; of a probe only one. Those of users
+   * that are gone are held instead.
+   */
   lease(request: {
     readonly now: number;
     readonly leaseMs: number;

@@ -172,7 +172,14 @@ const MIGRATIONS: readonly string[] = [
    -- The key under which a held item is known once it is released.
    ALTER TABLE item ADD COLUMN released_key BLOB;
    -- Probes of a sink that is down: items that have not failed, by user.
-   CREATE INDEX item_untried ON item (user, due_at) WHERE head = 1 AND state = 'ready' AND attempts = 0;`,
+   CREATE INDEX item_untried ON item (user, due_at) WHERE head = 1 AND state = 'ready' AND attempts = 0;
+   -- Whose it is, where the name may be another's by now; 0 is nobody.
+   ALTER TABLE item ADD COLUMN user_number INTEGER;
+   UPDATE item SET user_number = ifnull(
+     (SELECT user.user_number FROM user WHERE name = item.user AND created_at <= item.received_at), 0);
+   ALTER TABLE notice ADD COLUMN user_number INTEGER;
+   UPDATE notice SET user_number = ifnull(
+     (SELECT user.user_number FROM user WHERE name = notice.user AND user.created_at <= notice.created_at), 0);`,
 ];
 
 /** A larger log means fewer checkpoints, each of which costs two fsyncs in the writer. */

@@ -97,10 +97,11 @@ function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: numb
   return items
     .filter(({ id }) => ids.includes(id))
     .map((item) => {
-      const { id, user, thread, bounce, repliedToAt, messageId, queueId } = item;
+      const { id, user, userNumber, thread, bounce, repliedToAt, messageId, queueId } = item;
       const { reversePath, receivedAt, authentication, spam } = item;
       const origin = { messageId, queueId, reversePath, receivedAt, authentication, spam };
-      return { id, user, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
+      const owner = { user, userNumber };
+      return { id, ...owner, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
     });
 }
 

@@ -18,7 +18,10 @@ async function startBounces(
   choice: DispatchingChoice = {},
 ): Promise<Dispatching> {
   const open: { store?: Store } = {};
-  const directory = { userByName: async (name: string) => await open.store?.userByName(name) };
+  const directory = {
+    userByName: async (name: string) => await open.store?.userByName(name),
+    userByNumber: async (number: number) => await open.store?.userByNumber(number),
+  };
   const test = await startDispatching(t, {
     readBounce: createReadBounce(directory, createTokenMask(FORM)),
     ...choice,

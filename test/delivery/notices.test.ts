@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { NOW } from '../support/item.ts';
 import { fieldsOf, fileOf, textOf } from '../support/mailbox.ts';
 import { replyMessage, replyWithAttachment } from '../support/message.ts';
+import { addUser } from '../support/mint.ts';
 import { testScratch } from '../support/scratch.ts';
 import { reply, startNoticing } from './noticing.ts';
 
@@ -125,6 +126,21 @@ describe('nobody is told (G7)', () => {
       assert.match(textOf(await test.mailbox.nthMail(1)), /^Guten Tag,/);
     });
   }
+
+  it('whose user has left, though another person has the name and the address', async (t) => {
+    const test = await startNoticing(t);
+    await test.mailbox.down();
+    const user = await test.store.userByName('alice');
+    await test.inState(await test.send(reply(EMPTY), { userNumber: user!.number }), 'failed');
+    await test.store.removeUser('alice');
+    await addUser(test.store, 'alice');
+    test.pass(120_000);
+    const [notice] = await test.ended(1);
+    assert.deepEqual(
+      [notice?.state, notice?.lastDiagnostic],
+      ['failed', 'withdrawn: the user is gone or disabled'],
+    );
+  });
 
   it('at an address that is no longer registered', async (t) => {
     const test = await startNoticing(t);

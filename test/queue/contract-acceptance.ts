@@ -36,6 +36,7 @@ export function describeAcceptance(open: OpenStore): void {
       const leased = {
         ...common,
         queueId: item.queueId,
+        userNumber: undefined,
         bounce: undefined,
         authentication,
         spam,

@@ -7,6 +7,7 @@ import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
 import { describeDirectory } from './contract-directory.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeOperator } from './contract-operator.ts';
+import { describeOwners } from './contract-owners.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -15,5 +16,6 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeLeases(open);
     describeOperator(open);
     describeDirectory(open);
+    describeOwners(open);
   });
 }
