@@ -2,6 +2,8 @@
  * The rates: token buckets per user, per address and in all, in the daemon's memory and, behind it, in the store.
  *
  * Contract: `reached` changes nothing, because Postfix probes addresses; `take` takes from every bucket or from none.
+ * Messages that nobody vouches for have buckets of their own, as large as the others: whoever holds an address cannot
+ * use up what its owner may send.
  * What is taken is saved within {@link SAVE_MS}, and from a bucket that is more than half empty with the message
  * itself: `saveUrgent`, called in the tick of an accept, travels with it into one transaction. So a crash gives back
  * at most half a bucket, and that only if it was taken just before. Buckets live on the monotonic clock, so setting
@@ -12,7 +14,6 @@
 
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
-import type { Disposition } from '../mail/disposition.ts';
 import {
   addressBucket,
   giveOneBack,
@@ -36,6 +37,9 @@ export interface RateSettings {
 
 /** A limit by its key in the configuration. */
 export type RateLimit = 'rate.per_user' | 'rate.per_address' | 'rate.total';
+
+/** Whether a message is its user's, as far as the site's filter and policy say. */
+export type Standing = 'vouched' | 'unvouched';
 
 /** What rates work with. */
 export interface RateOptions {
@@ -61,12 +65,18 @@ const SAVE_MS = 100;
 /** A look for buckets that are full by now. */
 const SWEEP_MS = 1000;
 
+/** What stands before the name of a bucket of messages that nobody vouches for. */
+const UNVOUCHED = 'unvouched/';
+
+const nameFor = (standing: Standing, name: string): string =>
+  standing === 'vouched' ? name : `${UNVOUCHED}${name}`;
+
 /** One limit, and the bucket of it that a token belongs to. */
 interface Limit {
   readonly limit: RateLimit;
   readonly rate: Rate;
   readonly bucketOf: (token: Token) => string;
-  /** Whether a bucket is one of this limit's. */
+  /** Whether a bucket is one of this limit's; the name as of a message that is vouched for. */
   readonly owns: (name: string) => boolean;
 }
 
@@ -124,6 +134,12 @@ export class Rates {
     this.#limits = limits;
   }
 
+  /** The rate that a bucket is limited by, if any. */
+  #rateOf(name: string): Rate | undefined {
+    const bare = name.startsWith(UNVOUCHED) ? name.slice(UNVOUCHED.length) : name;
+    return this.#limits.find(({ owns }) => owns(bare))?.rate;
+  }
+
   /** Buckets in memory: those that are not full. */
   get buckets(): number {
     return this.#fullAt.size;
@@ -133,7 +149,7 @@ export class Rates {
   async load(): Promise<void> {
     const { buckets, now, monotonic } = this.#options;
     for (const saved of await buckets.loadBuckets()) {
-      const rate = this.#limits.find(({ owns }) => owns(saved.name))?.rate;
+      const rate = this.#rateOf(saved.name);
       const ms = rate === undefined ? 0 : untilFull(saved, now(), rate);
       if (ms > 0) this.#set(saved.name, monotonic() + ms);
       else this.#forgotten.add(saved.name);
@@ -151,7 +167,7 @@ export class Rates {
     this.#limits = limitsOf(settings);
     const now = this.#options.monotonic();
     for (const [name, fullAt] of this.#fullAt) {
-      const rate = this.#limits.find(({ owns }) => owns(name))?.rate;
+      const rate = this.#rateOf(name);
       if (rate === undefined) this.#forget(name);
       else if (fullAt > now + rate.perMs) {
         this.#fullAt.set(name, now + rate.perMs);
@@ -169,20 +185,20 @@ export class Rates {
   }
 
   /** The limit that one more reply to this token would go beyond; changes nothing. */
-  reached(token: Token): RateLimit | undefined {
+  reached(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
     const now = this.#options.monotonic();
     return this.#limits.find(
-      ({ rate, bucketOf }) => !hasOne(this.#fullAt.get(bucketOf(token)) ?? now, now, rate),
+      ({ rate, bucketOf }) => !hasOne(this.#fullAt.get(nameFor(standing, bucketOf(token))) ?? now, now, rate),
     )?.limit;
   }
 
   /** Takes one from every bucket of a token, or from none: then the limit that stood against it. */
-  take(token: Token): RateLimit | undefined {
-    const reached = this.reached(token);
+  take(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
+    const reached = this.reached(token, standing);
     if (reached !== undefined) return reached;
     const now = this.#options.monotonic();
     for (const { rate, bucketOf } of this.#limits) {
-      const name = bucketOf(token);
+      const name = nameFor(standing, bucketOf(token));
       const fullAt = takeOne(this.#fullAt.get(name) ?? now, now, rate);
       this.#touch(name, fullAt);
       if (fullAt - now > rate.perMs / 2) this.#isUrgent = true;
@@ -191,9 +207,9 @@ export class Rates {
   }
 
   /** Undoes a `take`: the reply was neither kept nor dropped, and will come again. */
-  giveBack(token: Token): void {
+  giveBack(token: Token, standing: Standing = 'vouched'): void {
     for (const { rate, bucketOf } of this.#limits) {
-      const name = bucketOf(token);
+      const name = nameFor(standing, bucketOf(token));
       const fullAt = this.#fullAt.get(name);
       if (fullAt !== undefined) this.#touch(name, giveOneBack(fullAt, rate));
     }
@@ -290,27 +306,4 @@ export class Rates {
 /** The end of a way at a limit: the sender comes again later. */
 export function rateLimited(limit: RateLimit): End {
   return { kind: 'end', disposition: { verdict: 'deferred', reason: 'rate-limited', detail: limit } };
-}
-
-/**
- * Counts one message for every claim, whatever becomes of it: `limits` names those that there was nothing left for.
- * What ends deferred is given back, since it comes again and is counted then.
- */
-export async function counted<V extends Disposition>(
-  rates: Pick<Rates, 'take' | 'giveBack'> | undefined,
-  claims: readonly { readonly token: Token }[],
-  judge: (limits: readonly (RateLimit | undefined)[]) => Promise<readonly V[]>,
-): Promise<readonly V[]> {
-  if (rates === undefined) return judge([]);
-  const limits = claims.map(({ token }) => rates.take(token));
-  const taken = new Set(claims.filter((_, index) => limits[index] === undefined));
-  try {
-    const verdicts = await judge(limits);
-    claims.forEach((claim, index) => {
-      if (verdicts[index]?.verdict !== 'deferred') taken.delete(claim);
-    });
-    return verdicts;
-  } finally {
-    for (const { token } of taken) rates.giveBack(token);
-  }
 }

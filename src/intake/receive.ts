@@ -19,10 +19,11 @@ import { isProbe } from '../mail/probe.ts';
 import { postfixQueueId } from '../mail/received.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
 import { bounceItem } from './bounces.ts';
+import { type Charge, counted, standingOf } from './counted.ts';
 import type { ExpiryNotices } from './expiry-notice.ts';
 import type { End, Findings } from './finding.ts';
 import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
-import { counted, type RateLimit, rateLimited } from './rates.ts';
+import { rateLimited } from './rates.ts';
 import {
   type Claim,
   judgeRecipient,
@@ -83,22 +84,25 @@ export interface Gate {
 /** Builds the gate. */
 export function createGate(options: GateOptions): Gate {
   const own = ownOf(options);
-  const judgeAll = (message: Message, claims: readonly Limited[], findings?: Findings): Judgements =>
-    judgeMessage(options, own, message, claims, findings);
+  const judgeAll = (
+    message: Message,
+    claims: readonly Claim[],
+    charge: Charge,
+    findings?: Findings,
+  ): Judgements => judgeMessage(options, own, message, claims, charge, findings);
   return {
     transaction: () =>
       options.isSpaceLow() ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' } : undefined,
     recipient: (address, findings) => judgeRecipient(options, address, findings),
     judge: async (envelope, claim, raw, findings) => {
-      const [judgement] = await judgeAll(messageOf(envelope, raw), [{ claim }], findings);
+      const [judgement] = await judgeAll(messageOf(envelope, raw), [claim], () => undefined, findings);
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
     message: (envelope, claims, raw) =>
-      counted(options.rates, claims, async (limits) => {
+      counted(options.rates, claims, async (charge) => {
         const message = messageOf(envelope, raw);
-        const limited = claims.map((claim, index) => ({ claim, limit: limits[index] }));
-        const judgements = await judgeAll(message, limited);
+        const judgements = await judgeAll(message, claims, charge);
         const messageId = messageIdOf(message.scan);
         const dispositions = await commit(options, judgements, raw);
         return dispositions.map((disposition, index) => ({
@@ -137,12 +141,6 @@ function messageOf(envelope: Envelope, raw: Uint8Array): Message {
   return { envelope, raw, scan, queueId: scan.ok ? postfixQueueId(scan.header) : undefined };
 }
 
-/** A claim, and the rate that it has exhausted since RCPT, if any. */
-interface Limited {
-  readonly claim: Claim;
-  readonly limit?: RateLimit | undefined;
-}
-
 /** One judgement for each claim, in order. */
 type Judgements = Promise<readonly Judgement[]>;
 
@@ -151,12 +149,16 @@ async function judgeMessage(
   options: GateOptions,
   own: Own,
   message: Message,
-  claims: readonly Limited[],
+  claims: readonly Claim[],
+  charge: Charge,
   findings?: Findings,
 ): Judgements {
-  const judgements = claims.map(({ claim, limit }) =>
-    limit === undefined ? judgeClaim(options, own, message, claim, findings) : rateLimited(limit),
-  );
+  const judgements = claims.map((claim, index) => {
+    const judgement = judgeClaim(options, own, message, claim, findings);
+    const result = judgement.kind === 'item' ? judgement.item.authentication.result : undefined;
+    const limit = charge(index, standingOf(options.senderPolicy, result));
+    return limit === undefined ? judgement : rateLimited(limit);
+  });
   const { raw, scan } = message;
   if (!scan.ok || !judgements.some(isReply)) return judgements;
 
