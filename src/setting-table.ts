@@ -93,8 +93,8 @@ export const SETTINGS = {
       'Free space of its file system below which new mail is answered 452, so that Postfix keeps it; "0B" looks for none.',
     ),
     keepContentMs: kind.duration(
-      '0s',
-      'How long the message of a posted reply is kept; "0s" removes it at once.',
+      '3d',
+      'How long the message of a posted reply is kept, so that "mailgw-ctl queue retry --state posted" can post it again; "0s" removes it at once. When the disk runs low, the oldest go before new mail is put off.',
     ),
     keepRowsMs: kind.duration(
       '30d',

@@ -35,8 +35,13 @@ const WORDINGS: readonly Wording[] = [
   {
     action: 'retry',
     summary: 'try items again now, dead letters among them',
-    applies: 'only ready, waiting and failed items can be tried again',
-    examples: ['retry 01hq3f', 'retry --all', 'retry --state failed --since 1d --yes'],
+    applies: 'only ready, waiting, failed and posted items can be tried again',
+    examples: [
+      'retry 01hq3f',
+      'retry --all',
+      'retry --state failed --since 1d --yes',
+      'retry --state posted --since 2026-11-20T09:00Z',
+    ],
     states: ['waiting', 'failed'],
   },
   {
@@ -142,13 +147,13 @@ async function onMatching(
   { output }: Context,
 ): Promise<readonly string[]> {
   const { store } = session;
-  const ids = await store.ids(readSelection(input, wording.states));
+  const { ids, gone } = await matching(store, wording, input);
   if (ids.length === 0) {
-    if (!output.json) printText(output, 'No item matches.');
+    if (!output.json) printText(output, gone === '' ? 'No item matches.' : `Nothing to do${gone}`);
     return [];
   }
   const teach = readTeach(session, wording, input);
-  await confirm(input, output, `queue ${wording.action}: ${count(ids.length)} match`);
+  await confirm(input, output, `queue ${wording.action}: ${count(ids.length)} match${gone}`);
   const progress = progressOn(output, 'items');
   const problems: string[] = [];
   const states = new Set<string>();
@@ -189,6 +194,26 @@ const stateWords = (states: ReadonlySet<string>): string => [...states].join(' o
 
 const count = (items: number): string => `${items} ${items === 1 ? 'item' : 'items'}`;
 
+/** The items that match and can be acted upon; `gone` says how many cannot, because their messages are not kept. */
+async function matching(
+  store: Store,
+  { action, states }: Wording,
+  input: Input,
+): Promise<{ readonly ids: readonly string[]; readonly gone: string }> {
+  const filter = readSelection(input, states);
+  const named = [filter.state ?? []].flat();
+  if (action !== 'retry' || !named.includes('posted')) return { ids: await store.ids(filter), gone: '' };
+  if (named.length > 1 || filter.since === undefined)
+    throw usage(
+      'queue retry --state posted: expected --since and no other state: it posts again what the platform has taken since then',
+    );
+  // What counts is when the platform took it, however long it had waited before.
+  const posted = { ...filter, since: undefined, settledSince: filter.since };
+  const [all, ids] = await Promise.all([store.ids(posted), store.ids({ ...posted, hasContent: true })]);
+  const missing = all.length - ids.length;
+  return { ids, gone: missing === 0 ? '' : `; of ${count(missing)} more the message is not kept any more` };
+}
+
 function readTeach({ config, store }: Session, { teaches }: Wording, input: Input): Teach | undefined {
   return teaches !== undefined && input.flag(teaches.as) ? openTeach(config, store) : undefined;
 }
@@ -213,6 +238,8 @@ async function operate(
       throw new Fault(EXIT.badInput, [
         `item ${id}: its user "${result.user}" was removed, and whoever has that name now is somebody else; "mailgw-ctl queue drop ${id}" removes it`,
       ]);
+    case 'no-content':
+      return { left: 'is posted', advice: 'its message is not kept any more: store.keep_content' };
     case 'unknown':
       return { left: 'is gone meanwhile', advice: '"mailgw-ctl queue list" shows what there is' };
   }

@@ -15,7 +15,10 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
   },
   { flags: '--user <user>', doc: 'only items of this user' },
   { flags: '--thread <locator>', doc: 'only items of this thread' },
-  { flags: '--since <time>', doc: 'only items received since then, such as 2026-11-19 or 3d' },
+  {
+    flags: '--since <time>',
+    doc: 'only items received since then (with "retry --state posted": posted since then), such as 2026-11-19 or 3d',
+  },
 ];
 
 /** For commands that show items. */

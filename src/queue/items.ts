@@ -181,9 +181,9 @@ function prepareSettle(
     `SELECT item_number AS itemNumber, thread, worker_deaths AS workerDeaths FROM item
      WHERE id = ? AND state = 'leased' AND attempts = ?`,
   );
-  const end = database.prepare<[string, number, string | null, number]>(
+  const end = database.prepare<[string, number, string | null, number, number]>(
     `UPDATE item SET state = ?, head = 0, settled_at = ?, last_diagnostic = coalesce(?, last_diagnostic),
-       due_at = NULL, lease_until = NULL WHERE item_number = ?`,
+       content_kept = ?, due_at = NULL, lease_until = NULL WHERE item_number = ?`,
   );
   const wait = database.prepare<[number, string, number, number]>(
     `UPDATE item SET state = 'waiting', due_at = ?, last_diagnostic = ?, worker_deaths = ?, lease_until = NULL
@@ -192,11 +192,7 @@ function prepareSettle(
   const giveBack = database.prepare<[number]>(
     `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL WHERE item_number = ?`,
   );
-  const strip = database.prepare<[number]>(
-    keepContent
-      ? 'UPDATE item SET content_kept = 1 WHERE item_number = ?'
-      : 'DELETE FROM content WHERE item_number = ?',
-  );
+  const strip = database.prepare<[number]>('DELETE FROM content WHERE item_number = ?');
   const addNotice = prepareAddNotice(database);
   // Only of attempts without a post: the usual one costs no statement more.
   const keepAttempt = database.prepare<[number, number, number, string, string]>(
@@ -210,11 +206,11 @@ function prepareSettle(
       keepAttempt.run(item.itemNumber, attempts, settlement.at, settlement.kind, settlement.diagnostic);
     switch (settlement.kind) {
       case 'posted':
-        end.run('posted', settlement.at, null, item.itemNumber);
-        strip.run(item.itemNumber);
+        end.run('posted', settlement.at, null, Number(keepContent), item.itemNumber);
+        if (!keepContent) strip.run(item.itemNumber);
         break;
       case 'failed':
-        end.run('failed', settlement.at, settlement.diagnostic, item.itemNumber);
+        end.run('failed', settlement.at, settlement.diagnostic, 0, item.itemNumber);
         break;
       case 'returned':
         giveBack.run(item.itemNumber);
@@ -222,7 +218,7 @@ function prepareSettle(
       case 'deferred': {
         const deaths = item.workerDeaths + Number(settlement.workerDied);
         if (settlement.workerDied && deaths >= MAX_WORKER_DEATHS) {
-          end.run('failed', settlement.at, `poison: ${settlement.diagnostic}`, item.itemNumber);
+          end.run('failed', settlement.at, `poison: ${settlement.diagnostic}`, 0, item.itemNumber);
           break;
         }
         wait.run(settlement.dueAt, settlement.diagnostic, deaths, item.itemNumber);
@@ -272,7 +268,7 @@ function prepareRetime(database: Database): ItemOperations['retime'] {
 
 /** From which states an operator's action applies, and the state that it leads to. */
 const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to: ItemState | 'dropped' }>> = {
-  retry: { from: ['ready', 'waiting', 'failed'], to: 'ready' },
+  retry: { from: ['ready', 'waiting', 'failed', 'posted'], to: 'ready' },
   hold: { from: ['ready', 'waiting', 'failed'], to: 'held' },
   release: { from: ['held'], to: 'ready' },
   drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
@@ -288,18 +284,19 @@ interface OperatedRow {
   thread: string;
   holdReason: string | null;
   receivedAt: number;
+  contentKept: number;
   releasedKey: Uint8Array | null;
 }
 
 function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
   const find = database.prepare<[string], OperatedRow>(
     `SELECT item_number AS itemNumber, id, state, user, user_number AS userNumber, thread, hold_reason AS holdReason, received_at AS receivedAt,
-       released_key AS releasedKey FROM item WHERE id = ?`,
+       content_kept AS contentKept, released_key AS releasedKey FROM item WHERE id = ?`,
   );
   const dedupe = prepareDedupeChanges(database);
   const owners = prepareOwners(database);
   const ready = database.prepare<[number, number]>(
-    `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0
+    `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0, content_kept = 0
      WHERE item_number = ?`,
   );
   const hold = database.prepare<[number]>(
@@ -313,6 +310,8 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
     // What doctor sent is never posted.
     const isProbe = action === 'release' && item.holdReason === 'probe';
     if (isProbe || !from.includes(item.state)) return { kind: 'not-applicable', state: item.state };
+    if (action === 'retry' && item.state === 'posted' && item.contentKept === 0)
+      return { kind: 'no-content' };
     if (to === 'ready' && !owners.isThere(item.userNumber ?? undefined, item.user))
       return { kind: 'no-user', user: item.user };
     if (to === 'ready') ready.run(now, item.itemNumber);

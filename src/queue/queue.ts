@@ -169,7 +169,12 @@ export interface ItemFilter {
   readonly state?: ItemState | readonly ItemState[] | undefined;
   readonly user?: string | undefined;
   readonly thread?: string | undefined;
+  /** Received since then. */
   readonly since?: number | undefined;
+  /** Settled since then. */
+  readonly settledSince?: number | undefined;
+  /** Only those whose message is there, which a posted one's may not be. */
+  readonly hasContent?: true | undefined;
   readonly limit?: number | undefined;
 }
 
@@ -187,7 +192,9 @@ export type OperatorResult =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'not-applicable'; readonly state: ItemState }
   /** Its user was removed: nobody may post as whoever has the name now. */
-  | { readonly kind: 'no-user'; readonly user: string };
+  | { readonly kind: 'no-user'; readonly user: string }
+  /** It was posted, and its message is not kept any more. */
+  | { readonly kind: 'no-content' };
 
 /** An operator's action on one item. */
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'drop';

@@ -3,7 +3,7 @@
  *
  * Contract: once a second it asks the store for one bounded step, and for more with pauses in between while there is
  * more to do, so that messages and settlements always find the writer free. While space is low every unused page
- * goes back to the file system, because new mail waits for it.
+ * goes back to the file system, because new mail waits for it, and messages of posted replies go before their time.
  * Failure: a step that fails is tried again with the next look; the first of several is logged.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,9 +81,10 @@ async function prune(options: RetentionOptions, stopping: AbortSignal): Promise<
 
 async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions): Promise<StepResult> {
   try {
+    const isLow = isSpaceLow();
     const { contents, rows, dedupes, freedBytes, isDone } = await queue.prune({
-      ...outOfDate(periods(), now()),
-      keepFreeBytes: isSpaceLow() ? 0 : KEPT_FREE_BYTES,
+      ...outOfDate(isLow ? { ...periods(), contentMs: 0 } : periods(), now()),
+      keepFreeBytes: isLow ? 0 : KEPT_FREE_BYTES,
     });
     if (contents + rows + dedupes + freedBytes > 0) {
       log('pruned', { contents, rows, dedupes, freed_bytes: freedBytes });

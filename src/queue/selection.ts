@@ -17,7 +17,7 @@ export interface Selection {
 }
 
 /** The condition of a filter. */
-export function selection({ state, user, thread, since }: ItemFilter): Selection {
+export function selection({ state, user, thread, since, settledSince, hasContent }: ItemFilter): Selection {
   const conditions = ['1'];
   const values: (string | number)[] = [];
   const add = (condition: string, value: string | number | undefined): void => {
@@ -33,6 +33,8 @@ export function selection({ state, user, thread, since }: ItemFilter): Selection
   add('user = ?', user);
   add('coalesce(bounce_thread, thread) = ?', thread);
   add('received_at >= ?', since);
+  add('settled_at >= ?', settledSince);
+  if (hasContent === true) conditions.push("(state <> 'posted' OR content_kept = 1)");
   return { where: `WHERE ${conditions.join(' AND ')}`, values };
 }
 

@@ -56,7 +56,7 @@ describe('mailgw-ctl queue release --all', () => {
     const { tool } = await holding(t, 1);
     assert.equal(
       await tool.text('queue', 'retry', '--state', 'held', '--yes'),
-      '0 items changed; 2 items left alone: only ready, waiting and failed items can be tried again\n',
+      '0 items changed; 2 items left alone: only ready, waiting, failed and posted items can be tried again\n',
     );
   });
 

@@ -70,7 +70,7 @@ describe('mailgw-ctl trace and top', () => {
     );
     assert.match(way[1]?.detail ?? '', /^attempt 1: 503 Service Unavailable/);
     assert.equal(way[2]?.detail, 'attempt 2');
-    assert.deepEqual(way[3], { at: null, event: 'posted', detail: 'done; the message is removed' });
+    assert.deepEqual(way[3], { at: null, event: 'posted', detail: 'done; the message is still kept' });
     const times = way.flatMap(({ at }) => (at === null ? [] : [at]));
     assert.deepEqual(times, times.toSorted());
   });
@@ -91,7 +91,7 @@ describe('mailgw-ctl trace and top', () => {
     assert.match(text, new RegExp(`^${id}  reply of alice to acme/site/issue/7\n`));
     assert.match(text, /, Postfix 4XyZ1w2vBczDs, \d+ bytes\n/);
     assert.match(text, /\n {2}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ {2}deferred {2}attempt 1: 503/);
-    assert.match(text, /\n {2}now {19}posted {4}done; the message is removed\n$/);
+    assert.match(text, /\n {2}now {19}posted {4}done; the message is still kept\n$/);
   });
 
   it('says where to look for what it does not know, and takes no pattern for a name', async () => {

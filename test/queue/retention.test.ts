@@ -117,6 +117,35 @@ describe('retention', () => {
     assert.deepEqual(checkStore(path).problems, []);
   });
 
+  it('gives up messages of posted items before their time while space is low, the oldest first, and no more', async (t) => {
+    const { store, path } = await open(t, true);
+    const kept: string[] = [];
+    for (let n = 0; n < 12; n++) kept.push(await post(store, NOW + n, randomBytes(MIB)));
+    let steps = 0;
+    const stop = startRetention({
+      queue: {
+        prune: (request) => {
+          steps += 1;
+          return store.prune(request);
+        },
+      },
+      periods: () => ({ contentMs: 3 * DAY, rowsMs: 30 * DAY, dedupeMs: 104 * DAY }),
+      isSpaceLow: () => steps === 0,
+      log: () => undefined,
+      now: () => NOW + 60_000,
+    });
+    await eventually(
+      () => (steps > 2 ? steps : undefined),
+      () => `${steps} steps`,
+    );
+    await stop();
+    const left = await Promise.all(kept.map(async (id) => (await store.content(id)) !== undefined));
+    const first = left.indexOf(true);
+    assert.ok(first >= 1 && first <= 4, `${first} of 12 messages of a megabyte went in one step`);
+    assert.ok(!left.slice(first).includes(false), 'the youngest stay');
+    assert.deepEqual(checkStore(path).problems, []);
+  });
+
   it('goes in small steps, however much is out of date, and gives the space back', async (t) => {
     const { store, path } = await open(t, true);
     for (let n = 0; n < 40; n++) await post(store, NOW, randomBytes(MIB));
