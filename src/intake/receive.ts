@@ -10,6 +10,7 @@
  */
 import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
+import { bounded } from '../mail/bounded.ts';
 import type { Disposition, HoldReason } from '../mail/disposition.ts';
 import { printable } from '../mail/encoded-word.ts';
 import { fingerprint, writtenDigest } from '../mail/fingerprint.ts';
@@ -302,7 +303,8 @@ interface Judged {
 /** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
 function messageIdOf(scan: HeaderScan): string | undefined {
   const id = scan.ok ? normaliseMessageId(headerValue(scan.header, 'message-id') ?? '') : undefined;
-  return id === undefined || VISIBLE.test(id) ? id : printable(id) || undefined;
+  if (id === undefined) return undefined;
+  return bounded(VISIBLE.test(id) ? id : printable(id)) || undefined;
 }
 
 function newItem(options: GateOptions, judged: Judged): NewItem {

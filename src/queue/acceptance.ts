@@ -5,6 +5,7 @@
  * open one of its thread is its head, and may be leased at once. A copy of a dead letter has it tried again: who sends
  * the same mail once more wants it posted, and posted once.
  */
+import { bounded } from '../mail/bounded.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { prepareClaim, type Repeated, releasedKey } from './dedupe.ts';
@@ -81,9 +82,9 @@ export function prepareAccept(
       bounce: item.bounce ?? null,
       bounceThread: item.bounce === undefined ? null : item.thread,
       repliedToAt: item.repliedToAt,
-      messageId: item.messageId ?? null,
-      queueId: item.queueId ?? null,
-      reversePath: item.reversePath,
+      messageId: item.messageId === undefined ? null : bounded(item.messageId),
+      queueId: item.queueId === undefined ? null : bounded(item.queueId),
+      reversePath: bounded(item.reversePath),
       receivedAt: item.receivedAt,
       dueAt: item.hold === undefined ? item.receivedAt : null,
       leaseUntil: entry.leaseUntil,

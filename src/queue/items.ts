@@ -4,6 +4,7 @@
  * Contract: functions here run within a transaction that the writer opened, and leave the invariant of `head`
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
+import { bounded } from '../mail/bounded.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import { prepareDedupeChanges } from './dedupe.ts';
 import { prepareAddNotice } from './notices.ts';
@@ -203,14 +204,20 @@ function prepareSettle(
     if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
     if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
     if (settlement.kind === 'deferred' || settlement.kind === 'failed')
-      keepAttempt.run(item.itemNumber, attempts, settlement.at, settlement.kind, settlement.diagnostic);
+      keepAttempt.run(
+        item.itemNumber,
+        attempts,
+        settlement.at,
+        settlement.kind,
+        bounded(settlement.diagnostic),
+      );
     switch (settlement.kind) {
       case 'posted':
         end.run('posted', settlement.at, null, Number(keepContent), item.itemNumber);
         if (!keepContent) strip.run(item.itemNumber);
         break;
       case 'failed':
-        end.run('failed', settlement.at, settlement.diagnostic, 0, item.itemNumber);
+        end.run('failed', settlement.at, bounded(settlement.diagnostic), 0, item.itemNumber);
         break;
       case 'returned':
         giveBack.run(item.itemNumber);
@@ -218,10 +225,10 @@ function prepareSettle(
       case 'deferred': {
         const deaths = item.workerDeaths + Number(settlement.workerDied);
         if (settlement.workerDied && deaths >= MAX_WORKER_DEATHS) {
-          end.run('failed', settlement.at, `poison: ${settlement.diagnostic}`, 0, item.itemNumber);
+          end.run('failed', settlement.at, bounded(`poison: ${settlement.diagnostic}`), 0, item.itemNumber);
           break;
         }
-        wait.run(settlement.dueAt, settlement.diagnostic, deaths, item.itemNumber);
+        wait.run(settlement.dueAt, bounded(settlement.diagnostic), deaths, item.itemNumber);
         break;
       }
     }

@@ -5,6 +5,7 @@
  * claim is a due time in the future, so that nothing needs to be voided after a crash. A notice that has ended keeps
  * its row, for the limit and the operator, and nothing of the reply.
  */
+import { bounded } from '../mail/bounded.ts';
 import type { NoticeDraft } from '../mail/notice.ts';
 import type { LeasedNotice, NewNotice, NoticeSettlement, Notices, NoticeView } from './notices-port.ts';
 import type { Database } from './schema.ts';
@@ -91,8 +92,9 @@ function prepareSettleNotice(database: Database): NoticeOperations['settleNotice
     "UPDATE notice SET due_at = ?, last_diagnostic = ? WHERE id = ? AND state = 'waiting' AND attempts = ?",
   );
   return (id, attempts, settlement) => {
-    if (settlement.kind === 'deferred') wait.run(settlement.dueAt, settlement.diagnostic, id, attempts);
-    else end.run(settlement.kind, settlement.at, settlement.diagnostic, id, attempts);
+    const diagnostic = bounded(settlement.diagnostic);
+    if (settlement.kind === 'deferred') wait.run(settlement.dueAt, diagnostic, id, attempts);
+    else end.run(settlement.kind, settlement.at, diagnostic, id, attempts);
   };
 }
 
