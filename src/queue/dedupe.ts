@@ -16,7 +16,8 @@ export interface Repeated {
 }
 
 const copyOf = ({ fingerprint, written, authentication, hold }: NewItem): Copy => ({
-  ...{ fingerprint, written },
+  fingerprint,
+  written,
   result: authentication.result,
   isHeld: hold !== undefined,
 });

@@ -220,7 +220,6 @@ describe('query plans', () => {
       "UPDATE item SET due_at = ? WHERE state IN ('ready','waiting','leased') AND (state = 'ready' AND due_at > ? OR state = 'waiting' AND due_at > ?)",
       "SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ('ready','waiting','leased') LIMIT 100000)",
       // At the start.
-      'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket',
       'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       // Asked by mailgw-ctl alone.
