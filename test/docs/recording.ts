@@ -93,7 +93,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID'],
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
   [/issue\/7\/\d{10}/g, 'issue/7/SECONDS'],
-  [/On \w{3}, \w{3} \d+, \d{4} at .{7,8} (?=Bob)|On \w{3}, \w{3} \d+, \d{4} at [\d: APM]+,/g, 'DAY'],
+  [/On \w{3}, \w{3} \d+, \d{4} at .{7,9} (?=Bob)|On \w{3}, \w{3} \d+, \d{4} at [\d: APM]+,/g, 'DAY'],
   [/session=\w+…/g, 'SESSION'],
   [/127\.0\.0\.1:\d+/g, 'HOST'],
   [/\(\d+ octets\)|\b\d+ bytes/g, 'SIZE'],
