@@ -12,10 +12,11 @@ import { errorText } from './error-text.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
 import { lineFor } from './journal.ts';
 import { commitMeasures } from './metrics.ts';
-import { openSqliteStore, StoreError } from './queue/sqlite.ts';
+import { openSqliteStore, StoreError, type StoreNews } from './queue/sqlite.ts';
 import type { Store } from './queue/store.ts';
 import { readSettings } from './setup.ts';
 import { StartError } from './start-error.ts';
+import { StoreWatch } from './store-watch.ts';
 import { version } from './version.ts';
 
 function readCommandLine(): string {
@@ -35,11 +36,12 @@ async function openStore(
   config: Config,
   measures: SharedArrayBuffer,
   onBroken: (error: Error) => void,
+  onNews: (news: StoreNews) => void,
 ): Promise<Store> {
   try {
     const { path, keepContentMs } = config.store;
     const keepContent = keepContentMs > 0;
-    return await openSqliteStore({ path, mode: 'daemon', keepContent, measures, onBroken });
+    return await openSqliteStore({ path, mode: 'daemon', keepContent, measures, onBroken, onNews });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new StartError(STORE_EXIT[error.kind], [`store.path: ${error.message}`]);
@@ -57,10 +59,11 @@ async function start(): Promise<void> {
   const broken = new Promise<Error>((resolve) => {
     breaks = resolve;
   });
-  const opening = openStore(settings.config, commits.memory, breaks);
+  const news = new StoreWatch();
+  const opening = openStore(settings.config, commits.memory, breaks, news.hear);
   opening.catch(() => undefined); // awaited below, when the rest is loaded
   const { serve } = await import('./serve.ts');
-  await serve({ path, settings, opening, commits, broken });
+  await serve({ path, settings, opening, commits, broken, news });
 }
 
 start().catch((error: unknown) => {

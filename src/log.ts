@@ -49,6 +49,10 @@ export const LOG_EVENTS = {
   spamd_recovered: 'info',
   poison: 'error',
   store_failed: 'error',
+  /** What was in a store whose files were moved or removed is safe, or not; and a start has taken it. */
+  store_rescued: 'warn',
+  store_not_rescued: 'error',
+  store_adopted: 'warn',
   /** The pepper is another than the one that the store's addresses were minted under; and it is so no more. */
   pepper_unknown: 'error',
   pepper_accepted: 'info',

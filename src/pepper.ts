@@ -6,6 +6,7 @@
  * out. Until then nothing is minted, and whatever looks like an address of ours is put off.
  * Failure: a store that cannot be read rejects, and the gate answers 451.
  */
+import type { Doubt } from './intake/recipient.ts';
 import type { Log } from './log.ts';
 import { pepperFingerprint } from './mail/token.ts';
 import type { AcceptedPepper, Peppers } from './queue/peppers-port.ts';
@@ -127,8 +128,9 @@ export class PepperWatch {
   }
 
   /** Why no address can be judged; at once undefined when the pepper is the store's. */
-  readonly doubt = (): Promise<string | undefined> | undefined => {
-    return this.#isTrusted ? undefined : this.#ask();
+  readonly doubt = (): Promise<Doubt | undefined> | undefined => {
+    if (this.#isTrusted) return undefined;
+    return this.#ask().then((why) => (why === undefined ? undefined : { reason: 'pepper', why }));
   };
 
   async #ask(): Promise<string | undefined> {

@@ -20,7 +20,7 @@ import { errorText } from './error-text.ts';
 import { EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
 import { openRates, type Rates } from './intake/rates.ts';
-import { createGate, type Gate } from './intake/receive.ts';
+import { createGate, type Gate, type GateOptions } from './intake/receive.ts';
 import {
   inheritedSocket,
   ListenError,
@@ -51,6 +51,7 @@ import { createReload } from './reload.ts';
 import type { ParserPool } from './reply/parser-pool.ts';
 import { openSink, type Settings } from './setup.ts';
 import { StartError } from './start-error.ts';
+import type { StoreWatch } from './store-watch.ts';
 import { openSupervision } from './supervision.ts';
 import { version } from './version.ts';
 
@@ -119,7 +120,7 @@ function openGate(
   rates: Rates | undefined,
   space: DiskSpace,
   dispatcher: Dispatcher,
-  doubt: PepperWatch['doubt'],
+  { loss, doubt }: Doubts,
   log: Log,
 ): Gate {
   const random = createRandomSource();
@@ -127,6 +128,7 @@ function openGate(
     ...gateRules(config, pepper, log),
     directory: store,
     doubt,
+    storeLoss: loss,
     queue: {
       accept: (items, raw) => {
         space.take(raw.byteLength);
@@ -141,6 +143,25 @@ function openGate(
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
   });
+}
+
+/** What keeps the daemon from answering for addresses and mail. */
+interface Doubts {
+  readonly loss: StoreWatch['loss'];
+  readonly doubt: GateOptions['doubt'];
+  /** In words. */
+  readonly trouble: () => string | undefined;
+}
+
+function doubtsOf({ loss }: StoreWatch, pepper: PepperWatch): Doubts {
+  return {
+    loss,
+    doubt: () => {
+      const why = loss();
+      return why === undefined ? pepper.doubt() : { reason: 'store', why };
+    },
+    trouble: () => loss() ?? pepper.problem,
+  };
 }
 
 function namedPepper({ pepper, config }: Settings): NamedPepper {
@@ -220,10 +241,19 @@ export interface Beginning {
   readonly commits: CommitMeasures;
   /** Resolves when the store breaks while it is open. */
   readonly broken: Promise<Error>;
+  /** What is heard of the store's files. */
+  readonly news: StoreWatch;
 }
 
 /** Serves until a signal ends it. */
-export async function serve({ path, settings: first, opening, commits, broken }: Beginning): Promise<void> {
+export async function serve({
+  path,
+  settings: first,
+  opening,
+  commits,
+  broken,
+  news,
+}: Beginning): Promise<void> {
   let settings = first;
   const { config } = settings;
   let write = openLog(config.log);
@@ -242,6 +272,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
     fail('fatal', error instanceof Error ? error : new Error(String(error))),
   );
   void broken.then((error) => fail('store_failed', error));
+  news.tell(log);
   const [store, firstSink, space] = await Promise.all([
     opening,
     openFirstSink(config, log),
@@ -260,7 +291,8 @@ export async function serve({ path, settings: first, opening, commits, broken }:
   let rates = await ratesOf(config);
   const pepper = new PepperWatch({ store, log, now: Date.now }, namedPepper(settings));
   await pepper.doubt()?.catch(() => undefined); // a store that fails says so to whoever asks for an address
-  let gate = openGate(settings, store, rates, space, dispatcher, pepper.doubt, log);
+  const doubts = doubtsOf(news, pepper);
+  let gate = openGate(settings, store, rates, space, dispatcher, doubts, log);
   const listeners = createListeners(
     config,
     standingFor(() => gate),
@@ -280,7 +312,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
       connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
       isSpaceLow: space.isLow,
-      trouble: () => pepper.problem,
+      trouble: doubts.trouble,
     });
   } catch (error) {
     await store.close();
@@ -311,7 +343,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
     rates?.change(next.config.rate);
     pepper.change(namedPepper(next));
     void pepper.doubt()?.catch(() => undefined);
-    gate = openGate(next, store, rates, space, dispatcher, pepper.doubt, log);
+    gate = openGate(next, store, rates, space, dispatcher, doubts, log);
     listeners.change(next.config);
     space.setLowWater(next.config.store.lowWaterBytes);
     notifier.change(notifying(next.config, next.texts));
@@ -328,7 +360,7 @@ export async function serve({ path, settings: first, opening, commits, broken }:
     environment: process.env,
     pid: process.pid,
     ping: () => store.ping(),
-    status: () => statusLine(settings.config, store, pepper.problem),
+    status: () => statusLine(settings.config, store, doubts.trouble()),
   });
   log('ready', { pid: process.pid });
   supervision.ready();

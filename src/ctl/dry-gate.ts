@@ -13,7 +13,10 @@ export function openDryGate({ config, pepper, store }: SecretSession): Gate {
   return createGate({
     ...gateRules(config, pepper),
     directory: store,
-    doubt: async () => pepperProblem(await judgePepper(store, pepper), pepper, config.reply.pepperFile),
+    doubt: async () => {
+      const why = pepperProblem(await judgePepper(store, pepper), pepper, config.reply.pepperFile);
+      return why === undefined ? undefined : { reason: 'pepper', why };
+    },
     queue: { accept: refuseToWrite },
     isSpaceLow: () => false,
     now: Date.now,

@@ -27,6 +27,7 @@ import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from '
 import { rateLimited } from './rates.ts';
 import {
   type Claim,
+  doubtful,
   judgeRecipient,
   type RecipientOptions,
   type RecipientVerdict,
@@ -66,6 +67,8 @@ export interface GateOptions extends RecipientOptions, SenderPolicyOptions {
   readonly expiryNotices?: ExpiryNotices | undefined;
   /** Whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
+  /** Why the store can promise nothing any more, if so. */
+  readonly storeLoss?: (() => string | undefined) | undefined;
   /** A fresh item id. */
   readonly newId: () => string;
 }
@@ -92,8 +95,13 @@ export function createGate(options: GateOptions): Gate {
     findings?: Findings,
   ): Judgements => judgeMessage(options, own, message, claims, charge, findings);
   return {
-    transaction: () =>
-      options.isSpaceLow() ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' } : undefined,
+    transaction: () => {
+      const why = options.storeLoss?.();
+      if (why !== undefined) return doubtful({ reason: 'store', why });
+      return options.isSpaceLow()
+        ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' }
+        : undefined;
+    },
     recipient: (address, findings) => judgeRecipient(options, address, findings),
     judge: async (envelope, claim, raw, findings) => {
       const [judgement] = await judgeAll(messageOf(envelope, raw), [claim], () => undefined, findings);

@@ -41,6 +41,13 @@ export type RecipientVerdict =
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'refused'; readonly disposition: Disposition };
 
+/** Why no address can be judged: another pepper than the store's, under which no proof holds, or a store that is lost. */
+export interface Doubt {
+  readonly reason: 'pepper' | 'store';
+  /** In words. */
+  readonly why: string;
+}
+
 /** What addresses are judged by. */
 export interface RecipientOptions {
   readonly form: ReplyAddressForm;
@@ -48,7 +55,7 @@ export interface RecipientOptions {
   readonly maxAgeMs: number;
   readonly directory: Directory;
   /** Why no address can be judged now, if none can; without it all can. */
-  readonly doubt?: (() => Promise<string | undefined> | undefined) | undefined;
+  readonly doubt?: (() => Doubt | undefined | Promise<Doubt | undefined>) | undefined;
   /** Undefined when no rate is limited, and for tools, which look and take nothing. */
   readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
   /** Milliseconds since the epoch. */
@@ -74,12 +81,10 @@ export const NOT_YET = {
   detail: 'the post lies in the future by our clock',
 } as const satisfies Disposition;
 
-/** Under another pepper no proof holds, and a 5yz would say so of every genuine address. */
-const DOUBTFUL_PEPPER = {
-  verdict: 'deferred',
-  reason: 'pepper',
-  detail: "the pepper is not the one that this store's addresses were minted under",
-} as const satisfies Disposition;
+/** A 5yz would be said of genuine addresses as well. */
+export function doubtful({ reason, why: detail }: Doubt): Extract<Disposition, { verdict: 'deferred' }> {
+  return { verdict: 'deferred', reason, detail };
+}
 
 /** Stands in for the salt of a user that does not exist, so that the answer takes as long. */
 const NO_SALT = new Uint8Array(SALT_BYTES);
@@ -95,8 +100,8 @@ export async function judgeRecipient(
   const token = parseToken(match.token);
   if (token === undefined) return refuse('token', 'malformed-token', findings);
   findings?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
-  const why = await options.doubt?.();
-  if (why !== undefined) return putOff('token', DOUBTFUL_PEPPER, findings, why);
+  const doubt = await options.doubt?.();
+  if (doubt !== undefined) return putOff('token', doubtful(doubt), findings);
   const now = options.now();
   const user = await options.directory.userByNumber(token.userNumber);
   const locator =
@@ -153,9 +158,8 @@ function putOff(
   rule: Rule,
   disposition: Extract<Disposition, { verdict: 'deferred' }>,
   findings: Findings | undefined,
-  saw: string,
 ): Extract<RecipientVerdict, { kind: 'refused' }> {
-  return { kind: 'refused', disposition: endAt(rule, disposition, findings, saw).disposition };
+  return { kind: 'refused', disposition: endAt(rule, disposition, findings).disposition };
 }
 
 function sawProof(user: User, target: Target | undefined): string {

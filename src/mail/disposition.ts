@@ -56,6 +56,7 @@ export type Disposition =
         | 'overloaded'
         | 'stopping'
         | 'pepper'
+        | 'store'
         | 'unchecked'
         | 'unknown';
       readonly detail?: string;
@@ -112,6 +113,7 @@ function deferral(reason: ReasonOf<'deferred'>): Reply {
       return { basic: 421, enhanced: '4.3.2', text: 'service is stopping' };
     case 'unchecked': // by the spam filter: nobody's business outside, as is the rest
     case 'pepper':
+    case 'store':
     case 'unknown':
       return { basic: 451, enhanced: '4.3.0', text: 'temporary failure, try again later' };
   }

@@ -100,6 +100,18 @@ async function copy(path: string, part: string, progress: Progress, signal: Abor
   }
 }
 
+/** Copies what a connection has open to the new file `destination`, while it goes on answering. */
+export async function copyOpenStore(database: Database, destination: string): Promise<void> {
+  const part = `${destination}.part-${process.pid}`;
+  reserve(part);
+  try {
+    await database.backup(part, { progress: () => PAGES_PER_STEP });
+    publish(part, destination);
+  } finally {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(part + suffix, { force: true });
+  }
+}
+
 function publish(part: string, destination: string): void {
   // A copy without a log beside it is one file, and stays so wherever it is taken.
   openConnection(part, { readonly: false, busyTimeoutMs: 0 }).close();

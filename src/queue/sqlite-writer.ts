@@ -20,9 +20,11 @@ import { type NoticeOperations, prepareNotices, recallNotices } from './notices.
 import { type PepperOperations, preparePeppers } from './peppers.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
+import { rescue } from './rescue.ts';
 import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
 import { forgetSinkStatus, prepareSinkOperations, type SinkOperations } from './sink-status.ts';
 import { codeOf, explain, guarded, isFull, type StoreErrorKind } from './store-error.ts';
+import { StoreFiles } from './store-files.ts';
 import { prepareVerdictOperations, type VerdictOperations } from './verdict-counts.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
@@ -67,6 +69,14 @@ export type WriterHello =
   | { readonly ready: true }
   | { readonly ready: false; readonly kind: StoreErrorKind; readonly message: string };
 
+/** What it says of itself: that the store's files are not those of its path any more, and what became of the rest. */
+export type WriterNews =
+  | { readonly news: 'lost'; readonly reason: string }
+  | { readonly news: 'rescued'; readonly isSafe: boolean; readonly what: string };
+
+/** How often the files are looked at; a commit that promises something looks as well. */
+const LOOK_MS = 1000;
+
 /** A batch ends when it holds this many bytes, so that one commit never writes without bound. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
@@ -88,6 +98,13 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'ping',
 ]);
 
+/** What they answer once the store is lost: nothing is written any more, and nobody is to try again all the time. */
+const NOTHING_DONE: Partial<Record<keyof Operations, unknown>> = {
+  lease: [],
+  reclaim: 0,
+  prune: { contents: 0, rows: 0, dedupes: 0, freedBytes: 0, isDone: true } satisfies Pruned,
+};
+
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
 
 class Writer {
@@ -100,9 +117,20 @@ class Writer {
   readonly #log: WriteAheadLog;
   readonly #isDaemon: boolean;
   readonly #measures: CommitMeasures;
+  readonly #path: string;
+  readonly #files: StoreFiles;
+  readonly #tell: (news: WriterNews) => void;
   #durable = true;
+  #loss: string | undefined;
 
-  constructor(database: Database, { path, daemon, keepContent, measures }: WriterData) {
+  constructor(
+    database: Database,
+    { path, daemon, keepContent, measures }: WriterData,
+    tell: (news: WriterNews) => void,
+  ) {
+    this.#path = path;
+    this.#files = new StoreFiles(path);
+    this.#tell = tell;
     this.#measures = commitMeasures(measures);
     this.#database = database;
     this.#isDaemon = daemon;
@@ -128,6 +156,7 @@ class Writer {
 
   /** Runs a batch as one transaction, or request by request when that fails. */
   run(batch: readonly Request[]): Answer[] {
+    if (this.#loss !== undefined) return batch.map((request) => this.#frozen(request, this.#loss));
     try {
       this.#log.renewIfDoubtful();
     } catch (error) {
@@ -180,10 +209,53 @@ class Writer {
       const begunAt = performance.now();
       this.#commit();
       this.#measure(batch, performance.now() - begunAt);
+      if (this.#isDaemon && this.#durable) this.#checkFiles();
       return answers;
     } finally {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
     }
+  }
+
+  /** Throws when what was just committed is not in the files that the next start opens. */
+  #checkFiles(): void {
+    const loss = this.#files.loss();
+    if (loss === undefined) return;
+    this.#lose(loss);
+    throw new Error(loss);
+  }
+
+  /** Looks whether the files are in their places. */
+  look(): void {
+    if (this.#loss !== undefined) return;
+    try {
+      this.#files.note(JSON.stringify(this.#database.pragma('wal_checkpoint(NOOP)')));
+      const loss = this.#files.loss();
+      if (loss !== undefined) this.#lose(loss);
+    } catch {
+      // A place that cannot be looked at now: commits fail meanwhile, and the next look tells.
+    }
+  }
+
+  /** From here on nothing is written: delivery goes on from what is rescued, and must not run ahead of it. */
+  #lose(reason: string): void {
+    if (this.#loss !== undefined) return;
+    this.#loss = reason;
+    this.#tell({ news: 'lost', reason });
+    rescue(this.#database, this.#path, this.#files).then(
+      (what) => {
+        this.#tell({ news: 'rescued', isSafe: true, what });
+      },
+      (error: unknown) => {
+        this.#tell({ news: 'rescued', isSafe: false, what: errorText(error) });
+      },
+    );
+  }
+
+  #frozen(request: Request, loss: string | undefined): Answer {
+    const { sequence, name } = request;
+    return isLazy(request)
+      ? { sequence, ok: true, value: NOTHING_DONE[name] }
+      : failure(request, new Error(loss));
   }
 
   /** Measures a commit that promised messages. */
@@ -242,7 +314,7 @@ function drain(port: MessagePort, first: readonly Request[]): { batch: Request[]
   return { batch, closing: false };
 }
 
-function open(start: WriterData): Writer {
+function open(start: WriterData, tell: (news: WriterNews) => void): Writer {
   const { path, daemon, now } = start;
   if (daemon) removeDrafts(path);
   ensureStore(path);
@@ -256,7 +328,7 @@ function open(start: WriterData): Writer {
         forgetSinkStatus(database);
       });
     }
-    return new Writer(database, start);
+    return new Writer(database, start, tell);
   } catch (error) {
     database.close();
     throw error;
@@ -270,13 +342,20 @@ function serve(port: MessagePort): void {
   const start = workerData as WriterData;
   let writer: Writer;
   try {
-    writer = open(start);
+    writer = open(start, (news) => {
+      port.postMessage(news);
+    });
   } catch (error) {
     const { kind, message } = explain(start.path, error);
     hello({ ready: false, kind, message });
     port.close();
     return;
   }
+  const watch = start.daemon
+    ? setInterval(() => {
+        writer.look();
+      }, LOOK_MS)
+    : undefined;
   port.on('message', (message: readonly Request[] | 'close') => {
     const { batch, closing } = message === 'close' ? { batch: [], closing: true } : drain(port, message);
     if (batch.length > 0) {
@@ -284,6 +363,7 @@ function serve(port: MessagePort): void {
       for (const request of batch) freeMessage(request);
     }
     if (!closing) return;
+    clearInterval(watch);
     writer.close();
     port.close();
   });

@@ -32,7 +32,9 @@ import type {
   SinkStatus,
   VerdictCount,
 } from './queue.ts';
+import { adoptable, adoptRescued } from './rescue.ts';
 import { type Database, lockStore, openConnection } from './schema.ts';
+import type { WriterNews } from './sqlite-writer.ts';
 import type { Store } from './store.ts';
 import { checkPlace, isFull, StoreError } from './store-error.ts';
 import { prepareViews, type Views } from './views.ts';
@@ -53,7 +55,12 @@ export interface StoreOptions {
   readonly measures?: SharedArrayBuffer | undefined;
   /** Told once when the writer's thread died: nothing can be stored any more. */
   readonly onBroken?: ((error: Error) => void) | undefined;
+  /** Told when the store's files were moved or removed, and then what became of what was in them. */
+  readonly onNews?: ((news: StoreNews) => void) | undefined;
 }
+
+/** What happens to a store's files while a daemon has it open, or had. */
+export type StoreNews = WriterNews | { readonly news: 'adopted'; readonly from: string };
 
 /** Opens the store at `path`, making or migrating it as needed; rejects with {@link StoreError}. */
 export async function openSqliteStore(options: StoreOptions): Promise<Store> {
@@ -61,9 +68,13 @@ export async function openSqliteStore(options: StoreOptions): Promise<Store> {
   checkPlace(options.path);
   const lock = options.mode === 'daemon' ? lockStore(options.path) : undefined;
   try {
-    const { path, mode, keepContent = false, measures, onBroken = () => undefined } = options;
+    const { path, mode, keepContent = false, measures } = options;
+    const { onBroken = () => undefined, onNews = () => undefined } = options;
+    if (mode === 'tool') leaveToDaemon(path);
+    const adopted = mode === 'daemon' ? adoptRescued(path, Date.now()) : undefined;
+    if (adopted !== undefined) onNews({ news: 'adopted', from: adopted });
     const data = { path, daemon: mode === 'daemon', keepContent, now: Date.now(), measures };
-    const writer = await WriterThread.start(data, onBroken);
+    const writer = await WriterThread.start(data, { onBroken, onNews });
     try {
       const reader = openConnection(options.path, { readonly: true, busyTimeoutMs: READ_BUSY_TIMEOUT_MS });
       return new SqliteStore(writer, reader, lock);
@@ -75,6 +86,16 @@ export async function openSqliteStore(options: StoreOptions): Promise<Store> {
     lock?.close();
     throw error;
   }
+}
+
+/** Throws where a tool would make a store in the place of one that mailgwd has saved. */
+function leaveToDaemon(path: string): void {
+  const copy = adoptable(path, Date.now());
+  if (copy === undefined) return;
+  throw new StoreError(
+    'unusable',
+    `${path} was removed while mailgwd had it open, and ${copy} has what was in it; restart mailgwd, which takes that, or move it away for a new store`,
+  );
 }
 
 function makeDirectory(path: string): void {

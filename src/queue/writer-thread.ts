@@ -5,7 +5,7 @@
  * fails rejects alone; when the thread dies all do, and whoever started it is told once.
  */
 import { Worker } from 'node:worker_threads';
-import type { Answer, Operations, Request, WriterData, WriterHello } from './sqlite-writer.ts';
+import type { Answer, Operations, Request, WriterData, WriterHello, WriterNews } from './sqlite-writer.ts';
 import { StoreError } from './store-error.ts';
 
 /** A write that failed; `code` is SQLite's result code. */
@@ -20,12 +20,20 @@ export class WriteError extends Error {
   }
 }
 
+/** Whom the thread's news are for. */
+export interface WriterListeners {
+  /** Told of its death. */
+  readonly onBroken: (error: Error) => void;
+  /** Told when the store's files are lost, and what became of what was in them. */
+  readonly onNews: (news: WriterNews) => void;
+}
+
 type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => void };
 
 /** The writer's thread as seen from here: requests of one tick travel together. */
 export class WriterThread {
   readonly #worker: Worker;
-  readonly #onBroken: (error: Error) => void;
+  readonly #listeners: WriterListeners;
   readonly #pending = new Map<number, Settler>();
   #outbox: Request[] = [];
   #transfers: ArrayBuffer[] = [];
@@ -33,11 +41,12 @@ export class WriterThread {
   #broken: Error | undefined;
   #closing = false;
 
-  private constructor(worker: Worker, onBroken: (error: Error) => void) {
+  private constructor(worker: Worker, listeners: WriterListeners) {
     this.#worker = worker;
-    this.#onBroken = onBroken;
-    worker.on('message', (answers: readonly Answer[]) => {
-      this.#settle(answers);
+    this.#listeners = listeners;
+    worker.on('message', (message: readonly Answer[] | WriterNews) => {
+      if ('news' in message) listeners.onNews(message);
+      else this.#settle(message);
     });
     worker.on('error', (error) => {
       this.#break(error);
@@ -47,8 +56,8 @@ export class WriterThread {
     });
   }
 
-  /** Starts the thread; rejects with {@link StoreError} when it cannot open the store. `onBroken` is told of its death. */
-  static start(data: WriterData, onBroken: (error: Error) => void): Promise<WriterThread> {
+  /** Starts the thread; rejects with {@link StoreError} when it cannot open the store. */
+  static start(data: WriterData, listeners: WriterListeners): Promise<WriterThread> {
     const worker = new Worker(new URL('./sqlite-writer.js', import.meta.url), { workerData: data });
     return new Promise((resolve, reject) => {
       const ended = (): void => {
@@ -59,7 +68,7 @@ export class WriterThread {
       worker.once('message', (hello: WriterHello) => {
         worker.off('error', reject);
         worker.off('exit', ended);
-        if (hello.ready) resolve(new WriterThread(worker, onBroken));
+        if (hello.ready) resolve(new WriterThread(worker, listeners));
         else reject(new StoreError(hello.kind, hello.message));
       });
     });
@@ -113,7 +122,7 @@ export class WriterThread {
     this.#broken = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
-    if (!this.#closing) this.#onBroken(error);
+    if (!this.#closing) this.#listeners.onBroken(error);
   }
 
   /** Ends the thread after what was asked before. */

@@ -40,6 +40,10 @@ export class Ledger {
 
   private constructor() {
     this.#server = createServer((request, response) => {
+      if (request.method !== 'POST') {
+        response.writeHead(204).end(); // doctor looks whether somebody is there
+        return;
+      }
       const key = String(request.headers['idempotency-key']);
       // A request that breaks off, because its daemon was killed, is none.
       text(request).then(

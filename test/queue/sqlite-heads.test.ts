@@ -221,6 +221,7 @@ describe('query plans', () => {
       "SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ('ready','waiting','leased') LIMIT 100000)",
       // At the start.
       'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket',
+      // At the start, and for as long as the pepper is in doubt: a row for each that ever was.
       'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       // Asked by mailgw-ctl alone.
       'SELECT u.user_number, name, enabled, u.created_at, (SELECT group_concat(address, char(10)) FROM user_address AS a WHERE a.user_number = u.user_number), salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number) ORDER BY name, ends_at IS NOT NULL, ends_at DESC',

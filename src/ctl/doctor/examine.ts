@@ -25,6 +25,7 @@ import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
 import { checkPepper, checkQueue, checkStoreFile, checkUsers } from './store.ts';
+import { checkStoreFiles, holderOfRemoved } from './store-files.ts';
 
 /** What to examine. */
 export interface Examination {
@@ -56,10 +57,12 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   const pepper = readPepper(config);
   // The same goes for the secrets of the sink; a site's own module is not run as root.
   const webhook = config.sink.type === 'webhook' ? await openSink(config) : undefined;
+  const holder = holderOfRemoved(config.store.path);
   yield* guarded('store', () => {
     becomeStoreOwner(config.store.path);
     return checkStoreFile(config, Date.now());
   });
+  yield* guarded('store', () => [checkStoreFiles(config.store.path, holder)]);
   yield* guarded('sink', async () => checkSink(config, webhook ?? (await openSink(config)), stranger));
   yield* guarded('spamd', async () => [await checkSpamd(config)]);
   yield* guarded('notice', () => checkNotices(config));
