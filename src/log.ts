@@ -8,6 +8,7 @@
  */
 import { type DestinationStream, pino } from 'pino';
 import { leadsToJournal, withPriority } from './journal.ts';
+import type { LogOutput } from './log-output.ts';
 
 /** The levels by urgency. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -64,6 +65,8 @@ export const LOG_EVENTS = {
   prune_failed: 'error',
   /** The rates' buckets could not be written; those in memory hold. */
   rates_unsaved: 'error',
+  /** Nobody read the log, and lines were lost; it is read again. */
+  log_lost: 'error',
   /** The main loop stood still for longer than it may. */
   loop_blocked: 'warn',
   dispatch_failed: 'error',
@@ -92,11 +95,11 @@ export interface LogOptions {
 
 const STDOUT = 1;
 
-/** Opens the log on standard output. */
-export function openLog(options: LogOptions): Log {
+/** Opens the log on an output, which is standard output as a rule. */
+export function openLog(options: LogOptions, output: Pick<LogOutput, 'write'>): Log {
   const human = options.format === 'human' || (options.format === 'auto' && process.stdout.isTTY);
-  const output = leadsToJournal(STDOUT) ? journalStream(openOutput(human)) : openOutput(human);
-  const gathered = new Gathered(safeStream(output));
+  const lines = human ? humanStream(output) : output;
+  const gathered = new Gathered(safeStream(leadsToJournal(STDOUT) ? journalStream(lines) : lines));
   const logger = pino(
     {
       level: options.level,
@@ -166,10 +169,13 @@ function jsonEscape(character: string): string {
   return character.length === 1 ? escape(0) : escape(0) + escape(1);
 }
 
-/** The end of all lines: JSON as it is, or in plain words. */
-function openOutput(human: boolean): DestinationStream {
-  if (!human) return pino.destination({ dest: STDOUT, sync: true });
-  return { write: (lines) => process.stdout.write(lines.replaceAll(/(?<=^(?:<\d>)?)\{.+/gm, humanLine)) };
+/** Gives each JSON line as `time level event key=value …`. */
+function humanStream(output: DestinationStream): DestinationStream {
+  return {
+    write: (lines) => {
+      output.write(lines.replaceAll(/(?<=^(?:<\d>)?)\{.+/gm, humanLine));
+    },
+  };
 }
 
 /** The level at the beginning of a line, where pino writes it. */

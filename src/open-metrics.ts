@@ -14,6 +14,7 @@ import { errorText } from './error-text.ts';
 import type { Rates } from './intake/rates.ts';
 import { ListenError, listenOnFile } from './intake/unix-socket.ts';
 import type { Log, LogEvent } from './log.ts';
+import type { LogOutput } from './log-output.ts';
 import type { CommitMeasures, Counting, DeliveryMeasures, LoopWatch } from './metrics.ts';
 import { type CountsReader, createCountsReader } from './queue/counts.ts';
 import type { Store } from './queue/store.ts';
@@ -37,6 +38,7 @@ export interface MetricsSources {
   readonly isSpaceLow: () => boolean;
   /** Why all mail is put off, if it is. */
   readonly trouble: () => string | undefined;
+  readonly output: Pick<LogOutput, 'lostLines'>;
 }
 
 /** The listener of metrics and health. */
@@ -147,6 +149,7 @@ async function look(
     loop: sources.loop.delay(),
     connections: sources.connections(),
     rateBuckets: sources.rates()?.buckets ?? 0,
+    lostLines: sources.output.lostLines,
     files: {
       databaseBytes: database?.size,
       logBytes: log?.size,

@@ -30,6 +30,7 @@ import {
 } from './intake/unix-socket.ts';
 import { createListeners, standingFor } from './listeners.ts';
 import { type Log, openLog } from './log.ts';
+import { type LogOutput, openLogOutput } from './log-output.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import {
   type CommitMeasures,
@@ -57,6 +58,9 @@ import { version } from './version.ts';
 
 /** The longest time in which work made by other processes goes unnoticed. */
 const POLL_MS = 1000;
+
+/** How long the end waits for a slow reader of the log. */
+const LAST_LINES_MS = 1000;
 
 async function openFirstSink(config: Config, log: Log): Promise<Sink> {
   const loaded = await openSink(config, (reason) => {
@@ -122,6 +126,7 @@ function openGate(
   dispatcher: Dispatcher,
   { loss, doubt }: Doubts,
   log: Log,
+  output: LogOutput,
 ): Gate {
   const random = createRandomSource();
   return createGate({
@@ -140,6 +145,7 @@ function openGate(
     rates: rates?.isOff === true ? undefined : rates,
     expiryNotices: openExpiryNotices(config, store),
     isSpaceLow: space.isLow,
+    isLogStalled: () => output.isStalled,
     now: Date.now,
     newId: () => formatItemId(Date.now(), random(ITEM_ID_RANDOM_BYTES)),
   });
@@ -256,7 +262,10 @@ export async function serve({
 }: Beginning): Promise<void> {
   let settings = first;
   const { config } = settings;
-  let write = openLog(config.log);
+  const output = openLogOutput(1, (lines) => {
+    log('log_lost', { lines });
+  });
+  let write = openLog(config.log, output);
   const { log, events } = countingLog((event, fields) => {
     write(event, fields);
   });
@@ -292,7 +301,7 @@ export async function serve({
   const pepper = new PepperWatch({ store, log, now: Date.now }, namedPepper(settings));
   await pepper.doubt()?.catch(() => undefined); // a store that fails says so to whoever asks for an address
   const doubts = doubtsOf(news, pepper);
-  let gate = openGate(settings, store, rates, space, dispatcher, doubts, log);
+  let gate = openGate(settings, store, rates, space, dispatcher, doubts, log, output);
   const listeners = createListeners(
     config,
     standingFor(() => gate),
@@ -307,12 +316,12 @@ export async function serve({
     await listen(policy.server, 'policy', config, log);
     await listen(lmtp.server, 'lmtp', config, log);
     metrics = await openMetrics(config, log, {
-      ...{ store, verdicts, delivery, commits, events, loop },
+      ...{ store, verdicts, delivery, commits, events, loop, output },
       rates: () => rates,
       connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
       isSpaceLow: space.isLow,
-      trouble: doubts.trouble,
+      trouble: () => doubts.trouble() ?? (output.isStalled ? 'nobody reads the log' : undefined),
     });
   } catch (error) {
     await store.close();
@@ -338,12 +347,12 @@ export async function serve({
     if (!keepsParser) parser = parserOf(next.config);
     settings = next;
     sink = nextSink;
-    write = openLog(next.config.log);
+    write = openLog(next.config.log, output);
     rates = opened;
     rates?.change(next.config.rate);
     pepper.change(namedPepper(next));
     void pepper.doubt()?.catch(() => undefined);
-    gate = openGate(next, store, rates, space, dispatcher, doubts, log);
+    gate = openGate(next, store, rates, space, dispatcher, doubts, log, output);
     listeners.change(next.config);
     space.setLowWater(next.config.store.lowWaterBytes);
     notifier.change(notifying(next.config, next.texts));
@@ -387,6 +396,7 @@ export async function serve({
     await store.close();
     await sink.close();
     log('stopped');
+    await output.drained(LAST_LINES_MS);
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

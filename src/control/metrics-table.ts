@@ -25,6 +25,7 @@ export interface Seen {
   readonly loop: LoopDelay;
   readonly connections: Readonly<Record<'lmtp' | 'policy', number>>;
   readonly rateBuckets: number;
+  readonly lostLines: number;
   /** Undefined what the file system does not tell. */
   readonly files: {
     readonly databaseBytes: number | undefined;
@@ -212,6 +213,12 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     help: 'Lines of the log by event, those below log.level included',
     labels: ['event'],
     read: ({ events }) => by('event', events),
+  },
+  mailgw_log_lost_lines_total: {
+    type: 'counter',
+    help: 'Lines of the log that were lost because nobody read the ones before them',
+    labels: [],
+    read: ({ lostLines }) => one(lostLines),
   },
   mailgw_connections: {
     type: 'gauge',

@@ -19,6 +19,7 @@ export function openDryGate({ config, pepper, store }: SecretSession): Gate {
     },
     queue: { accept: refuseToWrite },
     isSpaceLow: () => false,
+    isLogStalled: () => false,
     now: Date.now,
     newId: () => NO_ID,
   });

@@ -69,6 +69,8 @@ export interface GateOptions extends RecipientOptions, SenderPolicyOptions {
   readonly isSpaceLow: () => boolean;
   /** Why the store can promise nothing any more, if so. */
   readonly storeLoss?: (() => string | undefined) | undefined;
+  /** Whether nobody reads the log, so that no verdict could be seen. */
+  readonly isLogStalled: () => boolean;
   /** A fresh item id. */
   readonly newId: () => string;
 }
@@ -98,9 +100,10 @@ export function createGate(options: GateOptions): Gate {
     transaction: () => {
       const why = options.storeLoss?.();
       if (why !== undefined) return doubtful({ reason: 'store', why });
-      return options.isSpaceLow()
-        ? { verdict: 'deferred', reason: 'storage', detail: 'space is low' }
-        : undefined;
+      if (options.isSpaceLow()) return { verdict: 'deferred', reason: 'storage', detail: 'space is low' };
+      if (options.isLogStalled())
+        return { verdict: 'deferred', reason: 'log', detail: 'nobody reads the log' };
+      return undefined;
     },
     recipient: (address, findings) => judgeRecipient(options, address, findings),
     judge: async (envelope, claim, raw, findings) => {

@@ -53,6 +53,7 @@ export type Disposition =
         | 'rate-limited'
         | 'too-many-recipients'
         | 'storage'
+        | 'log'
         | 'overloaded'
         | 'stopping'
         | 'pepper'
@@ -114,6 +115,7 @@ function deferral(reason: ReasonOf<'deferred'>): Reply {
     case 'unchecked': // by the spam filter: nobody's business outside, as is the rest
     case 'pepper':
     case 'store':
+    case 'log':
     case 'unknown':
       return { basic: 451, enhanced: '4.3.0', text: 'temporary failure, try again later' };
   }

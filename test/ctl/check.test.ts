@@ -198,7 +198,7 @@ describe('mailgw-ctl check', () => {
       pepper: Buffer.from(readFileSync(tool.scratch.path('pepper'), 'utf8'), 'base64'),
       ...{ senderPolicy: 'strict', authservId: 'mx.example.org', spam: undefined },
       ...{ directory: store, queue: store },
-      ...{ now: Date.now, newId: () => 'the-first-copy', isSpaceLow: () => false },
+      ...{ now: Date.now, newId: () => 'the-first-copy', isSpaceLow: () => false, isLogStalled: () => false },
     });
     const verdict = await gate.recipient(replyTo);
     assert.ok(verdict.kind === 'claim');

@@ -60,6 +60,7 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
     directory: store,
     queue: store,
     isSpaceLow: () => false,
+    isLogStalled: () => false,
     now: () => clock.now * 1000,
     newId: () => formatItemId(clock.now * 1000, randomBytes(ITEM_ID_RANDOM_BYTES)),
     ...options,

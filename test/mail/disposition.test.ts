@@ -46,6 +46,7 @@ const DEFERRED: Record<ReasonOf<'deferred'>, string> = {
   'rate-limited': '450 4.7.1',
   'too-many-recipients': '452 4.5.3',
   storage: '452 4.3.1',
+  log: '451 4.3.0',
   overloaded: '421 4.3.2',
   stopping: '421 4.3.2',
   pepper: '451 4.3.0',
