@@ -11,7 +11,7 @@ const folder = (name, allowed) => ({
   from: { path: `^src/${name}/` },
   to: { path: '^src/', pathNot: [`^src/${name}/`, ...allowed] },
 });
-const ports = ['^src/mail/', '^src/queue/(queue|store|[a-z]+-port)\\.ts$', '^src/delivery/sink\\.ts$', '^src/reply/post\\.ts$', '^src/log\\.ts$', '^src/(metrics|memory|error-text)\\.ts$'];
+const ports = ['^src/mail/', '^src/queue/(queue|store|[a-z]+-port)\\.ts$', '^src/delivery/sink\\.ts$', '^src/reply/post\\.ts$', '^src/log\\.ts$', '^src/(metrics|memory|error-text|trusted-file)\\.ts$'];
 
 module.exports = {
   forbidden: [
@@ -20,7 +20,7 @@ module.exports = {
     folder('intake', ports),
     folder('reply', ports),
     folder('delivery', ports),
-    folder('queue', ['^src/mail/', '^src/log\\.ts$', '^src/(metrics|memory|error-text)\\.ts$']),
+    folder('queue', ['^src/mail/', '^src/log\\.ts$', '^src/(metrics|memory|error-text|trusted-file)\\.ts$']),
     { name: 'adapters-are-wired-in-daemon-and-ctl', severity: 'error', from: { path: '^src/(config|log|metrics)\\.ts$' }, to: { path: '^src/(intake|queue|reply|delivery|control|ctl)/' } },
     { name: 'nothing-imports-the-roots', severity: 'error', from: { path: '^src/', pathNot: '^src/(ctl/|daemon\\.ts$)' }, to: { path: ['^src/(daemon|serve)\\.ts$', '^src/ctl/'] } },
     oneImporter('smtp-server', ['intake/lmtp.ts']),

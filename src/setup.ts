@@ -6,12 +6,13 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Config, loadConfig } from './config.ts';
 import type { LoadedSink, OnFault } from './delivery/load-sink.ts';
 import { loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import type { Sink } from './delivery/sink.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from './secret-file.ts';
+import { distrust } from './trusted-file.ts';
 
 /** The configuration, its file's table, and what stands in the files that it names. */
 export interface Settings {
@@ -37,15 +38,33 @@ export function readSettings(path: string): SettingsRead {
   const { config, written } = loaded;
   const pepper = readPepper(config);
   const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
-  if (pepper.ok && texts.ok) {
+  const distrusted = distrustedPlaces(path, config);
+  if (pepper.ok && texts.ok && distrusted.length === 0) {
     const files = namedFiles(config);
     const digests = new Map(files.map(([key, paths]) => [key, paths.map(digestOf).join(' ')]));
     const stale = new Set(files.filter(([, paths]) => paths.some(isNewerThanCredential)).map(([key]) => key));
     const settings = { config, written, pepper: pepper.bytes, texts: texts.texts, digests, stale };
     return { ok: true, settings };
   }
-  const problems = [...(pepper.ok ? [] : [pepper.problem]), ...(texts.ok ? [] : texts.problems)];
+  const problems = [
+    ...distrusted,
+    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(texts.ok ? [] : texts.problems),
+  ];
   return { ok: false, problems, config };
+}
+
+/** What others than root and the daemon may alter of what it believes; the sink looks after its own files. */
+export function distrustedPlaces(path: string, { store, notice }: Config): string[] {
+  const places: readonly (readonly [string, string | undefined])[] = [
+    ['the configuration', path],
+    ['store.path', dirname(store.path)],
+    ['notice.texts', notice.texts],
+  ];
+  return places.flatMap(([name, place]) => {
+    const problem = place === undefined ? undefined : distrust(resolve(place), 'believed');
+    return problem === undefined ? [] : [`${name}: ${problem}`];
+  });
 }
 
 /** Opens the sink, whose modules are loaded with the first one. */

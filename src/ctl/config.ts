@@ -7,7 +7,7 @@
 import { type Config, loadConfig } from '../config.ts';
 import { readNoticeTexts } from '../open-notices.ts';
 import { readPepper } from '../secret-file.ts';
-import { openSink } from '../setup.ts';
+import { distrustedPlaces, openSink } from '../setup.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
 import { settingLines, tomlKeyText, tomlValue } from './config-text.ts';
 import { EXIT, Fault } from './fault.ts';
@@ -21,7 +21,7 @@ const check: CommandSpec = {
   examples: ['check', 'check --config ./mailgw.toml'],
   run: async (_input, context) => {
     const loaded = loadConfig(context.configPath);
-    const problems = loaded.ok ? await furtherProblems(loaded.config) : loaded.problems;
+    const problems = loaded.ok ? await furtherProblems(loaded.config, context.configPath) : loaded.problems;
     const row = { config: context.configPath, ok: problems.length === 0, problems };
     if (problems.length > 0) {
       if (context.output.json) printObject(context.output, row);
@@ -50,7 +50,8 @@ export const configGroup: CommandGroup = {
 };
 
 /** What is wrong with the pepper, the texts of notices, and the sink, which reads its own options. */
-async function furtherProblems(config: Config): Promise<string[]> {
+async function furtherProblems(config: Config, path: string): Promise<string[]> {
+  const distrusted = distrustedPlaces(path, config);
   const pepper = readPepper(config);
   // A site's own sink is code: root must not run what the service user may have written.
   if (config.sink.type !== 'webhook') becomeStoreOwner(config.store.path);
@@ -58,6 +59,7 @@ async function furtherProblems(config: Config): Promise<string[]> {
   if (sink.ok) await sink.sink.close();
   const texts = readNoticeTexts(config);
   return [
+    ...distrusted,
     ...(pepper.ok ? [] : [pepper.problem]),
     ...(sink.ok ? [] : sink.problems),
     ...(texts.ok ? [] : texts.problems),

@@ -9,6 +9,7 @@
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { errorText } from '../error-text.ts';
+import { distrust } from '../trusted-file.ts';
 import { printable } from './answer.ts';
 import { withinDeadline } from './deadline.ts';
 import type { CreateSink, Examination, Outcome, Sink } from './sink.ts';
@@ -63,6 +64,9 @@ async function loadModule(path: string, options: Table, onFault: OnFault): Promi
     // import() reports a missing file and a missing import inside it alike.
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
       return refuse(`${shown} is not a file; expected a JavaScript module that exports createSink`);
+    // Before a line of it runs.
+    const distrusted = distrust(path, 'run');
+    if (distrusted !== undefined) return refuse(distrusted);
     loaded = await withinDeadline(CREATE_MS, () => import(pathToFileURL(path).href));
   } catch (error) {
     return refuse(`${shown} cannot be loaded: ${describe(error)}`);

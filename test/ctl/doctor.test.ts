@@ -124,6 +124,26 @@ const ILLNESSES: readonly Illness[] = [
     code: 78,
   },
   {
+    name: 'a store in a directory that anybody may write',
+    settings: ({ scratch }) => ({ store: { path: scratch.path('open', 'mailgw.db') } }),
+    plant: ({ scratch }) => {
+      mkdirSync(scratch.path('open'));
+      return moded(scratch.path('open'), 0o777, 0o755);
+    },
+    check: 'files.store',
+    what: /open has mode 0777: everybody may write it/,
+    fix: /chmod o-w \S+open/,
+    code: 78,
+  },
+  {
+    name: 'an LMTP socket that anybody may connect to',
+    plant: ({ daemon }) => moded(daemon.socket, 0o666, 0o660),
+    check: 'socket.strangers',
+    what: /everybody on this host may connect/,
+    fix: /chmod o-w \S+; set lmtp\.mode = "0660"/,
+    code: 78,
+  },
+  {
     name: 'a configuration that the service cannot read',
     plant: ({ scratch, postfixUid }) => {
       const secrets = [scratch.directory, scratch.path('pepper'), scratch.path('webhook.secret')];

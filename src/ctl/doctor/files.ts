@@ -9,6 +9,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../secret-file.ts';
+import { distrust } from '../../trusted-file.ts';
 import { EXIT, systemCode } from '../fault.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
@@ -227,6 +228,16 @@ function checkStoreFiles(config: Config): Finding[] {
   const foreign = ['', '-wal', '-shm']
     .map((suffix) => path + suffix)
     .find((file) => (statSync(file, { throwIfNoEntry: false })?.uid ?? directory.uid) !== directory.uid);
+  const distrusted = distrust(dirname(path), 'believed');
+  if (distrusted !== undefined) {
+    return [
+      problem(check, EXIT.configuration, {
+        what: distrusted,
+        why: 'whoever may write it can put another store in the place of ours; mailgwd does not start',
+        fix: `chmod o-w ${dirname(path)}`,
+      }),
+    ];
+  }
   if (foreign !== undefined) {
     return [
       problem(check, EXIT.inputOutput, {

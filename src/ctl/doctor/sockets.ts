@@ -23,6 +23,7 @@ export async function checkSockets(config: Config, mailOwner: string): Promise<F
   findings.push(
     policy === undefined ? skipped('socket.policy', 'policy.socket is empty') : await checkPolicy(policy),
   );
+  findings.push(...checkStrangers(config.lmtp.socket));
   findings.push(await checkAsPostfix('socket.postfix_user', 'lmtp', config.lmtp.socket, mailOwner));
   if (policy !== undefined)
     findings.push(await checkAsPostfix('socket.policy_postfix_user', 'policy', policy, mailOwner));
@@ -77,6 +78,21 @@ function unreachable(check: string, socket: string, error: unknown): Finding {
     why,
     fix: 'journalctl -u mailgw -n 20; systemctl restart mailgw.service',
   });
+}
+
+/** Somebody who is nobody in particular: in no group that may own a socket. */
+const STRANGER = { uid: 65_534, gid: 65_534 };
+
+/** Who may connect is believed to be Postfix, behind the site's filter. */
+function checkStrangers(socket: string): Finding[] {
+  if (obstacleTo(socket, STRANGER, 'w') !== undefined) return [];
+  return [
+    problem('socket.strangers', EXIT.configuration, {
+      what: `${socket}: everybody on this host may connect`,
+      why: 'whoever connects is taken for Postfix: no filter has seen what they send, and they write Authentication-Results as they please',
+      fix: `chmod o-w ${socket}; set lmtp.mode = "0660", or SocketMode=0660 in the .socket unit`,
+    }),
+  ];
 }
 
 async function checkPolicy(socket: string): Promise<Finding> {

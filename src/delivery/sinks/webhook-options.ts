@@ -11,6 +11,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { errorText } from '../../error-text.ts';
+import { distrust } from '../../trusted-file.ts';
 
 /** Where the posts go: an HTTP origin, or a Unix socket, and the path with its query. */
 export interface WebhookTarget {
@@ -116,6 +117,8 @@ function readCa(value: unknown, target: WebhookTarget | undefined): Read<string 
   if (!isAbsolutePath(value)) return fail(`${show(value)} is not an absolute path; ${expected}`);
   if (target !== undefined && !target.origin.startsWith('https:'))
     return fail(`${show(value)} has no use here; expected only where sink.url is https`);
+  const distrusted = distrust(value, 'believed');
+  if (distrusted !== undefined) return fail(distrusted);
   try {
     const pem = readFileSync(value, 'utf8');
     // tls.connect passes over a file without certificates in silence, and then trusts nobody.
