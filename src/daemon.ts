@@ -7,13 +7,16 @@
  * are errors.
  */
 import type { Config } from './config.ts';
+import { adminSocketPath } from './control/admin.ts';
 import { daemonHelp, parseDaemonOptions } from './daemon-options.ts';
 import { errorText } from './error-text.ts';
 import { EXIT, STORE_EXIT } from './exit-status.ts';
+import { probeSocket } from './intake/unix-socket.ts';
 import { lineFor } from './journal.ts';
 import { commitMeasures } from './metrics.ts';
 import { openSqliteStore, StoreError, type StoreNews } from './queue/sqlite.ts';
 import type { Store } from './queue/store.ts';
+import { inUse } from './queue/store-error.ts';
 import { readSettings } from './setup.ts';
 import { StartError } from './start-error.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -41,6 +44,8 @@ async function openStore(
   try {
     const { path, keepContentMs } = config.store;
     const keepContent = keepContentMs > 0;
+    // Whoever removed the lock may have left this one: it answers for a daemon that has the store.
+    if ((await probeSocket(adminSocketPath(path))) === 'served') throw inUse(path);
     return await openSqliteStore({ path, mode: 'daemon', keepContent, measures, onBroken, onNews });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;

@@ -101,20 +101,21 @@ async function removeStale(path: string): Promise<void> {
   if (stats === undefined) return;
   if (!stats.isSocket())
     throw new ListenError(`${path}: exists and is no socket; remove it or choose another path`);
-  if (await isServed(path)) throw new ListenError(`${path}: another process serves this socket`);
+  if ((await probeSocket(path)) !== 'stale')
+    throw new ListenError(`${path}: another process serves this socket`);
   unlinkSync(path);
 }
 
-function isServed(path: string): Promise<boolean> {
+/** Finds out whether somebody serves a socket file; of a server that is busy or not ours to reach nothing is known. */
+export function probeSocket(path: string): Promise<'served' | 'stale' | 'unknown'> {
   return new Promise((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve('served');
     });
     probe.once('error', (error: NodeJS.ErrnoException) => {
-      // Anything but "nobody listens" may be a live server that is busy or not ours to reach.
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+      resolve(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? 'stale' : 'unknown');
     });
   });
 }

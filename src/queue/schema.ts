@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { codeOf, damaged, explain, guarded, notAStore, StoreError } from './store-error.ts';
+import { codeOf, damaged, explain, guarded, inUse, notAStore, StoreError } from './store-error.ts';
 
 /** An open SQLite connection. */
 export type Database = Sqlite.Database;
@@ -169,6 +169,8 @@ const MIGRATIONS: readonly string[] = [
      fingerprint BLOB NOT NULL,
      accepted_at INTEGER NOT NULL
    ) STRICT;
+   -- What its daemon is known by, and nobody else can guess.
+   INSERT INTO flag (name, value) VALUES ('store', abs(random() % 9007199254740991));
    -- The key under which a held item is known once it is released.
    ALTER TABLE item ADD COLUMN released_key BLOB;
    -- Probes of a sink that is down: items that have not failed, by user.
@@ -363,7 +365,7 @@ export function lockStore(path: string): Database {
   } catch (error) {
     lock.close();
     if (codeOf(error).startsWith('SQLITE_BUSY')) {
-      throw new StoreError('locked', `${path} is in use by another mailgwd; only one may run on a store`);
+      throw inUse(path);
     }
     throw explain(file, error);
   }

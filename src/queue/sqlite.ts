@@ -8,11 +8,13 @@
  * is told once. A full disk is a value, because it has a reply of its own.
  */
 import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorText } from '../error-text.ts';
 import type { BucketChange } from './buckets-port.ts';
 import type { Directory, User } from './directory-port.ts';
 import type { LeasedNotice, NewNotice, NoticeSettlement, NoticeView } from './notices-port.ts';
+import { claimStore } from './one-daemon.ts';
 import type {
   AcceptResult,
   AgeCount,
@@ -67,22 +69,26 @@ export async function openSqliteStore(options: StoreOptions): Promise<Store> {
   makeDirectory(options.path);
   checkPlace(options.path);
   const lock = options.mode === 'daemon' ? lockStore(options.path) : undefined;
+  let claim: Server | undefined;
   try {
     const { path, mode, keepContent = false, measures } = options;
     const { onBroken = () => undefined, onNews = () => undefined } = options;
     if (mode === 'tool') leaveToDaemon(path);
     const adopted = mode === 'daemon' ? adoptRescued(path, Date.now()) : undefined;
     if (adopted !== undefined) onNews({ news: 'adopted', from: adopted });
+    claim = mode === 'daemon' ? await claimStore(path) : undefined;
     const data = { path, daemon: mode === 'daemon', keepContent, now: Date.now(), measures };
     const writer = await WriterThread.start(data, { onBroken, onNews });
     try {
       const reader = openConnection(options.path, { readonly: true, busyTimeoutMs: READ_BUSY_TIMEOUT_MS });
-      return new SqliteStore(writer, reader, lock);
+      claim ??= mode === 'daemon' ? await claimStore(path) : undefined; // a new store has a name only now
+      return new SqliteStore(writer, reader, lock, claim);
     } catch (error) {
       await writer.close();
       throw error;
     }
   } catch (error) {
+    claim?.close();
     lock?.close();
     throw error;
   }
@@ -131,12 +137,14 @@ class SqliteStore implements Store {
   readonly #reader: Database;
   readonly #views: Views;
   readonly #lock: Database | undefined;
+  readonly #claim: Server | undefined;
 
-  constructor(writer: WriterThread, reader: Database, lock: Database | undefined) {
+  constructor(writer: WriterThread, reader: Database, lock: Database | undefined, claim: Server | undefined) {
     this.#writer = writer;
     this.#reader = reader;
     this.#views = prepareViews(reader);
     this.#lock = lock;
+    this.#claim = claim;
   }
 
   async accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult> {
@@ -281,6 +289,7 @@ class SqliteStore implements Store {
     // The last connection to close moves the WAL into the database, which a reading one cannot.
     this.#reader.close();
     await this.#writer.close();
+    this.#claim?.close();
     this.#lock?.close();
   }
 

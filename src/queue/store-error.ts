@@ -63,6 +63,11 @@ export function damaged(path: string, detail: string): StoreError {
   );
 }
 
+/** The error of a store that another daemon has. */
+export function inUse(path: string): StoreError {
+  return new StoreError('locked', `${path} is in use by another mailgwd; only one may run on a store`);
+}
+
 /** The error of a file that is no store of ours. */
 export function notAStore(path: string, what: string): StoreError {
   return new StoreError(
