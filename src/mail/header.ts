@@ -12,6 +12,8 @@
 export interface HeaderField {
   readonly name: string;
   readonly value: string;
+  /** Whether white space stands before the colon, which what removes fields by name may overlook. */
+  readonly isSpaced?: true;
 }
 
 /** The scanned block: its fields in order, and the offset of the first body byte in the raw message. */
@@ -112,10 +114,9 @@ function parseField(bytes: Buffer, start: number, end: number): HeaderField | 'n
   while (index < end && isBlank(bytes[index])) index++;
   if (index === end) return 'cut-off';
   if (nameEnd === start || bytes[index] !== COLON) return 'no-field';
-  return {
-    name: bytes.toString('latin1', start, nameEnd).toLowerCase(),
-    value: unfold(decodeValue(bytes.subarray(index + 1, end))),
-  };
+  const name = bytes.toString('latin1', start, nameEnd).toLowerCase();
+  const value = unfold(decodeValue(bytes.subarray(index + 1, end)));
+  return index === nameEnd ? { name, value } : { name, value, isSpaced: true };
 }
 
 /** UTF-8 (RFC 6532), or else byte for byte: old clients send Latin-1, and a replacement character says nothing. */

@@ -116,12 +116,13 @@ function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly r
   const seen: Seen[] = [];
   let received = 0;
   let isLocal = false;
-  for (const { name, value } of header.fields) {
+  for (const { name, value, isSpaced } of header.fields) {
     if (name === 'received') {
       received += 1;
       isLocal = FROM_USER.test(value);
     }
-    if (name !== 'authentication-results' || seen.length === MAX_FIELDS) continue;
+    // No filter writes it like this, and one that removes forged fields may miss it.
+    if (name !== 'authentication-results' || isSpaced === true || seen.length === MAX_FIELDS) continue;
     const field = parseAuthenticationResults(value);
     if (field !== undefined) seen.push({ field, above: received, isLocal });
   }

@@ -298,6 +298,7 @@ const FORGERIES: Record<string, string[]> = {
     RECEIVED,
     FROM,
   ],
+  'white space before the colon': [PASS.replace(':', ' :'), RECEIVED, FROM],
   'a folded field below': [RECEIVED, PASS.replaceAll(' ', '\r\n '), FROM],
   'a pass within a comment': ours('dmarc=fail (dmarc=pass header.from=example.com) header.from=example.com'),
   'a pass within a nested comment': ours('none (x (y) ; dmarc=pass header.from=example.com)'),

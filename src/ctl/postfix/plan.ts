@@ -20,8 +20,9 @@ import {
   withRelayDomain,
   withTransport,
 } from './merge.ts';
-import type { PostfixSetup } from './postfix-setup.ts';
+import { type PostfixSetup, splitList } from './postfix-setup.ts';
 import { refusalsIn, stripsSpamFields } from './refusal-checks.ts';
+import { lacksResultTable, needsResultTable, unfilteredMilters } from './result-checks.ts';
 import { classesOf, openedPath, RELAY_CLASS, routeOf, sameFile } from './route.ts';
 import { domainOf, PROBE_SETTINGS, wantedService, wantedSizeLimit } from './snippet.ts';
 
@@ -45,7 +46,8 @@ export function planWiring(wiring: Wiring): Step[] {
     ...planTransport(wiring),
     ...planRecipients(wiring),
     ...planRefusal(wiring),
-    ...planSpamFields(wiring),
+    ...planForgedFields(wiring),
+    ...planLocalMail(wiring),
     ...planSize(wiring),
   ];
 }
@@ -139,16 +141,35 @@ function planRefusal(wiring: Wiring): Step[] {
   return set(why, withProbes(config, setup), ...PROBE_SETTINGS.filter(({ name }) => !setup.isSet(name)));
 }
 
-function planSpamFields({ config, setup }: Wiring): Step[] {
-  if (config.spam.source !== 'header' || stripsSpamFields(setup)) return [];
+/** The table with what a sender may not write, where it is needed and not there. */
+function planForgedFields({ config, setup }: Wiring): Step[] {
+  const lacksSpam = config.spam.source === 'header' && !stripsSpamFields(setup);
+  if (!lacksSpam && !lacksResultTable({ config, setup })) return [];
   const file = headerTable(setup);
-  const why = "Takes the sender's own spam verdicts out, before your filter writes its own.";
-  const example = EXAMPLES.find((place) => existsSync(place)) ?? EXAMPLES[0];
-  const copy = `cp ${quoted(example)} ${quoted(file)}`;
+  const example = quoted(EXAMPLES.find((place) => existsSync(place)) ?? EXAMPLES[0]);
+  // Where the place of results proves who wrote them, the line could only remove what a policy service prepends.
+  const command = needsResultTable({ config, setup })
+    ? `cp ${example} ${quoted(file)}`
+    : `grep -v '^/.Authentication-Results' ${example} >${quoted(file)}`;
+  const why = "Takes the sender's own verdicts out, before your filter writes its own.";
+  const isListed = splitList(setup.setting('header_checks')).includes(`regexp:${file}`);
   return [
-    { kind: 'command', why, command: copy },
-    ...set('... behind the tables that are there.', appended(setup, 'header_checks', `regexp:${file}`)),
+    { kind: 'command', why, command },
+    ...(isListed
+      ? []
+      : set('... behind the tables that are there.', appended(setup, 'header_checks', `regexp:${file}`))),
   ];
+}
+
+/** The filter for what users and web forms of the host hand to sendmail(1). */
+function planLocalMail({ config, setup }: Wiring): Step[] {
+  if (config.sender.policy === 'off' || unfilteredMilters(setup).length === 0) return [];
+  if (setup.setting('non_smtpd_milters') !== '')
+    return [
+      remark('LEFT TO YOU: non_smtpd_milters lacks filters of smtpd_milters; local mail passes them by.'),
+    ];
+  const name = 'non_smtpd_milters';
+  return set('The filter sees what is handed to sendmail(1) too.', { name, value: '$smtpd_milters' });
 }
 
 function planSize({ config, setup }: Wiring): Step[] {

@@ -94,8 +94,19 @@ export function mainSnippet(config: Config, queueDirectory: string): string {
           'milter_default_action = tempfail',
         ]
       : []),
+    ...resultLines(config),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What keeps forged Authentication-Results out where their place does not prove who wrote them. */
+function resultLines({ sender, spam }: Config): string[] {
+  if (sender.policy === 'off' || sender.ownReceived === 0) return [];
+  return [
+    "# A sender's own Authentication-Results go before your milter writes its own, and mail of local users passes it too.",
+    ...(spam.source === 'header' ? [] : ['header_checks = regexp:/etc/postfix/header_checks']),
+    'non_smtpd_milters = $smtpd_milters',
+  ];
 }
 
 function refusalLines(config: Config, domain: string, queueDirectory: string): string[] {

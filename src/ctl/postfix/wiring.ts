@@ -7,6 +7,7 @@ import { checkFilters } from './filter-checks.ts';
 import { checkOverridden } from './overridden-checks.ts';
 import { type PostfixRead, readPostfix } from './postfix-setup.ts';
 import { checkRefusals } from './refusal-checks.ts';
+import { checkResults } from './result-checks.ts';
 
 /** A Postfix as it was read, and what was found. */
 export interface Examined {
@@ -28,7 +29,12 @@ export function examinePostfix(config: Config, directory: string): Examined {
   }
   const { setup } = read;
   const wiring = { config, setup };
-  const findings = [...checkDelivery(wiring), ...checkRefusals(wiring), ...checkFilters(wiring)];
+  const findings = [
+    ...checkDelivery(wiring),
+    ...checkRefusals(wiring),
+    ...checkFilters(wiring),
+    ...checkResults(wiring),
+  ];
   const lost = checkOverridden(setup);
   // Known now that the tables were asked.
   const troubles = setup.troubles.map((what) =>
