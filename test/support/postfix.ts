@@ -29,6 +29,10 @@ export interface PostfixOptions {
   readonly settings?: Record<string, string>;
   /** The port of its smtpd, where somebody must know it beforehand; default a free one. */
   readonly port?: number;
+  /** Lines for master.cf. */
+  readonly services?: string;
+  /** Words before the command that starts it, such as those of a mount namespace. */
+  readonly startBy?: readonly string[];
   /** Contents of texthash tables: `NAME` is available to settings as `texthash:$config_directory/NAME`. */
   readonly tables?: Record<string, string>;
 }
@@ -81,7 +85,7 @@ export async function startPostfix(scratch: Scratch, options: PostfixOptions = {
   scratch.defer(async () => {
     await run('postfix', ['-c', configDirectory, 'stop']);
   });
-  await runOk('postfix', ['-c', configDirectory, 'start']);
+  await runOk('env', [...(options.startBy ?? []), 'postfix', '-c', configDirectory, 'start']);
   return new Postfix(configDirectory, port, scratch.path('mail.log'));
 }
 
@@ -148,7 +152,11 @@ transport_retry_time = 1s
   return [...settings].map(([name, value]) => `${name} = ${value}\n`).join('');
 }
 
-function masterCf(port: number, configDirectory: string, { bare = false }: PostfixOptions): string {
+function masterCf(
+  port: number,
+  configDirectory: string,
+  { bare = false, services = '' }: PostfixOptions,
+): string {
   return `127.0.0.1:${port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -170,7 +178,7 @@ discard unix - - n - - discard
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-${bare ? '' : readExample('master.cf', configDirectory)}`;
+${bare ? '' : readExample('master.cf', configDirectory)}${services}`;
 }
 
 /** A running private Postfix. */

@@ -1,0 +1,121 @@
+// The filters that sites run in front of mailgw, as private processes with a name server of the test's own.
+//
+// Contract: each start… returns once the filter takes connections; all end with the scratch. What reads /etc/resolv.conf
+// alone runs in a mount namespace of its own, where that file names our server. Nothing of /etc is read otherwise.
+// Failure: …Unavailable() says why the machine cannot run it; the tests skip with that sentence.
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { eventually } from './eventually.ts';
+import type { PostfixOptions } from './postfix.ts';
+import { DaemonProcess } from './process.ts';
+import type { Scratch } from './scratch.ts';
+
+/** The authserv-id that all of them write. */
+export const AUTHSERV_ID = 'mx.example.org';
+
+/** Where the name server is for programs that know port 53 alone: no other test listens there. */
+export const RESOLVER = '127.53.53.53';
+
+/** Why a program cannot run here, or false if it can: the value of a test's `skip`. */
+export function programUnavailable(program: string): string | false {
+  return existsSync(program) ? false : `unavailable: ${program} is not installed`;
+}
+
+/** The words before a command that give it our name server. */
+export function withResolver(scratch: Scratch): string[] {
+  const file = scratch.path('resolv.conf');
+  writeFileSync(file, `nameserver ${RESOLVER}\noptions timeout:1 attempts:2\n`);
+  return [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"',
+    file,
+  ];
+}
+
+/** Starts OpenDKIM; its milter, as Postfix names it. */
+export async function startOpenDkim(scratch: Scratch, records: string): Promise<string> {
+  return await startMilter(scratch, 'opendkim', ['opendkim', '-f', '-x'], {
+    Mode: 'v',
+    AuthservID: AUTHSERV_ID,
+    TestDNSData: `file:${file(scratch, 'opendkim', 'records', records)}`,
+    AlwaysAddARHeader: 'yes',
+    UserID: 'root',
+    // Otherwise mail of 127.0.0.1 is taken for the site's own.
+    InternalHosts: `file:${file(scratch, 'opendkim', 'nobody', '192.0.2.99\n')}`,
+    RequireSafeKeys: 'no',
+    UMask: '0000',
+  });
+}
+
+/** Starts OpenDMARC; its milter, as Postfix names it. */
+export async function startOpendmarc(scratch: Scratch): Promise<string> {
+  return await startMilter(scratch, 'opendmarc', [...withResolver(scratch), 'opendmarc', '-f', '-c'], {
+    AuthservID: AUTHSERV_ID,
+    TrustedAuthservIDs: AUTHSERV_ID,
+    SPFIgnoreResults: 'true',
+    SPFSelfValidate: 'true',
+    IgnoreHosts: file(scratch, 'opendmarc', 'nobody', '192.0.2.99\n'),
+    RejectFailures: 'false',
+    UserID: 'root',
+    UMask: '0000',
+  });
+}
+
+/** Writes a file of one filter's; its path. */
+function file(scratch: Scratch, place: string, name: string, text: string): string {
+  mkdirSync(scratch.path(place), { recursive: true });
+  writeFileSync(scratch.path(place, name), text);
+  return scratch.path(place, name);
+}
+
+async function startMilter(
+  scratch: Scratch,
+  name: string,
+  command: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): Promise<string> {
+  mkdirSync(scratch.path(name), { recursive: true });
+  const socket = scratch.path(name, 'milter.sock');
+  const lines = Object.entries({
+    ...settings,
+    Socket: `local:${socket}`,
+    PidFile: scratch.path(name, 'pid'),
+  });
+  const config = file(scratch, name, 'conf', lines.map(([key, value]) => `${key} ${value}\n`).join(''));
+  const daemon = new DaemonProcess('env', [...command, config], scratch.path(`${name}.log`));
+  scratch.defer(async () => {
+    if (daemon.ended === undefined) await daemon.end('SIGTERM');
+  });
+  const look = (): true | undefined => {
+    if (daemon.ended !== undefined) throw new Error(`${name} ended: ${daemon.ended}\n${daemon.output()}`);
+    return existsSync(socket) ? true : undefined;
+  };
+  await eventually(look, () => daemon.output(), 30_000);
+  return `unix:${socket}`;
+}
+
+/** What a Postfix needs to ask policyd-spf about every recipient. */
+export function policydSpf(scratch: Scratch): Pick<PostfixOptions, 'services' | 'settings' | 'startBy'> {
+  const settings = {
+    debugLevel: '0',
+    TestOnly: '1',
+    HELO_reject: 'False',
+    Mail_From_reject: 'False',
+    skip_addresses: '192.0.2.99',
+    Header_Type: 'AR',
+    Authserv_Id: AUTHSERV_ID,
+  };
+  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
+  const config = file(scratch, 'policyd-spf', 'conf', lines.join(''));
+  return {
+    services: `policyd-spf unix - n n - 0 spawn user=nobody argv=/usr/bin/policyd-spf ${config}\n`,
+    settings: {
+      smtpd_recipient_restrictions: 'check_policy_service unix:private/policyd-spf',
+      policyd_spf_time_limit: '3600',
+    },
+    startBy: withResolver(scratch),
+  };
+}
