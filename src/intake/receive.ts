@@ -216,6 +216,7 @@ function judgeClaim(
   const { envelope, raw, scan, queueId } = message;
   if (!scan.ok) return malformed(scan.problem, findings);
   const { header } = scan;
+  const sent = { header, reversePath: envelope.reversePath };
   if (isProbe(claim.target)) return judgeProbe(options, claim, message, header, findings);
 
   // 1. Loops first: nothing that a machine sent is posted or answered.
@@ -231,7 +232,7 @@ function judgeClaim(
   if (found.kind === 'end') return found;
   const expiry = judgeReplyAge(options, found.target, findings);
   if (expiry?.disposition.reason === 'expired' && options.expiryNotices !== undefined) {
-    const sender = judgeSenderPolicy(options, claim, header, author.mailbox);
+    const sender = judgeSenderPolicy(options, claim, sent, author.mailbox);
     const notice = options.expiryNotices.draft({
       user: claim.user,
       reversePath: envelope.reversePath,
@@ -247,7 +248,7 @@ function judgeClaim(
   if (expiry !== undefined) return expiry;
 
   // 4. The author is the token's user, and our own filter vouches for it.
-  const sender = judgeSenderPolicy(options, claim, header, author.mailbox, findings);
+  const sender = judgeSenderPolicy(options, claim, sent, author.mailbox, findings);
   if (sender.kind === 'end') return sender;
 
   const { authentication } = sender;

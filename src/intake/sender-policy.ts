@@ -37,6 +37,12 @@ export interface SenderPolicyOptions {
 /** The options with the form of the reply addresses, which are the gate's. */
 type Options = SenderPolicyOptions & { readonly form: ReplyAddressForm };
 
+/** What senders are judged by of a message. */
+interface Sent {
+  readonly header: Header;
+  readonly reversePath: string;
+}
+
 /** A sender that may write; `hold` when the operator has to look first. */
 interface Sender {
   readonly kind: 'sender';
@@ -57,11 +63,11 @@ const NOT_ADDRESSED =
 export function judgeSenderPolicy(
   options: Options,
   claim: Claim,
-  header: Header,
+  sent: Sent,
   author: Mailbox,
   findings?: Findings,
 ): End | Sender {
-  const { result, reason } = vouch(options, claim, header, author);
+  const { result, reason } = vouch(options, claim, sent, author);
   const decision = decide(options, result);
   if (decision === 'discarded') return discard('sender_policy', 'spoofed', reason, findings);
   findings?.push({ rule: 'sender_policy', result: decision, saw: reason });
@@ -82,18 +88,18 @@ function decide(
 }
 
 /** What the reply is vouched for by: a sender who was authenticated, and who wrote to this address. */
-function vouch(options: Options, claim: Claim, header: Header, author: Mailbox): Vouched {
-  const vouched = authenticate(options, claim.user, header, author);
+function vouch(options: Options, claim: Claim, sent: Sent, author: Mailbox): Vouched {
+  const vouched = authenticate(options, claim.user, sent, author);
   const { form, addressed = 'required', aliases = [] } = options;
   if (vouched.result !== 'pass' || addressed === 'off') return vouched;
-  if (isAddressed(header, tokenText(claim.token), [form, ...aliases])) return vouched;
+  if (isAddressed(sent.header, tokenText(claim.token), [form, ...aliases])) return vouched;
   return { result: 'fail', reason: NOT_ADDRESSED };
 }
 
 function authenticate(
   { senderPolicy, authservId, ownReceived = 0, plusTags = 'compare' }: SenderPolicyOptions,
   user: Claim['user'],
-  header: Header,
+  { header, reversePath }: Sent,
   author: Mailbox,
 ): Vouched {
   if (senderPolicy === 'off') return { result: 'none', reason: 'the sender policy is off' };
@@ -102,6 +108,6 @@ function authenticate(
     return { result: 'fail', reason: "From is none of the user's addresses" };
   }
   if (authservId === undefined) return { result: 'none', reason: 'no authserv-id is configured' };
-  const { result, reason, arc } = judgeSender(header, author, { authservId, ownReceived });
+  const { result, reason, arc } = judgeSender(header, author, { authservId, ownReceived, reversePath });
   return { result, reason: arc === undefined ? reason : `${reason}; arc=${arc}` };
 }

@@ -36,7 +36,7 @@ const PLAIN_VALUE = /[^\s;"()]+/y;
 /** Tab is the one control that may stand in a field. */
 const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/;
 /** What addresses, domains, address literals, base64 and selectors are made of. */
-const SAFE_VALUE = /^[\p{L}\p{M}\p{N}!#$%&'*+\-/=?^_`{|}~.@:[\]<>,]*$/u;
+export const SAFE_VALUE = /^[\p{L}\p{M}\p{N}!#$%&'*+\-/=?^_`{|}~.@:[\]<>,]*$/u;
 const BEFORE_QUOTE = /[=\s]/;
 const AFTER_QUOTE = /[;\s]/;
 
@@ -72,13 +72,20 @@ function doubtOfText(value: string): string | undefined {
   return undefined;
 }
 
+/** A comment that text follows without white space is one that a sender, who may write no white space, opened. */
+const AFTER_COMMENT = /[;\s]/;
+
 function commentEnd(value: string, start: number): number | string {
   let quotes = 0;
   for (let at = start + 1; at < value.length; at++) {
     const character = value.charAt(at);
     if (character === '(') return 'a comment within a comment';
     if (character === '"') quotes += 1;
-    if (character === ')') return quotes % 2 === 0 ? at : 'a quote that a comment cuts off';
+    if (character !== ')') continue;
+    if (quotes % 2 !== 0) return 'a quote that a comment cuts off';
+    return at + 1 === value.length || AFTER_COMMENT.test(value.charAt(at + 1))
+      ? at
+      : 'text right behind a comment';
   }
   return 'a comment that never closes';
 }

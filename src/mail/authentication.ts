@@ -17,6 +17,7 @@ import type { AuthenticationResults, MethodResult } from './authentication-resul
 import type { Header } from './header.ts';
 import { canonicalDomain, type Mailbox } from './mailbox.ts';
 import { type Absence, placeResults, type Trust } from './results-place.ts';
+import { oddText } from './sender-text.ts';
 
 /** Why a sender does not pass. */
 export type Cause =
@@ -50,12 +51,16 @@ export function judgeSender(header: Header, sender: Mailbox, trust: Trust): Send
   if (placed.kind === 'none') return { result: 'none', cause: placed.cause, reason: placed.reason };
   const { fields } = placed;
   const arc = fields.flatMap(({ results }) => results).find(({ method }) => method === 'arc')?.result;
-  const verdict = ambiguity(fields) ?? judgeResults(believable(fields), sender.domain);
+  const verdict = ambiguity(fields, header, trust) ?? judgeResults(believable(fields), sender.domain);
   return arc === undefined ? verdict : { ...verdict, arc };
 }
 
-function ambiguity(fields: readonly AuthenticationResults[]): SenderVerdict | undefined {
-  const doubt = fields.find((field) => field.doubt !== undefined)?.doubt;
+function ambiguity(
+  fields: readonly AuthenticationResults[],
+  header: Header,
+  { reversePath }: Trust,
+): SenderVerdict | undefined {
+  const doubt = fields.find((field) => field.doubt !== undefined)?.doubt ?? oddText(header, reversePath);
   if (doubt === undefined) return undefined;
   const reason = `our Authentication-Results can be read in two ways, as with a sender's text in it: ${doubt}`;
   return { result: 'fail', cause: 'ambiguous', reason };

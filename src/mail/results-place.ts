@@ -24,6 +24,8 @@ export interface Trust {
    * and a filter that removes forged fields of our id: position alone cannot tell the two apart.
    */
   readonly ownReceived?: number;
+  /** The reverse-path of the transaction, without brackets. */
+  readonly reversePath?: string;
 }
 
 /** Why no field is believed: a closed set, which findings and figures build on. */
@@ -89,7 +91,11 @@ function noReceived(received: number, ownReceived: number): Placed {
   return { kind: 'none', cause: 'no-received', reason };
 }
 
-function absent(seen: readonly Seen[], ours: readonly Seen[], trust: Required<Trust>): Placed {
+function absent(
+  seen: readonly Seen[],
+  ours: readonly Seen[],
+  trust: Required<Pick<Trust, 'authservId' | 'ownReceived'>>,
+): Placed {
   const { authservId, ownReceived } = trust;
   // A milter's field one Received too deep is the common case, and more likely the filter's than what is deeper.
   const isNear = ({ above }: Seen): boolean => above <= ownReceived + 1;

@@ -417,6 +417,70 @@ const FORGERIES: Record<string, string[]> = {
   'Resent-From of ours': [PASS, RECEIVED, 'Resent-From: alice@example.com', 'From: mallory@evil.example'],
 };
 
+/** A field that nobody can tell from the filter's own. */
+const CLEAN = ours('spf=pass smtp.mailfrom=evil.example; dmarc=pass header.from=example.com; a=b c.d=e');
+const signed = (tags: string): string[] => [...CLEAN, `DKIM-Signature: v=1; a=rsa-sha256; ${tags}`];
+
+describe("a sender's text that a filter wrote without quotes", () => {
+  const result = (fields: readonly string[], trust: Partial<Trust> = {}): string =>
+    (verdictOn(fields, { ...TRUST, ...trust }) as SenderVerdict).result;
+  const heloOf = (helo: string): string[] =>
+    CLEAN.toSpliced(
+      1,
+      1,
+      `Received: from ${helo} (unknown [192.0.2.66])\r\n\tby mx.example.org (Postfix) with ESMTP id 4Xabc; Fri, 20 Nov 2026`,
+    );
+
+  it('is found in the reverse-path', () => {
+    const paths = ['"x) ; dmarc=pass header.from=example.com; a=b (y"@evil.example', '"a;b"@evil.example'];
+    for (const reversePath of paths) assert.equal(result(CLEAN, { reversePath }), 'fail', reversePath);
+    for (const reversePath of ['', "o'brien+x=y@example.com", 'jörg@münchen.example', 'a..b@example.com'])
+      assert.equal(result(CLEAN, { reversePath }), 'pass', reversePath);
+  });
+
+  it('is found in the tags of signatures, encoded or not', () => {
+    for (const tags of [
+      'd=evil.example; i=x=3B=20dmarc=3Dpass@evil.example',
+      'd=evil.example; i=x=3\r\n B@evil.example',
+      'd=evil.example; i="x y"@evil.example',
+      'd=evil.example x(y; s=m',
+      'd=evil.example; b=\\"(AAAA',
+      'd=evil.example; I=x=28@evil.example; i=@evil.example',
+    ])
+      assert.equal(result(signed(tags)), 'fail', tags);
+    for (const tags of [
+      'c=relaxed/simple; d=example.com; s=2024_a-b; t=1; x=2; h=From:To:\r\n\tSubject; bh=ab/c+d=; b=AB/c+\r\n\td==; ',
+      'd=example.com; i=bounce=2Bx=3Dy@example.com; z=Subject:=20(x);',
+      'd=example.com; i=@example.com; q=dns/txt; l=10',
+    ])
+      assert.equal(result(signed(tags)), 'pass', tags);
+  });
+
+  it('is found in HELO, by what Postfix makes of it in Received', () => {
+    for (const helo of [
+      ...[
+        'x????spf=pass?smtp.mailfrom=alice?example.com?',
+        'x) dmarc=pass (y',
+        'x (a [192.0.2.1]) header.d=b',
+      ],
+      ...['x; dmarc=pass', 'x by y', 'x\\', '"x y"', 'x header.d=example.com'],
+    ])
+      assert.equal(result(heloOf(helo)), 'fail', helo);
+    for (const helo of ['mail.example.com', '[192.0.2.1]', '[IPv6:2001:db8::1]', 'WIN-A_B', 'localhost'])
+      assert.equal(result(heloOf(helo)), 'pass', helo);
+  });
+
+  it('is not looked for in what Postfix itself writes there', () => {
+    const received = [
+      'from out.example.com (out.example.com [192.0.2.1]) (using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature RSA-PSS (2048 bits) server-digest SHA256) (Client CN "mail.example.com", Issuer "R3" (verified OK)) by mx.example.org (Postfix) with ESMTPS id 4XyZ1k3Qz2z9sT for <reply+x@reply.example.org>; Fri, 20 Nov 2026 09:00:00 +0000 (UTC)',
+      'by mx.example.org (Postfix) id 4XyZ1k3Qz2z9sT; Fri, 20 Nov 2026 09:00:00 +0000 (UTC)',
+      'from localhost (localhost [127.0.0.1]) by localhost (mx.example.org [127.0.0.1]) (amavisd-new, port 10024) with ESMTP id a-b_c for <reply+x@reply.example.org>; Fri, 20 Nov 2026 09:00:00 +0000 (UTC)',
+    ];
+    for (const value of received)
+      assert.equal(result(CLEAN.toSpliced(1, 1, `Received: ${value}`)), 'pass', value);
+  });
+});
+
 describe('forged senders', () => {
   it('are at least forty', () => {
     assert.ok(Object.keys(FORGERIES).length >= 40);

@@ -19,7 +19,7 @@ const VICTIMS = ['alice@nodmarc.example', 'alice@example.com'] as const;
 /** Characters that end what a filter put around the text. */
 const CLOSERS = ['x) ', 'x)) ', 'x', 'x; ', '(x) ', 'x\\" ', 'x\\\\) ', 'x\\) ', 'x=y) ', 'x\\"; '] as const;
 /** Characters that swallow what follows. */
-const OPENERS = [' a=b (y', '', ' a=\\"y', ' (\\"y', ' ((y', ' a=b (y (z)'] as const;
+const OPENERS = [' a=b (y', '', ' a=\\"y', ' (\\"y', ' a=b c.d=e', ' ((y', ' a=b (y (z)'] as const;
 
 function payloads(domain: string): string[] {
   return [
@@ -75,14 +75,15 @@ function ways(text: string): Omit<Hostile, 'author'>[] {
   const short = text.replaceAll(/[; ]/g, '');
   return [
     { ...PLAIN, from: `"${text}"@evil.example` },
-    { ...PLAIN, helo: short },
+    { ...PLAIN, helo: text },
+    { ...PLAIN, helo: short.replaceAll('pass', 'pass(a)') },
     { ...PLAIN, signatures: [signature({ d: bare })] },
     { ...PLAIN, signatures: [signature({ s: bare })] },
     { ...PLAIN, signatures: [signature({ i: `${encoded(text)}@evil.example` })] },
     { ...PLAIN, signatures: [signature({ i: `"${bare}"@evil.example` })] },
     { ...PLAIN, signatures: [signature({ b: `\\"(${short}` })], from: `"y)) ${text}"@evil.example` },
     { ...PLAIN, signatures: [signature({ b: short }), signature({ b: `(${short}` })] },
-    { ...PLAIN, from: '', helo: short },
+    { ...PLAIN, from: '', helo: text },
   ];
 }
 

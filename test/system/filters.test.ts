@@ -152,8 +152,9 @@ async function sendAll(port: number, messages: readonly Hostile[]): Promise<numb
 }
 
 /** The gate's verdict on what came, and the fields that it goes by. */
-function judge({ raw }: ReceivedMail, ownReceived: number) {
-  const trust = { authservId: AUTHSERV_ID, ownReceived };
+function judge({ raw, mailFrom }: ReceivedMail, ownReceived: number) {
+  const reversePath = /^<(.*)>/.exec(mailFrom)?.[1] ?? '';
+  const trust = { authservId: AUTHSERV_ID, ownReceived, reversePath };
   const scan = scanHeader(raw);
   assert.ok(scan.ok);
   const from = senderOf(scan.header);
