@@ -73,6 +73,7 @@ const results = (id: string): string => `Authentication-Results: ${id}; dmarc=pa
 /** How a milter answers smtpd(8) first: option negotiation, SMFIC_OPTNEG. */
 const NEGOTIATED = `\0\0\0\x0dO${'\0'.repeat(12)}`;
 const STRICT = { sender: { policy: 'strict', authserv_id: 'mx.example.org' } };
+const FLAG = { sender: { ...STRICT.sender, policy: 'flag' } };
 
 function messageFile({ scratch }: Patient, header: string): readonly string[] {
   writeFileSync(scratch.path('message.eml'), `${header}From: a@example.com\n\nA reply.\n`);
@@ -483,7 +484,7 @@ const ILLNESSES: readonly Illness[] = [
   },
   {
     name: 'a table that takes out what a policy service prepends',
-    settings: STRICT,
+    settings: FLAG,
     main: {
       header_checks: 'regexp:{ { /^Authentication-Results:/ IGNORE } }',
       smtpd_sender_restrictions: 'check_policy_service unix:private/policyd-spf',
@@ -495,7 +496,7 @@ const ILLNESSES: readonly Illness[] = [
   },
   {
     name: 'a table that takes out Received',
-    settings: STRICT,
+    settings: FLAG,
     main: { header_checks: 'regexp:{ { /^Received:/ IGNORE } }' },
     check: 'postfix.received',
     what: /removes Postfix's own Received/,
@@ -505,11 +506,11 @@ const ILLNESSES: readonly Illness[] = [
   {
     name: 'a filter that local users pass by',
     settings: STRICT,
-    main: { smtpd_milters: 'inet:127.0.0.1:11332', non_smtpd_milters: '' },
+    main: { smtpd_milters: 'inet:127.0.0.1:1', non_smtpd_milters: '' },
     check: 'postfix.local_mail',
-    what: /non_smtpd_milters is "", without inet:127\.0\.0\.1:11332 of smtpd_milters/,
+    what: /non_smtpd_milters is "", without inet:127\.0\.0\.1:1 of smtpd_milters/,
     fix: /postconf -c \S+ -e 'non_smtpd_milters = \$smtpd_milters'/,
-    code: 0,
+    code: 69,
   },
   {
     name: 'a setting that Postfix does not know',
@@ -603,7 +604,7 @@ const ILLNESSES: readonly Illness[] = [
   },
   {
     name: 'a field that can be read in two ways',
-    settings: STRICT,
+    settings: FLAG,
     args: (patient) => messageFile(patient, results('mx.example.org; spf=none (x(y))') + received),
     check: 'filter.authserv_id',
     what: /can be read in two ways: a comment within a comment/,
