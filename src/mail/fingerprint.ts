@@ -11,6 +11,7 @@ import { isUnique, normaliseMessageId } from './message-id.ts';
 
 /** Fields that the writer's client sets and relays leave alone; the digest covers these and the body. */
 const AUTHORED_FIELDS = ['from', 'date', 'subject', 'in-reply-to'];
+const SAID_FIELDS = AUTHORED_FIELDS.filter((name) => name !== 'date');
 
 /** The 16-byte fingerprint of a reply by one user to one thread. */
 export function fingerprint(userNumber: number, locator: string, header: Header, raw: Uint8Array): Buffer {
@@ -24,20 +25,23 @@ export function fingerprint(userNumber: number, locator: string, header: Header,
     add(hash, messageId);
   } else {
     add(hash, 'content');
-    addWritten(hash, header, raw);
+    addWritten(hash, AUTHORED_FIELDS, header, raw);
   }
   return digestOf(hash);
 }
 
-/** The 16-byte digest of what the person wrote: a forged copy may have the Message-ID, and not this. */
+/**
+ * The 16-byte digest of what the person says: a forged copy may have the Message-ID, and not this. The Date is no part
+ * of it: beside an id it tells no two mails apart, and what sends a mail again may write a new one.
+ */
 export function writtenDigest(header: Header, raw: Uint8Array): Buffer {
   const hash = createHash('sha256');
-  addWritten(hash, header, raw);
+  addWritten(hash, SAID_FIELDS, header, raw);
   return digestOf(hash);
 }
 
-function addWritten(hash: Hash, header: Header, raw: Uint8Array): void {
-  for (const name of AUTHORED_FIELDS) add(hash, headerValues(header, name).join('\n'));
+function addWritten(hash: Hash, fields: readonly string[], header: Header, raw: Uint8Array): void {
+  for (const name of fields) add(hash, headerValues(header, name).join('\n'));
   add(hash, raw.subarray(header.bodyOffset));
 }
 

@@ -26,6 +26,7 @@ interface Arriving {
   readonly result: Result;
   readonly spam?: boolean;
   readonly body?: string;
+  readonly date?: string;
 }
 
 /** A gate that holds spam, and a way to let copies of one reply come to it. */
@@ -46,8 +47,13 @@ async function arrivals(
   const id = newMessageId();
   return {
     test,
-    arrive: ({ result, spam: isSpam = false, body = 'I agree.\r\n' }) => {
-      const lines = [...RESULTS[result], RECEIVED, ...(isSpam ? ['X-Spam: yes'] : [])];
+    arrive: ({ result, spam: isSpam = false, body = 'I agree.\r\n', date }) => {
+      const lines = [
+        ...RESULTS[result],
+        RECEIVED,
+        ...(isSpam ? ['X-Spam: yes'] : []),
+        ...(date === undefined ? [] : [`Date: ${date}`]),
+      ];
       return send(test, address, message([...lines, `To: ${address}`, `Message-ID: <${id}>`], body));
     },
   };
@@ -105,6 +111,14 @@ describe('a copy of a reply', () => {
     assert.equal(await arrive({ result: 'none' }), 'queued');
     assert.equal(await arrive({ result: 'none' }), 'duplicate');
     assert.equal(await arrive(forged), 'duplicate');
+  });
+
+  it('that was sent again with a new Date is a duplicate, whoever vouches for it or does not', async (t) => {
+    for (const result of ['pass', 'none', 'fail'] as const) {
+      const { arrive } = await arrivals(t, { senderPolicy: 'flag' });
+      assert.equal(await arrive({ result, date: 'Fri, 20 Nov 2026 09:14:00 +0000' }), 'queued');
+      assert.equal(await arrive({ result, date: 'Fri, 20 Nov 2026 09:14:01 +0000' }), 'duplicate');
+    }
   });
 });
 
