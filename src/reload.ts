@@ -3,13 +3,13 @@
  *
  * Contract: everything is read and opened before anything changes, so that a configuration is taken whole or refused
  * whole; one reload at a time, in the order in which they were asked for. Each change is one log line, and so is each
- * problem of a refused one.
+ * problem of a refused one. What would void the reply addresses that are out is refused unless its operator says so.
  * Failure: whatever is wrong, the daemon goes on with what it has.
  */
 import type { Sink } from './delivery/sink.ts';
 import { errorText } from './error-text.ts';
 import type { Log } from './log.ts';
-import { changedSettings, type SettingChange, settingsInEffect } from './setting-changes.ts';
+import { changedSettings, type SettingChange, settingsInEffect, voidingChanges } from './setting-changes.ts';
 import { readSetup, type Settings } from './setup.ts';
 
 /** What became of a new configuration. */
@@ -28,15 +28,23 @@ export interface ReloadOptions {
   readonly log: Log;
 }
 
-/** Gives the function that reloads; it never rejects. */
-export function createReload({ path, settings, take, log }: ReloadOptions): () => Promise<Reloaded> {
+/** Reloads; `mayVoid` where the operator knows that addresses which are out will be refused. Never rejects. */
+export type Reload = (mayVoid: boolean) => Promise<Reloaded>;
+
+/** Gives the function that reloads. */
+export function createReload({ path, settings, take, log }: ReloadOptions): Reload {
   let inEffect = settings;
-  const reload = async (): Promise<Reloaded> => {
+  const reload = async (mayVoid: boolean): Promise<Reloaded> => {
     const read = await readSetup(path, (reason) => {
       log('sink_fault', { reason });
     });
     if (!read.ok) return read;
     const changes = changedSettings(inEffect, read.settings);
+    const voiding = mayVoid ? [] : voidingChanges(changes);
+    if (voiding.length > 0) {
+      await read.sink.close();
+      return { ok: false, problems: voiding.map(whyVoid) };
+    }
     const next = settingsInEffect(inEffect, read.settings);
     try {
       await take(next, read.sink);
@@ -48,15 +56,24 @@ export function createReload({ path, settings, take, log }: ReloadOptions): () =
     return { ok: true, changes };
   };
   let last: Promise<unknown> = Promise.resolve();
-  return () => {
-    const reloaded = last.then(reload).catch((error: unknown): Reloaded => {
-      return { ok: false, problems: [errorText(error)] };
-    });
+  return (mayVoid) => {
+    const reloaded = last
+      .then(() => reload(mayVoid))
+      .catch((error: unknown): Reloaded => {
+        return { ok: false, problems: [errorText(error)] };
+      });
     last = reloaded.then((result) => {
       tell(log, path, result);
     });
     return reloaded;
   };
+}
+
+function whyVoid({ key, from, to, isFileOnly }: SettingChange): string {
+  const what = isFileOnly
+    ? 'what stands in the file is another'
+    : `${from ?? 'what it was'} becomes ${to ?? 'another'}`;
+  return `${key}: ${what}, and every reply address that is out would be refused for good; "mailgw-ctl reload --yes" takes it`;
 }
 
 function tell(log: Log, path: string, result: Reloaded): void {

@@ -364,7 +364,7 @@ export async function serve({
   const reload = createReload({ path, settings, take, log });
   const admin = createAdminServer(path, reload);
   await listenForAdmin(admin, config, log);
-  process.on('SIGHUP', () => void reload());
+  process.on('SIGHUP', () => void reload(false));
   const supervision = openSupervision({
     environment: process.env,
     pid: process.pid,

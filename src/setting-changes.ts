@@ -33,7 +33,18 @@ const AT_START: ReadonlySet<string> = new Set([
   'policy.group',
   'store.path',
   'store.keep_content',
+  'metrics.listen',
+  'metrics.mode',
+  'metrics.group',
 ]);
+
+/** What every reply address that is out rests on. */
+const ADDRESSES_REST_ON: ReadonlySet<string> = new Set(['reply.domain', 'reply.prefix', 'reply.pepper_file']);
+
+/** The changes that void the reply addresses that are out. */
+export function voidingChanges(changes: readonly SettingChange[]): readonly SettingChange[] {
+  return changes.filter(({ key, needsRestart }) => ADDRESSES_REST_ON.has(key) && !needsRestart);
+}
 
 type Table = Readonly<Record<string, unknown>>;
 

@@ -57,7 +57,13 @@ async function answers({ daemon }: Place, recipients: readonly string[]): Promis
   }
 }
 
-async function readiness({ scratch }: Place): Promise<string> {
+/** What /readyz says, as soon as the daemon that runs serves it, which is a moment after LMTP. */
+async function readiness({ scratch, daemon }: Place): Promise<string> {
+  await eventually(
+    () =>
+      daemon.log().split('"event":"starting"').at(-1)?.includes('"service":"metrics"') ? true : undefined,
+    () => daemon.log(),
+  );
   return await new Promise((resolve, reject) => {
     get({ socketPath: scratch.path('metrics.sock'), path: '/readyz' }, (response) => {
       text(response).then((body) => {

@@ -195,8 +195,18 @@ describe('a reload', { concurrency: 2 }, () => {
     assert.match(await deliver(daemon, address), /^250 /);
     assert.match(await deliver(daemon, address), /^450 4\.7\.1 /);
     edit(daemon, 'per_user = "1/d"', 'per_user = "off"');
-    edit(daemon, 'prefix = "reply+"', 'prefix = "answer+"');
     await daemon.ctl('reload');
+    edit(daemon, 'prefix = "reply+"', 'prefix = "answer+"');
+    await hangUp(daemon);
+    const { code, stderr } = await daemon.tryCtl('reload');
+    assert.equal(code, 78);
+    assert.match(stderr, /reply\.prefix: .*"mailgw-ctl reload --yes" takes it/);
+    assert.match(await deliver(daemon, address), /^250 /);
+    assert.match(
+      String(logged(daemon, 'setting_refused').at(-1)?.problem),
+      /^reply\.prefix: "reply\+" becomes "answer\+", and every reply address that is out would be refused for good/,
+    );
+    await daemon.ctl('reload', '--yes');
     assert.match(await deliver(daemon, address), /^550 5\.1\.1 /);
     assert.match(await deliver(daemon, address.replace('reply+', 'answer+')), /^250 /);
     edit(daemon, '[lmtp]\n', '[log]\nlevel = "error"\n[lmtp]\nmax_recipients = 1\n');
@@ -216,8 +226,9 @@ describe('what a reload tells', { concurrency: 2 }, () => {
     edit(daemon, /^socket = .*$/m, `socket = ${JSON.stringify(scratch.path('other.sock'))}`);
     edit(daemon, '[notice]\n', '[notice]\nfrom = "robot@example.org"\n');
     edit(daemon, platform.sink.url, `${platform.sink.url}/new`);
+    edit(daemon, '[notice]\n', '[metrics]\nlisten = "127.0.0.1:1"\n[notice]\n');
     writeFileSync(scratch.path('pepper'), randomBytes(32).toString('base64'));
-    await hangUp(daemon);
+    await daemon.ctl('reload', '--yes');
     const changes = logged(daemon, 'setting_changed').map(({ key, from, to, what, effect }) => {
       return { key, from, to, what, effect };
     });
@@ -232,6 +243,13 @@ describe('what a reload tells', { concurrency: 2 }, () => {
       },
       { ...blank, key: 'reply.max_age', from: '"90d"', to: '"30d"' },
       { ...blank, key: 'notice.from' },
+      {
+        ...blank,
+        key: 'metrics.listen',
+        from: '""',
+        to: '"127.0.0.1:1"',
+        effect: 'after a restart',
+      },
       { ...blank, key: 'sink.url' },
       { ...blank, key: 'reply.pepper_file', what: 'what stands in the file' },
     ]);
@@ -239,7 +257,10 @@ describe('what a reload tells', { concurrency: 2 }, () => {
     const again = await daemon.ctl('reload');
     assert.deepEqual(
       again.map(({ key, effect }) => [key, effect]),
-      [['lmtp.socket', 'after a restart']],
+      [
+        ['lmtp.socket', 'after a restart'],
+        ['metrics.listen', 'after a restart'],
+      ],
     );
   });
 

@@ -7,7 +7,7 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { loadConfig } from '../config.ts';
-import { adminSocketPath, type ReloadAnswer } from '../control/admin.ts';
+import { adminSocketPath, RELOAD_ALL_THE_SAME, type ReloadAnswer } from '../control/admin.ts';
 import type { CommandSpec } from './command.ts';
 import { describe, EXIT, Fault, systemCode } from './fault.ts';
 import { printRows, printText } from './print.ts';
@@ -23,11 +23,20 @@ const COLUMNS = [
 export const reloadCommand: CommandSpec = {
   words: 'reload',
   summary: 'make the daemon read its configuration and secrets again; no connection is dropped',
+  options: [
+    {
+      flags: '--yes',
+      doc: 'also take a domain, prefix or pepper that voids the reply addresses that are out',
+    },
+  ],
   examples: ['reload', 'reload --json'],
-  run: async (_input, context) => {
+  run: async (input, context) => {
     const loaded = loadConfig(context.configPath);
     if (!loaded.ok) throw refused(context.configPath, loaded.problems);
-    const answer = await askDaemon(loaded.config.store.path);
+    const answer = await askDaemon(
+      loaded.config.store.path,
+      input.flag('yes') ? RELOAD_ALL_THE_SAME : '/reload',
+    );
     if ('problems' in answer) throw refused(answer.config, answer.problems);
     const { config, changes } = answer;
     const rows = changes.map((change) => ({ ...change }));
@@ -39,10 +48,10 @@ export const reloadCommand: CommandSpec = {
 const refused = (config: string, problems: readonly string[]): Fault =>
   new Fault(EXIT.configuration, [...problems, `${config}: not taken; mailgwd goes on with what it has`]);
 
-function askDaemon(storePath: string): Promise<ReloadAnswer> {
+function askDaemon(storePath: string, path: string): Promise<ReloadAnswer> {
   const socketPath = adminSocketPath(storePath);
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, path: '/reload', method: 'POST', agent: false }, (response) => {
+    const asking = request({ socketPath, path, method: 'POST', agent: false }, (response) => {
       text(response).then((body) => {
         resolve(JSON.parse(body) as ReloadAnswer);
       }, reject);

@@ -9,6 +9,7 @@ import type { User } from '../queue/directory-port.ts';
 import type { Store } from '../queue/store.ts';
 import { parseDuration } from '../settings.ts';
 import type { CommandGroup, CommandSpec, Input } from './command.ts';
+import { confirm, YES_OPTION } from './confirm.ts';
 import { badInput, usage } from './fault.ts';
 import { findUser, saltFingerprint } from './known-user.ts';
 import { printDone, printRows } from './print.ts';
@@ -23,6 +24,7 @@ const rotate: CommandSpec = {
   summary: 'give a user a new salt, which voids every reply address they hold',
   options: [
     { flags: '--all', doc: 'rotate the salt of every user' },
+    YES_OPTION,
     { flags: '--grace <duration>', doc: 'let the old addresses work so long yet, such as 7d or 12h' },
   ],
   examples: ['rotate alice', 'rotate alice --grace 7d', 'rotate --all --grace 30d'],
@@ -32,7 +34,9 @@ const rotate: CommandSpec = {
       const graceMs = readGrace(input);
       const graceEndsAt = graceMs === undefined ? undefined : now + graceMs;
       const until = isoTime(graceEndsAt);
-      for (const user of await chosenUsers(input, store)) {
+      const users = await chosenUsers(input, store);
+      if (input.flag('all')) await confirm(input, context.output, whatAll(users.length, until));
+      for (const user of users) {
         const salt = randomBytes(SALT_BYTES);
         await store.rotateSalt(user.name, salt, now, graceEndsAt);
         printDone(
@@ -88,6 +92,10 @@ export const saltGroup: CommandGroup = {
   summary: "the secrets behind the users' reply addresses",
   commands: [rotate, list],
 };
+
+function whatAll(users: number, until: string | null): string {
+  return `salt rotate --all: every reply address of ${users} ${users === 1 ? 'user' : 'users'} ${until === null ? 'is void at once' : `works until ${until}`}`;
+}
 
 async function chosenUsers(input: Input, store: Store): Promise<readonly User[]> {
   const name = input.args[0];

@@ -7,6 +7,7 @@ import { SALT_BYTES } from '../mail/token.ts';
 import type { User } from '../queue/directory-port.ts';
 import type { Store } from '../queue/store.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
+import { confirm, YES_OPTION } from './confirm.ts';
 import { badInput, usage } from './fault.ts';
 import { currentSalt, findUser, saltFingerprint, unknownUser } from './known-user.ts';
 import { printDone, printNote, printRow, printRows, type Row } from './print.ts';
@@ -121,10 +122,16 @@ const enable: CommandSpec = {
 const remove: CommandSpec = {
   words: 'remove <user>',
   summary: 'remove a user, which voids every reply address they hold for good',
+  options: [YES_OPTION],
   examples: ['remove alice'],
   run: (input, context) =>
     withStore(context, async ({ store }) => {
       const user = await findUser(store, input.argument());
+      await confirm(
+        input,
+        context.output,
+        `user remove ${user.name}: their reply addresses are void for good`,
+      );
       await store.removeUser(user.name);
       printDone(context.output, userRow(user), `user ${user.name} removed; their reply addresses are void`);
     }),

@@ -184,7 +184,7 @@ describe('mailgw-ctl address explain', () => {
     assert.equal(await explain(valid.reply_to), 'valid');
     await tool.text('salt', 'rotate', 'alice');
     assert.equal(await explain(valid.reply_to), 'forged');
-    await tool.text('user', 'remove', 'alice');
+    await tool.text('user', 'remove', 'alice', '--yes');
     assert.equal(await explain(valid.reply_to), 'unknown-user');
   });
 

@@ -716,7 +716,7 @@ const ILLNESSES: readonly Illness[] = [
     plant: async ({ daemon }) => {
       await daemon.ctl('user', 'add', 'bob');
       return async () => {
-        await daemon.ctl('user', 'remove', 'bob');
+        await daemon.ctl('user', 'remove', 'bob', '--yes');
       };
     },
     check: 'store.users',

@@ -23,8 +23,10 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['user show', ['alice'], ['user', 'salt_fingerprint', 'grace_ends_at']],
   ['user disable', ['bob'], ['user', 'enabled']],
   ['user enable', ['bob'], ['user', 'enabled']],
-  ['user remove', ['bob'], ['user']],
+  ['user remove', ['bob', '--yes'], ['user']],
   ['salt rotate', ['alice', '--grace', '1d'], ['user', 'salt_fingerprint', 'grace_ends_at']],
+  ['pepper list', [], ['pepper_fingerprint', 'in_file']],
+  ['pepper accept', ['--yes'], ['pepper_fingerprint', 'accepted']],
   ['salt list', [], ['user', 'salt_fingerprint', 'current']],
   [
     'address mint',

@@ -127,7 +127,7 @@ describe('standard output', () => {
     const fingerprints = async (): Promise<unknown[]> =>
       (await tool.rows('salt', 'list')).map((row) => row.salt_fingerprint);
     const before = await fingerprints();
-    const words = `'${process.execPath}' '${TOOL}' --config '${tool.config}' salt rotate --all`;
+    const words = `'${process.execPath}' '${TOOL}' --config '${tool.config}' salt rotate --all --yes`;
     const command = `{ sleep 0.3; ${words}; echo "status $?" >&2; } | true`;
     assert.equal((await run('bash', ['-c', command])).stderr, 'status 0\n');
     const after = await fingerprints();

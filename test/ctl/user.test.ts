@@ -29,7 +29,7 @@ describe('mailgw-ctl user', () => {
     );
     assert.equal((await tool.row('user', 'enable', 'alice')).enabled, true);
     assert.deepEqual((await tool.row('user', 'set', 'alice', '--no-addresses')).addresses, []);
-    await tool.row('user', 'remove', 'alice');
+    await tool.row('user', 'remove', 'alice', '--yes');
     assert.deepEqual(await tool.rows('user', 'list'), []);
     assert.match(await tool.text('user', 'list'), /^There are no users; "mailgw-ctl user add"/);
   });
@@ -124,7 +124,17 @@ describe('mailgw-ctl salt', () => {
       ],
     );
 
-    assert.equal((await tool.rows('salt', 'rotate', '--all')).length, 2);
+    const asked =
+      /^mailgw-ctl: salt rotate --all: every reply address of 2 users is void at once; nothing was done.*--yes/;
+    await tool.fails(64, asked, 'salt', 'rotate', '--all');
+    await tool.fails(
+      64,
+      /^mailgw-ctl: user remove alice: .*nothing was done.*--yes/,
+      'user',
+      'remove',
+      'alice',
+    );
+    assert.equal((await tool.rows('salt', 'rotate', '--all', '--yes')).length, 2);
     const after = await tool.rows('salt', 'list');
     assert.deepEqual(
       after.map(({ user, current }) => [user, current]),
