@@ -6,6 +6,7 @@
  */
 import { foldDomain, parseForm, prefixFits, splitAddress } from './mail/address.ts';
 import { NOTICE_KINDS, type NoticeKind } from './mail/notice.ts';
+import { ATTACHMENT_LIMITS } from './reply/attachment-limits.ts';
 import * as kind from './settings.ts';
 
 const isDomain = (value: string): boolean =>
@@ -248,15 +249,12 @@ export const SETTINGS = {
     maxTotalBytes: kind.size('25MiB', 'All attachments of one reply together.'),
     allow: kind.texts(
       [],
-      'The only attachments that are posted, judged by what their bytes show; empty allows all.',
+      'The only attachments that are posted, judged by what their bytes show and not by what is declared; empty allows all. "image/*" has no SVG, which can run scripts: name "image/svg+xml" to allow it.',
       FILE_PATTERNS,
       isFilePattern,
     ),
     deny: kind.texts(
-      [
-        'application/vnd.microsoft.portable-executable',
-        ...['.exe', '.scr', '.com', '.pif', '.cpl', '.lnk', '.hta', '.msi', '.vbs', '.vbe', '.jse', '.wsf'],
-      ],
+      ATTACHMENT_LIMITS.deny,
       'Attachments that are never posted, by what their bytes show, by their declared type or by their name.',
       FILE_PATTERNS,
       isFilePattern,

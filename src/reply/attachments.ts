@@ -9,31 +9,9 @@
 import { createHash } from 'node:crypto';
 import { cleanText } from '../mail/clean-text.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
-import { detectType, extensionOf } from './file-type.ts';
+import type { AttachmentLimits } from './attachment-limits.ts';
+import { allowedType, detectType, extensionOf, mayBe } from './file-type.ts';
 import type { DroppedPart, DropReason, PostAttachment } from './post.ts';
-
-/** Limits on attachments. A pattern is a type (`image/png`), a family (`image/*`) or an extension (`.exe`). */
-export interface AttachmentLimits {
-  readonly maxFileBytes: number;
-  readonly maxFiles: number;
-  readonly maxTotalBytes: number;
-  /** Patterns of which one must match; empty allows every file. */
-  readonly allow: readonly string[];
-  /** Patterns that refuse a file, stronger than `allow`. */
-  readonly deny: readonly string[];
-}
-
-/** The defaults: 10 MiB a file, 20 files, 25 MiB in all, no programs that Windows starts at a click. */
-export const ATTACHMENT_LIMITS: AttachmentLimits = {
-  maxFileBytes: 10 * 1024 * 1024,
-  maxFiles: 20,
-  maxTotalBytes: 25 * 1024 * 1024,
-  allow: [],
-  deny: [
-    'application/vnd.microsoft.portable-executable',
-    ...['.exe', '.scr', '.com', '.pif', '.cpl', '.lnk', '.hta', '.msi', '.vbs', '.vbe', '.jse', '.wsf'],
-  ],
-};
 
 /** Where the text shows a file: in the reply, only in the quote, only in the signature, or not at all. */
 export type ShownIn = 'reply' | 'quoted' | 'signature' | 'nowhere';
@@ -63,7 +41,8 @@ export function keepAttachments(
     const content = file.content();
     const contentType = detectType(content, file.declaredType);
     const filename = safeFilename(file.name, index + 1, contentType);
-    const reason = dropReason(file, { filename, contentType, bytes: content.length }, limits, {
+    const shown = allowedType(content, file.declaredType);
+    const reason = dropReason(file, { filename, contentType, shown, bytes: content.length }, limits, {
       files: attachments.length,
       total,
     });
@@ -88,28 +67,45 @@ export function keepAttachments(
 
 function dropReason(
   file: FileCandidate,
-  seen: { filename: string; contentType: string; bytes: number },
+  seen: { filename: string; contentType: string; shown: string | undefined; bytes: number },
   limits: AttachmentLimits,
   so: { files: number; total: number },
 ): DropReason | undefined {
   if (file.shownIn === 'quoted') return 'only-quoted';
   if (file.shownIn === 'signature') return 'only-signature';
-  const matches = (pattern: string): boolean =>
-    matchesPattern(pattern.toLowerCase(), seen.filename, [seen.contentType, file.declaredType]);
-  if (limits.deny.some(matches)) return 'type-refused';
-  // What is allowed is judged by the bytes alone: a declared type is the sender's word.
+  const names = [seen.filename, startedName(file.name ?? '')];
+  const refuses = (pattern: string): boolean =>
+    pattern.startsWith('.')
+      ? names.some((name) => name.toLowerCase().endsWith(pattern))
+      : matchesType(pattern, [seen.contentType, file.declaredType]);
+  if (limits.deny.some((pattern) => refuses(pattern.toLowerCase()))) return 'type-refused';
   const allows = (pattern: string): boolean =>
-    matchesPattern(pattern.toLowerCase(), seen.filename, [seen.contentType]);
-  if (limits.allow.length > 0 && !limits.allow.some(allows)) return 'type-refused';
+    pattern.startsWith('.')
+      ? seen.filename.toLowerCase().endsWith(pattern) && mayBe(pattern, seen.shown)
+      : allowsType(pattern, seen.shown);
+  if (limits.allow.length > 0 && !limits.allow.some((pattern) => allows(pattern.toLowerCase())))
+    return 'type-refused';
   if (seen.bytes > limits.maxFileBytes) return 'too-big';
   if (so.files >= limits.maxFiles) return 'too-many';
   return so.total + seen.bytes > limits.maxTotalBytes ? 'total-too-big' : undefined;
 }
 
-function matchesPattern(pattern: string, filename: string, types: readonly string[]): boolean {
-  if (pattern.startsWith('.')) return filename.toLowerCase().endsWith(pattern);
+function matchesType(pattern: string, types: readonly string[]): boolean {
   if (pattern.endsWith('/*')) return types.some((type) => type.startsWith(pattern.slice(0, -1)));
   return types.includes(pattern);
+}
+
+/** Whether the type that the bytes show is allowed; no family has the pictures that can run a script. */
+function allowsType(pattern: string, shown: string | undefined): boolean {
+  if (shown === undefined) return false;
+  return matchesType(pattern, [shown]) && (shown !== 'image/svg+xml' || pattern === shown);
+}
+
+/** The name as Windows opens it: of the file and not of a stream in it, without dots and blanks of any kind at its end. */
+function startedName(name: string): string {
+  const plain = cleanText(restoreWindows1252(name)).normalize('NFKC');
+  const last = plain.split(/[\\/]/).findLast((piece) => /[^\s.]/.test(piece)) ?? '';
+  return last.replace(/:.*$/s, '').replace(/[\s.\p{Cf}\u115f\u1160\u2800\u3164\uffa0]+$/u, '');
 }
 
 /** Above node's pool of small buffers: memory of this size that begins with the content was made for it. */
@@ -123,17 +119,24 @@ function ownBytes(content: Buffer): Uint8Array<ArrayBuffer> {
   return isOwn && buffer instanceof ArrayBuffer ? new Uint8Array(buffer, 0, length) : new Uint8Array(content);
 }
 
+/** A name without the dots and blanks that Windows cuts off its end. */
+function withoutEnd(name: string): string {
+  let end = name.length;
+  while (end > 0 && /[\s.]/.test(name[end - 1] ?? '')) end -= 1;
+  return name.slice(0, end);
+}
+
 /** A decoded name made safe; `number` and the type name what has none. */
 export function safeFilename(name: string | undefined, number: number, contentType: string): string {
   const last =
     cleanText(restoreWindows1252(name ?? ''))
       .split(/[\\/]/)
       .findLast((piece) => /[^\s.]/.test(piece)) ?? '';
-  const bare = last
-    .replace(/[\n\t\u061c\u200b-\u200f\u2060]/g, ' ')
-    .replace(/^[\s.]+/, '')
-    .trimEnd()
-    .replace(/\.+$/, '');
+  const open = last
+    .replace(/[\n\t\u061c\u115f\u1160\u200b-\u200f\u2060-\u2064\u2800\u3164\uffa0]/g, ' ')
+    .replace(/[<>:"|?*]/g, '_')
+    .replace(/^[\s.]+/, '');
+  const bare = withoutEnd(open);
   if (bare === '') return `attachment-${number}${extensionOf(contentType)}`;
   // Names that Windows takes for devices, with or without an extension
   return shortenName(/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(bare) ? `_${bare}` : bare);

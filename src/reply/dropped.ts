@@ -6,7 +6,7 @@
  * and a logo under every reply would be news under every reply.
  * Limits: 20 lines, then how many more there are.
  */
-import type { AttachmentLimits } from './attachments.ts';
+import type { AttachmentLimits } from './attachment-limits.ts';
 import { cutText } from './field-text.ts';
 import { escapeText } from './markdown-escape.ts';
 import type { DroppedPart } from './post.ts';

@@ -1,10 +1,13 @@
 /**
  * Makes a platform leave alone what a mail only mentions: names, numbers, commands, closing keywords.
  *
- * Contract: pure; the text reads as before. Code is not touched (platforms act on nothing in it), nor the inside of
- * a web address. Where in doubt whether something is code, it is neutralised: a joiner too many is harmless, a
- * mention too many wakes a team.
- * Limits: one pass over each line, linear in its length.
+ * Contract: pure; the text reads as before, and but for backslashes and characters that show nothing it is the same.
+ * Every mark is broken, whatever stands before it, and every entity that could stand for one. An address of the web
+ * keeps working: one that holds a mark is put in angle brackets, so that every platform takes it for a link. Code is
+ * what every platform takes for code: a fence of three backticks at the margin that is closed, and spans on one line.
+ * Where in doubt it is neutralised, without a visible sign: a joiner too many is harmless, a mention too many wakes a
+ * team.
+ * Limits: one pass over each line, linear in its length. A link to an issue still leaves a trace there on some platforms.
  */
 
 /** What the sink's platform acts on, so that it must not reach it; each is neutralised when true. */
@@ -22,80 +25,221 @@ export interface SinkPolicy {
 /** U+2060: joins what stands beside it, shows nothing, and is part of no name or number. */
 const JOINER = '\u2060';
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})(.*)$/;
-/** A fence in a list, a quote or an indent, or raw HTML: where code ends is then not for a scan of lines to say. */
-const UNCLEAR = /^\s*(?:[>*+-]|\d{1,9}[.)])\s*.*(?:```|~~~)|^(?: {4}|\t)\s*(?:```|~~~)|^\s*<[a-z!/?]/i;
+/** A fence that every platform reads alike. */
+const CLEAR_FENCE = /^```[\w+#.-]{0,40}$/;
+/** Any other fence, raw HTML or a block of a platform's own: where code ends is then not for a scan of lines to say. */
+const UNCLEAR =
+  /^[^\p{L}\p{N}]*(?:```|~~~)|^\s*\d{1,9}[.)]\s*.*(?:```|~~~)|^\s*<[a-z!/?]|^\s*(?:>>>|\$\$|:::)|^---\s*$/iu;
 const CODE_SPAN = /((?<![\\`])`(?!`)[^`\n]+`(?!`)|(?<![\\`])``(?!`)[^`\n]+``(?!`))/;
-const URL = /(https?:\/\/[^\s<>"]+)/;
-const MENTION = /(?<![\p{L}\p{N}_.+-])@(?=[\p{L}\p{N}_])/gu;
-const NUMBER = /(?<!&)#(?=\d)|(?<![\p{L}\p{N}\]])!(?=\d)|\bGH-(?=\d)/giu;
-/** The same marks written as entities, which a platform decodes before it looks. */
-const ENTITY = /&(?=#0{0,9}(?:64|35|33|47);|#x0{0,9}(?:40|23|21|2f);|commat;|num;|excl;|sol;)/gi;
-const COMMAND = /^(\s{0,3}(?:[>*+-]\s?){0,5})\/(?=[a-z])/i;
-const CLOSING =
-  /\b(clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)(?=:?\s{1,20}(?:issues?\s)?(?:[\w./-]{0,100}[#!]|https?:|GH-))/gi;
+const URL = /(https?:\/\/(?:[^\s<>"|`\\^{}[\]()]|\((?:[^\s<>"|`\\^{}[\]()]{0,500})\))+)/i;
+const URL_TAIL = /[?!.,:*_~';&]$/;
 
-function neutraliseText(text: string, policy: SinkPolicy): string {
-  let out = text;
-  if (policy.mentions) out = out.replace(MENTION, `@${JOINER}`);
-  if (policy.references) out = out.replace(NUMBER, (mark) => mark + JOINER);
-  return out;
-}
+/** An `@` that names somebody, and not the one of a mail address whose host a platform would link as a whole. */
+const MENTION =
+  /[@＠﹫](?!(?<=[A-Za-z0-9]@)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}(?![\p{L}\p{N}_@-]))(?=\S)(?!\u2060)/gu;
+const NUMBER =
+  /(?<!&(?=#(?:39|34|38|60|62|160);))[#＃﹟](?=[\p{Nd}\p{Cf}*_~`<\\&{[])|[!！](?=[\p{Nd}\p{Cf}*_~<\\&])|GH\\?-(?=[\p{Nd}\p{Cf}*_~<\\&])/giu;
+/** An entity, which a platform decodes before it looks; those that people and we ourselves write are harmless. */
+const ENTITY =
+  /&(?!(?:amp|lt|gt|quot|apos|nbsp|ast|lowbar|#39|#34|#38|#60|#62|#160);)(?=#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)/gi;
+/** What may stand at the start of a line before a command: blanks, what is not seen, marks of lists, quotes and emphasis, tags. */
+const LEAD =
+  /^(?:[\s\p{Cf}>*+#|_~=:-]|\d{1,9}[.)](?=\s)|\[[ x]?\](?=\s)|\[\^[^\]\s]{1,50}\]:|<[^<>\n]{1,200}>){0,1000}/iu;
+const COMMAND = /^\\?[/／](?=[^\s/])/;
+const LATER_COMMAND = /(?<=[>|]\s{0,9})\/(?=[a-z])/gi;
+const KEYWORD =
+  /(?<![A-Za-z0-9])(?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?|reopen(?:s|ed|ing)?)(?![A-Za-z0-9])/gi;
+/** What a closing keyword can close. */
+const CLOSABLE = /[#!＃]|https?:|\b[A-Z][A-Z0-9_]*\\?-\d|\bGH-|&#?\w/gi;
+/** A keyword closes what follows it so near. */
+const CLOSING_REACH = 200;
 
-/** Text outside code; the inside of a web address stays. */
-function neutraliseProse(text: string, policy: SinkPolicy): string {
-  const bare = policy.mentions || policy.references ? text.replace(ENTITY, '\\&') : text;
-  const open = policy.closing
-    ? bare.replace(CLOSING, (word) => word.charAt(0) + JOINER + word.slice(1))
-    : bare;
-  return mapOdd(open.split(URL), (part) => neutraliseText(part, policy));
-}
+const LINE_END = /(\r\n|[\n\r\v\f\x85\u2028\u2029])/;
 
 /** Joins what `split` gave, with the parts between the separators changed. */
-const mapOdd = (parts: readonly string[], change: (part: string) => string): string =>
-  parts.map((part, at) => (at % 2 === 1 ? part : change(part))).join('');
+const mapEven = (
+  parts: readonly string[],
+  change: (part: string) => string,
+  changeSeparator: (part: string) => string = (part) => part,
+): string => parts.map((part, at) => (at % 2 === 1 ? changeSeparator(part) : change(part))).join('');
 
-/** Goes through a text line by line and remembers what decides whether the next one is code. */
+/** Whether no backslash stands before a place, which another one would turn around. */
+function isBare(text: string, at: number): boolean {
+  return text[at - 1] !== '\\';
+}
+
+/** Goes through a text line by line and remembers what decides how the next one is read. */
 class Neutraliser {
   readonly #policy: SinkPolicy;
+  /** The fences of the text are clear: within them nothing is touched. */
   readonly #clear: boolean;
-  #fence: string | undefined;
+  /** There are fences, and they are not clear: a backslash might be seen. */
+  readonly #unseen: boolean;
+  /** Where something stands that a closing keyword can close. */
+  readonly #closable: readonly number[];
+  #nextClosable = 0;
+  #offset = 0;
+  #fenced = false;
   /** A backtick of this paragraph has found no partner on its line: it may find one on a later line. */
   #dangling = false;
+  /** Brackets that are open in this paragraph: within the text of a link no other link can stand. */
+  #brackets = 0;
+  #isInTag = false;
+  #afterBackslash = false;
 
-  constructor(policy: SinkPolicy, clear: boolean) {
+  constructor(policy: SinkPolicy, text: string, lines: readonly string[]) {
     this.#policy = policy;
-    this.#clear = clear;
+    this.#clear = hasClearFences(lines);
+    this.#unseen = !this.#clear && lines.some((line) => /```|~~~/.test(line));
+    this.#closable = policy.closing ? closablesIn(this.#clear ? withoutFences(text) : text) : [];
   }
 
   line(line: string): string {
+    const start = this.#offset;
+    this.#offset += line.length;
     if (this.#clear && this.#inFence(line)) return line;
-    if (line.trim() === '') this.#dangling = false;
-    const text = this.#policy.commands ? line.replace(COMMAND, '$1\\/') : line;
-    const parts = this.#dangling || /<[a-z!/?]/i.test(text) ? [text] : text.split(CODE_SPAN);
+    if (line.trim() === '') {
+      this.#dangling = false;
+      this.#brackets = 0;
+    }
+    this.#isInTag = false;
+    const closed = this.#policy.closing ? this.#breakKeywords(line, start) : line;
+    const commanded = this.#policy.commands ? this.#breakCommand(closed) : closed;
+    const isWhole = this.#dangling || /<[a-z!/?]|\|/i.test(line);
+    const parts = isWhole ? [commanded] : commanded.split(CODE_SPAN);
     this.#dangling ||= parts.some((part, at) => at % 2 === 0 && part.includes('`'));
-    return mapOdd(parts, (part) => neutraliseProse(part, this.#policy));
+    return mapEven(parts, (part) => this.#prose(part));
+  }
+
+  /** Skips over a line end. */
+  lineEnd(end: string): string {
+    this.#offset += end.length;
+    return end;
   }
 
   /** Whether the line is fenced or a fence itself. */
   #inFence(line: string): boolean {
-    const match = FENCE.exec(line);
-    const mark = match?.[1];
-    const info = match?.[2] ?? '';
-    if (this.#fence !== undefined) {
-      if (mark?.startsWith(this.#fence) === true && info.trim() === '') this.#fence = undefined;
-      return true;
-    }
-    if (mark === undefined || (mark.startsWith('`') && info.includes('`'))) return false;
-    this.#fence = mark;
+    if (!line.startsWith('```')) return this.#fenced;
+    this.#fenced = !this.#fenced;
     return true;
   }
+
+  /** Within an address a keyword is none. */
+  #breakKeywords(line: string, start: number): string {
+    let offset = start;
+    const broken = (part: string): string =>
+      part.replace(KEYWORD, (word, at: number) =>
+        this.#closes(offset + at, word.length) ? word.charAt(0) + JOINER + word.slice(1) : word,
+      );
+    return line
+      .split(URL)
+      .map((part, at) => {
+        const changed = at % 2 === 1 ? part : broken(part);
+        offset += part.length;
+        return changed;
+      })
+      .join('');
+  }
+
+  #closes(at: number, length: number): boolean {
+    while ((this.#closable[this.#nextClosable] ?? Infinity) < at + length) this.#nextClosable += 1;
+    return (this.#closable[this.#nextClosable] ?? Infinity) <= at + length + CLOSING_REACH;
+  }
+
+  /** In code a backslash would be seen, and an indented line may be code. */
+  #breakCommand(line: string): string {
+    const lead = LEAD.exec(line)?.[0] ?? '';
+    const rest = line.slice(lead.length);
+    const mark = COMMAND.exec(rest)?.[0];
+    const later = LATER_COMMAND.test(line)
+      ? (text: string) => text.replace(LATER_COMMAND, `/${JOINER}`)
+      : undefined;
+    LATER_COMMAND.lastIndex = 0;
+    if (mark === undefined) return later?.(line) ?? line;
+    const isUnseen = this.#unseen || mark !== '/' || /^\s{4}|^\s*\t/.test(line);
+    const broken = isUnseen ? lead + mark + JOINER + rest.slice(mark.length) : `${lead}\\${rest}`;
+    return later?.(broken) ?? broken;
+  }
+
+  /** Text outside code. */
+  #prose(text: string): string {
+    const parts = text.split(URL);
+    return parts
+      .map((part, at) => {
+        const splits = this.#policy.references && /GH$/i.test(parts[at - 1] ?? '') && /^\\?-/.test(part);
+        if (at % 2 === 0) return (splits ? JOINER : '') + this.#text(part);
+        const isAngled = /(?<!\\)<$/.test(parts[at - 1] ?? '') && parts[at + 1]?.startsWith('>') === true;
+        return isAngled && this.#brackets === 0 ? part.replace(ENTITY, `&${JOINER}`) : this.#url(part);
+      })
+      .join('');
+  }
+
+  #text(text: string): string {
+    this.#afterBackslash = text.endsWith('\\');
+    for (const char of text.match(/[[\]<>]/g) ?? []) {
+      if (char === '[') this.#brackets += 1;
+      else if (char === ']') this.#brackets = Math.max(0, this.#brackets - 1);
+      else this.#isInTag = char === '<';
+    }
+    const bare = text.replace(ENTITY, (_, at: number) =>
+      this.#unseen || !isBare(text, at) ? `&${JOINER}` : '\\&',
+    );
+    return this.#marks(bare);
+  }
+
+  #marks(text: string): string {
+    let out = text;
+    if (this.#policy.mentions) out = out.replace(MENTION, (mark) => mark + JOINER);
+    if (this.#policy.references) out = out.replace(NUMBER, (mark) => mark + JOINER);
+    return out;
+  }
+
+  /** An address with a mark in it is made a link for certain; where none can stand, it is broken. */
+  #url(whole: string): string {
+    let end = whole.length;
+    while (end > 8 && URL_TAIL.test(whole.slice(end - 1, end))) end -= 1;
+    const [url, tail] = [whole.slice(0, end), whole.slice(end)];
+    const entities = url.replace(ENTITY, `&${JOINER}`);
+    const isLive =
+      entities !== url ||
+      (this.#policy.mentions && /(?<![A-Za-z0-9])[@＠﹫]|[@＠﹫].*@/u.test(url)) ||
+      (this.#policy.references && /(?<![A-Za-z0-9])(?:[#!＃]\d|GH-\d)/iu.test(url));
+    if (!isLive) return url + this.#text(tail);
+    const mayLink = this.#brackets === 0 && !this.#isInTag && !this.#afterBackslash;
+    const linked = mayLink && entities === url ? `<${url}>` : this.#marks(entities);
+    return linked + this.#text(tail);
+  }
+}
+
+const closablesIn = (text: string): number[] => Array.from(text.matchAll(CLOSABLE), ({ index }) => index);
+
+/** The text of the same length without what stands in clear fences. */
+const withoutFences = (text: string): string =>
+  text.replace(/^```[^\n]*\n(?:(?!```$)[^\n]*\n)*```$/gm, (fenced) => ' '.repeat(fenced.length));
+
+/** Whether all fences are of three backticks at the margin, one closing the other, and nothing else could be one. */
+function hasClearFences(lines: readonly string[]): boolean {
+  let isOpen = false;
+  for (const line of lines) {
+    if (isOpen ? line === '```' : CLEAR_FENCE.test(line)) isOpen = !isOpen;
+    else if (isOpen ? /^\s*(?:`{3}|~{3})|<\/?(?:pre|code|script)/i.test(line) : UNCLEAR.test(line))
+      return false;
+  }
+  return !isOpen;
 }
 
 /** The same Markdown, with what the policy names made inert outside code. */
 export function neutralise(markdown: string, policy: SinkPolicy): string {
   if (!Object.values(policy).includes(true)) return markdown;
-  const lines = markdown.split('\n');
-  const neutraliser = new Neutraliser(policy, !lines.some((line) => UNCLEAR.test(line)));
-  return lines.map((line) => neutraliser.line(line)).join('\n');
+  const pieces = markdown.split(LINE_END);
+  const neutraliser = new Neutraliser(
+    policy,
+    markdown,
+    pieces.filter((_, at) => at % 2 === 0),
+  );
+  return mapEven(
+    pieces,
+    (line) => neutraliser.line(line),
+    (end) => neutraliser.lineEnd(end),
+  );
 }

@@ -24,9 +24,9 @@ const MARKS: readonly Mark[] = [
   mark('image/jpeg', 'ffd8ff'),
   mark('image/gif', '474946383961'),
   mark('image/gif', '474946383761'),
-  mark('image/bmp', '424d'),
   mark('image/tiff', '49492a00'),
   mark('image/tiff', '4d4d002a'),
+  mark('image/x-icon', '00000100'),
   mark('application/pdf', '255044462d'),
   mark('application/postscript', '252150532d'),
   mark('application/zip', '504b0304'),
@@ -76,12 +76,99 @@ export function detectType(content: Buffer, declared: string): string {
   return believesDeclared(shown, declared) ? declared : shown;
 }
 
+/** Types of plain text that nothing runs: any text may be one, so that the declared one says which. */
+const INERT_TEXT = new Set([
+  ...['text/csv', 'text/tab-separated-values', 'text/markdown', 'text/x-log', 'text/x-diff', 'text/x-patch'],
+  ...[
+    'application/json',
+    'application/x-ndjson',
+    'application/yaml',
+    'text/yaml',
+    'message/rfc822',
+    'text/calendar',
+    'text/vcard',
+  ],
+]);
+
+/**
+ * The type that counts for what a site allows: what the bytes show, no matter what is declared, and undefined where they
+ * show nothing. Of a container and of plain text the declared type says which of its kind.
+ */
+export function allowedType(content: Buffer, declared: string): string | undefined {
+  const shown = shownType(content);
+  if (shown !== undefined) return believesDeclared(shown, declared) ? declared : shown;
+  if (!isPlainText(content)) return undefined;
+  return INERT_TEXT.has(declared) ? declared : 'text/plain';
+}
+
+/** What a name's extension promises, where its bytes must show it. */
+const PROMISED: Readonly<Record<string, RegExp>> = {
+  ...{
+    '.pdf': /^application\/pdf$/,
+    '.png': /^image\/png$/,
+    '.jpg': /^image\/jpeg$/,
+    '.jpeg': /^image\/jpeg$/,
+    '.gif': /^image\/gif$/,
+  },
+  ...{
+    '.webp': /^image\/webp$/,
+    '.bmp': /^image\/bmp$/,
+    '.tif': /^image\/tiff$/,
+    '.tiff': /^image\/tiff$/,
+    '.svg': /^image\/svg/,
+    '.heic': /^image\/heic$/,
+  },
+  ...{
+    '.html': /^text\/html$/,
+    '.htm': /^text\/html$/,
+    '.zip': /^application\/zip$/,
+    '.gz': /gzip|tgz|tar$/,
+    '.tgz': /gzip|tgz|tar$/,
+  },
+  ...{
+    '.docx': /zip$|openxml/,
+    '.xlsx': /zip$|openxml/,
+    '.pptx': /zip$|openxml/,
+    '.odt': /zip$|oasis/,
+    '.ods': /zip$|oasis/,
+    '.odp': /zip$|oasis/,
+  },
+  ...{
+    '.doc': /ole|msword/,
+    '.xls': /ole|excel/,
+    '.ppt': /ole|powerpoint/,
+    '.rtf': /rtf$/,
+    '.mp4': /^video\/|^audio\//,
+    '.wav': /^audio\/wav$/,
+  },
+};
+
+/** Whether the bytes of a file may be what its extension promises; of an extension that promises nothing plain text or nothing known. */
+export function mayBe(extension: string, shown: string | undefined): boolean {
+  const promised = PROMISED[extension];
+  if (promised !== undefined) return shown !== undefined && promised.test(shown);
+  return shown !== 'text/html' && shown !== 'image/svg+xml' && !/executable/.test(shown ?? '');
+}
+
+/** Whether the bytes are text in UTF-8, or in a charset of one byte a character, as far as its beginning shows. */
+function isPlainText(content: Buffer): boolean {
+  const start = content.toString('latin1', 0, 4096);
+  return !/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(start);
+}
+
 function shownType(content: Buffer): string | undefined {
   for (const { type, bytes, offset = 0 } of MARKS) {
     const found = content.subarray(offset, offset + bytes.length).equals(bytes);
     if (found && (bytes.length > WEAK_MARK_BYTES || content.subarray(0, 512).includes(0))) return type;
   }
-  return riffType(content) ?? boxType(content) ?? markupType(content);
+  return riffType(content) ?? boxType(content) ?? bitmapType(content) ?? markupType(content);
+}
+
+/** A Windows bitmap by its header: two letters alone are a weak mark. */
+function bitmapType(content: Buffer): string | undefined {
+  if (content.toString('latin1', 0, 2) !== 'BM' || content.length < 26) return undefined;
+  const isHeader = [12, 40, 52, 56, 64, 108, 124].includes(content.readUInt32LE(14));
+  return isHeader && content.readUInt32LE(6) === 0 ? 'image/bmp' : undefined;
 }
 
 function riffType(content: Buffer): string | undefined {
@@ -100,17 +187,28 @@ function boxType(content: Buffer): string | undefined {
   return brand === 'M4A ' ? 'audio/mp4' : 'video/mp4';
 }
 
-/** Markup that a browser would run, whatever it is called. */
+/** Markup that a browser would take for such, whatever it is called (WHATWG MIME Sniffing §7.1). */
 function markupType(content: Buffer): string | undefined {
-  const start = content
-    .toString('latin1', 0, 512)
-    .replace(/^\xef\xbb\xbf/, '')
+  const head = content.subarray(0, 4096);
+  // Of UTF-16 every other byte is NUL here.
+  const start = head
+    .toString('latin1')
+    .replace(/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/, '')
+    .replaceAll('\0', '')
     .trimStart()
     .toLowerCase();
-  if (/^<(!doctype html|html|head|body|script|iframe)[\s>]/.test(start)) return 'text/html';
-  if (/^<svg[\s>]/.test(start) || (start.startsWith('<?xml') && start.includes('<svg')))
-    return 'image/svg+xml';
-  return undefined;
+  const body = start.replace(
+    /^(?:<\?xml[^>]{0,500}\?>|<!--[^]{0,2000}?-->|<!doctype svg[^>]{0,500}>|\s)+/,
+    '',
+  );
+  if (/^<svg[\s>]/.test(body)) return 'image/svg+xml';
+  if (
+    /^(?:<!--|<(?:!doctype html|html|head|body|script|iframe|style|title|table|div|font|h1|br|p|a|b|img|svg|form|object|embed|meta|link)[\s>/])/.test(
+      body,
+    )
+  )
+    return 'text/html';
+  return /^<\?xml[^>]*>/.test(start) && /<svg[\s>]/.test(start) ? 'image/svg+xml' : undefined;
 }
 
 /** Types whose every file carries its mark, so that a file without it is something else. */

@@ -11,7 +11,7 @@
 import type { ReplyAddressForm } from '../mail/address.ts';
 import { cleanLine, cleanText } from '../mail/clean-text.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
-import type { AttachmentLimits } from './attachments.ts';
+import type { AttachmentLimits } from './attachment-limits.ts';
 import { describeDropped } from './dropped.ts';
 import { neutralise, type SinkPolicy } from './escape.ts';
 import { cutText } from './field-text.ts';

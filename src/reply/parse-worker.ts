@@ -7,7 +7,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { freeMemory } from '../memory.ts';
-import type { AttachmentLimits } from './attachments.ts';
+import type { AttachmentLimits } from './attachment-limits.ts';
 import { createFinish, type PostRules } from './finish.ts';
 import { parseMessage } from './parse.ts';
 import type { ParsedReply, ParseOutcome } from './post.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type AttachmentLimits, safeFilename } from '../../src/reply/attachments.ts';
+import type { AttachmentLimits } from '../../src/reply/attachment-limits.ts';
+import { safeFilename } from '../../src/reply/attachments.ts';
 import { detectType } from '../../src/reply/file-type.ts';
 import { file, html, multipart, PNG, parsed, plain } from './support/mail.ts';
 
@@ -139,6 +140,92 @@ describe('limits', () => {
       ['a', 'b type-refused'],
     );
   });
+});
+
+describe('what a site allows', () => {
+  const page = '<!-- x -->\n<p onclick=alert(1)>';
+  const script = 'WScript.Echo(1)\r\n';
+  const svg = '<?xml version="1.0"?><!DOCTYPE svg><svg onload="alert(1)">';
+
+  it('is judged by the bytes alone, whatever is declared', async () => {
+    const types = [
+      'image/svg+xml',
+      'image/bmp',
+      'image/x-icon',
+      'image/tiff',
+      'image/wmf',
+      'application/pdf',
+      'image/anything',
+    ];
+    const contents = [
+      page,
+      script,
+      'BM<html>\0<script>',
+      Buffer.from('504b030414000600', 'hex'),
+      Buffer.from(`\ufeff${page}`, 'utf16le'),
+    ];
+    for (const allow of [['image/*'], ['application/pdf'], ['.pdf', '.png', 'image/*']]) {
+      for (const type of types) {
+        for (const content of contents) {
+          const [found] = await names({ allow }, file(`${type}; name=a.pdf`, content));
+          assert.equal(found, 'a.pdf type-refused', JSON.stringify([allow, type, String(content)]));
+        }
+      }
+    }
+  });
+
+  it('is what it says where the bytes do', async () => {
+    const pdf = Buffer.from('%PDF-1.7\n');
+    assert.deepEqual(
+      await names({ allow: ['application/pdf'] }, file('application/octet-stream; name=a.pdf', pdf)),
+      ['a.pdf'],
+    );
+    assert.deepEqual(await names({ allow: ['text/csv'] }, file('text/csv; name=a.csv', 'a,b\n')), ['a.csv']);
+    assert.deepEqual(await names({ allow: ['text/*'] }, file('application/x-thing; name=a.log', 'plain\n')), [
+      'a.log',
+    ]);
+    assert.deepEqual(await names({ allow: ['text/plain', '.log'] }, file('text/plain; name=a.log', page)), [
+      'a.log type-refused',
+    ]);
+  });
+
+  it('has no SVG in the family of images', async () => {
+    assert.deepEqual(await names({ allow: ['image/*'] }, file('image/svg+xml; name=a.svg', svg)), [
+      'a.svg type-refused',
+    ]);
+    assert.deepEqual(await names({ allow: ['image/svg+xml'] }, file('image/png; name=a.svg', svg)), [
+      'a.svg',
+    ]);
+  });
+});
+
+describe('what Windows starts at a click', () => {
+  for (const extension of ['bat', 'cmd', 'js', 'wsh', 'jar', 'msc', 'reg', 'chm', 'url', 'ps1', 'EXE'])
+    it(`is refused: .${extension}`, async () => {
+      const [found] = await names({}, file(`text/plain; name="x.${extension}"`, 'x'));
+      assert.equal(found, `x.${extension} type-refused`);
+    });
+
+  for (const name of [
+    'x.exe::$DATA',
+    'x.exe:a.txt',
+    'x.exe\u2800',
+    'x.exe \u3164',
+    'x.exe. . ',
+    'x.ex\u202ee',
+    'x.exe\0',
+    'x.ｅｘｅ',
+    'x.exe\u200b',
+    'a/x.exe',
+  ])
+    it(`is refused as ${JSON.stringify(name)}`, async () => {
+      const encoded = `name*=utf-8''${encodeURIComponent(name)}`;
+      const reply = await parsed(multipart('mixed', [plain('text'), file(`text/plain; ${encoded}`, 'x')]));
+      assert.deepEqual(
+        reply.attachments.map(({ filename }) => filename),
+        [],
+      );
+    });
 });
 
 describe('inline images', () => {

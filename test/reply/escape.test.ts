@@ -37,7 +37,7 @@ describe('neutralise', () => {
     ['what a fence in HTML does not hide', '<div>\n```\n@anna\n```', '<div>\n```\n@·anna\n```'],
     ['what a span of two lines turns around', '`\n` @anna `', '`\n` @·anna `'],
     ['what an attribute with a backtick turns around', '<a title="`"> @anna `', '<a title="`"> @·anna `'],
-    ['an entity for a mark', '&#64;anna &#x23;12 &commat;bob', '\\&#64;anna \\&#x23;12 \\&commat;bob'],
+    ['an entity for a mark', '&#64;anna &#x23;12 &commat;bob', '\\&#·64;anna \\&#x23;12 \\&commat;bob'],
     ['nothing in two code spans', '`@a` and `@b`', '`@a` and `@b`'],
     ['what only looks like a code span', '\\`@anna\\`', '\\`@·anna\\`'],
   ] as const) {

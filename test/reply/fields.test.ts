@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ATTACHMENT_LIMITS } from '../../src/reply/attachments.ts';
+import { ATTACHMENT_LIMITS } from '../../src/reply/attachment-limits.ts';
 import { parseDate } from '../../src/reply/date.ts';
 import { createFinish } from '../../src/reply/finish.ts';
 import { parseMimeField } from '../../src/reply/mime-field.ts';
