@@ -91,6 +91,7 @@ function dispatching(config: Config, store: Store, sink: Sink, parser: ParserPoo
     mask,
     readBounce: createReadBounce(store, mask),
     concurrency: delivery.concurrency,
+    maxBufferedBytes: delivery.maxBufferedBytes,
     attemptTimeoutMs: delivery.attemptTimeoutMs,
     retry: {
       firstMs: delivery.retryFirstMs,

@@ -299,6 +299,10 @@ export const SETTINGS = {
   },
   delivery: {
     concurrency: kind.integer(16, 1, 1000, 'Posts on their way at a time; of one thread always one.'),
+    maxBufferedBytes: kind.size(
+      '40MiB',
+      'Messages of 256 KiB and more that are on their way at a time, in all; one may be larger. More of them wait, and smaller ones pass by.',
+    ),
     attemptTimeoutMs: kind.duration('30s', 'Time in total for one attempt at the sink.'),
     retryFirstMs: kind.duration(
       '5s',

@@ -14,17 +14,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
-import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
+import type { RetrySchedule } from '../mail/retry.ts';
 import type { NewNotice } from '../queue/notices-port.ts';
-import type { AcceptResult, LeasedItem, NewItem, Queue, Settle, Settlement } from '../queue/queue.ts';
-import { MAX_WORKER_DEATHS } from '../queue/queue.ts';
+import type { AcceptResult, LeasedItem, NewItem, Queue, Settle } from '../queue/queue.ts';
 import type { ParsedReply } from '../reply/post.ts';
 import { type AttemptOptions, type AttemptOutcome, askSink, type Leased, prepareAttempt } from './attempt.ts';
 import { Bell } from './bell.ts';
-import { type Admission, LONGEST_PAUSE_MS } from './breaker.ts';
+import type { Admission } from './breaker.ts';
 import type { DraftNotice } from './notice-draft.ts';
+import { type Attempted, isPoison, settlementOf } from './settlement.ts';
 import { Settler } from './settler.ts';
 import { SinkWatch } from './sink-watch.ts';
+import { UnderWay, wantedBytes } from './under-way.ts';
 import { WallClock } from './wall-clock.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
@@ -43,6 +44,8 @@ export interface DispatcherOptions extends AttemptOptions {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly concurrency: number;
+  /** Bytes of large messages under way together. */
+  readonly maxBufferedBytes: number;
   readonly attemptTimeoutMs: number;
   readonly retry: RetrySchedule;
   /** The longest time without a look at the queue. */
@@ -54,9 +57,6 @@ interface Ended {
   readonly settle: Settle;
   readonly movedMs: number;
 }
-
-/** What is settled after an attempt. */
-type Attempted = Exclude<Settlement, { kind: 'returned' }>;
 
 /** Messages up to this size wait in memory for their attempt; larger ones are read from the store when it begins. */
 const AT_HAND_BYTES = 32 * 1024;
@@ -70,7 +70,15 @@ const RECLAIM_MS = 60_000;
 /** What a new configuration may change while the dispatcher works. */
 export type DispatcherChange = Pick<
   DispatcherOptions,
-  'parser' | 'sink' | 'mask' | 'readBounce' | 'draftNotice' | 'concurrency' | 'attemptTimeoutMs' | 'retry'
+  | 'parser'
+  | 'sink'
+  | 'mask'
+  | 'readBounce'
+  | 'draftNotice'
+  | 'concurrency'
+  | 'maxBufferedBytes'
+  | 'attemptTimeoutMs'
+  | 'retry'
 >;
 
 /** The dispatcher; its life: `start`, any number of `wake` and `change`, `stop`. */
@@ -82,6 +90,7 @@ export class Dispatcher {
   readonly #unwritten = new Set<string>();
   /** Leased ahead; at most as many as may be in flight. */
   readonly #ahead: Leased[] = [];
+  readonly #underWay = new UnderWay();
   /** Leases that a commit under way may bring. */
   #expected = 0;
   /** Whether items may be due in the store, which come before new ones. */
@@ -130,7 +139,7 @@ export class Dispatcher {
 
   /** Commits new items; those that need not wait for others are leased with it, and begin. */
   async accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult> {
-    const limit = Math.min(this.#roomForNew(), items.length);
+    const limit = Math.min(this.#roomForNew(raw.byteLength), items.length);
     if (limit === 0) this.#isBehind = true;
     this.#expected += limit;
     const result = await this.#options.queue
@@ -149,7 +158,8 @@ export class Dispatcher {
   }
 
   /** How many new items may begin now: none while there are others that came before them. */
-  #roomForNew(): number {
+  #roomForNew(bytes: number): number {
+    if (bytes > (wantedBytes(this.#ahead) ?? bytes)) return 0;
     return this.#isBehind || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
   }
 
@@ -168,7 +178,9 @@ export class Dispatcher {
     const { breaker } = this.#watch;
     const room = this.#room();
     if (!breaker.isOpen) return { limit: room * 2 < concurrency ? 0 : room };
-    return this.#leased() < concurrency ? breaker.admission(monotonic()) : { limit: 0 };
+    return this.#leased() < concurrency && this.#ahead.length === 0
+      ? breaker.admission(monotonic())
+      : { limit: 0 };
   }
 
   /** The time until the breaker may let something begin; undefined when it holds nothing back. */
@@ -186,7 +198,7 @@ export class Dispatcher {
     this.#bell.ring();
     this.#settler.stop();
     await this.#loop;
-    this.#giveBack();
+    this.#giveBack(this.#ahead.splice(0));
     const timer = new AbortController();
     const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
     await Promise.race([Promise.all(this.#inFlight.values()), timeout]);
@@ -215,7 +227,14 @@ export class Dispatcher {
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
       }
       this.#expected += limit;
-      const leased = await queue.lease({ now: now(), leaseMs: this.#leaseMs, limit, probe }).finally(() => {
+      const request = {
+        now: now(),
+        leaseMs: this.#leaseMs,
+        limit,
+        maxBytes: wantedBytes(this.#ahead),
+        probe,
+      };
+      const leased = await queue.lease(request).finally(() => {
         this.#expected -= limit;
       });
       this.#isBehind = probe !== undefined || leased.length === limit;
@@ -239,20 +258,24 @@ export class Dispatcher {
   }
 
   readonly #beginAhead = (): void => {
-    if (this.#isStopping) this.#giveBack();
-    while (this.#inFlight.size < this.#options.concurrency) {
-      const next = this.#ahead.shift();
+    if (this.#isStopping) this.#giveBack(this.#ahead.splice(0));
+    const { concurrency, maxBufferedBytes } = this.#options;
+    while (this.#inFlight.size < concurrency) {
+      const next = this.#underWay.takeNext(this.#ahead, maxBufferedBytes);
       if (next === undefined) break;
       this.#begin(next);
     }
+    this.#giveBack(this.#underWay.takeSurplus(this.#ahead));
   };
 
   #begin(leased: Leased): void {
     const { id } = leased.item;
     const watch = this.#watch;
+    this.#underWay.begin(leased);
     watch.breaker.begin(leased.item, this.#options.monotonic());
     const attempt = this.#attempt(leased, watch).then(({ settle, movedMs }) => {
       this.#inFlight.delete(id);
+      this.#underWay.end(leased);
       this.#unwritten.add(id);
       void this.#settler.settle(settle, movedMs).then(() => {
         this.#unwritten.delete(id);
@@ -265,8 +288,8 @@ export class Dispatcher {
   }
 
   /** Gives back what no attempt was made of. */
-  #giveBack(): void {
-    for (const { item } of this.#ahead.splice(0)) {
+  #giveBack(unbegun: readonly Leased[]): void {
+    for (const { item } of unbegun) {
       const settle: Settle = { id: item.id, attempts: item.attempts, settlement: { kind: 'returned' } };
       void this.#settler.settle(settle, this.#clock.movedMs);
     }
@@ -297,7 +320,7 @@ export class Dispatcher {
     }
     // It may have been the sink before this one.
     if (watch === this.#watch) watch.ended(item, outcome);
-    if (this.#watch.breaker.isOpen) this.#giveBack();
+    if (this.#watch.breaker.isOpen) this.#giveBack(this.#ahead.splice(0));
     const { movedMs } = this.#clock;
     const settlement = this.#settlementOf(item, outcome);
     if (measures !== undefined) measures.attempts[settlement.kind]++;
@@ -337,37 +360,14 @@ export class Dispatcher {
   }
 
   #settlementOf(item: LeasedItem, outcome: AttemptOutcome): Attempted {
-    const { log, now, random } = this.#options;
-    const at = now();
-    if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic: outcome.diagnostic, at };
-    if (outcome.workerDied === true && item.workerDeaths + 1 >= MAX_WORKER_DEATHS) {
-      const diagnostic = `poison: ${outcome.diagnostic}`;
-      log('poison', { id: item.id, attempts: item.attempts, diagnostic });
-      return { kind: 'failed', at, diagnostic };
-    }
-    const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
-    const decision = decideRetry(this.#scheduleFor(item, outcome), failure, this.#clock.now(), random());
-    const { diagnostic } = outcome;
-    if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
-    return {
-      kind: 'deferred',
-      at,
-      dueAt: decision.dueAt,
-      diagnostic,
-      workerDied: outcome.workerDied === true,
-    };
-  }
-
-  /**
-   * Behind an open breaker an item's own wait need not grow: probes are few, and the item is to be there when the sink
-   * is back. Unless it fails though the sink takes others: then its own schedule holds.
-   */
-  #scheduleFor({ id }: LeasedItem, outcome: AttemptOutcome): RetrySchedule {
-    const { retry } = this.#options;
+    const { log, now, random, retry } = this.#options;
     const { breaker } = this.#watch;
-    if (outcome.by === 'us' || !breaker.isOpen || breaker.failsByItself(id)) return retry;
-    const asked = outcome.kind === 'deferred' ? (outcome.retryAfterMs ?? 0) : 0;
-    return { ...retry, longestMs: Math.min(retry.longestMs, Math.max(LONGEST_PAUSE_MS, asked)) };
+    const circumstances = { at: now(), dueFrom: this.#clock.now(), random: random(), retry, breaker };
+    const settlement = settlementOf(item, outcome, circumstances);
+    if (isPoison(item, outcome)) {
+      log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
+    }
+    return settlement;
   }
 }
 

@@ -33,7 +33,7 @@ export interface Examination {
 
 /** A platform that takes posts. */
 export interface Sink {
-  /** Delivers a post; `signal` aborts when the attempt's time is over. */
+  /** Delivers a post, whose attachments' memory it may take over; `signal` aborts when the attempt's time is over. */
   deliver(post: Post, signal: AbortSignal): Promise<Outcome>;
   /**
    * Whether the post is on the platform already; asked before a repeated attempt by a sink without

@@ -124,19 +124,20 @@ function prepareLease(
        reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
        sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
        attempts, worker_deaths AS workerDeaths, bytes`;
-  const due = database.prepare<[number, number], LeaseRow>(
+  const due = database.prepare<[number, number, number], LeaseRow>(
     `SELECT ${columns} FROM item
-     WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? ORDER BY due_at LIMIT ?`,
+     WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ? ORDER BY due_at LIMIT ?`,
   );
   const byNumber = database.prepare<[number], LeaseRow>(`SELECT ${columns} FROM item WHERE item_number = ?`);
   const claim = database.prepare<[number, number]>(
     "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
   );
-  return ({ now, leaseMs, limit, probe }) => {
+  return ({ now, leaseMs, limit, maxBytes = Number.MAX_SAFE_INTEGER, probe }) => {
     if (isPaused()) return [];
     const number = probe === undefined ? undefined : findProbe(probe, now);
     if (number === undefined && probe?.isStrict === true) return [];
-    const rows = number === undefined ? due.all(now, probe === undefined ? limit : 1) : byNumber.all(number);
+    const rows =
+      number === undefined ? due.all(now, maxBytes, probe === undefined ? limit : 1) : byNumber.all(number);
     const owned = rows.filter((row) => owners.isThere(row.userNumber ?? undefined, row.user));
     for (const row of owned) claim.run(now + leaseMs, row.itemNumber);
     for (const row of rows.filter((each) => !owned.includes(each))) {

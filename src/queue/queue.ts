@@ -284,6 +284,8 @@ export interface Queue {
     readonly now: number;
     readonly leaseMs: number;
     readonly limit: number;
+    /** The largest message that is wanted; by default any. */
+    readonly maxBytes?: number | undefined;
     readonly probe?: LeaseProbe | undefined;
   }): Promise<readonly LeasedItem[]>;
   /** Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. */

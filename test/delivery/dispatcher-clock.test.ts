@@ -75,6 +75,7 @@ class Bench {
       monotonic: () => this.monotonic,
       random: () => 0,
       concurrency: 4,
+      maxBufferedBytes: 40 * 1024 * 1024,
       attemptTimeoutMs: 30_000,
       retry: { firstMs: HOUR_MS, longestMs: HOUR_MS, maxAgeMs: 9000 * DAY_MS },
       pollMs: 60_000,

@@ -396,7 +396,7 @@ describe('what is known of the sink', () => {
     t.after(() => parser.close());
     const retry = { firstMs: 1000, longestMs: 5000, maxAgeMs: 60_000 };
     await test.dispatcher.change({
-      ...{ sink, parser, retry, concurrency: 1, attemptTimeoutMs: 10_000 },
+      ...{ sink, parser, retry, concurrency: 1, attemptTimeoutMs: 10_000, maxBufferedBytes: 1 },
       mask: (text) => text,
     });
     const forgotten = async (): Promise<true | undefined> =>

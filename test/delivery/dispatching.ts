@@ -65,6 +65,7 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
     monotonic: () => clock.now - NOW,
     random: () => 1,
     concurrency: 1,
+    maxBufferedBytes: 40 * 1024 * 1024,
     attemptTimeoutMs: 10_000,
     retry: { firstMs: 1000, longestMs: 5000, maxAgeMs: 60_000 },
     pollMs: 60_000,

@@ -48,6 +48,7 @@ export class Dispatch {
       monotonic: () => this.#elapsedMs,
       random: () => 1,
       concurrency: 16,
+      maxBufferedBytes: 40 * 1024 * 1024,
       attemptTimeoutMs: 30_000,
       retry: RETRY,
       pollMs: 5,

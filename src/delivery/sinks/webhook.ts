@@ -12,6 +12,7 @@
 import { createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
+import { freeMemory } from '../../memory.ts';
 import type { Post } from '../../reply/post.ts';
 import { judgeAnswer, judgeError } from '../answer.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
@@ -53,7 +54,12 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
   };
 
   return {
-    deliver: (post, signal) => request(post.id, () => prepareBody(post), signal),
+    deliver: async (post, signal) => {
+      const outcome = await request(post.id, () => prepareBody(post), signal);
+      // At once: the collector lets several large posts pile up before it looks at them.
+      for (const { content } of post.attachments) freeMemory(content);
+      return outcome;
+    },
     bounced: (bounce, signal) => request(bounce.id, () => formatBounce(bounce), signal),
     warm: () => {
       client.warm();

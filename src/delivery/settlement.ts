@@ -1,0 +1,55 @@
+/** What is settled after an attempt: its outcome, or the end of an item's tries. */
+import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
+import { type LeasedItem, MAX_WORKER_DEATHS, type Settlement } from '../queue/queue.ts';
+import type { AttemptOutcome } from './attempt.ts';
+import { type Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
+
+/** The settlement of an item of which an attempt was made. */
+export type Attempted = Exclude<Settlement, { kind: 'returned' }>;
+
+/** What a settlement depends on besides the outcome; times in milliseconds since the epoch. */
+export interface Circumstances {
+  readonly at: number;
+  /** The time from which due times count. */
+  readonly dueFrom: number;
+  /** A number in [0, 1). */
+  readonly random: number;
+  readonly retry: RetrySchedule;
+  readonly breaker: Pick<Breaker, 'isOpen' | 'failsByItself'>;
+}
+
+/** Whether an attempt was the last one that its item may kill a worker with (G6). */
+export function isPoison({ workerDeaths }: LeasedItem, outcome: AttemptOutcome): boolean {
+  return outcome.workerDied === true && workerDeaths + 1 >= MAX_WORKER_DEATHS;
+}
+
+/** Decides what becomes of an item. */
+export function settlementOf(
+  item: LeasedItem,
+  outcome: AttemptOutcome,
+  circumstances: Circumstances,
+): Attempted {
+  const { at, dueFrom, random } = circumstances;
+  const { diagnostic } = outcome;
+  if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic, at };
+  if (isPoison(item, outcome)) return { kind: 'failed', at, diagnostic: `poison: ${diagnostic}` };
+  const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
+  const decision = decideRetry(scheduleOf(item, outcome, circumstances), failure, dueFrom, random);
+  if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
+  const workerDied = outcome.workerDied === true;
+  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied };
+}
+
+/**
+ * Behind an open breaker an item's own wait need not grow: probes are few, and the item is to be there when the sink
+ * is back. Unless it fails though the sink takes others: then its own schedule holds.
+ */
+function scheduleOf(
+  { id }: LeasedItem,
+  outcome: AttemptOutcome,
+  { retry, breaker }: Circumstances,
+): RetrySchedule {
+  if (outcome.by === 'us' || !breaker.isOpen || breaker.failsByItself(id)) return retry;
+  const asked = outcome.kind === 'deferred' ? (outcome.retryAfterMs ?? 0) : 0;
+  return { ...retry, longestMs: Math.min(retry.longestMs, Math.max(LONGEST_PAUSE_MS, asked)) };
+}
