@@ -15,7 +15,7 @@ export type Trusted = 'run' | 'believed';
 /** Says who else may alter what stands at `path`; undefined where nobody may. */
 export function distrust(path: string, trusted: Trusted): string | undefined {
   for (const place of placesOf(path)) {
-    const stats = statSync(place, { throwIfNoEntry: false });
+    const stats = statsOf(place);
     const problem = stats === undefined ? undefined : problemOf(place, stats, trusted);
     if (problem !== undefined) return problem;
   }
@@ -29,6 +29,14 @@ function placesOf(path: string): Set<string> {
     for (let at = start; !places.has(at); at = dirname(at)) places.add(at);
   }
   return places;
+}
+
+function statsOf(place: string): Stats | undefined {
+  try {
+    return statSync(place);
+  } catch {
+    return undefined; // not there, or not to be seen: whoever needs it says so
+  }
 }
 
 function realPath(path: string): string {
