@@ -36,8 +36,10 @@ const PLAIN_VALUE = /[^\s;"()]+/y;
 /** Tab is the one control that may stand in a field. */
 const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/;
 /** What addresses, domains, address literals, base64 and selectors are made of. */
-export const SAFE_VALUE = /^[\p{L}\p{M}\p{N}!#$%&'*+\-/=?^_`{|}~.@:[\]<>,]*$/u;
+const SAFE_VALUE = /^[\p{L}\p{M}\p{N}!#$%&'*+\-/=?^_`{|}~.@:[\]<>,]*$/u;
+const PLAIN_ASCII = /^[\w.@+=/-]*$/;
 const BEFORE_QUOTE = /[=\s]/;
+const DELIMITER = /[()"]/g;
 const AFTER_QUOTE = /[;\s]/;
 
 /** Parses the unfolded value of an Authentication-Results field; `undefined` when it names no authserv-id. */
@@ -57,17 +59,23 @@ export function parseAuthenticationResults(value: string): AuthenticationResults
   return doubt === undefined ? { authservId, results } : { authservId, results, doubt };
 }
 
+/** Whether a value that a sender may have chosen has no character that ends a value for some reader. */
+export function isSafeValue(value: string): boolean {
+  return PLAIN_ASCII.test(value) || SAFE_VALUE.test(value);
+}
+
 /** Finds what readers of comments, quotes and escapes could take in two ways. */
 function doubtOfText(value: string): string | undefined {
   if (CONTROL.test(value)) return 'a control character';
   if (value.includes('\\')) return 'a backslash';
-  for (let at = 0; at < value.length; at++) {
-    const character = value.charAt(at);
+  DELIMITER.lastIndex = 0;
+  for (let found = DELIMITER.exec(value); found !== null; found = DELIMITER.exec(value)) {
+    const [character] = found;
+    const at = found.index;
     if (character === ')') return 'a parenthesis that nothing opened';
-    if (character !== '(' && character !== '"') continue;
     const end = character === '(' ? commentEnd(value, at) : quoteEnd(value, at);
     if (typeof end === 'string') return end;
-    at = end;
+    DELIMITER.lastIndex = end + 1;
   }
   return undefined;
 }
@@ -113,7 +121,7 @@ function doubtOfResults(results: readonly MethodResult[]): string | undefined {
   for (const { method, properties } of results) {
     for (const [name, value] of properties) {
       // Reasons are the filter's own words.
-      if (name !== 'reason' && !SAFE_VALUE.test(value)) return `an odd character in ${name}`;
+      if (name !== 'reason' && !isSafeValue(value)) return `an odd character in ${name}`;
     }
     const key = method === 'spf' && !properties.has('smtp.mailfrom') ? 'spf of another name' : method;
     if ((key === 'dmarc' || key === 'spf') && once.has(key)) return `${key} is reported twice`;

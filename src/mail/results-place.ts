@@ -121,16 +121,16 @@ function absent(
 function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly received: number } {
   const seen: Seen[] = [];
   let received = 0;
-  let isLocal = false;
+  let mark = '';
   for (const { name, value, isSpaced } of header.fields) {
     if (name === 'received') {
       received += 1;
-      isLocal = FROM_USER.test(value);
+      mark = value;
     }
     // No filter writes it like this, and one that removes forged fields may miss it.
     if (name !== 'authentication-results' || isSpaced === true || seen.length === MAX_FIELDS) continue;
     const field = parseAuthenticationResults(value);
-    if (field !== undefined) seen.push({ field, above: received, isLocal });
+    if (field !== undefined) seen.push({ field, above: received, isLocal: FROM_USER.test(mark) });
   }
   return { seen, received };
 }

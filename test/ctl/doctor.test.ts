@@ -504,15 +504,6 @@ const ILLNESSES: readonly Illness[] = [
     code: 0,
   },
   {
-    name: 'a filter that local users pass by',
-    settings: STRICT,
-    main: { smtpd_milters: 'inet:127.0.0.1:1', non_smtpd_milters: '' },
-    check: 'postfix.local_mail',
-    what: /non_smtpd_milters is "", without inet:127\.0\.0\.1:1 of smtpd_milters/,
-    fix: /postconf -c \S+ -e 'non_smtpd_milters = \$smtpd_milters'/,
-    code: 69,
-  },
-  {
     name: 'a setting that Postfix does not know',
     main: { mailgw_detsination_recipient_limit: '1' },
     check: 'postfix.configuration',

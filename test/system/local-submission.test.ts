@@ -77,6 +77,12 @@ describe('mail that is handed to sendmail(1), with what postfix-config says', { 
     const { daemon, postfix } = site();
     const { configDirectory } = postfix;
     const wanted = ['--config', daemon.config, 'postfix-config', '--postfix-config', configDirectory];
+    const { stdout: findings } = await runTool([...wanted.slice(0, 3), '--check', configDirectory]);
+    assert.match(
+      findings,
+      /WARNING postfix\.local_mail: non_smtpd_milters is "", without unix:\S+nobody of smtpd_milters/,
+    );
+    assert.match(findings, /WARNING postfix\.forged_results: header_checks leaves/);
     const { stdout } = await runTool(wanted);
     await runOk('bash', ['-ec', stdout]);
     const milters = await runOk('postconf', ['-c', configDirectory, '-h', 'non_smtpd_milters']);
