@@ -13,13 +13,20 @@ import { LOG_EVENTS, type Log, type LogEvent } from './log.ts';
 /** What a spam filter said of a message: a verdict, or none. */
 type SpamWord = 'yes' | 'no' | 'unchecked';
 
-/** Counts one verdict on one recipient, with what the spam filter said where one was asked. */
-export type CountVerdict = (verdict: string, reason: string, spam?: SpamWord) => void;
+/** What more is counted of a verdict: what the spam filter said where one was asked, and what a discard is due to. */
+export interface VerdictNote {
+  readonly spam?: SpamWord | undefined;
+  readonly cause?: string | undefined;
+}
+
+/** Counts one verdict on one recipient. */
+export type CountVerdict = (verdict: string, reason: string, note?: VerdictNote) => void;
 
 /** How often a verdict was given; `lastAt` in milliseconds since the epoch. */
 interface Count {
   readonly verdict: string;
   readonly reason: string;
+  readonly cause?: string | undefined;
   readonly count: number;
   readonly lastAt: number;
 }
@@ -28,6 +35,7 @@ interface Count {
 interface Tally {
   readonly verdict: string;
   readonly reason: string;
+  readonly cause: string | undefined;
   count: number;
   handedOn: number;
   lastAt: number;
@@ -56,8 +64,8 @@ export function startCounting(
   const handOn = async (): Promise<void> => {
     const taken: [Tally, Count][] = [];
     for (const tally of tallies.values()) {
-      const { verdict, reason, count, handedOn, lastAt } = tally;
-      if (count > handedOn) taken.push([tally, { verdict, reason, count: count - handedOn, lastAt }]);
+      const { count, handedOn, ...rest } = tally;
+      if (count > handedOn) taken.push([tally, { ...rest, count: count - handedOn }]);
       tally.handedOn = count;
     }
     if (taken.length === 0) return;
@@ -71,11 +79,11 @@ export function startCounting(
   const timer = setInterval(() => void handOn(), HAND_ON_MS);
   timer.unref();
   return {
-    count: (verdict, reason, spam) => {
-      const key = `${verdict} ${reason}`;
+    count: (verdict, reason, { spam, cause } = {}) => {
+      const key = `${verdict} ${reason} ${cause ?? ''}`;
       let tally = tallies.get(key);
       if (tally === undefined) {
-        tally = { verdict, reason, count: 0, handedOn: 0, lastAt: 0 };
+        tally = { verdict, reason, cause, count: 0, handedOn: 0, lastAt: 0 };
         tallies.set(key, tally);
       }
       tally.count++;

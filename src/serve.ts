@@ -16,6 +16,7 @@ import { adminSocketPath, createAdminServer } from './control/admin.ts';
 import { createReadBounce } from './delivery/bounce-event.ts';
 import { Dispatcher, type DispatcherChange } from './delivery/dispatcher.ts';
 import type { Sink } from './delivery/sink.ts';
+import { discardsIn, yesterday } from './discards.ts';
 import { errorText } from './error-text.ts';
 import { EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
@@ -45,13 +46,13 @@ import { notifying, openDraftNotice, openExpiryNotices, openNotifier, tokenMask 
 import { openParser } from './open-parser.ts';
 import { type NamedPepper, PepperWatch } from './pepper.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
-import { MOST_COUNTED } from './queue/queue.ts';
 import { type RetentionPeriods, startRetention } from './queue/retention.ts';
 import type { Store } from './queue/store.ts';
 import { createReload } from './reload.ts';
 import type { ParserPool } from './reply/parser-pool.ts';
 import { openSink, type Settings } from './setup.ts';
 import { StartError } from './start-error.ts';
+import { type StatusFacts, statusLine } from './status-line.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { openSupervision } from './supervision.ts';
 import { version } from './version.ts';
@@ -199,12 +200,15 @@ async function listenForAdmin(server: HttpServer, config: Config, log: Log): Pro
   }
 }
 
-/** One line for `systemctl status`. */
-async function statusLine(config: Config, store: Store, trouble: string | undefined): Promise<string> {
-  if (trouble !== undefined) return `all mail is put off (451): ${trouble}`;
+/** What the status line tells now. */
+async function statusFacts(
+  { reply }: Config,
+  store: Store,
+  known: Pick<StatusFacts, 'trouble' | 'isSpaceLow'>,
+): Promise<StatusFacts> {
   const { open, paused, sink } = await store.backlog();
-  const more = open === MOST_COUNTED ? ' or more' : '';
-  return `serving ${config.reply.domain}; ${open}${more} to be posted${paused ? ' (paused)' : ''}; sink ${sink?.state ?? 'not known yet'}`;
+  const discards = discardsIn(await store.verdicts(yesterday(Date.now())));
+  return { ...known, domain: reply.domain, open, isPaused: paused, sink: sink?.state, discards };
 }
 
 /** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
@@ -370,7 +374,10 @@ export async function serve({
     environment: process.env,
     pid: process.pid,
     ping: () => store.ping(),
-    status: () => statusLine(settings.config, store, doubts.trouble()),
+    status: async () => {
+      const known = { trouble: doubts.trouble(), isSpaceLow: space.isLow() };
+      return statusLine(await statusFacts(settings.config, store, known));
+    },
   });
   log('ready', { pid: process.pid });
   supervision.ready();

@@ -4,6 +4,7 @@
  * Contract: docs/metrics.md is made from this table, and the page that Prometheus reads too, so a metric that is not
  * here does not exist. Labels take values of closed sets only: never an address, a token, a user or a thread.
  */
+import { SPOOF_CAUSES } from '../discards.ts';
 import type { LogEvent } from '../log.ts';
 import type { CommitMeasures, Counting, DeliveryMeasures, Distribution, LoopDelay } from '../metrics.ts';
 import type { QueueCounts } from '../queue/queue.ts';
@@ -149,8 +150,31 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     type: 'counter',
     help: 'Verdicts on recipients, of the LMTP listener and of the policy service, by reason',
     labels: ['verdict', 'reason'],
-    read: ({ verdicts }) =>
-      verdicts.map(({ verdict, reason, count }) => ({ labels: { verdict, reason }, value: count })),
+    read: ({ verdicts }) => {
+      const sums = new Map<string, Sample>();
+      for (const { verdict, reason, count } of verdicts) {
+        const key = `${verdict} ${reason}`;
+        sums.set(key, { labels: { verdict, reason }, value: count + (sums.get(key)?.value ?? 0) });
+      }
+      return [...sums.values()];
+    },
+  },
+  mailgw_discards_total: {
+    type: 'counter',
+    help: 'Mail that was taken and dropped, by recipient, by reason; of "spoofed" with its cause: most are the sender, and no-results, other-authserv-id, below-received, no-received and not-addressed the site\'s own set-up',
+    labels: ['reason', 'cause'],
+    read: ({ verdicts }) => {
+      // From zero on: an increase from nothing to one is none to Prometheus.
+      const sums = new Map<string, Sample>();
+      const add = (reason: string, cause: string, count: number): void => {
+        const key = `${reason} ${cause}`;
+        sums.set(key, { labels: { reason, cause }, value: count + (sums.get(key)?.value ?? 0) });
+      };
+      for (const cause of SPOOF_CAUSES) add('spoofed', cause, 0);
+      for (const { verdict, reason, cause = '', count } of verdicts)
+        if (verdict === 'discarded') add(reason, cause, count);
+      return [...sums.values()];
+    },
   },
   mailgw_token_refusals_total: {
     type: 'counter',

@@ -7,7 +7,7 @@ import { printNote, printObject, printRow, printRows, printText } from './print.
 import { withStore } from './session.ts';
 import { isoTime, readSince } from './time.ts';
 
-const COLUMNS = ['verdict', 'reason', 'count', 'last_at'].map((key) => ({ key }));
+const COLUMNS = ['verdict', 'reason', 'cause', 'count', 'last_at'].map((key) => ({ key }));
 
 /** `stats`. */
 export const statsCommand: CommandSpec = {
@@ -29,8 +29,8 @@ export const statsCommand: CommandSpec = {
       const bounces = await store.bounceCounts();
       const { byState, oldestReceivedAt, paused, sink } = await store.counts();
       const counted = since === undefined ? byState : await receivedSince(store, since);
-      const verdicts = (await store.verdicts(since)).map(({ verdict, reason, count, lastAt }) => ({
-        ...{ verdict, reason, count },
+      const verdicts = (await store.verdicts(since)).map(({ verdict, reason, cause, count, lastAt }) => ({
+        ...{ verdict, reason, cause: cause ?? null, count },
         last_at: isoTime(lastAt),
       }));
       const row = {

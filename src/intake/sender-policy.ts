@@ -9,12 +9,12 @@
 import { foldAddress, type ReplyAddressForm } from '../mail/address.ts';
 import { isAddressed } from '../mail/addressed.ts';
 import { judgeSender } from '../mail/authentication.ts';
-import type { HoldReason } from '../mail/disposition.ts';
+import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import type { Mailbox } from '../mail/mailbox.ts';
 import { tokenText } from '../mail/token.ts';
 import type { Authentication } from '../queue/queue.ts';
-import { type Decision, discard, type End, type Findings } from './finding.ts';
+import { type Decision, type End, endAt, type Findings } from './finding.ts';
 import type { Claim } from './recipient.ts';
 
 /** What senders are judged by. */
@@ -50,10 +50,11 @@ interface Sender {
   readonly hold: HoldReason | undefined;
 }
 
-/** The result, and in words what it rests on. */
+/** The result, and in words what it rests on; `cause` where it is no pass. */
 interface Vouched {
   readonly result: Authentication['result'];
   readonly reason: string;
+  readonly cause?: { readonly cause: SpoofCause };
 }
 
 const NOT_ADDRESSED =
@@ -67,9 +68,12 @@ export function judgeSenderPolicy(
   author: Mailbox,
   findings?: Findings,
 ): End | Sender {
-  const { result, reason } = vouch(options, claim, sent, author);
+  const { result, reason, cause } = vouch(options, claim, sent, author);
   const decision = decide(options, result);
-  if (decision === 'discarded') return discard('sender_policy', 'spoofed', reason, findings);
+  if (decision === 'discarded') {
+    const disposition = { verdict: 'discarded', reason: 'spoofed', detail: reason, ...cause } as const;
+    return endAt('sender_policy', disposition, findings);
+  }
   findings?.push({ rule: 'sender_policy', result: decision, saw: reason });
   const hold = decision === 'held' ? 'spoofed' : undefined;
   return { kind: 'sender', authentication: { policy: options.senderPolicy, result }, hold };
@@ -93,7 +97,7 @@ function vouch(options: Options, claim: Claim, sent: Sent, author: Mailbox): Vou
   const { form, addressed = 'required', aliases = [] } = options;
   if (vouched.result !== 'pass' || addressed === 'off') return vouched;
   if (isAddressed(sent.header, tokenText(claim.token), [form, ...aliases])) return vouched;
-  return { result: 'fail', reason: NOT_ADDRESSED };
+  return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
 }
 
 function authenticate(
@@ -105,9 +109,11 @@ function authenticate(
   if (senderPolicy === 'off') return { result: 'none', reason: 'the sender policy is off' };
   const from = foldAddress(author.address, plusTags);
   if (!user.addresses.some((address) => foldAddress(address, plusTags) === from)) {
-    return { result: 'fail', reason: "From is none of the user's addresses" };
+    const reason = "From is none of the user's addresses";
+    return { result: 'fail', reason, cause: { cause: 'not-registered' } };
   }
   if (authservId === undefined) return { result: 'none', reason: 'no authserv-id is configured' };
-  const { result, reason, arc } = judgeSender(header, author, { authservId, ownReceived, reversePath });
-  return { result, reason: arc === undefined ? reason : `${reason}; arc=${arc}` };
+  const { result, reason, arc, cause } = judgeSender(header, author, { authservId, ownReceived, reversePath });
+  const told = arc === undefined ? reason : `${reason}; arc=${arc}`;
+  return { result, reason: told, ...(cause && { cause: { cause } }) };
 }

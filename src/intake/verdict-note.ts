@@ -16,11 +16,13 @@ export function noteVerdict(
 ): void {
   const { verdict, reason, detail } = disposition;
   const counted = reason === 'no-such-address' ? detail : reason;
-  count(verdict, counted, spamWord(disposition));
+  const cause = 'cause' in disposition ? disposition.cause : undefined;
+  count(verdict, counted, { spam: spamWord(disposition), cause });
   log('verdict', {
     verdict,
     reason,
     detail,
+    cause,
     id: disposition.verdict === 'accepted' ? disposition.id : undefined,
     user: claim?.user.name,
     thread: claim?.target?.locator,

@@ -4,6 +4,7 @@
  * Contract: every recipient ends in exactly one disposition with a reason for the log; a sender is told no
  * more than the text here, so unknown, forged and revoked addresses get one answer (docs/how-it-works.md, The gate).
  */
+import type { Cause } from './authentication.ts';
 import type { Reply } from './status.ts';
 
 /** Why a recipient was refused as no address of ours; all of them look alike from outside. */
@@ -29,6 +30,9 @@ export type DiscardReason =
   | 'spoofed'
   | 'spam';
 
+/** Why the sender policy vouches for nobody, as it is counted. */
+export type SpoofCause = Cause | 'not-registered' | 'not-addressed';
+
 /** Why a message waits for the operator. */
 export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator' | 'probe';
 
@@ -40,7 +44,13 @@ export type Disposition =
       readonly id: string;
       readonly detail?: string;
     }
-  | { readonly verdict: 'discarded'; readonly reason: DiscardReason; readonly detail?: string }
+  | {
+      readonly verdict: 'discarded';
+      readonly reason: DiscardReason;
+      readonly detail?: string;
+      /** Of `spoofed`. */
+      readonly cause?: SpoofCause;
+    }
   | { readonly verdict: 'rejected'; readonly reason: 'no-such-address'; readonly detail: NoSuchAddressReason }
   | {
       readonly verdict: 'rejected';

@@ -216,6 +216,8 @@ export interface SinkStatus {
 export interface VerdictCount {
   readonly verdict: string;
   readonly reason: string;
+  /** What a discard is due to, where its reason does not say all. */
+  readonly cause?: string | undefined;
   readonly count: number;
   readonly lastAt: number;
 }

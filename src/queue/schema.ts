@@ -171,6 +171,19 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    -- What its daemon is known by, and nobody else can guess.
    INSERT INTO flag (name, value) VALUES ('store', abs(random() % 9007199254740991));
+   -- Verdicts are counted by their cause as well.
+   CREATE TABLE verdict_count_by_cause (
+     verdict TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     cause TEXT NOT NULL,
+     hour INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     last_at INTEGER NOT NULL,
+     PRIMARY KEY (verdict, reason, cause, hour)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO verdict_count_by_cause SELECT verdict, reason, '', hour, count, last_at FROM verdict_count;
+   DROP TABLE verdict_count;
+   ALTER TABLE verdict_count_by_cause RENAME TO verdict_count;
    -- The key under which a held item is known once it is released.
    ALTER TABLE item ADD COLUMN released_key BLOB;
    -- Probes of a sink that is down: items that have not failed, by user.

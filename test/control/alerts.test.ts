@@ -59,6 +59,30 @@ const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: S
     fires: { 'mailgw_token_refusals_total{reason="forged"}': '0+90x60' },
     quiet: { 'mailgw_token_refusals_total{reason="expired"}': '0+90x60' },
   },
+  MailgwFilterSilent: {
+    fires: {
+      'mailgw_discards_total{reason="spoofed",cause="no-results"}': '0+1x60',
+      'mailgw_recipients_total{verdict="discarded",reason="spoofed"}': '0+1x60',
+      'mailgw_recipients_total{verdict="discarded",reason="auto-reply"}': '0+9x60',
+    },
+    quiet: {
+      'mailgw_discards_total{reason="spoofed",cause="no-results"}': '0+1x60',
+      'mailgw_discards_total{reason="spoofed",cause="failed"}': '0+9x60',
+      'mailgw_recipients_total{verdict="discarded",reason="spoofed"}': '0+10x60',
+    },
+  },
+  MailgwSpoofed: {
+    fires: {
+      'mailgw_discards_total{reason="spoofed",cause="failed"}': '0+2x60',
+      'mailgw_recipients_total{verdict="discarded",reason="spoofed"}': '0+2x60',
+      'mailgw_recipients_total{verdict="accepted",reason="queued"}': '0+1x60',
+    },
+    quiet: {
+      'mailgw_discards_total{reason="spoofed",cause="failed"}': '0+2x60',
+      'mailgw_recipients_total{verdict="discarded",reason="spoofed"}': '0+2x60',
+      'mailgw_recipients_total{verdict="accepted",reason="queued"}': '0+3x60',
+    },
+  },
   MailgwRateLimited: {
     fires: { 'mailgw_recipients_total{verdict="deferred",reason="rate-limited"}': '0+9x60' },
     quiet: { 'mailgw_recipients_total{verdict="deferred",reason="storage"}': '0+9x60' },

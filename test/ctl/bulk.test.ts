@@ -111,12 +111,12 @@ describe('mailgw-ctl stats --since', () => {
     const all = await tool.row('stats');
     assert.deepEqual(
       [all.held, all.verdicts],
-      [4, [{ ...verdict, count: 7, last_at: new Date(now).toISOString() }]],
+      [4, [{ ...verdict, cause: null, count: 7, last_at: new Date(now).toISOString() }]],
     );
     const recent = await tool.row('stats', '--since', '90m');
     assert.deepEqual(
       [recent.held, recent.hard_bounces, recent.verdicts],
-      [2, null, [{ ...verdict, count: 2, last_at: new Date(now).toISOString() }]],
+      [2, null, [{ ...verdict, cause: null, count: 2, last_at: new Date(now).toISOString() }]],
     );
     const future = new Date(now + 2 * HOUR).toISOString();
     assert.deepEqual((await tool.row('stats', '--since', future)).verdicts, []);

@@ -18,6 +18,7 @@ import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup
 import { examinePostfix } from '../postfix/wiring.ts';
 import { withPassedSockets } from '../socket-units.ts';
 import { checkAuthservId } from './authserv.ts';
+import { checkDiscards } from './discards.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
 import { checkMilters } from './milters.ts';
@@ -142,6 +143,7 @@ async function checkOpenStore(
       ...(judged === undefined ? [] : [judged]),
       await checkUsers(store, config),
       ...(await checkQueue(store)),
+      await checkDiscards(store, Date.now()),
     ];
     if (roundTrip === undefined)
       return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];
