@@ -1,10 +1,13 @@
 // The ways in which a site loses every reply with nobody told: each has a finding of doctor, a line in the log and a metric.
 
 import assert from 'node:assert/strict';
-import { get, type IncomingMessage } from 'node:http';
+import { writeFileSync } from 'node:fs';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { type Daemon, type Row, startDaemon } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
@@ -36,19 +39,13 @@ async function loseReplies(t: TestContext, daemon: Daemon, header: string): Prom
   }
 }
 
-/** The metric of dropped mail with this cause. */
-async function metricOf(scratch: Scratch, cause: string): Promise<string> {
+/** The value of a series on the metrics page. */
+async function metric(scratch: Scratch, series: string): Promise<string | undefined> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     get({ socketPath: scratch.path('metrics.sock'), path: '/metrics' }, resolve).on('error', reject);
   });
-  const page = await text(answer);
-  const name = `mailgw_discards_total{reason="spoofed",cause="${cause}"} `;
-  return (
-    page
-      .split('\n')
-      .find((line) => line.startsWith(name))
-      ?.slice(name.length) ?? ''
-  );
+  const lines = (await text(answer)).split('\n');
+  return lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1);
 }
 
 /** What doctor finds of what was dropped, once the daemon has handed its counts to the store. */
@@ -87,7 +84,10 @@ describe('a site that drops every reply', () => {
       const scratch = testScratch(t);
       const daemon = await strictSite(scratch);
       await loseReplies(t, daemon, header);
-      assert.equal(await metricOf(scratch, cause), String(REPLIES));
+      assert.equal(
+        await metric(scratch, `mailgw_discards_total{reason="spoofed",cause="${cause}"}`),
+        String(REPLIES),
+      );
       const lines = daemon.log().split('\n');
       const logged = lines.filter(
         (line) => line.includes(`"reason":"spoofed"`) && line.includes(`"${cause}"`),
@@ -112,5 +112,61 @@ describe('a site that drops every reply', () => {
     const { status, what } = await discardsFound(daemon);
     assert.equal(status, 'warning');
     assert.match(String(what), /7 of 7 replies .*: From is none of the user's addresses$/);
+  });
+});
+
+describe('a site with another pepper than its addresses were minted under', () => {
+  it('is told so, puts mail off instead of refusing it, and says that it is not up', async (t) => {
+    const scratch = testScratch(t);
+    const daemon = await strictSite(scratch);
+    const { reply_to } = await daemon.mint({ user: 'alice', thread: 'test/1' });
+    await daemon.stop();
+    writeFileSync(scratch.path('pepper'), `${Buffer.alloc(32, 9).toString('base64')}\n`, { mode: 0o600 });
+    await daemon.start();
+    const client = await LmtpClient.open(t, daemon.socket);
+    const [, answer = ''] = await client.sayAll('MAIL FROM:<alice@example.com>', `RCPT TO:<${reply_to}>`);
+    assert.match(answer, /^451 /);
+    assert.match(daemon.log(), /"level":"error".*"event":"pepper_unknown"/);
+    assert.equal(await metric(scratch, 'mailgw_up'), '0');
+    assert.equal(await metric(scratch, 'mailgw_events_total{event="pepper_unknown"}'), '1');
+    const { code, stdout } = await daemon.tryCtl('doctor');
+    assert.match(stdout, /"check":"store\.pepper","status":"problem"/);
+    assert.equal(code, 78);
+  });
+});
+
+describe('a site whose platform answers with a login page', () => {
+  it('is told so, and keeps the reply', async (t) => {
+    const scratch = testScratch(t);
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Log in</title>');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    scratch.defer(() => {
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const daemon = await startDaemon(scratch, {
+      sink: { url: `http://127.0.0.1:${port}/hooks`, secret: `whsec_${Buffer.alloc(32).toString('base64')}` },
+      settings: { metrics: { listen: `unix:${scratch.path('metrics.sock')}` } },
+    });
+    await daemon.addUser('alice');
+    const { reply_to } = await daemon.mint({ user: 'alice', thread: 'test/1' });
+    const client = await LmtpClient.open(t, daemon.socket);
+    assert.match(
+      (await client.deliver(replyMessage({ to: reply_to }), reply_to)).join(),
+      /^250 2\.0\.0 queued/,
+    );
+    await eventually(
+      () => (/"level":"error".*"event":"sink_broken"/.test(daemon.log()) ? true : undefined),
+      () => daemon.log(),
+    );
+    assert.equal(await metric(scratch, 'mailgw_sink_state{state="broken"}'), '1');
+    const { code, stdout } = await daemon.tryCtl('doctor');
+    assert.match(stdout, /"check":"queue\.sink","status":"problem","what":"[^"]*broken/);
+    assert.equal(code, 78);
+    const [item] = await daemon.ctl('queue', 'list');
+    assert.equal(item?.state, 'waiting');
   });
 });
