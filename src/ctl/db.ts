@@ -1,19 +1,25 @@
 /**
- * `mailgw-ctl db`: looks after the store's file: check, backup, prune, vacuum.
+ * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum.
  *
- * Contract: all of it is safe while mailgwd runs. A check that finds damage ends with 74, one that finds rows that
+ * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with 74, one that finds rows that
  * contradict each other with 65. Progress goes to a terminal only, on standard error.
  */
+import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Config, dedupeWindowMs } from '../config.ts';
+import { adminSocketPath } from '../control/admin.ts';
+import { probeSocket } from '../intake/unix-socket.ts';
 import type { StoreProblem } from '../queue/check.ts';
 import type { BackupError } from '../queue/maintenance.ts';
+import type { BackupFile, Restored } from '../queue/restore.ts';
 import type { Store } from '../queue/store.ts';
 import type { CommandGroup, CommandSpec, Context } from './command.ts';
-import { EXIT, type ExitStatus, Fault } from './fault.ts';
+import { confirm, YES_OPTION } from './confirm.ts';
+import { badInput, describe, EXIT, type ExitStatus, Fault } from './fault.ts';
 import { interrupted, interruptibly } from './interrupt.ts';
 import { printDone, printObject, printText, progressOn } from './print.ts';
-import { onStoreFile, withStore } from './session.ts';
+import { onStoreFile, onStorePlace, openConfig, withStore } from './session.ts';
+import { isoTime } from './time.ts';
 
 const check: CommandSpec = {
   words: 'check',
@@ -61,7 +67,7 @@ const backup: CommandSpec = {
         printDone(
           context.output,
           { store: path, backup: destination, items, bytes },
-          `${destination}: ${items} items, ${bytes} bytes; to restore it, stop mailgwd, move ${path} and ${path}-wal away and copy it to ${path}`,
+          `${destination}: ${items} items, ${bytes} bytes; to restore it, stop mailgwd and run "mailgw-ctl db restore ${destination}"`,
         );
       } catch (error) {
         if (!(error instanceof BackupError)) throw error;
@@ -77,6 +83,81 @@ const BACKUP_EXIT: Readonly<Record<Exclude<BackupError['kind'], 'interrupted'>, 
   'cannot-create': EXIT.cannotCreate,
   'bad-copy': EXIT.inputOutput,
 };
+
+const restore: CommandSpec = {
+  words: 'restore <file>',
+  summary:
+    'put a backup in the place of the store, while mailgwd does not run; the present store is kept beside it',
+  options: [YES_OPTION],
+  examples: [
+    'restore /var/lib/mailgw/backup-2026-11-27.db',
+    'restore /var/lib/mailgw/before-upgrade.db --yes',
+  ],
+  run: async (input, context) => {
+    const file = resolve(input.argument());
+    const config = openConfig(context);
+    await checkNotServed(config.store.path);
+    const backup = openBackup(file); // before root is the store's owner, who may not read it
+    await onStorePlace(config, async (path) => {
+      const { restoreStore, RestoreError } = await import('../queue/restore.ts');
+      try {
+        const restored = await restoreStore(path, backup, Date.now(), async (plan) => {
+          if (plan.kept !== undefined) await confirm(input, context.output, `db restore: ${inWords(plan)}`);
+        });
+        const { items, backedUpAt, lost, kept } = restored;
+        printDone(
+          context.output,
+          {
+            store: path,
+            backup: file,
+            items,
+            backed_up_at: isoTime(backedUpAt),
+            kept: kept ?? null,
+            lost_replies: lost?.replies ?? null,
+            lost_users: lost?.users ?? null,
+            lost_threads: lost?.threads ?? null,
+          },
+          `${path}: ${items} items of ${file}; ${inWords(restored)}. Addresses of newer users and threads are put off for a day`,
+        );
+      } catch (error) {
+        if (!(error instanceof RestoreError)) throw error;
+        throw new Fault(EXIT.inputOutput, error.message, { cause: error });
+      }
+    });
+  },
+};
+
+/** Opens a backup, and its log where it has one. */
+function openBackup(file: string): BackupFile {
+  try {
+    const log = existsSync(`${file}-wal`) ? openSync(`${file}-wal`, 'r') : undefined;
+    return { name: file, database: openSync(file, 'r'), log };
+  } catch (error) {
+    throw badInput(
+      `${file}: cannot be read: ${describe(error)}; expected a backup that "mailgw-ctl db backup" made`,
+    );
+  }
+}
+
+/** Throws while a daemon answers at its socket: it would go on with the store that it has. */
+async function checkNotServed(path: string): Promise<void> {
+  if ((await probeSocket(adminSocketPath(path))) === 'served')
+    throw new Fault(
+      EXIT.unavailable,
+      `store.path: ${path}: mailgwd runs on it; stop it first (systemctl stop mailgw)`,
+    );
+}
+
+/** What a restore costs. */
+function inWords({ backedUpAt, lost, kept }: Restored): string {
+  const since = String(isoTime(backedUpAt));
+  if (kept === undefined) return `there was no store; what came after ${since} is not in it`;
+  const what =
+    lost === undefined
+      ? 'it cannot be read, so what it has beyond the backup is not known'
+      : `what it has beyond the backup of ${since} is ${lost.replies} replies not posted, ${lost.users} users and ${lost.threads} threads`;
+  return `the present store is kept as ${kept}; ${what}`;
+}
 
 const prune: CommandSpec = {
   words: 'prune',
@@ -146,6 +227,6 @@ const vacuum: CommandSpec = {
 /** The commands on the store's file. */
 export const dbGroup: CommandGroup = {
   name: 'db',
-  summary: 'check, back up and tidy the store; safe while mailgwd runs',
-  commands: [check, backup, prune, vacuum],
+  summary: 'check, back up, restore and tidy the store; all but restore are safe while mailgwd runs',
+  commands: [check, backup, restore, prune, vacuum],
 };

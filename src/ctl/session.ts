@@ -65,15 +65,22 @@ export async function checkMinting({ config, pepper, store }: SecretSession): Pr
 
 /** Runs `use` on the path of the configured store, which must be there, as the user to whom it belongs. */
 export async function onStoreFile(context: Context, use: (path: string) => Promise<void>): Promise<void> {
-  const { path } = openConfig(context).store;
-  becomeStoreOwner(path);
-  checkAccess(path);
-  if (!existsSync(path)) {
+  await onStorePlace(openConfig(context), (path) => {
+    if (existsSync(path)) return use(path);
     throw new Fault(
       EXIT.inputOutput,
       `store.path: ${path}: there is no store yet; mailgwd or "mailgw-ctl user add" makes it`,
     );
-  }
+  });
+}
+
+/** Runs `use` on the path of the configured store, whether there is one or not, as the user to whom it belongs. */
+export async function onStorePlace(
+  { store: { path } }: Config,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
+  becomeStoreOwner(path);
+  checkAccess(path);
   const { StoreError } = await import('../queue/sqlite.ts');
   process.umask(0o077);
   try {

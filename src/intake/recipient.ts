@@ -19,6 +19,7 @@ import {
   verifySealedToken,
 } from '../mail/token.ts';
 import type { Directory, User } from '../queue/directory-port.ts';
+import type { Restore, Restores } from '../queue/restores-port.ts';
 import { endAt, type Findings, type Rule, sawAge } from './finding.ts';
 import { type Rates, rateLimited } from './rates.ts';
 
@@ -53,7 +54,7 @@ export interface RecipientOptions {
   readonly form: ReplyAddressForm;
   readonly pepper: Uint8Array;
   readonly maxAgeMs: number;
-  readonly directory: Directory;
+  readonly directory: Directory & Restores;
   /** Why no address can be judged now, if none can; without it all can. */
   readonly doubt?: (() => Doubt | undefined | Promise<Doubt | undefined>) | undefined;
   /** Undefined when no rate is limited, and for tools, which look and take nothing. */
@@ -107,9 +108,13 @@ export async function judgeRecipient(
   const locator =
     token.form === 'sealed' ? await options.directory.threadByNumber(token.threadNumber) : undefined;
   const keys = keysOf(options.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
-  if (user === undefined) return refuse('token', 'unknown-user', findings);
-  if (token.form === 'sealed' && locator === undefined) return refuse('token', 'unknown-thread', findings);
-  if (keys.length === 0) return refuse('token', 'forged', findings);
+  if (user === undefined || keys.length === 0) {
+    // Asked of a forged one as well, so that the answer takes as long.
+    const restored = await options.directory.lastRestore();
+    if (user === undefined) return unknown(restored, 'user', token.userNumber, now, findings);
+    if (token.form === 'bound' || locator !== undefined) return refuse('token', 'forged', findings);
+    return unknown(restored, 'thread', token.threadNumber, now, findings);
+  }
   const target = token.form === 'sealed' ? { locator: locator ?? '', repliedTo: token.repliedTo } : undefined;
   findings?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
   // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
@@ -151,6 +156,26 @@ function refuse(
     kind: 'refused',
     disposition: endAt(rule, disposition, findings, NO_SUCH_ADDRESS[detail]).disposition,
   };
+}
+
+/** How long after a restore numbers that its backup did not know are put off: long enough to mend it. */
+const RESTORED_FOR_MS = 86_400_000;
+
+/** Refuses a number that the store does not know; one that a restore may have lost is put off for a day. */
+function unknown(
+  restored: Restore | undefined,
+  kind: 'user' | 'thread',
+  number: number,
+  now: number,
+  findings: Findings | undefined,
+): Extract<RecipientVerdict, { kind: 'refused' }> {
+  const { known, upTo } = restored?.[`${kind}s`] ?? { known: 0, upTo: 0 };
+  const isLost =
+    restored !== undefined && number > known && number <= upTo && now - restored.restoredAt < RESTORED_FOR_MS;
+  if (!isLost) return refuse('token', `unknown-${kind}`, findings);
+  const backup = new Date(restored.backedUpAt).toISOString();
+  const detail = `${kind} number ${number} is newer than this store's backup of ${backup}`;
+  return putOff('token', { verdict: 'deferred', reason: 'restored', detail }, findings);
 }
 
 /** Refuses for now: Postfix comes again. */

@@ -68,6 +68,7 @@ export type Disposition =
         | 'stopping'
         | 'pepper'
         | 'store'
+        | 'restored'
         | 'unchecked'
         | 'unknown';
       readonly detail?: string;
@@ -125,6 +126,7 @@ function deferral(reason: ReasonOf<'deferred'>): Reply {
     case 'unchecked': // by the spam filter: nobody's business outside, as is the rest
     case 'pepper':
     case 'store':
+    case 'restored':
     case 'log':
     case 'unknown':
       return { basic: 451, enhanced: '4.3.0', text: 'temporary failure, try again later' };

@@ -53,6 +53,7 @@ export async function backupStore(
     const [problem] = problems;
     if (problem !== undefined)
       throw new BackupError('bad-copy', `the copy fails its check: ${problem.rule}: ${problem.detail}`);
+    stamp(part, Date.now());
     publish(part, destination);
     return { items, bytes: statSync(destination).size };
   } finally {
@@ -97,6 +98,21 @@ async function copy(path: string, part: string, progress: Progress, signal: Abor
     throw error instanceof BackupError ? error : explain(path, error);
   } finally {
     source.close();
+  }
+}
+
+/** Writes into a copy when it was made: what is newer is not in it. */
+function stamp(part: string, now: number): void {
+  const database = openConnection(part, { readonly: false, busyTimeoutMs: 0 });
+  try {
+    database
+      .prepare(
+        `INSERT INTO flag (name, value) VALUES ('backed_up_at', ?)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      )
+      .run(now);
+  } finally {
+    database.close();
   }
 }
 

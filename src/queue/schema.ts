@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { codeOf, damaged, explain, guarded, inUse, notAStore, StoreError } from './store-error.ts';
+import { codeOf, damaged, explain, guarded, inUse, logAlone, notAStore, StoreError } from './store-error.ts';
 
 /** An open SQLite connection. */
 export type Database = Sqlite.Database;
@@ -169,6 +169,15 @@ const MIGRATIONS: readonly string[] = [
      fingerprint BLOB NOT NULL,
      accepted_at INTEGER NOT NULL
    ) STRICT;
+   -- Backups that were put in the store's place: the numbers that they had given, and those that may be out there.
+   CREATE TABLE restore (
+     restored_at INTEGER PRIMARY KEY,
+     backed_up_at INTEGER NOT NULL,
+     user_number INTEGER NOT NULL,
+     user_up_to INTEGER NOT NULL,
+     thread_number INTEGER NOT NULL,
+     thread_up_to INTEGER NOT NULL
+   ) STRICT;
    -- What its daemon is known by, and nobody else can guess.
    INSERT INTO flag (name, value) VALUES ('store', abs(random() % 9007199254740991));
    -- Verdicts are counted by their cause as well.
@@ -212,7 +221,10 @@ export interface OpenOptions {
 /** Makes the store at `path` if there is none, and brings an older one up to date. */
 export function ensureStore(path: string): void {
   guarded(path, () => {
-    if (!existsSync(path)) createStore(path);
+    if (!existsSync(path)) {
+      if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw logAlone(path);
+      createStore(path);
+    }
     if (statSync(path).size === 0) throw notAStore(path, 'is empty');
     checkLog(path);
     const database = openConnection(path, { readonly: false, busyTimeoutMs: 5000 });
@@ -362,6 +374,25 @@ function migrate(database: Database, path: string): void {
 export function checkIntegrity(database: Database, path: string): void {
   const problem = guarded(path, () => database.pragma('quick_check(1)', { simple: true }) as string);
   if (problem !== 'ok') throw damaged(path, problem.replace(/\s*\n\s*/g, ' '));
+}
+
+/**
+ * Examines a store with the log that lies beside it, before any connection that writes copies the one into the other: a
+ * log of another store ruins the database then. Whether there was a log to look at.
+ */
+export function examineWithLog(path: string): boolean {
+  if (!existsSync(path) || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0)
+    return false;
+  guarded(path, () => {
+    checkLog(path);
+  });
+  const database = openConnection(path, { readonly: true, busyTimeoutMs: 5000 });
+  try {
+    checkIntegrity(database, path);
+    return true;
+  } finally {
+    database.close();
+  }
 }
 
 /** Takes the lock that one daemon holds on its store for as long as its process lives. */

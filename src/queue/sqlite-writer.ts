@@ -21,7 +21,14 @@ import { type PepperOperations, preparePeppers } from './peppers.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
 import { rescue } from './rescue.ts';
-import { checkIntegrity, type Database, ensureStore, openConnection, removeDrafts } from './schema.ts';
+import {
+  checkIntegrity,
+  type Database,
+  ensureStore,
+  examineWithLog,
+  openConnection,
+  removeDrafts,
+} from './schema.ts';
 import { forgetSinkStatus, prepareSinkOperations, type SinkOperations } from './sink-status.ts';
 import { codeOf, explain, guarded, isFull, type StoreErrorKind } from './store-error.ts';
 import { StoreFiles } from './store-files.ts';
@@ -317,11 +324,12 @@ function drain(port: MessagePort, first: readonly Request[]): { batch: Request[]
 function open(start: WriterData, tell: (news: WriterNews) => void): Writer {
   const { path, daemon, now } = start;
   if (daemon) removeDrafts(path);
+  const isExamined = daemon && examineWithLog(path);
   ensureStore(path);
   const database = openConnection(path, { readonly: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
   try {
     if (daemon) {
-      checkIntegrity(database, path);
+      if (!isExamined) checkIntegrity(database, path);
       guarded(path, () => {
         voidLeases(database, now);
         recallNotices(database, now);

@@ -269,6 +269,7 @@ class SqliteStore implements Store {
     return this.#writer.call('threadNumber', [locator]);
   }
 
+  lastRestore = (): ReturnType<Store['lastRestore']> => this.#read(() => this.#views.lastRestore());
   peppers = (): ReturnType<Store['peppers']> => this.#read(() => this.#views.peppers());
 
   async acceptPepper(...args: Parameters<Store['acceptPepper']>): Promise<void> {

@@ -59,7 +59,23 @@ export function checkPlace(path: string): void {
 export function damaged(path: string, detail: string): StoreError {
   return new StoreError(
     'damaged',
-    `${path} is damaged (${detail.replaceAll(/\s+/g, ' ')}); stop mailgwd, keep the file, and restore it from a backup ("mailgw-ctl db backup" makes them)`,
+    `${path} is damaged (${detail.replaceAll(/\s+/g, ' ')}); stop mailgwd, keep the file, and restore it from a backup (mailgw-ctl db restore FILE)${adviceOnLog(path)}`,
+  );
+}
+
+/** A backup that was put beside the log of another store is damaged by it, and so is the next one. */
+function adviceOnLog(path: string): string {
+  const bytes = statOf(`${path}-wal`)?.size ?? 0;
+  return bytes === 0
+    ? ''
+    : `; if ${path} was put there by hand, ${path}-wal may be the log of another store: "mv ${path}-wal ${path}-wal.old" moves it aside`;
+}
+
+/** The error of a log whose store is gone: a new store would be damaged by it. */
+export function logAlone(path: string): StoreError {
+  return new StoreError(
+    'damaged',
+    `${path} is not there, and the log of a store is: ${path}-wal; put its store back or restore a backup (mailgw-ctl db restore FILE), or for a new store move it aside: mv ${path}-wal ${path}-wal.old`,
   );
 }
 

@@ -56,7 +56,12 @@ export class StoreFiles {
 }
 
 function look(file: string): BigIntStats | undefined {
-  return statSync(file, { bigint: true, throwIfNoEntry: false });
+  try {
+    return statSync(file, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined; // its directory is gone
+    throw error;
+  }
 }
 
 function isSame(a: BigIntStats | undefined, b: BigIntStats | undefined): boolean {

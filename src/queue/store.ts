@@ -5,9 +5,10 @@ import type { Inspection } from './inspection-port.ts';
 import type { Notices } from './notices-port.ts';
 import type { Peppers } from './peppers-port.ts';
 import type { Queue } from './queue.ts';
+import type { Restores } from './restores-port.ts';
 
 /** The whole store behind all ports. */
-export interface Store extends Queue, Directory, Peppers, Notices, Buckets, Inspection {
+export interface Store extends Queue, Directory, Peppers, Restores, Notices, Buckets, Inspection {
   /** Resolves when whatever does the writing has answered, be it that it cannot write now. */
   ping(): Promise<void>;
   /** Ends all work in order and closes the files. */

@@ -17,6 +17,7 @@ import type {
   VerdictCount,
 } from './queue.ts';
 import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
+import { prepareRestoreViews, type RestoreViews } from './restores.ts';
 import { type Database, OPEN } from './schema.ts';
 import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
@@ -26,6 +27,7 @@ import { prepareVerdictView } from './verdict-counts.ts';
 export interface Views
   extends DirectoryViews,
     PepperViews,
+    RestoreViews,
     NoticeViews,
     BounceViews,
     BucketViews,
@@ -72,6 +74,7 @@ export function prepareViews(database: Database): Views {
     ...prepareSelectionViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareBucketViews(database),
+    ...prepareRestoreViews(database),
   };
 }
 

@@ -289,3 +289,42 @@ describe('a log that is gone or cut', () => {
     }
   });
 });
+
+describe('the log of another store', () => {
+  it('beside a restored store: the message names it and the command that ends the circle', async (t) => {
+    const where = place(t);
+    await fill(where.store, 20);
+    const copy = readFileSync(where.store);
+    await fill(where.store, 200);
+    const open = await openSqliteStore({ path: where.store, mode: 'tool' });
+    for (let n = 0; n < 50; n++) await open.accept([newItem({ thread: `u/${n}` })], Buffer.alloc(8000, n));
+    const log = readFileSync(`${where.store}-wal`);
+    await open.close();
+    writeFileSync(where.store, copy);
+    writeFileSync(`${where.store}-wal`, log);
+    const { code, said } = await refusal(where);
+    assert.equal(code, 74, said);
+    const [, command = ''] = /may be the log of another store: "(mv [^"]+)" moves it aside/.exec(said) ?? [];
+    await runOk('sh', ['-c', command]);
+    const store = await openSqliteStore({ path: where.store, mode: 'daemon' });
+    t.after(() => store.close());
+    assert.equal((await store.list({})).length, 20);
+  });
+
+  it('where there is no store: no new one is made beside it', async (t) => {
+    const where = place(t);
+    await fill(where.store, 5);
+    const open = await openSqliteStore({ path: where.store, mode: 'tool' });
+    await open.accept([newItem({ thread: 'u/1' })], Buffer.alloc(8000));
+    copyFileSync(`${where.store}-wal`, `${where.store}.log`);
+    await open.close();
+    rmSync(where.store);
+    copyFileSync(`${where.store}.log`, `${where.store}-wal`);
+    await refuses(
+      where,
+      74,
+      /mailgw\.db is not there, and the log of a store is: \S+-wal; .*mv \S+-wal \S+-wal\.old/,
+    );
+    assert.equal(existsSync(where.store), false);
+  });
+});

@@ -4,7 +4,7 @@
 // the daemon is killed, and every reply that was answered 250 must be in the store of the next start.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -230,13 +230,24 @@ describe('a backup that is put in place without a stop', { concurrency: 2 }, () 
     });
   }
 
-  it('a directory that is moved away: nothing is promised, and it has everything', async (t) => {
-    const where = await place(t);
-    const directory = dirname(where.store);
-    renameSync(directory, `${directory}.away`);
-    assert.match(await send(where), /^451 4\.3\.0 /);
-    await storeFails(where);
-    await where.daemon.kill9();
-    await assertKept({ ...where, store: `${directory}.away/mailgw.db` });
-  });
+  for (const [what, replace] of [
+    ['a directory that is moved away', () => undefined],
+    ['a directory in whose place another one is', mkdirSync],
+    [
+      'a directory in whose place a file is',
+      (path: string) => {
+        writeFileSync(path, '');
+      },
+    ],
+  ] as const)
+    it(`${what}: nothing is promised, and it has everything`, async (t) => {
+      const where = await place(t);
+      const directory = dirname(where.store);
+      renameSync(directory, `${directory}.away`);
+      replace(directory);
+      assert.match(await send(where), /^451 4\.3\.0 /);
+      await storeFails(where);
+      await where.daemon.kill9();
+      await assertKept({ ...where, store: `${directory}.away/mailgw.db` });
+    });
 });

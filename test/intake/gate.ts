@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import { createGate, type Gate, type GateOptions } from '../../src/intake/receive.ts';
 import type { Claim, RecipientVerdict } from '../../src/intake/recipient.ts';
 import type { Disposition } from '../../src/mail/disposition.ts';
@@ -39,6 +40,8 @@ export interface TestGate {
   readonly clock: { now: number };
   /** Mints a sealed address. */
   sealed(wanted?: Wanted): Promise<string>;
+  /** Marks the store as one that a restore brought back, which knew number 1 of each kind. */
+  mark(restore: { readonly restoredAt: number; readonly upTo: number }): void;
   /** Mints a bound address. */
   bound(wanted?: Wanted): BoundAddress;
 }
@@ -75,6 +78,13 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
     store,
     alice,
     clock,
+    mark: ({ restoredAt, upTo }) => {
+      const database = new Sqlite(scratch.path('mailgw.db'));
+      database
+        .prepare('INSERT INTO restore VALUES (?, ?, 1, ?, 1, ?)')
+        .run(restoredAt, restoredAt, upTo, upTo);
+      database.close();
+    },
     sealed: (wanted = {}) => mintSealed(store, minting(wanted)),
     bound: (wanted = {}) => mintBound(minting(wanted)),
   };

@@ -51,6 +51,7 @@ const DEFERRED: Record<ReasonOf<'deferred'>, string> = {
   stopping: '421 4.3.2',
   pepper: '451 4.3.0',
   store: '451 4.3.0',
+  restored: '451 4.3.0',
   unchecked: '451 4.3.0',
   unknown: '451 4.3.0',
 };

@@ -44,7 +44,7 @@ const MENDING: Readonly<Record<StoreErrorKind, (path: string) => string>> = {
 };
 
 function restored(path: string): string {
-  return `stop mailgwd, move ${path} and ${path}-wal away, and restore a backup ("mailgw-ctl db backup" made it)`;
+  return `systemctl stop mailgw; mailgw-ctl db restore FILE   # a backup that "mailgw-ctl db backup" made; ${path} is kept`;
 }
 
 /** Examines the file, its file system and the clock. */

@@ -1,0 +1,21 @@
+/** The restore that a store went through, as a port. Contract and failure as of queue.ts. */
+
+/** Numbers of one kind: the highest that the backup had given, and the highest that may have been given since. */
+export interface NumberRange {
+  readonly known: number;
+  readonly upTo: number;
+}
+
+/** A backup that was put in the store's place; times in milliseconds since the epoch. */
+export interface Restore {
+  readonly restoredAt: number;
+  readonly backedUpAt: number;
+  readonly users: NumberRange;
+  readonly threads: NumberRange;
+}
+
+/** Restores of a store. */
+export interface Restores {
+  /** The last one, if there ever was one. */
+  lastRestore(): Promise<Restore | undefined>;
+}
