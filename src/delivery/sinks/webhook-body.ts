@@ -11,8 +11,8 @@ import type { BounceEvent } from '../bounce-event.ts';
 /** Attachments of this size in total are sent piece by piece. */
 export const LARGE_BODY_BYTES = 512 * 1024;
 
-/** Bytes of an attachment in one piece: whole groups of base64. */
-const PIECE_BYTES = 3 * 64 * 1024;
+/** Bytes of an attachment in one piece: whole groups of base64, and small enough for V8 to collect it young. */
+const PIECE_BYTES = 3 * 16 * 1024;
 
 /** The body of a post in UTF-8. */
 export function formatPost(post: Post): Buffer {
