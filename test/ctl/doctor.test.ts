@@ -638,7 +638,7 @@ const ILLNESSES: readonly Illness[] = [
     },
     check: 'store.integrity',
     what: /damage|malformed/,
-    fix: /restore a backup/,
+    fix: /db restore FILE/,
     code: 74,
   },
   {

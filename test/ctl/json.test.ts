@@ -66,6 +66,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['notice list', [], []],
   ['db check', [], ['store', 'ok', 'items', 'problems']],
   ['db backup', ['COPY'], ['store', 'backup', 'items', 'bytes']],
+  ['db restore', ['nowhere.db'], []],
   ['db prune', [], ['contents', 'rows', 'fingerprints']],
   ['db vacuum', [], ['store', 'bytes_before', 'bytes_after']],
   ['stats', [], ['ready', 'failed', 'oldest_age_seconds', 'paused', 'sink', 'verdicts']],
