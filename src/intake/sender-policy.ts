@@ -113,7 +113,11 @@ function authenticate(
     return { result: 'fail', reason, cause: { cause: 'not-registered' } };
   }
   if (authservId === undefined) return { result: 'none', reason: 'no authserv-id is configured' };
-  const { result, reason, arc, cause } = judgeSender(header, author, { authservId, ownReceived, reversePath });
+  const { result, reason, arc, cause } = judgeSender(header, author, {
+    authservId,
+    ownReceived,
+    reversePath,
+  });
   const told = arc === undefined ? reason : `${reason}; arc=${arc}`;
   return { result, reason: told, ...(cause && { cause: { cause } }) };
 }
