@@ -44,14 +44,17 @@ export function createFinish(
       contentType: line(part.contentType),
     }));
     const note = describeDropped(dropped, limits);
+    const plain = body(text);
+    // Of a plain-text mail both are one text: the search for tokens is not made twice.
+    const marked = markdown === text ? plain : body(markdown);
     return {
       inReplyTo: optional(reply.inReplyTo),
       subject: cutText(line(reply.subject), MAX_SUBJECT_CHARS),
       date: reply.date,
       from: { address: line(reply.from.address), name: line(reply.from.name) },
       body: {
-        markdown: neutralise([body(markdown), note].filter((part) => part !== '').join('\n\n'), rules.policy),
-        text: body(text),
+        markdown: neutralise([marked, note].filter((part) => part !== '').join('\n\n'), rules.policy),
+        text: plain,
         quoted: body(quoted),
         signature: body(signature),
       },
