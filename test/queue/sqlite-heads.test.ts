@@ -229,7 +229,7 @@ describe('query plans', () => {
       'SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice ORDER BY notice_number DESC LIMIT ?',
       'SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice WHERE item_id = ? ORDER BY notice_number',
       'SELECT ifnull(sum(hard), 0) AS hard, ifnull(sum(soft), 0) AS soft, max(last_at) AS lastAt FROM bounce_count JOIN user USING (user_number) WHERE name = ifnull(?, name)',
-      'SELECT verdict, reason, sum(count) AS count, max(last_at) AS lastAt FROM verdict_count WHERE hour >= ? GROUP BY verdict, reason ORDER BY verdict, reason',
+      "SELECT verdict, reason, nullif(cause, '') AS cause, sum(count) AS count, max(last_at) AS lastAt FROM verdict_count WHERE hour >= ? GROUP BY verdict, reason, cause ORDER BY verdict, reason, cause",
     ];
     assert.deepEqual(walking.map((source) => source.replaceAll(/\s+/g, ' ')).sort(), wanted.sort());
   });
