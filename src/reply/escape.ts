@@ -30,6 +30,9 @@ const CLEAR_FENCE = /^```[\w+#.-]{0,40}$/;
 /** Any other fence, raw HTML or a block of a platform's own: where code ends is then not for a scan of lines to say. */
 const UNCLEAR =
   /^[^\p{L}\p{N}]*(?:```|~~~)|^\s*\d{1,9}[.)]\s*.*(?:```|~~~)|^\s*<[a-z!/?]|^\s*(?:>>>|\$\$|:::)|^---\s*$/iu;
+/** In what may be code, and in raw HTML, a backslash may be seen and escape nothing. */
+const ANY_FENCE = /```|~~~/;
+const TAG = /<[a-z!/?]/i;
 const CODE_SPAN = /((?<![\\`])`(?!`)[^`\n]+`(?!`)|(?<![\\`])``(?!`)[^`\n]+``(?!`))/;
 const URL = /(https?:\/\/(?:[^\s<>"|`\\^{}[\]()]|\((?:[^\s<>"|`\\^{}[\]()]{0,500})\))+)/i;
 const URL_TAIL = /[?!.,:*_~';&]$/;
@@ -73,7 +76,7 @@ class Neutraliser {
   readonly #policy: SinkPolicy;
   /** The fences of the text are clear: within them nothing is touched. */
   readonly #clear: boolean;
-  /** There are fences, and they are not clear: a backslash might be seen. */
+  /** There are fences that are not clear, or raw HTML: a backslash might be seen, and might escape nothing. */
   readonly #unseen: boolean;
   /** Where something stands that a closing keyword can close. */
   readonly #closable: readonly number[];
@@ -90,7 +93,7 @@ class Neutraliser {
   constructor(policy: SinkPolicy, text: string, lines: readonly string[]) {
     this.#policy = policy;
     this.#clear = hasClearFences(lines);
-    this.#unseen = !this.#clear && lines.some((line) => /```|~~~/.test(line));
+    this.#unseen = lines.some((line) => TAG.test(line) || (!this.#clear && ANY_FENCE.test(line)));
     this.#closable = policy.closing ? closablesIn(this.#clear ? withoutFences(text) : text) : [];
   }
 
@@ -105,7 +108,7 @@ class Neutraliser {
     this.#isInTag = false;
     const closed = this.#policy.closing ? this.#breakKeywords(line, start) : line;
     const commanded = this.#policy.commands ? this.#breakCommand(closed) : closed;
-    const isWhole = this.#dangling || /<[a-z!/?]|\|/i.test(line);
+    const isWhole = this.#dangling || TAG.test(line) || line.includes('|');
     const parts = isWhole ? [commanded] : commanded.split(CODE_SPAN);
     this.#dangling ||= parts.some((part, at) => at % 2 === 0 && part.includes('`'));
     return mapEven(parts, (part) => this.#prose(part));
