@@ -159,7 +159,7 @@ function refuse(
 }
 
 /** How long after a restore numbers that its backup did not know are put off: long enough to mend it. */
-const RESTORED_FOR_MS = 86_400_000;
+export const RESTORED_FOR_MS = 86_400_000;
 
 /** Refuses a number that the store does not know; one that a restore may have lost is put off for a day. */
 function unknown(

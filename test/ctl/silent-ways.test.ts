@@ -29,12 +29,12 @@ async function strictSite(scratch: Scratch): Promise<Daemon> {
   return daemon;
 }
 
-/** Delivers replies whose header begins like this; all are answered 250 and dropped. */
-async function loseReplies(t: TestContext, daemon: Daemon, header: string): Promise<void> {
+/** Delivers replies whose header begins like this, to `to` by their own word; all are answered 250 and dropped. */
+async function loseReplies(t: TestContext, daemon: Daemon, header: string, to?: string): Promise<void> {
   const client = await LmtpClient.open(t, daemon.socket);
   for (let count = 0; count < REPLIES; count++) {
     const { reply_to } = await daemon.mint({ user: 'alice', thread: `test/${count}` });
-    const answer = await client.deliver(`${header}${replyMessage({ to: reply_to })}`, reply_to);
+    const answer = await client.deliver(`${header}${replyMessage({ to: to ?? reply_to })}`, reply_to);
     assert.match(answer.join(), /^250 2\.0\.0 discarded/);
   }
 }
@@ -62,7 +62,7 @@ const resultsOf = (id: string): string =>
   `Authentication-Results: ${id}; dmarc=pass header.from=example.com\r\n`;
 
 describe('a site that drops every reply', () => {
-  for (const [cause, words, header] of [
+  for (const [cause, words, header, to] of [
     ['no-results', 'no Authentication-Results', received],
     [
       'other-authserv-id',
@@ -79,11 +79,17 @@ describe('a site that drops every reply', () => {
       'no Received field to prove the place of Authentication-Results',
       resultsOf('mx.example.org'),
     ],
+    [
+      'not-addressed',
+      'neither To nor Cc names the reply address',
+      resultsOf('mx.example.org') + received,
+      'replies@example.net',
+    ],
   ] as const) {
     it(`is told so, and that it is for ${cause}`, async (t) => {
       const scratch = testScratch(t);
       const daemon = await strictSite(scratch);
-      await loseReplies(t, daemon, header);
+      await loseReplies(t, daemon, header, to);
       assert.equal(
         await metric(scratch, `mailgw_discards_total{reason="spoofed",cause="${cause}"}`),
         String(REPLIES),
@@ -168,5 +174,33 @@ describe('a site whose platform answers with a login page', () => {
     assert.equal(code, 78);
     const [item] = await daemon.ctl('queue', 'list');
     assert.equal(item?.state, 'waiting');
+  });
+});
+
+describe('a site whose store was put back from a backup', () => {
+  it('is told so, and that newer addresses are put off', async (t) => {
+    const scratch = testScratch(t);
+    const daemon = await strictSite(scratch);
+    await daemon.ctl('db', 'backup', scratch.path('backup.db'));
+    const { reply_to } = await daemon.mint({ user: 'alice', thread: 'test/newer' });
+    await daemon.stop();
+    await daemon.ctl('db', 'restore', scratch.path('backup.db'), '--yes');
+    await daemon.start();
+    const client = await LmtpClient.open(t, daemon.socket);
+    const [, answer = ''] = await client.sayAll('MAIL FROM:<alice@example.com>', `RCPT TO:<${reply_to}>`);
+    assert.match(answer, /^451 /);
+    // The note of a refused address follows its reply out.
+    await eventually(
+      () => (/"verdict":"deferred","reason":"restored"/.test(daemon.log()) ? true : undefined),
+      () => daemon.log(),
+    );
+    const series = 'mailgw_recipients_total{verdict="deferred",reason="restored"}';
+    assert.equal(await metric(scratch, series), '1');
+    await daemon.stop();
+    const { stdout } = await daemon.tryCtl('doctor');
+    assert.match(
+      stdout,
+      /"store\.restored","status":"warning","what":"restored at [^"]*; 1 times since, an address/,
+    );
   });
 });

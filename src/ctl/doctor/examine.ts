@@ -23,6 +23,7 @@ import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
 import { checkMilters } from './milters.ts';
 import { checkNotices, checkSink, checkSpamd } from './platform.ts';
+import { checkRestore } from './restored.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
 import { checkPepper, checkQueue, checkStoreFile, checkUsers } from './store.ts';
@@ -144,6 +145,7 @@ async function checkOpenStore(
       await checkUsers(store, config),
       ...(await checkQueue(store)),
       await checkDiscards(store, Date.now()),
+      ...(await checkRestore(store, Date.now())),
     ];
     if (roundTrip === undefined)
       return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];
