@@ -1,11 +1,24 @@
-/** The LMTP listener and the policy service as a site configures them, before one gate, and as a reload changes them. */
+/** The LMTP listener and the policy service as a site configures them, before one gate: where they listen, and how a reload changes them. */
+import type { Server as HttpServer } from 'node:http';
+import type { Server } from 'node:net';
 import type { Config } from './config.ts';
+import { adminSocketPath } from './control/admin.ts';
+import { errorText } from './error-text.ts';
+import { EXIT } from './exit-status.ts';
 import { LmtpServer } from './intake/lmtp.ts';
 import { PolicyServer } from './intake/policy.ts';
 import type { Gate } from './intake/receive.ts';
 import { GuessesByClient, SlowDown, type SlowDownOptions } from './intake/slow-down.ts';
+import {
+  inheritedSocket,
+  ListenError,
+  listenOnDescriptor,
+  listenOnFile,
+  type SocketName,
+} from './intake/unix-socket.ts';
 import type { Log } from './log.ts';
 import type { CountVerdict } from './metrics.ts';
+import { StartError } from './start-error.ts';
 
 /** Answers that wait at a time: of Postfix's 20 deliveries at once the others stay free for good addresses. */
 const MAX_WAITING_DELIVERIES = 4;
@@ -51,4 +64,39 @@ export function standingFor(gate: () => Gate): Gate {
     judge: (envelope, claim, raw, findings) => gate().judge(envelope, claim, raw, findings),
     message: (envelope, claims, raw) => gate().message(envelope, claims, raw),
   };
+}
+
+/** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
+export async function listen(
+  server: Server,
+  section: SocketName,
+  config: Config,
+  log: Log,
+): Promise<boolean> {
+  const { socket: path, mode, group } = config[section];
+  const descriptor = inheritedSocket(section, process.env, process.pid);
+  try {
+    if (descriptor !== undefined) await listenOnDescriptor(server, descriptor);
+    else if (path !== undefined) await listenOnFile(server, { path, mode, group, section });
+    else return false;
+  } catch (error) {
+    if (error instanceof ListenError)
+      throw new StartError(EXIT.cannotCreate, [`${section}.socket: ${error.message}`]);
+    throw error;
+  }
+  log('listening', {
+    service: section,
+    socket: descriptor === undefined ? path : `descriptor ${descriptor}`,
+  });
+  return true;
+}
+
+/** Serves mailgw-ctl beside the store; without it the daemon serves mail all the same. */
+export async function listenForAdmin(server: HttpServer, config: Config, log: Log): Promise<void> {
+  const path = adminSocketPath(config.store.path);
+  try {
+    await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });
+  } catch (error) {
+    log('control_unavailable', { reason: errorText(error) });
+  }
 }

@@ -8,28 +8,20 @@
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
 import { randomBytes } from 'node:crypto';
-import type { Server as HttpServer } from 'node:http';
-import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { type Config, dedupeWindowMs } from './config.ts';
-import { adminSocketPath, createAdminServer } from './control/admin.ts';
+import { createAdminServer } from './control/admin.ts';
 import { createReadBounce } from './delivery/bounce-event.ts';
 import { Dispatcher, type DispatcherChange } from './delivery/dispatcher.ts';
 import type { Sink } from './delivery/sink.ts';
 import { discardsIn, yesterday } from './discards.ts';
-import { errorText } from './error-text.ts';
+import { type Doubts, doubtsOf } from './doubts.ts';
 import { EXIT } from './exit-status.ts';
 import { gateRules } from './gate-rules.ts';
 import { openRates, type Rates } from './intake/rates.ts';
-import { createGate, type Gate, type GateOptions } from './intake/receive.ts';
-import {
-  inheritedSocket,
-  ListenError,
-  listenOnDescriptor,
-  listenOnFile,
-  type SocketName,
-} from './intake/unix-socket.ts';
-import { createListeners, standingFor } from './listeners.ts';
+import { createGate, type Gate } from './intake/receive.ts';
+import { ListenError } from './intake/unix-socket.ts';
+import { createListeners, listen, listenForAdmin, standingFor } from './listeners.ts';
 import { type Log, openLog } from './log.ts';
 import { type LogOutput, openLogOutput } from './log-output.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
@@ -153,25 +145,6 @@ function openGate(
   });
 }
 
-/** What keeps the daemon from answering for addresses and mail. */
-interface Doubts {
-  readonly loss: StoreWatch['loss'];
-  readonly doubt: GateOptions['doubt'];
-  /** In words. */
-  readonly trouble: () => string | undefined;
-}
-
-function doubtsOf({ loss }: StoreWatch, pepper: PepperWatch): Doubts {
-  return {
-    loss,
-    doubt: () => {
-      const why = loss();
-      return why === undefined ? pepper.doubt() : { reason: 'store', why };
-    },
-    trouble: () => loss() ?? pepper.problem,
-  };
-}
-
 function namedPepper({ pepper, config }: Settings): NamedPepper {
   return { pepper, file: config.reply.pepperFile };
 }
@@ -190,16 +163,6 @@ function isSameParser(a: Config, b: Config): boolean {
   return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
 }
 
-/** Serves mailgw-ctl beside the store; without it the daemon serves mail all the same. */
-async function listenForAdmin(server: HttpServer, config: Config, log: Log): Promise<void> {
-  const path = adminSocketPath(config.store.path);
-  try {
-    await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });
-  } catch (error) {
-    log('control_unavailable', { reason: errorText(error) });
-  }
-}
-
 /** What the status line tells now. */
 async function statusFacts(
   { reply }: Config,
@@ -209,26 +172,6 @@ async function statusFacts(
   const { open, paused, sink } = await store.backlog();
   const discards = discardsIn(await store.verdicts(yesterday(Date.now())));
   return { ...known, domain: reply.domain, open, isPaused: paused, sink: sink?.state, discards };
-}
-
-/** Makes a server listen on the socket that systemd passed, or on its own; false when it has neither. */
-async function listen(server: Server, section: SocketName, config: Config, log: Log): Promise<boolean> {
-  const { socket: path, mode, group } = config[section];
-  const descriptor = inheritedSocket(section, process.env, process.pid);
-  try {
-    if (descriptor !== undefined) await listenOnDescriptor(server, descriptor);
-    else if (path !== undefined) await listenOnFile(server, { path, mode, group, section });
-    else return false;
-  } catch (error) {
-    if (error instanceof ListenError)
-      throw new StartError(EXIT.cannotCreate, [`${section}.socket: ${error.message}`]);
-    throw error;
-  }
-  log('listening', {
-    service: section,
-    socket: descriptor === undefined ? path : `descriptor ${descriptor}`,
-  });
-  return true;
 }
 
 /** Random bytes cut from a larger draw: one call of the generator costs as much as a whole HMAC. */
@@ -305,7 +248,7 @@ export async function serve({
   let rates = await ratesOf(config);
   const pepper = new PepperWatch({ store, log, now: Date.now }, namedPepper(settings));
   await pepper.doubt()?.catch(() => undefined); // a store that fails says so to whoever asks for an address
-  const doubts = doubtsOf(news, pepper);
+  const doubts = doubtsOf(news, pepper, output);
   let gate = openGate(settings, store, rates, space, dispatcher, doubts, log, output);
   const listeners = createListeners(
     config,
@@ -326,7 +269,7 @@ export async function serve({
       connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
       isSpaceLow: space.isLow,
-      trouble: () => doubts.trouble() ?? (output.isStalled ? 'nobody reads the log' : undefined),
+      trouble: doubts.trouble,
     });
   } catch (error) {
     await store.close();
