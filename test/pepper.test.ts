@@ -3,8 +3,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { acceptPepper, pepperKnown } from '../src/pepper.ts';
@@ -15,6 +13,7 @@ import { type Daemon, startDaemon } from './support/daemon.ts';
 import { eventually } from './support/eventually.ts';
 import { NO_SINK } from './support/intake.ts';
 import { PolicyClient } from './support/policy.ts';
+import { readiness } from './support/readiness.ts';
 import { type Scratch, testScratch } from './support/scratch.ts';
 
 interface Place {
@@ -55,22 +54,6 @@ async function answers({ daemon }: Place, recipients: readonly string[]): Promis
   } finally {
     wire.close();
   }
-}
-
-/** What /readyz says, as soon as the daemon that runs serves it, which is a moment after LMTP. */
-async function readiness({ scratch, daemon }: Place): Promise<string> {
-  await eventually(
-    () =>
-      daemon.log().split('"event":"starting"').at(-1)?.includes('"service":"metrics"') ? true : undefined,
-    () => daemon.log(),
-  );
-  return await new Promise((resolve, reject) => {
-    get({ socketPath: scratch.path('metrics.sock'), path: '/readyz' }, (response) => {
-      text(response).then((body) => {
-        resolve(`${String(response.statusCode)} ${body.trim()}`);
-      }, reject);
-    }).on('error', reject);
-  });
 }
 
 const logged = ({ daemon }: Place, event: string): string[] =>

@@ -5,12 +5,11 @@
 
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
 import { dirname } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
+import { readiness } from '../support/readiness.ts';
 import { testScratch } from '../support/scratch.ts';
 import { LmtpWire } from './lmtp-wire.ts';
 import { type FaultSite, makeSite, withStore } from './site.ts';
@@ -68,16 +67,6 @@ async function rescued({ daemon }: Place): Promise<void> {
     () => (daemon.log().includes('"event":"store_rescued"') ? true : undefined),
     () => `store_rescued\n${daemon.log()}`,
   );
-}
-
-async function readiness({ scratch }: Place): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    get({ socketPath: scratch.path('metrics.sock'), path: '/readyz' }, (response) => {
-      text(response).then((body) => {
-        resolve(`${String(response.statusCode)} ${body.trim()}`);
-      }, reject);
-    }).on('error', reject);
-  });
 }
 
 async function idsIn(store: string): Promise<Set<string | undefined>> {

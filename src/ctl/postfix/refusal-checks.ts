@@ -12,7 +12,8 @@ import { type PostfixSetup, splitList } from './postfix-setup.ts';
 import { openedPath, sameFile } from './route.ts';
 import { socketName } from './snippet.ts';
 
-const RESTRICTIONS = [
+/** Where Postfix asks policy services in the SMTP session. */
+export const RESTRICTIONS = [
   'smtpd_client_restrictions',
   'smtpd_helo_restrictions',
   'smtpd_sender_restrictions',

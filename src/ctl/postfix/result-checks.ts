@@ -9,6 +9,7 @@ import { type Finding, fine, warning } from '../doctor/finding.ts';
 import type { Wiring } from './delivery-checks.ts';
 import { fixCommand } from './merge.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
+import { RESTRICTIONS } from './refusal-checks.ts';
 
 /** Examines what stands between a sender and the results; nothing where the sender policy believes none. */
 export function checkResults({ config, setup }: Wiring): Finding[] {
@@ -93,14 +94,8 @@ function removes(setup: PostfixSetup, line: string): boolean {
 
 /** A policy service that writes Authentication-Results by PREPEND, to go by its name. */
 function spfService(setup: PostfixSetup): string | undefined {
-  const restrictions = [
-    'smtpd_client_restrictions',
-    'smtpd_helo_restrictions',
-    'smtpd_sender_restrictions',
-    'smtpd_relay_restrictions',
-    'smtpd_recipient_restrictions',
-    'smtpd_data_restrictions',
-    ...splitList(setup.setting('smtpd_restriction_classes')),
-  ].map((name) => setup.setting(name));
+  const restrictions = [...RESTRICTIONS, ...splitList(setup.setting('smtpd_restriction_classes'))].map(
+    (name) => setup.setting(name),
+  );
   return /check_policy_service\s+(?:\{\s*)?([^\s,}]*spf[^\s,}]*)/i.exec(restrictions.join(' '))?.[1];
 }
