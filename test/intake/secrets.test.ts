@@ -24,6 +24,16 @@ interface Logged {
   readonly verdict: string;
   readonly reason: string;
   readonly detail?: string;
+  /** Why a reply counts as spoofed. */
+  readonly cause?: string;
+}
+
+/** A line of `stats`; null where there is no cause. */
+interface Counted {
+  readonly verdict: string;
+  readonly reason: string;
+  readonly cause: string | null;
+  readonly count: number;
 }
 
 describe('refusals', { concurrency: false }, () => {
@@ -111,12 +121,13 @@ describe('refusals', { concurrency: false }, () => {
     }
 
     const [stats] = await daemon.ctl('stats');
-    const counts = stats?.verdicts as readonly { verdict: string; reason: string; count: number }[];
+    const counts = stats?.verdicts as readonly Counted[];
+    const names = logged.map((line) => `${nameOf(line)} ${line.cause ?? '-'}`);
     assert.deepEqual(
-      counts.map(({ verdict, reason, count }) => `${verdict} ${reason} ${count}`),
-      [...new Set(expected)]
-        .sort()
-        .map((name) => `${name} ${expected.filter((each) => each === name).length}`),
+      counts
+        .map(({ verdict, reason, cause, count }) => `${verdict} ${reason} ${cause ?? '-'} ${count}`)
+        .sort(),
+      [...new Set(names)].map((name) => `${name} ${names.filter((each) => each === name).length}`).sort(),
     );
   });
 });
