@@ -4,9 +4,11 @@
  * Contract: a token is hidden wherever it stands by itself, in either case, in a link, percent-encoded, as entities, in
  * quoted-printable, before another domain, wrapped over lines with or without quote marks, and with markup or unseen
  * characters between its own. What is no token of any form is hidden only before the domain. Other text stays.
- * Limits: linear; of ordinary prose one word in fifty characters is read. Blanks within a line end a token.
+ * Limits: linear; of ordinary prose one word in fifty characters is read, and only rows as long as a token are
+ * searched. Blanks within a line end a token.
  */
 import { foldDomain, type ReplyAddressForm, TOKEN_CHARS } from './address.ts';
+import { KIND, kindAt, LINK, linkedRows, longRows, type Row } from './token-rows.ts';
 
 /** How `@` is written where it is not written as such: percent-encoded, as an entity, in words, by VERP. */
 const AT = '(?:[*_~`\\\\]{0,4}@|%(?:25)*40|=40|=|&#64;|&#x40;|&commat;|\\s?[[({<]?\\s?at\\s?[\\])}>]?\\s?)';
@@ -23,10 +25,6 @@ const GLUE =
 /** A line end with what wrapping leaves beside it: blanks, quoted-printable's `=`, quote marks. */
 const WRAP = /=?[ \t]{0,8}\r?\n[ \t>]{0,40}/y;
 
-/** A link that begins or ends within a token. */
-const LINK = /!?\[|\](?:\([^\s()]{0,300}\))?/y;
-const LINKS = /!?\[|\]\([^\s()]{0,300}\)/g;
-
 /** More line ends than a wrapped token has: beyond, only a token with a digit is one, because a list of words has none. */
 const MOST_WRAPS = 3;
 
@@ -36,73 +34,75 @@ function lengthAt(pattern: RegExp, text: string, at: number): number {
   return pattern.test(text) ? pattern.lastIndex - at : 0;
 }
 
-/** Characters that may stand in a token or unseen, as markup, encoded or wrapped, between two of its own. */
-const JOINING = new Uint8Array(128);
-for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789*_~`\\=%&#;<>/\r\n') {
-  JOINING[character.charCodeAt(0)] = 1;
-}
-
-/** Whether a character can belong to a token's stretch of text; a blank does only beside a line end or a quote mark. */
-function isJoining(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  if (code === 0x20 || code === 0x09)
-    return isWrapping(text.charCodeAt(at - 1)) || isWrapping(text.charCodeAt(at + 1));
-  if (code < 128) return JOINING[code] === 1;
-  return (
-    code === 0xad ||
-    code === 0x34f ||
-    (code >= 0x200b && code <= 0x2064) ||
-    (code >= 0xfe00 && code <= 0xfe0f)
-  );
-}
-
-const isWrapping = (code: number): boolean =>
-  code === 0x0a || code === 0x0d || code === 0x3e || code === 0x20 || code === 0x09;
-
-/**
- * Whether a token could be in the text at all: so many of such characters in a row. Looks at the end of where one would
- * be first, so that of ordinary prose it reads a word in fifty characters; the search itself costs twenty times that.
- */
-function mayHoldToken(text: string): boolean {
-  let start = 0;
-  while (start + TOKEN_CHARS <= text.length) {
-    let at = start + TOKEN_CHARS - 1;
-    while (at >= start && isJoining(text, at)) at -= 1;
-    if (at < start) return true;
-    start = at + 1;
-  }
-  return false;
-}
+/** Marks in {@link Stretch}'s bytes a character before which a token may begin, or end. */
+const EDGE = 0x80;
 
 /** Characters in a row that may be a token's, and what stood before each. */
 class Stretch {
-  /** Lower-case character codes; a digit that no token has is among them and fits none. */
-  readonly codes: number[] = [];
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-  /** Whether a token may begin before, and so end after, that character. */
-  readonly edges: boolean[] = [];
+  length = 0;
+  /** Lower-case character codes, with an edge as the eighth bit; a digit that no token has fits none. */
+  #codes = new Uint8Array(TOKEN_CHARS);
+  #lengths = new Uint8Array(TOKEN_CHARS);
+  #starts = new Uint32Array(TOKEN_CHARS);
   /** Line ends before it. */
-  readonly wraps: number[] = [];
-  #wraps = 0;
-  #edge = true;
+  #wraps = new Uint32Array(TOKEN_CHARS);
+  #wrapsSoFar = 0;
+  #edge = EDGE;
 
-  add(code: number, start: number, end: number, encoded: boolean): void {
-    this.codes.push(code | 0x20);
-    this.starts.push(start);
-    this.ends.push(end);
-    this.edges.push(this.#edge || encoded);
-    this.wraps.push(this.#wraps);
-    this.#edge = encoded;
+  clear(): void {
+    this.length = 0;
+    this.#wrapsSoFar = 0;
+    this.#edge = EDGE;
+  }
+
+  /** Makes room for so many characters. */
+  reserve(count: number): void {
+    if (count <= this.#codes.length) return;
+    this.#codes = new Uint8Array(count);
+    this.#lengths = new Uint8Array(count);
+    this.#starts = new Uint32Array(count);
+    this.#wraps = new Uint32Array(count);
+  }
+
+  /** Adds a character of ASCII that is written in `length` characters at `start`. */
+  add(code: number, start: number, length: number): void {
+    const at = this.length;
+    const own = length > 1 ? EDGE : 0;
+    this.#codes[at] = code | 0x20 | this.#edge | own;
+    this.#lengths[at] = length;
+    this.#starts[at] = start;
+    this.#wraps[at] = this.#wrapsSoFar;
+    this.#edge = own;
+    this.length = at + 1;
   }
 
   glue(): void {
-    this.#edge = true;
+    this.#edge = EDGE;
   }
 
   wrap(): void {
-    this.#edge = true;
-    this.#wraps += 1;
+    this.#edge = EDGE;
+    this.#wrapsSoFar += 1;
+  }
+
+  codeAt(at: number): number {
+    return (this.#codes[at] ?? 0) & ~EDGE;
+  }
+
+  isEdge(at: number): boolean {
+    return ((this.#codes[at] ?? 0) & EDGE) !== 0;
+  }
+
+  startOf(at: number): number {
+    return this.#starts[at] ?? 0;
+  }
+
+  endOf(at: number): number {
+    return this.startOf(at) + (this.#lengths[at] ?? 0);
+  }
+
+  wrapsBetween(from: number, to: number): number {
+    return (this.#wraps[to] ?? 0) - (this.#wraps[from] ?? 0);
   }
 }
 
@@ -117,7 +117,8 @@ class Search {
   readonly #throughLinks: boolean;
   readonly #prefix: string;
   readonly #atDomain: RegExp;
-  readonly #found: [number, number][] = [];
+  readonly #stretch = new Stretch();
+  readonly #found: Row[] = [];
   #edgeAt = -1;
 
   constructor(text: string, throughLinks: boolean, prefix: string, atDomain: RegExp) {
@@ -127,18 +128,9 @@ class Search {
     this.#atDomain = atDomain;
   }
 
-  /** The text with each token as an ellipsis. */
-  masked(): string {
-    let stretch = new Stretch();
-    for (let at = 0; at < this.#text.length; ) {
-      const length = this.#read(stretch, at);
-      if (length <= 0 && stretch.codes.length > 0) {
-        this.#judge(stretch);
-        stretch = new Stretch();
-      }
-      at += Math.abs(length) || 1;
-    }
-    this.#judge(stretch);
+  /** The text with each token in the rows as an ellipsis. */
+  masked(rows: readonly Row[]): string {
+    for (const [from, to] of rows) this.#search(from, to);
     if (this.#found.length === 0) return this.#text;
     let out = '';
     let end = 0;
@@ -149,33 +141,42 @@ class Search {
     return out + this.#text.slice(end);
   }
 
+  #search(from: number, to: number): void {
+    this.#stretch.reserve(to - from);
+    for (let at = from; at < to; ) {
+      const length = this.#read(at);
+      if (length <= 0) this.#judge();
+      at += Math.abs(length) || 1;
+    }
+    this.#judge();
+  }
+
   /** Adds to the stretch what stands at a place and gives its length; 0 or less where it ends the stretch. */
-  #read(stretch: Stretch, at: number): number {
+  #read(at: number): number {
     const text = this.#text;
-    const code = text.charCodeAt(at);
-    if (isAlphanumeric(code)) {
-      stretch.add(code, at, at + 1, false);
-      if (at + 1 === this.#edgeAt) stretch.glue();
+    const kind = kindAt(text, at);
+    if (kind === KIND.letter) {
+      this.#stretch.add(text.charCodeAt(at), at, 1);
+      if (at + 1 === this.#edgeAt) this.#stretch.glue();
       return 1;
     }
-    const glue = lengthAt(GLUE, text, at);
+    const glue = (kind & KIND.glue) === 0 ? 0 : lengthAt(GLUE, text, at);
     if (glue > 0) {
-      stretch.glue();
+      this.#stretch.glue();
       return glue;
     }
-    const wrap = lengthAt(WRAP, text, at);
+    const wrap = (kind & KIND.wrap) === 0 ? 0 : lengthAt(WRAP, text, at);
     if (wrap > 0) {
-      stretch.wrap();
+      this.#stretch.wrap();
       return wrap;
     }
-    const encoded = this.#readEncoded(stretch, at);
-    if (encoded !== 0) return encoded;
-    const link = this.#throughLinks ? lengthAt(LINK, text, at) : 0;
-    if (link > 0) stretch.glue();
+    if ((kind & KIND.encoded) !== 0) return this.#readEncoded(at);
+    const link = kind === 0 && this.#throughLinks ? lengthAt(LINK, text, at) : 0;
+    if (link > 0) this.#stretch.glue();
     return link;
   }
 
-  #readEncoded(stretch: Stretch, at: number): number {
+  #readEncoded(at: number): number {
     ENCODED.lastIndex = at;
     const [whole, hex, decimal, hexadecimal] = ENCODED.exec(this.#text) ?? [];
     if (whole === undefined) {
@@ -186,38 +187,47 @@ class Search {
     }
     const code = decimal === undefined ? Number.parseInt(hex ?? hexadecimal ?? '', 16) : Number(decimal);
     if (!isAlphanumeric(code)) return -whole.length;
-    stretch.add(code, at, at + whole.length, true);
+    this.#stretch.add(code, at, whole.length);
     return whole.length;
   }
 
-  #judge(stretch: Stretch): void {
-    const { codes, starts, ends } = stretch;
+  /** Looks for tokens in the stretch, and begins another one. */
+  #judge(): void {
+    const stretch = this.#stretch;
     let fitting = 0;
-    for (let end = 1; end <= codes.length; end += 1) {
-      fitting = isTokenCode(codes[end - 1] ?? 0) ? fitting + 1 : 0;
-      const start = end - TOKEN_CHARS;
-      if (fitting < TOKEN_CHARS || !this.#isToken(stretch, start, end)) continue;
-      this.#found.push([starts[start] ?? 0, ends[end - 1] ?? 0]);
+    for (let at = 0; at < stretch.length; at += 1) {
+      fitting = isTokenCode(stretch.codeAt(at)) ? fitting + 1 : 0;
+      const start = at + 1 - TOKEN_CHARS;
+      if (fitting < TOKEN_CHARS || !this.#isToken(start, at)) continue;
+      this.#found.push([stretch.startOf(start), stretch.endOf(at)]);
       fitting = 0;
     }
+    stretch.clear();
   }
 
-  #isToken(stretch: Stretch, start: number, end: number): boolean {
-    const { codes, ends, edges, wraps } = stretch;
-    if (end < codes.length && edges[end] !== true) return false;
-    if (edges[start] !== true && !this.#followsPrefix(stretch, start)) return false;
-    const isWrapped = (wraps[end - 1] ?? 0) - (wraps[start] ?? 0) > MOST_WRAPS;
-    if (isWrapped && !codes.slice(start, end).some((code) => code <= 0x37)) return false;
-    if (codes[start] === 0x61 && (codes[start + 1] ?? 0) >= 0x65 && (codes[start + 1] ?? 0) <= 0x6c)
-      return true;
-    return lengthAt(this.#atDomain, this.#text, ends[end - 1] ?? 0) > 0;
+  /** Whether the characters from `start` to `last` are a token by their shape, or by the domain behind them. */
+  #isToken(start: number, last: number): boolean {
+    const stretch = this.#stretch;
+    if (last + 1 < stretch.length && !stretch.isEdge(last + 1)) return false;
+    if (!stretch.isEdge(start) && !this.#followsPrefix(start)) return false;
+    if (stretch.wrapsBetween(start, last) > MOST_WRAPS && !this.#hasDigit(start, last)) return false;
+    const second = stretch.codeAt(start + 1);
+    if (stretch.codeAt(start) === 0x61 && second >= 0x65 && second <= 0x6c) return true;
+    return lengthAt(this.#atDomain, this.#text, stretch.endOf(last)) > 0;
   }
 
-  #followsPrefix({ codes }: Stretch, start: number): boolean {
-    const from = start - this.#prefix.length;
-    return (
-      this.#prefix !== '' && from >= 0 && String.fromCharCode(...codes.slice(from, start)) === this.#prefix
-    );
+  #hasDigit(start: number, last: number): boolean {
+    for (let at = start; at <= last; at += 1) if (this.#stretch.codeAt(at) <= 0x37) return true;
+    return false;
+  }
+
+  #followsPrefix(start: number): boolean {
+    const prefix = this.#prefix;
+    const from = start - prefix.length;
+    if (prefix === '' || from < 0) return false;
+    for (let at = 0; at < prefix.length; at += 1)
+      if (this.#stretch.codeAt(from + at) !== prefix.charCodeAt(at)) return false;
+    return true;
   }
 }
 
@@ -227,12 +237,12 @@ export function createTokenMask(form: ReplyAddressForm): (text: string) => strin
   const atDomain = new RegExp(`${AT}(?:${domains})`, 'iy');
   // What of the prefix is in one stretch with the token: all behind its last other character.
   const prefix = /[a-z0-9]*$/.exec(form.prefix.toLowerCase())?.[0] ?? '';
-  const search = (text: string, throughLinks: boolean): string =>
-    new Search(text, throughLinks, prefix, atDomain).masked();
+  const search = (text: string, rows: readonly Row[], throughLinks: boolean): string =>
+    rows.length === 0 ? text : new Search(text, throughLinks, prefix, atDomain).masked(rows);
   return (text) => {
-    const masked = mayHoldToken(text) ? search(text, false) : text;
-    const isLinked = masked.includes('](') && mayHoldToken(masked.replace(LINKS, ''));
-    return isLinked ? search(masked, true) : masked;
+    const masked = search(text, longRows(text), false);
+    const isBracketed = masked.includes('[') || masked.includes(']');
+    return isBracketed ? search(masked, linkedRows(masked), true) : masked;
   };
 }
 

@@ -60,7 +60,19 @@ describe('texts without tokens', () => {
 
   it('are made in time that grows with the text alone', () => {
     for (const prefix of ['', 'a']) {
-      for (const piece of ['a', 'ae\u200b', '%2b', 'ae ', TOKEN.slice(0, 47), `${TOKEN} at `]) {
+      for (const piece of [
+        'a',
+        'ae\u200b',
+        '%2b',
+        'ae ',
+        'ae\n',
+        'a*',
+        '](',
+        '[ae](b)',
+        '0123456789abcdef',
+        TOKEN.slice(0, 47),
+        `${TOKEN} at `,
+      ]) {
         const text = piece.repeat(1_000_000 / piece.length);
         const start = performance.now();
         createTokenMask({ prefix, domain: 'x.org' })(text);
@@ -86,6 +98,8 @@ describe('a token that was taken apart', () => {
     ['by bold within', `${head.slice(0, 9)}**${head.slice(9)}**${tail}`],
     ['by struck-out, slanted and code', `~~${head}~~\`${tail.slice(0, 5)}\`_${tail.slice(5)}_`],
     ['by tags', `${head}<wbr>${tail.slice(0, 4)}<b>${tail.slice(4)}</b>`],
+    ['by a tag that ends itself', `${head}<wbr />${tail}`],
+    ['by brackets', `${head}[${tail}]`],
     ['by a link', `${head}[${tail.slice(0, 9)}](https://example.org/a?b=c)${tail.slice(9)}`],
     ['by a soft hyphen as an entity', `${head}&shy;${tail}`],
     ['by characters that are not seen', [...TOKEN].join('\u2060\u00ad')],
@@ -147,6 +161,30 @@ describe('a token that was taken apart', () => {
         },
       ),
       { numRuns: 2000 },
+    );
+  });
+
+  it('is masked or not whatever else stands in the text', () => {
+    const pieces = [
+      TOKEN.slice(0, 24),
+      TOKEN.slice(24),
+      TOKEN,
+      'ae',
+      ' ',
+      '\n',
+      '> ',
+      '[',
+      '](x)',
+      ']',
+      '<br />',
+      '*',
+    ];
+    const text = fc.array(fc.constantFrom(...pieces), { maxLength: 8 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(text, text, (one, other) => {
+        assert.equal(mask(`${one} . ${other}`), `${mask(one)} . ${mask(other)}`);
+      }),
+      { numRuns: 5000 },
     );
   });
 
