@@ -5,6 +5,7 @@
  * half-way; every rule is one query that finds its offenders. A rule is tried only on a file whose pages are sound.
  * Failure: problems are values; a file that cannot be opened throws StoreError.
  */
+import { OPEN } from './migrations.ts';
 import { type Database, openConnection } from './schema.ts';
 import { guarded } from './store-error.ts';
 
@@ -25,8 +26,6 @@ const MOST_NAMED = 20;
 
 /** How long a read waits for a lock; no event loop waits with it. */
 const BUSY_TIMEOUT_MS = 5000;
-
-const OPEN = "('ready','waiting','leased')";
 
 /** The rules; each query gives one text per offender. */
 const RULES: readonly { readonly rule: StoreProblem['rule']; readonly offenders: string }[] = [

@@ -21,9 +21,10 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkStore, type StoreCheck } from './check.ts';
+import { OPEN } from './migrations.ts';
 import { claimStore } from './one-daemon.ts';
 import { type Highest, highestNumbers, markRestored } from './restores.ts';
-import { type Database, ensureStore, lockStore, OPEN, openConnection, syncDirectory } from './schema.ts';
+import { type Database, ensureStore, lockStore, openConnection, syncDirectory } from './schema.ts';
 import { explain } from './store-error.ts';
 
 /** A backup that must not take the store's place. */

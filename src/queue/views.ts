@@ -5,6 +5,7 @@ import { prepareReadContent } from './content.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
 import { type DirectoryViews, prepareDirectoryViews } from './directory-views.ts';
 import { type InspectionViews, prepareInspection } from './inspection.ts';
+import { OPEN } from './migrations.ts';
 import { type NoticeViews, prepareNoticeViews } from './notices.ts';
 import { type PepperViews, preparePepperViews } from './peppers.ts';
 import type {
@@ -18,7 +19,7 @@ import type {
 } from './queue.ts';
 import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
 import { prepareRestoreViews, type RestoreViews } from './restores.ts';
-import { type Database, OPEN } from './schema.ts';
+import type { Database } from './schema.ts';
 import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';

@@ -1,0 +1,179 @@
+/**
+ * The tables of the store, as the steps that brought them about.
+ *
+ * Contract: number N of them brings `user_version` from N to N+1. Never change one that was released.
+ */
+
+/** The states of items that wait for their post, as SQL has them. */
+export const OPEN = "('ready','waiting','leased')";
+
+/** The migrations in order. `head` marks the one item of a thread that may be leased: the oldest open one (G5). */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE user (
+     user_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     name TEXT NOT NULL UNIQUE,
+     enabled INTEGER NOT NULL,
+     created_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE user_address (
+     user_number INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,
+     address TEXT NOT NULL,
+     PRIMARY KEY (user_number, address)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE salt (
+     user_number INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,
+     created_at INTEGER NOT NULL,
+     salt BLOB NOT NULL CHECK (length(salt) = 32),
+     ends_at INTEGER,
+     PRIMARY KEY (user_number, salt)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE thread (
+     thread_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     locator TEXT NOT NULL UNIQUE
+   ) STRICT;
+   CREATE TABLE item (
+     item_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     state TEXT NOT NULL CHECK (state IN ('ready','waiting','leased','held','posted','failed')),
+     head INTEGER NOT NULL CHECK (head IN (0, 1)),
+     user TEXT NOT NULL,
+     thread TEXT NOT NULL,
+     replied_to_at INTEGER NOT NULL,
+     bounce TEXT CHECK (bounce IN ('hard','soft')),
+     bounce_thread TEXT,
+     message_id TEXT,
+     queue_id TEXT,
+     reverse_path TEXT NOT NULL,
+     received_at INTEGER NOT NULL,
+     due_at INTEGER,
+     lease_until INTEGER,
+     settled_at INTEGER,
+     attempts INTEGER NOT NULL,
+     worker_deaths INTEGER NOT NULL,
+     hold_reason TEXT,
+     last_diagnostic TEXT,
+     bytes INTEGER NOT NULL,
+     sender_policy TEXT NOT NULL,
+     sender_result TEXT NOT NULL,
+     spam_score REAL,
+     spam_flagged INTEGER
+   ) STRICT;
+   CREATE INDEX item_open_by_thread ON item (thread, item_number) WHERE state IN ${OPEN};
+   CREATE UNIQUE INDEX item_head ON item (thread) WHERE head = 1;
+   CREATE INDEX item_leased ON item (lease_until) WHERE state = 'leased';
+   CREATE INDEX item_due ON item (due_at) WHERE head = 1 AND state IN ('ready','waiting');
+   CREATE TABLE content (
+     item_number INTEGER PRIMARY KEY REFERENCES item ON DELETE CASCADE,
+     raw BLOB NOT NULL
+   ) STRICT;
+   CREATE TABLE content_part (
+     item_number INTEGER NOT NULL REFERENCES content ON DELETE CASCADE,
+     part INTEGER NOT NULL,
+     raw BLOB NOT NULL,
+     PRIMARY KEY (item_number, part)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE attempt (
+     item_number INTEGER NOT NULL REFERENCES item ON DELETE CASCADE,
+     attempt INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     outcome TEXT NOT NULL CHECK (outcome IN ('deferred','failed')),
+     diagnostic TEXT NOT NULL,
+     PRIMARY KEY (item_number, attempt)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE dedupe (
+     fingerprint BLOB PRIMARY KEY,
+     item_id TEXT NOT NULL,
+     received_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE sink (
+     sink_number INTEGER PRIMARY KEY,
+     state TEXT NOT NULL CHECK (state IN ('up','paused','down','broken')),
+     since_at INTEGER NOT NULL,
+     diagnostic TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE verdict_count (
+     verdict TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     hour INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     last_at INTEGER NOT NULL,
+     PRIMARY KEY (verdict, reason, hour)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE bounce_count (
+     user_number INTEGER PRIMARY KEY REFERENCES user ON DELETE CASCADE,
+     hard INTEGER NOT NULL,
+     soft INTEGER NOT NULL,
+     last_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE notice (
+     notice_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     state TEXT NOT NULL CHECK (state IN ('waiting','sent','failed')),
+     user TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     day INTEGER NOT NULL,
+     item_id TEXT,
+     draft TEXT,
+     original BLOB,
+     created_at INTEGER NOT NULL,
+     due_at INTEGER,
+     settled_at INTEGER,
+     attempts INTEGER NOT NULL,
+     last_diagnostic TEXT,
+     UNIQUE (user, kind, day)
+   ) STRICT;
+   CREATE INDEX notice_waiting ON notice (due_at) WHERE state = 'waiting';
+   CREATE INDEX notice_settled ON notice (settled_at) WHERE state <> 'waiting';
+   CREATE TABLE bucket (
+     name TEXT PRIMARY KEY,
+     full_at INTEGER NOT NULL,
+     saved_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE flag (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+  // What retention looks for, each by the time that it goes by.
+  `ALTER TABLE item ADD COLUMN content_kept INTEGER NOT NULL DEFAULT 0 CHECK (content_kept IN (0, 1));
+   CREATE INDEX item_posted ON item (settled_at) WHERE state = 'posted';
+   CREATE INDEX item_content_kept ON item (settled_at) WHERE content_kept = 1;
+   CREATE INDEX dedupe_received ON dedupe (received_at);`,
+  // The peppers that addresses were minted under, by fingerprint: the last one is in force.
+  `CREATE TABLE pepper (
+     pepper_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     fingerprint BLOB NOT NULL,
+     accepted_at INTEGER NOT NULL
+   ) STRICT;
+   -- Backups that were put in the store's place: the numbers that they had given, and those that may be out there.
+   CREATE TABLE restore (
+     restored_at INTEGER PRIMARY KEY,
+     backed_up_at INTEGER NOT NULL,
+     user_number INTEGER NOT NULL,
+     user_up_to INTEGER NOT NULL,
+     thread_number INTEGER NOT NULL,
+     thread_up_to INTEGER NOT NULL
+   ) STRICT;
+   -- What its daemon is known by, and nobody else can guess.
+   INSERT INTO flag (name, value) VALUES ('store', abs(random() % 9007199254740991));
+   -- Verdicts are counted by their cause as well.
+   CREATE TABLE verdict_count_by_cause (
+     verdict TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     cause TEXT NOT NULL,
+     hour INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     last_at INTEGER NOT NULL,
+     PRIMARY KEY (verdict, reason, cause, hour)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO verdict_count_by_cause SELECT verdict, reason, '', hour, count, last_at FROM verdict_count;
+   DROP TABLE verdict_count;
+   ALTER TABLE verdict_count_by_cause RENAME TO verdict_count;
+   -- The key under which a held item is known once it is released.
+   ALTER TABLE item ADD COLUMN released_key BLOB;
+   -- Probes of a sink that is down: items that have not failed, by user.
+   CREATE INDEX item_untried ON item (user, due_at) WHERE head = 1 AND state = 'ready' AND attempts = 0;
+   -- Whose it is, where the name may be another's by now; 0 is nobody.
+   ALTER TABLE item ADD COLUMN user_number INTEGER;
+   UPDATE item SET user_number = ifnull(
+     (SELECT user.user_number FROM user WHERE name = item.user AND created_at <= item.received_at), 0);
+   ALTER TABLE notice ADD COLUMN user_number INTEGER;
+   UPDATE notice SET user_number = ifnull(
+     (SELECT user.user_number FROM user WHERE name = notice.user AND user.created_at <= notice.created_at), 0);`,
+];
