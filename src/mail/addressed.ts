@@ -11,13 +11,9 @@
  */
 import { matchRecipient, type ReplyAddressForm } from './address.ts';
 import { type Header, headerValues } from './header.ts';
-import { addressesOf } from './mailbox.ts';
+import { addressesOf, namedMailbox } from './mailbox.ts';
 
 const FIELDS = ['to', 'cc'] as const;
-
-/** One address in brackets after a name without quotes, in which some clients repeat the address: a syntax error. */
-const NAMED = /^([^<>,;:()"\\]*)<([^<>\s]+)>$/;
-const ADDRESSES = /[^\s']*@[^\s']*/g;
 
 /** Whether To or Cc names the token (in lower case) in an address of one of the `forms`. */
 export function isAddressed(header: Header, token: string, forms: readonly ReplyAddressForm[]): boolean {
@@ -29,13 +25,9 @@ export function isAddressed(header: Header, token: string, forms: readonly Reply
   return FIELDS.some((name) => {
     const [value, ...more] = headerValues(header, name);
     if (value === undefined || more.length > 0) return false;
-    return addressesOf(value).some(isOurs) || isNamedByItself(value, isOurs);
+    if (addressesOf(value).some(isOurs)) return true;
+    // Some clients repeat the address as its name.
+    const named = namedMailbox(value, isOurs);
+    return named !== undefined && isOurs(named.address);
   });
-}
-
-/** Whether a field holds one address of ours and a name that shows no other one: nobody reads anybody else in it. */
-function isNamedByItself(value: string, isOurs: (address: string) => boolean): boolean {
-  const [, name, address] = NAMED.exec(value) ?? [];
-  if (name === undefined || address === undefined || !isOurs(address)) return false;
-  return (name.match(ADDRESSES) ?? []).every(isOurs);
 }

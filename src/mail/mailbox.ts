@@ -2,7 +2,8 @@
  * The mailbox of a From field.
  *
  * Contract: `parseFrom` gives exactly one mailbox or a named problem; what two readers could take for two
- * different senders is a problem. The address comes in one canonical form: comments, white space and routes
+ * different senders is a problem. A name whose commas and colons nobody quoted, as company directories send it, is none
+ * where the field has one address and that one in brackets at its end. The address comes in one canonical form: comments, white space and routes
  * removed, needless quotes removed, the domain in lower case and A-labels. An address in a display name,
  * comment or encoded-word is no address.
  * Failure: a value of `MailboxProblem`, never an exception.
@@ -61,7 +62,10 @@ export function parseFrom(value: string): FromResult {
   // A bare CR starts a new field for some readers, a NUL ends the value for others.
   if (CONTROL.test(value)) return { ok: false, problem: 'syntax' };
   const list = parseMailboxList(value);
-  if (list.fault !== undefined) return { ok: false, problem: list.fault };
+  if (list.fault !== undefined) {
+    const mailbox = namedMailbox(value, isSameAddress);
+    return mailbox === undefined ? { ok: false, problem: list.fault } : { ok: true, mailbox };
+  }
   if (list.hasGroup) return { ok: false, problem: 'group' };
   const [mailbox, ...more] = list.mailboxes;
   if (mailbox === undefined) return { ok: false, problem: 'none' };
@@ -73,6 +77,39 @@ export function addressesOf(value: string): readonly string[] {
   if (CONTROL.test(value)) return [];
   const { mailboxes, hasGroup, fault } = parseMailboxList(value);
   return hasGroup || fault !== undefined ? [] : mailboxes.map(({ address }) => address);
+}
+
+/** Every mailbox that a From field may mean, as far as it can be read. */
+export function mailboxesOf(value: string): readonly Mailbox[] {
+  const { mailboxes, fault } = parseMailboxList(value);
+  if (fault === undefined) return mailboxes;
+  const named = namedMailbox(value, isSameAddress);
+  return named === undefined ? mailboxes : [...mailboxes, named];
+}
+
+/** One address in brackets at the end, after a name without quotes. */
+const NAMED = /^([^<>;()"\\]*)<([^<>\s,:;()"\\]+)>$/;
+const WORD_ENDS = /[\s',:]+/;
+
+/**
+ * The mailbox of a field that breaks the grammar by its name alone, and in which nobody reads another address: each one
+ * that the name shows must be the same.
+ */
+export function namedMailbox(
+  value: string,
+  isSame: (shown: string, address: string) => boolean,
+): Mailbox | undefined {
+  const [, name, bracketed] = CONTROL.test(value) ? [] : (NAMED.exec(value) ?? []);
+  if (name === undefined || bracketed === undefined) return undefined;
+  const [mailbox] = parseMailboxList(`<${bracketed}>`).mailboxes;
+  if (mailbox === undefined) return undefined;
+  const shown = name.split(WORD_ENDS).filter((word) => word.includes('@'));
+  if (!shown.every((address) => isSame(address, mailbox.address))) return undefined;
+  return { ...mailbox, name: decodeWords(name.trim()) };
+}
+
+function isSameAddress(shown: string, address: string): boolean {
+  return shown.toLowerCase() === address.toLowerCase();
 }
 
 /** Every mailbox of an address list, members of groups included, as far as it can be read. */

@@ -107,7 +107,14 @@ describe('a From field that names no single sender', () => {
     const broken = ['alice', 'alice@', '@example.com', 'alice@example.com bob@example.com', 'a@b@example.com']
       .concat(
         'alice@example.com <mallory@evil.example>',
-        'Doe, John <john@example.com>',
+        'Doe, mallory@evil.example <john@example.com>',
+        'mallory@evil.example: John <john@example.com>',
+        'Doe, John <john@example.com>, Mallory',
+        'Doe, John <@evil.example:john@example.com>',
+        'Doe, John (mallory@evil.example) <john@example.com>',
+        'Doe, "mallory@evil.example" <john@example.com>',
+        'Doe, John <john>',
+        'Doe, John <john@example.com',
         '<alice@example.com',
       )
       .concat('alice@example.com>', 'Alice <alice@example.com> Smith', '<alice@example.com> <b@example.com>')
@@ -115,6 +122,17 @@ describe('a From field that names no single sender', () => {
       .concat('alice@.example.com', 'alice@example.com.', '"alice@example.com', '(alice@example.com')
       .concat('a: b: c@example.com;;', 'Friends: a@example.com', 'alice@exam!ple.com', '\\alice@example.com');
     for (const value of broken) assert.equal(read(value), 'syntax', value);
+  });
+
+  it('is none for a name whose commas and colons nobody quoted, before the only address', () => {
+    assertAll({
+      'Doe, John <john@example.com>': 'Doe, John|john@example.com',
+      'Doe, John, Dr.<john@example.com>': 'Doe, John, Dr.|john@example.com',
+      '=?utf-8?q?M=C3=BCller?=, John <john@Example.com>': 'Müller, John|john@example.com',
+      'Example Racing: Electronics <john@example.com>': 'Example Racing: Electronics|john@example.com',
+      'john@example.com <john@example.com>': 'john@example.com|john@example.com',
+      "'John@Example.com' <john@example.com>": "'John@Example.com'|john@example.com",
+    });
   });
 
   it('has too many addresses beyond 1,000', () => {
@@ -252,6 +270,14 @@ describe('any value', () => {
         });
         assert.ok(elapsed < 250, `${JSON.stringify(value.slice(0, 20))}: ${elapsed.toFixed(0)} ms`);
       }
+    }
+  });
+
+  it('with a long name before its address costs less than 250 ms', () => {
+    for (const unit of ['a', 'a ', 'a,', ',', ':', "'", '@', 'a@b ', '=?a?q?', 'a@', '\u00a0']) {
+      const value = `x, ${unit.repeat(100_000 / unit.length)} <a@b.example>`;
+      const elapsed = shortestMs(250, () => parseFrom(value));
+      assert.ok(elapsed < 250, `${JSON.stringify(unit)}: ${elapsed.toFixed(0)} ms`);
     }
   });
 });
