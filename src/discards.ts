@@ -5,7 +5,7 @@
  * held. Where most of them are dropped, something is wrong with the site or with who writes to it, and that is said in one
  * line for doctor and for the status line.
  */
-import type { SpoofCause } from './mail/disposition.ts';
+import { isDroppedReply, type SpoofCause } from './mail/disposition.ts';
 import type { VerdictCount } from './queue/queue.ts';
 
 /** The causes in words. */
@@ -34,9 +34,6 @@ const OF_THE_SITE: ReadonlySet<string> = new Set<SpoofCause>([
   'not-addressed',
 ]);
 
-/** What a machine sent. */
-const OF_MACHINES: ReadonlySet<string> = new Set(['bounce', 'auto-reply', 'report', 'loop']);
-
 /** What became of replies. */
 export interface Discards {
   readonly replies: number;
@@ -51,10 +48,9 @@ export interface Discards {
 
 /** Counts replies among verdicts. */
 export function discardsIn(verdicts: readonly VerdictCount[]): Discards {
-  const replies = verdicts.filter(({ verdict, reason }) => {
-    if (verdict === 'accepted') return reason !== 'held';
-    return verdict === 'discarded' && !OF_MACHINES.has(reason);
-  });
+  const replies = verdicts.filter(
+    (count) => isDroppedReply(count) || (count.verdict === 'accepted' && count.reason !== 'held'),
+  );
   const dropped = replies.filter(({ verdict }) => verdict === 'discarded');
   const byCause = new Map<string, number>();
   for (const { reason, cause = reason, count } of dropped)

@@ -1,7 +1,7 @@
 /**
  * The log: a closed set of events, one line each, JSON for journald and plain words for a terminal.
  *
- * Contract: an event's name and level are fixed here; values are printed so that no control or bidirectional
+ * Contract: an event's name and its usual level are fixed here; values are printed so that no control or bidirectional
  * character reaches a terminal or forges a line, and whatever looks like a token is hidden: a Message-ID may hold one.
  * Addresses and text of mails never appear above debug level; that is up to those who log. In the journal each line has
  * the priority of its level.
@@ -32,7 +32,7 @@ export const LOG_EVENTS = {
   connection_refused: 'warn',
   connection_closed: 'warn',
   transaction_failed: 'error',
-  /** The one verdict on one recipient of one transaction. */
+  /** The one verdict on one recipient of one transaction; at `warn` where it drops what a person may have written. */
   verdict: 'info',
   /** A recipient that the policy service had refused in the SMTP session. */
   policy_refused: 'info',
@@ -84,8 +84,8 @@ export type LogEvent = keyof typeof LOG_EVENTS;
 /** What an event may carry; undefined values are left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Writes one event. */
-export type Log = (event: LogEvent, fields?: LogFields) => void;
+/** Writes one event, at its own level unless this one calls for another. */
+export type Log = (event: LogEvent, fields?: LogFields, level?: LogLevel) => void;
 
 /** How the log is written; `auto` is `human` on a terminal. */
 export interface LogOptions {
@@ -110,8 +110,8 @@ export function openLog(options: LogOptions, output: Pick<LogOutput, 'write'>): 
     },
     gathered,
   );
-  return (event, fields = {}) => {
-    logger[LOG_EVENTS[event]](fields, event);
+  return (event, fields = {}, level = LOG_EVENTS[event]) => {
+    logger[level](fields, event);
     if (!MANY.has(event)) gathered.flush();
   };
 }

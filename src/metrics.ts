@@ -200,9 +200,9 @@ export function countingLog(log: Log): { readonly log: Log; readonly events: Rec
     number
   >;
   return {
-    log: (event, fields) => {
+    log: (event, fields, level) => {
       events[event]++;
-      log(event, fields);
+      log(event, fields, level);
     },
     events,
   };

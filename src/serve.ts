@@ -214,8 +214,8 @@ export async function serve({
     log('log_lost', { lines });
   });
   let write = openLog(config.log, output);
-  const { log, events } = countingLog((event, fields) => {
-    write(event, fields);
+  const { log, events } = countingLog((event, fields, level) => {
+    write(event, fields, level);
   });
   const delivery = createDeliveryMeasures();
   log('starting', { version: version(), store: config.store.path });

@@ -1,5 +1,6 @@
 /** The one line that is logged, and the one count that is kept, of each verdict on a recipient. */
 import type { Log } from '../log.ts';
+import { isDroppedReply } from '../mail/disposition.ts';
 import type { CountVerdict } from '../metrics.ts';
 import type { Verdict } from './receive.ts';
 import type { Claim } from './recipient.ts';
@@ -18,7 +19,7 @@ export function noteVerdict(
   const counted = reason === 'no-such-address' ? detail : reason;
   const cause = 'cause' in disposition ? disposition.cause : undefined;
   count(verdict, counted, { spam: spamWord(disposition), cause });
-  log('verdict', {
+  const fields = {
     verdict,
     reason,
     detail,
@@ -31,7 +32,13 @@ export function noteVerdict(
     spam: disposition.spam,
     spam_score: disposition.spamScore,
     session,
-  });
+  };
+  log('verdict', fields, isMissed(disposition) ? 'warn' : undefined);
+}
+
+/** Whether a reply is lost by a verdict that nobody asked for: spam is discarded where the site says so. */
+function isMissed(disposition: Verdict): boolean {
+  return isDroppedReply(disposition) && disposition.reason !== 'spam';
 }
 
 /** What the filter said of a message, whatever it led to. */

@@ -43,6 +43,8 @@ export type Disposition =
       readonly reason: 'queued' | 'held' | 'duplicate';
       readonly id: string;
       readonly detail?: string;
+      /** Of what is held as `spoofed`. */
+      readonly cause?: SpoofCause;
     }
   | {
       readonly verdict: 'discarded';
@@ -73,6 +75,20 @@ export type Disposition =
         | 'unknown';
       readonly detail?: string;
     };
+
+/** What a machine sent; the rest of what is discarded a person may have written. */
+const OF_MACHINES: ReadonlySet<string> = new Set<DiscardReason>(['bounce', 'auto-reply', 'report', 'loop']);
+
+/** Whether a person may miss a reply that ended so, and nobody told them. */
+export function isDroppedReply({
+  verdict,
+  reason,
+}: {
+  readonly verdict: string;
+  readonly reason: string;
+}): boolean {
+  return verdict === 'discarded' && !OF_MACHINES.has(reason);
+}
 
 /** The reply that a disposition gets. */
 export function replyTo(disposition: Disposition): Reply {
