@@ -11,7 +11,7 @@
 import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import { bounded } from '../mail/bounded.ts';
-import type { Disposition, HoldReason } from '../mail/disposition.ts';
+import type { Disposition, HoldReason, SpoofCause } from '../mail/disposition.ts';
 import { printable } from '../mail/encoded-word.ts';
 import { fingerprint, writtenDigest } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
@@ -42,7 +42,9 @@ export interface Envelope {
 }
 
 /** The verdict on one claim at the end of data: an item to commit, or an end without one. */
-export type Judgement = { readonly kind: 'item'; readonly item: NewItem } | End;
+export type Judgement =
+  | { readonly kind: 'item'; readonly item: NewItem; readonly holdCause?: SpoofCause | undefined }
+  | End;
 
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
 export type Verdict = Disposition & {
@@ -194,7 +196,7 @@ function withSpam(judgement: Judgement, decision: SpamDecision): Judgement {
   if (!isReply(judgement)) return judgement;
   if (decision.kind === 'end') return decision;
   const { item } = judgement;
-  return { kind: 'item', item: { ...item, spam: decision.spam, hold: item.hold ?? decision.hold } };
+  return { ...judgement, item: { ...item, spam: decision.spam, hold: item.hold ?? decision.hold } };
 }
 
 function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamScore'> | undefined {
@@ -251,13 +253,12 @@ function judgeClaim(
   const sender = judgeSenderPolicy(options, claim, sent, author.mailbox, findings);
   if (sender.kind === 'end') return sender;
 
-  const { authentication } = sender;
+  const { authentication, why } = sender;
   const { target } = found;
   const hold = sender.hold ?? origin.hold;
-  return {
-    kind: 'item',
-    item: newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold }),
-  };
+  const item = newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold });
+  if (why === undefined) return { kind: 'item', item };
+  return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
 }
 
 /** Keeps what doctor sent itself for doctor to look at; whether a reply would pass, it tries on that. */
@@ -361,6 +362,15 @@ async function commit(
     // A store that answers for fewer items than it was given has promised nothing.
     if (acceptance === undefined)
       return { verdict: 'deferred', reason: 'unknown', detail: 'no answer from the store' };
-    return { verdict: 'accepted', reason: acceptance.kind, id: acceptance.id };
+    const { kind: reason, id } = acceptance;
+    return { verdict: 'accepted', reason, id, ...(reason === 'held' && whyHeld(judgement)) };
   });
+}
+
+/** What a hold of the sender policy rests on. */
+function whyHeld({ item: { holdDetail }, holdCause }: Extract<Judgement, { kind: 'item' }>): {
+  detail?: string;
+  cause?: SpoofCause;
+} {
+  return { ...(holdDetail !== undefined && { detail: holdDetail }), ...(holdCause && { cause: holdCause }) };
 }

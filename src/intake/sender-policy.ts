@@ -48,6 +48,8 @@ interface Sender {
   readonly kind: 'sender';
   readonly authentication: Authentication;
   readonly hold: HoldReason | undefined;
+  /** Of one that is held. */
+  readonly why?: { readonly detail: string; readonly cause?: SpoofCause };
 }
 
 /** The result, and in words what it rests on; `cause` where it is no pass. */
@@ -75,8 +77,9 @@ export function judgeSenderPolicy(
     return endAt('sender_policy', disposition, findings);
   }
   findings?.push({ rule: 'sender_policy', result: decision, saw: reason });
-  const hold = decision === 'held' ? 'spoofed' : undefined;
-  return { kind: 'sender', authentication: { policy: options.senderPolicy, result }, hold };
+  const authentication = { policy: options.senderPolicy, result };
+  if (decision !== 'held') return { kind: 'sender', authentication, hold: undefined };
+  return { kind: 'sender', authentication, hold: 'spoofed', why: { detail: reason, ...cause } };
 }
 
 function decide(

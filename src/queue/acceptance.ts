@@ -47,9 +47,9 @@ export function prepareAccept(
   );
   const insert = database.prepare(
     `INSERT INTO item (id, state, head, user, user_number, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
-       lease_until, attempts, worker_deaths, hold_reason, released_key, bytes, sender_policy, sender_result, spam_score, spam_flagged)
+       lease_until, attempts, worker_deaths, hold_reason, last_diagnostic, released_key, bytes, sender_policy, sender_result, spam_score, spam_flagged)
      VALUES (@id, @state, @head, @user, @userNumber, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
-       @leaseUntil, @attempts, 0, @hold, @releasedKey, @bytes, @policy, @result, @score, @flagged)`,
+       @leaseUntil, @attempts, 0, @hold, @diagnostic, @releasedKey, @bytes, @policy, @result, @score, @flagged)`,
   );
   const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);
@@ -90,6 +90,7 @@ export function prepareAccept(
       leaseUntil: entry.leaseUntil,
       attempts: entry.state === 'leased' ? 1 : 0,
       hold: item.hold ?? null,
+      diagnostic: item.holdDetail === undefined ? null : bounded(item.holdDetail),
       releasedKey: releasedKey(asJudged),
       bytes: raw.byteLength,
       policy: item.authentication.policy,

@@ -46,6 +46,8 @@ export interface NewItem {
   readonly reversePath: string;
   readonly receivedAt: number;
   readonly hold: string | undefined;
+  /** What the hold rests on, in words. */
+  readonly holdDetail?: string | undefined;
   readonly authentication: Authentication;
   readonly spam: SpamVerdict | undefined;
 }
