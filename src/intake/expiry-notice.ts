@@ -19,7 +19,8 @@ export interface ExpiredReply {
   /** The author's address. */
   readonly from: string;
   readonly result: Authentication['result'];
-  readonly isListMail: boolean;
+  /** Whether it bears a sign of a machine or a list. */
+  readonly hasSign: boolean;
   readonly thread: string;
   readonly header: Header;
   readonly raw: Uint8Array;
@@ -43,8 +44,8 @@ export function createDraftExpiryNotice(options: {
   readonly now: () => number;
 }): ExpiryNotices['draft'] {
   const mask = createTokenMask(options.form);
-  return ({ user, reversePath, from, result, isListMail, thread, header, raw }) => {
-    if (result !== 'pass' || reversePath === '' || isListMail) return undefined;
+  return ({ user, reversePath, from, result, hasSign, thread, header, raw }) => {
+    if (result !== 'pass' || reversePath === '' || hasSign) return undefined;
     const createdAt = options.now();
     const matter = { thread, receivedAt: createdAt, reason: '', files: [], text: undefined };
     return {

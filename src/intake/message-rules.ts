@@ -2,7 +2,8 @@
  * The rules at the end of data that come before the sender policy: who sent it, to what, and when.
  *
  * Contract: a message that ends here is discarded, because its sender may be forged and a 5yz would be a bounce to
- * somebody else; only a clock that is wrong defers.
+ * somebody else. Only a clock that is wrong defers, and only what names no author is refused, if its reverse-path is
+ * proven to be the user's own.
  */
 import { type Automatic, classifyMessage, type Own } from '../mail/automatic.ts';
 import type { HoldReason } from '../mail/disposition.ts';
@@ -27,35 +28,68 @@ export function malformed(problem: string, findings?: Findings): End {
   return discard('malformed', 'malformed', problem, findings);
 }
 
-/** Whether a machine sent it; a person's mail that came through a list is held where nobody judges the sender. */
+/** A message that a person sent. */
+interface Origin {
+  readonly kind: 'person';
+  readonly hold: HoldReason | undefined;
+  /** Whether it bears a sign of a list, or one that a pass outranks: nobody is told of it by mail. */
+  readonly hasSign: boolean;
+}
+
+/**
+ * Whether a machine sent it; a person's mail that came through a list is held where nobody judges the sender.
+ * `hasPass` says whether an address of the user's is vouched for, and is asked where that decides.
+ */
 export function judgeOrigin(
   { senderPolicy }: { readonly senderPolicy: Authentication['policy'] },
   own: Own,
-  { envelope, raw, header }: Scanned,
+  message: Scanned,
+  hasPass: () => boolean,
   findings?: Findings,
-): End | { readonly kind: 'person'; readonly hold: HoldReason | undefined; readonly isListMail: boolean } {
-  const automatic: Automatic | null = classifyMessage(raw, header, envelope.reversePath, own);
-  if (automatic === null) {
-    findings?.push({ rule: 'automatic', result: 'pass', saw: 'no sign of a machine' });
-    return { kind: 'person', hold: undefined, isListMail: false };
+): End | Origin {
+  const { automatic, outranked } = weighSigns(own, message, hasPass);
+  if (automatic !== null && automatic.kind !== 'list') {
+    return discard('automatic', automatic.kind, automatic.reason, findings);
   }
-  if (automatic.kind !== 'list') return discard('automatic', automatic.kind, automatic.reason, findings);
+  if (automatic === null) {
+    const saw = outranked && `${outranked.reason}, which an address of the user with a pass outranks`;
+    findings?.push({ rule: 'automatic', result: 'pass', saw: saw ?? 'no sign of a machine' });
+    return { kind: 'person', hold: undefined, hasSign: outranked !== undefined };
+  }
   const hold = senderPolicy === 'off' ? 'list' : undefined;
   findings?.push({
     rule: 'automatic',
     result: hold === undefined ? 'pass' : 'held',
     saw: `mail of a list (${automatic.reason}), which the sender policy ${hold === undefined ? 'judges' : 'would judge'}`,
   });
-  return { kind: 'person', hold, isListMail: true };
+  return { kind: 'person', hold, hasSign: true };
 }
 
-/** The one mailbox of the one From field. */
+/** The verdict of the signs that count; `outranked` is the one that a known person's mail would have had. */
+function weighSigns(
+  own: Own,
+  { envelope, raw, header }: Scanned,
+  hasPass: () => boolean,
+): { readonly automatic: Automatic | null; readonly outranked?: Automatic } {
+  const automatic = classifyMessage(raw, header, envelope.reversePath, own);
+  if (automatic === null || automatic.kind === 'list') return { automatic };
+  const hard = classifyMessage(raw, header, envelope.reversePath, own, 'hard');
+  const isPersons = (hard === null || hard.kind === 'list') && hasPass();
+  return isPersons ? { automatic: hard, outranked: automatic } : { automatic };
+}
+
+/** The one mailbox of the one From field. Without it a message is refused where that tells its sender and nobody else. */
 export function judgeAuthor(
   header: Header,
+  isFromUser: () => boolean,
   findings?: Findings,
 ): End | { readonly kind: 'author'; readonly mailbox: Mailbox } {
   const sender = senderOf(header);
-  if (!sender.ok) return malformed(`From: ${sender.problem}`, findings);
+  if (!sender.ok) {
+    const detail = `From: ${sender.problem}`;
+    if (!isFromUser()) return malformed(detail, findings);
+    return endAt('malformed', { verdict: 'rejected', reason: 'malformed', detail }, findings);
+  }
   findings?.push({ rule: 'malformed', result: 'pass', saw: `one author: ${sender.mailbox.address}` });
   return { kind: 'author', mailbox: sender.mailbox };
 }

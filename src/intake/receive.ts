@@ -33,7 +33,7 @@ import {
   type RecipientVerdict,
   type Target,
 } from './recipient.ts';
-import { judgeSenderPolicy, type SenderPolicyOptions } from './sender-policy.ts';
+import { hasPass, isFromUser, judgeSenderPolicy, type SenderPolicyOptions } from './sender-policy.ts';
 import { judgeSpam, type SpamDecision, type SpamPolicy } from './spam-policy.ts';
 
 /** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
@@ -222,11 +222,12 @@ function judgeClaim(
   if (isProbe(claim.target)) return judgeProbe(options, claim, message, header, findings);
 
   // 1. Loops first: nothing that a machine sent is posted or answered.
-  const origin = judgeOrigin(options, own, { envelope, raw, header }, findings);
+  const isKnown = (): boolean => hasPass(options, claim, sent);
+  const origin = judgeOrigin(options, own, { envelope, raw, header }, isKnown, findings);
   if (origin.kind === 'end') return judgeBounce(options, claim, message, header, origin, findings);
 
   // 2. Exactly one author, or nobody can say who wrote.
-  const author = judgeAuthor(header, findings);
+  const author = judgeAuthor(header, () => isFromUser(options, claim, sent), findings);
   if (author.kind === 'end') return author;
 
   // 3. The token's thread, and its age: known since RCPT if sealed, found by Message-ID if bound.
@@ -240,7 +241,7 @@ function judgeClaim(
       reversePath: envelope.reversePath,
       from: author.mailbox.address,
       result: sender.kind === 'end' ? 'fail' : sender.authentication.result,
-      isListMail: origin.isListMail,
+      hasSign: origin.hasSign,
       thread: found.target.locator,
       header,
       raw,

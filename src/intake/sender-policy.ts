@@ -8,10 +8,10 @@
  */
 import { foldAddress, type ReplyAddressForm } from '../mail/address.ts';
 import { isAddressed } from '../mail/addressed.ts';
-import { judgeSender } from '../mail/authentication.ts';
+import { isOwnPath, judgeSender } from '../mail/authentication.ts';
 import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
-import type { Mailbox } from '../mail/mailbox.ts';
+import { type Mailbox, senderOf } from '../mail/mailbox.ts';
 import { tokenText } from '../mail/token.ts';
 import type { Authentication } from '../queue/queue.ts';
 import { type Decision, type End, endAt, type Findings } from './finding.ts';
@@ -38,7 +38,7 @@ export interface SenderPolicyOptions {
 type Options = SenderPolicyOptions & { readonly form: ReplyAddressForm };
 
 /** What senders are judged by of a message. */
-interface Sent {
+export interface Sent {
   readonly header: Header;
   readonly reversePath: string;
 }
@@ -82,6 +82,20 @@ export function judgeSenderPolicy(
   return { kind: 'sender', authentication, hold: 'spoofed', why: { detail: reason, ...cause } };
 }
 
+/** Whether the author of a reply passes, whatever the policy makes of it; where it is off nobody does. */
+export function hasPass(options: Options, claim: Claim, sent: Sent): boolean {
+  const author = senderOf(sent.header);
+  return author.ok && vouch(options, claim, sent, author.mailbox).result === 'pass';
+}
+
+/** Whether the reverse-path is an address of the user's, and our filter says that it is no forged one. */
+export function isFromUser(options: Options, { user }: Claim, { header, reversePath }: Sent): boolean {
+  const { senderPolicy, authservId, ownReceived = 0 } = options;
+  if (senderPolicy === 'off' || authservId === undefined) return false;
+  if (!isRegistered(options, user, reversePath)) return false;
+  return isOwnPath(header, { authservId, ownReceived, reversePath });
+}
+
 function decide(
   { senderPolicy, spoofed = 'discard' }: SenderPolicyOptions,
   result: Authentication['result'],
@@ -103,15 +117,24 @@ function vouch(options: Options, claim: Claim, sent: Sent, author: Mailbox): Vou
   return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
 }
 
+function isRegistered(
+  { plusTags = 'compare' }: SenderPolicyOptions,
+  user: Claim['user'],
+  address: string,
+): boolean {
+  const folded = foldAddress(address, plusTags);
+  return user.addresses.some((each) => foldAddress(each, plusTags) === folded);
+}
+
 function authenticate(
-  { senderPolicy, authservId, ownReceived = 0, plusTags = 'compare' }: SenderPolicyOptions,
+  options: SenderPolicyOptions,
   user: Claim['user'],
   { header, reversePath }: Sent,
   author: Mailbox,
 ): Vouched {
+  const { senderPolicy, authservId, ownReceived = 0 } = options;
   if (senderPolicy === 'off') return { result: 'none', reason: 'the sender policy is off' };
-  const from = foldAddress(author.address, plusTags);
-  if (!user.addresses.some((address) => foldAddress(address, plusTags) === from)) {
+  if (!isRegistered(options, user, author.address)) {
     const reason = "From is none of the user's addresses";
     return { result: 'fail', reason, cause: { cause: 'not-registered' } };
   }

@@ -55,6 +55,26 @@ export function judgeSender(header: Header, sender: Mailbox, trust: Trust): Send
   return arc === undefined ? verdict : { ...verdict, arc };
 }
 
+/**
+ * Whether our filter found that the reverse-path is its owner's, whoever From names: an SPF pass of its very domain, and
+ * nothing that says otherwise. A bounce to it goes to who sent the message, and to nobody who was imitated.
+ */
+export function isOwnPath(header: Header, trust: Trust & { readonly reversePath: string }): boolean {
+  const placed = placeResults(header, trust);
+  if (placed.kind === 'none' || ambiguity(placed.fields, header, trust) !== undefined) return false;
+  const found = believable(placed.fields).filter(({ method }) => method === 'spf');
+  const domain = hostOf(domainPart(trust.reversePath));
+  if (domain === undefined || found.some(({ result }) => SPF_DOUBTS.has(result))) return false;
+  return found.some(({ result, properties }) => {
+    if (result !== 'pass' || authenticatedDomain('spf', properties) !== domain) return false;
+    // Filters name the domain alone or the whole path; another path is that of another transaction.
+    const path = properties.get('smtp.mailfrom')?.replace(/^<(.*)>$/, '$1') ?? '';
+    return !path.includes('@') || path.toLowerCase() === trust.reversePath.toLowerCase();
+  });
+}
+
+const SPF_DOUBTS: ReadonlySet<string> = new Set(['fail', 'softfail', 'policy']);
+
 function ambiguity(
   fields: readonly AuthenticationResults[],
   header: Header,

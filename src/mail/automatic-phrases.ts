@@ -7,35 +7,54 @@
  * Limits: word lists are never complete; the fields that standards define (automatic.ts) carry most of the weight.
  */
 
+const AUTO_REPLY_WORDS = [
+  'auto(?:matic|mated)?[ -]?(?:reply|replied|response|answer)\\b',
+  'auto:',
+  'autoreply\\b',
+  'out[ -]of[ -](?:the[ -])?office(?:$|:| ?auto| ?re(?:ply|sponse))',
+  'vacation (?:auto|reply|response|message)',
+  'automatische? (?:antwort|antwoord|beantwoording)',
+  'abwesenheits(?:notiz|nachricht|meldung|assistent)',
+  'abwesend:',
+  'afwezig(?:heid)?(?:$|:|sbericht|sassistent)',
+  'r[ée]ponse automatique',
+  "absence? du bureau|message d'absence",
+  'respuesta autom[áa]tica',
+  'resposta autom[áa]tica',
+  'risposta automatica|fuori sede',
+  'auto(?:matisk(?:t)? )?svar\\b',
+  'fr[åa]nvaro',
+  'automaattinen vastaus|poissa',
+  'odpowied[źz] automatyczna|autoodpowied',
+  'automatick[áa] odpov[ěe]',
+  'automatikus v[áa]lasz',
+  'r[ăa]spuns automat',
+  'otomatik yan[ıi]t',
+  'автоматичес|автоответ|автоматична',
+  '自動(?:応答|返信|回覆|回复)|自动(?:答复|回复)|不在(?:通知|連絡)',
+  '자동 ?(?:회신|응답)|부재 ?중',
+].join('|');
+
 /** Subjects of vacation answers and auto-responders, as the larger clients and providers write them. */
-export const AUTO_REPLY_SUBJECT = new RegExp(
-  `^(?:${[
-    'auto(?:matic|mated)?[ -]?(?:reply|replied|response|answer)\\b',
-    'auto:',
-    'autoreply\\b',
-    'out[ -]of[ -](?:the[ -])?office(?:$|:| ?auto| ?re(?:ply|sponse))',
-    'vacation (?:auto|reply|response|message)',
-    'automatische? (?:antwort|antwoord|beantwoording)',
-    'abwesenheits(?:notiz|nachricht|meldung|assistent)',
-    'abwesend:',
-    'afwezig(?:heid)?(?:$|:|sbericht|sassistent)',
-    'r[ée]ponse automatique',
-    "absence? du bureau|message d'absence",
-    'respuesta autom[áa]tica',
-    'resposta autom[áa]tica',
-    'risposta automatica|fuori sede',
-    'auto(?:matisk(?:t)? )?svar\\b',
-    'fr[åa]nvaro',
-    'automaattinen vastaus|poissa',
-    'odpowied[źz] automatyczna|autoodpowied',
-    'automatick[áa] odpov[ěe]',
-    'automatikus v[áa]lasz',
-    'r[ăa]spuns automat',
-    'otomatik yan[ıi]t',
-    'автоматичес|автоответ|автоматична',
-    '自動(?:応答|返信|回覆|回复)|自动(?:答复|回复)|不在(?:通知|連絡)',
-    '자동 ?(?:회신|응답)|부재 ?중',
-  ].join('|')})`,
+export const AUTO_REPLY_SUBJECT = new RegExp(`^(?:${AUTO_REPLY_WORDS})`, 'iu');
+
+/**
+ * Those of {@link AUTO_REPLY_SUBJECT} in the form that programs give them: nothing else, or the answered Subject behind
+ * a colon. What goes on otherwise ("Automatic reply is broken") is as well a person's title.
+ */
+export const AUTO_REPLY_SUBJECT_FORM = new RegExp(
+  `^(?:${AUTO_REPLY_WORDS})(?:(?<=:)|\\p{L}{0,20}(?:[ -](?:reply|response|answer|ответ|уведомление|відповідь))? ?(?:$|[:：]))`,
+  'iu',
+);
+
+/** Words of absence anywhere in a Subject, which people use as well: they only confirm another sign. */
+export const ABSENCE_SUBJECT = new RegExp(
+  `(?<![\\p{L}\\p{N}])(?:${[
+    'away|absent|vacation|holidays?|out[ -]of[ -](?:the[ -])?office|on leave|not in the office',
+    'abwesen(?:d|heit)|urlaub|nicht im b[üu]ro|absence?|vacances|cong[ée]s?|ausente|vacaciones|f[ée]rias|ferie|assente',
+    'afwezig(?:heid)?|vakantie|fr[åa]nvarande|semester|frav[æa]r|ferien|poissa|urlop|nieobecno[śs][ćc]',
+    'отпуске?|отсутств(?:ую|ие)',
+  ].join('|')})(?![\\p{L}\\p{N}])|不在|休[假暇]|부재|휴가`,
   'iu',
 );
 

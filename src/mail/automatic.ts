@@ -4,15 +4,19 @@
  * Contract: one pass over the fields gives every sign; the strongest sign decides, in the order of `Rank`,
  * whichever field stands first. A missing sign is never made up: X-Auto-Response-Suppress asks others not to
  * answer and stands in people's mail too, so it counts for nothing. `list` marks a person's mail that came
- * through a list; every other kind must be neither posted nor answered.
+ * through a list; every other kind must be neither posted nor answered. A *soft* sign is one that people's mail
+ * can bear as well: words, names, what a gateway adds; the others are hard. Who knows that a person of the site wrote
+ * asks for the hard signs alone; two soft signs of which one is a Subject of absence or automatic mail are hard.
  * Failure: `classifyAutomatic` gives `null` for a header beyond the limits, which the gate refuses anyway.
  * Standards: RFC 3834 §2 and §5, RFC 3464, RFC 5965, RFC 8098, RFC 6522, RFC 2919.
  * Limits: of the body at most the first 64 KiB are looked at, and only when the header leaves a doubt.
  */
 
 import {
+  ABSENCE_SUBJECT,
   ANSWER_SUBJECT,
   AUTO_REPLY_SUBJECT,
+  AUTO_REPLY_SUBJECT_FORM,
   BOUNCE_SUBJECT,
   BOUNCE_TEXT,
   COMPLAINT_SUBJECT,
@@ -23,7 +27,7 @@ import {
 import { decodeWords } from './encoded-word.ts';
 import { type Header, headerValue, scanHeader } from './header.ts';
 import { Lexer } from './lexer.ts';
-import { parseMailboxList } from './mailbox.ts';
+import { mailboxesOf } from './mailbox.ts';
 import { bodyWindow, directParts, mediaType, parameter } from './parts.ts';
 
 /** What a machine's mail is; `auto-reply` is all that a machine sent by itself and is none of the others. */
@@ -43,25 +47,31 @@ export interface Own {
   readonly loopToken?: string;
 }
 
+/** Which signs count: any, or those that no person's mail bears. */
+export type Weight = 'any' | 'hard';
+
 /** The order of signs, the strongest first; measured on real automatic mail. */
 const Rank = {
   own: 0,
   hops: 1,
-  reportType: 2,
-  failedRecipients: 3,
-  automaticSubject: 4,
-  daemon: 5,
-  bounceSubject: 6,
-  autoReplied: 7,
-  nullPath: 8,
-  autoSubmitted: 9,
-  autoField: 10,
-  precedence: 11,
-  list: 12,
+  body: 2,
+  reportType: 3,
+  failedRecipients: 4,
+  automaticSubject: 5,
+  daemon: 6,
+  bounceSubject: 7,
+  autoReplied: 8,
+  nullPath: 9,
+  autoSubmitted: 10,
+  autoField: 11,
+  precedence: 12,
+  list: 13,
 } as const;
 
 interface Sign extends Automatic {
   readonly rank: number;
+  /** Where a soft sign lies: in the Subject's words, in who sent it, or in what was added to it; undefined of a hard one. */
+  readonly soft?: 'words' | 'sender' | 'field';
 }
 
 type FieldRule = (value: string) => Sign | undefined;
@@ -75,6 +85,7 @@ const autoReply = (rank: number, reason: string): Sign => ({ rank, kind: 'auto-r
 const report = (reason: string): Sign => ({ rank: Rank.reportType, kind: 'report', reason });
 const list = (reason: string): Sign => ({ rank: Rank.list, kind: 'list', reason });
 const loop = (rank: number, reason: string): Sign => ({ rank, kind: 'loop', reason });
+const soft = (where: NonNullable<Sign['soft']>, sign: Sign): Sign => ({ ...sign, soft: where });
 
 /** The signs that one field alone can give, by field name. */
 const FIELD_RULES: ReadonlyMap<string, FieldRule> = new Map<string, FieldRule>([
@@ -119,31 +130,59 @@ export function classifyMessage(
   header: Header,
   reversePath: string,
   own?: Own,
+  weight: Weight = 'any',
 ): Automatic | null {
-  const verdict = classifyHeader(header, reversePath, own);
-  const isSettled = verdict?.kind === 'bounce' || verdict?.kind === 'loop';
-  return isSettled ? verdict : (classifyBody(raw, header) ?? verdict);
+  const signs = signsIn(header, reversePath, own);
+  const among = (found: readonly Sign[]): Automatic | null =>
+    strongest(weight === 'any' ? found : hardAmong(found, header));
+  const verdict = among(signs);
+  if (verdict?.kind === 'bounce' || verdict?.kind === 'loop') return verdict;
+  const sign = bodySign(raw, header);
+  return sign === undefined ? verdict : among([sign, ...signs]);
 }
 
 /** Judges a message by its envelope and header alone. */
 export function classifyHeader(header: Header, reversePath: string, own?: Own): Automatic | null {
-  let best = pathSign(reversePath);
+  return strongest(signsIn(header, reversePath, own));
+}
+
+/** Every sign of the envelope and the header; none in most mail. */
+function signsIn(header: Header, reversePath: string, own: Own | undefined): readonly Sign[] {
+  const signs: Sign[] = [];
+  const add = (sign: Sign | undefined): void => {
+    if (sign !== undefined) signs.push(sign);
+  };
+  add(pathSign(reversePath));
   let hops = 0;
   for (const { name, value } of header.fields) {
     if (name === 'received') {
       hops++;
       continue;
     }
-    best = stronger(best, FIELD_RULES.get(name)?.(value));
-    if (own !== undefined) best = stronger(best, ownSign(name, value, own));
+    add(FIELD_RULES.get(name)?.(value));
+    if (own !== undefined) add(ownSign(name, value, own));
   }
-  if (hops > MAX_HOPS) best = stronger(best, loop(Rank.hops, `more than ${MAX_HOPS} Received fields`));
+  if (hops > MAX_HOPS) add(loop(Rank.hops, `more than ${MAX_HOPS} Received fields`));
+  return signs;
+}
+
+function strongest(signs: readonly Sign[]): Automatic | null {
+  let best: Sign | undefined;
+  for (const sign of signs) {
+    if (best === undefined || sign.rank < best.rank) best = sign;
+  }
   return best === undefined ? null : { kind: best.kind, reason: best.reason };
 }
 
-function stronger(left: Sign | undefined, right: Sign | undefined): Sign | undefined {
-  if (left === undefined || right === undefined) return left ?? right;
-  return right.rank < left.rank ? right : left;
+/** The hard signs, and the soft ones that another witness makes hard. */
+function hardAmong(signs: readonly Sign[], header: Header): readonly Sign[] {
+  const hasOther = signs.some((sign) => sign.soft === 'sender' || sign.soft === 'field');
+  // Vacation programs of old say no more than "Precedence: bulk", and their owners' words in the Subject.
+  const isAbsence = ABSENCE_SUBJECT.test(subjectOf(headerValue(header, 'subject') ?? ''));
+  return signs.filter(({ soft: where }) => {
+    if (where === undefined) return true;
+    return where === 'words' ? hasOther : where === 'field' && isAbsence;
+  });
 }
 
 function ownSign(name: string, value: string, own: Own): Sign | undefined {
@@ -151,7 +190,7 @@ function ownSign(name: string, value: string, own: Own): Sign | undefined {
     return value === own.loopToken ? loop(Rank.own, 'our own X-Loop') : undefined;
   }
   if (name !== 'from') return undefined;
-  const ours = parseMailboxList(value).mailboxes.some(({ address }) => own.isOwnAddress(address));
+  const ours = mailboxesOf(value).some(({ address }) => own.isOwnAddress(address));
   return ours ? loop(Rank.own, 'From is an address of ours') : undefined;
 }
 
@@ -159,7 +198,9 @@ function pathSign(path: string): Sign | undefined {
   const address = path.trim().replace(/^<|>$/g, '');
   // Some systems write the null reverse-path into Return-Path as a word.
   if (address === '' || address === 'null') return bounce(Rank.nullPath, 'null reverse-path');
-  return DAEMON_ADDRESS.test(address) ? bounce(Rank.nullPath, "reverse-path is a mail system's") : undefined;
+  if (!DAEMON_ADDRESS.test(address)) return undefined;
+  const sign = bounce(Rank.nullPath, "reverse-path is a mail system's");
+  return address.includes('@') ? soft('sender', sign) : sign;
 }
 
 function contentTypeSign(value: string): Sign | undefined {
@@ -186,18 +227,26 @@ function statusPartSign(type: string): Sign | undefined {
   }
 }
 
+function subjectOf(value: string): string {
+  return value.includes('=?') ? decodeWords(value) : value;
+}
+
 function subjectSign(value: string): Sign | undefined {
-  const subject = value.includes('=?') ? decodeWords(value) : value;
-  if (AUTO_REPLY_SUBJECT.test(subject))
-    return autoReply(Rank.automaticSubject, 'Subject of an automatic reply');
-  if (COMPLAINT_SUBJECT.test(subject)) return report('Subject of a complaint');
-  return BOUNCE_SUBJECT.test(subject) ? bounce(Rank.bounceSubject, 'Subject of a bounce') : undefined;
+  const subject = subjectOf(value);
+  if (AUTO_REPLY_SUBJECT.test(subject)) {
+    const sign = autoReply(Rank.automaticSubject, 'Subject of an automatic reply');
+    return AUTO_REPLY_SUBJECT_FORM.test(subject) ? sign : soft('words', sign);
+  }
+  if (COMPLAINT_SUBJECT.test(subject)) return soft('words', report('Subject of a complaint'));
+  return BOUNCE_SUBJECT.test(subject)
+    ? soft('words', bounce(Rank.bounceSubject, 'Subject of a bounce'))
+    : undefined;
 }
 
 function daemonSign(value: string): Sign | undefined {
   if (value.endsWith('<>')) return bounce(Rank.daemon, 'From has no address');
   const isDaemon = DAEMON_ADDRESS.test(value) || DAEMON_NAME.test(value);
-  return isDaemon ? bounce(Rank.daemon, "From is a mail system's") : undefined;
+  return isDaemon ? soft('sender', bounce(Rank.daemon, "From is a mail system's")) : undefined;
 }
 
 function autoSubmittedSign(value: string): Sign | undefined {
@@ -211,11 +260,20 @@ function precedenceSign(value: string): Sign | undefined {
   const keyword = firstToken(value);
   if (keyword === 'list') return list('Precedence: list');
   const isAutomatic = /^(?:auto[-_]reply|bulk|junk)$/.test(keyword);
-  return isAutomatic ? autoReply(Rank.precedence, `Precedence: ${keyword}`) : undefined;
+  if (!isAutomatic) return undefined;
+  const sign = autoReply(Rank.precedence, `Precedence: ${keyword}`);
+  return keyword === 'bulk' || keyword === 'junk' ? soft('field', sign) : sign;
 }
 
 function autoField(name: string): [string, FieldRule] {
-  return [name, (value) => (firstToken(value) === 'no' ? undefined : autoReply(Rank.autoField, name))];
+  return [name, (value) => autoFieldSign(name, firstToken(value))];
+}
+
+/** An empty field says nothing for sure: gateways and templates leave such ones behind. */
+function autoFieldSign(name: string, keyword: string): Sign | undefined {
+  if (keyword === 'no') return undefined;
+  const sign = autoReply(Rank.autoField, name);
+  return keyword === '' ? soft('field', sign) : sign;
 }
 
 function listField(name: string): [string, FieldRule] {
@@ -238,19 +296,20 @@ function firstToken(value: string): string {
   return lexer.run(TOKEN).toLowerCase();
 }
 
-/** Judges by the body what the header left open: a status part, or a machine's text that speaks of failure. */
-function classifyBody(raw: Uint8Array, header: Header): Automatic | null {
+/** The sign of the body, which counts where the header left a doubt: a status part, or a machine's text that speaks of failure. */
+function bodySign(raw: Uint8Array, header: Header): Sign | undefined {
   // People forward bounces, and some clients take them apart when they do.
-  if (ANSWER_SUBJECT.test(headerValue(header, 'subject') ?? '')) return null;
+  if (ANSWER_SUBJECT.test(headerValue(header, 'subject') ?? '')) return undefined;
   const body = bodyWindow(raw, header);
   for (const { type } of directParts(body, headerValue(header, 'content-type') ?? '')) {
     // A bounce that a person attached as a message lies one level deeper and is the person's.
     const sign = statusPartSign(type);
-    if (sign !== undefined) return { kind: sign.kind, reason: `has a part ${type}` };
+    if (sign !== undefined) return { rank: Rank.body, kind: sign.kind, reason: `has a part ${type}` };
   }
-  if (!MACHINE_ADDRESS.test(headerValue(header, 'from') ?? '')) return null;
+  if (!MACHINE_ADDRESS.test(headerValue(header, 'from') ?? '')) return undefined;
   const text = body.toString('latin1', 0, TEXT_WINDOW_BYTES);
-  return BOUNCE_TEXT.test(text) ? { kind: 'bounce', reason: 'a machine writes of a failed delivery' } : null;
+  if (!BOUNCE_TEXT.test(text)) return undefined;
+  return soft('sender', bounce(Rank.body, 'a machine writes of a failed delivery'));
 }
 
 /** The message without the "From " line that mailbox files put before it. */

@@ -94,6 +94,7 @@ describe('refusals', { concurrency: false }, () => {
         'discarded report',
       ],
       [address, from(address), 'discarded loop'],
+      // The reverse-path is a stranger's: whom a refusal would go to, nobody can say.
       [address, [...from(ALICE), `From: ${EVE}`], 'discarded malformed'],
       [address, from(`${ALICE}, ${EVE}`), 'discarded malformed'],
       [address, from(EVE), 'discarded spoofed'],
@@ -107,11 +108,19 @@ describe('refusals', { concurrency: false }, () => {
       await client.deliver([...fields, `Subject: ${BODY}`, '', BODY + more].join('\r\n'), to);
       expected.push(outcome);
     }
+    await client.sayAll(`MAIL FROM:<${ALICE}>`, `RCPT TO:<${address}>`, 'DATA');
+    const proven = [PASS[0]?.replace('dmarc', 'spf=pass smtp.mailfrom=private.example; dmarc'), PASS[1]];
+    client.write([...proven, `From: ${ALICE}, ${EVE}`, '', `${BODY}\r\n.\r\n`].join('\r\n'));
+    assert.equal(await client.reply(), '554 5.6.0 message is malformed');
+    expected.push('rejected malformed');
     assert.equal(await daemon.stop(), 'exit 0');
 
     const lines = daemon.log().trim().split('\n');
     const logged = lines.map((line) => JSON.parse(line) as Logged).filter(({ event }) => event === 'verdict');
     assert.deepEqual(logged.map(nameOf), expected);
+    const missed = ['discarded malformed', 'discarded spoofed', 'discarded forged'];
+    for (const line of logged)
+      assert.equal(line.level, missed.includes(nameOf(line)) ? 'warn' : 'info', nameOf(line));
     const pepper = readFileSync(scratch.path('pepper'), 'utf8').trim();
     const secrets = [BODY, ALICE, EVE, PATH, token, pepper, NO_SINK.secret, 'secret@', forged.slice(6, 54)];
     for (const text of [address, bound, expired, disabled]) secrets.push(text.slice(6, 54));
