@@ -54,7 +54,7 @@ export type Placed =
       readonly above?: number;
     };
 
-/** One field with how many Received fields stand above it, and whether the nearest of them tells of sendmail(1). */
+/** One field with how many Received fields stand above it, and whether any of them tells of sendmail(1). */
 interface Seen {
   readonly field: AuthenticationResults;
   readonly above: number;
@@ -121,16 +121,17 @@ function absent(
 function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly received: number } {
   const seen: Seen[] = [];
   let received = 0;
-  let mark = '';
+  let isLocal = false;
   for (const { name, value, isSpaced } of header.fields) {
     if (name === 'received') {
       received += 1;
-      mark = value;
+      // What is below it the author wrote, Received fields like those of our own hosts among it.
+      isLocal ||= FROM_USER.test(value);
     }
     // No filter writes it like this, and one that removes forged fields may miss it.
     if (name !== 'authentication-results' || isSpaced === true || seen.length === MAX_FIELDS) continue;
     const field = parseAuthenticationResults(value);
-    if (field !== undefined) seen.push({ field, above: received, isLocal: FROM_USER.test(mark) });
+    if (field !== undefined) seen.push({ field, above: received, isLocal });
   }
   return { seen, received };
 }

@@ -252,7 +252,20 @@ describe('the place of a believed field (RFC 8601 §5)', () => {
     const below = verdictOn([pickup, PASS, FROM], { ...TRUST, ownReceived: 1 }) as SenderVerdict;
     assert.deepEqual([below.result, below.cause], ['none', 'local-submission']);
     assert.equal(verdictOf([PASS, pickup, FROM], 0), 'pass');
-    assert.equal(verdictOf([pickup, RECEIVED, PASS, FROM], 2), 'pass');
+  });
+
+  it('is not below a Received that the author wrote beneath the mark of sendmail(1), however many are ours', () => {
+    const pickup = 'Received: by mx.example.org (Postfix, from userid 33)\r\n\tid 4Xabc; Fri, 20 Nov 2026';
+    for (const above of [
+      [pickup, RECEIVED],
+      [pickup, RECEIVED, RECEIVED],
+      [RECEIVED, pickup, RECEIVED],
+    ]) {
+      const trust = { ...TRUST, ownReceived: above.length };
+      const { result, cause } = verdictOn([...above, PASS, FROM], trust) as SenderVerdict;
+      assert.deepEqual([result, cause], ['none', 'local-submission'], above.join('\n'));
+    }
+    assert.equal(verdictOf([RECEIVED, PASS, pickup, FROM], 1), 'pass');
   });
 
   function verdictOf(fields: string[], ownReceived: number): string {
