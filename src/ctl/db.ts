@@ -161,15 +161,16 @@ function inWords({ backedUpAt, lost, kept }: Restored): string {
 
 const prune: CommandSpec = {
   words: 'prune',
-  summary: 'remove now what retention would: old rows of posted replies, content and fingerprints',
+  summary:
+    'remove now what retention would: old rows of posted replies, content, fingerprints, and users removed 30 days ago',
   examples: ['prune', 'prune --json'],
   run: (_input, context) =>
     withStore(context, async ({ config, store }) => {
-      const { contents, rows, dedupes } = await pruneAll(config, store, context);
+      const { contents, rows, dedupes, users } = await pruneAll(config, store, context);
       printDone(
         context.output,
-        { contents, rows, fingerprints: dedupes },
-        `${rows} posted replies, ${contents} messages and ${dedupes} fingerprints were out of date and are gone`,
+        { contents, rows, fingerprints: dedupes, removed_users: users },
+        `${rows} posted replies, ${contents} messages, ${dedupes} fingerprints and ${users} removed users were out of date and are gone`,
       );
     }),
 };
@@ -178,11 +179,11 @@ async function pruneAll(
   config: Config,
   store: Store,
   { output }: Context,
-): Promise<{ contents: number; rows: number; dedupes: number }> {
+): Promise<{ contents: number; rows: number; dedupes: number; users: number }> {
   const { outOfDate } = await import('../queue/retention.ts');
   const { keepContentMs: contentMs, keepRowsMs: rowsMs } = config.store;
   const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config) };
-  const sum = { contents: 0, rows: 0, dedupes: 0 };
+  const sum = { contents: 0, rows: 0, dedupes: 0, users: 0 };
   const progress = progressOn(output, 'rows removed');
   return interruptibly(async (signal) => {
     for (;;) {
@@ -190,7 +191,8 @@ async function pruneAll(
       sum.contents += step.contents;
       sum.rows += step.rows;
       sum.dedupes += step.dedupes;
-      const removed = sum.contents + sum.rows + sum.dedupes;
+      sum.users += step.users;
+      const removed = sum.contents + sum.rows + sum.dedupes + sum.users;
       progress(removed, step.isDone ? removed : undefined);
       if (step.isDone) return sum;
       if (signal.aborted)

@@ -236,7 +236,7 @@ async function operate(
       return { left: `is ${result.state}`, advice: applies };
     case 'no-user':
       throw new Fault(EXIT.badInput, [
-        `item ${id}: its user "${result.user}" was removed, and whoever has that name now is somebody else; "mailgw-ctl queue drop ${id}" removes it`,
+        `item ${id}: its user "${result.user}" was removed, and whoever has that name now is somebody else; "mailgw-ctl user restore ${result.user}" brings user and reply back within 30 days, "mailgw-ctl queue drop ${id}" removes the item`,
       ]);
     case 'no-content':
       return { left: 'is posted', advice: 'its message is not kept any more: store.keep_content' };

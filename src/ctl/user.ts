@@ -7,11 +7,18 @@ import { SALT_BYTES } from '../mail/token.ts';
 import type { User } from '../queue/directory-port.ts';
 import type { Store } from '../queue/store.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from './command.ts';
-import { confirm, YES_OPTION } from './confirm.ts';
 import { badInput, usage } from './fault.ts';
-import { currentSalt, findUser, saltFingerprint, unknownUser } from './known-user.ts';
-import { printDone, printNote, printRow, printRows, type Row } from './print.ts';
+import {
+  currentSalt,
+  findUser,
+  noteMissingAddress,
+  saltFingerprint,
+  unknownUser,
+  userRow,
+} from './known-user.ts';
+import { printDone, printRow, printRows, type Row } from './print.ts';
 import { isPrintable } from './printable.ts';
+import { noteNamesake, printRemoved, remove, restore } from './removal.ts';
 import { type Session, withStore } from './session.ts';
 import { isoTime } from './time.ts';
 
@@ -41,6 +48,7 @@ const add: CommandSpec = {
         throw badInput(`user "${name}": exists already; "mailgw-ctl user set" changes a user`);
       }
       noteMissingAddress(user, session, context);
+      await noteNamesake(user, context, session.store);
       printDone(context.output, userRow(user), `user ${name} added${addressList(addresses)}`);
     }),
 };
@@ -67,9 +75,16 @@ const set: CommandSpec = {
 const list: CommandSpec = {
   words: 'list',
   summary: 'list all users',
-  examples: ['list', 'list --json'],
-  run: (_input, context) =>
+  options: [
+    {
+      flags: '--removed',
+      doc: 'list those who were removed within 30 days, and until when they can come back',
+    },
+  ],
+  examples: ['list', 'list --json', 'list --removed'],
+  run: (input, context) =>
     withStore(context, async ({ store }) => {
+      if (input.flag('removed')) return printRemoved(context, store);
       const users = await store.listUsers();
       printRows(
         context.output,
@@ -119,33 +134,15 @@ const enable: CommandSpec = {
   run: (input, context) => setEnabled(input, context, true),
 };
 
-const remove: CommandSpec = {
-  words: 'remove <user>',
-  summary: 'remove a user, which voids every reply address they hold for good',
-  options: [YES_OPTION],
-  examples: ['remove alice'],
-  run: (input, context) =>
-    withStore(context, async ({ store }) => {
-      const user = await findUser(store, input.argument());
-      await confirm(
-        input,
-        context.output,
-        `user remove ${user.name}: their reply addresses are void for good`,
-      );
-      await store.removeUser(user.name);
-      printDone(context.output, userRow(user), `user ${user.name} removed; their reply addresses are void`);
-    }),
-};
-
 /** The commands on users. */
 export const userGroup: CommandGroup = {
   name: 'user',
   summary: 'who may reply, and from which addresses',
-  commands: [add, set, list, show, disable, enable, remove],
+  commands: [add, set, list, show, disable, enable, remove, restore],
 };
 
 async function change(store: Store, name: string, what: Parameters<Store['setUser']>[1]): Promise<User> {
-  if (!(await store.setUser(name, what))) throw unknownUser(name);
+  if (!(await store.setUser(name, what))) throw await unknownUser(store, name);
   return findUser(store, name);
 }
 
@@ -188,26 +185,8 @@ function readAddresses(input: Input, session: Session): string[] {
   return [...found.values()];
 }
 
-function noteMissingAddress(user: User, { config }: Session, context: Context): void {
-  if (user.addresses.length > 0 || config.sender.policy !== 'strict') return;
-  printNote(
-    context.output,
-    `user ${user.name} has no address, and sender.policy = "strict" takes replies from registered addresses only; "mailgw-ctl user set ${user.name} --address ADDRESS" registers one`,
-  );
-}
-
 function addressList(addresses: readonly string[]): string {
   return addresses.length === 0 ? '' : `, writing from ${addresses.join(', ')}`;
-}
-
-function userRow(user: User): Row {
-  return {
-    user: user.name,
-    number: user.number,
-    enabled: user.enabled,
-    addresses: user.addresses,
-    created_at: isoTime(user.createdAt),
-  };
 }
 
 /** What rate.per_user leaves a user now; null when there is no limit. */

@@ -11,7 +11,7 @@ import { guarded } from './store-error.ts';
 
 /** What was found wrong: the rule's name and where. */
 export interface StoreProblem {
-  readonly rule: 'integrity' | 'foreign-keys' | 'head' | 'content' | 'columns' | 'dedupe';
+  readonly rule: 'integrity' | 'foreign-keys' | 'head' | 'content' | 'columns' | 'dedupe' | 'users';
   readonly detail: string;
 }
 
@@ -68,6 +68,21 @@ const RULES: readonly { readonly rule: StoreProblem['rule']; readonly offenders:
     rule: 'dedupe',
     offenders: `SELECT 'item ' || item_id || ' has ' || count(*) || ' fingerprints' FROM dedupe
       GROUP BY item_id HAVING count(*) > 1`,
+  },
+  {
+    rule: 'users',
+    offenders: `SELECT 'user ' || user_number || ' is there and removed as well'
+      FROM removed_user JOIN user USING (user_number)`,
+  },
+  {
+    rule: 'users',
+    offenders: `SELECT 'removed user ' || user_number || ' has a number that may be given again' FROM removed_user
+      WHERE user_number > ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'user'), 0)`,
+  },
+  {
+    rule: 'users',
+    offenders: `SELECT 'item ' || id || ' is held for want of user ' || user_number || ', who is there'
+      FROM item JOIN user USING (user_number) WHERE hold_reason = 'no-user' AND user.name = item.user`,
   },
   {
     // A fingerprint may outlive its item, never the other way round; rows are pruned in the order of receipt.

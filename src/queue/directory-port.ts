@@ -21,6 +21,32 @@ export interface User {
   readonly salts: readonly Salt[];
 }
 
+/** How long a user who was removed can be restored. */
+export const RESTORABLE_MS = 30 * 86_400_000;
+
+/** A user who was removed. */
+export interface RemovedUser {
+  readonly number: number;
+  readonly name: string;
+  readonly removedAt: number;
+  readonly addresses: readonly string[];
+}
+
+/** What a restoration did, or why it did nothing. */
+export type Restoration =
+  | {
+      readonly kind: 'restored';
+      readonly user: User;
+      /** Replies that were held because their user was gone, and are ready again. */
+      readonly released: number;
+      /** Addresses that somebody else has registered by now, and who: they were left out. */
+      readonly leftOut: readonly { readonly address: string; readonly user: string }[];
+    }
+  /** No such user was removed, or too long ago. */
+  | { readonly kind: 'unknown' }
+  /** Somebody else has the name by now. */
+  | { readonly kind: 'name-taken'; readonly by: number };
+
 /** Users, salts and threads. */
 export interface Directory {
   /** The user with this number. */
@@ -41,8 +67,14 @@ export interface Directory {
     name: string,
     change: { readonly addresses?: readonly string[] | undefined; readonly enabled?: boolean | undefined },
   ): Promise<boolean>;
-  /** Removes a user and their salts, which voids all their addresses; false when there is none. */
-  removeUser(name: string): Promise<boolean>;
+  /** Removes a user, which voids all their addresses until they are restored; false when there is none. */
+  removeUser(name: string, now: number): Promise<boolean>;
+  /** Erases a user by number, removed already or not, with addresses and salts; false when there is none. */
+  eraseUser(number: number): Promise<boolean>;
+  /** Restores a user who was removed by number: the same salts and addresses, and what was held for want of them. */
+  restoreUser(number: number, now: number): Promise<Restoration>;
+  /** The users who were removed and not erased, the last one first. */
+  removedUsers(): Promise<readonly RemovedUser[]>;
   /** Gives a user a new salt; the previous one verifies until `graceEndsAt`, or no longer at all. */
   rotateSalt(name: string, salt: Uint8Array, now: number, graceEndsAt: number | undefined): Promise<boolean>;
   /** The locator of a thread number. */

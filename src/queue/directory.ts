@@ -11,8 +11,6 @@ export interface DirectoryOperations {
   readonly addUser: (user: Args<'addUser'>[0]) => number | undefined;
   /** Changes a user; false when there is none. */
   readonly setUser: (name: string, change: Args<'setUser'>[1]) => boolean;
-  /** Removes a user with addresses and salts. */
-  readonly removeUser: (name: string) => boolean;
   /** Gives a user a new salt. */
   readonly rotateSalt: (...args: Args<'rotateSalt'>) => boolean;
   /** The number of a thread, made when it is new. */
@@ -38,7 +36,6 @@ export function prepareDirectory(database: Database): DirectoryOperations {
       }
       return true;
     },
-    removeUser: (name) => database.prepare('DELETE FROM user WHERE name = ?').run(name).changes === 1,
     rotateSalt: (name, salt, now, graceEndsAt) => {
       const user = numberOf.get(name);
       if (user === undefined) return false;

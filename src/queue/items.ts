@@ -86,7 +86,7 @@ export function prepareItems(database: Database, { keepContent }: ItemSettings):
 }
 
 /** Gives back the election of a thread's head, to be called after an item entered or left the open states. */
-function prepareElection(database: Database): (thread: string) => void {
+export function prepareElection(database: Database): (thread: string) => void {
   const leased = database.prepare<[string]>(
     "SELECT 1 FROM item WHERE thread = ? AND head = 1 AND state = 'leased'",
   );

@@ -175,5 +175,34 @@ export const MIGRATIONS: readonly string[] = [
      (SELECT user.user_number FROM user WHERE name = item.user AND created_at <= item.received_at), 0);
    ALTER TABLE notice ADD COLUMN user_number INTEGER;
    UPDATE notice SET user_number = ifnull(
-     (SELECT user.user_number FROM user WHERE name = notice.user AND user.created_at <= notice.created_at), 0);`,
+     (SELECT user.user_number FROM user WHERE name = notice.user AND user.created_at <= notice.created_at), 0);
+   -- Users who were removed, for as long as they can come back; in tables of their own, so that nobody finds them.
+   CREATE TABLE removed_user (
+     user_number INTEGER PRIMARY KEY,
+     name TEXT NOT NULL,
+     enabled INTEGER NOT NULL,
+     created_at INTEGER NOT NULL,
+     removed_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX removed_user_by_time ON removed_user (removed_at);
+   CREATE TABLE removed_address (
+     user_number INTEGER NOT NULL REFERENCES removed_user ON DELETE CASCADE,
+     address TEXT NOT NULL,
+     PRIMARY KEY (user_number, address)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE removed_salt (
+     user_number INTEGER NOT NULL REFERENCES removed_user ON DELETE CASCADE,
+     created_at INTEGER NOT NULL,
+     salt BLOB NOT NULL CHECK (length(salt) = 32),
+     ends_at INTEGER,
+     PRIMARY KEY (user_number, salt)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE removed_bounce_count (
+     user_number INTEGER PRIMARY KEY REFERENCES removed_user ON DELETE CASCADE,
+     hard INTEGER NOT NULL,
+     soft INTEGER NOT NULL,
+     last_at INTEGER NOT NULL
+   ) STRICT;
+   -- What a restored user's held replies are found by.
+   CREATE INDEX item_no_user ON item (user_number) WHERE hold_reason = 'no-user';`,
 ];

@@ -1,12 +1,13 @@
 /**
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
- * Contract: only posted items and dedupe rows are touched; one call removes at most {@link STEP_ROWS} rows of a kind
+ * Contract: only posted items, dedupe rows, notices that ended and removed users are touched; one call removes at most {@link STEP_ROWS} rows of a kind
  * and {@link STEP_BYTES} of content, so that a batch with a call in it is not noticeably later than one without.
  * Freed pages are used again by the next messages; beyond `keepFreeBytes` they leave the file, from its end, with
  * the checkpoint that follows (docs/decisions.md).
  */
 import type { Pruned, PruneRequest } from './queue.ts';
+import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
 
 /** Most rows of a kind that one call removes. */
@@ -39,6 +40,10 @@ export function preparePrune(database: Database): PruneOperations {
     `DELETE FROM notice WHERE notice_number IN
        (SELECT notice_number FROM notice WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
   );
+  const users = database.prepare<[number]>(
+    `DELETE FROM removed_user WHERE user_number IN
+       (SELECT user_number FROM removed_user WHERE removed_at < ? ORDER BY removed_at LIMIT ${STEP_ROWS})`,
+  );
   const shrink = prepareShrink(database);
   return {
     prune: (request) => {
@@ -46,13 +51,16 @@ export function preparePrune(database: Database): PruneOperations {
       const removed = rows(request.rowsBefore);
       const forgotten = dedupes.run(request.dedupeBefore).changes;
       notices.run(request.noticesBefore ?? 0);
+      const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
       const freed = shrink(request.keepFreeBytes);
       return {
         contents: stripped.count,
         rows: removed.count,
         dedupes: forgotten,
+        users: erased,
         freedBytes: freed.bytes,
-        isDone: stripped.isDone && removed.isDone && forgotten < STEP_ROWS && freed.isDone,
+        isDone:
+          stripped.isDone && removed.isDone && forgotten < STEP_ROWS && erased < STEP_ROWS && freed.isDone,
       };
     },
   };

@@ -260,6 +260,8 @@ export interface PruneRequest {
   readonly dedupeBefore: number;
   /** The rows of notices that ended before then; none by default. */
   readonly noticesBefore?: number | undefined;
+  /** Users removed before then, who cannot be restored any more; none by default. */
+  readonly usersBefore?: number | undefined;
   /** Unused bytes that the store may keep for its own use; what is more goes back to the file system. */
   readonly keepFreeBytes: number;
 }
@@ -269,6 +271,7 @@ export interface Pruned {
   readonly contents: number;
   readonly rows: number;
   readonly dedupes: number;
+  readonly users: number;
   readonly freedBytes: number;
   readonly isDone: boolean;
 }

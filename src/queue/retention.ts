@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
+import { RESTORABLE_MS } from './directory-port.ts';
 import type { PruneRequest, Queue } from './queue.ts';
 
 /** How long things are kept, in milliseconds. */
@@ -46,12 +47,13 @@ const LEAST_NOTICE_MS = 2 * 86_400_000;
 export function outOfDate(
   periods: RetentionPeriods,
   now: number,
-): Pick<PruneRequest, 'contentBefore' | 'rowsBefore' | 'dedupeBefore' | 'noticesBefore'> {
+): Pick<PruneRequest, 'contentBefore' | 'rowsBefore' | 'dedupeBefore' | 'noticesBefore' | 'usersBefore'> {
   return {
     contentBefore: now - periods.contentMs,
     rowsBefore: now - periods.rowsMs,
     dedupeBefore: now - periods.dedupeMs,
     noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
+    usersBefore: now - RESTORABLE_MS,
   };
 }
 
@@ -82,12 +84,12 @@ async function prune(options: RetentionOptions, stopping: AbortSignal): Promise<
 async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions): Promise<StepResult> {
   try {
     const isLow = isSpaceLow();
-    const { contents, rows, dedupes, freedBytes, isDone } = await queue.prune({
+    const { contents, rows, dedupes, users, freedBytes, isDone } = await queue.prune({
       ...outOfDate(isLow ? { ...periods(), contentMs: 0 } : periods(), now()),
       keepFreeBytes: isLow ? 0 : KEPT_FREE_BYTES,
     });
-    if (contents + rows + dedupes + freedBytes > 0) {
-      log('pruned', { contents, rows, dedupes, freed_bytes: freedBytes });
+    if (contents + rows + dedupes + users + freedBytes > 0) {
+      log('pruned', { contents, rows, dedupes, users, freed_bytes: freedBytes });
     }
     return isDone ? 'done' : 'more';
   } catch (error) {

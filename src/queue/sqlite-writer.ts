@@ -20,6 +20,7 @@ import { type NoticeOperations, prepareNotices, recallNotices } from './notices.
 import { type PepperOperations, preparePeppers } from './peppers.ts';
 import { type PruneOperations, preparePrune } from './prune.ts';
 import type { Pruned } from './queue.ts';
+import { prepareRemoval, type RemovalOperations } from './removal.ts';
 import { rescue } from './rescue.ts';
 import {
   checkIntegrity,
@@ -42,6 +43,7 @@ export type Operations = ItemOperations &
   SinkOperations &
   VerdictOperations &
   DirectoryOperations &
+  RemovalOperations &
   PepperOperations &
   BucketOperations & {
     /** Nothing: the answer is what counts. */
@@ -109,7 +111,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
 const NOTHING_DONE: Partial<Record<keyof Operations, unknown>> = {
   lease: [],
   reclaim: 0,
-  prune: { contents: 0, rows: 0, dedupes: 0, freedBytes: 0, isDone: true } satisfies Pruned,
+  prune: { contents: 0, rows: 0, dedupes: 0, users: 0, freedBytes: 0, isDone: true } satisfies Pruned,
 };
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);
@@ -149,6 +151,7 @@ class Writer {
       ...prepareSinkOperations(database),
       ...prepareVerdictOperations(database),
       ...prepareDirectory(database),
+      ...prepareRemoval(database),
       ...preparePeppers(database),
       ...prepareBuckets(database),
       ping: () => undefined,

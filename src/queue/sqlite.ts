@@ -12,7 +12,7 @@ import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorText } from '../error-text.ts';
 import type { BucketChange } from './buckets-port.ts';
-import type { Directory, User } from './directory-port.ts';
+import type { Directory, Restoration, User } from './directory-port.ts';
 import type { LeasedNotice, NewNotice, NoticeSettlement, NoticeView } from './notices-port.ts';
 import { claimStore } from './one-daemon.ts';
 import type {
@@ -257,9 +257,22 @@ class SqliteStore implements Store {
     return this.#writer.call('setUser', args);
   }
 
-  async removeUser(name: string): Promise<boolean> {
-    return this.#writer.call('removeUser', [name]);
+  async removeUser(...args: Parameters<Directory['removeUser']>): Promise<boolean> {
+    return this.#writer.call('removeUser', args);
   }
+
+  async eraseUser(number: number): Promise<boolean> {
+    return this.#writer.call('eraseUser', [number]);
+  }
+
+  async restoreUser(number: number, now: number): Promise<Restoration> {
+    const done = await this.#writer.call('restoreUser', [number, now]);
+    if (done.kind !== 'restored') return done;
+    const user = this.#views.userByNumber(number);
+    return user === undefined ? { kind: 'unknown' } : { ...done, user };
+  }
+
+  removedUsers = (): ReturnType<Store['removedUsers']> => this.#read(() => this.#views.removedUsers());
 
   async rotateSalt(...args: Parameters<Directory['rotateSalt']>): Promise<boolean> {
     return this.#writer.call('rotateSalt', args);

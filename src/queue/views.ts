@@ -18,6 +18,7 @@ import type {
   VerdictCount,
 } from './queue.ts';
 import { ITEM_STATES, MOST_COUNTED } from './queue.ts';
+import { prepareRemovalViews, type RemovalViews } from './removal.ts';
 import { prepareRestoreViews, type RestoreViews } from './restores.ts';
 import type { Database } from './schema.ts';
 import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
@@ -27,6 +28,7 @@ import { prepareVerdictView } from './verdict-counts.ts';
 /** The reads of all ports, synchronous on one connection. */
 export interface Views
   extends DirectoryViews,
+    RemovalViews,
     PepperViews,
     RestoreViews,
     NoticeViews,
@@ -62,6 +64,7 @@ export function prepareViews(database: Database): Views {
   const notices = prepareNoticeViews(database);
   return {
     ...prepareDirectoryViews(database),
+    ...prepareRemovalViews(database),
     ...preparePepperViews(database),
     ...items,
     ...notices,

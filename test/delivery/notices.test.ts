@@ -132,7 +132,7 @@ describe('nobody is told (G7)', () => {
     await test.mailbox.down();
     const user = await test.store.userByName('alice');
     await test.inState(await test.send(reply(EMPTY), { userNumber: user!.number }), 'failed');
-    await test.store.removeUser('alice');
+    await test.store.removeUser('alice', NOW);
     await addUser(test.store, 'alice');
     test.pass(120_000);
     const [notice] = await test.ended(1);

@@ -133,6 +133,9 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   // No terminal to ask on, and no --yes; nothing was posted here.
   [/^queue retry --state posted/, [0, 64]],
   [/^salt rotate --all$/, [64]],
+  [/^user remove (?!.*--yes)/, [64]],
+  // So nobody was removed.
+  [/^user restore/, [65]],
   [/^queue (?:retry|hold|release|drop) --(?!yes)(?!.*--yes)/, [64]],
   // What Postfix and spamd are on this machine is not this test's business.
   [/^doctor|^postfix-config --check/, [0, 69, 73, 74, 78]],

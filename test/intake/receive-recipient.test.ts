@@ -80,7 +80,7 @@ describe('any other address', () => {
     assert.equal(await at(test, old), 'disabled-user');
     await test.store.setUser('alice', { enabled: true });
     assert.equal(await at(test, address), 'claim');
-    await test.store.removeUser('alice');
+    await test.store.removeUser('alice', Date.now());
     assert.equal(await at(test, address), 'unknown-user');
     await addUser(test.store, 'alice');
     assert.equal(await at(test, address), 'unknown-user');

@@ -77,8 +77,8 @@ export function describeDirectory(open: OpenStore): void {
     it('a removed user is gone with every salt, and the number is never given again', async (t) => {
       const store = await open(t);
       const alice = await add(store, 'alice', ['a@example.com']);
-      assert.equal(await store.removeUser('alice'), true);
-      assert.equal(await store.removeUser('alice'), false);
+      assert.equal(await store.removeUser('alice', NOW), true);
+      assert.equal(await store.removeUser('alice', NOW), false);
       assert.equal(await store.userByNumber(alice.number), undefined);
       const again = await add(store, 'alice');
       assert.notEqual(again.number, alice.number);

@@ -14,7 +14,7 @@ async function alice(store: Store): Promise<number> {
 
 /** Another person gets the name. */
 async function replaceAlice(store: Store): Promise<void> {
-  await store.removeUser('alice');
+  await store.removeUser('alice', NOW);
   await addUser(store, 'alice');
 }
 
@@ -22,7 +22,7 @@ async function replaceAlice(store: Store): Promise<void> {
 export function describeOwners(open: OpenStore): void {
   describe('an item of a user who was removed', () => {
     for (const [name, remove] of [
-      ['and nobody has the name', (store: Store) => store.removeUser('alice')],
+      ['and nobody has the name', (store: Store) => store.removeUser('alice', NOW)],
       ['and somebody else has the name', replaceAlice],
     ] as const) {
       it(`is held when it is due, ${name}, and lets the next of its thread go`, async (t) => {

@@ -8,6 +8,7 @@ import { describeDirectory } from './contract-directory.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeOperator } from './contract-operator.ts';
 import { describeOwners } from './contract-owners.ts';
+import { describeRemoval } from './contract-removal.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -17,5 +18,6 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeOperator(open);
     describeDirectory(open);
     describeOwners(open);
+    describeRemoval(open);
   });
 }
