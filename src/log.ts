@@ -16,6 +16,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Every event that mailgw logs, with its level. */
 export const LOG_EVENTS = {
   starting: 'info',
+  /** Whoever takes such a daemon over has the host. */
+  runs_as_root: 'warn',
   ready: 'info',
   /** SIGHUP or `mailgw-ctl reload` brought a new configuration; one line for each key that changed. */
   reloaded: 'info',

@@ -219,6 +219,8 @@ export async function serve({
   });
   const delivery = createDeliveryMeasures();
   log('starting', { version: version(), store: config.store.path });
+  if (process.getuid?.() === 0)
+    log('runs_as_root', { reason: "runs as root; the package's service runs as user mailgw" });
   const fail = (event: 'store_failed' | 'fatal', error: Error): never => {
     const at = error.stack?.split('\n').find((line) => line.startsWith('    at '));
     log(event, { reason: error.message, at: at?.trim() });
