@@ -14,18 +14,13 @@ const TXT = 16;
 const NXDOMAIN = 3;
 
 /** Starts one that closes with the scratch; its port. */
-export async function startDns(
-  scratch: Scratch,
-  zone: Zone,
-  address = '127.0.0.1',
-  port = 0,
-): Promise<number> {
+export async function startDns(scratch: Scratch, zone: Zone): Promise<number> {
   const socket = createSocket('udp4');
   socket.on('message', (query, { address: host, port: from }) => {
     const answer = answerTo(query, zone);
     if (answer !== undefined) socket.send(answer, from, host);
   });
-  socket.bind(port, address);
+  socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   scratch.defer(() => {
     socket.close();

@@ -1,38 +1,38 @@
 // The filters that sites run in front of mailgw, as private processes with a name server of the test's own.
 //
-// Contract: each start… returns once the filter takes connections; all end with the scratch. What reads /etc/resolv.conf
-// alone runs in a mount namespace of its own, where that file names our server. Nothing of /etc is read otherwise.
+// Contract: each start… returns once the filter takes connections; all end with the scratch. What would take its name
+// servers from /etc/resolv.conf is given ours: OpenDMARC by resolver-shim.c, policyd-spf by policyd-spf.py.
 // Failure: …Unavailable() says why the machine cannot run it; the tests skip with that sentence.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { eventually } from './eventually.ts';
 import type { PostfixOptions } from './postfix.ts';
-import { DaemonProcess } from './process.ts';
+import { DaemonProcess, repositoryRoot, runOk } from './process.ts';
 import type { Scratch } from './scratch.ts';
 
 /** The authserv-id that all of them write. */
 export const AUTHSERV_ID = 'mx.example.org';
-
-/** Where the name server is for programs that know port 53 alone: no other test listens there. */
-export const RESOLVER = '127.53.53.53';
 
 /** Why a program cannot run here, or false if it can: the value of a test's `skip`. */
 export function programUnavailable(program: string): string | false {
   return existsSync(program) ? false : `unavailable: ${program} is not installed`;
 }
 
-/** The words before a command that give it our name server. */
-export function withResolver(scratch: Scratch): string[] {
-  const file = scratch.path('resolv.conf');
-  writeFileSync(file, `nameserver ${RESOLVER}\noptions timeout:1 attempts:2\n`);
-  return [
-    'unshare',
-    '--mount',
-    'sh',
-    '-c',
-    'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"',
-    file,
-  ];
+/** Why OpenDMARC cannot be given our name server here, or false if it can. */
+export function opendmarcUnavailable(): string | false {
+  return (
+    programUnavailable('/usr/sbin/opendmarc') ||
+    (['cc', 'gcc'].some((name) => existsSync(`/usr/bin/${name}`)) ? false : 'unavailable: no C compiler')
+  );
+}
+
+/** The words before a command that give it the name server at `port`. */
+async function withResolver(scratch: Scratch, port: number): Promise<string[]> {
+  const library = scratch.path('resolver-shim.so');
+  const source = join(repositoryRoot, 'test/support/resolver-shim.c');
+  await runOk('cc', ['-O2', '-shared', '-fPIC', '-o', library, source]);
+  return [`LD_PRELOAD=${library}`, `RESOLVER_PORT=${port}`];
 }
 
 /** Starts OpenDKIM; its milter, as Postfix names it. */
@@ -50,9 +50,10 @@ export async function startOpenDkim(scratch: Scratch, records: string): Promise<
   });
 }
 
-/** Starts OpenDMARC; its milter, as Postfix names it. */
-export async function startOpendmarc(scratch: Scratch): Promise<string> {
-  return await startMilter(scratch, 'opendmarc', [...withResolver(scratch), 'opendmarc', '-f', '-c'], {
+/** Starts OpenDMARC, which asks the name server at `port`; its milter, as Postfix names it. */
+export async function startOpendmarc(scratch: Scratch, port: number): Promise<string> {
+  const command = [...(await withResolver(scratch, port)), 'opendmarc', '-f', '-c'];
+  return await startMilter(scratch, 'opendmarc', command, {
     AuthservID: AUTHSERV_ID,
     TrustedAuthservIDs: AUTHSERV_ID,
     SPFIgnoreResults: 'true',
@@ -97,8 +98,8 @@ async function startMilter(
   return `unix:${socket}`;
 }
 
-/** What a Postfix needs to ask policyd-spf about every recipient. */
-export function policydSpf(scratch: Scratch): Pick<PostfixOptions, 'services' | 'settings' | 'startBy'> {
+/** What a Postfix needs to ask policyd-spf, and that the name server at `port`, about every recipient. */
+export function policydSpf(scratch: Scratch, port: number): Pick<PostfixOptions, 'services' | 'settings'> {
   const settings = {
     debugLevel: '0',
     TestOnly: '1',
@@ -110,12 +111,12 @@ export function policydSpf(scratch: Scratch): Pick<PostfixOptions, 'services' | 
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   const config = file(scratch, 'policyd-spf', 'conf', lines.join(''));
+  const program = `/usr/bin/python3 ${join(repositoryRoot, 'test/support/policyd-spf.py')} ${port}`;
   return {
-    services: `policyd-spf unix - n n - 0 spawn user=nobody argv=/usr/bin/policyd-spf ${config}\n`,
+    services: `policyd-spf unix - n n - 0 spawn user=nobody argv=${program} ${config}\n`,
     settings: {
       smtpd_recipient_restrictions: 'check_policy_service unix:private/policyd-spf',
       policyd_spf_time_limit: '3600',
     },
-    startBy: withResolver(scratch),
   };
 }

@@ -31,8 +31,6 @@ export interface PostfixOptions {
   readonly port?: number;
   /** Lines for master.cf. */
   readonly services?: string;
-  /** Words before the command that starts it, such as those of a mount namespace. */
-  readonly startBy?: readonly string[];
   /** Contents of texthash tables: `NAME` is available to settings as `texthash:$config_directory/NAME`. */
   readonly tables?: Record<string, string>;
 }
@@ -85,7 +83,7 @@ export async function startPostfix(scratch: Scratch, options: PostfixOptions = {
   scratch.defer(async () => {
     await run('postfix', ['-c', configDirectory, 'stop']);
   });
-  await runOk('env', [...(options.startBy ?? []), 'postfix', '-c', configDirectory, 'start']);
+  await runOk('postfix', ['-c', configDirectory, 'start']);
   return new Postfix(configDirectory, port, scratch.path('mail.log'));
 }
 

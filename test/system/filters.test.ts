@@ -14,9 +14,9 @@ import { startDns, type Zone } from '../support/dns.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   AUTHSERV_ID,
+  opendmarcUnavailable,
   policydSpf,
   programUnavailable,
-  RESOLVER,
   startOpenDkim,
   startOpendmarc,
 } from '../support/filters.ts';
@@ -85,12 +85,12 @@ const FILTERS: readonly Filter[] = [
   },
   {
     name: 'OpenDMARC behind OpenDKIM',
-    skip: programUnavailable('/usr/sbin/opendkim') || programUnavailable('/usr/sbin/opendmarc'),
+    skip: programUnavailable('/usr/sbin/opendkim') || opendmarcUnavailable(),
     ownReceived: 1,
     method: 'dmarc',
     start: async (scratch, key) => {
-      await startDns(scratch, zoneOf(key), RESOLVER, 53);
-      return milters(await startOpenDkim(scratch, testRecords(key)), await startOpendmarc(scratch));
+      const port = await startDns(scratch, zoneOf(key));
+      return milters(await startOpenDkim(scratch, testRecords(key)), await startOpendmarc(scratch, port));
     },
   },
   {
@@ -98,10 +98,7 @@ const FILTERS: readonly Filter[] = [
     skip: programUnavailable('/usr/bin/policyd-spf'),
     ownReceived: 0,
     method: 'spf',
-    start: async (scratch, key) => {
-      await startDns(scratch, zoneOf(key), RESOLVER, 53);
-      return policydSpf(scratch);
-    },
+    start: async (scratch, key) => policydSpf(scratch, await startDns(scratch, zoneOf(key))),
   },
 ];
 
