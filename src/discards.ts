@@ -19,6 +19,7 @@ const WORDS: Readonly<Record<SpoofCause, string>> = {
   failed: 'the filter found another sender',
   'not-aligned': 'no result for the domain of From',
   'not-addressed': 'neither To nor Cc names the reply address',
+  'not-signed': 'a signature that leaves out the reply address or a part of the text',
   'not-registered': "From is none of the user's addresses",
 };
 

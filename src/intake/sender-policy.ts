@@ -7,11 +7,12 @@
  * to whoever was imitated.
  */
 import { foldAddress, type ReplyAddressForm } from '../mail/address.ts';
-import { isAddressed } from '../mail/addressed.ts';
+import { fieldsNaming } from '../mail/addressed.ts';
 import { isOwnPath, judgeSender } from '../mail/authentication.ts';
 import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
+import { roomInSignatures } from '../mail/signature-room.ts';
 import { tokenText } from '../mail/token.ts';
 import type { Authentication } from '../queue/queue.ts';
 import { type Decision, type End, endAt, type Findings } from './finding.ts';
@@ -57,6 +58,8 @@ interface Vouched {
   readonly result: Authentication['result'];
   readonly reason: string;
   readonly cause?: { readonly cause: SpoofCause };
+  /** Of a pass: whether it came from the author's own hosts, where nobody else can have changed it. */
+  readonly isDirect?: true | undefined;
 }
 
 const NOT_ADDRESSED =
@@ -113,8 +116,11 @@ function vouch(options: Options, claim: Claim, sent: Sent, author: Mailbox): Vou
   const vouched = authenticate(options, claim.user, sent, author);
   const { form, addressed = 'required', aliases = [] } = options;
   if (vouched.result !== 'pass' || addressed === 'off') return vouched;
-  if (isAddressed(sent.header, tokenText(claim.token), [form, ...aliases])) return vouched;
-  return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
+  const naming = fieldsNaming(sent.header, tokenText(claim.token), [form, ...aliases]);
+  if (naming.length === 0)
+    return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
+  const room = vouched.isDirect ? undefined : roomInSignatures(sent.header, author.domain, naming);
+  return room === undefined ? vouched : { result: 'fail', reason: room, cause: { cause: 'not-signed' } };
 }
 
 function isRegistered(
@@ -139,11 +145,11 @@ function authenticate(
     return { result: 'fail', reason, cause: { cause: 'not-registered' } };
   }
   if (authservId === undefined) return { result: 'none', reason: 'no authserv-id is configured' };
-  const { result, reason, arc, cause } = judgeSender(header, author, {
+  const { result, reason, arc, cause, isDirect } = judgeSender(header, author, {
     authservId,
     ownReceived,
     reversePath,
   });
   const told = arc === undefined ? reason : `${reason}; arc=${arc}`;
-  return { result, reason: told, ...(cause && { cause: { cause } }) };
+  return { result, reason: told, isDirect, ...(cause && { cause: { cause } }) };
 }

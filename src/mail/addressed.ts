@@ -2,7 +2,8 @@
  * Whether the author wrote to a reply address: its token stands in To or Cc.
  *
  * Mail that was signed once can be sent again by whoever has it, unaltered and to any recipient; signers sign To and
- * Cc, the envelope nobody does. So only a reply that names the address in its header was meant for its thread.
+ * Cc, the envelope nobody does. So only a reply that names the address in its header was meant for its thread; that a
+ * signature covers the field is another question (signature-room.ts).
  * Contract: the one To and the one Cc count, each where every reader reads the same addresses in it: a repeated field,
  * a group, a syntax error or a control character makes a field say nothing. A token counts in the local part of an
  * address in one of the given forms, and nowhere else: somebody may have a mailbox `reply+TOKEN@` a domain of their
@@ -15,14 +16,18 @@ import { addressesOf, namedMailbox } from './mailbox.ts';
 
 const FIELDS = ['to', 'cc'] as const;
 
-/** Whether To or Cc names the token (in lower case) in an address of one of the `forms`. */
-export function isAddressed(header: Header, token: string, forms: readonly ReplyAddressForm[]): boolean {
+/** Which of To and Cc name the token (in lower case) in an address of one of the `forms`. */
+export function fieldsNaming(
+  header: Header,
+  token: string,
+  forms: readonly ReplyAddressForm[],
+): readonly (typeof FIELDS)[number][] {
   const isOurs = (address: string): boolean =>
     forms.some((form) => {
       const match = matchRecipient(form, address);
       return match.kind === 'token' && match.token === token;
     });
-  return FIELDS.some((name) => {
+  return FIELDS.filter((name) => {
     const [value, ...more] = headerValues(header, name);
     if (value === undefined || more.length > 0) return false;
     if (addressesOf(value).some(isOurs)) return true;

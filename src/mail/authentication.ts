@@ -34,6 +34,8 @@ export interface SenderVerdict {
   readonly result: 'pass' | 'fail' | 'none';
   readonly method?: 'dmarc' | 'dkim' | 'spf';
   readonly arc?: string;
+  /** Of a pass: whether SPF shows that it came from a host of the author's domain, and not by way of somebody else. */
+  readonly isDirect?: true;
   /** Absent with a pass. */
   readonly cause?: Cause;
   readonly reason: string;
@@ -51,7 +53,7 @@ export function judgeSender(header: Header, sender: Mailbox, trust: Trust): Send
   if (placed.kind === 'none') return { result: 'none', cause: placed.cause, reason: placed.reason };
   const { fields } = placed;
   const arc = fields.flatMap(({ results }) => results).find(({ method }) => method === 'arc')?.result;
-  const verdict = ambiguity(fields, header, trust) ?? judgeResults(believable(fields), sender.domain);
+  const verdict = ambiguity(fields, header, trust) ?? judgeAll(believable(fields), sender.domain);
   return arc === undefined ? verdict : { ...verdict, arc };
 }
 
@@ -96,6 +98,14 @@ function believable(fields: readonly AuthenticationResults[]): MethodResult[] {
     for (const { method } of field.results) reported.add(method);
   }
   return results;
+}
+
+function judgeAll(results: readonly MethodResult[], from: string): SenderVerdict {
+  const verdict = judgeResults(results, from);
+  const isDirect = results.some(
+    (each) => each.method === 'spf' && each.result === 'pass' && alignedDomain(each, from) !== undefined,
+  );
+  return verdict.result === 'pass' && isDirect ? { ...verdict, isDirect } : verdict;
 }
 
 function judgeResults(results: readonly MethodResult[], from: string): SenderVerdict {

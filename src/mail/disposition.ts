@@ -31,7 +31,7 @@ export type DiscardReason =
   | 'spam';
 
 /** Why the sender policy vouches for nobody, as it is counted. */
-export type SpoofCause = Cause | 'not-registered' | 'not-addressed';
+export type SpoofCause = Cause | 'not-registered' | 'not-addressed' | 'not-signed';
 
 /** Why a message waits for the operator. */
 export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator' | 'probe';

@@ -12,7 +12,7 @@
 export interface HeaderField {
   readonly name: string;
   readonly value: string;
-  /** Whether white space stands before the colon, which what removes fields by name may overlook. */
+  /** Whether white space stands before the colon or alone in a line: what removes fields may overlook such a one. */
   readonly isSpaced?: true;
 }
 
@@ -71,9 +71,13 @@ export function scanHeader(raw: Uint8Array, limits: HeaderLimits = HEADER_LIMITS
   let start = 0;
   while (start < block.end) {
     let end = lineEndAt(window, start, block.end);
-    while (end < block.end && isBlank(window[end])) end = lineEndAt(window, end, block.end);
+    let hasBlankLine = false;
+    while (end < block.end && isBlank(window[end])) {
+      hasBlankLine ||= isBlankLine(window, end);
+      end = lineEndAt(window, end, block.end);
+    }
     if (end - start > limits.maxFieldBytes) return { ok: false, problem: 'field-too-big' };
-    const field = parseField(window, start, end);
+    const field = parseField(window, start, end, hasBlankLine);
     if (field === 'cut-off' && window.length < whole.length) return { ok: false, problem: 'block-too-big' };
     if (typeof field === 'string') {
       return start > limits.maxBlockBytes
@@ -98,11 +102,23 @@ function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === TAB;
 }
 
+/** Whether the line from here holds white space alone. */
+function isBlankLine(bytes: Buffer, from: number): boolean {
+  let at = from;
+  while (isBlank(bytes[at])) at++;
+  return bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] === LF);
+}
+
 /**
  * Reads one (folded) field. A line is none that has no colon, or other than VCHAR in its name; it is cut off when
  * the bytes end before that shows.
  */
-function parseField(bytes: Buffer, start: number, end: number): HeaderField | 'no-field' | 'cut-off' {
+function parseField(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  hasBlankLine: boolean,
+): HeaderField | 'no-field' | 'cut-off' {
   let index = start;
   for (; index < end; index++) {
     const byte = bytes[index] as number;
@@ -116,7 +132,7 @@ function parseField(bytes: Buffer, start: number, end: number): HeaderField | 'n
   if (nameEnd === start || bytes[index] !== COLON) return 'no-field';
   const name = bytes.toString('latin1', start, nameEnd).toLowerCase();
   const value = unfold(decodeValue(bytes.subarray(index + 1, end)));
-  return index === nameEnd ? { name, value } : { name, value, isSpaced: true };
+  return index === nameEnd && !hasBlankLine ? { name, value } : { name, value, isSpaced: true };
 }
 
 /** UTF-8 (RFC 6532), or else byte for byte: old clients send Latin-1, and a replacement character says nothing. */

@@ -3,15 +3,15 @@
  *
  * Contract: the place proves who wrote a field. What stands above the topmost Received, or with `ownReceived` above the
  * one that follows so many of our own, no sender can have put there. So there must be that mark: a message without
- * Received shows no place. What came in through sendmail(1) passed no SMTP session, and its fields below Postfix's
- * mark are its author's.
+ * Received shows no place. What came in through sendmail(1) passed no SMTP session: fields below Postfix's mark are its
+ * author's, and above it only a signature proves anything, for SPF takes this host for everybody's (libspf2, measured).
  * Failure: a value with a cause of the closed set and its words, never an exception. Ids come from strangers too: they
  * are shown cut and in ASCII.
  * Standards: RFC 8601 §5. Limits: the topmost 100 fields of the name.
  */
 
 import { type AuthenticationResults, parseAuthenticationResults } from './authentication-results.ts';
-import type { Header } from './header.ts';
+import { type Header, headerValue } from './header.ts';
 
 /** Which fields to believe. */
 export interface Trust {
@@ -73,15 +73,26 @@ export function placeResults(header: Header, { authservId, ownReceived = 0 }: Tr
   if (seen.length > 0 && received < Math.max(1, ownReceived)) return noReceived(received, ownReceived);
   const placed = ours.filter(({ above }) => above <= ownReceived);
   if (placed.some(({ isLocal }) => isLocal)) return LOCAL;
-  if (placed.length > 0) return { kind: 'believed', fields: placed.map(({ field }) => field) };
+  if (placed.length > 0) return believed(placed, FROM_USER.test(headerValue(header, 'received') ?? ''));
   return absent(seen, ours, { authservId, ownReceived });
 }
 
 const LOCAL: Placed = {
   kind: 'none',
   cause: 'local-submission',
-  reason: 'submitted by sendmail(1) on this host, where its author can write Authentication-Results',
+  reason:
+    'submitted by sendmail(1) on this host, where its author can write Authentication-Results and SPF proves nothing',
 };
+
+/** The fields; where the topmost Received tells of sendmail(1), those above it with their signatures and failures alone. */
+function believed(placed: readonly Seen[], isLocal: boolean): Placed {
+  if (!isLocal) return { kind: 'believed', fields: placed.map(({ field }) => field) };
+  const fields = placed.map(({ field, above }) => {
+    const results = field.results.filter(({ method, result }) => method === 'dkim' || result === 'fail');
+    return above > 0 ? field : { ...field, results };
+  });
+  return fields.some(({ results }) => results.length > 0) ? { kind: 'believed', fields } : LOCAL;
+}
 
 function noReceived(received: number, ownReceived: number): Placed {
   const reason =

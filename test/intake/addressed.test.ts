@@ -111,6 +111,59 @@ describe("alice's mail to somebody else", () => {
     assert.deepEqual(await itemsIn(test), []);
   });
 
+  it('is not posted where its signature left room to add the address, or a text', async (t) => {
+    const { address, ends } = await site(t);
+    const mallory = 'To: mallory@evil.example';
+    const signature = (rest: string, d = 'example.com'): string =>
+      `DKIM-Signature: v=1; a=rsa-sha256; d=${d}; s=s1; ${rest}; bh=AAAA; b=AAAA`;
+    const gmail = signature('h=to:subject:message-id:date:from');
+    for (const lines of [
+      [gmail, mallory, `Cc: ${address}`],
+      [`Cc: ${address}`, gmail, mallory],
+      [gmail, `Cc : <${address}>`],
+      [signature('h=from:subject'), `To: ${address}`],
+      [signature('H = From :\r\n\tSubject'), `To: ${address}`],
+      [signature('h=from:cc:tox'), `To: ${address}`],
+      [signature('h='), `To: ${address}`],
+      [signature('x=1'), `To: ${address}`],
+      // Which of them the filter means, it does not say.
+      [signature('h=from:to:cc'), gmail, mallory, `Cc: ${address}`],
+      [gmail, signature('h=from:to:cc', 'mail.Example.com'), mallory, `Cc: ${address}`],
+      [signature('h=from', 'other.example.com'), `To: ${address}`],
+      [signature('h=from:to:cc; l=11'), `To: ${address}`],
+      [signature('l = 0; h=from:to:cc'), `To: ${address}`],
+    ]) {
+      assert.equal(await ends(...lines), 'discarded: spoofed', lines.join('\n'));
+    }
+    for (const lines of [
+      [gmail, `To: ${address}`],
+      [gmail, `To: Tracker <${address}>`, `Cc: ${address}`],
+      [signature('h=from:to:cc'), mallory, `Cc: ${address}`],
+      [signature('h=From : Subject :\r\n To; i=@example.com'), `To: ${address}`],
+      [gmail, signature('h=from; l=3', 'evil.example'), `To: ${address}`],
+      [gmail, signature('h=from', 'com'), `To: ${address}`],
+    ]) {
+      assert.equal(await ends(...lines), 'queued', lines.join('\n'));
+    }
+  });
+
+  it("is posted, whatever was signed, where SPF shows that it came from the domain's own hosts", async (t) => {
+    const { test, address } = await site(t);
+    const results = (spf: string): string =>
+      `Authentication-Results: mx.example.org; dmarc=pass header.from=example.com; spf=${spf}`;
+    const gmail = 'DKIM-Signature: v=1; d=example.com; s=s1; h=to:subject:from; bh=AAAA; b=AAAA';
+    const rest = [PASS[1]!, gmail, 'To: bob@example.com', `Cc: ${address}`];
+    for (const [spf, verdict] of [
+      ['pass smtp.mailfrom=alice@example.com', 'queued'],
+      ['pass smtp.mailfrom=mallory@evil.example', 'discarded: spoofed'],
+      ['pass smtp.mailfrom=alice@x.example.com', 'discarded: spoofed'],
+      ['fail smtp.mailfrom=alice@example.com', 'discarded: spoofed'],
+      ['pass smtp.helo=example.com', 'discarded: spoofed'],
+    ] as const) {
+      assert.equal(await send(test, address, message([results(spf), ...rest])), verdict, spf);
+    }
+  });
+
   it('is handled as spoofed mail is: held, flagged or told by the log', async (t) => {
     const to = 'To: mallory@evil.example';
     const held = await site(t, { spoofed: 'hold' });

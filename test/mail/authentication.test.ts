@@ -251,7 +251,7 @@ describe('the place of a believed field (RFC 8601 §5)', () => {
     const pickup = 'Received: by mx.example.org (Postfix, from userid 33)\r\n\tid 4Xabc; Fri, 20 Nov 2026';
     const below = verdictOn([pickup, PASS, FROM], { ...TRUST, ownReceived: 1 }) as SenderVerdict;
     assert.deepEqual([below.result, below.cause], ['none', 'local-submission']);
-    assert.equal(verdictOf([PASS, pickup, FROM], 0), 'pass');
+    assert.equal(verdictOf([PASS, 'Received: from a by mx.example.org', pickup, FROM], 0), 'pass');
   });
 
   it('is not below a Received that the author wrote beneath the mark of sendmail(1), however many are ours', () => {
@@ -266,6 +266,22 @@ describe('the place of a believed field (RFC 8601 §5)', () => {
       assert.deepEqual([result, cause], ['none', 'local-submission'], above.join('\n'));
     }
     assert.equal(verdictOf([RECEIVED, PASS, pickup, FROM], 1), 'pass');
+  });
+
+  it('is above that mark worth what a signature proves: for SPF there was no client', () => {
+    const pickup = 'Received: by mx.example.org (Postfix, from userid 33); Fri, 20 Nov 2026';
+    const field = (results: string): string => `Authentication-Results: mx.example.org; ${results}`;
+    const above = (...results: string[]) =>
+      verdictOn([...results.map(field), pickup, FROM], TRUST) as SenderVerdict;
+    const dmarc = 'dmarc=pass header.from=example.com';
+    const spf = 'spf=pass smtp.mailfrom=alice@example.com';
+    const dkim = 'dkim=pass header.d=example.com';
+    for (const results of [[dmarc], [spf], [dmarc, spf], [`${dmarc}; ${spf}`]])
+      assert.deepEqual([above(...results).result, above(...results).cause], ['none', 'local-submission']);
+    for (const results of [[dkim], [dmarc, dkim], [`${dkim}; ${dmarc}`]])
+      assert.deepEqual([above(...results).result, above(...results).method], ['pass', 'dkim']);
+    assert.equal(above(`${dkim}; dmarc=fail header.from=example.com`).result, 'fail');
+    assert.equal(above('dkim=pass header.d=evil.example', dmarc).result, 'none');
   });
 
   function verdictOf(fields: string[], ownReceived: number): string {
@@ -312,6 +328,8 @@ const FORGERIES: Record<string, string[]> = {
     FROM,
   ],
   'white space before the colon': [PASS.replace(':', ' :'), RECEIVED, FROM],
+  'a blank line after the colon': [PASS.replace(': ', ':\r\n \r\n\t'), RECEIVED, FROM],
+  'a line of a tab within': [PASS.replace('; ', ';\r\n\t\r\n '), RECEIVED, FROM],
   'a folded field below': [RECEIVED, PASS.replaceAll(' ', '\r\n '), FROM],
   'a pass within a comment': ours('dmarc=fail (dmarc=pass header.from=example.com) header.from=example.com'),
   'a pass within a nested comment': ours('none (x (y) ; dmarc=pass header.from=example.com)'),
