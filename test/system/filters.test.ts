@@ -192,12 +192,8 @@ for (const filter of FILTERS) {
     it('vouches for a genuine sender', async () => {
       const { postfix, mailbox } = await site();
       const session = await sessionFrom(postfix.port, GENUINE_ADDRESS);
-      const data = sign(
-        replyMessage({ to: 'reply+x@reply.example.org', from: ALICE }),
-        key,
-        'example.com',
-        's1',
-      );
+      const message = replyMessage({ to: 'reply+x@reply.example.org', from: ALICE });
+      const data = sign(message, { key, domain: 'example.com', selector: 's1' });
       assert.ok(await send(session, 'mail.example.com', ALICE, data));
       session.close();
       const { verdict, shown } = judge(await mailbox.nthMail(1), filter.ownReceived);
