@@ -9,7 +9,7 @@ import { createDraftNotice, type DraftNotice } from './delivery/notice-draft.ts'
 import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from './delivery/notice-texts.ts';
 import { Notifier, type NotifierChange } from './delivery/notifier.ts';
 import { noticeLoopToken } from './gate-rules.ts';
-import { createDraftExpiryNotice, type ExpiryNotices } from './intake/expiry-notice.ts';
+import { type AuthorNotices, createAuthorNotices } from './intake/author-notices.ts';
 import type { Log } from './log.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from './mail/item-id.ts';
 import { createTokenMask } from './mail/token-mask.ts';
@@ -36,12 +36,15 @@ export function openDraftNotice(config: Config, store: Store): DraftNotice | und
   return createDraftNotice({ content, kinds, mask: tokenMask(config), newId: newNoticeId });
 }
 
-/** Notices about replies that came too late; undefined where the site wants none. */
-export function openExpiryNotices(config: Config, store: Store): ExpiryNotices | undefined {
-  if (!config.notice.kinds.includes('expired')) return undefined;
+/** What the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
+export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
+  const { kinds } = config.notice;
   const form = { prefix: config.reply.prefix, domain: config.reply.domain };
+  const { plusTags } = config.sender;
+  const { expired, dropped } = createAuthorNotices({ form, plusTags, newId: newNoticeId, now: Date.now });
   return {
-    draft: createDraftExpiryNotice({ form, newId: newNoticeId, now: Date.now }),
+    ...(kinds.includes('expired') && { expired }),
+    ...(kinds.includes('dropped') && { dropped }),
     add: (notice) => store.addNotice(notice),
   };
 }

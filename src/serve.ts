@@ -34,7 +34,7 @@ import {
   watchEventLoop,
 } from './metrics.ts';
 import { type MetricsListener, openMetrics } from './open-metrics.ts';
-import { notifying, openDraftNotice, openExpiryNotices, openNotifier, tokenMask } from './open-notices.ts';
+import { notifying, openAuthorNotices, openDraftNotice, openNotifier, tokenMask } from './open-notices.ts';
 import { openParser } from './open-parser.ts';
 import { type NamedPepper, PepperWatch } from './pepper.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
@@ -137,7 +137,7 @@ function openGate(
       },
     },
     rates: rates?.isOff === true ? undefined : rates,
-    expiryNotices: openExpiryNotices(config, store),
+    authorNotices: openAuthorNotices(config, store),
     isSpaceLow: space.isLow,
     isLogStalled: () => output.isStalled,
     now: Date.now,

@@ -263,7 +263,7 @@ export const SETTINGS = {
   notice: {
     kinds: kind.texts<NoticeKind>(
       NOTICE_KINDS,
-      'What users are told by mail about their own replies, each at most once a day; an empty list sends nothing. Only senders that "sender.policy" has authenticated are told.',
+      'What users are told by mail about their own replies, each at most once a day; an empty list sends nothing. Only senders that "sender.policy" has authenticated are told; "dropped" is for the author of a reply that "strict" dropped without proof, where that address was authenticated before and nothing speaks against it.',
       `a list of ${NOTICE_KINDS.map((each) => `"${each}"`).join(', ')}`,
       isNoticeKind,
     ),

@@ -22,12 +22,14 @@ const check: CommandSpec = {
   run: async (_input, context) => {
     const loaded = loadConfig(context.configPath);
     const problems = loaded.ok ? await furtherProblems(loaded.config, context.configPath) : loaded.problems;
-    const row = { config: context.configPath, ok: problems.length === 0, problems };
+    const texts = loaded.ok ? readNoticeTexts(loaded.config) : undefined;
+    const notes = texts?.ok === true ? texts.notes : [];
+    const row = { config: context.configPath, ok: problems.length === 0, problems, notes };
     if (problems.length > 0) {
       if (context.output.json) printObject(context.output, row);
       throw new Fault(EXIT.configuration, problems);
     }
-    printDone(context.output, row, `${context.configPath}: no problem found`);
+    printDone(context.output, row, [...notes, `${context.configPath}: no problem found`].join('\n'));
   },
 };
 

@@ -3,16 +3,26 @@
  *
  * Contract: a site's file replaces ours of the same name, and a site may add a language. All are read and checked at
  * the start: a name or placeholder that means nothing, and a language in which a kind is missing, are problems, each
- * with its file. A language is two or three letters (RFC 5646 §2.2.1, the primary subtag).
+ * with its file. A kind that came later than the site's texts is none: it is told in another language, and the notes say
+ * so. A language is two or three letters (RFC 5646 §2.2.1, the primary subtag).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '../error-text.ts';
-import { NOTICE_KINDS, type NoticeKind, type NoticeTemplate, readTemplate } from '../mail/notice.ts';
+import {
+  LATER_KINDS,
+  NOTICE_KINDS,
+  type NoticeKind,
+  type NoticeTemplate,
+  readTemplate,
+} from '../mail/notice.ts';
 
 /** Where our own texts are: beside the source, in a checkout and in the package. */
 const OWN_TEXTS = fileURLToPath(new URL('../../../src/delivery/notices/', import.meta.url));
+
+/** Our language that has every text. */
+const LAST_RESORT = 'en';
 
 const FILE_NAME = /^([a-z]+)\.([a-z]{2,3})\.txt$/;
 
@@ -22,15 +32,16 @@ export interface NoticeTexts {
   text(kind: NoticeKind, language: string | undefined): NoticeTemplate;
 }
 
-/** The texts, or every problem that they have. */
+/** The texts with what is to be said of them, or every problem that they have. */
 export type LoadedTexts =
-  | { readonly ok: true; readonly texts: NoticeTexts }
+  | { readonly ok: true; readonly texts: NoticeTexts; readonly notes: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Reads our texts and those of `directory`; `language` is the site's. */
 export function loadNoticeTexts(directory: string | undefined, language: string): LoadedTexts {
   const templates = new Map<string, NoticeTemplate>();
   const problems: string[] = [];
+  const notes: string[] = [];
   for (const each of directory === undefined ? [OWN_TEXTS] : [OWN_TEXTS, directory]) {
     readDirectory(each, templates, problems);
   }
@@ -39,6 +50,13 @@ export function loadNoticeTexts(directory: string | undefined, language: string)
     const missing = NOTICE_KINDS.filter((kind) => !templates.has(`${kind}.${each}`));
     if (missing.length === 0) continue;
     const files = missing.map((kind) => `${kind}.${each}.txt`).join(', ');
+    if (missing.every((kind) => LATER_KINDS.includes(kind))) {
+      const others = missing.every((kind) => templates.has(`${kind}.${language}`)) ? language : LAST_RESORT;
+      notes.push(
+        `notice.texts: ${directory ?? OWN_TEXTS}: lacks ${files}, which is new; users of "${each}" get that text in "${others}"`,
+      );
+      continue;
+    }
     problems.push(
       each === language
         ? `notice.language: "${language}" has no text in ${files}`
@@ -47,11 +65,12 @@ export function loadNoticeTexts(directory: string | undefined, language: string)
   }
   if (problems.length > 0) return { ok: false, problems };
   const text = (kind: NoticeKind, wanted: string | undefined): NoticeTemplate => {
-    const found = templates.get(`${kind}.${wanted ?? language}`) ?? templates.get(`${kind}.${language}`);
+    const order = [wanted ?? language, language, LAST_RESORT];
+    const found = order.map((each) => templates.get(`${kind}.${each}`)).find((text) => text !== undefined);
     if (found === undefined) throw new Error(`no text for ${kind} in ${language}`);
     return found;
   };
-  return { ok: true, texts: { text } };
+  return { ok: true, texts: { text }, notes };
 }
 
 function readDirectory(directory: string, templates: Map<string, NoticeTemplate>, problems: string[]): void {

@@ -19,9 +19,9 @@ import { normaliseMessageId } from '../mail/message-id.ts';
 import { isProbe } from '../mail/probe.ts';
 import { postfixQueueId } from '../mail/received.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
+import { type AuthorNotices, tellDropped, tellExpired } from './author-notices.ts';
 import { bounceItem } from './bounces.ts';
 import { type Charge, counted, standingOf } from './counted.ts';
-import type { ExpiryNotices } from './expiry-notice.ts';
 import type { End, Findings } from './finding.ts';
 import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
 import { rateLimited } from './rates.ts';
@@ -65,8 +65,8 @@ export interface GateOptions extends RecipientOptions, SenderPolicyOptions {
   readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
   /** Whether bounces of our notifications become items; else they are discarded. */
   readonly bounceEvents?: boolean | undefined;
-  /** Tells authors that their reply came too late; without it nobody is told. */
-  readonly expiryNotices?: ExpiryNotices | undefined;
+  /** Tells authors of replies that no item is made of; without it nobody is told. */
+  readonly authorNotices?: AuthorNotices | undefined;
   /** Whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** Why the store can promise nothing any more, if so. */
@@ -233,31 +233,26 @@ function judgeClaim(
   // 3. The token's thread, and its age: known since RCPT if sealed, found by Message-ID if bound.
   const found = findTarget(options.form.domain, claim, header, findings);
   if (found.kind === 'end') return found;
+  const { mailbox } = author;
+  const { hasSign } = origin;
+  const reply = { ...sent, user: claim.user, author: mailbox, hasSign, thread: found.target.locator, raw };
   const expiry = judgeReplyAge(options, found.target, findings);
-  if (expiry?.disposition.reason === 'expired' && options.expiryNotices !== undefined) {
-    const sender = judgeSenderPolicy(options, claim, sent, author.mailbox);
-    const notice = options.expiryNotices.draft({
-      user: claim.user,
-      reversePath: envelope.reversePath,
-      from: author.mailbox.address,
-      result: sender.kind === 'end' ? 'fail' : sender.authentication.result,
-      hasSign: origin.hasSign,
-      thread: found.target.locator,
-      header,
-      raw,
-    });
-    return { ...expiry, notice };
-  }
-  if (expiry !== undefined) return expiry;
+  if (expiry !== undefined)
+    return tellExpired(options.authorNotices, expiry, reply, () =>
+      judgeSenderPolicy(options, claim, sent, mailbox),
+    );
 
   // 4. The author is the token's user, and our own filter vouches for it.
-  const sender = judgeSenderPolicy(options, claim, sent, author.mailbox, findings);
-  if (sender.kind === 'end') return sender;
+  const sender = judgeSenderPolicy(options, claim, sent, mailbox, findings);
+  if (sender.kind === 'end') return tellDropped(options.authorNotices, sender, reply);
 
   const { authentication, why } = sender;
+  const vouchedFor =
+    authentication.result === 'pass' ? foldAddress(mailbox.address, options.plusTags) : undefined;
   const { target } = found;
   const hold = sender.hold ?? origin.hold;
-  const item = newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold });
+  const judged = { envelope, claim, target, header, raw, queueId, authentication, vouchedFor, hold };
+  const item = newItem(options, judged);
   if (why === undefined) return { kind: 'item', item };
   return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
 }
@@ -311,6 +306,7 @@ interface Judged {
   readonly raw: Uint8Array;
   readonly queueId: string | undefined;
   readonly authentication: Authentication;
+  readonly vouchedFor?: string | undefined;
   readonly hold: HoldReason | undefined;
 }
 
@@ -337,19 +333,20 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
     receivedAt: options.now(),
     hold: judged.hold,
     authentication: judged.authentication,
+    vouchedFor: judged.vouchedFor,
     spam: undefined,
   };
 }
 
 async function commit(
-  { queue, expiryNotices }: Pick<GateOptions, 'queue' | 'expiryNotices'>,
+  { queue, authorNotices }: Pick<GateOptions, 'queue' | 'authorNotices'>,
   judgements: readonly Judgement[],
   raw: Uint8Array,
 ): Promise<readonly Disposition[]> {
   // Before the items, which may take the memory of the message over.
   for (const judgement of judgements) {
     if (judgement.kind === 'end' && judgement.notice !== undefined)
-      await expiryNotices?.add(judgement.notice);
+      await authorNotices?.add(judgement.notice);
   }
   const items = judgements.flatMap((judgement) => (judgement.kind === 'item' ? [judgement.item] : []));
   const result = items.length === 0 ? undefined : await queue.accept(items, raw);

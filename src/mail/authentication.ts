@@ -13,8 +13,12 @@
  * Standards: RFC 8601 §5, RFC 7489 §3.1, RFC 8617.
  */
 
-import type { AuthenticationResults, MethodResult } from './authentication-results.ts';
-import type { Header } from './header.ts';
+import {
+  type AuthenticationResults,
+  type MethodResult,
+  parseAuthenticationResults,
+} from './authentication-results.ts';
+import { type Header, headerValues } from './header.ts';
 import { canonicalDomain, type Mailbox } from './mailbox.ts';
 import { type Absence, placeResults, type Trust } from './results-place.ts';
 import { oddText } from './sender-text.ts';
@@ -137,6 +141,32 @@ function judgeAligned(results: readonly MethodResult[], from: string): SenderVer
     }
   }
   return { result: 'none', cause: 'not-aligned', reason: `no aligned result for ${from}` };
+}
+
+/** Results that say nothing against anybody; rspamd writes "invalid" for a key that cannot be read. */
+const HARMLESS = ['pass', 'none', 'neutral', 'temperror', 'permerror', 'invalid'];
+/** RFC 7208 §9.1, which some filters write in place of Authentication-Results. */
+const SPF_DENIAL = /^\s*(?:soft)?fail\b/i;
+const MAX_LOOKED_AT = 100;
+
+/**
+ * Whether any result in the message, believed or not, may mean that `sender` did not write it; what can be read in two
+ * ways may. For what is only done where nothing speaks for a forgery.
+ */
+export function speaksAgainst(header: Header, sender: Mailbox): boolean {
+  const values = headerValues(header, 'authentication-results').slice(0, MAX_LOOKED_AT);
+  return (
+    values.some((value) => {
+      const field = parseAuthenticationResults(value);
+      if (field === undefined) return false;
+      return field.doubt !== undefined || field.results.some((result) => isDenial(result, sender.domain));
+    }) || headerValues(header, 'received-spf').some((value) => SPF_DENIAL.test(value))
+  );
+}
+
+function isDenial(result: MethodResult, from: string): boolean {
+  if (HARMLESS.includes(result.result)) return false;
+  return result.method === 'dmarc' || alignedDomain(result, from) !== undefined;
 }
 
 /** Whether a DMARC result is about the domain of our From, or of a From that another reader saw. */

@@ -12,7 +12,8 @@ import { normaliseMessageId, splitIds } from './message-id.ts';
 
 /**
  * What a notice can be about: the address had expired, nothing was typed, attachments were left out, the message could
- * not be read, the platform refused the post, or it could not be reached in time.
+ * not be read, the platform refused the post, it could not be reached in time, or the sender policy dropped the
+ * reply for want of proof.
  */
 export const NOTICE_KINDS = [
   'expired',
@@ -21,7 +22,11 @@ export const NOTICE_KINDS = [
   'unreadable',
   'refused',
   'undelivered',
+  'dropped',
 ] as const;
+
+/** Kinds that came after the first release: a site's own languages may lack their texts. */
+export const LATER_KINDS: readonly NoticeKind[] = ['dropped'];
 
 /** What one notice is about. */
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
@@ -180,6 +185,7 @@ export function renderNotice(
 }
 
 function quote(text: string): string {
+  if (text.trim() === '') return '';
   return text
     .trimEnd()
     .split('\n')

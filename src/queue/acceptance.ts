@@ -10,6 +10,7 @@ import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { prepareClaim, type Repeated, releasedKey } from './dedupe.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
+import { prepareRememberPass } from './passes.ts';
 import type { Acceptance, ImmediateLease, NewItem } from './queue.ts';
 import type { Database } from './schema.ts';
 
@@ -54,6 +55,7 @@ export function prepareAccept(
   const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
+  const rememberPass = prepareRememberPass(database);
   const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
     if (item.hold !== undefined) return HELD;
     if (item.bounce === undefined && open.get(item.thread) !== undefined) return READY_BEHIND;
@@ -100,6 +102,7 @@ export function prepareAccept(
     });
     keep(lastInsertRowid, raw);
     if (item.bounce !== undefined) countBounce(item, item.bounce);
+    if (isThere) rememberPass(item);
     return entry.state;
   };
   return (items, raw, lease) => {

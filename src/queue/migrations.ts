@@ -204,5 +204,18 @@ export const MIGRATIONS: readonly string[] = [
      last_at INTEGER NOT NULL
    ) STRICT;
    -- What a restored user's held replies are found by.
-   CREATE INDEX item_no_user ON item (user_number) WHERE hold_reason = 'no-user';`,
+   CREATE INDEX item_no_user ON item (user_number) WHERE hold_reason = 'no-user';
+   -- Addresses that the site's filter has vouched for: their owners are told of a reply that "strict" drops.
+   CREATE TABLE sender_pass (
+     user_number INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,
+     address TEXT NOT NULL,
+     passed_at INTEGER NOT NULL,
+     PRIMARY KEY (user_number, address)
+   ) STRICT, WITHOUT ROWID;
+   -- An old item does not say whom it was from; who has one address and wrote from it was authenticated for that.
+   INSERT INTO sender_pass SELECT user_number, lower(address), min(received_at)
+     FROM item JOIN user_address USING (user_number)
+     WHERE sender_result = 'pass' AND lower(reverse_path) = lower(address)
+       AND (SELECT count(*) FROM user_address AS own WHERE own.user_number = item.user_number) = 1
+     GROUP BY user_number, address;`,
 ];

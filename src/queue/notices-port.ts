@@ -14,6 +14,11 @@ export interface NewNotice {
   readonly draft: NoticeDraft;
   /** The reply itself, where no item keeps it. */
   readonly original?: Uint8Array | undefined;
+  /**
+   * The address, folded, that must have passed for the user before. Then the day of the limit is any 24 hours, because
+   * somebody else may be the cause.
+   */
+  readonly ifPassed?: string | undefined;
 }
 
 /** A notice claimed for one attempt; `attempts` counts this one and is the proof of the claim at settling. */
@@ -43,7 +48,7 @@ export interface NoticeView {
 
 /** The notices that wait to be sent. What they hold of a reply is removed when they end. */
 export interface Notices {
-  /** Adds a notice; false when the user had one of its kind that day: the insert itself is the test. */
+  /** Adds a notice; false when the user had one of its kind that day, or is not to have it: the insert itself is the test. */
   addNotice(notice: NewNotice): Promise<boolean>;
   /**
    * Claims the notice that is due longest until `now` and `leaseMs`; then it is due again, whatever became of its

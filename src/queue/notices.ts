@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 
 /** The operations on notices, each to be called inside a transaction. */
 export interface NoticeOperations {
-  /** Adds a notice; false when the user had one of its kind that day. */
+  /** Adds a notice; false when the user had one of its kind that day, or is not to have it. */
   readonly addNotice: (notice: NewNotice) => boolean;
   /** Claims the notice that is due longest. */
   readonly leaseNotice: (request: Parameters<Notices['leaseNotice']>[0]) => LeasedNotice | undefined;
@@ -35,10 +35,13 @@ export function prepareNotices(database: Database): NoticeOperations {
 export function prepareAddNotice(database: Database): NoticeOperations['addNotice'] {
   const insert = database.prepare(
     `INSERT INTO notice (id, state, user, user_number, kind, day, item_id, draft, original, created_at, due_at, attempts)
-     VALUES (@id, 'waiting', @user, @userNumber, @kind, @day, @itemId, @draft, @original, @createdAt, @createdAt, 0)
+     SELECT @id, 'waiting', @user, @userNumber, @kind, @day, @itemId, @draft, @original, @createdAt, @createdAt, 0
+     WHERE @ifPassed IS NULL OR (
+       EXISTS (SELECT 1 FROM sender_pass WHERE user_number = @userNumber AND address = @ifPassed)
+       AND NOT EXISTS (SELECT 1 FROM notice WHERE user = @user AND kind = @kind AND abs(created_at - @createdAt) < ${DAY_MS}))
      ON CONFLICT DO NOTHING`,
   );
-  return ({ id, user, userNumber, kind, itemId, createdAt, draft, original }) =>
+  return ({ id, user, userNumber, kind, itemId, createdAt, draft, original, ifPassed }) =>
     insert.run({
       id,
       user,
@@ -49,6 +52,7 @@ export function prepareAddNotice(database: Database): NoticeOperations['addNotic
       draft: JSON.stringify(draft),
       original: original ?? null,
       createdAt,
+      ifPassed: ifPassed ?? null,
     }).changes === 1;
 }
 

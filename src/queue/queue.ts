@@ -49,6 +49,8 @@ export interface NewItem {
   /** What the hold rests on, in words. */
   readonly holdDetail?: string | undefined;
   readonly authentication: Authentication;
+  /** The author's address, folded, where it was authenticated: it is remembered for the user. */
+  readonly vouchedFor?: string | undefined;
   readonly spam: SpamVerdict | undefined;
 }
 

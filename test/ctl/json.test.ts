@@ -11,7 +11,7 @@ import { initialise, newItem, parseRows, type Row, type Tool } from './tool.ts';
  * none for what another program or a daemon would have to answer. */
 const LINES: readonly (readonly [command: string, args: readonly string[], keys: readonly string[]])[] = [
   ['init', ['--domain', 'reply.example.org'], ['path', 'action', 'what']],
-  ['config check', [], ['config', 'ok', 'problems']],
+  ['config check', [], ['config', 'ok', 'problems', 'notes']],
   ['config show', [], ['key', 'value', 'default', 'doc']],
   [
     'user add',

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { loadNoticeTexts } from '../../src/delivery/notice-texts.ts';
-import { NOTICE_KINDS, type NoticeDraft, renderNotice } from '../../src/mail/notice.ts';
+import { LATER_KINDS, NOTICE_KINDS, type NoticeDraft, renderNotice } from '../../src/mail/notice.ts';
 import { NOW } from '../support/item.ts';
 import { testScratch } from '../support/scratch.ts';
 
@@ -40,7 +40,8 @@ describe('our own texts', () => {
       assert.ok(loaded.ok);
       for (const kind of NOTICE_KINDS) {
         const { subject, text } = renderNotice(loaded.texts.text(kind, undefined), DRAFT);
-        assert.ok(subject.includes('Re: Grüße'), kind);
+        // Of what was dropped nobody knows who wrote it: its words are not repeated.
+        assert.equal(subject.includes('Re: Grüße'), kind !== 'dropped', kind);
         assert.ok(text.includes('2026-11-20 09:15 UTC'), kind);
         assert.doesNotMatch(text, /\n{3}|[{}]|^\n/);
         for (const line of text.split('\n')) assert.ok(line.length <= 92, line);
@@ -60,6 +61,34 @@ describe("a site's texts", () => {
   it('may add a whole language', (t) => {
     const files = Object.fromEntries(NOTICE_KINDS.map((kind) => [`${kind}.nl.txt`, good]));
     assert.deepEqual(problemsOf(t, files, 'nl'), []);
+  });
+
+  /** The texts that a site wrote for the first release, in these languages. */
+  const firstTexts = (...languages: readonly string[]): Record<string, string> => {
+    const kinds = NOTICE_KINDS.filter((kind) => !LATER_KINDS.includes(kind));
+    const names = languages.flatMap((language) => kinds.map((kind) => `${kind}.${language}.txt`));
+    return Object.fromEntries(names.map((name) => [name, good]));
+  };
+
+  for (const [what, language, other, expected] of [
+    ["the site's own", 'nl', 'en', /^Not posted/],
+    ['another', 'de', 'de', /^Nicht veröffentlicht/],
+  ] as const) {
+    it(`of ${what} language that lack a kind of a later release stop nothing: it is told in "${other}"`, (t) => {
+      const scratch = testScratch(t);
+      for (const [name, text] of Object.entries(firstTexts('nl'))) writeFileSync(scratch.path(name), text);
+      const loaded = loadNoticeTexts(scratch.directory, language);
+      assert.ok(loaded.ok);
+      assert.match(loaded.texts.text('dropped', 'nl').subject, expected);
+      assert.equal(loaded.texts.text('empty', 'nl').subject, 's');
+      const note = `lacks dropped.nl.txt, which is new; users of "nl" get that text in "${other}"`;
+      assert.deepEqual(loaded.notes, [`notice.texts: ${scratch.directory}: ${note}`]);
+    });
+  }
+
+  it('are silent when nothing is missing', () => {
+    const loaded = loadNoticeTexts(undefined, 'fr');
+    assert.deepEqual(loaded.ok && loaded.notes, []);
   });
 
   for (const [what, files, language, expected] of [

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createDraftExpiryNotice } from '../../src/intake/expiry-notice.ts';
+import { createAuthorNotices } from '../../src/intake/author-notices.ts';
 import { bounce } from '../support/bounce.ts';
 import { FORM } from '../support/mint.ts';
 import { itemsIn, MAX_AGE, message, openGate, START, send, type TestGate } from './gate.ts';
@@ -87,7 +87,12 @@ describe('a bounce to a reply address', () => {
 });
 
 describe('a reply to a bound address that has expired', () => {
-  const draft = createDraftExpiryNotice({ form: FORM, newId: () => 'notice', now: () => START * 1000 });
+  const { expired } = createAuthorNotices({
+    form: FORM,
+    plusTags: 'compare',
+    newId: () => 'notice',
+    now: () => START * 1000,
+  });
   const PASS =
     'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\r\nReceived: from a by mx.example.org';
 
@@ -95,7 +100,7 @@ describe('a reply to a bound address that has expired', () => {
     const test: TestGate = await openGate(t, {
       senderPolicy: 'strict',
       authservId: 'mx.example.org',
-      expiryNotices: { draft, add: (notice) => test.store.addNotice(notice) },
+      authorNotices: { expired, add: (notice) => test.store.addNotice(notice) },
     });
     const { address, messageId } = test.bound({ repliedTo: START - MAX_AGE - 60 });
     const to = [`To: ${address}`, `In-Reply-To: <${messageId}>`, 'Subject: Re: late'];

@@ -96,6 +96,16 @@ describe('a store of release 0.1.0', () => {
     assert.deepEqual(notices, { notice1: 1, notice2: 0, notice3: 1, notice4: 4 });
   });
 
+  it('remembers the address that passed, where it is the only one of a user who is there', (t) => {
+    const path = oldStore(t);
+    ensureStore(path);
+    const passes = tablesOf(path).get('sender_pass');
+    assert.deepEqual(
+      passes?.map((row) => [row.user_number, row.address]),
+      [[4, 'other@example.com']],
+    );
+  });
+
   it('counts verdicts on, those of before without a cause', async (t) => {
     const store = await upgraded(t);
     await store.addVerdicts([

@@ -105,7 +105,7 @@ export async function checkNotices(config: Config): Promise<Finding[]> {
   if (config.notice.kinds.length === 0) return [skipped(check, 'notice.kinds is empty')];
   const texts = readNoticeTexts(config);
   const findings = texts.ok
-    ? []
+    ? texts.notes.map((what) => note('notice.texts', what))
     : texts.problems.map((what) =>
         problem('notice.texts', EXIT.configuration, {
           what,
