@@ -7,7 +7,7 @@
  * Standards: RFC 5322 §3.2.1–3.2.4, RFC 6532 §3.2 (any non-ASCII character may stand in text).
  */
 
-const WHITE_SPACE = /[ \t\r\n]+/y;
+const [TAB, LF, CR, SPACE, OPEN] = [0x09, 0x0a, 0x0d, 0x20, 0x28];
 const COMMENT_TEXT = /[^()\\]+/y;
 const QUOTED_TEXT = /[^"\\]+/y;
 
@@ -41,18 +41,23 @@ export class Lexer {
 
   /** Reads what the sticky `pattern` matches here; the empty string when it does not match. */
   run(pattern: RegExp): string {
-    pattern.lastIndex = this.at;
-    const match = pattern.exec(this.text)?.[0] ?? '';
-    this.at += match.length;
-    return match;
+    const start = this.at;
+    pattern.lastIndex = start;
+    // Half the time of exec, which makes an array of what it found.
+    if (!pattern.test(this.text)) return '';
+    this.at = pattern.lastIndex;
+    return this.text.slice(start, this.at);
   }
 
   /** Skips white space and comments; false when a comment never closes. */
   skipSpace(): boolean {
     for (;;) {
-      if (this.next === '(') {
+      const code = this.text.charCodeAt(this.at);
+      if (code === OPEN) {
         if (!this.readComment()) return false;
-      } else if (this.run(WHITE_SPACE) === '') {
+      } else if (code === SPACE || code === TAB || code === CR || code === LF) {
+        this.at++;
+      } else {
         return true;
       }
     }

@@ -137,7 +137,7 @@ function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly r
     if (name === 'received') {
       received += 1;
       // What is below it the author wrote, Received fields like those of our own hosts among it.
-      isLocal ||= FROM_USER.test(value);
+      isLocal ||= value.includes(', from userid ') && FROM_USER.test(value);
     }
     // No filter writes it like this, and one that removes forged fields may miss it.
     if (name !== 'authentication-results' || isSpaced === true || seen.length === MAX_FIELDS) continue;
