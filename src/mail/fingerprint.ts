@@ -5,7 +5,7 @@
  * Contract: a copy that travelled another way (other trace fields) has the same fingerprint; every part is
  * length-delimited, so no two different inputs run together.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { type Header, headerValue, headerValues } from './header.ts';
 import { isUnique, normaliseMessageId } from './message-id.ts';
 
@@ -13,21 +13,22 @@ import { isUnique, normaliseMessageId } from './message-id.ts';
 const AUTHORED_FIELDS = ['from', 'date', 'subject', 'in-reply-to'];
 const SAID_FIELDS = AUTHORED_FIELDS.filter((name) => name !== 'date');
 
+const DIGEST_BYTES = 16;
+
+/** Parts, each after its length in octets. */
+const delimited = (parts: readonly string[]): string =>
+  parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
+
 /** The 16-byte fingerprint of a reply by one user to one thread. */
 export function fingerprint(userNumber: number, locator: string, header: Header, raw: Uint8Array): Buffer {
-  const hash = createHash('sha256');
-  add(hash, String(userNumber));
-  add(hash, locator);
   const value = headerValue(header, 'message-id');
   const messageId = value === undefined ? undefined : normaliseMessageId(value);
-  if (messageId !== undefined && isUnique(messageId)) {
-    add(hash, 'message-id');
-    add(hash, messageId);
-  } else {
-    add(hash, 'content');
-    addWritten(hash, AUTHORED_FIELDS, header, raw);
-  }
-  return digestOf(hash);
+  const reply = [String(userNumber), locator];
+  if (messageId === undefined || !isUnique(messageId))
+    return written([...reply, 'content'], AUTHORED_FIELDS, header, raw);
+  // In one call: of so short a text making a Hash would be most of the time, and so would a buffer of Node's.
+  const digest = hash('sha256', delimited([...reply, 'message-id', messageId]), 'binary');
+  return Buffer.from(digest.slice(0, DIGEST_BYTES), 'latin1');
 }
 
 /**
@@ -35,18 +36,18 @@ export function fingerprint(userNumber: number, locator: string, header: Header,
  * of it: beside an id it tells no two mails apart, and what sends a mail again may write a new one.
  */
 export function writtenDigest(header: Header, raw: Uint8Array): Buffer {
-  const hash = createHash('sha256');
-  addWritten(hash, SAID_FIELDS, header, raw);
-  return digestOf(hash);
+  return written([], SAID_FIELDS, header, raw);
 }
 
-function addWritten(hash: Hash, fields: readonly string[], header: Header, raw: Uint8Array): void {
-  for (const name of fields) add(hash, headerValues(header, name).join('\n'));
-  add(hash, raw.subarray(header.bodyOffset));
+/** The digest of some parts, of fields and of the body. */
+function written(
+  parts: readonly string[],
+  fields: readonly string[],
+  header: Header,
+  raw: Uint8Array,
+): Buffer {
+  const body = raw.subarray(header.bodyOffset);
+  const values = fields.map((name) => headerValues(header, name).join('\n'));
+  const before = `${delimited([...parts, ...values])}${body.byteLength}:`;
+  return createHash('sha256').update(before).update(body).digest().subarray(0, DIGEST_BYTES);
 }
-
-function add(hash: Hash, part: string | Uint8Array): void {
-  hash.update(`${Buffer.byteLength(part)}:`).update(part);
-}
-
-const digestOf = (hash: Hash): Buffer => hash.digest().subarray(0, 16);

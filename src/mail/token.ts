@@ -7,9 +7,10 @@
  * Contract: a parsed token is only well-formed; nothing in it is to be believed before its MAC was verified.
  * MACs are compared in constant time.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { TOKEN_CHARS } from './address.ts';
 import { decodeBase32, encodeBase32 } from './base32.ts';
+import { hmacSha256 } from './hmac.ts';
 
 /** Largest user or thread number: 40 bits. */
 export const MAX_NUMBER = 2 ** 40 - 1;
@@ -55,12 +56,12 @@ export type Token = SealedToken | BoundToken;
 
 /** The key of a user: `HMAC-SHA256(pepper, salt)`. Without the pepper the database alone forges nothing. */
 export function userKey(pepper: Uint8Array, salt: Uint8Array): Buffer {
-  return createHmac('sha256', pepper).update(salt).digest();
+  return hmacSha256(pepper, salt);
 }
 
 /** What a pepper is recognised by, and nothing of it can be learnt from. */
 export function pepperFingerprint(pepper: Uint8Array): Buffer {
-  return createHmac('sha256', pepper).update(PEPPER_LABEL).digest().subarray(0, PEPPER_FINGERPRINT_BYTES);
+  return hmacSha256(pepper, PEPPER_LABEL).subarray(0, PEPPER_FINGERPRINT_BYTES);
 }
 
 /** Takes a token text of either case apart; `undefined` when it is not well-formed. */
@@ -116,11 +117,7 @@ export function verifySealedToken(key: Uint8Array, token: SealedToken, locator: 
 }
 
 function sealedMac(key: Uint8Array, bytes: Buffer, locator: string): Buffer {
-  return createHmac('sha256', key)
-    .update(SEALED_LABEL)
-    .update(bytes.subarray(0, 15))
-    .update(locator, 'utf8')
-    .digest();
+  return hmacSha256(key, SEALED_LABEL, bytes.subarray(0, 15), locator);
 }
 
 /** Mints a bound token for a notification's Message-ID (no brackets); `nonce` is 4 random bytes. */
@@ -151,15 +148,11 @@ export function verifyBoundReply(key: Uint8Array, token: BoundToken, messageId: 
 }
 
 function boundAddressMac(key: Uint8Array, bytes: Buffer): Buffer {
-  return createHmac('sha256', key).update(BOUND_ADDRESS_LABEL).update(bytes.subarray(0, 10)).digest();
+  return hmacSha256(key, BOUND_ADDRESS_LABEL, bytes.subarray(0, 10));
 }
 
 function boundReplyMac(key: Uint8Array, bytes: Buffer, messageId: string): Buffer {
-  return createHmac('sha256', key)
-    .update(BOUND_REPLY_LABEL)
-    .update(bytes.subarray(0, 14))
-    .update(messageId, 'utf8')
-    .digest();
+  return hmacSha256(key, BOUND_REPLY_LABEL, bytes.subarray(0, 14), messageId);
 }
 
 /** Judges a replied-to time (Unix seconds) by our own clock, never by the Date field. */
