@@ -117,12 +117,12 @@ export function createGate(options: GateOptions): Gate {
       counted(options.rates, claims, async (charge) => {
         const message = messageOf(envelope, raw);
         const judgements = await judgeAll(message, claims, charge);
-        const messageId = messageIdOf(message.scan);
+        const { messageId, queueId } = message;
         const dispositions = await commit(options, judgements, raw);
         return dispositions.map((disposition, index) => ({
           ...disposition,
           messageId,
-          queueId: message.queueId,
+          queueId,
           ...(options.spam && spamOf(judgements[index])),
         }));
       }),
@@ -147,12 +147,15 @@ interface Message {
   readonly envelope: Envelope;
   readonly raw: Uint8Array;
   readonly scan: HeaderScan;
+  readonly messageId: string | undefined;
   readonly queueId: string | undefined;
 }
 
 function messageOf(envelope: Envelope, raw: Uint8Array): Message {
   const scan = scanHeader(raw);
-  return { envelope, raw, scan, queueId: scan.ok ? postfixQueueId(scan.header) : undefined };
+  if (!scan.ok) return { envelope, raw, scan, messageId: undefined, queueId: undefined };
+  const { header } = scan;
+  return { envelope, raw, scan, messageId: messageIdOf(header), queueId: postfixQueueId(header) };
 }
 
 /** One judgement for each claim, in order. */
@@ -215,7 +218,7 @@ function judgeClaim(
   claim: Claim,
   findings?: Findings,
 ): Judgement {
-  const { envelope, raw, scan, queueId } = message;
+  const { envelope, raw, scan } = message;
   if (!scan.ok) return malformed(scan.problem, findings);
   const { header } = scan;
   const sent = { header, reversePath: envelope.reversePath };
@@ -251,8 +254,7 @@ function judgeClaim(
     authentication.result === 'pass' ? foldAddress(mailbox.address, options.plusTags) : undefined;
   const { target } = found;
   const hold = sender.hold ?? origin.hold;
-  const judged = { envelope, claim, target, header, raw, queueId, authentication, vouchedFor, hold };
-  const item = newItem(options, judged);
+  const item = newItem(options, { message, claim, target, header, authentication, vouchedFor, hold });
   if (why === undefined) return { kind: 'item', item };
   return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
 }
@@ -261,7 +263,7 @@ function judgeClaim(
 function judgeProbe(
   options: GateOptions,
   claim: Claim,
-  { envelope, raw, queueId }: Message,
+  message: Message,
   header: Header,
   findings?: Findings,
 ): Judgement {
@@ -273,7 +275,7 @@ function judgeProbe(
   const authentication: Authentication = { policy: options.senderPolicy, result: 'none' };
   return {
     kind: 'item',
-    item: newItem(options, { envelope, claim, target, header, raw, queueId, authentication, hold: 'probe' }),
+    item: newItem(options, { message, claim, target, header, authentication, hold: 'probe' }),
   };
 }
 
@@ -299,40 +301,39 @@ function judgeBounce(
 }
 
 interface Judged {
-  readonly envelope: Envelope;
+  readonly message: Message;
   readonly claim: Claim;
   readonly target: Target;
   readonly header: Header;
-  readonly raw: Uint8Array;
-  readonly queueId: string | undefined;
   readonly authentication: Authentication;
   readonly vouchedFor?: string | undefined;
   readonly hold: HoldReason | undefined;
 }
 
 /** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
-function messageIdOf(scan: HeaderScan): string | undefined {
-  const id = scan.ok ? normaliseMessageId(headerValue(scan.header, 'message-id') ?? '') : undefined;
+function messageIdOf(header: Header): string | undefined {
+  const id = normaliseMessageId(headerValue(header, 'message-id') ?? '');
   if (id === undefined) return undefined;
   return bounded(VISIBLE.test(id) ? id : printable(id)) || undefined;
 }
 
 function newItem(options: GateOptions, judged: Judged): NewItem {
-  const { claim, target, header } = judged;
+  const { message, claim, target, header, authentication } = judged;
+  const { raw, messageId, queueId } = message;
   return {
     id: options.newId(),
     user: claim.user.name,
     userNumber: claim.user.number,
     thread: target.locator,
     repliedToAt: target.repliedTo * 1000,
-    fingerprint: fingerprint(claim.user.number, target.locator, header, judged.raw),
-    written: judged.authentication.result === 'pass' ? undefined : writtenDigest(header, judged.raw),
-    messageId: messageIdOf({ ok: true, header }),
-    queueId: judged.queueId,
-    reversePath: judged.envelope.reversePath,
+    fingerprint: fingerprint(claim.user.number, target.locator, header, raw),
+    written: authentication.result === 'pass' ? undefined : writtenDigest(header, raw),
+    messageId,
+    queueId,
+    reversePath: message.envelope.reversePath,
     receivedAt: options.now(),
     hold: judged.hold,
-    authentication: judged.authentication,
+    authentication,
     vouchedFor: judged.vouchedFor,
     spam: undefined,
   };
