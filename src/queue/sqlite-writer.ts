@@ -228,7 +228,7 @@ class Writer {
 
   /** Throws when what was just committed is not in the files that the next start opens. */
   #checkFiles(): void {
-    const loss = this.#files.loss();
+    const loss = this.#files.lossSinceLastLook();
     if (loss === undefined) return;
     this.#lose(loss);
     throw new Error(loss);
