@@ -8,7 +8,7 @@ import type { Database } from './schema.ts';
 
 /** The read of the last restore, synchronous. */
 export interface RestoreViews {
-  /** The last restore, if there ever was one. */
+  /** The last restore, if there ever was one; read once. */
   lastRestore(): Restore | undefined;
 }
 
@@ -28,16 +28,17 @@ export function prepareRestoreViews(database: Database): RestoreViews {
     `SELECT restored_at AS restoredAt, backed_up_at AS backedUpAt, user_number AS userNumber, user_up_to AS userUpTo,
        thread_number AS threadNumber, thread_up_to AS threadUpTo FROM restore WHERE restored_at = (SELECT max(restored_at) FROM restore)`,
   );
-  return {
-    lastRestore: () => {
-      const row = last.get();
-      if (row === undefined) return undefined;
-      const { restoredAt, backedUpAt } = row;
-      const users = { known: row.userNumber, upTo: row.userUpTo };
-      const threads = { known: row.threadNumber, upTo: row.threadUpTo };
-      return { restoredAt, backedUpAt, users, threads };
-    },
+  const read = (): Restore | undefined => {
+    const row = last.get();
+    if (row === undefined) return undefined;
+    const { restoredAt, backedUpAt } = row;
+    const users = { known: row.userNumber, upTo: row.userUpTo };
+    const threads = { known: row.threadNumber, upTo: row.threadUpTo };
+    return { restoredAt, backedUpAt, users, threads };
   };
+  let known: { readonly restore: Restore | undefined } | undefined;
+  // Only a file that no store has open is marked; and to read it for refused addresses alone would tell them by the time.
+  return { lastRestore: () => (known ??= { restore: read() }).restore };
 }
 
 /** The highest numbers that a store has ever given. */
