@@ -57,6 +57,9 @@ const CLOSABLE = /[#!＃]|https?:|\b[A-Z][A-Z0-9_]*\\?-\d|\bGH-|&#?\w/gi;
 /** A keyword closes what follows it so near. */
 const CLOSING_REACH = 200;
 
+/** Words and blanks, in which no mark, command, address or code can begin; a closing keyword can. */
+const PLAIN = /^[A-Za-z0-9\u00c0-\u024f ,.?"'();]*$/;
+
 const LINE_END = /(\r\n|[\n\r\v\f\x85\u2028\u2029])/;
 
 /** Joins what `split` gave, with the parts between the separators changed. */
@@ -106,6 +109,10 @@ class Neutraliser {
       this.#brackets = 0;
     }
     this.#isInTag = false;
+    if (this.#closable.length === 0 && PLAIN.test(line)) {
+      this.#afterBackslash = false;
+      return line;
+    }
     const closed = this.#policy.closing ? this.#breakKeywords(line, start) : line;
     const commanded = this.#policy.commands ? this.#breakCommand(closed) : closed;
     const isWhole = this.#dangling || TAG.test(line) || line.includes('|');

@@ -49,6 +49,7 @@ describe('one mebibyte to neutralise', () => {
     '> ',
     'https://',
     '/x\n',
+    'x\n',
     '```\n',
     ' ',
   ]) {
