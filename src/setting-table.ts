@@ -298,7 +298,12 @@ export const SETTINGS = {
     ),
   },
   delivery: {
-    concurrency: kind.integer(16, 1, 1000, 'Posts on their way at a time; of one thread always one.'),
+    concurrency: kind.integer(
+      16,
+      1,
+      1000,
+      'Posts on their way at a time; of one thread always one. No user takes all of them, so that a platform that hangs for one delays nobody else.',
+    ),
     maxBufferedBytes: kind.size(
       '40MiB',
       'Messages of 256 KiB and more that are on their way at a time, in all; one may be larger. More of them wait, and smaller ones pass by.',

@@ -1,9 +1,11 @@
 /**
  * One attempt: a message taken apart and delivered within a deadline.
  *
- * Contract: gives what the sink said, or why it was never asked; what is thrown inside is the caller's to defer. A
- * bounce is told to the sink instead of posted.
+ * Contract: gives what the sink said, or why it was never asked; whatever is thrown inside is deferred. A bounce is told
+ * to the sink instead of posted.
  */
+import { errorText } from '../error-text.ts';
+import type { Log } from '../log.ts';
 import { cleanLine } from '../mail/clean-text.ts';
 import { type DeliveryMeasures, statusClass } from '../metrics.ts';
 import type { LeasedItem, Queue } from '../queue/queue.ts';
@@ -28,6 +30,37 @@ export interface AttemptOptions {
   /** Reads a bounce as an event; without it the sink is told of none. */
   readonly readBounce?: ReadBounce | undefined;
   readonly measures?: DeliveryMeasures | undefined;
+  readonly log: Log;
+  /** The time in total, parsing apart. */
+  readonly attemptTimeoutMs: number;
+}
+
+/** The outcome of an attempt, and what was parsed of its message. */
+export interface Attempt {
+  readonly outcome: AttemptOutcome;
+  readonly reply?: ParsedReply | undefined;
+}
+
+/** Makes an attempt. Never rejects. */
+export async function attempt(options: AttemptOptions, leased: Leased): Promise<Attempt> {
+  const { log, attemptTimeoutMs } = options;
+  const { id } = leased.item;
+  let by: AttemptOutcome['by'] = 'us';
+  let reply: ParsedReply | undefined;
+  try {
+    const prepared = await prepareAttempt(options, leased);
+    by = undefined;
+    if ('ended' in prepared) return { outcome: prepared.ended, reply: prepared.ended.reply };
+    reply = prepared.reply;
+    const outcome = await askSink(attemptTimeoutMs, prepared.deliver, (error) => {
+      const reason = error === undefined ? 'an answer' : errorText(error);
+      log('sink_fault', { id, reason: `after the deadline: ${reason}` });
+    });
+    return { outcome, reply };
+  } catch (error) {
+    log('attempt_failed', { id, reason: errorText(error) });
+    return { outcome: { kind: 'deferred', diagnostic: `internal: ${errorText(error)}`, by }, reply };
+  }
 }
 
 /** What there is to deliver, or what becomes of an item that gives nothing. */

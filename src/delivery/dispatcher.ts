@@ -6,48 +6,35 @@
  * other processes made; what the gate makes is leased by the commit that stores it, and begins without another look
  * at the store. A few items are leased ahead, so that an attempt that ends never waits for the store either.
  * While the sink is down or misconfigured the breaker holds the items back, one probe at a time: the others keep their
- * attempts and stay due.
+ * attempts and stay due. While it hangs for some users, those have their share of the slots (shares.ts).
  * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an
  * item stays leased until its outcome is written, so that what cannot be recorded is not repeated either.
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../error-text.ts';
-import type { Log } from '../log.ts';
-import type { RetrySchedule } from '../mail/retry.ts';
-import type { NewNotice } from '../queue/notices-port.ts';
 import type { AcceptResult, LeasedItem, NewItem, Queue, Settle } from '../queue/queue.ts';
-import type { ParsedReply } from '../reply/post.ts';
-import { type AttemptOptions, type AttemptOutcome, askSink, type Leased, prepareAttempt } from './attempt.ts';
+import { type AttemptOptions, attempt, type Leased } from './attempt.ts';
 import { Bell } from './bell.ts';
 import type { Admission } from './breaker.ts';
-import type { DraftNotice } from './notice-draft.ts';
-import { type Attempted, isPoison, settlementOf } from './settlement.ts';
+import { type EndingOptions, endAttempt } from './ending.ts';
 import { Settler } from './settler.ts';
+import { Shares } from './shares.ts';
 import { SinkWatch } from './sink-watch.ts';
 import { UnderWay, wantedBytes } from './under-way.ts';
 import { WallClock } from './wall-clock.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
-export interface DispatcherOptions extends AttemptOptions {
+export interface DispatcherOptions extends AttemptOptions, EndingOptions {
   readonly queue: Pick<
     Queue,
     'accept' | 'lease' | 'settle' | 'content' | 'nextDueAt' | 'reclaim' | 'retime' | 'setSinkStatus'
   >;
-  /** Drafts the notice about an ended attempt; without it nobody is told. */
-  readonly draftNotice?: DraftNotice | undefined;
-  readonly log: Log;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   /** Milliseconds of a clock that nobody sets. */
   readonly monotonic: () => number;
-  /** A number in [0, 1). */
-  readonly random: () => number;
   readonly concurrency: number;
   /** Bytes of large messages under way together. */
   readonly maxBufferedBytes: number;
-  readonly attemptTimeoutMs: number;
-  readonly retry: RetrySchedule;
   /** The longest time without a look at the queue. */
   readonly pollMs: number;
 }
@@ -63,6 +50,9 @@ const AT_HAND_BYTES = 32 * 1024;
 
 /** Added to an attempt's deadline for its lease: parsing, reading and settling. */
 const LEASE_MARGIN_MS = 60_000;
+
+/** How soon the store is looked at again, while what is due there is of users who have their share. */
+const LOOK_AGAIN_MS = 100;
 
 /** How often leases are looked for that no attempt of ours holds. */
 const RECLAIM_MS = 60_000;
@@ -91,6 +81,9 @@ export class Dispatcher {
   /** Leased ahead; at most as many as may be in flight. */
   readonly #ahead: Leased[] = [];
   readonly #underWay = new UnderWay();
+  readonly #shares = new Shares();
+  /** Until when nothing is due but of users who are left out. */
+  #quietUntil = 0;
   /** Leases that a commit under way may bring. */
   #expected = 0;
   /** Whether items may be due in the store, which come before new ones. */
@@ -132,6 +125,7 @@ export class Dispatcher {
     this.#leaseMs = change.attemptTimeoutMs + LEASE_MARGIN_MS;
     this.#watch = watchOf(this.#options);
     this.#watch.forget();
+    this.#shares.forget();
     this.#isBehind = true;
     this.#bell.ring();
     await Promise.allSettled(this.#inFlight.values());
@@ -139,8 +133,10 @@ export class Dispatcher {
 
   /** Commits new items; those that need not wait for others are leased with it, and begin. */
   async accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult> {
-    const limit = Math.min(this.#roomForNew(raw.byteLength), items.length);
-    if (limit === 0) this.#isBehind = true;
+    const { leftOut } = this.#shares;
+    const isShared = leftOut.size > 0 && items.some(({ user }) => leftOut.has(user));
+    const limit = isShared ? 0 : Math.min(this.#roomForNew(raw.byteLength), items.length);
+    if (limit === 0) this.#isBehind ||= !items.every(({ user }) => leftOut.has(user));
     this.#expected += limit;
     const result = await this.#options.queue
       .accept(items, raw, limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs })
@@ -219,25 +215,17 @@ export class Dispatcher {
     try {
       await this.#clock.follow(retry.longestMs);
       await this.#reclaim();
+      this.#giveBackHeld();
       const { limit, probe } = this.#wanted();
       if (limit === 0) return Math.min(this.#heldMs() ?? pollMs, pollMs);
+      const quietMs = this.#isBehind ? 0 : this.#quietUntil - monotonic();
+      if (quietMs > 0) return Math.min(quietMs, pollMs);
       const dueAt = await queue.nextDueAt();
       if (dueAt === undefined || dueAt > now()) {
         this.#isBehind = false;
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
       }
-      this.#expected += limit;
-      const request = {
-        now: now(),
-        leaseMs: this.#leaseMs,
-        limit,
-        maxBytes: wantedBytes(this.#ahead),
-        probe,
-      };
-      const leased = await queue.lease(request).finally(() => {
-        this.#expected -= limit;
-      });
-      this.#isBehind = probe !== undefined || leased.length === limit;
+      const leased = await this.#lease(limit, probe);
       for (const item of leased) this.#ahead.push({ item });
       this.#beginAhead();
       if (leased.length > 0) return 0;
@@ -247,6 +235,22 @@ export class Dispatcher {
       log('dispatch_failed', { reason: errorText(error) });
       return pollMs;
     }
+  }
+
+  async #lease(limit: number, probe: Admission['probe']): Promise<readonly LeasedItem[]> {
+    const { queue, now, monotonic } = this.#options;
+    const leftOut = probe === undefined ? [...this.#shares.leftOut] : [];
+    const maxBytes = wantedBytes(this.#ahead);
+    this.#expected += limit;
+    const leased = await queue
+      .lease({ now: now(), leaseMs: this.#leaseMs, limit, maxBytes, probe, leftOut })
+      .finally(() => {
+        this.#expected -= limit;
+      });
+    const isBack = leftOut.some((user) => !this.#shares.leftOut.has(user));
+    this.#isBehind = probe !== undefined || leased.length === limit || isBack;
+    this.#quietUntil = leftOut.length === 0 ? 0 : monotonic() + LOOK_AGAIN_MS;
+    return leased;
   }
 
   async #reclaim(): Promise<void> {
@@ -261,21 +265,40 @@ export class Dispatcher {
     if (this.#isStopping) this.#giveBack(this.#ahead.splice(0));
     const { concurrency, maxBufferedBytes } = this.#options;
     while (this.#inFlight.size < concurrency) {
-      const next = this.#underWay.takeNext(this.#ahead, maxBufferedBytes);
+      const next = this.#underWay.takeNext(this.#ahead, maxBufferedBytes, this.#mayBegin);
       if (next === undefined) break;
       this.#begin(next);
     }
     this.#giveBack(this.#underWay.takeSurplus(this.#ahead));
+    this.#giveBackHeld();
   };
 
+  /** What an open breaker lets in is shared out by the breaker. */
+  readonly #mayBegin = ({ item }: Leased): boolean => {
+    const { concurrency, monotonic } = this.#options;
+    const free = concurrency - this.#inFlight.size;
+    return this.#watch.breaker.isOpen || this.#shares.mayBegin(item.user, concurrency, free, monotonic());
+  };
+
+  /** Gives back what would wait here for a user's own attempts that do not end, so that others can be leased. */
+  #giveBackHeld(): void {
+    if (this.#ahead.length === 0 || this.#watch.breaker.isOpen) return;
+    const { concurrency, monotonic } = this.#options;
+    const free = concurrency - this.#inFlight.size;
+    this.#giveBack(this.#shares.takeHeld(this.#ahead, concurrency, free, monotonic()));
+  }
+
   #begin(leased: Leased): void {
-    const { id } = leased.item;
+    const { id, user } = leased.item;
     const watch = this.#watch;
+    const beganAt = this.#options.monotonic();
     this.#underWay.begin(leased);
-    watch.breaker.begin(leased.item, this.#options.monotonic());
-    const attempt = this.#attempt(leased, watch).then(({ settle, movedMs }) => {
+    this.#shares.begin(user, beganAt);
+    watch.breaker.begin(leased.item, beganAt);
+    const ended = this.#attempt(leased, watch).then(({ settle, movedMs }) => {
       this.#inFlight.delete(id);
       this.#underWay.end(leased);
+      if (this.#shares.end(user, beganAt, this.#options.monotonic())) this.#isBehind = true;
       this.#unwritten.add(id);
       void this.#settler.settle(settle, movedMs).then(() => {
         this.#unwritten.delete(id);
@@ -284,7 +307,7 @@ export class Dispatcher {
       this.#beginAhead();
       this.#bell.ring();
     });
-    this.#inFlight.set(id, attempt);
+    this.#inFlight.set(id, ended);
   }
 
   /** Gives back what no attempt was made of. */
@@ -295,79 +318,17 @@ export class Dispatcher {
     }
   }
 
-  /** The boundary of an attempt: whatever is thrown inside is deferred. */
   async #attempt(leased: Leased, watch: SinkWatch): Promise<Ended> {
-    const { log, now, measures, attemptTimeoutMs } = this.#options;
     const { item } = leased;
     const startedAt = performance.now();
-    let outcome: AttemptOutcome;
-    let by: AttemptOutcome['by'] = 'us';
-    let reply: ParsedReply | undefined;
-    try {
-      const prepared = await prepareAttempt(this.#options, leased);
-      by = undefined;
-      const ended = 'ended' in prepared;
-      reply = ended ? prepared.ended.reply : prepared.reply;
-      outcome = ended
-        ? prepared.ended
-        : await askSink(attemptTimeoutMs, prepared.deliver, (error) => {
-            const reason = error === undefined ? 'an answer' : errorText(error);
-            log('sink_fault', { id: item.id, reason: `after the deadline: ${reason}` });
-          });
-    } catch (error) {
-      outcome = { kind: 'deferred', diagnostic: `internal: ${errorText(error)}`, by };
-      log('attempt_failed', { id: item.id, reason: errorText(error) });
-    }
+    const made = await attempt(this.#options, leased);
     // It may have been the sink before this one.
-    if (watch === this.#watch) watch.ended(item, outcome);
-    if (this.#watch.breaker.isOpen) this.#giveBack(this.#ahead.splice(0));
-    const { movedMs } = this.#clock;
-    const settlement = this.#settlementOf(item, outcome);
-    if (measures !== undefined) measures.attempts[settlement.kind]++;
-    log('attempt', {
-      id: item.id,
-      outcome: settlement.kind,
-      reason: outcome.reason,
-      attempts: item.attempts,
-      diagnostic: outcome.diagnostic,
-      user: item.user,
-      thread: item.thread,
-      queue_id: item.queueId,
-      next_at: settlement.kind === 'deferred' ? new Date(settlement.dueAt).toISOString() : undefined,
-      ms: Math.round(performance.now() - startedAt),
-      queued_ms: now() - item.receivedAt,
-    });
-    const notice = await this.#notice(item, settlement, outcome, reply);
-    const told = notice === undefined ? settlement : { ...settlement, notice };
-    return { settle: { id: item.id, attempts: item.attempts, settlement: told }, movedMs };
-  }
-
-  /** The notice that enters the store with the settlement; one that cannot be drafted holds nothing up. */
-  async #notice(
-    item: LeasedItem,
-    settlement: Attempted,
-    outcome: AttemptOutcome,
-    reply: ParsedReply | undefined,
-  ): Promise<NewNotice | undefined> {
-    const { draftNotice, log } = this.#options;
-    if (draftNotice === undefined || settlement.kind === 'deferred') return undefined;
-    try {
-      return await draftNotice({ item, settlement, outcome, reply });
-    } catch (error) {
-      log('attempt_failed', { id: item.id, reason: `no notice: ${errorText(error)}` });
-      return undefined;
-    }
-  }
-
-  #settlementOf(item: LeasedItem, outcome: AttemptOutcome): Attempted {
-    const { log, now, random, retry } = this.#options;
+    if (watch === this.#watch) watch.ended(item, made.outcome);
     const { breaker } = this.#watch;
-    const circumstances = { at: now(), dueFrom: this.#clock.now(), random: random(), retry, breaker };
-    const settlement = settlementOf(item, outcome, circumstances);
-    if (isPoison(item, outcome)) {
-      log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
-    }
-    return settlement;
+    if (breaker.isOpen) this.#giveBack(this.#ahead.splice(0));
+    const { movedMs } = this.#clock;
+    const circumstances = { dueFrom: this.#clock.now(), breaker, tookMs: performance.now() - startedAt };
+    return { settle: await endAttempt(this.#options, item, made, circumstances), movedMs };
   }
 }
 

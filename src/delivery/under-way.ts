@@ -2,7 +2,8 @@
  * The memory of attempts under way, and what of the leased items may begin within it.
  *
  * Contract: only large messages count. One may always begin; another one when all together fit. Large ones begin in
- * turn, so that none is passed by a smaller one for ever; small ones pass by those that wait.
+ * turn, so that none is passed by a smaller one for ever; small ones pass by those that wait. Whose share of the slots is
+ * used up is passed by anyway.
  */
 import type { Leased } from './attempt.ts';
 
@@ -16,10 +17,15 @@ export class UnderWay {
   #bytes = 0;
 
   /** Takes what may begin next out of a list; undefined when that is nothing. */
-  takeNext(ahead: Leased[], maxBytes: number): Leased | undefined {
-    const firstLarge = ahead.findIndex(isLarge);
+  takeNext(
+    ahead: Leased[],
+    maxBytes: number,
+    mayBegin: (leased: Leased) => boolean = () => true,
+  ): Leased | undefined {
+    const firstLarge = ahead.findIndex((leased) => isLarge(leased) && mayBegin(leased));
     const place = ahead.findIndex(
-      (leased, index) => !isLarge(leased) || (index === firstLarge && this.#fits(leased, maxBytes)),
+      (leased, index) =>
+        mayBegin(leased) && (!isLarge(leased) || (index === firstLarge && this.#fits(leased, maxBytes))),
     );
     return place < 0 ? undefined : ahead.splice(place, 1)[0];
   }

@@ -7,18 +7,10 @@
 import { bounded } from '../mail/bounded.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import { prepareDedupeChanges } from './dedupe.ts';
+import { prepareLease } from './leases.ts';
 import { prepareAddNotice } from './notices.ts';
 import { prepareOwners } from './owner.ts';
-import { prepareProbe } from './probe.ts';
-import type {
-  BounceKind,
-  ItemState,
-  LeasedItem,
-  OperatorAction,
-  OperatorResult,
-  Queue,
-  Settle,
-} from './queue.ts';
+import type { ItemState, LeasedItem, OperatorAction, OperatorResult, Queue, Settle } from './queue.ts';
 import { MAX_WORKER_DEATHS } from './queue.ts';
 import type { Database } from './schema.ts';
 
@@ -38,30 +30,6 @@ export interface ItemOperations {
   readonly operate: (action: OperatorAction, id: string, now: number) => OperatorResult;
   /** Stops or resumes leasing. */
   readonly setPaused: (paused: boolean) => void;
-}
-
-/** One row of a lease; SQLite's null stands for undefined. */
-interface LeaseRow {
-  itemNumber: number;
-  id: string;
-  user: string;
-  userNumber: number | null;
-  thread: string;
-  /** The thread by which the queue has it in order: of a bounce one of its own. */
-  orderedBy: string;
-  bounce: BounceKind | null;
-  repliedToAt: number;
-  messageId: string | null;
-  queueId: string | null;
-  reversePath: string;
-  receivedAt: number;
-  senderPolicy: LeasedItem['authentication']['policy'];
-  senderResult: LeasedItem['authentication']['result'];
-  spamScore: number | null;
-  spamFlagged: number | null;
-  attempts: number;
-  workerDeaths: number;
-  bytes: number;
 }
 
 /** What the operations are to do beyond their arguments. */
@@ -109,66 +77,6 @@ export function prepareElection(database: Database): (thread: string) => void {
 function preparePaused(database: Database): () => boolean {
   const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
   return () => paused.get() !== undefined;
-}
-
-function prepareLease(
-  database: Database,
-  isPaused: () => boolean,
-  elect: (thread: string) => void,
-): ItemOperations['lease'] {
-  const owners = prepareOwners(database);
-  const findProbe = prepareProbe(database);
-  const columns = `item_number AS itemNumber, id, user, user_number AS userNumber, thread AS orderedBy,
-       coalesce(bounce_thread, thread) AS thread, bounce,
-       replied_to_at AS repliedToAt, message_id AS messageId, queue_id AS queueId,
-       reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
-       sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
-       attempts, worker_deaths AS workerDeaths, bytes`;
-  const due = database.prepare<[number, number, number], LeaseRow>(
-    `SELECT ${columns} FROM item
-     WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ? ORDER BY due_at LIMIT ?`,
-  );
-  const byNumber = database.prepare<[number], LeaseRow>(`SELECT ${columns} FROM item WHERE item_number = ?`);
-  const claim = database.prepare<[number, number]>(
-    "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
-  );
-  return ({ now, leaseMs, limit, maxBytes = Number.MAX_SAFE_INTEGER, probe }) => {
-    if (isPaused()) return [];
-    const number = probe === undefined ? undefined : findProbe(probe, now);
-    if (number === undefined && probe?.isStrict === true) return [];
-    const rows =
-      number === undefined ? due.all(now, maxBytes, probe === undefined ? limit : 1) : byNumber.all(number);
-    const owned = rows.filter((row) => owners.isThere(row.userNumber ?? undefined, row.user));
-    for (const row of owned) claim.run(now + leaseMs, row.itemNumber);
-    for (const row of rows.filter((each) => !owned.includes(each))) {
-      owners.hold(row.itemNumber);
-      elect(row.orderedBy);
-    }
-    return owned.map(toLeasedItem);
-  };
-}
-
-function toLeasedItem(row: LeaseRow): LeasedItem {
-  return {
-    id: row.id,
-    user: row.user,
-    userNumber: row.userNumber ?? undefined,
-    thread: row.thread,
-    bounce: row.bounce ?? undefined,
-    repliedToAt: row.repliedToAt,
-    messageId: row.messageId ?? undefined,
-    queueId: row.queueId ?? undefined,
-    reversePath: row.reversePath,
-    receivedAt: row.receivedAt,
-    authentication: { policy: row.senderPolicy, result: row.senderResult },
-    spam:
-      row.spamFlagged === null
-        ? undefined
-        : { score: row.spamScore ?? undefined, flagged: row.spamFlagged === 1 },
-    attempts: row.attempts + 1,
-    workerDeaths: row.workerDeaths,
-    bytes: row.bytes,
-  };
 }
 
 function prepareSettle(

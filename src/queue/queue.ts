@@ -296,6 +296,8 @@ export interface Queue {
     /** The largest message that is wanted; by default any. */
     readonly maxBytes?: number | undefined;
     readonly probe?: LeaseProbe | undefined;
+    /** Users of whom nothing is wanted; a probe may be theirs. */
+    readonly leftOut?: readonly string[] | undefined;
   }): Promise<readonly LeasedItem[]>;
   /** Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. */
   settle(settles: readonly Settle[]): Promise<void>;

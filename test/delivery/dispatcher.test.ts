@@ -55,7 +55,7 @@ describe('order', () => {
     });
     const test = await startDispatching(t, { concurrency: 3, sink: openSink(t, url, { now: Date.now }) });
     const ids = [];
-    for (let n = 0; n < 8; n++) ids.push(await test.queue(`t/${n}`));
+    for (let n = 0; n < 8; n++) ids.push(await test.queue(`t/${n}`, undefined, `user-${n}`));
     const open = (): true | undefined => (held.length === 3 ? true : undefined);
     await eventually(open, () => `${held.length} requests`);
     for (let answers = 0; answers < ids.length; answers++) {

@@ -32,8 +32,8 @@ export interface Dispatching {
   readonly dispatcher: Dispatcher;
   readonly clock: { now: number };
   readonly log: Logged[];
-  /** Queues a reply to a thread and wakes the dispatcher; its id. */
-  queue(thread: string, body?: string): Promise<string>;
+  /** Queues a reply to a thread, alice's unless said otherwise, and wakes the dispatcher; its id. */
+  queue(thread: string, body?: string, user?: string): Promise<string>;
   /** The item, as soon as it is in that state. */
   inState(id: string, state: ItemState): Promise<ItemView>;
   /** Lets time pass and wakes the dispatcher. */
@@ -83,8 +83,8 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
     dispatcher,
     clock,
     log,
-    queue: async (thread, body) => {
-      const item = newItem({ thread, receivedAt: clock.now });
+    queue: async (thread, body, user = 'alice') => {
+      const item = newItem({ user, thread, receivedAt: clock.now });
       const text = replyMessage({ to: 'someone', ...(body === undefined ? {} : { body }) });
       await accept(store, [item], Buffer.from(text));
       dispatcher.wake();

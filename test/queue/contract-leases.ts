@@ -109,6 +109,23 @@ export function describeLeases(open: OpenStore): void {
       assert.deepEqual(ids(await lease(store, NOW + 90)), [later]);
     });
 
+    it('nothing of users that are left out, and all of the others', async (t) => {
+      const store = await open(t);
+      for (let n = 0; n < 50; n++) {
+        await queued(store, {
+          user: n % 2 === 0 ? 'alice' : "o'neil",
+          thread: `left/${n}`,
+          receivedAt: NOW + n,
+        });
+      }
+      const bob = await queued(store, { user: 'bob', thread: 'bob/1', receivedAt: NOW + 50 });
+      const request = { now: NOW + 99, leaseMs: 60_000, limit: 30 };
+      const others = await store.lease({ ...request, leftOut: ['alice', "o'neil", 'nobody'] });
+      assert.deepEqual(ids(others), [bob]);
+      assert.equal((await store.lease({ ...request, leftOut: ['alice'] })).length, 25);
+      assert.equal((await store.lease({ ...request, leftOut: [] })).length, 25);
+    });
+
     it('of one thread one item at a time, in the order of arrival (G5)', async (t) => {
       const store = await open(t);
       // The clock stepped back between the two: arrival is what counts.

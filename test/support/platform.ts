@@ -55,7 +55,7 @@ export interface PlatformRequest {
   readonly reply: PostedReply;
 }
 
-/** What the next request is answered with: a status, or a status and headers. */
+/** What the next request is answered with: a status, or a status and headers; 0 is no answer at all. */
 export type Answer = number | { readonly status: number; readonly headers: Record<string, string> };
 
 /** Starts a platform on a free loopback port, or on a Unix socket; it closes with the scratch. */
@@ -106,7 +106,9 @@ export class Platform {
         return;
       }
       const answered = buffer(request).then((body) => this.#take(request.headers, body));
-      void answered.then(({ status, headers }) => response.writeHead(status, headers).end('{}\n'));
+      void answered.then(({ status, headers }) => {
+        if (status !== 0) response.writeHead(status, headers).end('{}\n');
+      });
     });
     if (this.#socket === undefined) server.listen(this.#port, '127.0.0.1');
     else server.listen(this.#socket);

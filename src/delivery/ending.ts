@@ -1,0 +1,75 @@
+/**
+ * The end of an attempt: what is settled, logged and told to the user.
+ *
+ * Contract: gives the settlement whatever the attempt made; the notice about it enters the store with it. Failure: a notice
+ * that cannot be drafted is logged, and holds nothing up.
+ */
+import { errorText } from '../error-text.ts';
+import type { Log } from '../log.ts';
+import type { RetrySchedule } from '../mail/retry.ts';
+import type { DeliveryMeasures } from '../metrics.ts';
+import type { NewNotice } from '../queue/notices-port.ts';
+import type { LeasedItem, Settle } from '../queue/queue.ts';
+import type { Attempt } from './attempt.ts';
+import type { DraftNotice } from './notice-draft.ts';
+import { type Attempted, type Circumstances, isPoison, settlementOf } from './settlement.ts';
+
+/** What the end of an attempt works with; times in milliseconds. */
+export interface EndingOptions {
+  /** Drafts the notice about an ended attempt; without it nobody is told. */
+  readonly draftNotice?: DraftNotice | undefined;
+  readonly log: Log;
+  readonly measures?: DeliveryMeasures | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly retry: RetrySchedule;
+}
+
+/** Ends an attempt; gives what is to be settled. */
+export async function endAttempt(
+  options: EndingOptions,
+  item: LeasedItem,
+  attempt: Attempt,
+  { dueFrom, breaker, tookMs }: Pick<Circumstances, 'dueFrom' | 'breaker'> & { readonly tookMs: number },
+): Promise<Settle> {
+  const { log, measures, now, random, retry } = options;
+  const { outcome } = attempt;
+  const settlement = settlementOf(item, outcome, { at: now(), dueFrom, random: random(), retry, breaker });
+  if (isPoison(item, outcome)) {
+    log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
+  }
+  if (measures !== undefined) measures.attempts[settlement.kind]++;
+  log('attempt', {
+    id: item.id,
+    outcome: settlement.kind,
+    reason: outcome.reason,
+    attempts: item.attempts,
+    diagnostic: outcome.diagnostic,
+    user: item.user,
+    thread: item.thread,
+    queue_id: item.queueId,
+    next_at: settlement.kind === 'deferred' ? new Date(settlement.dueAt).toISOString() : undefined,
+    ms: Math.round(tookMs),
+    queued_ms: now() - item.receivedAt,
+  });
+  const notice = await noticeOf(options, item, settlement, attempt);
+  const told = notice === undefined ? settlement : { ...settlement, notice };
+  return { id: item.id, attempts: item.attempts, settlement: told };
+}
+
+async function noticeOf(
+  { draftNotice, log }: EndingOptions,
+  item: LeasedItem,
+  settlement: Attempted,
+  { outcome, reply }: Attempt,
+): Promise<NewNotice | undefined> {
+  if (draftNotice === undefined || settlement.kind === 'deferred') return undefined;
+  try {
+    return await draftNotice({ item, settlement, outcome, reply });
+  } catch (error) {
+    log('attempt_failed', { id: item.id, reason: `no notice: ${errorText(error)}` });
+    return undefined;
+  }
+}
