@@ -306,6 +306,8 @@ export async function serve({
     listeners.change(next.config);
     space.setLowWater(next.config.store.lowWaterBytes);
     notifier.change(notifying(next.config, next.texts));
+    sink.warm?.();
+    if (!keepsParser) parser.warm();
     void dispatcher.change(dispatching(next.config, store, sink, parser)).then(async () => {
       await oldSink.close();
       if (!keepsParser) await oldParser.close();

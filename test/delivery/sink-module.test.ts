@@ -94,6 +94,13 @@ describe('a sink module that is told that the daemon serves', () => {
     const site = await open(t, `warm() { throw new Error('warm was called'); }`);
     await logged(site, /"warm: warm was called","event":"sink_fault"/);
   });
+
+  it('gets to know after a reload as well', async (t) => {
+    const site = await open(t, `warm() { throw new Error('warm was called'); }`);
+    await logged(site, /"warm: warm was called","event":"sink_fault"/);
+    await site.daemon.ctl('reload');
+    await logged(site, /"warm: warm was called","event":"sink_fault"/, 2);
+  });
 });
 
 describe('what a sink module throws where nobody can catch it', () => {
