@@ -243,7 +243,8 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function deepFreeze(value: unknown): unknown {
+/** Freezes a table and all tables in it; gives what is frozen. */
+export function deepFreeze(value: unknown): unknown {
   if (isTable(value)) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }

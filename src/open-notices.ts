@@ -73,17 +73,18 @@ export function openNotifier(config: Config, texts: NoticeTexts, store: Store, l
 
 /** Loads the mailer with the first notice: most daemons send none for days. */
 function openSendNotice(config: Config): SendNotice {
+  const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(config.notice.server) ?? [];
+  const options = {
+    host,
+    port: Number(port),
+    from: { address: noticeSender(config), name: config.notice.name },
+    domain: config.reply.domain,
+    loopToken: noticeLoopToken(config),
+  };
   let loading: Promise<SendNotice> | undefined;
   const load = async (): Promise<SendNotice> => {
     const { createSendNotice } = await import('./delivery/notice.ts');
-    const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(config.notice.server) ?? [];
-    return createSendNotice({
-      host,
-      port: Number(port),
-      from: { address: noticeSender(config), name: config.notice.name },
-      domain: config.reply.domain,
-      loopToken: noticeLoopToken(config),
-    });
+    return createSendNotice(options);
   };
   return async (mail, signal) => {
     loading ??= load();

@@ -6,7 +6,7 @@
  * no change. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
  * until the restart.
  */
-import { type Config, tomlKey } from './config.ts';
+import { type Config, deepFreeze, tomlKey } from './config.ts';
 import { SETTINGS } from './setting-table.ts';
 import { type Setting, show } from './settings.ts';
 import type { Settings } from './setup.ts';
@@ -96,7 +96,7 @@ export function settingsInEffect(before: Settings, after: Settings): Settings {
     (config[section] ??= {})[property] = valueIn(from.config, section, property);
     (written[section] ??= {})[key] = writtenValue(from.written, section, property);
   }
-  const complete = { ...config, sink: after.config.sink } as unknown as Config;
+  const complete = deepFreeze({ ...config, sink: after.config.sink }) as Config;
   return { ...after, config: complete, written };
 }
 

@@ -44,7 +44,6 @@ export class LmtpServer extends SMTPServer {
     const { log } = shared;
     super({
       lmtp: true,
-      name: options.hostname,
       disabledCommands: ['AUTH', 'STARTTLS'],
       socketTimeout: NO_IDLE_TIMEOUT_MS,
       logger: false,

@@ -104,7 +104,8 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
   return scratch.path('mailgw.toml');
 }
 
-function toToml(settings: Settings): string {
+/** Writes settings as TOML. */
+export function toToml(settings: Settings): string {
   const lines = Object.entries(settings).flatMap(([section, keys]) => [
     `[${section}]`,
     // A JSON string without lone surrogates is a TOML basic string.

@@ -1,0 +1,224 @@
+// What a reload says of a setting is what happens to it: every setting of the table, on the real daemon.
+//
+// Whoever reads a value is watched (support/setting-reads.ts). A setting is in effect at once when every module that had its
+// old value gets the new one and none reads the old one any more; it waits for a restart when no module gets the new one.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { type Config, loadConfig, tomlKey } from '../src/config.ts';
+import { SETTINGS } from '../src/setting-table.ts';
+import type { Setting } from '../src/settings.ts';
+import { LmtpWire } from './fault/lmtp-wire.ts';
+import { type Daemon, type Settings, startDaemon, toToml } from './support/daemon.ts';
+import { eventually } from './support/eventually.ts';
+import { startPlatform } from './support/platform.ts';
+import { policyRequest } from './support/policy.ts';
+import { type Scratch, suiteScratch } from './support/scratch.ts';
+import type { SettingRead } from './support/setting-reads.ts';
+
+const RECORDER = pathToFileURL(new URL('./support/setting-reads.js', import.meta.url).pathname).href;
+
+/** Who copies a section's values at the start, for a part that takes the next ones itself. */
+const copiedFor = (setting: string, module: string): string =>
+  module === 'listeners.js' && setting.startsWith('policy.') ? 'intake/policy.js' : module;
+
+type Effect = 'now' | 'after a restart';
+
+interface Observed {
+  readonly setting: string;
+  readonly key: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Every setting as section and property. */
+const ALL = Object.entries(SETTINGS).flatMap(([section, settings]) =>
+  Object.entries(settings).map(([property, setting]) => ({
+    section,
+    property,
+    key: `${section}.${tomlKey(property)}`,
+    setting: setting as Setting<unknown>,
+  })),
+);
+
+/** A valid value that means something else: a word that the setting's own expectation names, or one of a few. */
+function otherValue(setting: Setting<unknown>, now: unknown): unknown {
+  const words = [...setting.expects.matchAll(/"([^"]+)"/g)].map(([, word]) => word);
+  const fallbacks = [
+    '0640',
+    7,
+    'other.example.org',
+    '127.0.0.1:2222',
+    '/nonexistent/other',
+    'robot@example.org',
+  ];
+  const candidates = [...words, ...words.map((word) => [word]), ...fallbacks];
+  const found = candidates.find((candidate) => {
+    const read = setting.read(candidate);
+    return read.ok && asJson(read.value) !== asJson(now);
+  });
+  assert.notEqual(found, undefined, `another value: ${setting.expects}`);
+  return found;
+}
+
+const asJson = (value: unknown): string => (value === undefined ? '' : JSON.stringify(value));
+
+function valueOf(config: Config, section: string, property: string): unknown {
+  return (config as Readonly<Record<string, Readonly<Record<string, unknown>>>>)[section]?.[property];
+}
+
+function load(path: string): Config {
+  const loaded = loadConfig(path);
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  return loaded.config;
+}
+
+/** All settings with other values than before; what the others demand of a value is said here. */
+function otherSettings(scratch: Scratch, config: Config): Settings {
+  writeFileSync(scratch.path('other.pepper'), randomBytes(32).toString('base64'), { mode: 0o600 });
+  mkdirSync(scratch.path('texts'));
+  const demanded: Readonly<Record<string, unknown>> = {
+    'reply.max_age': '60d',
+    'reply.pepper_file': scratch.path('other.pepper'),
+    'store.path': config.store.path, // below: mailgw-ctl asks the daemon of the store that the file names
+    'store.dedupe_window': '400d',
+    'spam.source': 'spamd',
+    'notice.texts': scratch.path('texts'),
+  };
+  const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sink } };
+  for (const { section, property, key, setting } of ALL) {
+    const value = demanded[key] ?? otherValue(setting, valueOf(config, section, property));
+    (settings[section] ??= {})[tomlKey(property)] = value;
+  }
+  return settings as Settings;
+}
+
+describe('every setting of the table', () => {
+  const scratch = suiteScratch();
+  const [reads, policySocket] = [scratch.path('reads'), scratch.path('policy.sock')];
+  let observed: readonly Observed[] = [];
+  let told = new Map<string, Effect>();
+  let refusal = '';
+  let atReload: { readonly begun: number; readonly over: number };
+
+  const linesRead = (): string[] => readFileSync(reads, 'utf8').split('\n').slice(0, -1);
+  const readsFrom = (from: number, to?: number): SettingRead[] =>
+    linesRead()
+      .slice(from, to)
+      .map((line) => JSON.parse(line) as SettingRead)
+      // That the directory of the store is safe is asked before a configuration is taken.
+      .filter(({ setting, module }) => setting !== 'store.path' || module !== 'setup.js');
+
+  /** Has both listeners and retention work. */
+  const exercise = async (daemon: Daemon): Promise<void> => {
+    const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'a/b/1' });
+    const wire = await LmtpWire.connect(daemon.socket);
+    assert.equal((await wire?.begin([address]))?.isDataWanted, true);
+    wire?.close();
+    const other = await LmtpWire.connect(daemon.socket);
+    other?.write('NONSENSE\r\n');
+    await other?.replies(2);
+    other?.close();
+    const client = createConnection(policySocket);
+    client.write(policyRequest({ recipient: 'somebody@example.com' }));
+    await once(client, 'data');
+    client.destroy();
+    const begun = linesRead().length;
+    const prunes = (): SettingRead | undefined =>
+      readsFrom(begun).find(({ setting }) => setting === 'store.keepRowsMs');
+    await eventually(prunes, () => 'a look at what is out of date');
+  };
+
+  before(async () => {
+    const platform = await startPlatform(scratch);
+    const settings = {
+      store: { path: scratch.path('mailgw.db'), dedupe_window: '300d' }, // or it would follow reply.max_age
+      policy: { socket: policySocket },
+      rate: { per_user: '100/h', per_address: '99/h', total: '98/h' },
+      spam: { source: 'off' },
+      metrics: { listen: `unix:${scratch.path('metrics.sock')}` },
+    };
+    const environment = { NODE_OPTIONS: `--import=${RECORDER}`, SETTING_READS: reads };
+    const daemon = await startDaemon(scratch, { sink: platform.sink, settings, environment });
+    await daemon.addUser('alice');
+    await exercise(daemon);
+    const first = load(daemon.config);
+    const changed = otherSettings(scratch, first);
+    const write = (source: string, path = first.store.path): void => {
+      const [spam, store] = [
+        { ...changed.spam, source },
+        { ...changed.store, path },
+      ];
+      writeFileSync(daemon.config, toToml({ ...changed, spam, store }));
+    };
+    write('spamd');
+    refusal = (await daemon.tryCtl('reload')).stderr;
+    const begun = linesRead().length;
+    const rows = await daemon.ctl('reload', '--yes');
+    const second = load(daemon.config);
+    told = new Map(rows.map(({ key, effect }) => [String(key), effect as Effect]));
+    atReload = { begun, over: linesRead().length };
+    write('header'); // whose own settings nobody reads otherwise
+    await daemon.ctl('reload');
+    await daemon.ctl('pepper', 'accept', '--yes');
+    await exercise(daemon);
+    const otherStore = scratch.path('other.db');
+    write('header', otherStore);
+    process.kill(daemon.pid, 'SIGHUP');
+    const line = await eventually(
+      () => /^.*"key":"store\.path".*$/m.exec(daemon.log())?.[0],
+      () => daemon.log(),
+    );
+    told.set('store.path', (JSON.parse(line) as { effect: Effect }).effect);
+    assert.equal(await daemon.stop(), 'exit 0');
+    observed = ALL.map(({ section, property, key }) => ({
+      setting: `${section}.${property}`,
+      key,
+      from: asJson(valueOf(first, section, property)),
+      to: asJson(key === 'store.path' ? otherStore : valueOf(second, section, property)),
+    }));
+  });
+
+  /** The modules that got this value of a setting. */
+  const whoRead = (setting: string, value: string, from: number, to?: number): string[] =>
+    readsFrom(from, to).flatMap((read) =>
+      read.setting === setting && read.value === value ? [read.module] : [],
+    );
+
+  /** Says in a reload's words what became of a change; otherwise who still has the old value. */
+  const effectOf = ({ setting, from, to }: Observed): string => {
+    const before = whoRead(setting, from, 0, atReload.begun);
+    const old = new Set(before.map((module) => copiedFor(setting, module)));
+    const now = whoRead(setting, to, atReload.begun);
+    const stale = whoRead(setting, from, atReload.over);
+    if (now.length === 0) return old.size === 0 ? 'nobody reads it' : 'after a restart';
+    const left = [...old].filter((module) => !now.includes(module));
+    return left.length + stale.length === 0
+      ? 'now'
+      : `now for ${[...new Set(now)].join()}; never for ${[...new Set([...left, ...stale])].join()}`;
+  };
+
+  after(() => scratch.close());
+
+  it('is another one after the reload', () => {
+    for (const { key, from, to } of observed) assert.notEqual(to, from, key);
+    assert.equal(observed.length, ALL.length);
+  });
+
+  it('is told as what really becomes of it', () => {
+    const truth = Object.fromEntries(observed.map((each) => [each.key, effectOf(each)]));
+    assert.deepEqual(Object.fromEntries(told), truth);
+  });
+
+  it('is refused without --yes where it voids the addresses that are out, and no other is', () => {
+    const refused = [...refusal.matchAll(/^mailgw-ctl: (\S+): .*would be refused for good/gm)].map(
+      ([, key]) => key,
+    );
+    assert.deepEqual(refused, ['reply.domain', 'reply.prefix', 'reply.pepper_file']);
+  });
+});
