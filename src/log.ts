@@ -40,6 +40,8 @@ export const LOG_EVENTS = {
   policy_refused: 'info',
   /** The outcome of one delivery attempt. */
   attempt: 'info',
+  /** A stretch that was cut out of a reply, and the signs that spoke for it. */
+  cut: 'debug',
   attempt_failed: 'error',
   sink_broken: 'error',
   sink_down: 'warn',
@@ -119,7 +121,7 @@ export function openLog(options: LogOptions, output: Pick<LogOutput, 'write'>): 
 }
 
 /** Events that come in numbers: those of one batch are written together. All others are written at once. */
-const MANY: ReadonlySet<LogEvent> = new Set<LogEvent>(['verdict', 'attempt']);
+const MANY: ReadonlySet<LogEvent> = new Set<LogEvent>(['verdict', 'attempt', 'cut']);
 
 /** Lines that are written together, at the latest when what runs now has run to its end: before any I/O that follows. */
 class Gathered implements DestinationStream {

@@ -102,12 +102,18 @@ function reportPost({ data }: WebhookBody, output: Output): void {
   }
 }
 
-/** The text split in three, each in its colour, and the Markdown besides where the platform gets another one. */
-function reportText({ markdown, text, quoted, signature }: SplitText, output: Output): void {
+/** The text split in three, each in its colour with what spoke for its cuts, and the Markdown where the platform gets another one. */
+function reportText({ markdown, text, quoted, signature, cuts }: SplitText, output: Output): void {
+  const because = (wanted: (what: string) => boolean): string =>
+    cuts
+      .filter(({ what }) => wanted(what))
+      .map(({ what, signs }) => `${what}: ${signs.join(', ')}`)
+      .join('; ');
+  const isOriginal = (what: string): boolean => what === 'quote' || what === 'original';
   const parts: readonly [string, string, Colour][] = [
     [markdown === text ? 'markdown' : 'text', text, 'green'],
-    ['quoted', quoted, 'grey'],
-    ['signature', signature, 'cyan'],
+    [`quoted (${because(isOriginal)})`, quoted, 'grey'],
+    [`signature (${because((what) => !isOriginal(what))})`, signature, 'cyan'],
     ['markdown', markdown === text ? '' : markdown, 'plain'],
   ];
   for (const [name, part, colour] of parts) {

@@ -16,7 +16,7 @@ import { formatReply, type Reply } from '../mail/status.ts';
 import { tokenMask } from '../open-notices.ts';
 import { openParser } from '../open-parser.ts';
 import type { NewItem } from '../queue/queue.ts';
-import type { ParseOutcome } from '../reply/post.ts';
+import type { ParsedReply, ParseOutcome } from '../reply/post.ts';
 import { openDryGate } from './dry-gate.ts';
 import type { SecretSession } from './session.ts';
 
@@ -28,11 +28,20 @@ export interface Step {
   readonly detail: string | null;
   readonly reply: string | null;
   /** What each rule of the gate saw in this step. */
-  readonly rules: readonly Finding[];
+  readonly rules: readonly Saw[];
+}
+
+/** What a rule saw; of a text that was taken apart, each cut is one. */
+export interface Saw {
+  readonly rule: string;
+  readonly result: string;
+  readonly saw: string;
 }
 
 /** The text of a reply split in three, and the Markdown that would be posted. */
-export type SplitText = Readonly<Record<'markdown' | 'text' | 'quoted' | 'signature', string>>;
+export type SplitText = Readonly<Record<'markdown' | 'text' | 'quoted' | 'signature', string>> & {
+  readonly cuts: ParsedReply['body']['cuts'];
+};
 
 /**
  * The whole way; `body` is the webhook's, undefined when no post would come of the message. `text` is there as soon
@@ -135,7 +144,7 @@ function plain(
   verdict: string,
   reason: string | null,
   detail: string | null,
-  rules: readonly Finding[] = [],
+  rules: readonly Saw[] = [],
 ): Step {
   return { step, verdict, reason, detail, reply: null, rules };
 }
@@ -178,13 +187,26 @@ function ofParse(parsed: ParseOutcome): Step {
       const { attachments, dropped, body } = parsed.reply;
       const left = dropped.map(({ filename, reason }) => `${filename} (${reason})`).join(', ');
       const detail = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
-      return plain('parse', 'parsed', null, left === '' ? detail : `${detail}; left out: ${left}`);
+      const seen = left === '' ? detail : `${detail}; left out: ${left}`;
+      return plain('parse', 'parsed', null, seen, cutsOf('parsed', seen, parsed.reply));
     }
     case 'empty':
-      return plain('parse', 'failed', 'empty', parsed.reason);
+      return plain(
+        'parse',
+        'failed',
+        'empty',
+        parsed.reason,
+        cutsOf('failed', `empty: ${parsed.reason}`, parsed.reply),
+      );
     case 'refused':
       return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
     case 'worker-died':
       return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
   }
+}
+
+/** A line for the text as a whole, and one for each cut with the signs that spoke for it. */
+function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
+  const cuts = body.cuts.map(({ what, signs }) => ({ rule: 'cut', result: what, saw: signs.join(', ') }));
+  return [{ rule: 'parse', result, saw }, ...cuts];
 }

@@ -90,9 +90,11 @@ async function draft(
   };
 }
 
-/** The parts that a post lacks, but for the pictures that a quote or a signature brought along. */
+const UNTOLD: ReadonlySet<DroppedPart['reason']> = new Set(['only-quoted', 'only-signature', 'html-limit']);
+
+/** The parts that a post lacks, but for the pictures that a quote or a signature brought along, and for layout. */
 function leftOut(reply: ParsedReply): DroppedPart[] {
-  return reply.dropped.filter(({ reason }) => reason !== 'only-quoted' && reason !== 'only-signature');
+  return reply.dropped.filter(({ reason }) => !UNTOLD.has(reason));
 }
 
 /** What they typed; of an empty reply all of it, as the text may stand where we saw none. */

@@ -104,8 +104,16 @@ function sortPart(sorting: Sorting, part: MimePart, within: Surroundings): reado
   }
 }
 
+/** What Gmail sends as a reaction: one emoji, and as another form of it an advertisement. */
+export const REACTION_TYPE = 'text/vnd.google.email-reaction+json';
+
 /** One text in several forms: the first plain one and the last rich one that say something. */
 function sortAlternative(sorting: Sorting, part: MimePart): readonly TextBlock[] {
+  const reaction = part.children.find(({ type }) => type === REACTION_TYPE);
+  if (reaction !== undefined && !sorting.reader.isBlank(reaction)) {
+    sorting.sawText = true;
+    return [{ plain: [reaction], html: [] }];
+  }
   const forms = part.children.map((child) => sortPart(sorting, child, 'alternative'));
   const saysSomething = (parts: readonly MimePart[]): boolean =>
     parts.some((candidate) => !sorting.reader.isBlank(candidate));

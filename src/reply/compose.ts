@@ -10,7 +10,8 @@ import type { ShownIn } from './attachments.ts';
 import { isBlankText } from './charset.ts';
 import { isHtml, type TextBlock } from './choose.ts';
 import { type ExtractedReply, extractReply } from './extract.ts';
-import { htmlToMarkdown } from './html.ts';
+import { type ConvertedReply, htmlToMarkdown } from './html.ts';
+import type { Known } from './known.ts';
 import type { MimePart } from './mime.ts';
 
 /** Reads a text part: decoded, clean, with LF line ends. */
@@ -19,6 +20,8 @@ export type ReadText = (part: MimePart) => string;
 /** A reply's text in three, and whether a block holds an OpenPGP message instead of text. */
 export interface ComposedText extends ExtractedReply {
   readonly encrypted: boolean;
+  /** How much of the HTML that was read lost its form, in characters. */
+  readonly formless: number;
   /** Where the text shows the image with this Content-ID. */
   shows(contentId: string): ShownIn;
 }
@@ -26,24 +29,25 @@ export interface ComposedText extends ExtractedReply {
 /** A stub is a sentence or two; anything shorter may be a person's whole answer. */
 const STUB_CHARS = { least: 12, most: 400 };
 
-/** Composes the text of `blocks`. */
-export function composeText(blocks: readonly TextBlock[], read: ReadText): ComposedText {
-  const html = new Map<MimePart, ExtractedReply>();
-  const convert = (part: MimePart): ExtractedReply => {
-    const known = html.get(part);
-    if (known !== undefined) return known;
-    const split = htmlToMarkdown(read(part));
+/** Composes the text of `blocks`; `known` is what is known of the original. */
+export function composeText(blocks: readonly TextBlock[], read: ReadText, known?: Known): ComposedText {
+  const html = new Map<MimePart, ConvertedReply>();
+  const convert = (part: MimePart): ConvertedReply => {
+    const before = html.get(part);
+    if (before !== undefined) return before;
+    const split = htmlToMarkdown(read(part), known);
     html.set(part, split);
     return split;
   };
   const plainOf = (block: TextBlock): string => block.plain.map((part) => readPlain(part, read)).join('\n\n');
   const preferred = blocks.map((block) => pickForm(block, plainOf(block), convert));
-  let text = splitForms(preferred, read, convert);
+  let text = splitForms(preferred, read, convert, known);
   if (isBlankText(text.reply) && preferred.some((parts, index) => parts !== blocks[index]?.html)) {
     const rich = splitForms(
       blocks.map((block) => (block.html.length > 0 ? block.html : block.plain)),
       read,
       convert,
+      known,
     );
     if (!isBlankText(rich.reply)) text = rich;
   }
@@ -90,18 +94,22 @@ function words(text: string): string[] {
 function splitForms(
   forms: readonly (readonly MimePart[])[],
   read: ReadText,
-  convert: (part: MimePart) => ExtractedReply,
-): ExtractedReply {
+  convert: (part: MimePart) => ConvertedReply,
+  known: Known | undefined,
+): ExtractedReply & { readonly formless: number } {
   const splits: ExtractedReply[] = [];
+  let formless = 0;
   let plain: string[] = [];
   const flush = (): void => {
-    if (plain.length > 0) splits.push(extractReply(plain.join('\n\n')));
+    if (plain.length > 0) splits.push(extractReply(plain.join('\n\n'), known));
     plain = [];
   };
   for (const part of forms.flat()) {
     if (isHtml(part)) {
       flush();
-      splits.push(convert(part));
+      const split = convert(part);
+      splits.push(split);
+      formless += split.formless;
     } else {
       plain.push(readPlain(part, read).replace(/\n+$/, ''));
     }
@@ -111,10 +119,12 @@ function splitForms(
     reply: join(splits, 'reply'),
     quoted: join(splits, 'quoted'),
     signature: join(splits, 'signature'),
+    cuts: splits.flatMap((split) => split.cuts),
+    formless,
   };
 }
 
-function join(splits: readonly ExtractedReply[], side: keyof ExtractedReply): string {
+function join(splits: readonly ExtractedReply[], side: 'reply' | 'quoted' | 'signature'): string {
   const texts = splits.map((split) => split[side]).filter((text) => !isBlankText(text));
   return texts.length === 1 ? (texts[0] as string) : texts.join('\n\n');
 }

@@ -29,6 +29,7 @@ export function describeDropped(dropped: readonly DroppedPart[], limits: Attachm
 /** The part's name and size, as far as it has them. */
 function nameOf({ filename, contentType, bytes, reason }: DroppedPart): string {
   if (reason === 'text-too-long') return 'the end of the text';
+  if (reason === 'html-limit') return 'the layout of the end of the text';
   const name = cutText(filename, MAX_NAME_CHARS);
   return `${name === '' ? `a part of type ${escapeText(contentType)}` : escapeText(name)} (${inUnits(bytes)})`;
 }
@@ -56,6 +57,8 @@ function inWords({ reason }: DroppedPart, limits: AttachmentLimits): string | un
       return 'a report of a mail system';
     case 'mime-limit':
       return 'nested too deep to be read';
+    case 'html-limit':
+      return 'too long or nested too deep, so that only its words are here';
     case 'text-too-long':
       return 'the message is longer than a post may be';
     case 'only-quoted':

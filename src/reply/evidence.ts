@@ -38,6 +38,8 @@ const DATE_NUMERIC = new RegExp(
     `(?<![\\d.])${YEAR}\\s?[./-]\\s?\\d{1,2}\\s?[./-]\\s?\\d{1,2}(?![\\d-])`,
     `(?<![\\d.])\\d{1,2}\\s?[./-]\\s?\\d{1,2}\\s?[./-]\\s?${YEAR}(?!\\d)`,
     `(?<![\\d./])\\d{1,2}[/-]\\d{1,2}[/-]\\d\\d(?![\\d/-])`,
+    // 05.03.24 um 14:07, 24. 3. 5. PM 2:07: three small numbers, and a time within 12 characters.
+    `(?<![\\d.])\\d{1,2}(?<one>\\.\\s?|/|-)\\d{1,2}\\k<one>\\d{1,2}\\.?(?![\\d./-])(?=\\D{1,12}\\d{1,2}[:.]\\d\\d(?!\\d))`,
     `(?<![\\d.])\\d{1,2}\\.\\d{1,2}\\.\\d\\d,?\\s\\d{1,2}[:.]\\d\\d`,
     `(?<!\\d)\\d{1,2}[-.]\\p{L}{3,10}\\.?-\\d\\d(?!\\d)`,
   ].join('|'),
@@ -53,7 +55,7 @@ const DATE_SHORT =
   /(?<=\p{L}{2}\.?,?\s)\d{1,2}\.?\s\p{L}{3}|(?<=\p{L}{3}[-\s])\d{1,2}(?:[-,]\s?\d\d(?!\d)|\s(?=\d\d:\d\d))/u;
 const TIME = /(?<![\d.,:-])[0-2]?\d\s?(?::[0-5]\d|[.hH][0-5]\d(?![.\d])|[時时点點시]\s?[0-5]?\d?)/u;
 const STAMP = /^[\s[(]{0,3}(?:\d{4}[-/]\d\d[-/]\d\d|\d{1,2}:\d\d:\d\d|\p{L}{3}\s{1,2}\d{1,2}\s\d\d:\d\d)/u;
-const LABEL = /^[\s]{0,12}[*_]{0,2}(\p{L}[\p{L}\p{M}'’ʼ·/() .-]{0,29}?)[*_]{0,2}\s?:[*_]{0,2}(?!\/\/)/u;
+const LABEL = /^[\s]{0,12}[*_]{0,2}\s?(\p{L}[\p{L}\p{M}'’ʼ·/() .-]{0,29}?)[*_]{0,2}\s?:[*_]{0,2}(?!\/\/)/u;
 const SENTENCE_END = /[.!?…！？]["'”»)]?$/u;
 const ADDRESS_END = /@[^\s@]{3,}[>)\]]*$/u;
 const SENTENCE_BREAK = /[\p{L}\p{N}]{2}[.!?]\s+\p{Lu}/u;
@@ -79,7 +81,9 @@ export function findAddress(text: string): number {
     let start = at;
     while (start > 0 && isAddressChar(text.charCodeAt(start - 1))) start -= 1;
     const dot = text.indexOf('.', at + 2);
-    if (start < at && dot !== -1 && dot < end - 1) return start;
+    // What stands in a link is no mailbox.
+    const inLink = start > 0 && text.charAt(start - 1) === '/';
+    if (start < at && dot !== -1 && dot < end - 1 && !inLink) return start;
     at = text.indexOf('@', end);
   }
   return -1;

@@ -10,7 +10,9 @@
 import { findCode } from './code.ts';
 import { FACT, findDate } from './evidence.ts';
 import { judgeLines, type Verdict } from './judge.ts';
+import { type Known, prepareKnown } from './known.ts';
 import { cutLines, type Line, makeLine } from './lines.ts';
+import type { Cut } from './signs.ts';
 
 /** A stretch of the text and what it is; the text is exact, line ends included. */
 export interface Segment {
@@ -18,11 +20,12 @@ export interface Segment {
   readonly text: string;
 }
 
-/** The three parts of a reply, each without blank lines around it. */
+/** The three parts of a reply, each without blank lines around it, and what speaks for each stretch that was cut. */
 export interface ExtractedReply {
   readonly reply: string;
   readonly quoted: string;
   readonly signature: string;
+  readonly cuts: readonly Cut[];
 }
 
 // A lead of two letters, as "On" or "Am", and perhaps a weekday and a month, before the first number of a date.
@@ -42,6 +45,19 @@ function sharedAt(raw: string, next: string | undefined): number {
   return lead.index + (raw[lead.index]?.trim() === '' ? 1 : 0);
 }
 
+/** An attribution that the original follows on the same line: `On 5 March 2024, Ann <ann@ex.example> wrote:Which?` */
+const FOLLOWED = /^.{10,200}[>)\]]\s\p{L}[\p{L}\p{M}]{2,20}(?:\([^)]{1,6}\))?:(?=[^\s/])/u;
+
+/** The offset at which the original begins on the line of its attribution, or 0. */
+function followedAt(raw: string): number {
+  if (raw.length > 4000 || !raw.includes('@')) return 0;
+  const end = FOLLOWED.exec(raw.slice(0, 260))?.[0].length ?? 0;
+  if (end === 0) return 0;
+  const facts = makeLine(raw.slice(0, end), false).facts;
+  const wanted = FACT.date | FACT.address | FACT.dateFirst;
+  return (facts & wanted) === wanted ? end : 0;
+}
+
 /** Cuts the text into lines, and lines that an attribution shares with typed words into two. */
 function readLines(text: string): Line[] {
   const raws = cutLines(text);
@@ -50,7 +66,10 @@ function readLines(text: string): Line[] {
   raws.forEach((raw, at) => {
     const inCode = code[at] ?? false;
     const cut = inCode ? 0 : sharedAt(raw, raws[at + 1]);
+    const followed = inCode || cut > 0 ? 0 : followedAt(raw);
     if (cut > 0) splitShared(raw, cut, lines);
+    else if (followed > 0)
+      lines.push(makeLine(raw.slice(0, followed), false), makeLine(raw.slice(followed), false));
     else lines.push(makeLine(raw, inCode));
   });
   return lines;
@@ -63,10 +82,14 @@ function splitShared(raw: string, cut: number, lines: Line[]): void {
   lines.push(makeLine(raw.slice(own.length), false));
 }
 
-/** Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. */
-export function splitReply(text: string): Segment[] {
+/** Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. `known` is what is known of the original. */
+export function splitReply(text: string, known?: Known): Segment[] {
+  return split(text, known).segments;
+}
+
+function split(text: string, known: Known | undefined): { segments: Segment[]; cuts: readonly Cut[] } {
   const lines = readLines(text);
-  const verdicts = judgeLines(lines);
+  const { verdicts, cuts } = judgeLines(lines, prepareKnown(known));
   const segments: Segment[] = [];
   let from = 0;
   verdicts.forEach((kind, at) => {
@@ -80,7 +103,7 @@ export function splitReply(text: string): Segment[] {
     });
     from = at + 1;
   });
-  return segments;
+  return { segments, cuts };
 }
 
 /** Joins the stretches of one kind; where one ends inside a line the next starts on a new one. */
@@ -99,12 +122,13 @@ function trimLines(text: string): string {
   return first === -1 ? '' : trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
 }
 
-/** Splits a plain-text reply into what was typed, what is quoted and the signature. */
-export function extractReply(text: string): ExtractedReply {
-  const segments = splitReply(text);
+/** Splits a plain-text reply into what was typed, what is quoted and the signature; `known` is what is known of the original. */
+export function extractReply(text: string, known?: Known): ExtractedReply {
+  const { segments, cuts } = split(text, known);
   return {
     reply: partOf(segments, 'reply'),
     quoted: partOf(segments, 'quoted'),
     signature: partOf(segments, 'signature'),
+    cuts,
   };
 }

@@ -37,7 +37,7 @@ export function createFinish(
   const optional = (text: string | undefined): string | undefined =>
     text === undefined ? undefined : line(text);
   return (reply) => {
-    const { markdown, text, quoted, signature } = reply.body;
+    const { markdown, text, quoted, signature, cuts } = reply.body;
     const dropped = reply.dropped.map((part) => ({
       ...part,
       filename: line(part.filename),
@@ -57,6 +57,7 @@ export function createFinish(
         text: plain,
         quoted: body(quoted),
         signature: body(signature),
+        cuts,
       },
       attachments: reply.attachments.map((file) => ({
         ...file,

@@ -22,6 +22,7 @@ interface List {
 }
 
 type Style = Omit<Run, 'text' | 'raw'>;
+type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
 
 const MAX_QUOTES = 20;
 const MAX_INDENT = 24;
@@ -29,7 +30,7 @@ const MAX_INDENT = 24;
 const MAX_ROWS = 10_000;
 
 /** The rows of preformatted text, cut at its line ends. */
-function rowsOf(value: string): string[] {
+export function rowsOf(value: string): string[] {
   const rows = value.split('\n', MAX_ROWS);
   const used = rows.reduce((sum, row) => sum + row.length + 1, -1);
   if (used < value.length) rows.push(value.slice(used + 1));
@@ -55,7 +56,7 @@ export class LineWriter {
   #held = false;
   #quotes = 0;
   #lastQuotes = 0;
-  #unmarked: 'citation' | 'blockquote' | undefined;
+  #unmarked: QuoteHint | undefined;
   #signature = 0;
   #pre = 0;
   #kept = 0;
@@ -63,7 +64,7 @@ export class LineWriter {
   #row = 0;
   #cells = 0;
   #margin = false;
-  #opening = false;
+  #opening: 'intro' | 'container' | undefined;
   #marker = '';
   #indent = '';
   #heading = '';
@@ -122,10 +123,10 @@ export class LineWriter {
     this.#margin = true;
   }
 
-  /** Says that the next line with content opens a quote. */
-  hintNext(): void {
+  /** Says that the next line with content opens a quote, or a container of one. */
+  hintNext(hint: 'intro' | 'container'): void {
     this.endLine(false);
-    this.#opening = true;
+    this.#opening = hint;
   }
 
   /** Opens a signature. */
@@ -138,8 +139,8 @@ export class LineWriter {
     };
   }
 
-  /** Opens a quote; `hint` says what is known of one that no client marks. */
-  quote(hint: 'citation' | 'blockquote' | undefined): () => void {
+  /** Opens a quote; `hint` says who made it. */
+  quote(hint: QuoteHint): () => void {
     this.endLine(true);
     const outer = this.#unmarked;
     if (this.#quotes === 0) this.#unmarked = hint;
@@ -173,11 +174,11 @@ export class LineWriter {
     };
   }
 
-  /** Opens preformatted text that is no code: the line ends count, the rest is as elsewhere. */
-  keepLines(): () => void {
+  /** Opens preformatted text that is no code: the line ends count, the rest is as elsewhere; `block` says that it ends its last line. */
+  keepLines(block: boolean): () => void {
     this.#kept += 1;
     return () => {
-      this.endLine(false);
+      if (block) this.endLine(false);
       this.#kept -= 1;
     };
   }
@@ -320,8 +321,8 @@ export class LineWriter {
 
   #hint(): LineHint | undefined {
     const opening = this.#opening;
-    this.#opening = false;
-    if (opening) return 'intro';
+    this.#opening = undefined;
+    if (opening !== undefined) return opening;
     if (this.#signature > 0) return 'signature';
     return this.#quotes > 0 ? this.#unmarked : undefined;
   }

@@ -6,7 +6,9 @@
  * `citation` one that the writer made, `blockquote` one that nothing tells apart; `signature` wraps what was not typed. The marks are evidence for the same
  * rules that judge plain text, so that a quote which is answered inside is treated as any interleaved quote.
  */
-import { attribute, classesOf, firstWords, type HtmlNode, idOf, styleOf } from './html-tree.ts';
+import { FACT } from './evidence.ts';
+import { attribute, classesOf, firstWords, type HtmlNode, idOf, openingText, styleOf } from './html-tree.ts';
+import { makeLine } from './lines.ts';
 import { FORWARDED } from './words.ts';
 
 /** What an element marks. */
@@ -97,6 +99,13 @@ const holdsForward = (node: HtmlNode): boolean => {
   return /^\s*-{8,}/.test(words) && FORWARDED.test(words);
 };
 
+/** Whether an element begins as an original does: with a date, an address, a field or a frame. */
+export function announces(node: HtmlNode): boolean {
+  const text = openingText(node);
+  const { facts } = makeLine(text, false);
+  return (facts & (FACT.date | FACT.time | FACT.address | FACT.label)) !== 0 || /^[-_=*]{3,}/.test(text);
+}
+
 /** What the element marks, if anything; `inQuote` says whether it stands inside a marked quote. */
 export function markOf(node: HtmlNode, inQuote: boolean): Mark | undefined {
   const classes = classesOf(node);
@@ -106,6 +115,7 @@ export function markOf(node: HtmlNode, inQuote: boolean): Mark | undefined {
   if (isSignature(node, classes, id)) return 'signature';
   const divider = attribute(node, 'data-marker');
   if (OPENING_IDS.has(id) || divider === '__DIVIDER__' || divider === '__HEADERS__') return 'opening';
-  if (classes.includes('moz-cite-prefix')) return 'opening';
+  if (classes.includes('moz-cite-prefix') || classes.includes('gmail_attr'))
+    return holdsForward(node) ? undefined : 'opening';
   return drawsRule(node) ? 'rule' : undefined;
 }

@@ -51,3 +51,21 @@ export function firstWords(root: HtmlNode): string {
   }
   return '';
 }
+
+const MAX_OPENING_CHARS = 400;
+
+/** The text with which an element begins, up to 400 characters of its first nodes. */
+export function openingText(root: HtmlNode): string {
+  let text = '';
+  const stack: HtmlNode[] = [root];
+  for (let seen = 0; stack.length > 0 && seen < MAX_LOOK && text.length < MAX_OPENING_CHARS; seen += 1) {
+    const node = stack.pop();
+    if (node?.value !== undefined) text = `${text} ${node.value.slice(0, MAX_OPENING_CHARS)}`;
+    const children = node?.childNodes ?? [];
+    for (let at = Math.min(children.length, MAX_LOOK) - 1; at >= 0; at -= 1) {
+      const child = children[at];
+      if (child !== undefined) stack.push(child);
+    }
+  }
+  return text.replace(/\s+/g, ' ').trim().slice(0, MAX_OPENING_CHARS);
+}

@@ -7,72 +7,18 @@
  */
 
 import { cleanLine, cleanText } from '../mail/clean-text.ts';
+import { BLOCKS, DROPPED, PARAGRAPHS } from './html-blocks.ts';
+import { isHidden } from './html-hidden.ts';
 import { LineWriter, type WrittenLine } from './html-lines.ts';
-import { type Mark, markOf } from './html-quotes.ts';
+import { isText } from './html-pre.ts';
+import { announces, type Mark, markOf } from './html-quotes.ts';
+import { type Survey, surveyTree } from './html-survey.ts';
 import { attribute, type HtmlNode, styleOf } from './html-tree.ts';
 import { escapeTarget } from './link-target.ts';
 import type { Run } from './markdown.ts';
 import { escapeLabel } from './markdown-escape.ts';
 
-const MAX_DEPTH = 200;
-
-const DROPPED = new Set([
-  'style',
-  'script',
-  'head',
-  'title',
-  'template',
-  'noscript',
-  'object',
-  'iframe',
-  'svg',
-  'math',
-  'select',
-  'textarea',
-  'audio',
-  'video',
-]);
-const PARAGRAPHS = new Set([
-  'p',
-  'ul',
-  'ol',
-  'dl',
-  'table',
-  'pre',
-  'blockquote',
-  'h1',
-  'h2',
-  'h3',
-  'h4',
-  'h5',
-  'h6',
-  'fieldset',
-  'figure',
-]);
-const BLOCKS = new Set([
-  ...PARAGRAPHS,
-  ...[
-    'div',
-    'section',
-    'article',
-    'header',
-    'footer',
-    'main',
-    'nav',
-    'aside',
-    'address',
-    'center',
-    'form',
-    'dd',
-    'dt',
-    'li',
-    'tr',
-    'caption',
-    'hr',
-    'body',
-    'html',
-  ],
-]);
+const MAX_DEPTH = 2000;
 
 type Style = Omit<Run, 'text' | 'raw'>;
 
@@ -84,51 +30,6 @@ interface Frame {
   readonly leave?: () => void;
 }
 
-/** Elements that hold a blockquote, and tables that hold only data. */
-interface Survey {
-  readonly quoting: ReadonlySet<HtmlNode>;
-  readonly data: ReadonlySet<HtmlNode>;
-  /** There is text outside every `pre`. */
-  readonly outsidePre: boolean;
-}
-
-interface SurveyFrame {
-  readonly node: HtmlNode;
-  readonly parent: SurveyFrame | undefined;
-  readonly table: SurveyFrame | undefined;
-  readonly pre: boolean;
-}
-
-/** Looks through the tree once, for what an element must know of its descendants. */
-function survey(root: HtmlNode): Survey {
-  const quoting = new Set<HtmlNode>();
-  const data = new Set<HtmlNode>();
-  const stack: SurveyFrame[] = [{ node: root, parent: undefined, table: undefined, pre: false }];
-  let outsidePre = false;
-  for (let frame = stack.pop(); frame !== undefined; frame = stack.pop()) {
-    const { node } = frame;
-    if (node.tagName === 'blockquote') {
-      for (let up = frame.parent; up !== undefined && !quoting.has(up.node); up = up.parent)
-        quoting.add(up.node);
-    }
-    if (node.tagName === 'th') data.add(frame.table?.node ?? node);
-    if (
-      node.tagName !== undefined &&
-      BLOCKS.has(node.tagName) &&
-      !/^(?:tr|p|div|body|html)$/.test(node.tagName)
-    ) {
-      if (frame.table !== undefined && node.tagName !== 'caption') data.delete(frame.table.node);
-    }
-    const table = node.tagName === 'table' ? frame : frame.table;
-    const pre = frame.pre || node.tagName === 'pre' || DROPPED.has(node.tagName ?? '');
-    for (const child of node.childNodes ?? []) {
-      if (child.tagName !== undefined) stack.push({ node: child, parent: frame, table, pre });
-      else if (!pre && child.value !== undefined && /\S/.test(child.value)) outsidePre = true;
-    }
-  }
-  return { quoting, data, outsidePre };
-}
-
 /** Walks a tree and writes its lines. */
 class Walk {
   readonly #writer = new LineWriter();
@@ -138,7 +39,7 @@ class Walk {
 
   constructor(root: HtmlNode) {
     this.#root = root;
-    this.#survey = survey(root);
+    this.#survey = surveyTree(root);
   }
 
   lines(): WrittenLine[] {
@@ -171,7 +72,7 @@ class Walk {
 
   #rule(node: HtmlNode): void {
     this.#writer.rule();
-    if (markOf(node, false) === 'opening') this.#writer.hintNext();
+    if (markOf(node, false) === 'opening') this.#writer.hintNext('intro');
   }
 
   #element(frame: Frame, tag: string): void {
@@ -188,19 +89,19 @@ class Walk {
     this.#children(frame, restyle(frame, tag), frame.inQuote || mark === 'quote');
   }
 
-  /** A marked quote without a blockquote inside is quoted as a whole. */
+  /** A marked quote without a blockquote inside is quoted as a whole, if it begins as an original does: clients leave the mark behind. */
   #mark(frame: Frame): Mark | undefined {
     const mark = markOf(frame.node, frame.inQuote);
-    if (mark !== 'quote') return mark;
-    return this.#survey.quoting.has(frame.node) ? 'quote' : 'cite';
+    if (mark !== 'quote' || this.#survey.quoting.has(frame.node)) return mark;
+    return announces(frame.node) ? 'cite' : undefined;
   }
 
   #openMark(mark: Mark | undefined): () => void {
     const writer = this.#writer;
     if (mark === 'signature') return writer.signature();
-    if (mark === 'cite') return writer.quote(undefined);
-    if (mark === 'citation' || mark === 'blockquote') return writer.quote(mark);
-    if (mark === 'quote' || mark === 'opening') writer.hintNext();
+    if (mark === 'cite' || mark === 'citation' || mark === 'blockquote') return writer.quote(mark);
+    if (mark === 'quote') writer.hintNext('container');
+    if (mark === 'opening') writer.hintNext('intro');
     if (mark === 'rule') writer.rule();
     return () => undefined;
   }
@@ -210,9 +111,8 @@ class Walk {
     if (tag === 'ul' || tag === 'ol')
       return writer.list(tag === 'ol' ? Number(attribute(node, 'start') || 1) : undefined);
     if (tag === 'li') return writer.item();
-    if (tag !== 'pre' && BLOCKS.has(tag) && styleOf(node).includes('white-space:pre'))
-      return writer.keepLines();
-    if (tag === 'pre') return this.#isPlainMail(node) ? writer.keepLines() : writer.fence();
+    if (tag !== 'pre' && styleOf(node).includes('white-space:pre')) return writer.keepLines(BLOCKS.has(tag));
+    if (tag === 'pre') return this.#isPlainMail(node) ? writer.keepLines(true) : writer.fence();
     if (/^h[1-6]$/.test(tag)) writer.heading(Number(tag.charAt(1)));
     if (tag === 'table' && this.#survey.data.has(node)) return writer.table();
     if (tag === 'td' || tag === 'th') return writer.cell();
@@ -220,9 +120,9 @@ class Walk {
     return () => undefined;
   }
 
-  /** A whole mail in one `pre`, and the quotes that Thunderbird puts into one, are text and not code. */
+  /** A whole mail in one `pre`, the quotes that Thunderbird puts into one, and prose are text and not code. */
   #isPlainMail(node: HtmlNode): boolean {
-    return !this.#survey.outsidePre || /moz-quote-pre|moz-signature/.test(attribute(node, 'class'));
+    return !this.#survey.outsidePre || isText(node);
   }
 
   #leaveWith(frame: Frame, leave: () => void): void {
@@ -260,11 +160,6 @@ function isPixel(node: HtmlNode): boolean {
   );
   if (sizes.some((size) => size <= 2)) return true;
   return /(?:^|;)(?:max-)?(?:width|height):[012](?:px)?(?:;|!|$)/.test(styleOf(node));
-}
-
-function isHidden(node: HtmlNode): boolean {
-  const style = styleOf(node);
-  return style !== '' && /display:none|mso-hide:all|visibility:hidden/.test(style);
 }
 
 function restyle(frame: Frame, tag: string): Style {

@@ -4,61 +4,81 @@
  * Contract: parse5 builds the tree, html-walk.ts writes it as lines, and the rules that judge plain text (judge.ts)
  * judge those lines, helped by the marks that clients leave on the tree. The three parts are Markdown, escaped so
  * that what was plain stays plain; mentions and commands are a matter of the sink's policy (escape.ts).
- * Failure: none. Beyond a limit the tree built so far is used; if that shows nothing, the text between the tags.
- * Limits: 1 MiB of decoded HTML, 50,000 elements, 256 open elements (docs/how-it-works.md, Limits); all time is linear in these.
+ * Failure: none. Beyond a limit the text between the tags is kept without its form, and `formless` says how much.
+ * Limits: 1 MiB of decoded HTML, 50,000 elements, 2,000 open elements (docs/how-it-works.md, Limits); all time is linear in these.
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
-import { type ExtractedReply, extractReply } from './extract.ts';
-import type { WrittenLine } from './html-lines.ts';
+import { cleanText } from '../mail/clean-text.ts';
+import type { ExtractedReply } from './extract.ts';
+import { rowsOf, type WrittenLine } from './html-lines.ts';
 import type { HtmlNode } from './html-tree.ts';
 import { writeLines } from './html-walk.ts';
 import { judgeLines, type Verdict } from './judge.ts';
+import { type Known, type KnownOriginal, prepareKnown } from './known.ts';
 import { makeLine } from './lines.ts';
 import { escapeLineStart, escapeText } from './markdown-escape.ts';
 
 const MAX_CHARS = 1024 * 1024;
 const MAX_NODES = 50_000;
-const MAX_OPEN = 256;
+/** People's programs nest some hundred elements; an end tag that fits none of the open ones is looked for in all of them. */
+const MAX_OPEN = 2000;
 
 /** Thrown by the adapter to stop the parser at a limit; never leaves this file. */
 class LimitReached extends Error {}
 
-interface Parsed {
-  readonly root: HtmlNode;
-  readonly whole: boolean;
-}
+/** A tree that stops where it reaches a limit; for parse5. */
+class BoundedTree {
+  root: HtmlNode = { nodeName: '#document' };
+  /** Where the last start tag ended, as far as the parser tells. */
+  end = 0;
+  #nodes = 0;
+  #open = 0;
 
-/** Parses up to the limits; nesting is what makes a parser slow, so it is counted while the tree is built. */
-function parseWithin(html: string): Parsed {
-  let [nodes, open] = [0, 0];
-  let root: HtmlNode = { nodeName: '#document' };
-  const adapter: TreeAdapter<DefaultTreeAdapterMap> = {
+  readonly adapter: TreeAdapter<DefaultTreeAdapterMap> = {
     ...defaultTreeAdapter,
-    createDocument() {
+    createDocument: () => {
       const document = defaultTreeAdapter.createDocument();
-      root = document;
+      this.root = document;
       return document;
     },
-    createElement(tagName, namespace, attrs) {
-      nodes += 1;
-      if (nodes > MAX_NODES) throw new LimitReached('too many elements');
+    createElement: (tagName, namespace, attrs) => {
+      this.#nodes += 1;
+      if (this.#nodes > MAX_NODES) throw new LimitReached('too many elements');
       return defaultTreeAdapter.createElement(tagName, namespace, attrs);
     },
-    onItemPush() {
-      open += 1;
-      if (open > MAX_OPEN) throw new LimitReached('nested too deeply');
+    onItemPush: () => {
+      this.#open += 1;
+      if (this.#open > MAX_OPEN) throw new LimitReached('nested too deeply');
     },
-    onItemPop() {
-      open -= 1;
+    onItemPop: () => {
+      this.#open -= 1;
     },
+    setNodeSourceCodeLocation: (_node, location) => {
+      this.end = Math.max(this.end, location?.endOffset ?? 0);
+    },
+    updateNodeSourceCodeLocation: () => undefined,
   };
-  try {
-    parse(html, { treeAdapter: adapter });
-    return { root, whole: true };
-  } catch (error) {
-    if (!(error instanceof LimitReached)) throw error;
-    return { root, whole: false };
+
+  /** Parses; returns whether no limit was reached. */
+  build(html: string, located: boolean): boolean {
+    try {
+      parse(html, { treeAdapter: this.adapter, sourceCodeLocationInfo: located });
+      return true;
+    } catch (error) {
+      if (!(error instanceof LimitReached)) throw error;
+      return false;
+    }
   }
+}
+
+/** The tree, and the source that is left where a limit stopped it. */
+function parseWithin(html: string): { readonly root: HtmlNode; readonly rest: string } {
+  const tree = new BoundedTree();
+  if (tree.build(html, false)) return { root: tree.root, rest: '' };
+  // Only then is it worth its time to know where the parser was.
+  const located = new BoundedTree();
+  located.build(html, true);
+  return { root: located.root, rest: html.slice(located.end) };
 }
 
 function joinPart(lines: readonly WrittenLine[], verdicts: readonly Verdict[], kind: Verdict): string {
@@ -83,40 +103,66 @@ function goesOn(line: WrittenLine, next: WrittenLine | undefined): boolean {
   return !isMarkup(next.markdown) && !/^[>\s]*(?:#{1,6} |\||```|-{3}$)/.test(line.markdown);
 }
 
-function judgeWritten(written: readonly WrittenLine[]): ExtractedReply {
-  const verdicts = judgeLines(written.map((line) => makeLine(line.plain, line.code, line.hint)));
+function judgeWritten(written: readonly WrittenLine[], known: KnownOriginal): ExtractedReply {
+  const lines = written.map((line) => makeLine(line.plain, line.code, line.hint));
+  const { verdicts, cuts } = judgeLines(lines, known);
   return {
     reply: joinPart(written, verdicts, 'reply'),
     quoted: joinPart(written, verdicts, 'quoted'),
     signature: joinPart(written, verdicts, 'signature'),
+    cuts,
   };
 }
 
-const escapePlain = (text: string): string =>
-  text
-    .split('\n')
-    .map((line) => escapeLineStart(escapeText(line.trim())))
-    .join('\n');
-
-/** The text between the tags, for a mail that no tree could be built of. */
-function stripTags(html: string): ExtractedReply {
-  const text = html
-    .replace(/<(?:br|\/p|\/div|\/tr|\/li)\b[^<>]{0,200}>/gi, '\n')
-    .replace(/<[^<>]{0,2000}>/g, '')
-    .replace(/[ \t]+/g, ' ');
-  const parts = extractReply(text);
-  return {
-    reply: escapePlain(parts.reply),
-    quoted: escapePlain(parts.quoted),
-    signature: escapePlain(parts.signature),
-  };
+/** The lines between the tags, for what lies beyond a limit. */
+function linesWithoutForm(html: string): WrittenLine[] {
+  const text = decodeEntities(
+    html
+      .replace(/<(?:style|script)\b[^<]{0,20000}<\/(?:style|script)>/gi, ' ')
+      .replace(/<(?:br|\/p|\/div|\/tr|\/li|\/h\d)\b[^<>]{0,200}>/gi, '\n')
+      .replace(/<[^<>]{0,2000}>/g, '')
+      .replace(/[ \t\u00a0]+/g, ' ')
+      .replace(/\n[ \n]*\n/g, '\n\n'),
+  );
+  return rowsOf(cleanText(text)).map((line) => ({
+    plain: line.trim(),
+    markdown: escapeLineStart(escapeText(line.trim())),
+    code: false,
+  }));
 }
 
-/** Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown. */
-export function htmlToMarkdown(html: string): ExtractedReply {
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: '<',
+  gt: '>',
+  amp: '&',
+  quot: '"',
+  apos: "'",
+  nbsp: ' ',
+};
+
+/** The entities that every program writes, and numbers. */
+function decodeEntities(text: string): string {
+  return text.replace(
+    /&(?:(lt|gt|amp|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));/gi,
+    (whole, name?: string, number?: string, hex?: string) => {
+      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? whole;
+      const code = number === undefined ? Number.parseInt(hex ?? '', 16) : Number(number);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
+}
+
+/** An HTML reply in three parts, each as Markdown. */
+export interface ConvertedReply extends ExtractedReply {
+  /** How many characters of the source lay beyond a limit: their text is kept, their form is not. */
+  readonly formless: number;
+}
+
+/** Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is known of the original. */
+export function htmlToMarkdown(html: string, known?: Known): ConvertedReply {
   const source = html.length > MAX_CHARS ? html.slice(0, MAX_CHARS) : html;
-  const { root, whole } = parseWithin(source);
-  const parts = judgeWritten(writeLines(root));
-  if (whole || parts.reply !== '' || parts.quoted !== '') return parts;
-  return stripTags(source);
+  const { root, rest } = parseWithin(source);
+  const written = writeLines(root);
+  const lines = rest === '' ? written : written.concat(linesWithoutForm(rest));
+  return { ...judgeWritten(lines, prepareKnown(known)), formless: rest.length };
 }

@@ -11,10 +11,11 @@ import { FACT, readEvidence } from './evidence.ts';
 export type LineKind = 'blank' | 'quote' | 'code' | 'text';
 
 /**
- * What the tree of an HTML mail says about a line: it opens a quote, belongs to a signature, stands in a blockquote
- * that no client marks as a quote, or in one that the writer made as a citation.
+ * What the tree of an HTML mail says about a line: it opens a quote (`intro`), or is the first in a container in which somewhere a quote
+ * stands (`container`); it belongs to a signature; it stands in a blockquote that a client marks as a quote (`cite`), in one that nothing
+ * tells apart (`blockquote`), or in one that the writer made (`citation`).
  */
-export type LineHint = 'intro' | 'signature' | 'blockquote' | 'citation';
+export type LineHint = 'intro' | 'container' | 'signature' | 'cite' | 'blockquote' | 'citation';
 
 /** One line: `raw` with its line end, `text` without it and without marks of direction. */
 export interface Line {
@@ -29,6 +30,9 @@ const LOOK = 400;
 const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 // A line framed by such marks on both sides, as GroupWise writes it, announces a quote and is none.
 const QUOTE = /^\s{0,3}[>＞»](?!>+\s[^>].{0,200}[^>]\s>>+\s*$)/;
+
+/** `ML> text`: some programs put the initials of the quoted before the mark. A prompt looks alike. */
+const INITIALS = /^(?!PS>)\p{Lu}{2}>\s\S/u;
 
 /** Removes the marks of direction, folds wide punctuation and foreign digits to their ASCII form. */
 export function foldLine(line: string): string {
@@ -48,7 +52,8 @@ export function makeLine(raw: string, code: boolean, hint?: LineHint): Line {
   if (code) return { raw, text, kind: 'code', facts: 0, hint };
   if (text.trimStart() === '') return { raw, text, kind: 'blank', facts: 0, hint };
   // Of a quoted line only its end matters: it may be the rest of an address that was wrapped ("> wrote:").
-  if (QUOTE.test(text)) return { raw, text, kind: 'quote', facts: text.endsWith(':') ? FACT.colon : 0, hint };
+  if (QUOTE.test(text) || INITIALS.test(text))
+    return { raw, text, kind: 'quote', facts: text.endsWith(':') ? FACT.colon : 0, hint };
   return { raw, text, kind: 'text', facts: readEvidence(text), hint };
 }
 

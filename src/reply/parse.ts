@@ -10,17 +10,19 @@
 import type { AddressObject, ParsedMail } from 'mailparser';
 import { cleanText } from '../mail/clean-text.ts';
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
-import { parseFrom } from '../mail/mailbox.ts';
+import { parseFrom, parseMailboxList } from '../mail/mailbox.ts';
 import { splitIds } from '../mail/message-id.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
 import type { AttachmentLimits } from './attachment-limits.ts';
 import { type FileCandidate, keepAttachments } from './attachments.ts';
 import { decodeText, isBlankText, knowsCharset } from './charset.ts';
-import { type Choice, chooseParts, declaredName, isBodyType } from './choose.ts';
+import { type Choice, chooseParts, declaredName, isBodyType, REACTION_TYPE } from './choose.ts';
 import { type ComposedText, composeText } from './compose.ts';
+import { type DataPicture, takePictures } from './data-pictures.ts';
 import { parseDate } from './date.ts';
 import { cutText, parsableField, withoutComments } from './field-text.ts';
 import { unflow } from './flowed.ts';
+import type { Known } from './known.ts';
 import { type MimePart, type MimeTree, walkMime } from './mime.ts';
 import type { DroppedPart, EmptyReason, ParsedReply, ParseOutcome } from './post.ts';
 import { decodeTransfer } from './transfer.ts';
@@ -55,19 +57,59 @@ export async function parseMessage(
   const texts = new Texts(message, textLimits);
   await texts.decodeForeignCharsets(tree);
   const choice = chooseParts(tree, texts);
-  const text = composeText(choice.blocks, (part) => texts.read(part));
+  const fields = await readFields(tree.root);
+  const text = composeText(choice.blocks, (part) => texts.read(part), knownOf(tree.root, fields));
   const sealed = sealedReason(choice, text);
   if (sealed !== undefined) return refusal(sealed, tree.root);
-  const candidates = await Promise.all(choice.files.map((part) => fileCandidate(part, message, text)));
+  const files = await Promise.all(choice.files.map((part) => fileCandidate(part, message, text)));
+  const candidates = [...files, ...texts.pictures.map((picture) => pictureCandidate(picture, text))];
   const { attachments, dropped } = keepAttachments(candidates, attachmentLimits);
   const reply: ParsedReply = {
-    ...(await readFields(tree.root)),
-    body: { markdown: text.reply, text: text.reply, quoted: text.quoted, signature: text.signature },
+    ...fields,
+    body: {
+      markdown: text.reply,
+      text: text.reply,
+      quoted: text.quoted,
+      signature: text.signature,
+      cuts: text.cuts,
+    },
     attachments,
-    dropped: [...dropped, ...leftOut(choice), ...texts.cut],
+    dropped: [...dropped, ...leftOut(choice), ...texts.cut, ...formless(text)],
   };
   if (!isBlankText(text.reply) || attachments.length > 0) return { kind: 'parsed', reply };
   return { kind: 'empty', reason: emptyReason(text), reply };
+}
+
+/** What this mail itself tells of the original: its Subject, whom it was written to, and where the original's id comes from. */
+function knownOf(root: MimePart, fields: Fields): Known {
+  const all = root.fields.filter(({ name }) => name === 'to' || name === 'cc').slice(0, 4);
+  const mailboxes = all.flatMap(({ value }) => parseMailboxList(value.slice(0, MAX_NAME_CHARS)).mailboxes);
+  const others = mailboxes.filter(
+    ({ address }) => address.toLowerCase() !== fields.from.address.toLowerCase(),
+  );
+  const domain =
+    fields.inReplyTo === undefined ? undefined : /@([^@<>\s]{3,})>?$/.exec(fields.inReplyTo)?.[1];
+  return {
+    subjects: [fields.subject],
+    names: others.map(({ name }) => name),
+    addresses: [...others.map(({ address }) => address), ...(domain === undefined ? [] : [`@${domain}`])],
+  };
+}
+
+/** The form that a text lost beyond a limit. */
+function formless(text: ComposedText): DroppedPart[] {
+  if (text.formless === 0) return [];
+  return [{ filename: '', contentType: 'text/html', bytes: text.formless, reason: 'html-limit' }];
+}
+
+function pictureCandidate({ contentId, type, content }: DataPicture, text: ComposedText): FileCandidate {
+  return {
+    name: undefined,
+    declaredType: type,
+    contentId,
+    shownIn: text.shows(contentId),
+    content: () => content,
+  };
 }
 
 type Refusal = Extract<ParseOutcome, { kind: 'refused' }>;
@@ -105,6 +147,8 @@ function withoutMailboxLine(raw: Buffer): Buffer {
 class Texts {
   /** Texts that were longer than the limit. */
   readonly cut: DroppedPart[] = [];
+  /** Pictures that HTML texts carry in themselves. */
+  readonly pictures: DataPicture[] = [];
   readonly #raw: Buffer;
   readonly #room: { text: number; html: number };
   readonly #known = new Map<MimePart, string>();
@@ -149,10 +193,17 @@ class Texts {
     }
   }
 
+  #withoutPictures(bytes: Buffer): Buffer {
+    const { html, pictures } = takePictures(bytes, `picture-${this.pictures.length}`);
+    this.pictures.push(...pictures);
+    return html;
+  }
+
   /** The decoded bytes, cut at the last line end within what is left of the limit for the whole message. */
   #bytes(part: MimePart): Buffer {
-    const bytes = decodeTransfer(this.#raw.subarray(part.start, part.end), part.encoding);
+    const decoded = decodeTransfer(this.#raw.subarray(part.start, part.end), part.encoding);
     const form = part.type === 'text/html' ? 'html' : 'text';
+    const bytes = form === 'html' ? this.#withoutPictures(decoded) : decoded;
     const room = this.#room[form];
     this.#room[form] -= Math.min(bytes.length, room);
     if (bytes.length <= room) return bytes;
@@ -170,9 +221,20 @@ function charsetOfHtml(part: MimePart, bytes: Buffer): string | undefined {
 
 /** Text as the rules read it that judge its lines. */
 function readableText(part: MimePart, decoded: string): string {
-  const text = cleanText(decoded);
+  const text = cleanText(part.type === REACTION_TYPE ? emojiOf(decoded) : decoded);
   const flowed = part.type === 'text/plain' && part.params.get('format')?.toLowerCase() === 'flowed';
   return flowed ? unflow(text, part.params.get('delsp')?.toLowerCase() === 'yes') : text;
+}
+
+/** The emoji of a reaction, or nothing. */
+function emojiOf(json: string): string {
+  try {
+    const reaction: unknown = JSON.parse(json);
+    if (typeof reaction !== 'object' || reaction === null || !('emoji' in reaction)) return '';
+    return typeof reaction.emoji === 'string' && reaction.emoji.length <= 64 ? reaction.emoji : '';
+  } catch {
+    return '';
+  }
 }
 
 /** Text in a charset of iconv-lite's; `undefined` when that does not know it either. */
@@ -204,10 +266,10 @@ function leftOut(choice: Choice): DroppedPart[] {
   }));
 }
 
+type Fields = Pick<ParsedReply, 'inReplyTo' | 'subject' | 'date' | 'from'>;
+
 /** The topmost field of each name: a repeated one was judged at the gate. */
-async function readFields(
-  root: MimePart,
-): Promise<Pick<ParsedReply, 'inReplyTo' | 'subject' | 'date' | 'from'>> {
+async function readFields(root: MimePart): Promise<Fields> {
   const value = (name: string): string | undefined => root.fields.find((field) => field.name === name)?.value;
   const id = splitIds(value('in-reply-to') ?? '')[0];
   const from = await decodeMailbox(value('from') ?? '');

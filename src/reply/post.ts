@@ -5,6 +5,8 @@
  * died are values; a parser that cannot work at all (no worker starts) throws, which callers take as temporary.
  */
 
+import type { Cut } from './signs.ts';
+
 /** One attachment of a post; `content` are its decoded bytes. */
 export interface PostAttachment {
   /** Safe as a name in any file system: no path, no control characters, at most 255 bytes of UTF-8. */
@@ -26,7 +28,7 @@ export interface PostAttachment {
 /**
  * Why a part of the message is not in the post. `too-big`, `too-many`, `total-too-big`, `type-refused` are the
  * limits on attachments; `only-quoted` and `only-signature` are images that nothing in the reply shows;
- * `text-too-long` is text cut at its limit; the others are parts that cannot be shown.
+ * `text-too-long` is text cut at its limit, `html-limit` the form of a text that stands in the post without it; the others are parts that cannot be shown.
  */
 export type DropReason =
   | 'too-big'
@@ -41,6 +43,7 @@ export type DropReason =
   | 'external'
   | 'report'
   | 'mime-limit'
+  | 'html-limit'
   | 'text-too-long';
 
 /** A part that was left out; `bytes` as far as they were counted. */
@@ -67,6 +70,8 @@ export interface ParsedReply {
     /** What was quoted, with its attribution. */
     readonly quoted: string;
     readonly signature: string;
+    /** What was cut out of the text, in its order, and the signs that spoke for it. */
+    readonly cuts: readonly Cut[];
   };
   readonly attachments: readonly PostAttachment[];
   /** What of the message is not in the post, with the reason. */

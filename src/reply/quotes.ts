@@ -5,8 +5,8 @@
  * some mailer broke off a long line; an answer between quoted lines ends the run.
  * Limits: a broken line is looked at with its two neighbours; the scan never goes back.
  */
-import { nextContent } from './intro.ts';
 import type { Line } from './lines.ts';
+import { nextContent } from './view.ts';
 
 const LONG = 60;
 

@@ -1,15 +1,10 @@
 /**
- * What is added under a reply without being typed: signatures, the line of a telephone, footers.
+ * The lines that open a signature or are one: the delimiter, and what a telephone or an application adds of itself.
  *
- * Contract: `isDelimiter` and `isMobileLine` judge a line; `footerStart` finds, in the last lines of a stretch of
- * text, where a list footer, a legal footer or a bare `-Name` begins. A closing typed by hand stays.
- * Limits: at most 40 lines from the end are looked at.
+ * Contract: each function judges a line, with the few below it where the line alone says too little. A closing typed by hand stays.
  */
-import { isRule } from './intro.ts';
 import type { Line } from './lines.ts';
-import { DEVICE, GET_APP, LEGAL, SENT } from './words.ts';
-
-const MAX_TAIL = 40;
+import { DEVICE, GET_APP, SENT } from './words.ts';
 
 /** The delimiter of RFC 3676 §4.3; one that lost its trailing space needs a blank line above. */
 export function isDelimiter(line: Line, above: Line | undefined): boolean {
@@ -17,24 +12,55 @@ export function isDelimiter(line: Line, above: Line | undefined): boolean {
   return above === undefined || above.kind !== 'text' || /^--[ \u00a0]/.test(line.raw);
 }
 
+const MAX_SHORT = 8;
+const SENTENCE = /[.!?…！？。]["'”»)]?$|\p{L}{2}[.!?]\s+\p{Lu}/u;
+
+/** A line as signatures have them: short, and no sentence. */
+export function isShort(line: Line): boolean {
+  return (
+    line.kind === 'text' &&
+    line.text.trim().length <= 64 &&
+    !SENTENCE.test(line.text.trim()) &&
+    !/[;{}=]$/.test(line.text)
+  );
+}
+
+/** `--` without its space directly under the text: at most eight short lines may follow, up to a quote or the end. */
+export function shortDelimiter(lines: readonly Line[], at: number): boolean {
+  const line = lines[at];
+  if (line?.kind !== 'text' || line.text !== '--') return false;
+  let count = 0;
+  for (let below = at + 1; below < at + 2 * MAX_SHORT; below += 1) {
+    const next = lines[below];
+    if (next === undefined || next.kind === 'quote') return count > 0;
+    if (next.kind === 'blank') continue;
+    count += 1;
+    if (count > MAX_SHORT || !isShort(next)) return false;
+  }
+  return false;
+}
+
 const CLAUSE_END = /[<([,;:!?]|https?:|\.(?:\s|$)/;
-/** "Get Outlook for Android" in a language that words.ts does not know. */
-const APP_INVITATION = /^\p{Lu}\S+ Outlook \S{2,5} (?:iOS|Android)$/u;
+/** "Get Outlook for Android" in a language that words.ts does not know; the verb may stand at the end. */
+const APP_INVITATION = /^(?:\p{Lu}\S+ )?Outlook \S{2,5} (?:iOS|Android)(?: \p{L}+)?$/u;
 /** A script in which the verb may be of two words, or none is set apart. */
 const UNSPACED = /[\u0080-\uffff]/;
-const PERSON = /^(?:i|ich|je|yo|io|ik|я)$/i;
+const PERSON =
+  /(?:^|\s)(?:i|ich|je|yo|io|ik|я|it|es|he|she|we|wir|has|have|been|was|were|is|are|wurde|worden|sind)(?:\s|$)/i;
 const ARABIC_VOWELS = /[\u064b-\u0652]/g;
 const PROPER = /^(?:[\p{Lu}\d]|for$|pour$|für$)/u;
+/** What may follow the clause: a link, what stands in brackets, punctuation; or the advertisement of an application. */
+const REST = /^[\s.!,;:()<>[\]*_-]*(?:(?:[<([]?\s?https?:\S*|www\.\S+)[\s.)>\]]*)*$/u;
 
-/** The line without what wraps it, up to the first link, bracket or end of clause. */
-function firstClause(text: string): string {
-  const bare = text
+/** Applications ask to excuse brevity or typing errors. */
+const MAX_EXCUSE_WORDS = 9;
+
+/** The line without what wraps it. */
+const bareLine = (text: string): string =>
+  text
     .trim()
     .replace(/^[<([*_\s]+|[>)\]*_\s]+$/g, '')
-    .replace(/\[([^\]]{1,40})\]\([^)]*\)?/g, '$1');
-  const end = bare.search(CLAUSE_END);
-  return (end === -1 ? bare : bare.slice(0, end)).trim();
-}
+    .replace(/\[([^\]]{1,40})\]\(([^)]*)\)?/g, '$1 <$2>');
 
 /** "Sent from my Wiko RIDGE": a preposition, then nothing but names. */
 function namesOnly(words: readonly string[]): boolean {
@@ -45,116 +71,31 @@ function namesOnly(words: readonly string[]): boolean {
 
 /**
  * Whether the line is what a telephone or an application adds of itself: a participle of "sent" at one end of
- * the first clause, and a device or a name in it.
+ * the first clause, and a device or a name in it; nothing else on the line.
  */
 export function isMobileLine(line: Line): boolean {
   if (line.kind !== 'text' || line.text.length > 200) return false;
   if (!SENT.test(line.text.slice(0, 16)) && !DEVICE.test(line.text)) return false;
-  const clause = firstClause(line.text.replace(ARABIC_VOWELS, ''));
+  const bare = bareLine(line.text.replace(ARABIC_VOWELS, ''));
+  const end = bare.search(CLAUSE_END);
+  const clause = (end === -1 ? bare : bare.slice(0, end)).trim();
   if (clause.length < 4 || clause.length > 100) return false;
   const words = clause.split(/\s+/);
   if (words.length > 12) return false;
   if (GET_APP.test(clause))
     return words.length <= 7 && /outlook|mail/i.test(clause) && /\bios\b|\bios\w*https|android/i.test(clause);
   if (APP_INVITATION.test(clause)) return true;
+  const rest = end === -1 ? '' : bare.slice(end);
+  const linked = /^[\])>]*\(?<?https?:/.test(rest);
+  const excused = (DEVICE.test(clause) || linked) && rest.split(/\s+/).length <= MAX_EXCUSE_WORDS;
+  const alone = REST.test(rest) || DEVICE.test(rest) || /mail (?:app|client)/i.test(rest) || excused;
+  if (!alone || PERSON.test(clause)) return false;
   const opens = SENT.test(words[0] ?? '') || (UNSPACED.test(clause) && SENT.exec(clause)?.index === 0);
   if (opens) return DEVICE.test(clause) || namesOnly(words);
-  return SENT.test(words.slice(-2).join(' ')) && DEVICE.test(clause) && !PERSON.test(words[0] ?? '');
+  return SENT.test(words.slice(-2).join(' ')) && DEVICE.test(clause);
 }
 
-// ---- footers -------------------------------------------------------------------------------------------------
-
-const POINTER = /https?:\/\/|www\.|\S@\S+\.\S/;
-
-/** A rule of underscores with a few lines under it, an address or a link among them, up to the end. */
-function listFooter(lines: readonly Line[], from: number, to: number, whole: boolean): number | undefined {
-  for (let at = to - 1; at >= from; at -= 1) {
-    const text = lines[at]?.text ?? '';
-    if (!/^\s{0,3}(?:_{2,}|-{20,}|={20,})\s*$/.test(text) || lines[at - 1]?.kind === 'text') continue;
-    if (!whole && lines.slice(from, at).every((line) => line.kind === 'blank')) return undefined;
-    const below = lines.slice(at + 1, to).filter((line) => line.kind !== 'blank');
-    const points = below.some((line) => POINTER.test(line.text));
-    return below.length >= 2 && below.length <= 8 && points ? at : undefined;
-  }
-  return undefined;
-}
-
-interface Paragraph {
-  readonly from: number;
-  readonly text: string;
-}
-
-function paragraphs(lines: readonly Line[], from: number, to: number): Paragraph[] {
-  const found: Paragraph[] = [];
-  let open = false;
-  for (let at = from; at < to; at += 1) {
-    const line = lines[at];
-    if (line === undefined || line.kind === 'blank') {
-      open = false;
-    } else if (open) {
-      const last = found.pop();
-      if (last !== undefined) found.push({ from: last.from, text: `${last.text} ${line.text}` });
-    } else {
-      open = true;
-      found.push({ from: at, text: line.text });
-    }
-  }
-  return found;
-}
-
-const isLegal = (text: string): boolean =>
-  text.length >= 100 && LEGAL.filter((form) => form.test(text)).length >= 2;
-const isHeading = (text: string): boolean =>
-  isRule(text) || (text.length < 60 && /^[^\p{Ll}]+$|:$/u.test(text.trim()));
-
-/** The first of the last four paragraphs that speaks as lawyers do, with the rule or heading above it. */
-function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): number | undefined {
-  const all = paragraphs(lines, from, to);
-  const first = Math.max(whole ? 0 : 1, all.length - 4);
-  for (let at = first; at < all.length; at += 1) {
-    const paragraph = all[at];
-    if (paragraph === undefined || !isLegal(paragraph.text)) continue;
-    const above = all[at - 1];
-    return above !== undefined && (whole || at > 1) && isHeading(above.text) ? above.from : paragraph.from;
-  }
-  return undefined;
-}
-
-/** `-Anna Example` as a paragraph of its own at the very end. */
-function dashName(lines: readonly Line[], from: number, to: number): number | undefined {
-  let last = to - 1;
-  while (last > from && lines[last]?.kind === 'blank') last -= 1;
-  if (last <= from || lines[last - 1]?.kind !== 'blank') return undefined;
-  return /^-\p{Lu}\p{Ll}+(?:\s\p{Lu}\p{Ll}+){1,2}$/u.test(lines[last]?.text ?? '') ? last : undefined;
-}
-
-/** A separator with nothing under it, left behind by what was below. */
-function strayRule(lines: readonly Line[], from: number, to: number): number | undefined {
-  let start = to;
-  for (let at = to - 1; at > from; at -= 1) {
-    const line = lines[at];
-    if (line === undefined || (line.kind !== 'blank' && !STRAY.test(line.text))) break;
-    if (line.kind !== 'blank') start = at;
-  }
-  return start === to ? undefined : start;
-}
-
-const STRAY = /^\s{0,8}(?:[-_=~*—–]\s?){2,}\s*$|^\s{0,8}[—–ᐧ]\s*$/u;
-
-function lastCode(lines: readonly Line[], from: number, to: number): number {
-  for (let at = to - 1; at >= from; at -= 1) if (lines[at]?.kind === 'code') return at;
-  return from - 1;
-}
-
-/**
- * Where, in the text of lines `from` to `to`, a footer that runs to its end begins; `to` if there is none. `whole`
- * says that all of it may be a footer, since something was typed before.
- */
-export function footerStart(lines: readonly Line[], from: number, to: number, whole: boolean): number {
-  const tail = Math.max(from, to - MAX_TAIL);
-  const start = Math.max(tail, lastCode(lines, tail, to) + 1);
-  let end = listFooter(lines, start, to, whole || start > from) ?? to;
-  end = legalFooter(lines, start, end, whole || start > from) ?? end;
-  end = strayRule(lines, start, end) ?? end;
-  return dashName(lines, start, end) ?? end;
-}
+/** Whether a line may stand below a mobile line: it names a device or what was sent, in few words. */
+export const speaksOfDevice = (line: Line): boolean =>
+  isMobileLine(line) ||
+  (line.kind === 'text' && line.text.split(/\s+/).length <= 12 && DEVICE.test(line.text));

@@ -7,6 +7,9 @@
  * Limits: a language that is missing here falls back to the form, which is the safe side: text is kept.
  */
 
+/** Stems that begin a word. */
+const word = (stems: string): RegExp => new RegExp(`(?<![\\p{L}\\p{M}])(?:${stems})`, 'iu');
+
 const anyOf = (stems: readonly string[]): RegExp => new RegExp(stems.join('|'), 'i');
 
 /** Names of "message", "mail" and "original", as they stand inside `-----Original Message-----`. */
@@ -15,6 +18,12 @@ export const MESSAGE_NOUN = anyOf([
   'wiadomo|zpr[áa]v|spr[áa]v|[üu]zenet|mesa[jĵ]|mesaĝ|порук|poruk|sporo[čc]|ileti|kiri\\b|s[õo]num|v[ēe]stul|lai[šs]k|mezu',
   'skeyti|p[óo]stur|pesan|th[ưu]\\b|tin nhắn|сообщ|повідом|писм|ліст|лист|μήνυμα|mazmun|neges|teachtaireacht|kemennadenn',
   'メッセージ|メール|邮件|郵件|信件|메시지|메일|원본|הודעה|מקורית|رسالة|الرسالة|پیام|ข้อความ|संदेश|বার্তা|செய்தி|സന്ദേശം|հաղորդագր|წერილ|შეტყობინ',
+]);
+
+/** Names of "original", as they stand beside "message" in a frame. */
+export const ORIGINAL_WORD = anyOf([
+  'origin|oorspronk|repl[yi]|antwort|ursprüng|oprindel|opprinnel|oprava|alkuper|pierwotn|původn|p[oô]vodn|eredeti|orijinal|izvorn|izvirn|algne|oriģin|pradin|asli|gốc|исходн|оригин|первонач|арыгін|пачатков',
+  '元の|原始|原文|オリジナル|원본|המקור|מקור|الأصلي|اصلي|اصلی|ต้นฉบับ|मूल|মূল|அசல்|യഥാർത്ഥ|սկզբնական|ორიგინალ|αρχικ|πρωτότυπ|jatorrizk|gwreiddiol|upphafle',
 ]);
 
 /** Forms of "forwarded". */
@@ -53,21 +62,36 @@ export const GET_APP =
 export const DEVICE = anyOf([
   'iphon|ipad|ipod|android|blackberry|samsung|galaxy|huawei|xiaomi|oneplus|nokia|motorola|\\bhtc\\b|\\blg\\b|\\bsony|xperia|\\bpixel\\b|lumia|windows',
   'outlook|yahoo|gmail|thunderbird|\\bk-?9\\b|protonmail|proton mail|airmail|mailbox|sparrow|fairemail|bluemail|typeapp|\\bspark\\b|samsung mail|apple watch',
-  'mobile?\\b|mobil(?:e|n|t)|handy|smartphone|\\bphone\\b|t[eé]l[eé]phone|telefon|telefoon|tel[eé]fono|\\bcell\\b|tablet|телефон|携帯|手机|手機|휴대|핸드폰',
+  'mobile?\\b|mobil(?:e|n|t|g)|handy|smartphone|\\bphone\\b|t[eé]l[eé]phone|telefon|telefoon|tel[eé]fono|\\bcell\\b|tablet|телефон|携帯|手机|手機|휴대|핸드폰',
 ]);
 
 /** Labels that open a header block: "From". */
 export const FROM_LABEL =
   /^(?:from|von|de|da|van|fr[åa]n|fra|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|από|kimden|gönderen|dari|từ|发件人|發件人|寄件者|差出人|送信者|보낸 ?사람|보낸이|מאת|من|از|จาก|av|nork)$/iu;
 
-/** Words of legal footers; two different ones are asked for. */
+/** Words of legal footers, "confidential" first; each begins a word. */
 export const LEGAL: readonly RegExp[] = [
-  /confiden[tc]|vertraulich|riservat|vertrouwelijk|конфиденц|конфіденц|poufn|důvěrn|luottamuksell|fortrolig|konfidenti|bizalmas|gizli|機密|机密|保密|기밀|סודי|سري/iu,
-  /recipient|addressee|empfänger|adressat|destina?t[aá]|geadresseerde|bestemd|ontvanger|адресат|получател|odbiorc|adresát|mottag|modtager|vastaanottaj|címzett|alıcı|受信者|收件人|수신/iu,
-  /privileged|unauthori[sz]ed|prohibited|verboten|unbefugt|interdit|proibit|prohibid|verboden|запрещ|zabron|zakázán|förbjud|disclos|kopier/iu,
-  /delete|destroy|löschen|vernichten|détruire|supprim|borr|elimin|cancell|verwijder|удал|usun|smaž|radera|slett/iu,
-  /in error|by mistake|irrtüm|par erreur|por error|por engano|per errore|ten onrechte|per abuis|ошиб|omyłk|omyl|misstag|ved en fejl/iu,
+  word(
+    'confidential|confidentie|confidenci|confidentialité|confidenz|vertraulich|riservat|vertrouwelijk|конфиденц|конфіденц|poufn|důvěrn|luottamuksell|fortrolig|konfidenti|bizalmas|gizli|機密|机密|保密|기밀|סודי|سري',
+  ),
+  word(
+    'recipient|addressee|empfänger|adressat|destinat[aá]|destinée|destiné|geadresseerde|bestemd|ontvanger|адресат|получател|odbiorc|adresát|mottag|modtager|vastaanottaj|címzett|alıcı|受信者|收件人|수신',
+  ),
+  word(
+    'privileged|legally privileged|unauthori[sz]ed|prohibited|verboten|unbefugt|interdit|proibit|prohibid|verboden|запрещ|zabron|zakázán|förbjud|disclosure|disclose|disclosing|disseminat|kopieren|weitergabe',
+  ),
+  word(
+    'delete|deleted|destroy|löschen|vernichten|détruire|supprimer|supprimez|borrar|elimine|eliminar|cancellar|verwijder|удалит|usunięc|usunąć|smazat|smažte|radera|slett',
+  ),
+  word(
+    'in error|by mistake|irrtüm|par erreur|por error|por engano|per errore|ten onrechte|per abuis|ошиб|omyłk|omyl|misstag|ved en fejl',
+  ),
 ];
+
+/** A footer speaks of the mail that it stands in. */
+export const SPEAKS_OF_MAIL = word(
+  'e-?mails?|messages?|mails?|transmission|communication|information|attachments?|nachricht|mitteilung|courriel|mensaje|correo|mensagem|messaggio|comunicazione|bericht|сообщен|письм|повідом|лист|wiadomo|zpráv|viesti|meddeland|besked|melding|üzenet|ileti|mesaj|電子メール|メール|邮件|郵件|메일|הודעה|رسالة',
+);
 
 /** "Reply" and "above", together in a framed line, mark where our own notification starts. */
 export const REPLY_WORD = anyOf([

@@ -6,7 +6,10 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'talon-text/std_sparrow': 'keeps a signature under its delimiter, which goes',
   'crisp/email_1':
     'keeps the signature "-Abhishek Kona" that github and willdurand cut from the same message',
+  'crisp/email_15': 'drops the paragraph that stands below "Sent from my phone"; it may have been typed',
+  'crisp/email_german_3': 'drops "Hi there!" below the line of a telephone; it may have been typed',
   'crisp/email_with_regards': 'cuts a closing typed by hand, which stays',
+  'willdurand/email_15': 'the same message as crisp/email_15',
   'willdurand/email_2':
     'drops the quotes between which the answer stands; github keeps them in the same message',
   'discourse-even/forwarded_gmail': 'drops a forwarded message, which stays',

@@ -109,10 +109,16 @@ describe('mailgw-ctl check', () => {
     const shown = await onTerminal(tool, 100, 'TERM=xterm', 'check', file, '--to', replyTo);
     assert.match(shown, /^markdown:\r\n\u001b\[32m {2}Yes\.\u001b\[0m\r$/m);
     assert.match(shown, /^\u001b\[90m {2}> Does it\?\u001b\[0m\r\n\u001b\[90m {2}> Really\?\u001b\[0m\r$/m);
-    assert.match(shown, /^signature:\r\n\u001b\[36m {2}-- \u001b\[0m\r\n\u001b\[36m {2}Alice\u001b\[0m\r$/m);
+    assert.match(
+      shown,
+      /^signature \(signature: delimiter, lines-below\):\r\n\u001b\[36m {2}-- \u001b\[0m\r\n\u001b\[36m {2}Alice\u001b\[0m\r$/m,
+    );
     const plain = await tool.text('check', file, '--to', replyTo);
     assert.doesNotMatch(plain, /\u001b/);
-    assert.match(plain, /^quoted:\n {2}On 05\/03\/2024 14:07, Tracker wrote:\n {2}> Does it\?\n/m);
+    assert.match(
+      plain,
+      /^quoted \(quote: quote-marks, date\):\n {2}On 05\/03\/2024 14:07, Tracker wrote:\n {2}> Does it\?\n/m,
+    );
   });
 
   it('shows what the platform gets beside what was typed, where they differ', async (t) => {
@@ -133,7 +139,7 @@ describe('mailgw-ctl check', () => {
     const { code, stdout, stderr } = await tool.run('check', file, '--to', replyTo);
     assert.equal(code, 65);
     assert.match(stderr, /parse failed empty \(only-quoted\)/);
-    assert.match(stdout, /^quoted:\n {2}On 05/m);
+    assert.match(stdout, /^quoted \(quote: quote-marks, date\):\n {2}On 05/m);
   });
 
   it('reads the message from standard input too', async (t) => {

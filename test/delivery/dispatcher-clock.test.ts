@@ -28,7 +28,7 @@ const REPLY: ParsedReply = {
   subject: 'Re: a question',
   date: undefined,
   from: { address: 'alice@example.com', name: 'Alice' },
-  body: { markdown: 'hello', text: 'hello', quoted: '', signature: '' },
+  body: { markdown: 'hello', text: 'hello', quoted: '', signature: '', cuts: [] },
   attachments: [],
   dropped: [],
 };

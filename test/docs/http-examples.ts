@@ -70,6 +70,10 @@ export const EXAMPLE_POST: Post = {
     text: 'Found it: the header gives no width.',
     quoted: 'On Thu, Nov 19, 2026 at 5:02 PM, Bob wrote:\n> The logo is blurred.',
     signature: '-- \nAlice',
+    cuts: [
+      { what: 'signature', signs: ['delimiter', 'lines-below'] },
+      { what: 'quote', signs: ['quote-marks', 'date'] },
+    ],
   },
   attachments: [ATTACHMENT],
   dropped: [],

@@ -54,6 +54,10 @@ describe('the three parts', () => {
       reply: 'Fixed.',
       quoted: 'On 05/03/2024 14:07, Bob wrote:\n> Is it?',
       signature: '-- \nAnna',
+      cuts: [
+        { what: 'signature', signs: ['delimiter', 'lines-below'] },
+        { what: 'quote', signs: ['quote-marks', 'date'] },
+      ],
     });
   });
 
@@ -69,7 +73,7 @@ describe('the three parts', () => {
   });
 
   it('are empty for an empty text', () => {
-    assert.deepEqual(extractReply(''), { reply: '', quoted: '', signature: '' });
+    assert.deepEqual(extractReply(''), { reply: '', quoted: '', signature: '', cuts: [] });
   });
 
   it('never give the whole mail where nothing was typed', () => {

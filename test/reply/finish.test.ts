@@ -116,7 +116,7 @@ describe('every text of a post', () => {
       subject: next(),
       date: undefined,
       from: { address: next(), name: next() },
-      body: { markdown: next(), text: next(), quoted: next(), signature: next() },
+      body: { markdown: next(), text: next(), quoted: next(), signature: next(), cuts: [] },
       attachments: [
         {
           ...{ filename: next(), contentType: next(), declaredType: next(), contentId: next() },

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { extractReply, splitReply } from '../../src/reply/extract.ts';
 import { htmlToMarkdown } from '../../src/reply/html.ts';
 import { escapeLineStart, escapeText } from '../../src/reply/markdown-escape.ts';
+import { isProven } from '../../src/reply/signs.ts';
 
 /** Lines of the kinds that the rules look for, so that random texts meet them often. */
 const LINES = [
@@ -133,12 +134,24 @@ describe('extractReply', () => {
     fc.assert(
       fc.property(text, (value) => {
         const whole = visible(value);
-        for (const part of Object.values(extractReply(value)) as string[]) {
+        const { reply, quoted, signature } = extractReply(value);
+        for (const part of [reply, quoted, signature]) {
           let at = 0;
           for (const char of visible(part)) at = whole.indexOf(char, at) + 1;
           assert.ok(part === '' || at > 0);
         }
       }),
+    );
+  });
+
+  it('names for every cut two signs, of which one is more than form', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        const { quoted, signature, cuts } = extractReply(value);
+        for (const cut of cuts) assert.ok(isProven(cut.signs), JSON.stringify(cut));
+        assert.equal(cuts.length > 0, `${quoted}${signature}` !== '');
+      }),
+      { numRuns: 2000 },
     );
   });
 

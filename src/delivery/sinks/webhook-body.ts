@@ -91,6 +91,7 @@ function withoutAttachments(post: Post): Record<string, unknown> {
         text: post.body.text,
         quoted: post.body.quoted,
         signature: post.body.signature,
+        cuts: post.body.cuts.map(({ what, signs }) => ({ what, signs })),
       },
       attachments: [],
     },

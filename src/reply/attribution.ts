@@ -1,0 +1,233 @@
+/**
+ * The line or lines that say who wrote what follows, and when: `On 5 March 2024, Ann <ann@ex.example> wrote:`.
+ *
+ * Contract: `matchAttribution` reads at most 6 lines and 400 characters from a line on. Above quote marks one piece of evidence is enough;
+ * above an original without marks it takes a mailbox beside a date, a person who is known, or a name beside a date and a verb of writing.
+ */
+import { FACT, findAddress, findDate } from './evidence.ts';
+import { readHeaders } from './header-block.ts';
+import type { Line } from './lines.ts';
+import { isProven, type Sign } from './signs.ts';
+import { countWords, has, type Intro, isBlankOrEnd, nextContent, quoteFollows, type View } from './view.ts';
+import { WROTE } from './words.ts';
+
+const MAX_LINES = 6;
+const MAX_CHARS = 400;
+
+interface Candidate {
+  readonly from: number;
+  readonly end: number;
+  readonly text: string;
+  readonly facts: number;
+  readonly colon: boolean;
+  readonly quoted: boolean;
+}
+
+const indented = (line: Line | undefined): boolean => /^(?: {4}|\t)/.test(line?.text ?? '');
+/** Whether an angle bracket is still open: the address goes on in the next line. */
+const isOpen = (text: string): boolean => text.split('<').length > text.split('>').length;
+
+/** Directly above a quoted run one piece of evidence is enough. */
+function isQuotedAttribution(candidate: Candidate, person: boolean): boolean {
+  const { facts, text, colon } = candidate;
+  if (person && countWords(text) <= 14 && !has(facts, FACT.sentence)) return true;
+  const date = has(facts, FACT.date);
+  const address = has(facts, FACT.address);
+  if (colon) {
+    if (date || address || has(facts, FACT.time | FACT.dateFirst)) return true;
+    return countWords(text) <= 12 && WROTE.test(text);
+  }
+  if (date && (address || has(facts, FACT.time | FACT.dateFirst))) return true;
+  if (has(facts, FACT.sentence) || countWords(text) > 14) return false;
+  if (countWords(text) <= 6 && WROTE.test(text.slice(-8))) return true;
+  return (date && WROTE.test(text)) || has(facts, FACT.addressFirst);
+}
+
+/**
+ * A short line that leads up to a quote, as a name and a verb in any language do: it goes where its quote goes, and
+ * is no evidence of more.
+ */
+function isLeadIn({ text, colon, facts }: Candidate): boolean {
+  if (countWords(text) > 8 || text.length > 90 || has(facts, FACT.sentence)) return false;
+  return (colon || WROTE.test(text)) && !/\p{L}{2}[.!?:;]\s/u.test(text.trim());
+}
+
+// ---- above an original without marks ---------------------------------------------------------------------------
+
+/** `Date: 5 March 2024, …` and `W dniu: wtorek, 5 marca …`: a label whose value is the date. */
+const DATE_LABEL = /^\s*[\p{L}\p{M}]+(?:\s[\p{L}\p{M}]+)?\s?:\s+(?=\S*\d|[\p{L}\p{M}]+,?\s)/u;
+const SENTENCE_BREAK = /\p{L}{2}[.!?]\s+\p{Lu}\p{Ll}+\s/u;
+const MAX_WRITER_WORDS = 20;
+const NAME_WORDS = String.raw`["'„“«]?\p{Lu}[\p{L}\p{M}'’.-]*(?:,?\s+\p{Lu}[\p{L}\p{M}'’.-]*){1,3}["'”“»]?`;
+/** After a time: a name of two words or more, perhaps a word in brackets and a verb, and the end. */
+const NAME_AT_END = new RegExp(
+  String.raw`^[^\n]{0,40}\d(?:\s?[AaPp]\.?[Mm]\.?)?[,.]?\s+(?:\p{L}{1,3}\s+)?${NAME_WORDS}(?:\s*[([][^)\]]{1,40}[)\]])?(?:[\s,]+[\p{L}\p{M}()/]+){0,2}\s*[:：]$`,
+  'u',
+);
+/** Who speaks of herself, or of a thing with its article, is no client. */
+const TOLD = /(?:^|\s)(?:I|ich|yo|ik|jag|jeg|я|we|wir|nous|the)\s+\p{Ll}/u;
+
+/** Whether the text is a date, a name and a verb of writing, and hardly anything else. */
+function namesWriter({ text, facts, colon }: Candidate): boolean {
+  const bare = text.trim();
+  if (countWords(bare) > MAX_WRITER_WORDS || SENTENCE_BREAK.test(bare) || TOLD.test(bare)) return false;
+  const offset = findDate(bare);
+  if (offset === -1 || (!has(facts, FACT.dateFirst) && countWords(bare.slice(0, offset)) > 8)) return false;
+  if (colon && WROTE.test(bare)) return true;
+  if (!colon) return countWords(bare) <= 14 && !/[.!?]$/.test(bare) && WROTE.test(bare.slice(-8));
+  return (
+    has(facts, FACT.dateFirst | FACT.time) &&
+    countWords(bare.slice(0, offset)) <= 1 &&
+    NAME_AT_END.test(bare.slice(offset))
+  );
+}
+
+/** Ends in a name, or in one word after it: what a script without case cannot show. */
+const ENDS_IN_NAME = /(?:\p{Lu}[\p{L}\p{M}'’.-]*|[^\p{L}\s])(?:\s+[\p{L}\p{M}()/]+)?\s*[:：]?$/u;
+
+/** Whether a line that names a known person says little else. */
+function namesPerson(text: string): boolean {
+  const bare = text.trim();
+  if (countWords(bare) > MAX_WRITER_WORDS || SENTENCE_BREAK.test(bare) || TOLD.test(bare)) return false;
+  return WROTE.test(bare) || !/\p{Lu}/u.test(bare) || ENDS_IN_NAME.test(bare);
+}
+
+/** A mailbox beside a date, or as the whole of the line but for a name and a verb. */
+function hasMailbox(candidate: Candidate, apart: boolean): boolean {
+  const { facts, text, colon } = candidate;
+  if (!has(facts, FACT.address)) return false;
+  const when = (facts & (FACT.date | FACT.time)) !== 0;
+  const near = (facts & (FACT.dateFirst | FACT.addressFirst)) !== 0;
+  if (when && near) return colon || (apart && !has(facts, FACT.sentence));
+  if (!has(facts, FACT.addressFirst)) return false;
+  if (!colon) return apart && countWords(text) <= 6 && !/[.!?]$/.test(text) && WROTE.test(text.slice(-8));
+  return apart && isMailboxLine(text);
+}
+
+/** `Ann Ex <ann@ex.example> wrote:` without a date. */
+function isMailboxLine(text: string): boolean {
+  if (countWords(text) <= 8 && WROTE.test(text)) return true;
+  const offset = findAddress(text);
+  const tail = text
+    .slice(offset)
+    .split(/[>)\s]+/)
+    .filter(Boolean);
+  return tail.length <= 5 && (offset <= 1 || /[<(]/.test(text.charAt(offset - 1)));
+}
+
+/** What speaks for an attribution above an original without marks. */
+function loneSigns(view: View, candidate: Candidate): Sign[] {
+  const { facts, colon } = candidate;
+  const text = candidate.text.replace(DATE_LABEL, '');
+  const own = { ...candidate, text };
+  if (/[:：]\s+\S/u.test(text.replace(/\d\s?[:：]\s?\d/gu, '0'))) return [];
+  const { lines, known } = view;
+  const apart = isBlankOrEnd(lines[candidate.from - 1]) && isBlankOrEnd(lines[candidate.end]);
+  const signs: Sign[] = [];
+  if (has(facts, FACT.date)) signs.push('date');
+  if (has(facts, FACT.time)) signs.push('time');
+  if (colon) signs.push('colon');
+  if (WROTE.test(text)) signs.push('verb');
+  const next = nextContent(lines, candidate.end);
+  if (next !== undefined && known.hasLine(lines[next]?.text ?? '')) signs.push('known-line');
+  const person = known.personIn(text);
+  if (person !== undefined && (apart || colon) && namesPerson(text)) signs.push(person);
+  if (hasMailbox(own, apart)) signs.push('mailbox', 'address');
+  else if (namesWriter(own) && (colon || apart)) signs.push('writer', 'name');
+  return signs;
+}
+
+/** Two lines in a row that open with a time stamp are a log. */
+function inLog(lines: readonly Line[], from: number, end: number): boolean {
+  if (!has(lines[from]?.facts ?? 0, FACT.stamp)) return false;
+  return has(lines[from - 1]?.facts ?? 0, FACT.stamp) || has(lines[end]?.facts ?? 0, FACT.stamp);
+}
+
+// ---- reading ---------------------------------------------------------------------------------------------------
+
+const LIST_ITEM = /^\s{0,8}(?:[-*•+]\s|\d{1,3}[.)]\s+(?!\d))/u;
+
+/** A bullet or a number that is not the day of a date. */
+const isListItem = (text: string): boolean => LIST_ITEM.test(text) && findDate(text) !== text.search(/\S/);
+
+/** Whether an attribution may start on this line. */
+function mayStart({ lines, known }: View, at: number, line: Line): boolean {
+  if ((line.facts & (FACT.dateFirst | FACT.addressFirst)) !== 0) return true;
+  if (has(line.facts, FACT.colon))
+    return quoteFollows(lines, at + 1) || known.personIn(line.text) !== undefined;
+  const next = lines[at + 1];
+  if (next?.kind === 'quote' && line.text.length < 160) {
+    if ((line.facts & (FACT.date | FACT.address)) !== 0 || known.personIn(line.text) !== undefined)
+      return true;
+    return line.text.length < 60 && WROTE.test(line.text);
+  }
+  return next !== undefined && /^\s*</.test(next.text) && has(next.facts, FACT.address);
+}
+
+/** Some clients put an empty line between the name and an address that stands on a line of its own. */
+const opensBelow = (lines: readonly Line[], at: number): boolean =>
+  lines[at]?.kind === 'blank' && lines[at + 1]?.text.trim() === '<';
+
+function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean {
+  const line = lines[at];
+  if (line === undefined || line.kind === 'code') return false;
+  if (line.kind === 'quote') return open && /^\s*>/.test(line.text);
+  return line.kind === 'text' || opensBelow(lines, at);
+}
+
+/** Below a line without a colon: a client's fields, which the two together announce. */
+function fieldsBelow(view: View, candidate: Candidate): Sign[] {
+  if (candidate.colon || !has(candidate.facts, FACT.dateFirst) || !WROTE.test(candidate.text)) return [];
+  const block = readHeaders(view, candidate.end);
+  return block.labels >= 2 && (block.named || block.stamped) ? ['date', 'verb', 'header-block'] : [];
+}
+
+function judge(view: View, candidate: Candidate): Intro | undefined {
+  const { lines, known } = view;
+  const { from, end } = candidate;
+  const found = (strong: boolean, signs: readonly Sign[]): Intro => ({
+    kind: 'attribution',
+    end,
+    strong,
+    signs,
+  });
+  // An indented line is code, unless it could be nothing but an attribution: Yahoo indents its own.
+  if (indented(lines[from]) && !has(candidate.facts, FACT.date | FACT.address | FACT.colon)) return undefined;
+  const person = known.personIn(candidate.text);
+  if (candidate.quoted && isQuotedAttribution(candidate, person !== undefined)) {
+    return found(true, ['quote-marks', person ?? (has(candidate.facts, FACT.date) ? 'date' : 'verb')]);
+  }
+  if (lines[end]?.kind === 'quote' && isBlankOrEnd(lines[from - 1]) && isLeadIn(candidate))
+    return found(false, []);
+  if (lines[end] === undefined && from === 0) return undefined;
+  if (inLog(lines, from, end)) return undefined;
+  const signs = loneSigns(view, candidate);
+  return isProven(signs) ? found(true, signs) : undefined;
+}
+
+/** The attribution that starts at line `from`, if one does. */
+export function matchAttribution(view: View, from: number): Intro | undefined {
+  const { lines } = view;
+  const first = lines[from];
+  if (first === undefined || !mayStart(view, from, first)) return undefined;
+  if (isListItem(first.text) && lines[from + 1]?.kind !== 'quote') return undefined;
+  let [text, facts, open] = ['', 0, false];
+  for (let at = from; at < from + MAX_LINES; at += 1) {
+    const line = lines[at];
+    if (line === undefined || (at > from && !joinedWith(lines, at, open))) return undefined;
+    // A second date opens another line of a list or a log, not the rest of this one.
+    if (at > from && has(facts, FACT.date) && has(line.facts, FACT.date | FACT.dateFirst)) return undefined;
+    text = `${text} ${line.text.trim()}`;
+    if (text.length > MAX_CHARS) return undefined;
+    facts = (facts & ~FACT.sentence) | (line.facts & ~(at > from ? FACT.stamp : 0));
+    open = isOpen(text);
+    const colon = has(line.facts, FACT.colon) || />\s?:$/.test(line.text);
+    const candidate = { from, end: at + 1, text, facts, colon, quoted: quoteFollows(lines, at + 1) };
+    const fields = fieldsBelow(view, candidate);
+    if (fields.length > 0) return { kind: 'attribution', end: at + 1, strong: true, signs: fields };
+    const closed = isBlankOrEnd(lines[at + 1]) || (lines[at + 1]?.kind === 'quote' && !open);
+    if (!colon && (!closed || open || opensBelow(lines, at + 1) || line.kind === 'blank')) continue;
+    return judge(view, candidate);
+  }
+  return undefined;
+}

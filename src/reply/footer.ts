@@ -1,0 +1,168 @@
+/**
+ * Footers at the end of a stretch of text: of lists, of lawyers, a name under a rule.
+ *
+ * Contract: a footer is last. Paragraphs are taken from the end upwards, until one is none.
+ * Limits: at most 40 lines from the end are looked at.
+ */
+import type { Line } from './lines.ts';
+import { isShort } from './signature.ts';
+import type { Sign } from './signs.ts';
+import { isRule } from './view.ts';
+import { LEGAL, SPEAKS_OF_MAIL } from './words.ts';
+
+const MAX_TAIL = 40;
+const MAX_NAME_LINES = 4;
+const POINTER = /https?:\/\/|www\.|\S@\S+\.\S/;
+const STRAY = /^\s{0,8}(?:[-_=~*—–#+]\s?){2,}\s*$|^\s{0,8}[—–ᐧ]\s*$/u;
+
+/** Where a footer begins, and what speaks for it. */
+export interface Footer {
+  readonly start: number;
+  readonly signs: readonly Sign[];
+}
+
+const indexOfLast = (
+  lines: readonly Line[],
+  from: number,
+  to: number,
+  wanted: (line: Line) => boolean,
+): number => {
+  for (let at = to - 1; at >= from; at -= 1) {
+    const line = lines[at];
+    if (line !== undefined && wanted(line)) return at;
+  }
+  return from - 1;
+};
+
+/** A rule, and right under it a few lines that point somewhere, as lists have them, or a name and no sentence. */
+function underRule(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
+  for (let at = to - 1; at >= from; at -= 1) {
+    const text = lines[at]?.text ?? '';
+    if (!/^\s{0,3}(?:_{2,}|-{5,}|={20,})\s*$/.test(text) || lines[at - 1]?.kind === 'text') continue;
+    if (!whole && lines.slice(from, at).every((line) => line.kind === 'blank')) return undefined;
+    const signs = signsUnder(lines.slice(at + 1, to), text.trim().length);
+    if (signs.length > 0) return { start: at, signs: ['rule', ...signs, 'last'] };
+  }
+  return undefined;
+}
+
+function signsUnder(under: readonly Line[], width: number): Sign[] {
+  const below = under.filter((line) => line.kind !== 'blank');
+  if (under[0]?.kind !== 'text' || below.length === 0 || below.length > 8) return [];
+  if (below.length >= 2 && width >= 20 && below.some((line) => POINTER.test(line.text))) return ['link'];
+  const first = below[0]?.text.trim() ?? '';
+  const isName =
+    /^\p{Lu}[\p{L}.'’-]*(?:\s+[\p{L}.'’-]+){0,4}(?:,.{1,40})?$/u.test(first) && below.every(isShort);
+  if (width >= 5 && isName && below.length <= MAX_NAME_LINES) return ['short-lines'];
+  return width < 5 && isListPointer(below) ? ['link', 'short-lines'] : [];
+}
+
+/** A short rule over a short line and a link of its own: "You received this…", and where to go. */
+const isListPointer = (below: readonly Line[]): boolean =>
+  below.length >= 2 && below.some((line) => /^\s*(?:<?https?:\/\/\S+>?|\S+@\S+\.\S+)$/.test(line.text));
+
+interface Paragraph {
+  readonly from: number;
+  readonly text: string;
+}
+
+function paragraphs(lines: readonly Line[], from: number, to: number): Paragraph[] {
+  const found: Paragraph[] = [];
+  let open = false;
+  for (let at = from; at < to; at += 1) {
+    const line = lines[at];
+    if (line === undefined || line.kind === 'blank') {
+      open = false;
+    } else if (open) {
+      const last = found.pop();
+      if (last !== undefined) found.push({ from: last.from, text: `${last.text} ${line.text}` });
+    } else {
+      open = true;
+      found.push({ from: at, text: line.text });
+    }
+  }
+  return found;
+}
+
+const FIRST_PERSON =
+  /(?:^|[\s(])(?:i|my|me|ich|mein\p{L}*|mir|mich|je|mon|ma|moi|yo|mi|io|mio|ik|mijn|jag|min|jeg|ja|mój|я|мой|мне)(?=[\s,.'’)])/iu;
+const FIRST_SENTENCE = 160;
+
+/** Speaks as lawyers do of the mail itself: confidential and one more, or three of five, from its first sentence on. */
+function legalWords(text: string): number {
+  if (text.length < 100 || FIRST_PERSON.test(text)) return 0;
+  const found = LEGAL.filter((form) => form.test(text)).length;
+  const confidential = LEGAL[0]?.test(text) === true;
+  const opens =
+    LEGAL.some((form) => form.test(text.slice(0, FIRST_SENTENCE))) || SPEAKS_OF_MAIL.test(text.slice(0, 60));
+  return opens && SPEAKS_OF_MAIL.test(text) && (found >= 3 || (confidential && found >= 2)) ? found : 0;
+}
+
+const isHeading = (text: string): boolean =>
+  isRule(text) || (text.length < 60 && /^[^\p{Ll}]+$|:$/u.test(text.trim()));
+
+/** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
+function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
+  const all = paragraphs(lines, from, to);
+  let first = all.length;
+  let signs: Sign[] = [];
+  for (let at = all.length - 1; at >= (whole ? 0 : 1); at -= 1) {
+    const words = legalWords(all[at]?.text ?? '');
+    if (
+      words === 0 &&
+      !(
+        first < all.length &&
+        SPEAKS_OF_MAIL.test(all[at]?.text ?? '') &&
+        LEGAL.some((form) => form.test(all[at]?.text ?? ''))
+      )
+    )
+      break;
+    first = at;
+    signs = ['legal-words', 'last'];
+  }
+  const paragraph = all[first];
+  if (paragraph === undefined) return undefined;
+  const above = all[first - 1];
+  const headed = above !== undefined && (whole || first > 1) && isHeading(above.text);
+  return { start: headed ? above.from : paragraph.from, signs: headed ? [...signs, 'heading'] : signs };
+}
+
+/** `-Anna Example` as a paragraph of its own at the very end. */
+function dashName(lines: readonly Line[], from: number, to: number): Footer | undefined {
+  let last = to - 1;
+  while (last > from && lines[last]?.kind === 'blank') last -= 1;
+  if (last <= from || lines[last - 1]?.kind !== 'blank') return undefined;
+  const isName = /^-\p{Lu}\p{Ll}+(?:\s\p{Lu}\p{Ll}+){1,2}$/u.test(lines[last]?.text ?? '');
+  return isName ? { start: last, signs: ['name', 'last'] } : undefined;
+}
+
+/** A separator with nothing under it, left behind by what was below. */
+function strayRule(lines: readonly Line[], from: number, to: number): Footer | undefined {
+  let start = to;
+  for (let at = to - 1; at > from; at -= 1) {
+    const line = lines[at];
+    if (line === undefined || (line.kind !== 'blank' && !STRAY.test(line.text))) break;
+    if (line.kind !== 'blank') start = at;
+  }
+  return start === to ? undefined : { start, signs: ['rule', 'last'] };
+}
+
+/**
+ * The footer that runs to the end of the text of lines `from` to `to`, if there is one. `whole` says that all of it may be a footer, since
+ * something was typed before.
+ */
+export function findFooter(
+  lines: readonly Line[],
+  from: number,
+  to: number,
+  whole: boolean,
+): Footer | undefined {
+  const tail = Math.max(from, to - MAX_TAIL);
+  const start = Math.max(tail, indexOfLast(lines, tail, to, ({ kind }) => kind === 'code') + 1);
+  let found: Footer | undefined;
+  for (const find of [underRule, legalFooter, strayRule, dashName]) {
+    const more = find(lines, start, found?.start ?? to, whole || start > from);
+    if (more !== undefined) found = { start: more.start, signs: [...more.signs, ...(found?.signs ?? [])] };
+  }
+  return found;
+}

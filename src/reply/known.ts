@@ -1,0 +1,136 @@
+/**
+ * What is known of the original that a reply answers.
+ *
+ * Contract: {@link prepareKnown} folds it once; the questions are then asked of single lines. A name counts where all its words stand in
+ * the line, an address where it stands whole or its local part stands as a word, a subject where it is all of a value or most of it, a line
+ * of the original where it is whole and long enough to be no accident.
+ * Limits: 20 subjects, 50 names and addresses, 5,000 lines.
+ */
+import type { ProofSign } from './signs.ts';
+
+/** What a caller knows of the original. */
+export interface Known {
+  /** Its Subject, with or without `Re:`. */
+  readonly subjects?: readonly string[];
+  /** Names of its author, as they are displayed. */
+  readonly names?: readonly string[];
+  /** Addresses of its author and ours, whole or `@domain`. */
+  readonly addresses?: readonly string[];
+  /** Lines that stand in it. */
+  readonly lines?: Iterable<string>;
+}
+
+/** The same, ready to be asked. */
+export interface KnownOriginal {
+  /** Whether a subject is known at all, so that another one says something. */
+  readonly hasSubject: boolean;
+  /** Whether a field's value is the known subject. */
+  isSubject(value: string): boolean;
+  /** What is known of the people that a line names. */
+  personIn(text: string): Extract<ProofSign, 'known-name' | 'known-address'> | undefined;
+  /** Whether a line stands in the original. */
+  hasLine(text: string): boolean;
+}
+
+const MAX_SUBJECTS = 20;
+const MAX_PEOPLE = 50;
+const MAX_LINES = 5000;
+const LEAST_LINE = 16;
+const LEAST_WORD = 3;
+
+const fold = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
+const wordsOf = (text: string): string[] => fold(text).match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+
+/** `Re:`, `AW:`, `Fwd:` and their like in any language, numbered ones included, and tags in brackets before them. */
+const PREFIX =
+  /^(?:\[[^\]]{1,40}\]\s*(?=\p{L}{1,6}\s?(?:\[\d+\]|\(\d+\)|\^\d+)?\s?[:：]))?\p{L}{1,6}\s?(?:\[\d+\]|\(\d+\)|\^\d+)?\s?[:：]\s*/u;
+
+/** A subject without the prefixes that replies put before it. */
+export function bareSubject(subject: string): string {
+  let bare = subject.trim();
+  for (let count = 0; count < 6; count += 1) {
+    const shorter = bare.replace(PREFIX, '');
+    if (shorter === bare || shorter === '') break;
+    bare = shorter;
+  }
+  return bare;
+}
+
+/** `**`, quotes and angle brackets around a value. */
+const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+|[\s*_"“”>\]]+$/gu, '');
+
+class Original implements KnownOriginal {
+  readonly hasSubject: boolean;
+  readonly #subjects: readonly string[];
+  readonly #names: readonly (readonly string[])[];
+  readonly #addresses: readonly string[];
+  readonly #locals: readonly string[];
+  readonly #lines: ReadonlySet<string>;
+
+  constructor({ subjects = [], names = [], addresses = [], lines = [] }: Known) {
+    this.#subjects = subjects
+      .slice(0, MAX_SUBJECTS)
+      .map((subject) => fold(bareSubject(subject)))
+      .filter((one) => one.length >= LEAST_WORD);
+    this.hasSubject = this.#subjects.length > 0;
+    this.#names = names
+      .slice(0, MAX_PEOPLE)
+      .map(wordsOf)
+      .filter((words) => words.join('').length >= LEAST_WORD);
+    const folded = addresses
+      .slice(0, MAX_PEOPLE)
+      .map((address) => fold(address))
+      .filter((one) => one.includes('@') && one.length >= LEAST_WORD + 2);
+    this.#addresses = folded;
+    this.#locals = folded
+      .map((address) => address.slice(0, address.indexOf('@')))
+      .filter((local) => local.length >= LEAST_WORD);
+    const own = new Set<string>();
+    for (const line of lines) {
+      if (own.size >= MAX_LINES) break;
+      const text = lineKey(line);
+      if (text !== undefined) own.add(text);
+    }
+    this.#lines = own;
+  }
+
+  isSubject(value: string): boolean {
+    if (!this.hasSubject) return false;
+    const text = fold(bareSubject(unwrapped(value)));
+    if (text.length < LEAST_WORD) return false;
+    // A long subject is wrapped or cut short in the block that repeats it.
+    return this.#subjects.some(
+      (one) =>
+        text === one ||
+        (text.length >= 12 && one.startsWith(text)) ||
+        (one.length >= 8 && text.startsWith(one)),
+    );
+  }
+
+  personIn(text: string): 'known-name' | 'known-address' | undefined {
+    if (this.#addresses.length + this.#names.length === 0) return undefined;
+    const folded = fold(text);
+    if (this.#addresses.some((address) => folded.includes(address))) return 'known-address';
+    const words = new Set(wordsOf(text));
+    if (this.#names.some((name) => name.every((word) => words.has(word)))) return 'known-name';
+    return this.#locals.some((local) => words.has(local)) ? 'known-address' : undefined;
+  }
+
+  hasLine(text: string): boolean {
+    if (this.#lines.size === 0) return false;
+    const key = lineKey(text);
+    return key !== undefined && this.#lines.has(key);
+  }
+}
+
+/** A line as it is compared: without quote marks; `undefined` for one too short to say anything. */
+function lineKey(line: string): string | undefined {
+  const text = fold(line.replace(/^[\s>＞»|]+/u, ''));
+  return text.length >= LEAST_LINE ? text : undefined;
+}
+
+const NOTHING: KnownOriginal = new Original({});
+
+/** Makes what is known ready to be asked; nothing known answers every question with no. */
+export const prepareKnown = (known: Known | undefined): KnownOriginal =>
+  known === undefined ? NOTHING : new Original(known);

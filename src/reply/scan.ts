@@ -1,0 +1,328 @@
+/**
+ * The runs of a mail: text, quote, signature, the rest of an unmarked original, each with what speaks for it.
+ *
+ * Contract: `scanRuns` cuts the lines into runs in order, in one pass. An opening above an original without marks takes the rest only when its
+ * signs are proof (signs.ts), and not past an announced original with marks further down, which is then the boundary.
+ * Limits: each line is visited a bounded number of times.
+ */
+import { bannerEnd } from './banner.ts';
+import { FACT } from './evidence.ts';
+import { findIntro } from './intro.ts';
+import type { KnownOriginal } from './known.ts';
+import { type Line, makeLine } from './lines.ts';
+import { quoteEnd } from './quotes.ts';
+import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
+import { isProven, type Sign } from './signs.ts';
+import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
+
+/** A stretch of lines. */
+export interface Run {
+  readonly kind: 'text' | 'quote' | 'original' | 'signature' | 'banner';
+  readonly from: number;
+  /** The line after the last; it grows while the scan is in the run. */
+  to: number;
+  /** An attribution, a header block or the mail's own markup announces this quote. */
+  readonly announced: boolean;
+  /** A line that may be the writer's own leads up to this quote. */
+  readonly led: boolean;
+  readonly signs: readonly Sign[];
+}
+
+type State = 'text' | 'signature';
+
+/** Two words as names are written: above all else in the mail they say who is quoted. */
+const NAME = /\p{Lu}\p{L}+\s\p{Lu}\p{L}+/u;
+const MAX_MARKED = 8;
+const MAX_BELOW = 40;
+
+/** Cuts the lines into runs. */
+export const scanRuns = (view: View): Run[] => new Scan(view).runs();
+
+class Scan {
+  readonly #view: View;
+  readonly #lines: readonly Line[];
+  readonly #runs: Run[] = [];
+  /** Where the last announced original with marks begins, or -1. */
+  readonly #marked: number;
+  /** From here to the end every line stands in the original, as is known. */
+  readonly #knownTail: number;
+  #at = 0;
+  #state: State = 'text';
+  #typed = false;
+
+  constructor(view: View) {
+    this.#view = view;
+    this.#lines = view.lines;
+    this.#marked = lastMarked(view);
+    this.#knownTail = knownTail(view);
+  }
+
+  runs(): Run[] {
+    const banner = bannerEnd(this.#lines);
+    if (banner > 0) this.#push('banner', banner, ['banner-words', 'first']);
+    while (this.#at < this.#lines.length) this.#step();
+    return this.#runs;
+  }
+
+  #step(): void {
+    const line = this.#lines[this.#at];
+    if (line === undefined || line.kind === 'blank') this.#take(this.#state, this.#at + 1);
+    else if (line.kind === 'quote') this.#quote(this.#at, undefined);
+    else if (line.hint === 'signature') this.#push('signature', this.#at + 1, ['markup', 'lines-below']);
+    else if (line.kind === 'code') this.#take(this.#state, this.#at + 1);
+    else if (this.#at >= this.#knownTail)
+      this.#push('original', this.#lines.length, ['known-line', 'lines-below']);
+    else if (!this.#opening()) this.#plain(line);
+  }
+
+  /** An opening at this line, taken with the quote or the original that it announces. */
+  #opening(): boolean {
+    const intro = markupIntro(this.#view, this.#at) ?? findIntro(this.#view, this.#at);
+    if (intro === undefined) return false;
+    if (intro.kind === 'forward') {
+      this.#state = 'text';
+      this.#take('text', this.#lines.length);
+      return true;
+    }
+    const next = nextContent(this.#lines, intro.end);
+    if (next !== undefined && this.#lines[next]?.kind === 'quote') {
+      this.#quote(next, intro);
+      return true;
+    }
+    return isProven(intro.signs) && this.#original(intro);
+  }
+
+  /** Takes the unmarked original that a proven opening announces, as far as it is one. */
+  #original(intro: Intro): boolean {
+    const marked = this.#marked >= intro.end;
+    if (marked && !this.#typed) return this.#answerBelow(intro);
+    if (marked && !isBoundary(intro.signs)) return false;
+    this.#push('original', this.#lines.length, intro.signs);
+    return true;
+  }
+
+  /** Nothing is typed above: what follows the last marked run is the answer, or else what stands above it. */
+  #answerBelow(intro: Intro): boolean {
+    const end = quoteEnd(this.#lines, this.#marked);
+    const answered = nextContent(this.#lines, end) !== undefined;
+    const to = answered ? end : isBoundary(intro.signs) ? this.#lines.length : intro.end;
+    this.#push('original', to, intro.signs);
+    return true;
+  }
+
+  /** Takes the quote with what led up to it. */
+  #quote(first: number, intro: Intro | undefined): void {
+    const marked = opensQuote(this.#lines[first]);
+    const inner = startsWithIntro(this.#lines, first, this.#view.known);
+    const to = quoteEnd(this.#lines, first);
+    if (inner === 'forward' && intro === undefined && !marked) {
+      this.#state = 'text';
+      this.#take('text', to);
+      return;
+    }
+    if (inner === 'headers' && intro === undefined && isBlockAlone(this.#lines, first, to)) {
+      this.#push('original', this.#lines.length, ['quote-marks', 'labels']);
+      return;
+    }
+    const named = !this.#typed && NAME.test(this.#lines[this.#at]?.text ?? '');
+    const strong = intro !== undefined && (intro.strong || named);
+    const announced = marked || strong || inner !== undefined;
+    const signs: Sign[] = ['quote-marks', ...(intro?.signs ?? [])];
+    if (marked) signs.push('markup');
+    if (strong && named) signs.push('name');
+    if (inner !== undefined) signs.push('verb');
+    this.#add({ kind: 'quote', from: this.#at, to, announced, led: intro !== undefined && !strong, signs });
+    this.#state = 'text';
+  }
+
+  #plain(line: Line): void {
+    if (isDelimiter(line, this.#lines[this.#at - 1]) || shortDelimiter(this.#lines, this.#at)) {
+      const bounded = this.#lines[nextContent(this.#lines, this.#at + 1) ?? -1]?.hint === 'signature';
+      if (!bounded) this.#state = 'signature';
+      this.#push('signature', this.#at + 1, ['delimiter', 'lines-below']);
+      return;
+    }
+    if (this.#state === 'text' && this.#isMobile(line)) {
+      this.#state = 'signature';
+      this.#push('signature', this.#at + 1, ['device', 'last']);
+      return;
+    }
+    this.#take(this.#state, this.#at + 1);
+    if (this.#state === 'text') this.#typed = true;
+  }
+
+  /** A mobile line stands alone, with nothing typed below it. */
+  #isMobile(line: Line): boolean {
+    const above = this.#lines[this.#at - 1];
+    const below = this.#lines[this.#at + 1];
+    if (!isBlankOrEnd(below) && !isBlankOrEnd(above)) return false;
+    return isMobileLine(line) && this.#nothingBelow(this.#at + 1);
+  }
+
+  /** Whether only a quote, an original, a signature or nothing follows. */
+  #nothingBelow(from: number): boolean {
+    for (let at = from; at < from + MAX_BELOW || at >= this.#lines.length; at += 1) {
+      const line = this.#lines[at];
+      if (line === undefined || line.kind === 'quote' || opensQuote(line) || line.hint === 'signature')
+        return true;
+      if (line.kind === 'blank') continue;
+      if (isDelimiter(line, this.#lines[at - 1]) || isRule(line.text)) return true;
+      const intro = findIntro(this.#view, at);
+      if (intro !== undefined) return intro.kind !== 'forward' && (intro.strong || isProven(intro.signs));
+      if (!speaksOfDevice(line) && !/^\s*[<[(]?https?:\/\/\S+$/.test(line.text)) return false;
+    }
+    return false;
+  }
+
+  #take(kind: State, to: number): void {
+    const signs: readonly Sign[] = kind === 'text' ? [] : ['delimiter', 'lines-below'];
+    this.#add({ kind, from: this.#at, to, announced: false, led: false, signs });
+  }
+
+  #push(kind: 'original' | 'signature' | 'banner', to: number, signs: readonly Sign[]): void {
+    this.#add({ kind, from: this.#at, to, announced: false, led: false, signs });
+  }
+
+  /** Adds a run, melted into the one before when both are text or both signature. */
+  #add(run: Run): void {
+    const last = this.#runs[this.#runs.length - 1];
+    if (last !== undefined && last.kind === run.kind && run.kind !== 'quote') {
+      last.to = run.to;
+    } else {
+      this.#runs.push(run);
+    }
+    this.#at = run.to;
+  }
+}
+
+/** An opening whose own signs make it the boundary, whatever is marked below. */
+function isBoundary(signs: readonly Sign[]): boolean {
+  return signs.some((sign) => sign === 'frame' || sign === 'markup' || sign.startsWith('known-'));
+}
+
+const opensQuote = (line: Line | undefined): boolean => line?.hint === 'intro' || line?.hint === 'container';
+
+/** An opening that the mail's markup names: here, or under the rule that is here. */
+function markupIntro(view: View, at: number): Intro | undefined {
+  const { lines } = view;
+  const line = lines[at];
+  if (line === undefined) return undefined;
+  const next = isRule(line.text) ? nextContent(lines, at + 1) : undefined;
+  const hint = line.hint ?? (next === undefined ? undefined : lines[next]?.hint);
+  if (hint !== 'intro' && hint !== 'container') return undefined;
+  const found = findIntro(view, at);
+  if (found?.kind === 'forward') return found;
+  if (found !== undefined) return { ...found, strong: true, signs: [...found.signs, 'markup'] };
+  if (hint === 'container' && (announcedWithin(view, at) || isTyped(lines, at))) return undefined;
+  for (let end = at + 1; end < at + MAX_MARKED && end < lines.length; end += 1) {
+    if (lines[end]?.kind === 'quote') return { kind: 'attribution', end, strong: true, signs: ['markup'] };
+  }
+  if (hint === 'container') return undefined;
+  return { kind: 'attribution', end: at + 1, strong: true, signs: ['markup', 'lines-below'] };
+}
+
+/** Whether an attribution of its own stands further down in the container that opens at line `from`. */
+function announcedWithin(view: View, from: number): boolean {
+  for (let at = from + 1; at < from + MAX_MARKED; at += 1) {
+    const line = view.lines[at];
+    if (line === undefined || line.kind === 'quote') return false;
+    if (line.kind === 'text' && (line.hint === 'intro' || findIntro(view, at)?.strong === true)) return true;
+  }
+  return false;
+}
+
+/** Whether what stands above the quote in a container is more than a line that could announce it. */
+function isTyped(lines: readonly Line[], from: number): boolean {
+  let count = 0;
+  for (let at = from; at < from + MAX_MARKED; at += 1) {
+    const line = lines[at];
+    if (line === undefined || line.kind === 'quote') break;
+    if (line.kind === 'blank') continue;
+    count += 1;
+    if (has(line.facts, FACT.sentence) || line.text.length > 120) return true;
+  }
+  return count > 2;
+}
+
+/** Whether the first quoted lines are themselves an attribution, as Apple Mail writes it: `> On … wrote:`. */
+function startsWithIntro(
+  lines: readonly Line[],
+  from: number,
+  known: KnownOriginal,
+): Intro['kind'] | undefined {
+  const inner: Line[] = [];
+  for (let at = from; at < from + 8; at += 1) {
+    const line = lines[at];
+    if (line?.kind !== 'quote') break;
+    const text = line.text.replace(/^[\s>＞»]+/, '');
+    inner.push(makeLine(text, false));
+  }
+  inner.push(makeLine('\n', false));
+  const first = inner.findIndex((line) => line.kind === 'text');
+  if (first === -1) return undefined;
+  const intro = findIntro({ lines: inner, known }, first);
+  return intro !== undefined && (intro.kind === 'forward' || isProven(intro.signs)) ? intro.kind : undefined;
+}
+
+/** Whether quoted lines are fields and nothing else: some markup ends below the header of the original. */
+function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean {
+  const quoted = lines.slice(from, to).filter(({ kind, text }) => kind === 'quote' && /[^\s>]/.test(text));
+  const marked = quoted.every(({ hint }) => hint !== undefined);
+  return (
+    marked &&
+    quoted.every(({ text }) => /^[\s>*_]*\p{L}[^:]{0,30}:/u.test(text)) &&
+    nextContent(lines, to) !== undefined
+  );
+}
+
+/** Where the last quoted run begins that something announces, or -1. */
+function lastMarked(view: View): number {
+  const { lines, known } = view;
+  let at = lines.length - 1;
+  for (let runs = 0; runs < 3; runs += 1) {
+    while (at >= 0 && lines[at]?.kind !== 'quote') at -= 1;
+    if (at < 0) return -1;
+    const end = at;
+    while (at > 0 && isWithin(lines, at - 1)) at -= 1;
+    // `> wrote:` alone is the rest of an address in brackets, wrapped.
+    if (at === end && has(lines[at]?.facts ?? 0, FACT.colon)) {
+      at -= 1;
+      continue;
+    }
+    if (opensQuote(lines[at]) || startsWithIntro(lines, at, known) !== undefined || announcedAbove(view, at))
+      return at;
+    at -= 1;
+  }
+  return -1;
+}
+
+/** Whether the line, or the one above a blank one, is quoted. */
+const isWithin = (lines: readonly Line[], at: number): boolean =>
+  lines[at]?.kind === 'quote' || (lines[at]?.kind === 'blank' && lines[at - 1]?.kind === 'quote');
+
+function announcedAbove(view: View, quote: number): boolean {
+  for (let at = quote - 1; at >= Math.max(0, quote - MAX_MARKED); at -= 1) {
+    const line = view.lines[at];
+    if (line?.kind === 'blank') continue;
+    if (line?.kind !== 'text') return false;
+    const intro = findIntro(view, at);
+    if (intro?.strong === true && nextContent(view.lines, intro.end) === quote) return true;
+  }
+  return false;
+}
+
+/** The line from which on all lines with content stand in the original; at least two of them, else the end. */
+function knownTail({ lines, known }: View): number {
+  let [start, count] = [lines.length, 0];
+  for (let at = lines.length - 1; at >= 0; at -= 1) {
+    const line = lines[at];
+    if (line === undefined || line.kind === 'blank') continue;
+    if (line.kind !== 'text' || !known.hasLine(line.text)) break;
+    [start, count] = [at, count + 1];
+  }
+  return count >= 2 ? start : lines.length;
+}
+
+/** Whether a line ends with a colon. */
+export const endsInColon = (line: Line | undefined): boolean =>
+  line?.kind === 'text' && has(line.facts, FACT.colon);
