@@ -36,7 +36,8 @@ async function finished(
 
 function textsOf({ body, subject, attachments, dropped, from }: ParsedReply): string {
   const names = [...attachments, ...dropped].map(({ filename }) => filename);
-  return [...Object.values(body), subject, from.name, ...names].join('\n');
+  const { markdown, text, quoted, signature } = body;
+  return [markdown, text, quoted, signature, subject, from.name, ...names].join('\n');
 }
 
 describe('reply addresses are masked', () => {

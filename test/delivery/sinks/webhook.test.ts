@@ -92,7 +92,13 @@ describe('the request of the webhook sink', () => {
         from: { address: 'alice@example.com', name: 'Alice Äther' },
         authentication: { policy: 'strict', result: 'pass' },
         spam: { score: 0.3, flagged: false },
-        body: { markdown: 'Fine by me 👍', text: 'Fine by me 👍', quoted: '> is it?', signature: '-- \nA.' },
+        body: {
+          markdown: 'Fine by me 👍',
+          text: 'Fine by me 👍',
+          quoted: '> is it?',
+          signature: '-- \nA.',
+          cuts: [{ what: 'quote', signs: ['quote-marks', 'last'] }],
+        },
         attachments: [
           {
             filename: 'größe.bin',
