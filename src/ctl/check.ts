@@ -55,14 +55,17 @@ function withoutBrackets(path: string): string {
   return path.startsWith('<') && path.endsWith('>') ? path.slice(1, -1) : path;
 }
 
+/** Stands for a sender of whom the file says nothing; the null reverse-path would make a bounce of it. */
+const UNKNOWN_SENDER = 'unknown@sender.invalid';
+
 /** The sender that the final delivery noted, or else who wrote the message. */
 function guessReversePath(raw: Uint8Array): string {
   const scan = scanHeader(raw);
-  if (!scan.ok) return '';
+  if (!scan.ok) return UNKNOWN_SENDER;
   const noted = headerValue(scan.header, 'return-path');
   if (noted !== undefined) return withoutBrackets(noted);
   const sender = senderOf(scan.header);
-  return sender.ok ? sender.mailbox.address : '';
+  return sender.ok ? sender.mailbox.address : UNKNOWN_SENDER;
 }
 
 function inWords(step: Step | undefined): string {
