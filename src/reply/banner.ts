@@ -19,6 +19,7 @@ const MAIL =
 export function bannerEnd(lines: readonly Line[]): number {
   const first = nextContent(lines, 0);
   if (first === undefined) return 0;
+  if (!OPENS.test(lines[first]?.text ?? '')) return 0;
   let end = first;
   while (end < first + MAX_LINES && lines[end]?.kind === 'text') end += 1;
   const text = lines
@@ -27,5 +28,5 @@ export function bannerEnd(lines: readonly Line[]): number {
     .join(' ');
   if (lines[end]?.kind !== 'blank' || text.length > MAX_CHARS || nextContent(lines, end) === undefined)
     return 0;
-  return OPENS.test(text) && OUTSIDE.test(text) && MAIL.test(text) && text.split(/\s+/).length >= 4 ? end : 0;
+  return OUTSIDE.test(text) && MAIL.test(text) && text.split(/\s+/).length >= 4 ? end : 0;
 }

@@ -43,7 +43,7 @@ class Scan {
   readonly #lines: readonly Line[];
   readonly #runs: Run[] = [];
   /** Where the last announced original with marks begins, or -1. */
-  readonly #marked: number;
+  #marked: number | undefined;
   /** From here to the end every line stands in the original, as is known. */
   readonly #knownTail: number;
   #at = 0;
@@ -53,7 +53,6 @@ class Scan {
   constructor(view: View) {
     this.#view = view;
     this.#lines = view.lines;
-    this.#marked = lastMarked(view);
     this.#knownTail = knownTail(view);
   }
 
@@ -94,16 +93,18 @@ class Scan {
 
   /** Takes the unmarked original that a proven opening announces, as far as it is one. */
   #original(intro: Intro): boolean {
+    // Asked for only here: few mails have such an opening.
+    this.#marked ??= lastMarked(this.#view);
     const marked = this.#marked >= intro.end;
-    if (marked && !this.#typed) return this.#answerBelow(intro);
+    if (marked && !this.#typed) return this.#answerBelow(intro, this.#marked);
     if (marked && !isBoundary(intro.signs)) return false;
     this.#push('original', this.#lines.length, intro.signs);
     return true;
   }
 
   /** Nothing is typed above: what follows the last marked run is the answer, or else what stands above it. */
-  #answerBelow(intro: Intro): boolean {
-    const end = quoteEnd(this.#lines, this.#marked);
+  #answerBelow(intro: Intro, marked: number): boolean {
+    const end = quoteEnd(this.#lines, marked);
     const answered = nextContent(this.#lines, end) !== undefined;
     const to = answered ? end : isBoundary(intro.signs) ? this.#lines.length : intro.end;
     this.#push('original', to, intro.signs);
@@ -113,14 +114,15 @@ class Scan {
   /** Takes the quote with what led up to it. */
   #quote(first: number, intro: Intro | undefined): void {
     const marked = opensQuote(this.#lines[first]);
-    const inner = startsWithIntro(this.#lines, first, this.#view.known);
+    const inner =
+      intro === undefined && !marked ? startsWithIntro(this.#lines, first, this.#view.known) : undefined;
     const to = quoteEnd(this.#lines, first);
-    if (inner === 'forward' && intro === undefined && !marked) {
+    if (inner === 'forward') {
       this.#state = 'text';
       this.#take('text', to);
       return;
     }
-    if (inner === 'headers' && intro === undefined && isBlockAlone(this.#lines, first, to)) {
+    if (inner === 'headers' && isBlockAlone(this.#lines, first, to)) {
       this.#push('original', this.#lines.length, ['quote-marks', 'labels']);
       return;
     }
