@@ -66,8 +66,16 @@ export const DEVICE = anyOf([
 ]);
 
 /** Labels that open a header block: "From". */
-export const FROM_LABEL =
-  /^(?:from|von|de|da|van|fr[åa]n|fra|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|από|kimden|gönderen|dari|từ|发件人|發件人|寄件者|差出人|送信者|보낸 ?사람|보낸이|מאת|من|از|จาก|av|nork)$/iu;
+export const FROM_LABEL = new RegExp(
+  `^(?:${[
+    'from|von|de|da|van|fr[åa]n|fra|fr[åá]|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|од|από|kimden|gönderen|dari|từ|av|nork|fan|kas|kellelt|nga',
+    'a-berzh|dende|oddi wrth|ó|mit[ăâ]|tõ|z|odesílatel|odosielateľ|nadawca|pošiljatelj|pošiljalac|absender|afzender|avsändare|afsender|avsender',
+    'expéditeur|expeditor|remitente|remetente|mittente|отправитель|відправник|подател|αποστολέας|pengirim|người gửi|igorlea|remitent|sendanto|küldő',
+    '发件人|發件人|寄件者|寄件人|差出人|送信者|送信元|보낸 ?사람|보낸이|발신인|מאת|השולח|من|مِن|المرسل|از|فرستنده|จาก|ผู้ส่ง|से|प्रेषक|প্রেরক|ഇൽ നിന്ന്',
+    'ումից|ում կողմից|ვისგან|გამომგზავნი|அனுப்புநர்|പ്രേഷിതാവ്|పంపినవారు|ಇಂದ|મોકલનાર|ਵੱਲੋਂ|කෙනා|kimdən|kimnən',
+  ].join('|')})$`,
+  'iu',
+);
 
 /** Words of legal footers, "confidential" first; each begins a word. */
 export const LEGAL: readonly RegExp[] = [
