@@ -49,7 +49,16 @@ function isQuotedAttribution(candidate: Candidate, person: boolean): boolean {
  */
 function isLeadIn({ text, colon, facts }: Candidate): boolean {
   if (countWords(text) > 8 || text.length > 90 || has(facts, FACT.sentence)) return false;
-  return (colon || WROTE.test(text)) && !/\p{L}{2}[.!?:;]\s/u.test(text.trim());
+  return (colon || WROTE.test(text)) && !/\p{L}{2}[.!?:;]\s/u.test(text.trim()) && !isOwnLead(text);
+}
+
+/** A line of words without a name that ends in a colon: the writer leads up to something. */
+export function isOwnLead(text: string): boolean {
+  const bare = text.trim();
+  if (!/:$/.test(bare) || WROTE.test(bare)) return false;
+  const words = bare.replace(/:$/, '').split(/\s+/);
+  if (!words.slice(1).every((word) => /^[\p{Ll}\p{M}'’,()-]+$/u.test(word))) return false;
+  return words.length >= 4 || (words.length >= 2 && /^\p{Ll}+$/u.test(words[0] ?? ''));
 }
 
 // ---- above an original without marks ---------------------------------------------------------------------------

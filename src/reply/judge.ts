@@ -9,6 +9,7 @@
  * - a forwarded message stays, with all that follows.
  * Limits: each line is visited a bounded number of times.
  */
+import { isOwnLead } from './attribution.ts';
 import { findFooter } from './footer.ts';
 import type { KnownOriginal } from './known.ts';
 import type { Line } from './lines.ts';
@@ -83,7 +84,7 @@ function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
   if (inside) return true;
   const markup = isMarkup(lines, run, true);
   const above = lines[run.from - 1]?.kind === 'blank' ? lines[run.from - 2] : lines[run.from - 1];
-  return markup && (run.led || endsInColon(above));
+  return endsInColon(above) ? markup || isOwnLead(above?.text ?? '') : markup && run.led;
 }
 
 /** Which quotes stay, by the rules at the head of this file. */

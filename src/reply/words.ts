@@ -37,7 +37,7 @@ export const FORWARDED = anyOf([
 
 /** Verbs of saying and writing, as they close an attribution. */
 export const WROTE = anyOf([
-  'wrote|writes|sent\\b|schr[ie]+b|schreef|geschreven|skrev|skreiv|écrit|ecrit|escri[bvt]|escreve|ha scritto|scrisse|scris\\b',
+  'wrote|writes|\\bsent\\b|schr[ie]+b|schreef|geschreven|skrev|skreiv|écrit|ecrit|escri[bvt]|escreve|ha scritto|scrisse|scris\\b',
   'napisa|pisze|пис[аеш]|напис|пише|napsal|kirjoit|kirjuta|[íi]rta|yazd|rakst|ra[šs][ėe]|idatzi|skrifa|skribis|menulis|viết|έγραψε',
   '写道|寫道|写到|書きました|メッセージ|작성|썼|님이|כתב|كتب|نوشت|เขียน|लिखा|geantwoord|odpovedal|svarade',
   'skriva[ðd]|geschriw|піша|nap[ií]sal|напі[сш]|напиш|scrive\\b|scriveva|escriu|idatz|quoting|zitat von|cita de|citerar|cytat|citace',
