@@ -181,13 +181,16 @@ function ofItem(item: NewItem, rules: readonly Finding[]): Step {
   return plain('message', 'accepted', reason, detail, rules);
 }
 
+const SIGNED = 'signed content read without verifying the signature';
+
 function ofParse(parsed: ParseOutcome): Step {
   switch (parsed.kind) {
     case 'parsed': {
       const { attachments, dropped, body } = parsed.reply;
       const left = dropped.map(({ filename, reason }) => `${filename} (${reason})`).join(', ');
-      const detail = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
-      const seen = left === '' ? detail : `${detail}; left out: ${left}`;
+      const found = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
+      const signed = parsed.reply.smimeSignature === undefined ? '' : `; ${SIGNED}`;
+      const seen = `${found}${signed}${left === '' ? '' : `; left out: ${left}`}`;
       return plain('parse', 'parsed', null, seen, cutsOf('parsed', seen, parsed.reply));
     }
     case 'empty':

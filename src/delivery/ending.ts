@@ -54,7 +54,8 @@ export async function endAttempt(
     ms: Math.round(tookMs),
     queued_ms: now() - item.receivedAt,
   });
-  for (const { what, signs } of attempt.reply?.body.cuts ?? []) log('cut', { id: item.id, what, signs: signs.join(', ') });
+  for (const { what, signs } of attempt.reply?.body.cuts ?? [])
+    log('cut', { id: item.id, what, signs: signs.join(', ') });
   const notice = await noticeOf(options, item, settlement, attempt);
   const told = notice === undefined ? settlement : { ...settlement, notice };
   return { id: item.id, attempts: item.attempts, settlement: told };

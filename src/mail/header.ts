@@ -14,6 +14,8 @@ export interface HeaderField {
   readonly value: string;
   /** Whether white space stands before the colon or alone in a line: what removes fields may overlook such a one. */
   readonly isSpaced?: true;
+  /** Whether the field is no UTF-8, so that every character of the value stands for a byte. */
+  readonly isBytes?: true;
 }
 
 /** The scanned block: its fields in order, and the offset of the first body byte in the raw message. */
@@ -131,14 +133,21 @@ function parseField(
   if (index === end) return 'cut-off';
   if (nameEnd === start || bytes[index] !== COLON) return 'no-field';
   const name = bytes.toString('latin1', start, nameEnd).toLowerCase();
-  const value = unfold(decodeValue(bytes.subarray(index + 1, end)));
-  return index === nameEnd && !hasBlankLine ? { name, value } : { name, value, isSpaced: true };
+  const { text, isBytes } = decodeValue(bytes.subarray(index + 1, end));
+  return {
+    name,
+    value: unfold(text),
+    ...(index === nameEnd && !hasBlankLine ? {} : { isSpaced: true as const }),
+    ...(isBytes ? { isBytes: true as const } : {}),
+  };
 }
 
 /** UTF-8 (RFC 6532), or else byte for byte: old clients send Latin-1, and a replacement character says nothing. */
-function decodeValue(bytes: Buffer): string {
+function decodeValue(bytes: Buffer): { readonly text: string; readonly isBytes: boolean } {
   const text = bytes.toString('utf8');
-  return text.includes('\ufffd') ? bytes.toString('latin1') : text;
+  return text.includes('\ufffd')
+    ? { text: bytes.toString('latin1'), isBytes: true }
+    : { text, isBytes: false };
 }
 
 /** Joins folded lines by removing their line ends (RFC 5322 §2.2.3), and trims. */

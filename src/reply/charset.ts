@@ -1,92 +1,202 @@
 /**
- * Bytes to text, honestly: what the sender declared, else UTF-8, else windows-1252.
+ * Bytes to text as a person would read them: by what the bytes show, then by what the sender declared.
  *
- * Contract: never throws, whatever the label and the bytes. A declared charset counts when every byte fits it;
- * where some do not, UTF-8 is tried; where that fails too, the declared charset is kept if the damage is a few
- * characters only (a cut line, a flipped bit), and windows-1252, which fits everything, is last.
+ * Contract: never throws, whatever the label and the bytes. Escape sequences of ISO-2022 and valid UTF-8 are believed
+ * before a label; a label before a guess; a guess before windows-1252, which fits everything. Text of which some lines
+ * are UTF-8 and some are not is read line by line. U+FFFD stands only for bytes that no charset in question reads: a
+ * character that was cut. Linear in the size.
  * Standards: RFC 2045 §5.2, RFC 2781 §3.3; labels by the WHATWG Encoding Standard (node has all of ICU). Charsets
  * that it leaves out (UTF-7, code pages of DOS) are mailparser's to decode, in parse.ts.
  */
-import { TextDecoder } from 'node:util';
+import { isAscii } from 'node:buffer';
 import { decodeWindows1252 } from '../mail/windows-1252.ts';
+import { guessCharset, guessLatin, isScattered, isWithinWords } from './charset-guess.ts';
+import { charsetKind } from './charset-kind.ts';
+import { charsetName, decodeLoosely, decodeStrictly, isKnown } from './charset-name.ts';
+import { decodeHz, decodeIso2022, hasEscapes } from './iso-2022.ts';
+import { isRatherUtf8, oddity } from './utf-8-evidence.ts';
+import { decodeUtf16 } from './utf-16.ts';
 
-/** The share of replacement characters, one in this many, up to which a declared charset is believed. */
+/** The share of replacement characters, one in this many, up to which a charset is believed. */
 const BELIEVABLE_DAMAGE = 50;
 
-const LOOSE_NAMES: Readonly<Record<string, string>> = {
-  'utf-16': 'utf-16be', // RFC 2781 §4.3: big-endian unless a byte order mark says otherwise
-  'iso-2022-kr': 'euc-kr',
-  cp932: 'shift_jis',
-  'windows-31j': 'shift_jis',
-  cp936: 'gbk',
-  cp949: 'euc-kr',
-  ks_c_5601: 'euc-kr',
-  'big5-hkscs': 'big5',
-};
+const HZ = /^hz(-gb-?2312)?$/;
 
-const decoders = new Map<string, TextDecoder | undefined>();
-
-/** A decoder that throws on bytes which do not fit; `undefined` for a label that node does not know. */
-function strictDecoder(label: string): TextDecoder | undefined {
-  if (decoders.has(label)) return decoders.get(label);
-  let decoder: TextDecoder | undefined;
-  try {
-    decoder = new TextDecoder(label, { fatal: true });
-  } catch {
-    decoder = undefined; // an unknown label is ordinary
-  }
-  // A sender can invent labels without end: the memory of them must have one.
-  if (decoders.size < 200) decoders.set(label, decoder);
-  return decoder;
+/** Whether the charset of a label may be one that node lacks, in part or as a whole. */
+export function mayBeForeign(label: string): boolean {
+  const name = charsetName(label);
+  if (name === undefined || HZ.test(name) || name.startsWith('iso-2022')) return false;
+  return !isKnown(name) || name === 'euc-kr';
 }
 
-function canonical(label: string): string {
-  const name = label
-    .trim()
-    .toLowerCase()
-    .replace(/^["']|["']$/g, '');
-  const loose = LOOSE_NAMES[name] ?? name.replace(/^cp-?(125\d|866|874)$/, 'windows-$1');
-  return loose === 'windows-866' ? 'ibm866' : loose;
+/** The charset in which mailparser must decode; `undefined` where node can, or the bytes show another. */
+export function foreignCharset(bytes: Uint8Array, label: string): string | undefined {
+  const name = charsetName(label);
+  if (name === undefined || !mayBeForeign(label) || hasEscapes(bytes)) return undefined;
+  if (!isAscii(bytes) && decodeStrictly(bytes, 'utf-8') !== undefined) return undefined;
+  if (name !== 'euc-kr') return name;
+  // Node has the 2,350 syllables of KS X 1001 alone; Windows writes 8,822 more under the same label.
+  return decodeCleanly(bytes, name) === undefined ? 'cp949' : undefined;
 }
 
-/** Whether node can decode this charset itself. */
-export function knowsCharset(label: string): boolean {
-  return strictDecoder(canonical(label)) !== undefined;
+/** Whether every byte fits the charset of the label, and the label says one. */
+export function fitsCharset(bytes: Uint8Array, label: string): boolean {
+  const name = charsetName(label);
+  return name !== undefined && decodeCleanly(bytes, name) !== undefined;
 }
 
 /** Decodes `bytes`; `declared` is the label the sender gave, if any. */
 export function decodeText(bytes: Uint8Array, declared?: string): string {
-  const marked = byteOrderMark(bytes);
-  if (marked !== undefined) return new TextDecoder(marked).decode(bytes);
-  const label = declared === undefined ? undefined : canonical(declared);
-  // ASCII is the WHATWG's name for windows-1252, which fits every byte and would hide UTF-8.
-  const believed = label === undefined || /^(us-)?ascii$|^ansi_x3/.test(label) ? undefined : label;
-  // Its bytes are ASCII and so valid UTF-8, which would show the escape sequences.
-  if (believed === 'iso-2022-jp') return new TextDecoder(believed).decode(bytes);
+  const name = declared === undefined ? undefined : charsetName(declared);
+  const wide = decodeUtf16(bytes, name);
+  if (wide !== undefined) return wide;
+  const label = name === undefined || name.startsWith('utf-16') ? undefined : name;
+  if (isAscii(bytes)) {
+    if (hasEscapes(bytes) || label?.startsWith('iso-2022') === true) return decodeIso2022(bytes);
+    return label !== undefined && HZ.test(label) ? decodeHz(bytes) : decodeWindows1252(bytes);
+  }
+  const believed = label !== undefined && isKnown(label) && !label.startsWith('iso-2022') ? label : undefined;
+  const utf8 = hasEscapes(bytes) ? undefined : decodeStrictly(bytes, 'utf-8');
+  if (utf8 !== undefined && isUtf8(bytes, utf8, believed)) return utf8;
+  return decodeMixed(bytes, believed);
+}
+
+function isUtf8(bytes: Uint8Array, text: string, label: string | undefined): boolean {
   return (
-    (believed === undefined ? undefined : decodeStrictly(bytes, believed)) ??
-    decodeStrictly(bytes, 'utf-8') ??
-    (believed === undefined ? undefined : decodeDamaged(bytes, believed)) ??
-    decodeDamaged(bytes, 'utf-8') ??
-    decodeWindows1252(bytes)
+    label === undefined || label === 'utf-8' || isRatherUtf8(bytes, text, label, decodeCleanly(bytes, label))
   );
 }
 
-function decodeStrictly(bytes: Uint8Array, label: string): string | undefined {
-  const decoder = strictDecoder(label);
-  if (decoder === undefined) return undefined;
-  if (decoder.encoding === 'windows-1252') return decodeWindows1252(bytes);
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return undefined; // bytes that do not fit
+/** The text when every byte fits, and none stands for something that nobody sends. */
+function decodeCleanly(bytes: Uint8Array, name: string): string | undefined {
+  const text = decodeStrictly(bytes, name);
+  if (text === undefined || charsetKind(name) !== 'east-asian') return text;
+  return /[\x80-\x9f\ue000-\uf8ff]/.test(text) ? undefined : text;
+}
+
+/** Lines that are UTF-8 or ISO-2022 by themselves, and all others in one charset. */
+function decodeMixed(bytes: Uint8Array, label: string | undefined): string {
+  const lines = splitLines(bytes).map((line) => ({ line, text: decodeAlone(line, label) }));
+  const others = lines.filter(({ text }) => text === undefined).map(({ line }) => line);
+  if (others.length === lines.length) return decodeOther(bytes, label);
+  const name = charsetOfOthers(Buffer.concat(others), label);
+  return lines
+    .map(({ line, text }) => text ?? decodeDamagedUtf8(line, label) ?? decodeBy(line, name))
+    .join('');
+}
+
+/** The lines with their ends. */
+function splitLines(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, at);
+    const next = end === -1 ? bytes.length : end + 1;
+    lines.push(bytes.subarray(at, next));
+    at = next;
+  }
+  return lines;
+}
+
+/** A line that needs no label: ASCII, ISO-2022, or UTF-8. */
+function decodeAlone(line: Uint8Array, label: string | undefined): string | undefined {
+  if (isAscii(line)) return hasEscapes(line) ? decodeIso2022(line) : decodeWindows1252(line);
+  const text = decodeStrictly(line, 'utf-8');
+  return text !== undefined && isUtf8(line, text, label) ? text : undefined;
+}
+
+/** Text that is no UTF-8 anywhere, or hardly. */
+function decodeOther(bytes: Uint8Array, label: string | undefined): string {
+  return decodeDamagedUtf8(bytes, label) ?? decodeBy(bytes, charsetOfOthers(bytes, label));
+}
+
+/** UTF-8 with a few bytes that are none, where the label does not speak against it. */
+function decodeDamagedUtf8(bytes: Uint8Array, label: string | undefined): string | undefined {
+  if (label !== undefined && label !== 'utf-8' && decodeCleanly(bytes, label) !== undefined) return undefined;
+  const text = decodeDamaged(bytes, 'utf-8');
+  return text === undefined || FAR.test(text) ? text : decodeWithLatin(bytes);
+}
+
+/** Letters that windows-1252 lacks: beside them one of its own would be no better than U+FFFD. */
+const FAR = /(?![\u2000-\u20cf\u2122\ufffd\ufe00-\ufe0f])[\u0250-\uffff]/;
+
+/** UTF-8 in which the bytes that are none are those of windows-1252, but for a character that the end cuts off. */
+function decodeWithLatin(bytes: Uint8Array): string {
+  const pieces: string[] = [];
+  let from = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const size = sequenceSize(bytes, at);
+    if (size === 0 || at + size > bytes.length) {
+      const tail = at + size > bytes.length ? bytes.length : at + 1;
+      const lone = size === 0 ? decodeWindows1252(bytes.subarray(at, tail)) : '\ufffd';
+      pieces.push(decodeLoosely(bytes.subarray(from, at), 'utf-8'), lone);
+      from = tail;
+    }
+    at = Math.max(at + size, from);
+  }
+  return pieces.join('') + decodeLoosely(bytes.subarray(from), 'utf-8');
+}
+
+/** Bytes of the sequence at `at`, as far as there are bytes; 0 where none is. */
+function sequenceSize(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at] as number;
+  const size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  for (let next = at + 1; next < Math.min(at + size, bytes.length); next++) {
+    if (((bytes[next] as number) & 0xc0) !== 0x80) return 0;
+  }
+  return size;
+}
+
+/** The charset of bytes that are no UTF-8: the declared one or another that fits far better. */
+function charsetOfOthers(bytes: Uint8Array, label: string | undefined): string {
+  const named = label === undefined || label === 'utf-8' || isLatinUnder(bytes, label) ? undefined : label;
+  const fits = named !== undefined && decodeCleanly(bytes, named) !== undefined;
+  const declared = fits ? withItsControls(bytes, named) : undefined;
+  const guessed = guessCharset(bytes, declared);
+  if (guessed !== undefined) return guessed;
+  if (declared !== undefined && declared !== 'windows-1252') return declared;
+  if (declared === undefined && named !== undefined && decodeDamaged(bytes, named) !== undefined)
+    return named;
+  return guessLatin(decodeWindows1252(bytes), declared !== undefined) ?? 'windows-1252';
+}
+
+/** Whether the text is in letters of Latin, and the label of a charset without its accents. */
+function isLatinUnder(bytes: Uint8Array, label: string): boolean {
+  switch (charsetKind(label)) {
+    case 'latin':
+      return false;
+    case 'east-asian':
+      // The second byte of a character is a letter of ASCII often enough in the two others.
+      return !/^(big5|shift_jis)$/.test(label) && isWithinWords(bytes);
+    default:
+      return isScattered(bytes) && oddity(decodeLoosely(bytes, label)) > oddity(decodeWindows1252(bytes));
   }
 }
 
+/** The charset of Windows where a charset of ISO's is declared, and characters are used that only the other has. */
+function withItsControls(bytes: Uint8Array, label: string): string {
+  const windows = WINDOWS[label];
+  return windows !== undefined && bytes.some((byte) => byte >= 0x80 && byte < 0xa0) ? windows : label;
+}
+
+const WINDOWS: Readonly<Record<string, string>> = {
+  'iso-8859-2': 'windows-1250',
+  'iso-8859-4': 'windows-1257',
+  'iso-8859-6': 'windows-1256',
+  'iso-8859-7': 'windows-1253',
+  'iso-8859-8': 'windows-1255',
+  'iso-8859-8-i': 'windows-1255',
+  'iso-8859-13': 'windows-1257',
+  'iso-8859-15': 'windows-1252',
+};
+
+/** Decodes by a charset; where that leaves holes, by windows-1252 unless they are few. */
+function decodeBy(bytes: Uint8Array, name: string): string {
+  return decodeStrictly(bytes, name) ?? decodeDamaged(bytes, name) ?? decodeWindows1252(bytes);
+}
+
 /** The text with a few replacement characters, or `undefined` when there are too many of them. */
-function decodeDamaged(bytes: Uint8Array, label: string): string | undefined {
-  if (strictDecoder(label) === undefined) return undefined;
-  const text = new TextDecoder(label).decode(bytes);
+function decodeDamaged(bytes: Uint8Array, name: string): string | undefined {
+  const text = decodeLoosely(bytes, name);
   let replaced = 0;
   let foreign = 0;
   for (let at = 0; at < text.length; at++) {
@@ -96,13 +206,6 @@ function decodeDamaged(bytes: Uint8Array, label: string): string | undefined {
   }
   // Replacements must be few beside the text, and fewer than the characters that did decode.
   return replaced * BELIEVABLE_DAMAGE <= text.length && replaced <= foreign ? text : undefined;
-}
-
-function byteOrderMark(bytes: Uint8Array): string | undefined {
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
-  return undefined;
 }
 
 // White space, and what takes no ink: joiners, fillers, soft hyphens, the empty Braille pattern.

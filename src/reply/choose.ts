@@ -7,7 +7,7 @@
  * Standards: RFC 2046 §5.1 (multiparts), RFC 1847 (signed, encrypted), RFC 2387 (related), RFC 8551 §3.2 (S/MIME
  * types), RFC 3156 (OpenPGP), RFC 6522 (report).
  */
-import type { MimePart, MimeTree } from './mime.ts';
+import { declaredName, type MimePart, type MimeTree } from './mime.ts';
 import type { DropReason, RefusalReason } from './post.ts';
 
 /** Text that a reader sees in one place: its plain form and its HTML form, either of which may be missing. */
@@ -95,6 +95,11 @@ function sortPart(sorting: Sorting, part: MimePart, within: Surroundings): reado
     case 'multipart/encrypted':
       seal(sorting, part.children.at(-1) ?? part, 'encrypted');
       return [];
+    case 'application/pkcs7-mime':
+    case 'application/x-pkcs7-mime':
+    case 'application/octet-stream':
+      // opened by smime.ts: what is within stands in its place
+      return part.children.flatMap((child) => sortPart(sorting, child, within));
     case 'multipart/appledouble':
       sorting.files.push(...part.children.filter((child) => child.type !== 'application/applefile'));
       return [];
@@ -245,10 +250,4 @@ function isPlainish(part: MimePart, within: Surroundings): boolean {
 /** Whether a text part is HTML. */
 export function isHtml(part: MimePart): boolean {
   return part.type === 'text/html';
-}
-
-/** The file name that the sender gave, as it stands: not decoded, not safe. */
-export function declaredName(part: MimePart): string | undefined {
-  const name = part.dispositionParams.get('filename') ?? part.params.get('name');
-  return name === '' ? undefined : name;
 }

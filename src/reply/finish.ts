@@ -67,6 +67,7 @@ export function createFinish(
         contentId: optional(file.contentId),
       })),
       dropped,
+      ...(reply.smimeSignature === undefined ? {} : { smimeSignature: reply.smimeSignature }),
     };
   };
 }

@@ -17,8 +17,9 @@ export const MAX_MIME_DEPTH = 20;
 /** How many parts a message may have. */
 export const MAX_MIME_PARTS = 200;
 
-/** One part; `start` and `end` bound its undecoded body in the raw message. */
+/** One part; `start` and `end` bound its undecoded body in `source`, the message or what was signed in it. */
 export interface MimePart {
+  readonly source: Buffer;
   readonly fields: readonly HeaderField[];
   /** Media type in lower case, always with a slash. */
   readonly type: string;
@@ -63,6 +64,12 @@ const CR = 0x0d;
 const DASH = 0x2d;
 const DELIMITER = Buffer.from('\n--');
 const MAX_BOUNDARY_BYTES = 1000;
+
+/** The file name that the sender gave, as it stands: not decoded, not safe. */
+export function declaredName(part: MimePart): string | undefined {
+  const name = part.dispositionParams.get('filename') ?? part.params.get('name');
+  return name === '' ? undefined : name;
+}
 
 /** Walks `raw` and gives its tree. */
 export function walkMime(raw: Buffer): MimeTree {
@@ -134,6 +141,7 @@ function openPart(raw: Buffer, from: number, headerStop: number, fallbackType: s
   const disposition = parseMimeField(field(fields, 'content-disposition') ?? '');
   const fallback = scan.ok ? fallbackType : 'application/octet-stream';
   return {
+    source: raw,
     fields,
     type: /^[^\s/]+\/[^\s/]+$/.test(type.value) ? shownType(type.value) : fallback,
     params: type.params,

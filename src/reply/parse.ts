@@ -10,21 +10,24 @@
 import type { AddressObject, ParsedMail } from 'mailparser';
 import { cleanText } from '../mail/clean-text.ts';
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
+import type { HeaderField } from '../mail/header.ts';
 import { parseFrom, parseMailboxList } from '../mail/mailbox.ts';
 import { splitIds } from '../mail/message-id.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
 import type { AttachmentLimits } from './attachment-limits.ts';
 import { type FileCandidate, keepAttachments } from './attachments.ts';
-import { decodeText, isBlankText, knowsCharset } from './charset.ts';
-import { type Choice, chooseParts, declaredName, isBodyType, REACTION_TYPE } from './choose.ts';
+import { decodeText, fitsCharset, foreignCharset, isBlankText, mayBeForeign } from './charset.ts';
+import { type Choice, chooseParts, isBodyType, REACTION_TYPE } from './choose.ts';
 import { type ComposedText, composeText } from './compose.ts';
 import { type DataPicture, takePictures } from './data-pictures.ts';
 import { parseDate } from './date.ts';
 import { cutText, parsableField, withoutComments } from './field-text.ts';
+import { readableField, readableWords } from './field-words.ts';
 import { unflow } from './flowed.ts';
 import type { Known } from './known.ts';
-import { type MimePart, type MimeTree, walkMime } from './mime.ts';
+import { declaredName, type MimePart, type MimeTree, walkMime } from './mime.ts';
 import type { DroppedPart, EmptyReason, ParsedReply, ParseOutcome } from './post.ts';
+import { openSmime } from './smime.ts';
 import { decodeTransfer } from './transfer.ts';
 
 /** Bounds of the text that is read of one message, in decoded bytes. */
@@ -52,16 +55,16 @@ export async function parseMessage(
   textLimits: TextLimits = TEXT_LIMITS,
 ): Promise<Exclude<ParseOutcome, { kind: 'worker-died' }>> {
   const message = withoutMailboxLine(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength));
-  const tree = walkMime(message);
+  const tree = openSmime(walkMime(message));
   if (tree.root.type === 'message/partial') return refusal('partial', tree.root);
-  const texts = new Texts(message, textLimits);
+  const texts = new Texts(textLimits);
   await texts.decodeForeignCharsets(tree);
   const choice = chooseParts(tree, texts);
   const fields = await readFields(tree.root);
   const text = composeText(choice.blocks, (part) => texts.read(part), knownOf(tree.root, fields));
   const sealed = sealedReason(choice, text);
   if (sealed !== undefined) return refusal(sealed, tree.root);
-  const files = await Promise.all(choice.files.map((part) => fileCandidate(part, message, text)));
+  const files = await Promise.all(choice.files.map((part) => fileCandidate(part, text)));
   const candidates = [...files, ...texts.pictures.map((picture) => pictureCandidate(picture, text))];
   const { attachments, dropped } = keepAttachments(candidates, attachmentLimits);
   const reply: ParsedReply = {
@@ -75,6 +78,7 @@ export async function parseMessage(
     },
     attachments,
     dropped: [...dropped, ...leftOut(choice), ...texts.cut, ...formless(text)],
+    ...(tree.hasSigned ? { smimeSignature: 'unverified' as const } : {}),
   };
   if (!isBlankText(text.reply) || attachments.length > 0) return { kind: 'parsed', reply };
   return { kind: 'empty', reason: emptyReason(text), reply };
@@ -149,23 +153,20 @@ class Texts {
   readonly cut: DroppedPart[] = [];
   /** Pictures that HTML texts carry in themselves. */
   readonly pictures: DataPicture[] = [];
-  readonly #raw: Buffer;
   readonly #room: { text: number; html: number };
   readonly #known = new Map<MimePart, string>();
+  /** Bytes that were looked at before they are read: they count towards the limit once. */
+  readonly #held = new Map<MimePart, Buffer>();
 
-  constructor(raw: Buffer, limits: TextLimits) {
-    this.#raw = raw;
+  constructor(limits: TextLimits) {
     this.#room = { text: limits.maxTextBytes, html: limits.maxHtmlBytes };
   }
 
   read(part: MimePart): string {
     const known = this.#known.get(part);
     if (known !== undefined) return known;
-    const bytes = this.#bytes(part);
-    const text = readableText(
-      part,
-      decodeText(bytes, part.params.get('charset') ?? charsetOfHtml(part, bytes)),
-    );
+    const bytes = this.#held.get(part) ?? this.#bytes(part);
+    const text = readableText(part, decodeText(bytes, charsetOf(part, bytes)));
     this.#known.set(part, text);
     return text;
   }
@@ -177,7 +178,7 @@ class Texts {
 
   head(part: MimePart): Buffer {
     const end = Math.min(part.end, part.start + 128);
-    return decodeTransfer(this.#raw.subarray(part.start, end), part.encoding);
+    return decodeTransfer(part.source.subarray(part.start, end), part.encoding);
   }
 
   /** Has mailparser decode the parts whose charset node does not know. */
@@ -186,9 +187,11 @@ class Texts {
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       parts.push(...part.children);
       const charset = part.params.get('charset');
-      if (!isBodyType(part) || charset === undefined || knowsCharset(charset)) continue;
+      if (!isBodyType(part) || charset === undefined || !mayBeForeign(charset)) continue;
       const bytes = this.#bytes(part);
-      const text = await decodeByMailparser(bytes, charset);
+      this.#held.set(part, bytes);
+      const foreign = foreignCharset(bytes, charset);
+      const text = foreign === undefined ? undefined : await decodeByMailparser(bytes, foreign);
       if (text !== undefined) this.#known.set(part, readableText(part, text));
     }
   }
@@ -201,7 +204,7 @@ class Texts {
 
   /** The decoded bytes, cut at the last line end within what is left of the limit for the whole message. */
   #bytes(part: MimePart): Buffer {
-    const decoded = decodeTransfer(this.#raw.subarray(part.start, part.end), part.encoding);
+    const decoded = decodeTransfer(part.source.subarray(part.start, part.end), part.encoding);
     const form = part.type === 'text/html' ? 'html' : 'text';
     const bytes = form === 'html' ? this.#withoutPictures(decoded) : decoded;
     const room = this.#room[form];
@@ -211,6 +214,13 @@ class Texts {
     const lineEnd = bytes.lastIndexOf(0x0a, room);
     return bytes.subarray(0, lineEnd > room / 2 ? lineEnd + 1 : room);
   }
+}
+
+/** The label of a part: that of its header, unless the bytes do not fit it and an HTML page has another. */
+function charsetOf(part: MimePart, bytes: Buffer): string | undefined {
+  const declared = part.params.get('charset');
+  if (declared !== undefined && fitsCharset(bytes, declared)) return declared;
+  return charsetOfHtml(part, bytes) ?? declared;
 }
 
 /** What an HTML part says of itself, when its header says nothing (HTML §4.2.5.4). */
@@ -245,15 +255,16 @@ async function decodeByMailparser(bytes: Buffer, charset: string): Promise<strin
   return text === undefined || text.includes('\ufffd') ? undefined : text;
 }
 
-async function fileCandidate(part: MimePart, raw: Buffer, text: ComposedText): Promise<FileCandidate> {
+async function fileCandidate(part: MimePart, text: ComposedText): Promise<FileCandidate> {
   const name = declaredName(part);
   const shown = part.contentId === undefined ? 'nowhere' : text.shows(part.contentId);
   return {
-    name: name?.includes('=?') === true ? await decodeWords(cutText(name, MAX_NAME_CHARS)) : name,
+    name:
+      name?.includes('=?') === true ? await decodeWords(readableWords(cutText(name, MAX_NAME_CHARS))) : name,
     declaredType: part.type,
     contentId: part.contentId,
     shownIn: shown,
-    content: () => decodeTransfer(raw.subarray(part.start, part.end), part.encoding),
+    content: () => decodeTransfer(part.source.subarray(part.start, part.end), part.encoding),
   };
 }
 
@@ -270,16 +281,40 @@ type Fields = Pick<ParsedReply, 'inReplyTo' | 'subject' | 'date' | 'from'>;
 
 /** The topmost field of each name: a repeated one was judged at the gate. */
 async function readFields(root: MimePart): Promise<Fields> {
-  const value = (name: string): string | undefined => root.fields.find((field) => field.name === name)?.value;
-  const id = splitIds(value('in-reply-to') ?? '')[0];
-  const from = await decodeMailbox(value('from') ?? '');
-  const subject = await decodeWords(value('subject') ?? '');
+  const field = (name: string): HeaderField =>
+    root.fields.find((candidate) => candidate.name === name) ?? { name, value: '' };
+  const id = splitIds(field('in-reply-to').value)[0];
+  const charset = textCharset(root);
+  const from = await readFrom(field('from'), charset);
+  const subject = await decodeWords(readableField(field('subject'), charset));
   return {
     inReplyTo: id === undefined ? undefined : `<${id}>`,
     subject: restoreWindows1252(subject),
-    date: parseDate(value('date') ?? ''),
+    date: parseDate(field('date').value),
     from: { address: from.address, name: restoreWindows1252(from.name) },
   };
+}
+
+/** The charset of the first text that declares one. */
+function textCharset(part: MimePart): string | undefined {
+  if (part.children.length === 0) return isBodyType(part) ? part.params.get('charset') : undefined;
+  for (const child of part.children) {
+    const charset = textCharset(child);
+    if (charset !== undefined) return charset;
+  }
+  return undefined;
+}
+
+/** The name as it is readable, beside the address that the field names as it stands. */
+async function readFrom(
+  field: HeaderField,
+  charset: string | undefined,
+): Promise<{ address: string; name: string }> {
+  const readable = readableField(field, charset);
+  const from = await decodeMailbox(readable);
+  if (readable === field.value) return from;
+  const written = await decodeMailbox(field.value);
+  return written.address === from.address ? from : written;
 }
 
 /** Encoded-words in UTF-8 alone, or none: what needs no table of charsets. */

@@ -76,6 +76,8 @@ export interface ParsedReply {
   readonly attachments: readonly PostAttachment[];
   /** What of the message is not in the post, with the reason. */
   readonly dropped: readonly DroppedPart[];
+  /** There when text or files were taken out of an S/MIME signature: nobody verified it, and it vouches for nothing. */
+  readonly smimeSignature?: 'unverified';
 }
 
 /**

@@ -85,6 +85,7 @@ function withoutAttachments(post: Post): Record<string, unknown> {
       received_at: formatTime(post.receivedAt),
       from: { address: post.from.address, name: post.from.name },
       authentication: { policy: post.authentication.policy, result: post.authentication.result },
+      smime_signature: post.smimeSignature ?? null,
       spam: post.spam === undefined ? null : { score: post.spam.score ?? null, flagged: post.spam.flagged },
       body: {
         markdown: post.body.markdown,

@@ -1,4 +1,5 @@
 /** Messages changed at random, the same for a seed everywhere. */
+import { COMPRESSED, SIGNED_BER, SIGNED_FILE } from '../fixtures/cms.ts';
 import { entity, file, html, multipart, PNG, plain } from './mail.ts';
 
 const HEAD = Buffer.from(
@@ -45,6 +46,13 @@ const FIXTURES: readonly Buffer[] = [
     Buffer.from('RnIrQVBZLXNjaGU='),
   ),
   entity(['Content-Type: text/enriched'], '<bold>hi</bold>\n\n<<there'),
+  file('application/pkcs7-mime; name=smime.p7m', SIGNED_FILE),
+  entity(['Content-Type: application/pkcs7-mime', 'Content-Transfer-Encoding: binary'], SIGNED_BER),
+  multipart('mixed', [file('application/octet-stream; name=smime.p7m', COMPRESSED), plain(QUOTED)]),
+  entity(
+    ['Content-Type: text/plain'],
+    Buffer.from('\x1b$BI}\x1b(B \x1b$(D0!\x1b(B\r\nGr\xfc\xdfe\r\n\xc3\xbc', 'latin1'),
+  ),
 ].map((root) => Buffer.concat([HEAD, root]));
 
 const TOKENS = [

@@ -1,0 +1,93 @@
+/**
+ * Charsets by their labels, and decoding that tells whether the bytes fit.
+ *
+ * Contract: never throws; a label that nobody knows gives `undefined`. Superset for subset where mail means it:
+ * gb18030 for gb2312, windows-1252 for Latin-1.
+ * Standards: WHATWG Encoding §4.2 (labels), RFC 2781 §4.3. Limits: 200 labels are remembered.
+ */
+import { isUtf8 } from 'node:buffer';
+import { TextDecoder } from 'node:util';
+import { decodeWindows1252 } from '../mail/windows-1252.ts';
+
+const LOOSE_NAMES: Readonly<Record<string, string>> = {
+  'utf-16': 'utf-16be', // RFC 2781 §4.3: big-endian unless a byte order mark says otherwise
+  cp932: 'shift_jis',
+  'windows-31j': 'shift_jis',
+  cp51932: 'euc-jp',
+  'eucjp-ms': 'euc-jp',
+  gb2312: 'gb18030',
+  'gb_2312-80': 'gb18030',
+  'gb2312-80': 'gb18030',
+  'gb-2312': 'gb18030',
+  'euc-cn': 'gb18030',
+  gbk: 'gb18030',
+  'x-gbk': 'gb18030',
+  cp936: 'gb18030',
+  'windows-936': 'gb18030',
+  cp949: 'euc-kr',
+  ks_c_5601: 'euc-kr',
+  cp950: 'big5',
+  'big5-hkscs': 'big5',
+  'utf-8-sig': 'utf-8',
+  utf8mb4: 'utf-8',
+};
+
+/** Labels that say nothing: ASCII is the WHATWG's name for windows-1252, which fits every byte and would hide UTF-8. */
+const SAYS_NOTHING =
+  /^$|^(us-)?ascii$|^ansi_x3|^iso646-us$|^646$|^(x-)?unknown(-8bit)?$|^(8|7)bit$|^default$|^(x-)?binary$/;
+
+const decoders = new Map<string, TextDecoder | undefined>();
+
+/** A decoder that throws on bytes which do not fit; `undefined` for a label that node does not know. */
+function strictDecoder(name: string): TextDecoder | undefined {
+  if (decoders.has(name)) return decoders.get(name);
+  let decoder: TextDecoder | undefined;
+  try {
+    decoder = new TextDecoder(name, { fatal: true });
+  } catch {
+    decoder = undefined; // an unknown label is ordinary
+  }
+  // A sender can invent labels without end: the memory of them must have one.
+  if (decoders.size < 200) decoders.set(name, decoder);
+  return decoder;
+}
+
+/** The name of the charset that a label means; `undefined` for one that says nothing. */
+export function charsetName(label: string): string | undefined {
+  const name = label
+    .trim()
+    .toLowerCase()
+    .replace(/^["']|["']$/g, '');
+  if (SAYS_NOTHING.test(name)) return undefined;
+  const loose = LOOSE_NAMES[name] ?? name.replace(/^(?:cp-?|ansi-?)(125\d|866|874)$/, 'windows-$1');
+  if (loose === 'windows-866') return 'ibm866';
+  const encoding = strictDecoder(loose)?.encoding;
+  return encoding === undefined ? loose : encoding === 'gbk' ? 'gb18030' : encoding;
+}
+
+/** Whether node can decode the charset of this name. */
+export function isKnown(name: string): boolean {
+  return strictDecoder(name) !== undefined;
+}
+
+/** The text when every byte fits. */
+export function decodeStrictly(bytes: Uint8Array, name: string): string | undefined {
+  const decoder = strictDecoder(name);
+  if (decoder === undefined) return undefined;
+  if (name === 'windows-1252') return decodeWindows1252(bytes);
+  // An exception for every line of another charset took seconds.
+  if (name === 'utf-8' && !isUtf8(bytes)) return undefined;
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined; // bytes that do not fit
+  }
+}
+
+const UTF_8 = new TextDecoder();
+
+/** The text with U+FFFD for what does not fit. */
+export function decodeLoosely(bytes: Uint8Array, name: string): string {
+  if (name === 'windows-1252' || !isKnown(name)) return decodeWindows1252(bytes);
+  return name === 'utf-8' ? UTF_8.decode(bytes) : new TextDecoder(name).decode(bytes);
+}
