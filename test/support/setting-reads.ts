@@ -57,5 +57,5 @@ if (target !== undefined) {
             ]),
           )
         : value,
-    )) as typeof Object.freeze;
+    ));
 }
