@@ -47,7 +47,7 @@ function isConfig(value: unknown): value is Record<string, object> {
 
 if (target !== undefined) {
   Error.stackTraceLimit = 30;
-  Object.freeze = ((value: unknown) =>
+  Object.freeze = (value: unknown) =>
     freeze(
       isConfig(value)
         ? Object.fromEntries(
@@ -57,5 +57,5 @@ if (target !== undefined) {
             ]),
           )
         : value,
-    ));
+    );
 }
