@@ -321,7 +321,7 @@ describe('the queue behind it', () => {
         }),
       });
       const first = await test.queue('first');
-      const second = await test.queue('second');
+      const second = await test.queue('second', undefined, 'bob');
       const begun = (): true | undefined => (outcome.size === 2 ? true : undefined);
       await eventually(begun, () => 'both attempts');
       outcome.get('first')!(POSTED);
