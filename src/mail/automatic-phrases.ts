@@ -15,24 +15,34 @@ const AUTO_REPLY_WORDS = [
   'vacation (?:auto|reply|response|message)',
   'automatische? (?:antwort|antwoord|beantwoording)',
   'abwesenheits(?:notiz|nachricht|meldung|assistent)',
-  'abwesend:',
-  'afwezig(?:heid)?(?:$|:|sbericht|sassistent)',
+  'afwezigheids(?:bericht|assistent)',
   'r[ée]ponse automatique',
-  "absence? du bureau|message d'absence",
+  "message d'absence",
   'respuesta autom[áa]tica',
   'resposta autom[áa]tica',
-  'risposta automatica|fuori sede',
+  'risposta automatica',
   'auto(?:matisk(?:t)? )?svar\\b',
-  'fr[åa]nvaro',
-  'automaattinen vastaus|poissa',
-  'odpowied[źz] automatyczna|autoodpowied',
+  'automaattinen (?:poissaolo)?vastaus',
+  'odpowied[źz] automatyczna|automatyczna odpowied|autoodpowied',
   'automatick[áa] odpov[ěe]',
   'automatikus v[áa]lasz',
   'r[ăa]spuns automat',
-  'otomatik yan[ıi]t',
-  'автоматичес|автоответ|автоматична',
+  'otomatik (?:yan[ıi]t|cevap)',
+  'автоматичес|автоответ|автоматична|автов[іи]дпов[іи]д|автомат[иі]чен отговор|(?:аутоматски|автоматски) одговор|аўтаматычны адказ|автоматты жауап',
   '自動(?:応答|返信|回覆|回复)|自动(?:答复|回复)|不在(?:通知|連絡)',
-  '자동 ?(?:회신|응답)|부재 ?중',
+  '자동 ?(?:회신|응답|답장)|부재 ?중 ?(?:자동|알림|응답)',
+  'αυτ[όο]ματη απ[άα]ντηση',
+  '(?:תשובה|תגובה) אוטומטית|מענה אוטומטי',
+  '(?:ال)?رد (?:ال)?(?:تلقائي|آلي)|پاسخ خودکار|خودکار جواب',
+  '(?:การ|ข้อความ)?ตอบกลับอัตโนมัติ|การตอบอัตโนมัติ',
+  '(?:thư )?trả lời tự động|phản hồi tự động',
+  '(?:balasan|jawaban|respons) (?:otomatis|automatik)|jawapan automatik',
+  'automatski odgovor|samodejni? odgovor|avtomatski odgovor',
+  'automatinis atsakymas|autom[āa]tisk[āa] atbilde|automaat(?:ne )?vastus',
+  'resposta autom[àa]tica|erantzun automatikoa|sj[áa]lfvirkt svar|p[ëe]rgjigje automatike',
+  'स्वचालित (?:उत्तर|जवाब|प्रत्युत्तर)|স্বয়ংক্রিয় (?:উত্তর|জবাব)|தானியங்கு பதில்',
+  'outomatiese antwoord|freagra uathoibr[íi]och|ateb awtomatig|awtomatikong tugon|avtomatik cavab',
+  'ավտոմատ պատասխան|ავტომატური პასუხი|自动应答|自動應答',
 ].join('|');
 
 /** Subjects of vacation answers and auto-responders, as the larger clients and providers write them. */
@@ -44,6 +54,48 @@ export const AUTO_REPLY_SUBJECT = new RegExp(`^(?:${AUTO_REPLY_WORDS})`, 'iu');
  */
 export const AUTO_REPLY_SUBJECT_FORM = new RegExp(
   `^(?:${AUTO_REPLY_WORDS})(?:(?<=:)|\\p{L}{0,20}(?:[ -](?:reply|response|answer|ответ|уведомление|відповідь))? ?(?:$|[:：]))`,
+  'iu',
+);
+
+const ABSENCE_WORDS = [
+  'out[ -]of[ -](?:the[ -])?office|ooo|away(?: from (?:my )?(?:mail|office|desk))?|on (?:vacation|leave|holidays?)|vacation|not in the office',
+  'abwesen(?:d|heit)|nicht im (?:b[üu]ro|haus)|(?:im )?urlaub|absente?|absence(?: du bureau)?|en (?:cong[ée]s?|vacances)|hors (?:du|de mon) bureau',
+  'ausente|ausencia|fuera de (?:la |mi )?oficina|de vacaciones|fora do escrit[óo]rio|aus[êe]ncia|de f[ée]rias|fora d[ea] (?:l.)?oficina|abs[èe]ncia|bulegotik kanpo',
+  'fuori (?:sede|ufficio)|assente|assenza|in ferie|afwezig(?:heid)?|niet (?:op|aanwezig)|(?:met )?vakantie',
+  'fr[åa]nvaro|fr[åa]nvarande|ej p[åa] kontoret|frav[æa]r(?:ende)?|ikke (?:til ?stede|p[åa] kontoret)|p[åa] ferie|fj[aá]rverandi|poissa(?:olo)?|lomalla',
+  'poza biurem|nieobecno[śs][ćc]|nieobecn[ya]|urlop|nep[řr][íi]tomn(?:ost|os[ťt]|[ýy])|mimo kancel[áa][řr]|mimo kancel[áa]rie|dovolen[áa]',
+  'h[áa]zon k[íi]v[üu]l|t[áa]voll[ée]t|irod[áa]n k[íi]v[üu]l|szabads[áa]g|[îi]n afara biroului|absen[țţt][ăa]|(?:ofis|i[şs]yeri) d[ıi][şs][ıi]nda|izindeyim',
+  'вне офиса|отсутствие|отсутствую|в отпуске|поза офісом|відсутн(?:ість|ій|я)|у відпустці|извън офиса|отсъств(?:ие|ам)|ван канцеларије|одсут(?:ан|на|ност)',
+  'izvan ureda|odsut(?:an|na|nost)|van kancelarije|odsot(?:en|na|nost)|ne esu biure|i[šs]vyk[ęe]s|prom?b[ūu]tn[ēe]|[āa]rpus biroja|kontorist v[äa]ljas|puhkusel',
+  'εκτ[όο]ς γραφε[ίι]ου|απουσ[ίι]α|λε[ίι]πω|מחוץ למשרד|בחופשה|خارج المكتب|در (?:مرخصی|دفتر نیستم)|ไม่อยู่ที่(?:สำนักงาน|ทำงาน)|นอกสำนักงาน',
+  'vắng mặt|không có (?:ở|tại) văn phòng|di luar (?:kantor|pejabat)|sedang cuti|bercuti|कार्यालय से बाहर|छुट्टी पर',
+  '不在|休[假暇]|外出|부재 ?중|휴가',
+].join('|');
+
+/** A Subject of absence and nothing else, or with the answered Subject behind a colon: people's titles look like it. */
+export const ABSENCE_FORM = new RegExp(`^(?:${ABSENCE_WORDS})(?:\\p{L}{0,12})? ?(?:$|[:：])`, 'iu');
+
+/** Words of absence in the text, which confirm such a Subject. */
+export const ABSENCE_TEXT = new RegExp(
+  `(?<![\\p{L}\\p{N}])(?:${ABSENCE_WORDS})(?![\\p{L}\\p{N}])|不在|休[假暇]|부재|휴가`,
+  'iu',
+);
+
+/** Subjects of receipts before the answered Subject, as Exchange, Outlook and phones write them. */
+export const RECEIPT_SUBJECT = new RegExp(
+  `^(?:${[
+    'read(?: receipt)?|not read|message read|displayed|return receipt(?: \\(displayed\\))?|disposition notification|read receipt',
+    'gelesen|ungelesen|nicht gelesen|lesebest[äa]tigung|empfangsbest[äa]tigung|lue?s?|non lue?s?|confirmation de lecture|accus[ée] de lecture',
+    'le[íi]do|no le[íi]do|confirmaci[óo]n de lectura|lid[ao]s?|n[ãa]o lid[ao]s?|llegit|no llegit|letto|non letto|da leggere|conferma di lettura|ricevuta di lettura',
+    'gelezen|(?:ongelezen|niet gelezen)|leesbevestiging|l[æe]st|ikke l[æe]st|l[äa]st|ol[äa]st|l[äa]skvitto|l[æe]sekvittering|luettu|ei luettu|lukukuittaus|lesi[ðd]|[óo]lesi[ðd]',
+    'przeczytano|przeczytane|nie przeczytano|nieprzeczytane|potwierdzenie przeczytania|p[řr]e[čc]teno|nep[řr]e[čc]teno|pre[čc][íi]tan[ée]|nepre[čc][íi]tan[ée]',
+    'olvasott|elolvasva|olvasatlan|olvasta|citit|necitit|okundu|okunmad[ıi]|pro[čc]itano|nepro[čc]itano|prebrano|neprebrano',
+    'perskaityta|neperskaityta|izlas[īi]ts|nelas[īi]ts|loetud|lugemata|irakurrita',
+    'прочитано|прочтено|не прочитано|не прочтено|непрочитано|прочетено|непрочетено|уведомление о прочтении|прочитане',
+    'αναγν[ώω]στηκε|διαβ[άα]στηκε|δεν διαβ[άα]στηκε|נקרא|לא נקרא|مقروءة?|تمت القراءة|لم تتم القراءة|خوانده شد',
+    'อ่านแล้ว|อ่าน|ยังไม่ได้อ่าน|đã đọc|chưa đọc|dibaca|telah dibaca|tidak dibaca|पढ़ा गया|पढ़ा',
+    '已读|未读|已讀(?:取)?|未讀(?:取)?|已读回执|開封(?:済み?|確認)|未開封|読み取り済み|읽음|읽지 않음',
+  ].join('|')}) ?[:：]\\s*(.*)$`,
   'iu',
 );
 
@@ -67,9 +119,11 @@ export const COMPLAINT_SUBJECT = /^(?:complaint about message from |email feedba
 /** Subjects of delivery failures and delays: only formulas that a person would hardly open a subject with. */
 export const BOUNCE_SUBJECT = new RegExp(
   `^(?:\\[(?:postmaster|ndr)\\] ?|(?:re: ?)?\\[bounce\\] ?|\\*{2,3} ?)?(?:${[
+    '(?:re ?: ?)?(?:your|votre|ihre|su|il (?:tuo|suo)) (?:e-?mail|mail|message|messaggio|mensaje|nachricht)(?: (?:to|for|à|an|a|per|para) [^:]{1,80})? ?: ?' +
+      '(?:non remis|undeliver|not delivered|delivery fail|unzustellbar|non (?:consegnat|recapitat)|no entregado|returned)',
     'undeliver(?:able|ed)(?:$|:| (?:e-?)?mail| message)',
     'non-?deliver(?:able (?:e-?)?mail|y (?:report|notification|notice))',
-    'returned? (?:e-?mail|message)(?:$|:)|(?:e-?mail|mail|message) returned to sender',
+    'returned? (?:(?:e-?)?mail|message)(?:$|:| ?[-–] ?error)|(?:e-?mail|mail|message) delivery (?:warning|error|problem)(?:$|:)|error during delivery|(?:e-?mail|mail|message) returned to sender',
     '(?:mail|message) (?:rejected|undeliverable)(?:$|:)|rejected mail',
     '(?:(?:permanent|temporary|failed|e-?mail|mail|message|internet) )*' +
       'delivery (?:status notif|status(?:$|:)|has failed|failed|failure|notification(?:$|:)|report$)',
@@ -95,7 +149,7 @@ export const BOUNCE_SUBJECT = new RegExp(
 
 /** A mail system's own address: a local part before `@`, or a bare name where an address belongs. */
 export const DAEMON_ADDRESS =
-  /(?:^|[<\s,:"])(?:mailer[-_.]?daemon|mail[-_.]?daemon|mail\.delivery\.(?:sub)?system|post[-_.]?master|double-bounce)(?=@|>|"?\s{0,4}(?:<>)?$|\s{1,4}\()/i;
+  /(?:^|[<\s,:"])(?:mailer[-_.]?daemon|mail[-_.]?daemon|mail\.delivery\.(?:sub)?system|post[-_.]?master|double-bounce)(?=\\?@|>|"?\s{0,4}(?:<>)?$|\s{1,4}\()/i;
 
 /** A mail system's display name. */
 export const DAEMON_NAME =

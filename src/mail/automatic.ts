@@ -13,7 +13,9 @@
  */
 
 import {
+  ABSENCE_FORM,
   ABSENCE_SUBJECT,
+  ABSENCE_TEXT,
   ANSWER_SUBJECT,
   AUTO_REPLY_SUBJECT,
   AUTO_REPLY_SUBJECT_FORM,
@@ -23,7 +25,9 @@ import {
   DAEMON_ADDRESS,
   DAEMON_NAME,
   MACHINE_ADDRESS,
+  RECEIPT_SUBJECT,
 } from './automatic-phrases.ts';
+import { isCalendarReply, isReceiptText, readText, typedAbove } from './automatic-text.ts';
 import { decodeWords } from './encoded-word.ts';
 import { type Header, headerValue, scanHeader } from './header.ts';
 import { Lexer } from './lexer.ts';
@@ -72,6 +76,8 @@ interface Sign extends Automatic {
   readonly rank: number;
   /** Where a soft sign lies: in the Subject's words, in who sent it, or in what was added to it; undefined of a hard one. */
   readonly soft?: 'words' | 'sender' | 'field';
+  /** Whether only the Subject says so, which a person may have written. */
+  readonly isTitle?: true;
 }
 
 type FieldRule = (value: string) => Sign | undefined;
@@ -85,6 +91,7 @@ const autoReply = (rank: number, reason: string): Sign => ({ rank, kind: 'auto-r
 const report = (reason: string): Sign => ({ rank: Rank.reportType, kind: 'report', reason });
 const list = (reason: string): Sign => ({ rank: Rank.list, kind: 'list', reason });
 const loop = (rank: number, reason: string): Sign => ({ rank, kind: 'loop', reason });
+const title = (sign: Sign): Sign => ({ ...sign, isTitle: true });
 const soft = (where: NonNullable<Sign['soft']>, sign: Sign): Sign => ({ ...sign, soft: where });
 
 /** The signs that one field alone can give, by field name. */
@@ -132,13 +139,53 @@ export function classifyMessage(
   own?: Own,
   weight: Weight = 'any',
 ): Automatic | null {
-  const signs = signsIn(header, reversePath, own);
+  const signs = believable(raw, header, signsIn(header, reversePath, own));
   const among = (found: readonly Sign[]): Automatic | null =>
     strongest(weight === 'any' ? found : hardAmong(found, header));
   const verdict = among(signs);
   if (verdict?.kind === 'bounce' || verdict?.kind === 'loop') return verdict;
-  const sign = bodySign(raw, header);
+  const sign = bodySign(raw, header) ?? textSign(raw, header);
   return sign === undefined ? verdict : among([sign, ...signs]);
+}
+
+/** The signs without those of a title alone where the text shows that a person answers. */
+function believable(raw: Uint8Array, header: Header, signs: readonly Sign[]): readonly Sign[] {
+  const isTitleAlone =
+    signs.some(({ isTitle }) => isTitle) && signs.every((sign) => sign.isTitle || sign.kind === 'list');
+  if (!isTitleAlone || !isAnswer(header)) return signs;
+  const text = readText(raw, header);
+  const typed = typedAbove(text);
+  // A list's robot answers as well, and quotes nothing.
+  if (typed === undefined && signs.some(({ kind }) => kind === 'list')) return signs;
+  return signs.filter((sign) => sign.isTitle !== true || !isTyped(sign, text, typed));
+}
+
+/** Whether a person typed the text under a title that gave `sign`. */
+function isTyped(sign: Sign, text: string, typed: string | undefined): boolean {
+  if (typed !== undefined) return sign.soft !== undefined || !ABSENCE_TEXT.test(typed);
+  return sign.soft !== undefined && text.trim() !== '' && !BOUNCE_TEXT.test(text) && !ABSENCE_TEXT.test(text);
+}
+
+function isAnswer(header: Header): boolean {
+  return (headerValue(header, 'in-reply-to') ?? headerValue(header, 'references') ?? '').includes('@');
+}
+
+/** The hard sign of a text and a title that say the same, or of a calendar; people's mail has one of them at most. */
+function textSign(raw: Uint8Array, header: Header): Sign | undefined {
+  if (isCalendarReply(raw, header)) return autoReply(Rank.body, 'a calendar answers an invitation');
+  const subject = subjectOf(headerValue(header, 'subject') ?? '').trim();
+  const answered = RECEIPT_SUBJECT.exec(subject)?.[1];
+  if (answered !== undefined && isReceiptText(readText(raw, header), answered))
+    return report('a read receipt in words');
+  return ABSENCE_FORM.test(subject) ? absenceSign(raw, header) : undefined;
+}
+
+function absenceSign(raw: Uint8Array, header: Header): Sign | undefined {
+  const text = readText(raw, header);
+  if (isAnswer(header) && typedAbove(text) !== undefined) return undefined;
+  const isConfirmed =
+    headerValue(header, 'x-auto-response-suppress') !== undefined || ABSENCE_TEXT.test(text);
+  return isConfirmed ? autoReply(Rank.automaticSubject, 'Subject and text of an absence') : undefined;
 }
 
 /** Judges a message by its envelope and header alone. */
@@ -228,18 +275,18 @@ function statusPartSign(type: string): Sign | undefined {
 }
 
 function subjectOf(value: string): string {
-  return value.includes('=?') ? decodeWords(value) : value;
+  return (value.includes('=?') ? decodeWords(value) : value).normalize('NFC');
 }
 
 function subjectSign(value: string): Sign | undefined {
   const subject = subjectOf(value);
   if (AUTO_REPLY_SUBJECT.test(subject)) {
-    const sign = autoReply(Rank.automaticSubject, 'Subject of an automatic reply');
+    const sign = title(autoReply(Rank.automaticSubject, 'Subject of an automatic reply'));
     return AUTO_REPLY_SUBJECT_FORM.test(subject) ? sign : soft('words', sign);
   }
-  if (COMPLAINT_SUBJECT.test(subject)) return soft('words', report('Subject of a complaint'));
+  if (COMPLAINT_SUBJECT.test(subject)) return title(soft('words', report('Subject of a complaint')));
   return BOUNCE_SUBJECT.test(subject)
-    ? soft('words', bounce(Rank.bounceSubject, 'Subject of a bounce'))
+    ? title(soft('words', bounce(Rank.bounceSubject, 'Subject of a bounce')))
     : undefined;
 }
 

@@ -12,7 +12,7 @@
 
 import { printable } from './encoded-word.ts';
 import { type Header, headerValue, scanHeader } from './header.ts';
-import { BODY_WINDOW_BYTES, bodyWindow, directParts, mediaType, type Part } from './parts.ts';
+import { BODY_WINDOW_BYTES, bodyWindow, decodedText, directParts, mediaType, type Part } from './parts.ts';
 
 /** A failed or delayed delivery; `status` is an RFC 3463 code, `action` an RFC 3464 keyword in lower case. */
 export interface Bounce {
@@ -93,7 +93,7 @@ function isSuccess(action: string | undefined): boolean {
 function statedFindings(header: Header, body: Buffer, parts: readonly Part[]): Findings | undefined {
   const isStatus = (type: string): boolean => /^message\/(?:global-)?delivery-status$/.test(type);
   for (const part of parts.filter(({ type }) => isStatus(type))) {
-    const findings = recipientFindings(decoded(part.header, part.body));
+    const findings = recipientFindings(decodedText(part.header, part.body));
     if (findings !== undefined) return findings;
   }
   if (isStatus(mediaType(headerValue(header, 'content-type') ?? ''))) return recipientFindings(text(body));
@@ -238,23 +238,12 @@ function isDeadStatus(status: string): boolean {
 /** The text that the mail system wrote, up to the message that it returns. */
 function openingText(header: Header, body: Buffer, parts: readonly Part[]): string {
   const part = parts.find(({ type }) => type.startsWith('text/') && type !== 'text/rfc822-headers');
-  const opening = part === undefined ? decoded(header, body) : decoded(part.header, part.body);
+  const opening = part === undefined ? decodedText(header, body) : decodedText(part.header, part.body);
   const end = opening.search(RETURNED_MESSAGE);
   return end === -1 ? opening : opening.slice(0, end);
 }
 
 /** A body as text with LF line ends, its transfer encoding removed. */
-function decoded(header: Header, body: Buffer): string {
-  const encoding = (headerValue(header, 'content-transfer-encoding') ?? '').toLowerCase();
-  if (encoding === 'base64') return text(Buffer.from(body.toString('latin1'), 'base64'));
-  if (encoding !== 'quoted-printable') return text(body);
-  const bytes = body
-    .toString('latin1')
-    .replace(/=\r?\n/g, '')
-    .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return text(Buffer.from(bytes, 'latin1'));
-}
-
 function text(bytes: Buffer): string {
   return bytes.toString('utf8', 0, BODY_WINDOW_BYTES).replaceAll('\r\n', '\n');
 }

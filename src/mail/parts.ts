@@ -9,6 +9,7 @@
  * Limits: the first 64 KiB of the body and 20 parts.
  */
 
+import { TextDecoder } from 'node:util';
 import { type Header, headerValue, scanHeader } from './header.ts';
 
 /** How much of a body is ever looked at. */
@@ -37,13 +38,15 @@ export function mediaType(value: string): string {
 }
 
 /** A parameter of a Content-Type value; `undefined` when it is absent. */
-export function parameter(value: string, name: 'boundary' | 'report-type'): string | undefined {
+export function parameter(value: string, name: keyof typeof PARAMETERS): string | undefined {
   const match = PARAMETERS[name].exec(value);
   return match?.[1] ?? match?.[2];
 }
 
 const PARAMETERS = {
   boundary: /;[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;"]+))/i,
+  charset: /;[ \t]*charset[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;"]+))/i,
+  method: /;[ \t]*method[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;"]+))/i,
   'report-type': /;[ \t]*report-type[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;"]+))/i,
 };
 
@@ -68,4 +71,30 @@ function readPart(bytes: Buffer): Part | undefined {
   if (!scan.ok) return undefined;
   const type = mediaType(headerValue(scan.header, 'content-type') ?? 'text/plain');
   return { header: scan.header, type, body: bytes.subarray(scan.header.bodyOffset) };
+}
+
+/** The text of a part or message, its transfer encoding undone and line ends as LF; an unknown charset is read as UTF-8. */
+export function decodedText(header: Header, body: Buffer): string {
+  const charset = parameter(headerValue(header, 'content-type') ?? '', 'charset') ?? 'utf-8';
+  const bytes = transferDecoded(header, body).subarray(0, BODY_WINDOW_BYTES);
+  return decoderOf(charset).decode(bytes).replaceAll('\r\n', '\n');
+}
+
+function decoderOf(charset: string): TextDecoder {
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return new TextDecoder();
+  }
+}
+
+function transferDecoded(header: Header, body: Buffer): Buffer {
+  const encoding = (headerValue(header, 'content-transfer-encoding') ?? '').trim().toLowerCase();
+  if (encoding === 'base64') return Buffer.from(body.toString('latin1'), 'base64');
+  if (encoding !== 'quoted-printable') return body;
+  const bytes = body
+    .toString('latin1')
+    .replace(/=\r?\n/g, '')
+    .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1');
 }
