@@ -33,6 +33,7 @@ const OF_THE_SITE: ReadonlySet<string> = new Set<SpoofCause>([
   'below-received',
   'no-received',
   'not-addressed',
+  'local-submission',
 ]);
 
 /** What became of replies. */

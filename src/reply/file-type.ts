@@ -3,9 +3,10 @@
  *
  * Contract: bytes that show a type win over the declared one; a declared type that would show itself and does not
  * is not believed (application/octet-stream); a declared type without a mark of its own is kept. Never throws.
- * Limits: the formats that people attach, by marks within the first 512 bytes; containers (ZIP, OLE) are told
- * apart by the declared type only.
+ * Limits: the formats that people attach, by marks within the first 512 bytes; containers (ZIP, OLE) are told apart by the
+ * names in them (container-type.ts).
  */
+import { containerType } from './container-type.ts';
 
 interface Mark {
   readonly type: string;
@@ -159,7 +160,8 @@ function isPlainText(content: Buffer): boolean {
 function shownType(content: Buffer): string | undefined {
   for (const { type, bytes, offset = 0 } of MARKS) {
     const found = content.subarray(offset, offset + bytes.length).equals(bytes);
-    if (found && (bytes.length > WEAK_MARK_BYTES || content.subarray(0, 512).includes(0))) return type;
+    if (found && (bytes.length > WEAK_MARK_BYTES || content.subarray(0, 512).includes(0)))
+      return containerType(content, type);
   }
   return riffType(content) ?? boxType(content) ?? bitmapType(content) ?? markupType(content);
 }
@@ -219,10 +221,6 @@ function wouldShow(declared: string): boolean {
 /** Formats that live inside another, which is all the first bytes can show. */
 function believesDeclared(shown: string, declared: string): boolean {
   switch (shown) {
-    case 'application/zip':
-      return /(\+zip|^application\/(vnd\.(openxmlformats|oasis|ms-|android)|java-archive)).*$/.test(declared);
-    case 'application/x-ole-storage':
-      return /^application\/(msword|vnd\.ms-|x-msi)/.test(declared);
     case 'application/gzip':
       return /^application\/(x-gtar|x-tgz|x-compressed-tar|x-gzip)/.test(declared);
     case 'audio/ogg':

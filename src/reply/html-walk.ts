@@ -18,7 +18,7 @@ import { escapeTarget } from './link-target.ts';
 import type { Run } from './markdown.ts';
 import { escapeLabel } from './markdown-escape.ts';
 
-const MAX_DEPTH = 2000;
+const MAX_DEPTH = 600;
 
 type Style = Omit<Run, 'text' | 'raw'>;
 

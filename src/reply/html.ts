@@ -5,7 +5,7 @@
  * judge those lines, helped by the marks that clients leave on the tree. The three parts are Markdown, escaped so
  * that what was plain stays plain; mentions and commands are a matter of the sink's policy (escape.ts).
  * Failure: none. Beyond a limit the text between the tags is kept without its form, and `formless` says how much.
- * Limits: 1 MiB of decoded HTML, 50,000 elements, 2,000 open elements (docs/how-it-works.md, Limits); all time is linear in these.
+ * Limits: 1 MiB of decoded HTML, 50,000 elements, 600 open elements (docs/how-it-works.md, Limits); all time is linear in these.
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { cleanText } from '../mail/clean-text.ts';
@@ -21,7 +21,7 @@ import { escapeLineStart, escapeText } from './markdown-escape.ts';
 const MAX_CHARS = 1024 * 1024;
 const MAX_NODES = 50_000;
 /** People's programs nest some hundred elements; an end tag that fits none of the open ones is looked for in all of them. */
-const MAX_OPEN = 2000;
+const MAX_OPEN = 600;
 
 /** Thrown by the adapter to stop the parser at a limit; never leaves this file. */
 class LimitReached extends Error {}

@@ -104,11 +104,47 @@ describe('what is known of a file', () => {
     assert.equal(detectType(Buffer.from('MZ is how this text begins'), 'text/plain'), 'text/plain');
   });
 
-  it('the declared type of a container, which the bytes cannot tell', () => {
-    const zip = Buffer.from('504b030414000600', 'hex');
-    const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
-    assert.equal(detectType(zip, docx), docx);
-    assert.equal(detectType(zip, 'text/plain'), 'application/zip');
+  /** A ZIP as far as it is looked at: the header of a first entry, and names as they stand in it. */
+  const zip = (...entries: string[]): Buffer => Buffer.from(`PK\x03\x04${entries.join('\0')}`, 'latin1');
+  const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+
+  it('what lies in a container by the names in it, whatever is declared', () => {
+    assert.equal(detectType(zip('word/document.xml'), 'application/octet-stream'), docx);
+    assert.equal(
+      detectType(zip('word/document.xml', 'word/vbaProject.bin'), docx),
+      'application/vnd.ms-word.document.macroenabled.12',
+    );
+    assert.equal(
+      detectType(zip('META-INF/MANIFEST.MF', 'word/document.xml'), docx),
+      'application/java-archive',
+    );
+    assert.equal(detectType(zip('a.txt'), docx), 'application/zip');
+    assert.equal(detectType(zip('a.txt'), 'text/plain'), 'application/zip');
+    const ole = (name: string): Buffer =>
+      Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.from(name, 'utf16le')]);
+    assert.equal(detectType(ole('WordDocument'), 'application/x-msi'), 'application/msword');
+    assert.equal(detectType(ole('else'), 'application/msword'), 'application/x-ole-storage');
+  });
+
+  it('what a ZIP says of itself in its first entry', () => {
+    const head = Buffer.concat([
+      Buffer.from('PK\x03\x04', 'latin1'),
+      Buffer.alloc(22),
+      Buffer.from('\x08\0\0\0', 'latin1'),
+    ]);
+    const odt = Buffer.concat([head, Buffer.from('mimetypeapplication/vnd.oasis.opendocument.textPK')]);
+    assert.equal(
+      detectType(odt, 'application/zip'),
+      'application/vnd.oasis.opendocument.textPK'.slice(0, -2),
+    );
+  });
+
+  it('a document with macros does not pass for one without', async () => {
+    const macro = file(`${docx}; name=a.docx`, zip('word/document.xml', 'word/vbaProject.bin'));
+    for (const allow of [[docx], ['.docx']])
+      assert.deepEqual(await names({ allow }, macro), ['a.docx type-refused']);
+    const plainDocument = file(`${docx}; name=a.docx`, zip('word/document.xml'));
+    assert.deepEqual(await names({ allow: ['.docx'] }, plainDocument), ['a.docx']);
   });
 });
 
