@@ -9,7 +9,6 @@
  * Limits: the first 64 KiB of the body and 20 parts.
  */
 
-import { TextDecoder } from 'node:util';
 import { type Header, headerValue, scanHeader } from './header.ts';
 
 /** How much of a body is ever looked at. */
@@ -80,7 +79,7 @@ export function decodedText(header: Header, body: Buffer): string {
   return decoderOf(charset).decode(bytes).replaceAll('\r\n', '\n');
 }
 
-function decoderOf(charset: string): TextDecoder {
+function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset);
   } catch {

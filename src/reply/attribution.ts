@@ -28,9 +28,8 @@ const indented = (line: Line | undefined): boolean => /^(?: {4}|\t)/.test(line?.
 const isOpen = (text: string): boolean => text.split('<').length > text.split('>').length;
 
 /** Directly above a quoted run one piece of evidence is enough. */
-function isQuotedAttribution(candidate: Candidate, person: boolean): boolean {
+function isQuotedAttribution(candidate: Candidate): boolean {
   const { facts, text, colon } = candidate;
-  if (person && countWords(text) <= 14 && !has(facts, FACT.sentence)) return true;
   const date = has(facts, FACT.date);
   const address = has(facts, FACT.address);
   if (colon) {
@@ -42,6 +41,8 @@ function isQuotedAttribution(candidate: Candidate, person: boolean): boolean {
   if (countWords(text) <= 6 && WROTE.test(text.slice(-8))) return true;
   return (date && WROTE.test(text)) || has(facts, FACT.addressFirst);
 }
+
+const isBrief = ({ text, facts }: Candidate): boolean => countWords(text) <= 14 && !has(facts, FACT.sentence);
 
 /**
  * A short line that leads up to a quote, as a name and a verb in any language do: it goes where its quote goes, and
@@ -202,10 +203,11 @@ function judge(view: View, candidate: Candidate): Intro | undefined {
   });
   // An indented line is code, unless it could be nothing but an attribution: Yahoo indents its own.
   if (indented(lines[from]) && !has(candidate.facts, FACT.date | FACT.address | FACT.colon)) return undefined;
-  const person = known.personIn(candidate.text);
-  if (candidate.quoted && isQuotedAttribution(candidate, person !== undefined)) {
-    return found(true, ['quote-marks', person ?? (has(candidate.facts, FACT.date) ? 'date' : 'verb')]);
+  if (candidate.quoted && isQuotedAttribution(candidate)) {
+    return found(true, ['quote-marks', has(candidate.facts, FACT.date) ? 'date' : 'verb']);
   }
+  const person = candidate.quoted && isBrief(candidate) ? known.personIn(candidate.text) : undefined;
+  if (person !== undefined) return found(true, ['quote-marks', person]);
   if (lines[end]?.kind === 'quote' && isBlankOrEnd(lines[from - 1]) && isLeadIn(candidate))
     return found(false, []);
   if (lines[end] === undefined && from === 0) return undefined;

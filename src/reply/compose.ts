@@ -11,7 +11,7 @@ import { isBlankText } from './charset.ts';
 import { isHtml, type TextBlock } from './choose.ts';
 import { type ExtractedReply, extractReply } from './extract.ts';
 import { type ConvertedReply, htmlToMarkdown } from './html.ts';
-import type { Known } from './known.ts';
+import type { KnownSource } from './known.ts';
 import type { MimePart } from './mime.ts';
 
 /** Reads a text part: decoded, clean, with LF line ends. */
@@ -30,7 +30,7 @@ export interface ComposedText extends ExtractedReply {
 const STUB_CHARS = { least: 12, most: 400 };
 
 /** Composes the text of `blocks`; `known` is what is known of the original. */
-export function composeText(blocks: readonly TextBlock[], read: ReadText, known?: Known): ComposedText {
+export function composeText(blocks: readonly TextBlock[], read: ReadText, known?: KnownSource): ComposedText {
   const html = new Map<MimePart, ConvertedReply>();
   const convert = (part: MimePart): ConvertedReply => {
     const before = html.get(part);
@@ -95,7 +95,7 @@ function splitForms(
   forms: readonly (readonly MimePart[])[],
   read: ReadText,
   convert: (part: MimePart) => ConvertedReply,
-  known: Known | undefined,
+  known: KnownSource | undefined,
 ): ExtractedReply & { readonly formless: number } {
   const splits: ExtractedReply[] = [];
   let formless = 0;

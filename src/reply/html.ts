@@ -14,7 +14,7 @@ import { rowsOf, type WrittenLine } from './html-lines.ts';
 import type { HtmlNode } from './html-tree.ts';
 import { writeLines } from './html-walk.ts';
 import { judgeLines, type Verdict } from './judge.ts';
-import { type Known, type KnownOriginal, prepareKnown } from './known.ts';
+import { type KnownOriginal, type KnownSource, prepareKnown } from './known.ts';
 import { makeLine } from './lines.ts';
 import { escapeLineStart, escapeText } from './markdown-escape.ts';
 
@@ -159,7 +159,7 @@ export interface ConvertedReply extends ExtractedReply {
 }
 
 /** Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is known of the original. */
-export function htmlToMarkdown(html: string, known?: Known): ConvertedReply {
+export function htmlToMarkdown(html: string, known?: KnownSource): ConvertedReply {
   const source = html.length > MAX_CHARS ? html.slice(0, MAX_CHARS) : html;
   const { root, rest } = parseWithin(source);
   const written = writeLines(root);

@@ -28,6 +28,8 @@ export interface KnownOriginal {
   isSubject(value: string): boolean;
   /** What is known of the people that a line names. */
   personIn(text: string): Extract<ProofSign, 'known-name' | 'known-address'> | undefined;
+  /** Whether any line of it is known. */
+  readonly hasLines: boolean;
   /** Whether a line stands in the original. */
   hasLine(text: string): boolean;
 }
@@ -59,39 +61,61 @@ export function bareSubject(subject: string): string {
 /** `**`, quotes and angle brackets around a value. */
 const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+|[\s*_"“”>\]]+$/gu, '');
 
-class Original implements KnownOriginal {
-  readonly hasSubject: boolean;
-  readonly #subjects: readonly string[];
-  readonly #names: readonly (readonly string[])[];
-  readonly #addresses: readonly string[];
-  readonly #locals: readonly string[];
-  readonly #lines: ReadonlySet<string>;
+/** What is known, folded. */
+interface Folded {
+  readonly subjects: readonly string[];
+  readonly names: readonly (readonly string[])[];
+  readonly addresses: readonly string[];
+  readonly locals: readonly string[];
+  readonly lines: ReadonlySet<string>;
+}
 
-  constructor({ subjects = [], names = [], addresses = [], lines = [] }: Known) {
-    this.#subjects = subjects
+function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Known): Folded {
+  const folded = addresses
+    .slice(0, MAX_PEOPLE)
+    .map((address) => fold(address))
+    .filter((one) => one.includes('@') && one.length >= LEAST_WORD + 2);
+  const own = new Set<string>();
+  for (const line of lines) {
+    if (own.size >= MAX_LINES) break;
+    const text = lineKey(line);
+    if (text !== undefined) own.add(text);
+  }
+  return {
+    subjects: subjects
       .slice(0, MAX_SUBJECTS)
       .map((subject) => fold(bareSubject(subject)))
-      .filter((one) => one.length >= LEAST_WORD);
-    this.hasSubject = this.#subjects.length > 0;
-    this.#names = names
+      .filter((one) => one.length >= LEAST_WORD),
+    names: names
       .slice(0, MAX_PEOPLE)
       .map(wordsOf)
-      .filter((words) => words.join('').length >= LEAST_WORD);
-    const folded = addresses
-      .slice(0, MAX_PEOPLE)
-      .map((address) => fold(address))
-      .filter((one) => one.includes('@') && one.length >= LEAST_WORD + 2);
-    this.#addresses = folded;
-    this.#locals = folded
+      .filter((words) => words.join('').length >= LEAST_WORD),
+    addresses: folded,
+    locals: folded
       .map((address) => address.slice(0, address.indexOf('@')))
-      .filter((local) => local.length >= LEAST_WORD);
-    const own = new Set<string>();
-    for (const line of lines) {
-      if (own.size >= MAX_LINES) break;
-      const text = lineKey(line);
-      if (text !== undefined) own.add(text);
-    }
-    this.#lines = own;
+      .filter((local) => local.length >= LEAST_WORD),
+    lines: own,
+  };
+}
+
+/** Folds when the first question comes: most replies are plain without one. */
+class Original implements KnownOriginal {
+  readonly hasLines: boolean;
+  readonly #source: () => Known;
+  #folded: Folded | undefined;
+
+  constructor(source: () => Known, hasLines: boolean) {
+    this.#source = source;
+    this.hasLines = hasLines;
+  }
+
+  get #known(): Folded {
+    this.#folded ??= foldKnown(this.#source());
+    return this.#folded;
+  }
+
+  get hasSubject(): boolean {
+    return this.#known.subjects.length > 0;
   }
 
   isSubject(value: string): boolean {
@@ -99,7 +123,7 @@ class Original implements KnownOriginal {
     const text = fold(bareSubject(unwrapped(value)));
     if (text.length < LEAST_WORD) return false;
     // A long subject is wrapped or cut short in the block that repeats it.
-    return this.#subjects.some(
+    return this.#known.subjects.some(
       (one) =>
         text === one ||
         (text.length >= 12 && one.startsWith(text)) ||
@@ -108,18 +132,20 @@ class Original implements KnownOriginal {
   }
 
   personIn(text: string): 'known-name' | 'known-address' | undefined {
-    if (this.#addresses.length + this.#names.length === 0) return undefined;
+    const { addresses, names, locals } = this.#known;
+    if (addresses.length + names.length === 0) return undefined;
     const folded = fold(text);
-    if (this.#addresses.some((address) => folded.includes(address))) return 'known-address';
+    if (addresses.some((address) => folded.includes(address))) return 'known-address';
     const words = new Set(wordsOf(text));
-    if (this.#names.some((name) => name.every((word) => words.has(word)))) return 'known-name';
-    return this.#locals.some((local) => words.has(local)) ? 'known-address' : undefined;
+    if (names.some((name) => name.every((word) => words.has(word)))) return 'known-name';
+    return locals.some((local) => words.has(local)) ? 'known-address' : undefined;
   }
 
   hasLine(text: string): boolean {
-    if (this.#lines.size === 0) return false;
+    const { lines } = this.#known;
+    if (lines.size === 0) return false;
     const key = lineKey(text);
-    return key !== undefined && this.#lines.has(key);
+    return key !== undefined && lines.has(key);
   }
 }
 
@@ -129,8 +155,20 @@ function lineKey(line: string): string | undefined {
   return text.length >= LEAST_LINE ? text : undefined;
 }
 
-const NOTHING: KnownOriginal = new Original({});
+const NOTHING: KnownOriginal = {
+  hasSubject: false,
+  hasLines: false,
+  isSubject: () => false,
+  personIn: () => undefined,
+  hasLine: () => false,
+};
+
+/** What is known, or a function that reads it when the first question comes; that brings no lines. */
+export type KnownSource = Known | (() => Omit<Known, 'lines'>);
 
 /** Makes what is known ready to be asked; nothing known answers every question with no. */
-export const prepareKnown = (known: Known | undefined): KnownOriginal =>
-  known === undefined ? NOTHING : new Original(known);
+export function prepareKnown(known: KnownSource | undefined): KnownOriginal {
+  if (known === undefined) return NOTHING;
+  if (typeof known === 'function') return new Original(known, false);
+  return new Original(() => known, known.lines !== undefined);
+}

@@ -315,6 +315,7 @@ function announcedAbove(view: View, quote: number): boolean {
 
 /** The line from which on all lines with content stand in the original; at least two of them, else the end. */
 function knownTail({ lines, known }: View): number {
+  if (!known.hasLines) return lines.length;
   let [start, count] = [lines.length, 0];
   for (let at = lines.length - 1; at >= 0; at -= 1) {
     const line = lines[at];
