@@ -90,7 +90,8 @@ export function judgeAuthor(
     if (!isFromUser()) return malformed(detail, findings);
     return endAt('malformed', { verdict: 'rejected', reason: 'malformed', detail }, findings);
   }
-  findings?.push({ rule: 'malformed', result: 'pass', saw: `one author: ${sender.mailbox.address}` });
+  const form = sender.form === undefined ? '' : ', in brackets after an unquoted name';
+  findings?.push({ rule: 'malformed', result: 'pass', saw: `one author: ${sender.mailbox.address}${form}` });
   return { kind: 'author', mailbox: sender.mailbox };
 }
 

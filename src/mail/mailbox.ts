@@ -2,7 +2,7 @@
  * The mailbox of a From field.
  *
  * Contract: `parseFrom` gives exactly one mailbox or a named problem; what two readers could take for two
- * different senders is a problem. A name whose commas and colons nobody quoted, as company directories send it, is none
+ * different senders is a problem. A name with commas, colons, quotes or parentheses that nobody quoted, as company directories send it, is none
  * where the field has one address and that one in brackets at its end. The address comes in one canonical form: comments, white space and routes
  * removed, needless quotes removed, the domain in lower case and A-labels. An address in a display name,
  * comment or encoded-word is no address.
@@ -27,7 +27,7 @@ export type MailboxProblem = 'none' | 'several' | 'group' | 'syntax' | 'too-many
 
 /** The one mailbox of a From field, or why there is none. */
 export type FromResult =
-  | { readonly ok: true; readonly mailbox: Mailbox }
+  | { readonly ok: true; readonly mailbox: Mailbox; readonly form?: 'unquoted-name' }
   | { readonly ok: false; readonly problem: MailboxProblem };
 
 /** The mailboxes of an address list up to its first fault, and whether any group was in it. */
@@ -64,7 +64,9 @@ export function parseFrom(value: string): FromResult {
   const list = parseMailboxList(value);
   if (list.fault !== undefined) {
     const mailbox = namedMailbox(value, isSameAddress);
-    return mailbox === undefined ? { ok: false, problem: list.fault } : { ok: true, mailbox };
+    return mailbox === undefined
+      ? { ok: false, problem: list.fault }
+      : { ok: true, mailbox, form: 'unquoted-name' };
   }
   if (list.hasGroup) return { ok: false, problem: 'group' };
   const [mailbox, ...more] = list.mailboxes;
@@ -87,13 +89,13 @@ export function mailboxesOf(value: string): readonly Mailbox[] {
   return named === undefined ? mailboxes : [...mailboxes, named];
 }
 
-/** One address in brackets at the end, after a name without quotes. */
-const NAMED = /^([^<>;()"\\]*)<([^<>\s,:;()"\\]+)>$/;
-const WORD_ENDS = /[\s',:]+/;
+/** One address in brackets at the end, and no other bracket of its kind before it. */
+const NAMED = /^([^<>\\]*)<([^<>\s,:;()"\\]+)>$/;
+const WORD_ENDS = /[\s',:;()"[\]]+/;
 
 /**
  * The mailbox of a field that breaks the grammar by its name alone, and in which nobody reads another address: each one
- * that the name shows must be the same.
+ * that the name shows, encoded or not, must be the same.
  */
 export function namedMailbox(
   value: string,
@@ -103,9 +105,24 @@ export function namedMailbox(
   if (name === undefined || bracketed === undefined) return undefined;
   const [mailbox] = parseMailboxList(`<${bracketed}>`).mailboxes;
   if (mailbox === undefined) return undefined;
+  const decoded = decodeWords(name.trim());
+  const isClear = [name, decoded].every((text) => showsNoOther(text, mailbox, isSame));
+  return isClear ? { ...mailbox, name: decoded } : undefined;
+}
+
+/** Whether no reader finds another address in a name: "Ann @ Acme" is none, "ann @ acme . example" is one. */
+function showsNoOther(
+  name: string,
+  { address }: Mailbox,
+  isSame: (shown: string, address: string) => boolean,
+): boolean {
+  if (!name.includes('@')) return !/[<>]/.test(name);
   const shown = name.split(WORD_ENDS).filter((word) => word.includes('@'));
-  if (!shown.every((address) => isSame(address, mailbox.address))) return undefined;
-  return { ...mailbox, name: decodeWords(name.trim()) };
+  const isClear = shown.every((word) => word === '@' || isSame(word, address));
+  if (!isClear || /[<>]/.test(name)) return false;
+  // What stands around a lone @ makes an address with it where comments, quotes or dots join them.
+  const around = shown.includes('@') ? name : '';
+  return !/[.()"[\],:;]|@[^@]*@/.test(around);
 }
 
 function isSameAddress(shown: string, address: string): boolean {

@@ -124,6 +124,33 @@ describe('a From field that names no single sender', () => {
     for (const value of broken) assert.equal(read(value), 'syntax', value);
   });
 
+  it('is one author where a name is not quoted as it should be, before the only address', () => {
+    const names = ['Ann @ Acme', 'Ann; Acme', 'Ann (Acme', 'Ann Acme)', 'Ann "Nick', 'Ann [Acme]'].concat(
+      'Acme: Ann, Ben; Eve',
+      'Ann (Acme) (Sales), Ltd',
+      'john@example.com [Acme]',
+    );
+    for (const name of names)
+      assert.equal(read(`${name} <john@example.com>`), `${name}|john@example.com`, name);
+  });
+
+  it('is a syntax error where such a name shows another address, encoded or in pieces', () => {
+    const others = [
+      'm @ evil.example',
+      'm@(c)evil.example',
+      '"m"@evil.example',
+      '[m@evil.example]',
+      '"m @ evil',
+    ].concat(
+      'm@evil . example',
+      '@evil.example:',
+      '"=?utf-8?q?m=40evil.example?=',
+      '<m@evil.example> "',
+      '<> "x',
+    );
+    for (const other of others) assert.equal(read(`${other} <john@example.com>`), 'syntax', other);
+  });
+
   it('is none for a name whose commas and colons nobody quoted, before the only address', () => {
     assertAll({
       'Doe, John <john@example.com>': 'Doe, John|john@example.com',
