@@ -10,7 +10,12 @@ import { parseFrom } from '../../src/mail/mailbox.ts';
 import { makeDkimKey } from '../support/dkim.ts';
 import { startDns, type Zone } from '../support/dns.ts';
 import { eventually } from '../support/eventually.ts';
-import { programUnavailable, RESOLVER, startOpenDkim, startOpendmarc } from '../support/filters.ts';
+import {
+  opendmarcUnavailable,
+  programUnavailable,
+  startOpenDkim,
+  startOpendmarc,
+} from '../support/filters.ts';
 import { fromForms } from '../support/from-forms.ts';
 import { startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
@@ -41,11 +46,11 @@ const READERS: readonly Reader[] = [
   },
   {
     name: 'OpenDMARC',
-    skip: programUnavailable('/usr/sbin/opendkim') || programUnavailable('/usr/sbin/opendmarc'),
+    skip: programUnavailable('/usr/sbin/opendkim') || opendmarcUnavailable(),
     start: async (scratch) => {
-      await startDns(scratch, ZONE, RESOLVER, 53);
+      const resolver = await startDns(scratch, ZONE);
       const records = `m._domainkey.evil.example ${makeDkimKey().record}\n`;
-      return [await startOpenDkim(scratch, records), await startOpendmarc(scratch)];
+      return [await startOpenDkim(scratch, records), await startOpendmarc(scratch, resolver)];
     },
   },
 ];
