@@ -133,21 +133,17 @@ function parseField(
   if (index === end) return 'cut-off';
   if (nameEnd === start || bytes[index] !== COLON) return 'no-field';
   const name = bytes.toString('latin1', start, nameEnd).toLowerCase();
-  const { text, isBytes } = decodeValue(bytes.subarray(index + 1, end));
+  // UTF-8 (RFC 6532), or else byte for byte: old clients send Latin-1, and a replacement character says nothing.
+  const text = bytes.toString('utf8', index + 1, end);
+  const isBytes = text.includes('\ufffd');
+  const value = unfold(isBytes ? bytes.toString('latin1', index + 1, end) : text);
+  if (index === nameEnd && !hasBlankLine && !isBytes) return { name, value };
   return {
     name,
-    value: unfold(text),
+    value,
     ...(index === nameEnd && !hasBlankLine ? {} : { isSpaced: true as const }),
     ...(isBytes ? { isBytes: true as const } : {}),
   };
-}
-
-/** UTF-8 (RFC 6532), or else byte for byte: old clients send Latin-1, and a replacement character says nothing. */
-function decodeValue(bytes: Buffer): { readonly text: string; readonly isBytes: boolean } {
-  const text = bytes.toString('utf8');
-  return text.includes('\ufffd')
-    ? { text: bytes.toString('latin1'), isBytes: true }
-    : { text, isBytes: false };
 }
 
 /** Joins folded lines by removing their line ends (RFC 5322 §2.2.3), and trims. */
