@@ -12,6 +12,13 @@ import { type Intro, isRule, type View } from './view.ts';
 
 /** The opening that starts at line `at`, if one does. The line must be neither blank, quoted nor code. */
 export function findIntro(view: View, at: number): Intro | undefined {
+  const intro = matchIntro(view, at);
+  // What a mail forwards by its Subject has the same frames and blocks as an original.
+  const framed = intro?.kind === 'headers' || intro?.kind === 'separator';
+  return framed && view.known.isForward ? { ...intro, kind: 'forward' } : intro;
+}
+
+function matchIntro(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined) return undefined;
   const first = line.text.trimStart().charAt(0);

@@ -41,6 +41,7 @@ function cutFooters(lines: readonly Line[], runs: readonly Run[]): Run[] {
   for (let at = cut.length - 1, seen = 0; at >= 0 && seen < 4; at -= 1) {
     const run = cut[at];
     if (run?.kind !== 'text' || !isContent(lines, run)) continue;
+    if (run.forward) break;
     seen += 1;
     const typedBefore = cut.some(
       (one) => one.kind === 'text' && one.from < run.from && isContent(lines, one),

@@ -24,6 +24,8 @@ export interface Known {
 export interface KnownOriginal {
   /** Whether a subject is known at all, so that another one says something. */
   readonly hasSubject: boolean;
+  /** Whether the mail says in its Subject that it forwards something: what stands below is what its writer sends on. */
+  readonly isForward: boolean;
   /** Whether a field's value is the known subject. */
   isSubject(value: string): boolean;
   /** What is known of the people that a line names. */
@@ -61,8 +63,13 @@ export function bareSubject(subject: string): string {
 /** `**`, quotes and angle brackets around a value. */
 const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+|[\s*_"“”>\]]+$/gu, '');
 
+/** `Fwd:` in the languages of mail programs, before anything else in the Subject. */
+const FORWARD =
+  /^\s*(?:fwd?|wg|tr|rv|enc|vs|vb|vl|pd|i|inoltro|doorst|fs|ftr|εμ|πρθ|iletil?|ilt|пересл|fp|továbbítás|转发|轉寄|轉發|転送|전달|ส่งต่อ|הועבר|إعادة توجيه)\s?[:：]/iu;
+
 /** What is known, folded. */
 interface Folded {
+  readonly isForward: boolean;
   readonly subjects: readonly string[];
   readonly names: readonly (readonly string[])[];
   readonly addresses: readonly string[];
@@ -82,6 +89,7 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
     if (text !== undefined) own.add(text);
   }
   return {
+    isForward: subjects.some((subject) => FORWARD.test(subject)),
     subjects: subjects
       .slice(0, MAX_SUBJECTS)
       .map((subject) => fold(bareSubject(subject)))
@@ -112,6 +120,10 @@ class Original implements KnownOriginal {
   get #known(): Folded {
     this.#folded ??= foldKnown(this.#source());
     return this.#folded;
+  }
+
+  get isForward(): boolean {
+    return this.#known.isForward;
   }
 
   get hasSubject(): boolean {
@@ -156,6 +168,7 @@ function lineKey(line: string): string | undefined {
 }
 
 const NOTHING: KnownOriginal = {
+  isForward: false,
   hasSubject: false,
   hasLines: false,
   isSubject: () => false,

@@ -23,6 +23,8 @@ export interface Run {
   to: number;
   /** An attribution, a header block or the mail's own markup announces this quote. */
   readonly announced: boolean;
+  /** It is sent on, with all that follows: no footer is sought in it. */
+  readonly forward?: true;
   /** A line that may be the writer's own leads up to this quote. */
   readonly led: boolean;
   readonly signs: readonly Sign[];
@@ -80,7 +82,7 @@ class Scan {
     if (intro === undefined) return false;
     if (intro.kind === 'forward') {
       this.#state = 'text';
-      this.#take('text', this.#lines.length);
+      this.#forward(this.#lines.length);
       return true;
     }
     const next = nextContent(this.#lines, intro.end);
@@ -176,6 +178,10 @@ class Scan {
     return false;
   }
 
+  #forward(to: number): void {
+    this.#add({ kind: 'text', from: this.#at, to, announced: false, led: false, signs: [], forward: true });
+  }
+
   #take(kind: State, to: number): void {
     const signs: readonly Sign[] = kind === 'text' ? [] : ['delimiter', 'lines-below'];
     this.#add({ kind, from: this.#at, to, announced: false, led: false, signs });
@@ -188,7 +194,7 @@ class Scan {
   /** Adds a run, melted into the one before when both are text or both signature. */
   #add(run: Run): void {
     const last = this.#runs[this.#runs.length - 1];
-    if (last !== undefined && last.kind === run.kind && run.kind !== 'quote') {
+    if (last?.kind === run.kind && run.kind !== 'quote' && last.forward === run.forward) {
       last.to = run.to;
     } else {
       this.#runs.push(run);

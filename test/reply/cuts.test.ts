@@ -225,6 +225,22 @@ describe('what is known of the original proves it', () => {
   }
 });
 
+describe('what is sent on stays', () => {
+  const block =
+    'Von: Ann <ann@ex.example>⏎Gesendet: Dienstag, 5. März 2024 14:07⏎An: Ben⏎Betreff: Hinges⏎⏎Sold out.';
+  for (const [name, text] of Object.entries({
+    'below a block of fields': `See this.⏎⏎${block}`,
+    'below a rule': `See this.⏎⏎________________________________⏎${block}`,
+    'below a frame': `See this.⏎⏎-----Ursprüngliche Nachricht-----⏎${block}`,
+  })) {
+    it(`${name}, where the Subject says so`, () => {
+      const known = (subject: string): Known => ({ subjects: [subject] });
+      assert.equal(fold(extractReply(lines(text), known('WG: Hinges')).reply), fold(lines(text)));
+      assert.equal(extractReply(lines(text), known('AW: Hinges')).reply, 'See this.');
+    });
+  }
+});
+
 describe('HTML', () => {
   for (const [name, [html, reply]] of Object.entries(HTML)) {
     it(name, () => {
