@@ -119,7 +119,8 @@ function showsNoOther(
   if (!name.includes('@')) return !/[<>]/.test(name);
   const shown = name.split(WORD_ENDS).filter((word) => word.includes('@'));
   const isClear = shown.every((word) => word === '@' || isSame(word, address));
-  if (!isClear || /[<>]/.test(name)) return false;
+  // OpenDMARC takes what stands between an address and a colon or semicolon behind it for part of a domain.
+  if (!isClear || /[<>]/.test(name) || /[:;]/.test(name.slice(name.indexOf('@')))) return false;
   // What stands around a lone @ makes an address with it where comments, quotes or dots join them.
   const around = shown.includes('@') ? name : '';
   return !/[.()"[\],:;]|@[^@]*@/.test(around);

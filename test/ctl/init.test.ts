@@ -223,6 +223,7 @@ describe('mailgw-ctl config', () => {
         config: tool.config,
         ok: false,
         problems: ['reply.domain: 7 is not a domain', 'spma: unknown key; did you mean spam?'],
+        notes: [],
       },
     ]);
   });
@@ -285,6 +286,6 @@ describe('mailgw-ctl config', () => {
   it('takes --config and --json after the command as well', async (t) => {
     const { config } = await initialise(testScratch(t));
     const { code, stdout } = await runTool(['config', 'check', '--json', '--config', config]);
-    assert.deepEqual([code, parseRows(stdout)], [0, [{ config, ok: true, problems: [] }]]);
+    assert.deepEqual([code, parseRows(stdout)], [0, [{ config, ok: true, problems: [], notes: [] }]]);
   });
 });

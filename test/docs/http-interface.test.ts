@@ -41,8 +41,18 @@ function rowsBelow(heading: string, cells: number): string[][] {
 
 /** The types of all fields of some JSON, by their paths in the order of appearance. */
 function typesOf(value: unknown, path: string, found: Map<string, Set<string>>): void {
-  const type = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+  const isOfStrings =
+    Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string');
+  const type =
+    value === null
+      ? 'null'
+      : isOfStrings
+        ? 'array of strings'
+        : Array.isArray(value)
+          ? 'array'
+          : typeof value;
   if (path !== '') found.set(path, (found.get(path) ?? new Set()).add(type));
+  if (isOfStrings) return;
   if (Array.isArray(value)) {
     for (const each of value) {
       for (const [key, inner] of Object.entries(each as object)) typesOf(inner, `${path}[].${key}`, found);

@@ -150,8 +150,7 @@ function checkPost({ data }: Platform['posts'][number]): void {
     assert.doesNotMatch(filename, /[/\\]/);
     assert.match(type, /^[!-~]+$/);
   }
-  for (const text of Object.values(body))
-    assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  for (const text of textsIn(body)) assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
 }
 
 /** Every text in a value, nested ones too. */

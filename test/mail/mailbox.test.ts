@@ -142,6 +142,8 @@ describe('a From field that names no single sender', () => {
       '[m@evil.example]',
       '"m @ evil',
     ].concat(
+      'john@example.com [Acme] Ann; x',
+      'john@example.com: x',
       'm@evil . example',
       '@evil.example:',
       '"=?utf-8?q?m=40evil.example?=',

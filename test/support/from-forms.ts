@@ -17,6 +17,9 @@ const NAMES = [
   'Ann, alice@example.com',
   "O'Ann: Acme",
   'Ann. Acme, Inc.',
+  'Acme: alice@example.com',
+  'alice@example.com: Acme',
+  '@Acme',
 ];
 
 const FORGERIES = [
@@ -53,5 +56,6 @@ export function fromForms(): readonly string[] {
       (row + column) % 2 === 0 ? `${name} ${forgery} ${ADDRESS}` : `${forgery} ${name} ${ADDRESS}`,
     ),
   );
-  return [...plain, ...FORGERIES.map((forgery) => `${forgery} ${ADDRESS}`), ...mixed];
+  const twice = NAMES.flatMap((first) => NAMES.map((second) => `${first} ${second} ${ADDRESS}`));
+  return [...plain, ...twice, ...FORGERIES.map((forgery) => `${forgery} ${ADDRESS}`), ...mixed];
 }

@@ -24,6 +24,7 @@ import { rspamdUnavailable, startRspamd } from '../support/rspamd.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { SmtpSession } from '../support/smtp.ts';
 
+const SESSIONS = 4;
 const SENDER = '192.0.2.66';
 const ZONE: Zone = {
   'example.com': `v=spf1 ip4:${SENDER} -all`,
@@ -58,7 +59,8 @@ const READERS: readonly Reader[] = [
 const messageFrom = (value: string): string =>
   replyMessage({ to: 'reply+x@reply.example.org' }).replace(/^From: .*$/m, () => `From: ${value}`);
 
-async function sendAll(port: number, values: readonly string[]): Promise<number> {
+/** Sends them one after the other; how many were taken. */
+async function sendEach(port: number, values: readonly string[]): Promise<number> {
   const session = await SmtpSession.open(port);
   await session.say('EHLO client');
   await session.say(`XCLIENT ADDR=${SENDER} NAME=[UNAVAILABLE]`);
@@ -73,6 +75,15 @@ async function sendAll(port: number, values: readonly string[]): Promise<number>
   }
   session.close();
   return taken;
+}
+
+/** Sends them all, over a few connections at a time; how many were taken. */
+async function sendAll(port: number, values: readonly string[]): Promise<number> {
+  const shares = Array.from({ length: SESSIONS }, (_, share) =>
+    values.filter((__, number) => number % SESSIONS === share),
+  );
+  const taken = await Promise.all(shares.map((share) => sendEach(port, share)));
+  return taken.reduce((sum, count) => sum + count, 0);
 }
 
 /** What the filter took for the domain of From; undefined where it says nothing. */
@@ -104,7 +115,6 @@ for (const reader of READERS) {
       };
       const { port } = await startPostfix(scratch, { settings });
       const values = fromForms();
-      assert.ok(values.length >= 300);
       const taken = await sendAll(port, values);
       const look = (): true | undefined => (mailbox.mails.length >= taken ? true : undefined);
       await eventually(look, () => `${taken} mails, ${mailbox.mails.length} came`, 120_000);
@@ -120,7 +130,7 @@ for (const reader of READERS) {
         `${values.length} values, ${said} with header.from; ${accepted.length} accepted, ${agreed} agreed`,
       );
       assert.deepEqual(other, []);
-      assert.ok(accepted.length >= 30, 'the new forms are accepted, and came as they were sent');
+      assert.ok(accepted.length >= 250, 'the new forms are accepted, and came as they were sent');
       assert.ok(said > values.length / 4, 'the filter says what it read');
     });
   });
