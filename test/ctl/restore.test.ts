@@ -239,7 +239,14 @@ describe('numbers that a restored store does not know', () => {
     const address = async (n: number): Promise<string> =>
       await strange.sealed({ thread: `t/${n}`, user: test.alice, salt: salts[0]!.salt });
     const at = async (n: number): Promise<string> => reasonOf(await test.gate.recipient(await address(n)));
-    assert.equal(await at(2), 'unknown-thread', 'a store that was never restored refuses');
+    const never = await openGate(t);
+    const elsewhere = await strange.sealed({
+      thread: 't/2',
+      user: never.alice,
+      salt: never.alice.salts[0]!.salt,
+    });
+    const refused = reasonOf(await never.gate.recipient(elsewhere));
+    assert.equal(refused, 'unknown-thread', 'a store that was never restored refuses');
     test.mark({ restoredAt: test.clock.now * 1000, upTo: 1001 });
     assert.deepEqual(
       [await at(1), await at(2), await at(1001), await at(1002)],
