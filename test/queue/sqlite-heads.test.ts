@@ -211,9 +211,9 @@ describe('query plans', () => {
       prepareViews(database);
     });
     assert.ok(sources.length > 20);
-    const walking = sources.filter((source) =>
-      planOf(database, source).some((step) => step.startsWith('SCAN')),
-    );
+    // A row of constants and a list that is handed in are no tables.
+    const isWalk = (step: string): boolean => /^SCAN (?!CONSTANT ROW|json_each )/.test(step);
+    const walking = sources.filter((source) => planOf(database, source).some(isWalk));
     const wanted = [
       // Both walk an index of the open items alone, and so does the third, which ends early.
       "UPDATE item SET due_at = iif(state = 'waiting', due_at + ?, due_at), lease_until = lease_until + ? WHERE state IN ('ready','waiting','leased')",
@@ -225,6 +225,7 @@ describe('query plans', () => {
       'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       // Asked by mailgw-ctl alone.
       'SELECT u.user_number, name, enabled, u.created_at, (SELECT group_concat(address, char(10)) FROM user_address AS a WHERE a.user_number = u.user_number), salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number) ORDER BY name, ends_at IS NOT NULL, ends_at DESC',
+      'SELECT user_number AS number, name, removed_at AS removedAt, (SELECT json_group_array(address) FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses FROM removed_user AS u ORDER BY removed_at DESC, user_number DESC',
       'SELECT state, count(*) AS count FROM item GROUP BY state',
       'SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice ORDER BY notice_number DESC LIMIT ?',
       'SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice WHERE item_id = ? ORDER BY notice_number',

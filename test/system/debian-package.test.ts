@@ -51,10 +51,10 @@ async function makeMachine(scratch: Scratch): Promise<Machine> {
 async function withMigration(scratch: Scratch, file: string): Promise<string> {
   const tree = scratch.path('tree');
   await runOk('dpkg-deb', ['--raw-extract', file, tree]);
-  const schema = join(tree, 'usr/lib/mailgw/dist/src/queue/schema.js');
+  const schema = join(tree, 'usr/lib/mailgw/dist/src/queue/migrations.js');
   const text = readFileSync(schema, 'utf8');
   const later = text.replace(
-    /(const MIGRATIONS = \[[^]*?)\n\];/,
+    /(export const MIGRATIONS = \[[^]*?)\n\];/,
     "$1\n    'ALTER TABLE item ADD COLUMN later INTEGER NOT NULL DEFAULT 7',\n];",
   );
   assert.notEqual(later, text);
