@@ -12,14 +12,14 @@
 import { decodeWindows1252 } from './windows-1252.ts';
 
 const MAX_WORDS = 1000;
-const WORD = /=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bq])\?([^?]*)\?=/gi;
+const WORD = /=\?([^?*\s]{1,60})(?:\*[^?\s]{0,40})?\?([bq])\?([^?]*)\?=/gi;
 const BLANK = /^[ \t\r\n]*$/;
 // C0, DEL, C1, the bidirectional marks, embeddings, overrides and isolates; one run becomes one space or nothing.
 const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
 
 /** Decodes the encoded-words in `text` and makes the result safe to print. */
 export function decodeWords(text: string): string {
-  return printable(text.includes('=?') ? decode(text) : text);
+  return printable(text.includes('=?') ? replaceRuns(text, DECODED) : text);
 }
 
 /** `text` without control and bidirectional formatting characters, its white space collapsed and trimmed. */
@@ -30,48 +30,62 @@ export function printable(text: string): string {
     .trim();
 }
 
-/** A run of neighbouring words of one charset, not decoded yet. */
-interface Run {
+/** A run of neighbouring words of one charset (in lower case): some senders cut inside a character. */
+export interface EncodedRun {
   readonly charset: string;
-  readonly chunks: Buffer[];
-  readonly written: string[];
+  readonly bytes: Buffer;
+  /** The words as they are written. */
+  readonly written: readonly string[];
 }
 
-function decode(text: string): string {
+/** What becomes of the runs in a text. */
+export interface RunWriter {
+  /** The bytes of one word; `encoding` is `b` or `q`. */
+  readonly bytesOf: (encoding: string, content: string) => Buffer;
+  readonly write: (run: EncodedRun) => string;
+  /** Whether runs stay encoded-words: the white space between two of them is no part of the text (RFC 2047 §6.2), but of its spelling. */
+  readonly isSpelling: boolean;
+}
+
+/** Writes each run of encoded-words in `text` anew; the rest stays as it is. */
+export function replaceRuns(text: string, { bytesOf, write, isSpelling }: RunWriter): string {
   let result = '';
-  let run: Run | undefined;
+  let charset: string | undefined;
+  let chunks: Buffer[] = [];
+  let writtenWords: string[] = [];
   let end = 0;
   let words = 0;
+  const flush = (): string =>
+    charset === undefined ? '' : write({ charset, bytes: Buffer.concat(chunks), written: writtenWords });
   for (const match of text.matchAll(WORD)) {
     if (++words > MAX_WORDS) break;
-    const [written, charset = '', encoding = '', content = ''] = match;
+    const [written, name = '', encoding = '', content = ''] = match;
     const between = text.slice(end, match.index);
-    const adjoins = run !== undefined && BLANK.test(between);
-    if (run?.charset !== charset.toLowerCase() || !adjoins) {
-      // White space between two encoded-words is no part of the text (RFC 2047 §6.2).
-      result += decodeRun(run) + (adjoins ? '' : between);
-      run = { charset: charset.toLowerCase(), chunks: [], written: [] };
+    const adjoins = charset !== undefined && BLANK.test(between);
+    if (charset !== name.toLowerCase() || !adjoins) {
+      result += flush() + (adjoins && !isSpelling ? '' : between);
+      [charset, chunks, writtenWords] = [name.toLowerCase(), [], []];
     }
-    run.chunks.push(wordBytes(encoding, content));
-    run.written.push(written);
+    chunks.push(bytesOf(encoding.toLowerCase(), content));
+    writtenWords.push(written);
     end = match.index + written.length;
   }
-  return result + decodeRun(run) + text.slice(end);
+  return result + flush() + text.slice(end);
 }
 
-function decodeRun(run: Run | undefined): string {
-  if (run === undefined) return '';
-  const bytes = Buffer.concat(run.chunks);
+const DECODED: RunWriter = { bytesOf: wordBytes, write: decodeRun, isSpelling: false };
+
+function decodeRun({ charset, bytes, written }: EncodedRun): string {
   try {
-    const decoder = new TextDecoder(run.charset);
+    const decoder = new TextDecoder(charset);
     return decoder.encoding === 'windows-1252' ? decodeWindows1252(bytes) : decoder.decode(bytes);
   } catch {
-    return run.written.join(' ');
+    return written.join(' ');
   }
 }
 
 function wordBytes(encoding: string, content: string): Buffer {
-  if (encoding.toLowerCase() === 'b') return Buffer.from(content, 'base64');
+  if (encoding === 'b') return Buffer.from(content, 'base64');
   const bytes = content
     .replaceAll('_', ' ')
     .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -6,20 +6,10 @@
  * raw text; linear; never throws.
  * Standards: RFC 2047 §2, §6.2; RFC 2231 §5 (a language tag is ignored). Limits: 1,000 words.
  */
+import { type EncodedRun, replaceRuns } from '../mail/encoded-word.ts';
 import type { HeaderField } from '../mail/header.ts';
 import { decodeText, foreignCharset } from './charset.ts';
 import { decodeTransfer } from './transfer.ts';
-
-const MAX_WORDS = 1000;
-const WORD = /=\?([^?*\s]{1,60})(?:\*[^?\s]{0,40})?\?([bq])\?([^?]*)\?=/gi;
-const BLANK = /^[ \t\r\n]*$/;
-
-/** Neighbouring words of one charset: some senders cut inside a character. */
-interface Run {
-  readonly charset: string;
-  readonly bytes: Buffer[];
-  readonly written: string[];
-}
 
 /** The body of a field; `charset` is the one of the message's text, which raw bytes share as a rule. */
 export function readableField({ value, isBytes }: HeaderField, charset: string | undefined): string {
@@ -32,32 +22,14 @@ export function readableField({ value, isBytes }: HeaderField, charset: string |
 
 /** A text with its encoded-words in UTF-8; `isBytes` says that its characters stand for bytes. */
 export function readableWords(text: string, isBytes = false): string {
-  let result = '';
-  let run: Run | undefined;
-  let end = 0;
-  let words = 0;
-  for (const match of text.matchAll(WORD)) {
-    if (++words > MAX_WORDS) break;
-    const [written, charset = '', encoding = '', content = ''] = match;
-    const between = text.slice(end, match.index);
-    const adjoins = run !== undefined && BLANK.test(between);
-    if (run?.charset !== charset.toLowerCase() || !adjoins) {
-      result += writeRun(run) + between;
-      run = { charset: charset.toLowerCase(), bytes: [], written: [] };
-    }
-    const raw = Buffer.from(content, isBytes ? 'latin1' : 'utf8');
-    run.bytes.push(wordBytes(raw, encoding.toLowerCase()));
-    run.written.push(written);
-    end = match.index + written.length;
-  }
-  return result + writeRun(run) + text.slice(end);
+  const bytesOf = (encoding: string, content: string): Buffer =>
+    wordBytes(Buffer.from(content, isBytes ? 'latin1' : 'utf8'), encoding);
+  return replaceRuns(text, { bytesOf, write: writeRun, isSpelling: true });
 }
 
-function writeRun(run: Run | undefined): string {
-  if (run === undefined) return '';
-  const bytes = Buffer.concat(run.bytes);
-  if (foreignCharset(bytes, run.charset) !== undefined) return run.written.join(' ');
-  return `=?utf-8?B?${Buffer.from(decodeText(bytes, run.charset)).toString('base64')}?=`;
+function writeRun({ charset, bytes, written }: EncodedRun): string {
+  if (foreignCharset(bytes, charset) !== undefined) return written.join(' ');
+  return `=?utf-8?B?${Buffer.from(decodeText(bytes, charset)).toString('base64')}?=`;
 }
 
 function wordBytes(content: Buffer, encoding: string): Buffer {
