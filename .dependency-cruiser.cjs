@@ -24,7 +24,7 @@ module.exports = {
     { name: 'adapters-are-wired-in-daemon-and-ctl', severity: 'error', from: { path: '^src/(config|log|metrics)\\.ts$' }, to: { path: '^src/(intake|queue|reply|delivery|control|ctl)/' } },
     { name: 'nothing-imports-the-roots', severity: 'error', from: { path: '^src/', pathNot: '^src/(ctl/|daemon\\.ts$)' }, to: { path: ['^src/(daemon|serve)\\.ts$', '^src/ctl/'] } },
     oneImporter('smtp-server', ['intake/lmtp.ts']),
-    oneImporter('mailparser', ['reply/parse.ts']),
+    oneImporter('mailparser', ['reply/mailparser.ts']),
     oneImporter('parse5', ['reply/html.ts']),
     oneImporter('nodemailer', ['delivery/notice.ts']),
     oneImporter('undici', ['delivery/sinks/http-exchange.ts']),

@@ -42,6 +42,7 @@ export interface EncodedRun {
 export interface RunWriter {
   /** The bytes of one word; `encoding` is `b` or `q`. */
   readonly bytesOf: (encoding: string, content: string) => Buffer;
+  /** What stands in the place of a run. */
   readonly write: (run: EncodedRun) => string;
   /** Whether runs stay encoded-words: the white space between two of them is no part of the text (RFC 2047 §6.2), but of its spelling. */
   readonly isSpelling: boolean;

@@ -4,7 +4,6 @@
  * Contract: of each name the topmost field: a repeated one was judged at the gate. The address of From is the one that the field names as it
  * stands, whatever its bytes may be read as. Standards: RFC 5322, RFC 2047.
  */
-import type { AddressObject } from 'mailparser';
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
 import type { HeaderField } from '../mail/header.ts';
 import { parseFrom } from '../mail/mailbox.ts';
@@ -14,7 +13,7 @@ import { isBodyType } from './choose.ts';
 import { parseDate } from './date.ts';
 import { parsableField, withoutComments } from './field-text.ts';
 import { readableField } from './field-words.ts';
-import { parseByMailparser } from './mailparser.ts';
+import { type AddressObject, parseByMailparser } from './mailparser.ts';
 import type { MimePart } from './mime.ts';
 import type { ParsedReply } from './post.ts';
 

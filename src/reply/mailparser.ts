@@ -5,6 +5,8 @@
  */
 import type { ParsedMail } from 'mailparser';
 
+export type { AddressObject } from 'mailparser';
+
 const MAILPARSER_OPTIONS = {
   skipHtmlToText: true,
   skipTextToHtml: true,
