@@ -7,14 +7,16 @@
  * written as well, and only the very same text is a repetition.
  */
 
+import type { Digest } from './fingerprint.ts';
+
 /** What our filter said of the sender, from the best to the worst. */
 const RESULTS = ['pass', 'none', 'fail'] as const;
 
 /** A copy as it comes in. */
 export interface Copy {
-  readonly fingerprint: Uint8Array;
+  readonly fingerprint: Digest;
   /** The digest of what was written; needed unless `result` is `pass`. */
-  readonly written?: Uint8Array | undefined;
+  readonly written?: Digest | undefined;
   readonly result: (typeof RESULTS)[number];
   /** Whether it waits for the operator, and may never be posted. */
   readonly isHeld: boolean;
@@ -24,24 +26,19 @@ export interface Copy {
  * The key that a copy is known by: for the best its fingerprint. What the others add to it are a digest and a number,
  * so that adding them bit by bit keeps the keys apart, at a fraction of a digest's time.
  */
-export function keyOf({ fingerprint, written, result, isHeld }: Copy): Uint8Array {
-  if (result === 'pass' && !isHeld) return fingerprint;
-  const content = result === 'pass' ? undefined : written;
-  const key = fingerprint.map((octet, at) => octet ^ (content?.[at] ?? 0));
+export function keyOf({ fingerprint, written = '', result, isHeld }: Copy): Uint8Array {
+  const key = Buffer.from(fingerprint, 'latin1');
+  if (result === 'pass' && !isHeld) return key;
+  if (result !== 'pass')
+    for (let at = 0; at < written.length; at++) key[at] = (key[at] ?? 0) ^ written.charCodeAt(at);
   key[0] = (key[0] ?? 0) ^ (2 * RESULTS.indexOf(result) + Number(isHeld));
   return key;
 }
 
 /** The keys of the better copies, any of which makes this one a duplicate; none for the best. */
 export function betterKeys(copy: Copy): readonly Uint8Array[] {
-  const { fingerprint, result, isHeld } = copy;
-  if (result === 'pass') return isHeld ? [fingerprint] : [];
-  const keys: Uint8Array[] = [fingerprint];
-  for (const better of RESULTS.slice(0, RESULTS.indexOf(result) + 1)) {
-    const isOwn = better === result;
-    if (better !== 'pass' && !(isOwn && !isHeld))
-      keys.push(keyOf({ ...copy, result: better, isHeld: false }));
-    if (isHeld && !isOwn) keys.push(keyOf({ ...copy, result: better, isHeld: true }));
-  }
-  return keys;
+  const better = RESULTS.slice(0, RESULTS.indexOf(copy.result));
+  const keyed = (isHeld: boolean) => (result: Copy['result']) => keyOf({ ...copy, result, isHeld });
+  const keys = better.map(keyed(false));
+  return copy.isHeld ? [...keys, keyed(false)(copy.result), ...better.map(keyed(true))] : keys;
 }

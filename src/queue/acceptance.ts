@@ -35,6 +35,56 @@ const HELD: Entry = { state: 'held', head: 0, leaseUntil: null };
 const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
 const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
 
+/** What a new row is made of; `asJudged` is the item before it was found that its user is gone. */
+interface NewRow {
+  readonly item: NewItem;
+  readonly entry: Entry;
+  readonly asJudged: NewItem;
+  readonly bytes: number;
+}
+
+const boundedOrNull = (text: string | undefined): string | null => (text === undefined ? null : bounded(text));
+
+/** The columns of a new row, each with its value. */
+const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8Array | null>> = {
+  id: ({ item }) => item.id,
+  state: ({ entry }) => entry.state,
+  head: ({ entry }) => entry.head,
+  user: ({ item }) => item.user,
+  user_number: ({ item }) => item.userNumber ?? null,
+  // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
+  thread: ({ item }) => (item.bounce === undefined ? item.thread : `bounce:${item.id}`),
+  bounce: ({ item }) => item.bounce ?? null,
+  bounce_thread: ({ item }) => (item.bounce === undefined ? null : item.thread),
+  replied_to_at: ({ item }) => item.repliedToAt,
+  message_id: ({ item }) => boundedOrNull(item.messageId),
+  queue_id: ({ item }) => boundedOrNull(item.queueId),
+  reverse_path: ({ item }) => bounded(item.reversePath),
+  received_at: ({ item }) => item.receivedAt,
+  due_at: ({ item }) => (item.hold === undefined ? item.receivedAt : null),
+  lease_until: ({ entry }) => entry.leaseUntil,
+  attempts: ({ entry }) => (entry.state === 'leased' ? 1 : 0),
+  worker_deaths: () => 0,
+  hold_reason: ({ item }) => item.hold ?? null,
+  last_diagnostic: ({ item }) => boundedOrNull(item.holdDetail),
+  released_key: ({ asJudged }) => releasedKey(asJudged),
+  bytes: ({ bytes }) => bytes,
+  sender_policy: ({ item }) => item.authentication.policy,
+  sender_result: ({ item }) => item.authentication.result,
+  spam_score: ({ item }) => item.spam?.score ?? null,
+  spam_flagged: ({ item }) => (item.spam === undefined ? null : Number(item.spam.flagged)),
+};
+
+/** Prepares the insert of one row, which gives its number. */
+function prepareInsert(database: Database): (row: NewRow) => number | bigint {
+  const names = Object.keys(COLUMNS);
+  const values = Object.values(COLUMNS);
+  const insert = database.prepare<unknown[]>(
+    `INSERT INTO item (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+  );
+  return (row) => insert.run(values.map((value) => value(row))).lastInsertRowid;
+}
+
 /** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
 export function prepareAccept(
   database: Database,
@@ -46,12 +96,7 @@ export function prepareAccept(
   const open = database.prepare<[string]>(
     "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
   );
-  const insert = database.prepare(
-    `INSERT INTO item (id, state, head, user, user_number, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
-       lease_until, attempts, worker_deaths, hold_reason, last_diagnostic, released_key, bytes, sender_policy, sender_result, spam_score, spam_flagged)
-     VALUES (@id, @state, @head, @user, @userNumber, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
-       @leaseUntil, @attempts, 0, @hold, @diagnostic, @releasedKey, @bytes, @policy, @result, @score, @flagged)`,
-  );
+  const insert = prepareInsert(database);
   const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
@@ -73,34 +118,8 @@ export function prepareAccept(
     const isThere = owners.isThere(asJudged.userNumber, asJudged.user);
     const item = isThere ? asJudged : { ...asJudged, hold: asJudged.hold ?? NO_USER };
     const entry = entryOf(item, leaseMs);
-    const { lastInsertRowid } = insert.run({
-      id: item.id,
-      state: entry.state,
-      head: entry.head,
-      user: item.user,
-      userNumber: item.userNumber ?? null,
-      // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
-      thread: item.bounce === undefined ? item.thread : `bounce:${item.id}`,
-      bounce: item.bounce ?? null,
-      bounceThread: item.bounce === undefined ? null : item.thread,
-      repliedToAt: item.repliedToAt,
-      messageId: item.messageId === undefined ? null : bounded(item.messageId),
-      queueId: item.queueId === undefined ? null : bounded(item.queueId),
-      reversePath: bounded(item.reversePath),
-      receivedAt: item.receivedAt,
-      dueAt: item.hold === undefined ? item.receivedAt : null,
-      leaseUntil: entry.leaseUntil,
-      attempts: entry.state === 'leased' ? 1 : 0,
-      hold: item.hold ?? null,
-      diagnostic: item.holdDetail === undefined ? null : bounded(item.holdDetail),
-      releasedKey: releasedKey(asJudged),
-      bytes: raw.byteLength,
-      policy: item.authentication.policy,
-      result: item.authentication.result,
-      score: item.spam?.score ?? null,
-      flagged: item.spam === undefined ? null : Number(item.spam.flagged),
-    });
-    keep(lastInsertRowid, raw);
+    const itemNumber = insert({ item, entry, asJudged, bytes: raw.byteLength });
+    keep(itemNumber, raw);
     if (item.bounce !== undefined) countBounce(item, item.bounce);
     if (isThere) rememberPass(item);
     return entry.state;

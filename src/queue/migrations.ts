@@ -167,8 +167,9 @@ export const MIGRATIONS: readonly string[] = [
    ALTER TABLE verdict_count_by_cause RENAME TO verdict_count;
    -- The key under which a held item is known once it is released.
    ALTER TABLE item ADD COLUMN released_key BLOB;
-   -- Probes of a sink that is down: items that have not failed, by user.
-   CREATE INDEX item_untried ON item (user, due_at) WHERE head = 1 AND state = 'ready' AND attempts = 0;
+   -- The user as well: who is to be left out is passed over in the index, and no other index has to be written.
+   DROP INDEX item_due;
+   CREATE INDEX item_due ON item (due_at, user) WHERE head = 1 AND state IN ('ready','waiting');
    -- Whose it is, where the name may be another's by now; 0 is nobody.
    ALTER TABLE item ADD COLUMN user_number INTEGER;
    UPDATE item SET user_number = ifnull(

@@ -9,6 +9,7 @@
  * All times are integer milliseconds since the epoch.
  */
 
+import type { Digest } from '../mail/fingerprint.ts';
 import type { SpamVerdict } from '../mail/spam.ts';
 import type { NewNotice } from './notices-port.ts';
 
@@ -37,9 +38,9 @@ export interface NewItem {
   /** What a bounce says of the address; undefined for a reply. */
   readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
-  readonly fingerprint: Uint8Array;
+  readonly fingerprint: Digest;
   /** The digest of what was written; needed of a sender whom nobody vouches for (src/mail/belief.ts). */
-  readonly written?: Uint8Array | undefined;
+  readonly written?: Digest | undefined;
   readonly messageId: string | undefined;
   /** Postfix's own id of the message, where it is known. */
   readonly queueId?: string | undefined;

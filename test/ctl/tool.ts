@@ -105,7 +105,7 @@ export function newItem(over: Partial<NewItem> = {}): NewItem {
     user: 'alice',
     thread: 'acme/site/issue/7',
     repliedToAt: Date.UTC(2026, 10, 19, 17, 2, 11),
-    fingerprint: randomBytes(16),
+    fingerprint: randomBytes(16).toString('latin1'),
     messageId: '<reply-1@example.com>',
     reversePath: 'alice@example.com',
     receivedAt: Date.UTC(2026, 10, 20, 9, 14, 3, 120),

@@ -141,7 +141,7 @@ export function describeAcceptance(open: OpenStore): void {
 
     it('of a hundred copies of each belief at the same time one is kept', async (t) => {
       const store = await open(t);
-      const fingerprint = randomBytes(16);
+      const fingerprint = randomBytes(16).toString('latin1');
       const beliefs = (['fail', 'none', 'pass'] as const).flatMap((result) =>
         ['spam', undefined].map((hold) => ({
           hold,
@@ -159,7 +159,7 @@ export function describeAcceptance(open: OpenStore): void {
 
     it('of a hundred copies at the same time one is queued, and all name it', async (t) => {
       const store = await open(t);
-      const fingerprint = randomBytes(16);
+      const fingerprint = randomBytes(16).toString('latin1');
       const copies = Array.from({ length: 100 }, () => newItem({ fingerprint }));
       const acceptances = (await Promise.all(copies.map((copy) => accept(store, [copy])))).flat();
       const first = acceptances.filter(({ kind }) => kind === 'queued');

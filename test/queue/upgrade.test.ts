@@ -123,7 +123,7 @@ describe('a store of release 0.1.0', () => {
 
   it('takes a reply that it had before for a duplicate', async (t) => {
     const store = await upgraded(t);
-    const copy = newItem({ fingerprint: Buffer.alloc(16, 7), userNumber: 1 });
+    const copy = newItem({ fingerprint: '\x07'.repeat(16), userNumber: 1 });
     assert.deepEqual(await accept(store, [copy]), [{ kind: 'duplicate', id: 'ready1' }]);
   });
 

@@ -120,7 +120,7 @@ export function newItem(id: string, thread: string, receivedAt = START, user = '
     user,
     thread,
     repliedToAt: receivedAt - 60_000,
-    fingerprint: randomBytes(16),
+    fingerprint: randomBytes(16).toString('latin1'),
     messageId: `${id}@client.example.com`,
     reversePath: 'alice@example.com',
     receivedAt,

@@ -18,7 +18,7 @@ export function newItem(change: Partial<NewItem> = {}): NewItem {
     user: 'alice',
     thread: 'test/thread/1',
     repliedToAt: NOW - 60_000,
-    fingerprint: randomBytes(16),
+    fingerprint: randomBytes(16).toString('latin1'),
     messageId: `${id}@client.example.com`,
     reversePath: 'alice@example.com',
     receivedAt: NOW,
