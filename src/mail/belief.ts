@@ -10,10 +10,10 @@
 /** What our filter said of the sender, from the best to the worst. */
 const RESULTS = ['pass', 'none', 'fail'] as const;
 
-/** A copy as it comes in. */
+/** A copy as it comes in, or as it is when the operator has it posted. */
 export interface Copy {
   readonly fingerprint: Uint8Array;
-  /** The digest of what was written; needed unless `result` is `pass`. */
+  /** The digest of what was written; needed unless `result` is `pass` and nothing holds it. */
   readonly written?: Uint8Array | undefined;
   readonly result: (typeof RESULTS)[number];
   /** Whether it waits for the operator, and may never be posted. */
@@ -44,4 +44,14 @@ export function betterKeys(copy: Copy): readonly Uint8Array[] {
     if (isHeld && !isOwn) keys.push(keyOf({ ...copy, result: better, isHeld: true }));
   }
   return keys;
+}
+
+/**
+ * The keys of the copies that are believed less, say the very same, and are not held. As they come in they shadow
+ * nothing; once one of them is posted, the operator wants no other.
+ */
+export function sameWordsKeys(copy: Copy): readonly Uint8Array[] {
+  if (copy.written === undefined) return [];
+  const worse = RESULTS.slice(RESULTS.indexOf(copy.result) + 1);
+  return worse.map((result) => keyOf({ ...copy, result, isHeld: false }));
 }

@@ -8,7 +8,7 @@
 import { bounded } from '../mail/bounded.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
-import { prepareClaim, type Repeated, releasedKey } from './dedupe.ts';
+import { keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
 import type { Acceptance, ImmediateLease, NewItem } from './queue.ts';
@@ -48,9 +48,9 @@ export function prepareAccept(
   );
   const insert = database.prepare(
     `INSERT INTO item (id, state, head, user, user_number, thread, bounce, bounce_thread, replied_to_at, message_id, queue_id, reverse_path, received_at, due_at,
-       lease_until, attempts, worker_deaths, hold_reason, last_diagnostic, released_key, bytes, sender_policy, sender_result, spam_score, spam_flagged)
+       lease_until, attempts, worker_deaths, hold_reason, last_diagnostic, fingerprint, written, bytes, sender_policy, sender_result, spam_score, spam_flagged)
      VALUES (@id, @state, @head, @user, @userNumber, @thread, @bounce, @bounceThread, @repliedToAt, @messageId, @queueId, @reversePath, @receivedAt, @dueAt,
-       @leaseUntil, @attempts, 0, @hold, @diagnostic, @releasedKey, @bytes, @policy, @result, @score, @flagged)`,
+       @leaseUntil, @attempts, 0, @hold, @diagnostic, @fingerprint, @written, @bytes, @policy, @result, @score, @flagged)`,
   );
   const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);
@@ -93,7 +93,7 @@ export function prepareAccept(
       attempts: entry.state === 'leased' ? 1 : 0,
       hold: item.hold ?? null,
       diagnostic: item.holdDetail === undefined ? null : bounded(item.holdDetail),
-      releasedKey: releasedKey(asJudged),
+      ...keptCopy(asJudged),
       bytes: raw.byteLength,
       policy: item.authentication.policy,
       result: item.authentication.result,

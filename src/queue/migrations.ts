@@ -165,8 +165,9 @@ export const MIGRATIONS: readonly string[] = [
    INSERT INTO verdict_count_by_cause SELECT verdict, reason, '', hour, count, last_at FROM verdict_count;
    DROP TABLE verdict_count;
    ALTER TABLE verdict_count_by_cause RENAME TO verdict_count;
-   -- The key under which a held item is known once it is released.
-   ALTER TABLE item ADD COLUMN released_key BLOB;
+   -- By what the other copies of a reply are found before the operator has it posted; NULL where none can be better.
+   ALTER TABLE item ADD COLUMN fingerprint BLOB;
+   ALTER TABLE item ADD COLUMN written BLOB;
    -- Probes of a sink that is down: items that have not failed, by user.
    CREATE INDEX item_untried ON item (user, due_at) WHERE head = 1 AND state = 'ready' AND attempts = 0;
    -- Whose it is, where the name may be another's by now; 0 is nobody.
