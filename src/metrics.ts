@@ -9,6 +9,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { LOG_EVENTS, type Log, type LogEvent } from './log.ts';
+import { NOTICE_KINDS } from './mail/notice.ts';
 
 /** What a spam filter said of a message: a verdict, or none. */
 type SpamWord = 'yes' | 'no' | 'unchecked';
@@ -193,18 +194,43 @@ export function commitMeasures(memory?: SharedArrayBuffer): CommitMeasures {
   };
 }
 
+type NoticeOutcome = 'sent' | 'deferred' | 'failed';
+
+const NOTICE_EVENTS: Partial<Record<LogEvent, NoticeOutcome>> = {
+  notice_sent: 'sent',
+  notice_deferred: 'deferred',
+  notice_failed: 'failed',
+};
+
+/** Attempts to send a notice, by its kind and by outcome. */
+export type NoticeCounts = Readonly<Record<string, Readonly<Record<NoticeOutcome, number>>>>;
+
 /** A log that counts its events, whether their level is shown or not. */
-export function countingLog(log: Log): { readonly log: Log; readonly events: Record<LogEvent, number> } {
+export interface CountingLog {
+  readonly log: Log;
+  readonly events: Readonly<Record<LogEvent, number>>;
+  readonly notices: NoticeCounts;
+}
+
+/** Makes a log count, from zero on: an increase from nothing to one is none to Prometheus. */
+export function countingLog(log: Log): CountingLog {
   const events = Object.fromEntries(Object.keys(LOG_EVENTS).map((event) => [event, 0])) as Record<
     LogEvent,
     number
   >;
+  const notices: Record<string, Record<NoticeOutcome, number>> = Object.fromEntries(
+    NOTICE_KINDS.map((kind) => [kind, { sent: 0, deferred: 0, failed: 0 }]),
+  );
   return {
     log: (event, fields, level) => {
       events[event]++;
+      const outcome = NOTICE_EVENTS[event];
+      const ofKind = outcome && notices[String(fields?.kind)];
+      if (ofKind) ofKind[outcome]++;
       log(event, fields, level);
     },
     events,
+    notices,
   };
 }
 

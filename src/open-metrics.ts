@@ -15,7 +15,7 @@ import type { Rates } from './intake/rates.ts';
 import { ListenError, listenOnFile } from './intake/unix-socket.ts';
 import type { Log, LogEvent } from './log.ts';
 import type { LogOutput } from './log-output.ts';
-import type { CommitMeasures, Counting, DeliveryMeasures, LoopWatch } from './metrics.ts';
+import type { CommitMeasures, Counting, DeliveryMeasures, LoopWatch, NoticeCounts } from './metrics.ts';
 import { type CountsReader, createCountsReader } from './queue/counts.ts';
 import type { Store } from './queue/store.ts';
 import { version } from './version.ts';
@@ -27,6 +27,7 @@ export interface MetricsSources {
   readonly delivery: DeliveryMeasures;
   readonly commits: CommitMeasures;
   readonly events: Readonly<Record<LogEvent, number>>;
+  readonly notices: NoticeCounts;
   readonly loop: LoopWatch;
   /** The rates as they are now: a reload may begin to limit them. */
   readonly rates: () => Rates | undefined;
@@ -38,6 +39,8 @@ export interface MetricsSources {
   readonly isSpaceLow: () => boolean;
   /** Why all mail is put off, if it is. */
   readonly trouble: () => string | undefined;
+  /** Whether the pepper is the one of the store, as last heard. */
+  readonly isPepperKnown: () => boolean;
   readonly output: Pick<LogOutput, 'lostLines'>;
 }
 
@@ -139,6 +142,7 @@ async function look(
   return {
     version: release,
     isUp: reason === undefined,
+    isPepperKnown: sources.isPepperKnown(),
     now: Date.now(),
     queue,
     verdicts: sources.verdicts.verdicts(),
@@ -146,6 +150,7 @@ async function look(
     delivery: sources.delivery,
     commits: sources.commits,
     events: sources.events,
+    notices: sources.notices,
     loop: sources.loop.delay(),
     connections: sources.connections(),
     rateBuckets: sources.rates()?.buckets ?? 0,

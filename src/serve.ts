@@ -214,7 +214,11 @@ export async function serve({
     log('log_lost', { lines });
   });
   let write = openLog(config.log, output);
-  const { log, events } = countingLog((event, fields, level) => {
+  const {
+    log,
+    events,
+    notices: noticeCounts,
+  } = countingLog((event, fields, level) => {
     write(event, fields, level);
   });
   const delivery = createDeliveryMeasures();
@@ -267,11 +271,12 @@ export async function serve({
     await listen(lmtp.server, 'lmtp', config, log);
     metrics = await openMetrics(config, log, {
       ...{ store, verdicts, delivery, commits, events, loop, output },
+      notices: noticeCounts,
       rates: () => rates,
       connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
       isStopping: () => isStopping,
       isSpaceLow: space.isLow,
-      trouble: doubts.trouble,
+      ...{ trouble: doubts.trouble, isPepperKnown: doubts.isPepperKnown },
     });
   } catch (error) {
     await store.close();

@@ -6,7 +6,14 @@
  */
 import { SPOOF_CAUSES } from '../discards.ts';
 import type { LogEvent } from '../log.ts';
-import type { CommitMeasures, Counting, DeliveryMeasures, Distribution, LoopDelay } from '../metrics.ts';
+import type {
+  CommitMeasures,
+  Counting,
+  DeliveryMeasures,
+  Distribution,
+  LoopDelay,
+  NoticeCounts,
+} from '../metrics.ts';
 import type { QueueCounts } from '../queue/queue.ts';
 
 /** What the daemon knows of itself at the moment of a scrape. */
@@ -14,6 +21,8 @@ export interface Seen {
   readonly version: string;
   /** Whether mail is taken: the store's writer answers and has space, and the daemon is not stopping. */
   readonly isUp: boolean;
+  /** Whether the pepper is the one of the store. */
+  readonly isPepperKnown: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** Undefined when the store could not be counted. */
@@ -23,6 +32,7 @@ export interface Seen {
   readonly delivery: DeliveryMeasures;
   readonly commits: CommitMeasures;
   readonly events: Readonly<Record<LogEvent, number>>;
+  readonly notices: NoticeCounts;
   readonly loop: LoopDelay;
   readonly connections: Readonly<Record<'lmtp' | 'policy', number>>;
   readonly rateBuckets: number;
@@ -120,6 +130,10 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   mailgw_up: gauge(
     'Whether mail is taken: 1 when the writer of the store answers, there is space, the pepper is the one of the store, and the daemon is not stopping',
     ({ isUp }) => Number(isUp),
+  ),
+  mailgw_pepper_known: gauge(
+    'Whether the pepper is the one that the addresses of the store were minted under; with another one all mail is put off',
+    ({ isPepperKnown }) => Number(isPepperKnown),
   ),
   mailgw_queue_items: {
     type: 'gauge',
@@ -223,14 +237,12 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   ),
   mailgw_notices_total: {
     type: 'counter',
-    help: 'Attempts to send a notice to a user by outcome',
-    labels: ['outcome'],
-    read: ({ events }) =>
-      by('outcome', {
-        sent: events.notice_sent,
-        deferred: events.notice_deferred,
-        failed: events.notice_failed,
-      }),
+    help: 'Attempts to send a notice to a user by its kind and by outcome',
+    labels: ['kind', 'outcome'],
+    read: ({ notices }) =>
+      Object.entries(notices).flatMap(([kind, outcomes]) =>
+        by('outcome', outcomes).map(({ labels, value }) => ({ labels: { kind, ...labels }, value })),
+      ),
   },
   mailgw_events_total: {
     type: 'counter',

@@ -37,7 +37,10 @@ export function settingLines(config: Config): SettingLine[] {
 }
 
 /** A commented configuration with every setting; those not in `values` (by `section.key`) stand as comments. */
-export function commentedConfig(values: Readonly<Record<string, string>>, sink: readonly string[]): string {
+export function commentedConfig(
+  values: Readonly<Record<string, string | number>>,
+  sink: readonly string[],
+): string {
   const lines = [
     '# mailgw: the configuration. Every setting stands here; one behind "#" has the default that it shows.',
     '# After a change: mailgw-ctl config check',

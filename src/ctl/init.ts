@@ -12,6 +12,7 @@ import { SETTINGS } from '../setting-table.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { comment, commentedConfig, tomlValue } from './config-text.ts';
 import { EXIT, Fault, usage } from './fault.ts';
+import { type FilterPlace, filterPlaceOf } from './filter-place.ts';
 import { type HostName, hostNameOf } from './host-name.ts';
 import {
   lookUpUser,
@@ -45,8 +46,12 @@ export const initCommand: CommandSpec = {
       doc: "the name that your mail filter signs Authentication-Results with (default: Postfix's myhostname)",
     },
     {
+      flags: '--own-received <number>',
+      doc: 'how many Received fields of your own hosts stand above those results (default: 1 where Postfix has a milter, else 0)',
+    },
+    {
       flags: '--postfix-config <dir>',
-      doc: `where Postfix's main.cf is, to ask for myhostname (default: ${DEFAULT_POSTFIX_DIRECTORY})`,
+      doc: `where Postfix's main.cf is, to ask for myhostname and milters (default: ${DEFAULT_POSTFIX_DIRECTORY})`,
     },
     {
       flags: '--sender-policy <policy>',
@@ -66,8 +71,8 @@ export const initCommand: CommandSpec = {
     const place = readPlace(input, context);
     const owner = readOwner(input.text('owner'), place.directory === undefined);
     const existing = existsSync(place.config);
-    const host = existing || input.text('authservId') !== undefined ? undefined : askHostName(input);
-    const text = existing ? '' : writeConfigText(input, place, host?.name ?? input.text('authservId') ?? '');
+    const asked = existing ? {} : askPostfix(input);
+    const text = existing ? '' : writeConfigText(input, place, asked);
     const config = existing ? existingConfig(place.config) : check(text);
     const made = [
       makeDirectory(
@@ -79,13 +84,24 @@ export const initCommand: CommandSpec = {
       makeFile(place.config, 'the configuration, with a comment on every setting', 0o644, text),
       ...makeRest(config, owner),
     ];
-    report(made, place, { config, existing, host }, context);
+    report(made, place, { config, existing, ...asked }, context);
   },
 };
 
-/** The host's name, for the authserv-id that no option names. */
-function askHostName(input: Input): HostName {
-  return hostNameOf(input.text('postfixConfig') ?? DEFAULT_POSTFIX_DIRECTORY);
+/** What a Postfix beside us says in place of options that were not given. */
+interface Asked {
+  /** Where the authserv-id is from. */
+  readonly host?: HostName | undefined;
+  /** Where its filters write. */
+  readonly filters?: FilterPlace | undefined;
+}
+
+function askPostfix(input: Input): Asked {
+  const directory = input.text('postfixConfig') ?? DEFAULT_POSTFIX_DIRECTORY;
+  return {
+    host: input.text('authservId') === undefined ? hostNameOf(directory) : undefined,
+    filters: input.text('ownReceived') === undefined ? filterPlaceOf(directory) : undefined,
+  };
 }
 
 /** Where things go; `directory` when all go into one. */
@@ -104,7 +120,7 @@ function readPlace(input: Input, context: Context): Place {
   return { directory, config };
 }
 
-function writeConfigText(input: Input, { directory, config }: Place, authservId: string): string {
+function writeConfigText(input: Input, { directory, config }: Place, asked: Asked): string {
   const domain = input.text('domain');
   if (domain === undefined) {
     throw usage(
@@ -119,10 +135,9 @@ function writeConfigText(input: Input, { directory, config }: Place, authservId:
     'reply.domain': domain,
     'reply.pepper_file': inOne('pepper', beside('pepper')),
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
-    'sender.authserv_id': authservId,
+    ...senderValues(input, asked),
   };
-  const policy = input.text('senderPolicy');
-  return commentedConfig(policy === undefined ? values : { ...values, 'sender.policy': policy }, [
+  return commentedConfig(values, [
     ...comment('Where replies are posted: "webhook", or the absolute path of a sink module of your own.'),
     'type = "webhook"',
     ...comment('The address that the platform takes replies at; or unix:/path/to.sock:/hooks/mail.'),
@@ -130,6 +145,19 @@ function writeConfigText(input: Input, { directory, config }: Place, authservId:
     ...comment('The secret that posts are signed with (Standard Webhooks); the platform needs the same one.'),
     `secret_file = ${tomlValue(inOne('webhook.secret', beside('webhook.secret')))}`,
   ]);
+}
+
+/** What is known of the filter and wanted of it; what is not given keeps its default. */
+function senderValues(input: Input, { host, filters }: Asked): Record<string, string | number> {
+  const policy = input.text('senderPolicy');
+  const given = input.text('ownReceived');
+  const ownReceived =
+    given === undefined ? filters?.ownReceived : /^\d+$/.test(given) ? Number(given) : given;
+  return {
+    'sender.authserv_id': input.text('authservId') ?? host?.name ?? '',
+    ...(policy === undefined ? {} : { 'sender.policy': policy }),
+    ...(ownReceived === undefined ? {} : { 'sender.own_received': ownReceived }),
+  };
 }
 
 /** Both sockets in one directory; in Postfix's queue directory they are for its group. */
@@ -210,16 +238,14 @@ function makeSocketDirectory(path: string, { lmtp }: Config, owner: Owner | unde
 }
 
 /** The configuration that things were made for. */
-interface Configured {
+interface Configured extends Asked {
   readonly config: Config;
   /** Whether it was there before. */
   readonly existing: boolean;
-  /** Where its authserv-id is from, when nobody named one. */
-  readonly host: HostName | undefined;
 }
 
 function report(all: readonly Made[], place: Place, configured: Configured, context: Context): void {
-  const { config, existing, host } = configured;
+  const { config, existing, host, filters } = configured;
   const seen = new Set<string>();
   const made = all.filter(({ path }) => !seen.has(path) && seen.add(path));
   printRows(
@@ -241,6 +267,7 @@ function report(all: readonly Made[], place: Place, configured: Configured, cont
       context.output,
       `sender.authserv_id = "${host.name}" is ${host.source}, and no filter writes that: set it to the name in the Authentication-Results of a mail that came in`,
     );
+  if (filters !== undefined) printNote(context.output, placeNote(filters));
   for (const note of ownerNotes(made, place.directory === undefined)) printNote(context.output, note);
   if (!context.output.json) printText(context.output, `\n${nextSteps(place, configured, context)}`);
 }
@@ -251,6 +278,13 @@ function otherPepper({ reply, store }: Config): string {
     `${reply.pepperFile} is new, and ${store.path} is not: the addresses that it gave were minted under another pepper. Put that one ` +
     'back from a backup; mail is put off until then. Only if it is lost, "mailgw-ctl pepper accept" makes the new one count, and voids them'
   );
+}
+
+/** Says where the number of Received fields is from, which decides who may post. */
+function placeNote({ ownReceived, source, isGuess }: FilterPlace): string {
+  const said = `sender.own_received = ${ownReceived}: Postfix asks ${source}, and puts what a milter writes below its own Received field`;
+  const more = isGuess ? '; content_filter adds others, a mail that came in shows how many' : '';
+  return `${said}${more} ("mailgw-ctl doctor --message FILE" looks)`;
 }
 
 function nextSteps(place: Place, { config, host }: Configured, context: Context): string {

@@ -7,14 +7,14 @@
  * Ctrl-C ends it between two batches, and it says how far it came.
  */
 import type { SpamClass } from '../intake/spamd.ts';
-import { ITEM_STATES, type ItemState, type OperatorAction } from '../queue/queue.ts';
+import { ITEM_STATES, type ItemState, type OperatorAction, type OperatorResult } from '../queue/queue.ts';
 import type { Store } from '../queue/store.ts';
 import type { CommandSpec, Context, Input } from './command.ts';
 import { confirm, YES_OPTION } from './confirm.ts';
 import { EXIT, Fault, usage } from './fault.ts';
 import { interrupted, interruptibly } from './interrupt.ts';
 import { findItem } from './item.ts';
-import { printDone, printText, progressOn } from './print.ts';
+import { type Output, printDone, printText, progressOn } from './print.ts';
 import { isSelective, readSelection, SELECTION_OPTIONS } from './selection.ts';
 import { type Session, withStore } from './session.ts';
 import { openTeach, type Teach } from './teach.ts';
@@ -121,8 +121,10 @@ async function onNamed(
     try {
       const { id } = await findItem(store, name);
       const done = await operate(store, wording, id, teach);
-      if (typeof done === 'object') problems.push(`item ${id}: ${done.left}; ${done.advice}`);
-      else
+      if (typeof done === 'object') {
+        problems.push(`item ${id}: ${done.left}; ${done.advice}`);
+        printCopy(context.output, wording, id, done);
+      } else
         printDone(
           context.output,
           { id, action: wording.action, state: done },
@@ -158,7 +160,7 @@ async function onMatching(
   const problems: string[] = [];
   const states = new Set<string>();
   const step = teach === undefined ? AT_ONCE : 1;
-  let [seen, done] = [0, 0];
+  let [seen, done, copies] = [0, 0, 0];
   await interruptibly(async (signal) => {
     progress(0, ids.length);
     while (seen < ids.length && !signal.aborted) {
@@ -173,14 +175,20 @@ async function onMatching(
           states.add(inWords(result.value));
           if (output.json)
             printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
+        } else if (result.value.copy !== undefined) {
+          copies += 1;
+          printCopy(output, wording, some[index] ?? '', result.value);
         }
       }
       seen += some.length;
       progress(seen, ids.length);
     }
   });
-  const left = seen - done - problems.length;
-  const also = left === 0 ? '' : `; ${count(left)} left alone: ${wording.applies}`;
+  const left = seen - done - copies - problems.length;
+  const also = [
+    copies === 0 ? '' : `; ${count(copies)} left alone: another copy of the reply is there`,
+    left === 0 ? '' : `; ${count(left)} left alone: ${wording.applies}`,
+  ].join('');
   const rest = ids.length - seen;
   if (rest > 0) {
     const far = `interrupted after ${seen} of ${count(ids.length)}, ${done} of them ${stateWords(states)}${also}`;
@@ -218,13 +226,38 @@ function readTeach({ config, store }: Session, { teaches }: Wording, input: Inpu
   return teaches !== undefined && input.flag(teaches.as) ? openTeach(config, store) : undefined;
 }
 
-/** The state that an item is in now; or why it was left alone, and what to do about it. */
+/** Why an item was left alone, and what to do about it; `copy` where another copy of the reply is there. */
+interface Left {
+  readonly left: string;
+  readonly advice: string;
+  readonly copy?: { readonly of: string; readonly state: ItemState };
+}
+
+/** Tells scripts of an item that stays as it is, because another copy of the reply is there. */
+function printCopy(output: Output, { action }: Wording, id: string, { copy }: Left): void {
+  if (output.json && copy !== undefined)
+    printDone(output, { id, action, state: copy.state, duplicate_of: copy.of }, '');
+}
+
+/** Says of an item that another copy of the reply is there. */
+function leftAsCopy(id: string, { of, was, state }: Extract<OperatorResult, { kind: 'duplicate' }>): Left {
+  const copy = { of, state: was };
+  const fate = state === undefined ? 'was posted' : `is ${inWords(state)}`;
+  const left = `stays ${was}: another copy of this reply, item ${of}, ${fate}`;
+  if (state === 'failed')
+    return { copy, left, advice: `"mailgw-ctl queue retry ${of}" has that one tried again` };
+  if (state === 'held')
+    return { copy, left, advice: `"mailgw-ctl queue release ${of}" lets that one be posted` };
+  return { copy, left, advice: `"mailgw-ctl queue drop ${id}" removes this copy` };
+}
+
+/** The state that an item is in now; or why it was left alone. */
 async function operate(
   store: Store,
   { action, applies, teaches }: Wording,
   id: string,
   teach: Teach | undefined,
-): Promise<ItemState | 'dropped' | { readonly left: string; readonly advice: string }> {
+): Promise<ItemState | 'dropped' | Left> {
   // Before the action: it may be the end of the message.
   const item = teach === undefined ? undefined : await store.get(id);
   if (item !== undefined && teaches?.states.includes(item.state) === true) await teach?.(item, teaches.as);
@@ -240,6 +273,8 @@ async function operate(
       ]);
     case 'no-content':
       return { left: 'is posted', advice: 'its message is not kept any more: store.keep_content' };
+    case 'duplicate':
+      return leftAsCopy(id, result);
     case 'unknown':
       return { left: 'is gone meanwhile', advice: '"mailgw-ctl queue list" shows what there is' };
   }

@@ -27,12 +27,26 @@ export function withPassedSockets(config: Config, configPath: string): Config {
   };
 }
 
+/** A service that runs mailgwd, with its User=. */
+export interface Service {
+  readonly name: string;
+  readonly user: string | undefined;
+}
+
+/** The service that runs mailgwd on a configuration. */
+export function serviceOf(configPath: string): Service | undefined {
+  const service = findService(readUnits(), configPath);
+  return service && { name: service[0], user: service[1].get('User')?.at(-1) };
+}
+
+function findService(units: ReadonlyMap<string, Unit>, configPath: string): [string, Unit] | undefined {
+  return [...units].find(([name, unit]) => name.endsWith('.service') && commandNames(unit, configPath));
+}
+
 /** The paths on which systemd listens for the daemon of a configuration. */
 function passedSockets(configPath: string): { lmtp?: string; policy?: string } {
   const units = readUnits();
-  const service = [...units].find(
-    ([name, unit]) => name.endsWith('.service') && commandNames(unit, configPath),
-  );
+  const service = findService(units, configPath);
   if (service === undefined) return {};
   const found: { lmtp?: string; policy?: string } = {};
   for (const [name, unit] of units) {

@@ -13,7 +13,7 @@ import type { Own } from '../mail/automatic.ts';
 import { bounded } from '../mail/bounded.ts';
 import type { Disposition, HoldReason, SpoofCause } from '../mail/disposition.ts';
 import { printable } from '../mail/encoded-word.ts';
-import { fingerprint, writtenDigest } from '../mail/fingerprint.ts';
+import { type Digest, fingerprint, writtenDigest } from '../mail/fingerprint.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
 import { isProbe } from '../mail/probe.ts';
@@ -185,7 +185,7 @@ async function judgeMessage(
     return judgements;
   }
   const decision = await judgeSpam(options.spam, { header: scan.header, raw }, findings);
-  return judgements.map((judgement) => withSpam(judgement, decision));
+  return judgements.map((judgement) => withSpam(judgement, decision, () => writtenDigest(scan.header, raw)));
 }
 
 /** Whether an item is to be made of it, and not of a bounce or a probe, which no filter judges. */
@@ -195,11 +195,15 @@ function isReply(judgement: Judgement): judgement is Extract<Judgement, { kind: 
 }
 
 /** A judgement with what the spam rule decided; a reason to hold that was there before stays. */
-function withSpam(judgement: Judgement, decision: SpamDecision): Judgement {
+function withSpam(judgement: Judgement, decision: SpamDecision, written: () => Digest): Judgement {
   if (!isReply(judgement)) return judgement;
   if (decision.kind === 'end') return decision;
-  const { item } = judgement;
-  return { ...judgement, item: { ...item, spam: decision.spam, hold: item.hold ?? decision.hold } };
+  const item = { ...judgement.item, spam: decision.spam };
+  if (decision.hold === undefined) return { ...judgement, item };
+  return {
+    ...judgement,
+    item: { ...item, hold: item.hold ?? decision.hold, written: item.written ?? written() },
+  };
 }
 
 function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamScore'> | undefined {
@@ -320,6 +324,7 @@ function messageIdOf(header: Header): string | undefined {
 function newItem(options: GateOptions, judged: Judged): NewItem {
   const { message, claim, target, header, authentication } = judged;
   const { raw, messageId, queueId } = message;
+  const isBest = authentication.result === 'pass' && judged.hold === undefined;
   return {
     id: options.newId(),
     user: claim.user.name,
@@ -327,7 +332,7 @@ function newItem(options: GateOptions, judged: Judged): NewItem {
     thread: target.locator,
     repliedToAt: target.repliedTo * 1000,
     fingerprint: fingerprint(claim.user.number, target.locator, header, raw),
-    written: authentication.result === 'pass' ? undefined : writtenDigest(header, raw),
+    written: isBest ? undefined : writtenDigest(header, raw),
     messageId,
     queueId,
     reversePath: message.envelope.reversePath,

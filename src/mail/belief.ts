@@ -12,10 +12,10 @@ import type { Digest } from './fingerprint.ts';
 /** What our filter said of the sender, from the best to the worst. */
 const RESULTS = ['pass', 'none', 'fail'] as const;
 
-/** A copy as it comes in. */
+/** A copy as it comes in, or as it is when the operator has it posted. */
 export interface Copy {
   readonly fingerprint: Digest;
-  /** The digest of what was written; needed unless `result` is `pass`. */
+  /** The digest of what was written; needed unless `result` is `pass` and nothing holds it. */
   readonly written?: Digest | undefined;
   readonly result: (typeof RESULTS)[number];
   /** Whether it waits for the operator, and may never be posted. */
@@ -41,4 +41,14 @@ export function betterKeys(copy: Copy): readonly Uint8Array[] {
   const keyed = (isHeld: boolean) => (result: Copy['result']) => keyOf({ ...copy, result, isHeld });
   const keys = better.map(keyed(false));
   return copy.isHeld ? [...keys, keyed(false)(copy.result), ...better.map(keyed(true))] : keys;
+}
+
+/**
+ * The keys of the copies that are believed less, say the very same, and are not held. As they come in they shadow
+ * nothing; once one of them is posted, the operator wants no other.
+ */
+export function sameWordsKeys(copy: Copy): readonly Uint8Array[] {
+  if (copy.written === undefined) return [];
+  const worse = RESULTS.slice(RESULTS.indexOf(copy.result) + 1);
+  return worse.map((result) => keyOf({ ...copy, result, isHeld: false }));
 }

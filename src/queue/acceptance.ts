@@ -8,7 +8,7 @@
 import { bounded } from '../mail/bounded.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
-import { prepareClaim, type Repeated, releasedKey } from './dedupe.ts';
+import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
 import type { Acceptance, ImmediateLease, NewItem } from './queue.ts';
@@ -35,15 +35,16 @@ const HELD: Entry = { state: 'held', head: 0, leaseUntil: null };
 const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
 const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
 
-/** What a new row is made of; `asJudged` is the item before it was found that its user is gone. */
+/** What a new row is made of. */
 interface NewRow {
   readonly item: NewItem;
   readonly entry: Entry;
-  readonly asJudged: NewItem;
+  readonly copy: KeptCopy;
   readonly bytes: number;
 }
 
-const boundedOrNull = (text: string | undefined): string | null => (text === undefined ? null : bounded(text));
+const boundedOrNull = (text: string | undefined): string | null =>
+  text === undefined ? null : bounded(text);
 
 /** The columns of a new row, each with its value. */
 const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8Array | null>> = {
@@ -67,7 +68,8 @@ const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8A
   worker_deaths: () => 0,
   hold_reason: ({ item }) => item.hold ?? null,
   last_diagnostic: ({ item }) => boundedOrNull(item.holdDetail),
-  released_key: ({ asJudged }) => releasedKey(asJudged),
+  fingerprint: ({ copy }) => copy.fingerprint,
+  written: ({ copy }) => copy.written,
   bytes: ({ bytes }) => bytes,
   sender_policy: ({ item }) => item.authentication.policy,
   sender_result: ({ item }) => item.authentication.result,
@@ -82,7 +84,7 @@ function prepareInsert(database: Database): (row: NewRow) => number | bigint {
   const insert = database.prepare<unknown[]>(
     `INSERT INTO item (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
   );
-  return (row) => insert.run(values.map((value) => value(row))).lastInsertRowid;
+  return (row) => insert.run(...values.map((value) => value(row))).lastInsertRowid;
 }
 
 /** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
@@ -118,7 +120,7 @@ export function prepareAccept(
     const isThere = owners.isThere(asJudged.userNumber, asJudged.user);
     const item = isThere ? asJudged : { ...asJudged, hold: asJudged.hold ?? NO_USER };
     const entry = entryOf(item, leaseMs);
-    const itemNumber = insert({ item, entry, asJudged, bytes: raw.byteLength });
+    const itemNumber = insert({ item, entry, copy: keptCopy(asJudged), bytes: raw.byteLength });
     keep(itemNumber, raw);
     if (item.bounce !== undefined) countBounce(item, item.bounce);
     if (isThere) rememberPass(item);

@@ -2,11 +2,12 @@
  * The dedupe rows in SQLite: which copy of a reply is a repetition, by the primary key of its fingerprint and belief.
  *
  * Contract: of each key there is one row (G2). What an operator drops is forgotten, unless it was posted; a held item
- * that is released is from then on as good as one that was never held. A dead letter shadows nobody: a new copy of it,
- * believed as much, has it tried again.
+ * that is released is from then on as good as one that was never held, unless the reply is posted as another item. A
+ * dead letter shadows nobody: a new copy of it, believed as much, has it tried again.
  */
-import { betterKeys, type Copy, keyOf } from '../mail/belief.ts';
-import type { NewItem } from './queue.ts';
+import { betterKeys, type Copy, keyOf, sameWordsKeys } from '../mail/belief.ts';
+import type { Digest } from '../mail/fingerprint.ts';
+import type { Authentication, ItemState, NewItem } from './queue.ts';
 import type { Database } from './schema.ts';
 
 /** The item that a new one repeats; `isEqual` when both are believed alike. */
@@ -55,9 +56,24 @@ export function prepareClaim(database: Database): (item: NewItem) => Repeated | 
   };
 }
 
-/** The key of a held item once it is released; null for one that is not held. */
-export function releasedKey(item: NewItem): Uint8Array | null {
-  return item.hold === undefined ? null : keyOf({ ...copyOf(item), isHeld: false });
+/** What an item's row keeps of its copy. */
+export interface KeptCopy {
+  readonly fingerprint: Uint8Array | null;
+  readonly written: Uint8Array | null;
+}
+
+const octets = (digest: Digest): Uint8Array => Buffer.from(digest, 'latin1');
+const digest = (kept: Uint8Array): Digest => Buffer.from(kept).toString('latin1');
+
+const BEST: KeptCopy = { fingerprint: null, written: null };
+
+/** What is kept of a new item's copy: nothing of the best, which no other one shadows. */
+export function keptCopy(item: NewItem): KeptCopy {
+  const { fingerprint, written, hold, authentication } = item;
+  const isBest = hold === undefined && authentication.result === 'pass';
+  return isBest
+    ? BEST
+    : { fingerprint: octets(fingerprint), written: written === undefined ? null : octets(written) };
 }
 
 /** An item with what its dedupe row is found by. */
@@ -66,12 +82,32 @@ interface Known {
   readonly receivedAt: number;
 }
 
+/** An item that is to be posted by the operator's word, with what its copies are found by. */
+interface Wanted extends Known, KeptCopy {
+  readonly result: Authentication['result'];
+}
+
+/** The item as which a reply was posted, or is to be; without a state where that item is gone. */
+export interface Counterpart {
+  readonly id: string;
+  readonly state: ItemState | undefined;
+}
+
 /** What becomes of an item's row with an operator's action, inside a transaction. */
 export interface DedupeChanges {
   /** Forgets an item. */
   readonly forget: (item: Known) => void;
-  /** Gives a released item the key of one that was never held, unless a better copy has it. */
-  readonly release: (item: Known & { readonly releasedKey: Uint8Array | null }) => void;
+  /** Finds the item that stands for this one; of a held one also a worse copy of the same words that is let through. */
+  readonly counterpart: (item: Wanted, isHeld: boolean) => Counterpart | undefined;
+  /** Gives a released item the key of one that was never held. */
+  readonly release: (item: Wanted) => void;
+}
+
+/** The copy that an item is once it is not held; undefined for one that nothing shadows. */
+function releasedCopy({ fingerprint, written, result }: Wanted): Copy | undefined {
+  if (fingerprint === null) return undefined;
+  const said = written === null ? undefined : digest(written);
+  return { fingerprint: digest(fingerprint), written: said, result, isHeld: false };
 }
 
 /** Prepares the statements on a writing connection. */
@@ -81,13 +117,37 @@ export function prepareDedupeChanges(database: Database): DedupeChanges {
     'DELETE FROM dedupe WHERE received_at = ? AND item_id = ?',
   );
   const release = database.prepare<[Uint8Array, number, string]>(
-    'UPDATE OR IGNORE dedupe SET fingerprint = ? WHERE received_at = ? AND item_id = ?',
+    'UPDATE dedupe SET fingerprint = ? WHERE received_at = ? AND item_id = ?',
   );
   return {
     forget: ({ id, receivedAt }) => forget.run(receivedAt, id),
-    release: ({ id, receivedAt, releasedKey: key }) => {
-      if (key !== null) release.run(key, receivedAt, id);
+    counterpart: prepareCounterpart(database),
+    release: (item) => {
+      const copy = releasedCopy(item);
+      if (copy !== undefined) release.run(keyOf(copy), item.receivedAt, item.id);
     },
+  };
+}
+
+function prepareCounterpart(database: Database): DedupeChanges['counterpart'] {
+  const first = prepareFirst(database);
+  const stateOf = database.prepare<[string], ItemState>('SELECT state FROM item WHERE id = ?').pluck();
+  return (item, isHeld) => {
+    const copy = releasedCopy(item);
+    if (copy === undefined) return undefined;
+    const other = (key: Uint8Array): Counterpart | undefined => {
+      const id = first(key);
+      return id === undefined || id === item.id ? undefined : { id, state: stateOf.get(id) };
+    };
+    for (const key of [...betterKeys(copy), keyOf(copy)]) {
+      const found = other(key);
+      if (found !== undefined) return found;
+    }
+    if (!isHeld) return undefined;
+    // Nobody is shadowed by a worse copy that will not be posted as it is.
+    return sameWordsKeys(copy)
+      .map(other)
+      .find((found) => found !== undefined && found.state !== 'failed' && found.state !== 'held');
   };
 }
 

@@ -6,11 +6,19 @@
  */
 import { bounded } from '../mail/bounded.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
-import { prepareDedupeChanges } from './dedupe.ts';
+import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
 import { prepareLease } from './leases.ts';
 import { prepareAddNotice } from './notices.ts';
 import { prepareOwners } from './owner.ts';
-import type { ItemState, LeasedItem, OperatorAction, OperatorResult, Queue, Settle } from './queue.ts';
+import type {
+  Authentication,
+  ItemState,
+  LeasedItem,
+  OperatorAction,
+  OperatorResult,
+  Queue,
+  Settle,
+} from './queue.ts';
 import { MAX_WORKER_DEATHS } from './queue.ts';
 import type { Database } from './schema.ts';
 
@@ -201,16 +209,18 @@ interface OperatedRow {
   holdReason: string | null;
   receivedAt: number;
   contentKept: number;
-  releasedKey: Uint8Array | null;
+  result: Authentication['result'];
+  fingerprint: Uint8Array | null;
+  written: Uint8Array | null;
 }
 
 function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
   const find = database.prepare<[string], OperatedRow>(
     `SELECT item_number AS itemNumber, id, state, user, user_number AS userNumber, thread, hold_reason AS holdReason, received_at AS receivedAt,
-       content_kept AS contentKept, released_key AS releasedKey FROM item WHERE id = ?`,
+       content_kept AS contentKept, sender_result AS result, fingerprint, written FROM item WHERE id = ?`,
   );
   const dedupe = prepareDedupeChanges(database);
-  const owners = prepareOwners(database);
+  const refusalOf = prepareRefusal(database, dedupe);
   const ready = database.prepare<[number, number]>(
     `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0, content_kept = 0
      WHERE item_number = ?`,
@@ -222,14 +232,9 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
   return (action, id, now) => {
     const item = find.get(id);
     if (item === undefined) return { kind: 'unknown' };
-    const { from, to } = ACTIONS[action];
-    // What doctor sent is never posted.
-    const isProbe = action === 'release' && item.holdReason === 'probe';
-    if (isProbe || !from.includes(item.state)) return { kind: 'not-applicable', state: item.state };
-    if (action === 'retry' && item.state === 'posted' && item.contentKept === 0)
-      return { kind: 'no-content' };
-    if (to === 'ready' && !owners.isThere(item.userNumber ?? undefined, item.user))
-      return { kind: 'no-user', user: item.user };
+    const refusal = refusalOf(action, item);
+    if (refusal !== undefined) return refusal;
+    const { to } = ACTIONS[action];
     if (to === 'ready') ready.run(now, item.itemNumber);
     else if (to === 'held') hold.run(item.itemNumber);
     else drop.run(item.itemNumber);
@@ -238,6 +243,28 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
     if (action === 'drop' && item.state !== 'posted') dedupe.forget(item);
     elect(item.thread);
     return { kind: 'done', id, state: to };
+  };
+}
+
+/** Prepares the reasons why an action does not apply to an item. */
+function prepareRefusal(
+  database: Database,
+  dedupe: DedupeChanges,
+): (action: OperatorAction, item: OperatedRow) => OperatorResult | undefined {
+  const owners = prepareOwners(database);
+  return (action, item) => {
+    const { from, to } = ACTIONS[action];
+    const { state, user } = item;
+    // What doctor sent is never posted.
+    const isProbe = action === 'release' && item.holdReason === 'probe';
+    if (isProbe || !from.includes(state)) return { kind: 'not-applicable', state };
+    if (to !== 'ready') return undefined;
+    if (state === 'posted' && item.contentKept === 0) return { kind: 'no-content' };
+    if (!owners.isThere(item.userNumber ?? undefined, user)) return { kind: 'no-user', user };
+    // What is open goes its way, and what was posted goes it again under its own id: neither is a new post.
+    if (state !== 'held' && state !== 'failed') return undefined;
+    const other = dedupe.counterpart(item, state === 'held');
+    return other && { kind: 'duplicate', was: state, of: other.id, state: other.state };
   };
 }
 

@@ -165,8 +165,9 @@ export const MIGRATIONS: readonly string[] = [
    INSERT INTO verdict_count_by_cause SELECT verdict, reason, '', hour, count, last_at FROM verdict_count;
    DROP TABLE verdict_count;
    ALTER TABLE verdict_count_by_cause RENAME TO verdict_count;
-   -- The key under which a held item is known once it is released.
-   ALTER TABLE item ADD COLUMN released_key BLOB;
+   -- By what the other copies of a reply are found before the operator has it posted; NULL where none can be better.
+   ALTER TABLE item ADD COLUMN fingerprint BLOB;
+   ALTER TABLE item ADD COLUMN written BLOB;
    -- The user as well: who is to be left out is passed over in the index, and no other index has to be written.
    DROP INDEX item_due;
    CREATE INDEX item_due ON item (due_at, user) WHERE head = 1 AND state IN ('ready','waiting');

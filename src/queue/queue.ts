@@ -39,7 +39,7 @@ export interface NewItem {
   readonly bounce?: BounceKind | undefined;
   readonly repliedToAt: number;
   readonly fingerprint: Digest;
-  /** The digest of what was written; needed of a sender whom nobody vouches for (src/mail/belief.ts). */
+  /** The digest of what was written; needed where nobody vouches for the sender, or it is held (src/mail/belief.ts). */
   readonly written?: Digest | undefined;
   readonly messageId: string | undefined;
   /** Postfix's own id of the message, where it is known. */
@@ -199,7 +199,14 @@ export type OperatorResult =
   /** Its user was removed: nobody may post as whoever has the name now. */
   | { readonly kind: 'no-user'; readonly user: string }
   /** It was posted, and its message is not kept any more. */
-  | { readonly kind: 'no-content' };
+  | { readonly kind: 'no-content' }
+  /** The reply is there as another item, whose state is undefined once it is gone; this one stays what it `was`. */
+  | {
+      readonly kind: 'duplicate';
+      readonly was: ItemState;
+      readonly of: string;
+      readonly state: ItemState | undefined;
+    };
 
 /** An operator's action on one item. */
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'drop';

@@ -3,7 +3,7 @@
  *
  * Contract: `isHidden` reads the element's own style and attributes, in all spellings of nothing.
  */
-import { attribute, type HtmlNode, styleOf } from './html-tree.ts';
+import { attribute, type HtmlNode, isBare, styleOf } from './html-tree.ts';
 
 const NOTHING = '0(?:\\.0+)?(?:px|pt|em|rem|ex|%)?(?:!important)?(?:;|$)';
 const HIDDEN = new RegExp(
@@ -22,6 +22,7 @@ const NO_SPACE = new RegExp(`(?:^|;)(?:max-)?(?:height|width):${NOTHING}`);
 
 /** Whether nothing of the element is shown. */
 export function isHidden(node: HtmlNode): boolean {
+  if (isBare(node)) return false;
   if (node.attrs?.some(({ name }) => name === 'hidden') === true) return true;
   const style = styleOf(node);
   if (style === '')

@@ -7,7 +7,16 @@
  * rules that judge plain text, so that a quote which is answered inside is treated as any interleaved quote.
  */
 import { FACT } from './evidence.ts';
-import { attribute, classesOf, firstWords, type HtmlNode, idOf, openingText, styleOf } from './html-tree.ts';
+import {
+  attribute,
+  classesOf,
+  firstWords,
+  type HtmlNode,
+  idOf,
+  isBare,
+  openingText,
+  styleOf,
+} from './html-tree.ts';
 import { makeLine } from './lines.ts';
 import { FORWARDED } from './words.ts';
 
@@ -108,6 +117,7 @@ export function announces(node: HtmlNode): boolean {
 
 /** What the element marks, if anything; `inQuote` says whether it stands inside a marked quote. */
 export function markOf(node: HtmlNode, inQuote: boolean): Mark | undefined {
+  if (isBare(node)) return node.tagName === 'blockquote' ? blockquoteMark(node, [], inQuote) : undefined;
   const classes = classesOf(node);
   const id = idOf(node);
   if (node.tagName === 'blockquote' && !QUOTE_IDS.has(id)) return blockquoteMark(node, classes, inQuote);

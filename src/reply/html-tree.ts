@@ -14,6 +14,9 @@ export interface HtmlNode {
   readonly childNodes?: readonly HtmlNode[];
 }
 
+/** Whether an element has no attribute at all, as most have. */
+export const isBare = (node: HtmlNode): boolean => (node.attrs?.length ?? 0) === 0;
+
 /** The value of an attribute, or the empty string. */
 export function attribute(node: HtmlNode, name: string): string {
   return node.attrs?.find((attr) => attr.name === name)?.value ?? '';
@@ -32,7 +35,7 @@ export const idOf = (node: HtmlNode): string => cleanName(attribute(node, 'id').
 
 /** The style of an element in lower case, without spaces. */
 export const styleOf = (node: HtmlNode): string =>
-  attribute(node, 'style').slice(0, 1000).toLowerCase().replace(/\s+/g, '');
+  isBare(node) ? '' : attribute(node, 'style').slice(0, 1000).toLowerCase().replace(/\s+/g, '');
 
 const MAX_LOOK = 60;
 

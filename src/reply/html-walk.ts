@@ -19,6 +19,7 @@ import type { Run } from './markdown.ts';
 import { escapeLabel } from './markdown-escape.ts';
 
 const MAX_DEPTH = 600;
+const LEAVES_NOTHING = (): void => undefined;
 
 type Style = Omit<Run, 'text' | 'raw'>;
 
@@ -103,7 +104,7 @@ class Walk {
     if (mark === 'quote') writer.hintNext('container');
     if (mark === 'opening') writer.hintNext('intro');
     if (mark === 'rule') writer.rule();
-    return () => undefined;
+    return LEAVES_NOTHING;
   }
 
   #open(node: HtmlNode, tag: string): () => void {
@@ -117,7 +118,7 @@ class Walk {
     if (tag === 'table' && this.#survey.data.has(node)) return writer.table();
     if (tag === 'td' || tag === 'th') return writer.cell();
     if (tag === 'tr') return writer.row();
-    return () => undefined;
+    return LEAVES_NOTHING;
   }
 
   /** A whole mail in one `pre`, the quotes that Thunderbird puts into one, and prose are text and not code. */

@@ -23,6 +23,9 @@ const MAX_NODES = 50_000;
 /** People's programs nest some hundred elements; an end tag that fits none of the open ones is looked for in all of them. */
 const MAX_OPEN = 600;
 
+/** What stands before letters behind `<` makes an end tag, a comment or text. */
+const LETTER_A = 65;
+
 /** Thrown by the adapter to stop the parser at a limit; never leaves this file. */
 class LimitReached extends Error {}
 
@@ -73,12 +76,23 @@ class BoundedTree {
 
 /** The tree, and the source that is left where a limit stopped it. */
 function parseWithin(html: string): { readonly root: HtmlNode; readonly rest: string } {
-  const tree = new BoundedTree();
-  if (tree.build(html, false)) return { root: tree.root, rest: '' };
+  if (!hasManyTags(html)) {
+    const tree = new BoundedTree();
+    if (tree.build(html, false)) return { root: tree.root, rest: '' };
+  }
   // Only then is it worth its time to know where the parser was.
   const located = new BoundedTree();
-  located.build(html, true);
-  return { root: located.root, rest: html.slice(located.end) };
+  const isWhole = located.build(html, true);
+  return { root: located.root, rest: isWhole ? '' : html.slice(located.end) };
+}
+
+/** Whether there seem to be more elements than the limit, so that the parser will be stopped. */
+function hasManyTags(html: string): boolean {
+  if (html.length < MAX_NODES * '<p>'.length) return false;
+  let tags = 0;
+  for (let at = html.indexOf('<'); at !== -1 && tags <= MAX_NODES; at = html.indexOf('<', at + 1))
+    if (html.charCodeAt(at + 1) >= LETTER_A) tags += 1;
+  return tags > MAX_NODES;
 }
 
 function joinPart(lines: readonly WrittenLine[], verdicts: readonly Verdict[], kind: Verdict): string {

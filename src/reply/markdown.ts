@@ -102,6 +102,10 @@ function seamsOf({ run, from, to }: Placed): number[] {
 
 const isText = (run: Run): boolean => run.code !== true && run.raw !== true;
 
+/** The text of a run, whose bars draw no cell. */
+const withoutBars = ({ cell }: Pick<Run, 'cell'>, text: string): string =>
+  cell === true ? text.replaceAll('|', '\\|') : text;
+
 /** Writes a line of runs: the text escaped as a whole, then the marks between its pieces. */
 class LineRenderer {
   readonly #runs: readonly Placed[];
@@ -168,19 +172,25 @@ class LineRenderer {
     return parts.slice(1).join('');
   }
 
-  #code({ text, cell }: Run): string {
-    if (text.trim() === '') return text;
-    return cell === true ? codeSpan(text).replaceAll('|', '\\|') : codeSpan(text);
+  #code(run: Run): string {
+    return run.text.trim() === '' ? run.text : withoutBars(run, codeSpan(run.text));
   }
 
   #text(run: Run, from: number, to: number, before: string): string {
-    const escaped = this.#escaped(from, to);
-    const text = run.cell === true ? escaped.replaceAll('|', '\\|') : escaped;
+    const text = withoutBars(run, this.#escaped(from, to));
     // Marks that touch other marks are read in more than one way.
     if (/(?<!\\)[*~]$/.test(before) && !isSpace(text[0])) return text;
     return styled(run, text, before.at(-1), this.#line[to]);
   }
 }
 
+const isPlain = (run: Run): boolean => isText(run) && !isStyled(run) && run.href === undefined;
+
 /** One line of runs as Markdown, without what only the start of a line needs. */
-export const renderRuns = (runs: readonly Run[]): string => new LineRenderer(runs).render();
+export function renderRuns(runs: readonly Run[]): string {
+  const [only] = runs;
+  // Most lines of most mails, at a fraction of the cost.
+  if (runs.length === 1 && only !== undefined && isPlain(only))
+    return withoutBars(only, escapeText(only.text));
+  return new LineRenderer(runs).render();
+}

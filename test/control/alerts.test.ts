@@ -19,6 +19,18 @@ type Series = Readonly<Record<string, string>>;
 const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: Series }>> = {
   MailgwDown: { fires: { 'up{job="mailgw"}': '0x60' }, quiet: { 'up{job="mailgw"}': '1x58 0x2' } },
   MailgwStoreDown: { fires: { mailgw_up: '0x60' }, quiet: { mailgw_up: '1x60' } },
+  MailgwOtherPepper: {
+    fires: { mailgw_pepper_known: '0x60' },
+    quiet: { mailgw_pepper_known: '0x50 1x10' },
+  },
+  // The first of them brings the series about.
+  MailgwRestored: {
+    fires: { 'mailgw_recipients_total{verdict="deferred",reason="restored"}': '_x40 1x20' },
+    quiet: {
+      'mailgw_recipients_total{verdict="deferred",reason="restored"}': '3x60',
+      'mailgw_recipients_total{verdict="deferred",reason="storage"}': '_x40 9x20',
+    },
+  },
   MailgwQueueOld: {
     fires: { mailgw_queue_oldest_seconds: '3700x60', mailgw_queue_paused: '0x60' },
     quiet: { mailgw_queue_oldest_seconds: '3700x60', mailgw_queue_paused: '1x60' },
@@ -98,8 +110,11 @@ const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: S
     },
   },
   MailgwNoticesFail: {
-    fires: { 'mailgw_notices_total{outcome="failed"}': '0+1x60' },
-    quiet: { 'mailgw_notices_total{outcome="deferred"}': '0+1x60' },
+    fires: {
+      'mailgw_notices_total{kind="refused",outcome="failed"}': '0x30 4x30',
+      'mailgw_notices_total{kind="empty",outcome="failed"}': '0x30 4x30',
+    },
+    quiet: { 'mailgw_notices_total{kind="refused",outcome="deferred"}': '0+1x60' },
   },
   MailgwDiskLow: {
     fires: { mailgw_store_free_bytes: '1000000000x60' },

@@ -132,6 +132,8 @@ describe('the status socket of a running daemon', () => {
       'mailgw_connections{service="lmtp"}': 1,
       mailgw_queue_oldest_seconds: 0,
       mailgw_rate_buckets: 1,
+      mailgw_pepper_known: 1,
+      'mailgw_notices_total{kind="empty",outcome="sent"}': 0,
     };
     for (const [series, value] of Object.entries(figures))
       assert.equal(valueOf(page, series), value, `${series}\n${page}`);

@@ -32,12 +32,16 @@ const skip = existsSync('/usr/sbin/postconf') ? false : 'unavailable: Postfix is
 async function initBeside(
   scratch: Scratch,
   mainCf: string | undefined,
+  ...options: readonly string[]
 ): Promise<RunResult & { readonly config: Config }> {
   const directory = scratch.path('site');
   const postfix = scratch.path('postfix');
   mkdirSync(postfix);
-  if (mainCf !== undefined) writeFileSync(join(postfix, 'main.cf'), mainCf);
-  const where = ['--directory', directory, '--postfix-config', postfix];
+  if (mainCf !== undefined) {
+    writeFileSync(join(postfix, 'main.cf'), mainCf);
+    writeFileSync(join(postfix, 'master.cf'), '');
+  }
+  const where = ['--directory', directory, '--postfix-config', postfix, ...options];
   const result = await runTool(['init', '--domain', 'r.example', ...where]);
   assert.equal(result.code, 0, result.stderr);
   return { ...result, config: configOf(join(directory, 'mailgw.toml')) };
@@ -128,6 +132,37 @@ describe('mailgw-ctl init', () => {
       if (wanted.includes('.')) assert.doesNotMatch(stderr, note);
       else assert.match(stderr, note);
     }
+  });
+
+  it('finds out how many Received fields stand above what the milters of Postfix write', {
+    skip,
+  }, async (t) => {
+    const milter = 'smtpd_milters = inet:127.0.0.1:11332\n';
+    const found = [
+      ['', 0],
+      [milter, 1],
+      [`${milter}content_filter = scan:[127.0.0.1]:10025\n`, 1],
+      ['content_filter = scan:[127.0.0.1]:10025\n', 0],
+    ] as const;
+    for (const [mainCf, wanted] of found) {
+      const { stderr, config } = await initBeside(testScratch(t), mainCf);
+      assert.equal(config.sender.ownReceived, wanted, mainCf);
+      const note = /^mailgw-ctl: note: sender\.own_received = 1: Postfix asks inet:127\.0\.0\.1:11332, /m;
+      if (wanted === 0) assert.doesNotMatch(stderr, /own_received/);
+      else assert.match(stderr, note);
+      assert.equal(stderr.includes('; content_filter adds others, '), mainCf.includes('scan') && wanted > 0);
+    }
+  });
+
+  it('takes the number that is given in place of what Postfix says', { skip }, async (t) => {
+    const milter = 'smtpd_milters = inet:127.0.0.1:11332\n';
+    const { stderr, config } = await initBeside(testScratch(t), milter, '--own-received', '0');
+    assert.equal(config.sender.ownReceived, 0);
+    assert.doesNotMatch(stderr, /own_received/);
+    const place = ['--directory', testScratch(t).path('new'), '--own-received', 'two'];
+    const bad = await runTool(['init', '--domain', 'r.example', ...place]);
+    assert.equal(bad.code, 65);
+    assert.match(bad.stderr, /^mailgw-ctl: sender\.own_received: "two" /);
   });
 
   it('names both sockets, in one directory, and the sender policy that was asked for', async (t) => {

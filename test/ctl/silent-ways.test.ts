@@ -135,6 +135,7 @@ describe('a site with another pepper than its addresses were minted under', () =
     assert.match(daemon.log(), /"level":"error".*"event":"pepper_unknown"/);
     assert.equal(await metric(scratch, 'mailgw_up'), '0');
     assert.equal(await metric(scratch, 'mailgw_events_total{event="pepper_unknown"}'), '1');
+    assert.equal(await metric(scratch, 'mailgw_pepper_known'), '0');
     const { code, stdout } = await daemon.tryCtl('doctor');
     assert.match(stdout, /"check":"store\.pepper","status":"problem"/);
     assert.equal(code, 78);

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { GateOptions } from '../../src/intake/receive.ts';
-import { FAILED, lease, POSTED, settle } from '../support/item.ts';
+import type { OperatorAction, OperatorResult } from '../../src/queue/queue.ts';
+import { FAILED, ids, lease, POSTED, settle } from '../support/item.ts';
 import { newMessageId } from '../support/message.ts';
 import { itemsIn, message, openGate, START, send, type TestGate } from './gate.ts';
 
@@ -160,6 +161,103 @@ describe('after the operator', () => {
     await arrive({ result: 'pass' });
     await test.store.operate('hold', (await itemsIn(test))[0]!.id, START * 1000);
     assert.equal(await arrive({ result: 'pass' }), 'duplicate');
+  });
+});
+
+/** Copies that are held, each with one that stands for it. */
+const STALE: readonly { readonly held: Arriving; readonly better: Arriving }[] = [
+  { held: { result: 'pass', spam: true }, better: { result: 'pass' } },
+  { held: { result: 'none', spam: true }, better: { result: 'none' } },
+  { held: { result: 'none', spam: true }, better: { result: 'pass' } },
+  { held: { result: 'fail', spam: true }, better: { result: 'fail' } },
+  { held: { result: 'fail', spam: true }, better: { result: 'none' } },
+  { held: { result: 'fail', spam: true, body: 'Fools.\r\n' }, better: { result: 'pass' } },
+];
+
+describe('a held copy that the operator releases', () => {
+  for (const { held, better } of STALE) {
+    it(`as ${inWords(held)} stays held where it came as ${inWords(better)} meanwhile`, async (t) => {
+      const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+      assert.equal(await arrive(held), 'held');
+      assert.equal(await arrive(better), 'queued');
+      const [stale, posted] = await itemsIn(test);
+      const act = (action: OperatorAction, id: string): Promise<OperatorResult> =>
+        test.store.operate(action, id, START * 1000);
+      const refused = { kind: 'duplicate', was: 'held', of: posted!.id } as const;
+      assert.deepEqual(await act('release', stale!.id), { ...refused, state: 'ready' });
+      await settle(test.store, (await lease(test.store, START * 1000))[0]!, POSTED);
+      assert.deepEqual(await act('release', stale!.id), { ...refused, state: 'posted' });
+      await act('drop', posted!.id);
+      assert.deepEqual(await act('release', stale!.id), { ...refused, state: undefined });
+      assert.equal((await test.store.get(stale!.id))?.state, 'held');
+      assert.deepEqual(await lease(test.store, START * 1000), []);
+    });
+  }
+
+  it('is posted where the better one was dropped unposted, and waits for a dead letter to be tried again', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    await arrive({ result: 'pass', spam: true });
+    await arrive({ result: 'pass' });
+    const [stale, better] = await itemsIn(test);
+    await settle(test.store, (await lease(test.store, START * 1000))[0]!, FAILED);
+    assert.deepEqual(await test.store.operate('release', stale!.id, START * 1000), {
+      ...{ kind: 'duplicate', was: 'held', of: better!.id, state: 'failed' },
+    });
+    await test.store.operate('drop', better!.id, START * 1000);
+    assert.equal((await test.store.operate('release', stale!.id, START * 1000)).kind, 'done');
+  });
+
+  it('is one post where two are released, in whatever order', async (t) => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const { test, arrive } = await arrivals(t, { senderPolicy: 'strict', spoofed: 'hold' });
+      assert.equal(await arrive({ result: 'fail' }), 'held');
+      assert.equal(await arrive({ result: 'pass', spam: true }), 'held');
+      const items = await itemsIn(test);
+      const [first, second] = order.map((index) => items[index]!.id);
+      assert.equal((await test.store.operate('release', first!, START * 1000)).kind, 'done');
+      const refused = { kind: 'duplicate', was: 'held', of: first, state: 'ready' };
+      assert.deepEqual(await test.store.operate('release', second!, START * 1000), refused);
+      assert.deepEqual(ids(await lease(test.store, START * 1000)), [first]);
+    }
+  });
+
+  it('is posted though a forgery of other words was released before', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'strict', spoofed: 'hold' });
+    await arrive({ result: 'fail', body: 'You are all fools.\r\n' });
+    await arrive({ result: 'pass', spam: true });
+    for (const { id } of await itemsIn(test))
+      assert.equal((await test.store.operate('release', id, START * 1000)).kind, 'done');
+  });
+
+  it('is posted though worse ones of the same words are there, if none of those will be posted', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    await arrive({ result: 'fail' });
+    await settle(test.store, (await lease(test.store, START * 1000))[0]!, FAILED);
+    await arrive({ result: 'none' });
+    await arrive({ result: 'pass', spam: true });
+    const [failed, waiting, best] = await itemsIn(test);
+    await test.store.operate('hold', waiting!.id, START * 1000);
+    assert.equal((await test.store.operate('release', best!.id, START * 1000)).kind, 'done');
+    for (const [action, { id, was }] of [
+      ['retry', { id: failed!.id, was: 'failed' }],
+      ['release', { id: waiting!.id, was: 'held' }],
+    ] as const) {
+      const refused = { kind: 'duplicate', was, of: best!.id, state: 'ready' };
+      assert.deepEqual(await test.store.operate(action, id, START * 1000), refused, action);
+    }
+  });
+
+  it('is posted once though it is held and released again and again', async (t) => {
+    const { test, arrive } = await arrivals(t, { senderPolicy: 'flag' });
+    for (const result of ['pass', 'none', 'fail'] as const)
+      await arrive({ result, spam: true, body: `${result}\r\n` });
+    for (const { id } of await itemsIn(test)) {
+      for (const action of ['release', 'hold', 'release', 'drop'] as const)
+        assert.equal((await test.store.operate(action, id, START * 1000)).kind, 'done', action);
+    }
   });
 });
 

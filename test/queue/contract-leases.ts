@@ -101,8 +101,8 @@ export function describeLeases(open: OpenStore): void {
         ids(await store.lease({ now: NOW + 20, leaseMs: 60_000, limit: 1, probe: { avoid, isStrict } }));
       assert.deepEqual(await probe(true, 'alice', 'bob'), [other]);
       assert.deepEqual(await probe(true, 'alice', 'bob'), [], 'what is due later is no probe');
-      assert.deepEqual(await probe(false, 'alice', 'bob'), [behind], 'any that has not failed');
-      assert.deepEqual(await probe(false), [first]);
+      assert.deepEqual(await probe(false, 'alice', 'bob'), [first], 'any that has not failed, the first due');
+      assert.deepEqual(await probe(false), [behind]);
       assert.deepEqual(await probe(true), []);
       assert.deepEqual(await probe(false), [failed], 'what is due longest');
       assert.deepEqual(await probe(false), []);

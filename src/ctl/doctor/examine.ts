@@ -18,6 +18,7 @@ import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup
 import { examinePostfix } from '../postfix/wiring.ts';
 import { withPassedSockets } from '../socket-units.ts';
 import { checkAuthservId } from './authserv.ts';
+import { checkDaemonUser } from './daemon-user.ts';
 import { checkDiscards } from './discards.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
@@ -50,6 +51,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   const stranger = isStranger(config); // as whom doctor was started, before it becomes the store's owner
   yield fine('configuration', `${configPath}: no problem found`);
   yield* guarded('files', () => checkFiles(config, configPath));
+  yield* guarded('daemon', async () => [await checkDaemonUser(config, configPath)]);
   yield* guarded('socket', () => checkSockets(config, mailOwner(examination)));
   yield* guarded('postfix', () => checkPostfix(config, examination));
   const authserv = checkAuthservId(config, message);
