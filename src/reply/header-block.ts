@@ -27,6 +27,8 @@ export interface HeaderBlock {
   readonly person: boolean;
   /** A line has an address in brackets, as clients write it beside a name. */
   readonly bracketed: boolean;
+  /** What its fields hold, a letter each: `d` a date, `a` an address, `t` other text. Clients differ in the order. */
+  readonly order: string;
   /** It has fields that clients never show: somebody pasted a raw header. */
   readonly raw: boolean;
   readonly known: readonly Sign[];
@@ -59,6 +61,7 @@ class BlockReader {
   #bracketed = false;
   #named = false;
   #person = false;
+  #order = '';
   #raw = false;
   readonly #known = new Set<Sign>();
 
@@ -83,6 +86,7 @@ class BlockReader {
       named: this.#named,
       person: this.#person,
       bracketed: this.#bracketed,
+      order: this.#order,
       raw: this.#raw,
       known: [...this.#known],
     };
@@ -116,6 +120,7 @@ class BlockReader {
     const value = valueOf(text);
     this.#labels += 1;
     this.#wrapped = 0;
+    this.#order += has(facts, FACT.date) ? 'd' : has(facts, FACT.address) ? 'a' : 't';
     if (RAW_FIELD.test(label)) this.#raw = true;
     if (this.#labels <= 2) {
       const person = this.#view.known.personIn(value);

@@ -9,8 +9,8 @@ import { bannerEnd } from './banner.ts';
 import { FACT } from './evidence.ts';
 import { findIntro } from './intro.ts';
 import type { KnownOriginal } from './known.ts';
-import { type Line, makeLine } from './lines.ts';
-import { quoteEnd } from './quotes.ts';
+import type { Line } from './lines.ts';
+import { innerLines, quoteEnd } from './quotes.ts';
 import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
 import { isProven, type Sign } from './signs.ts';
 import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
@@ -215,6 +215,7 @@ function markupIntro(view: View, at: number): Intro | undefined {
   const { lines } = view;
   const line = lines[at];
   if (line === undefined) return undefined;
+  if (line.hint === 'forward') return { kind: 'forward', end: at + 1, strong: true, signs: [] };
   const next = isRule(line.text) ? nextContent(lines, at + 1) : undefined;
   const hint = line.hint ?? (next === undefined ? undefined : lines[next]?.hint);
   if (hint !== 'intro' && hint !== 'container') return undefined;
@@ -258,14 +259,7 @@ function startsWithIntro(
   from: number,
   known: KnownOriginal,
 ): Intro['kind'] | undefined {
-  const inner: Line[] = [];
-  for (let at = from; at < from + 8; at += 1) {
-    const line = lines[at];
-    if (line?.kind !== 'quote') break;
-    const text = line.text.replace(/^[\s>＞»]+/, '');
-    inner.push(makeLine(text, false));
-  }
-  inner.push(makeLine('\n', false));
+  const inner = innerLines(lines, from);
   const first = inner.findIndex((line) => line.kind === 'text');
   if (first === -1) return undefined;
   const intro = findIntro({ lines: inner, known }, first);

@@ -28,11 +28,12 @@ export const ORIGINAL_WORD = anyOf([
 
 /** Forms of "forwarded". */
 export const FORWARDED = anyOf([
-  'forward|\\bfwd?\\b|weitergeleit|transf[eé]r|r[eé]exp[eé]di|faire suivre|reenvi|encaminhad|inoltrat|doorgestuurd|vidarebefordra',
-  'videresend|vidaresend|v[äa]litet|edelleen|edasta|p[āa]rs[ūu]t|persi[ųu]st|przekaza|p[řr]eposlan|preposlan|tov[áa]bb[ií]t',
-  'redirec[țt]ion|retrimis|proslije|prosle[đd]|posredovan|пересыл|пересл|перенапр|препрат|прослеђ|перасл|προωθ|[iİ]letil',
-  'y[öo]nlendir|áframsen|framsend|berbidal|birbidal|reendre|plusendit|diteruskan|chuyển tiếp|転送|转发|轉寄|轉發|转寄|전달',
-  'הועבר|מועבר|מוע?בר|محول|معاد|محوّل|هدایت|بازفرست|ส่งต่อ|अग्रेषित',
+  'forward|\\bfwd?\\b|weitergeleit|transf[eé]r|transmis|r[eé]exp[eé]di|faire suivre|re[eu]nvi|encaminhad|inoltrat|doorgestuurd|trochstj|vidarebefordra',
+  'videresend|vidaresend|v[äa]litet|edelleen|edasta|edasisuuna|p[āa]rs[ūu]t|persi[ųu]st|przekaz(?:a|yw)|p[řr]eposl|p[řr]epos[íi]l|tov[áa]bb[ií]t',
+  'redirec[țt]ion|retrimis|înaint|prosl?j?ije|prosle[đd]|prosljeđ|posredovan|pósrědn|sposrědk|пересыл|пересил|пересл|переадрес|перенаправ|перенак|накірава',
+  'препрат|прослеђ|перасл|προωθ|[iİ]letil|[iİ]leti başlang|бағдарлан|përcjell|ar aghaidh|shìneadh|renvià|indenant|փոխանց|გადაგზავნ|បញ្ជូន',
+  'y[öo]nlendir|áframsen|framsend|berbidal|birbidal|reendre|plusendit|diteruskan|terusan|dimajukan|chuyển tiếp|転送|转发|轉寄|轉發|转寄|전달',
+  'הועבר|מועבר|מוע?בר|محول|معاد|محوّل|ممر|هدایت|ارسال شده|بازفرست|ส่งต่อ|अग्रेषित',
 ]);
 
 /** Verbs of saying and writing, as they close an attribution. */
