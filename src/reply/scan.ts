@@ -34,6 +34,7 @@ type State = 'text' | 'signature';
 
 /** Two words as names are written: above all else in the mail they say who is quoted. */
 const NAME = /\p{Lu}\p{L}+\s\p{Lu}\p{L}+/u;
+const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_MARKED = 8;
 const MAX_BELOW = 40;
 
@@ -99,7 +100,7 @@ class Scan {
     this.#marked ??= lastMarked(this.#view);
     const marked = this.#marked >= intro.end;
     if (marked && !this.#typed) return this.#answerBelow(intro, this.#marked);
-    if (marked && !isBoundary(intro.signs)) return false;
+    if (marked && !isBoundary(intro.signs) && !isWholeBlock(intro.signs)) return false;
     this.#push('original', this.#lines.length, intro.signs);
     return true;
   }
@@ -207,6 +208,9 @@ class Scan {
 function isBoundary(signs: readonly Sign[]): boolean {
   return signs.some((sign) => sign === 'frame' || sign === 'markup' || sign.startsWith('known-'));
 }
+
+/** A client's block with all that it has: below typed text nothing but an original begins so. */
+const isWholeBlock = (signs: readonly Sign[]): boolean => WHOLE_BLOCK.every((sign) => signs.includes(sign));
 
 const opensQuote = (line: Line | undefined): boolean => line?.hint === 'intro' || line?.hint === 'container';
 

@@ -78,6 +78,15 @@ export const FROM_LABEL = new RegExp(
   'iu',
 );
 
+/** Labels of the Subject in a header block. */
+export const SUBJECT_LABEL = new RegExp(
+  `^(?:${[
+    'subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|ämne|emne|aihe|teema|temat|temats|tema|předmět|predmet|zadeva|naslov|tárgy|subiect(?:ul)?',
+    'assumpte|gaia|konu|efni|ábhar|pwnc|subjek|perkara|chủ đề|тема|тақырыбы|θέμα|件名|主题|主題|主旨|제목|נושא|الموضوع|موضوع|เรื่อง|หัวเรื่อง|विषय|বিষয়|թեմա|თემა|subjekti',
+  ].join('|')})$`,
+  'iu',
+);
+
 /** Words of legal footers, "confidential" first; each begins a word. */
 export const LEGAL: readonly RegExp[] = [
   word(

@@ -173,3 +173,30 @@ describe('a forward by its markup', () => {
     assert.equal(htmlToMarkdown(html).reply, 'Pity.');
   });
 });
+
+describe('an original in the form of Outlook', () => {
+  const older =
+    'Ben <ben@ex.example> schrieb am Mo. 4. März 2024 um 09:00:⏎⏎> Which hinges?⏎> The large ones?';
+  const CUT: Readonly<Record<string, string>> = {
+    'above an older quote with marks': `From: ${FROM}⏎Sent: Tuesday, March 5, 2024 2:07 PM⏎To: Ben⏎Subject: Hinges⏎⏎Sold out.⏎⏎${older}`,
+    'without a date that can be read': `From: ${FROM}⏎Sent: Monday⏎To: Ben⏎Subject: Hinges⏎⏎Sold out.`,
+    'without a date, in another language': `Från: ${FROM}⏎Skickat: den 5 mars⏎Till: Ben⏎Ämne: Hinges⏎⏎Sold out.`,
+    'of an appointment': `-----Ursprünglicher Termin-----⏎Von: Ex, Ann <ann@ex.example>⏎Gesendet: Dienstag, 5. März 2024 14:07⏎An: Ben; Carla⏎Betreff: Treffen⏎Zeit: Mittwoch, 6. März 2024 13:00-17:00⏎Ort: Werkstatt⏎⏎Bis dann`,
+  };
+  for (const [name, text] of Object.entries(CUT)) {
+    it(`goes ${name}`, () => {
+      assert.equal(extractReply(lines(`${TYPED}⏎⏎${text}`)).reply, TYPED);
+      assert.equal(extractReply(lines(`${TYPED}⏎⏎${text}`), { addresses: ['ann@ex.example'] }).reply, TYPED);
+    });
+  }
+
+  it('is no pasted header without the time', () => {
+    const text = `It had these:⏎⏎From: ${FROM}⏎To: ben@ex.example⏎Cc: carla@ex.example⏎Subject: Hinges⏎⏎Why did it come back?`;
+    assert.equal(fold(extractReply(lines(text)).reply), fold(lines(text)));
+  });
+
+  it('is no form that begins with From and a mailbox', () => {
+    const text = `An order:⏎⏎From: ${FROM}⏎Item: hinges⏎Number: four⏎Colour: black⏎⏎Please confirm.`;
+    assert.equal(fold(extractReply(lines(text)).reply), fold(lines(text)));
+  });
+});
