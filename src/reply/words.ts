@@ -111,6 +111,14 @@ export const SPEAKS_OF_MAIL = word(
   'e-?mails?|messages?|mails?|transmission|communication|information|attachments?|nachricht|mitteilung|courriel|mensaje|correo|mensagem|messaggio|comunicazione|bericht|сообщен|письм|повідом|лист|wiadomo|zpráv|viesti|meddeland|besked|melding|üzenet|ileti|mesaj|電子メール|メール|邮件|郵件|메일|הודעה|رسالة',
 );
 
+/** Words of the scanners that add a note to each mail. */
+export const SCANNED = word(
+  'virus(?:es|-?free)?|viren(?:frei)?|antivir|malware|vírus|virusvrij|wirus|вирус|вірус|ウイルス|病毒|바이러스',
+);
+/** Where such a note leads. */
+export const SCANNER_LINK =
+  /(?:www\.|\/\/(?:www\.)?)(?:avast|avg|eset|kaspersky|bitdefender|norton)\.\w{2,4}(?![\w.])/i;
+
 /** "Reply" and "above", together in a framed line, mark where our own notification starts. */
 export const REPLY_WORD = anyOf([
   'repl[yi]|answer|respon|répon|antwort|antwoord|rispo|svar|vasta|odpowie|odpov|ответ|відпов|отговор|válasz|răspun|yanıt|cevap|απάντ|返信|回复|回覆|답장|השב|رد|ตอบ|trả lời|balas|write|type|schreib',
