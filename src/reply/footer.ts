@@ -107,7 +107,7 @@ const isHeading = (text: string): boolean =>
 
 /** A paragraph in which a scanner speaks of the mail; below a legal one it is part of the footer, alone it may be typed. */
 const isScanNote = (text: string): boolean =>
-  SPEAKS_OF_MAIL.test(text.slice(0, 60)) && SCANNED.test(text) && !FIRST_PERSON.test(text);
+  SCANNED.test(text) && SPEAKS_OF_MAIL.test(text.slice(0, 60)) && !FIRST_PERSON.test(text);
 
 /** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
@@ -141,8 +141,12 @@ function scanNote(lines: readonly Line[], from: number, to: number, whole: boole
   let end = to;
   while (end > from && lines[end - 1]?.kind === 'blank') end -= 1;
   let start = end;
-  while (start > from && end - start < MAX_NOTE_LINES && lines[start - 1]?.kind === 'text') start -= 1;
-  if (start === from && !whole) return undefined;
+  let linked = false;
+  while (start > from && end - start < MAX_NOTE_LINES && lines[start - 1]?.kind === 'text') {
+    start -= 1;
+    linked ||= /\/\/|www\./.test(lines[start]?.text ?? '');
+  }
+  if (!linked || (start === from && !whole)) return undefined;
   const text = lines
     .slice(start, end)
     .map((line) => line.text)

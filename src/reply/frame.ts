@@ -13,6 +13,8 @@ import type { Sign } from './signs.ts';
 import { countWords, has, type Intro, isBlankOrEnd, nextContent, quoteFollows, type View } from './view.ts';
 import { ABOVE_WORD, FORWARDED, MESSAGE_NOUN, ORIGINAL_WORD, REPLY_WORD, WROTE } from './words.ts';
 
+const QUOTED_LABEL = /^[\s>＞»*_]{1,12}\p{L}[^:]{0,30}:/u;
+
 /** What an attribution holds, and the line above a forward does not. */
 const TELLS = FACT.date | FACT.time | FACT.address;
 
@@ -79,21 +81,22 @@ function isForward(view: View, at: number, frame: Frame): boolean {
   // Gmail frames a forward with ten dashes and nine, and no client does so with an original.
   if (frame.left === 10 && frame.right === 9) return headerBelow(view, at + 1).length > 0;
   // Thunderbird puts the Subject first, in every language; some clients do so above an original, and say "original".
-  return !ORIGINAL_WORD.test(frame.inner) && /^tda/.test(blockBelow(view, at + 1)?.order ?? '');
+  const next = view.lines[nextContent(view.lines, at + 1) ?? -1];
+  if (next === undefined || (next.facts & TELLS) !== 0) return false;
+  return /^tda/.test(blockBelow(view, at + 1)?.order ?? '') && !ORIGINAL_WORD.test(frame.inner);
 }
 
 /** "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or above the order of Apple Mail. */
 export function matchForward(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined || !has(line.facts, FACT.colon) || line.text.length > 80) return undefined;
-  const said = FORWARDED.test(line.text);
-  if (!said && ((line.facts & TELLS) !== 0 || WROTE.test(line.text))) return undefined;
+  // What stands below is asked first: the words cost more.
   const block = blockBelow(view, at + 1);
-  const found = said
-    ? (block?.labels ?? 0) >= 2 || headerBelow(view, at + 1).length > 0
-    : // From, Subject, Date: no client puts them so above an original.
-      /^atd/.test(block?.order ?? '');
-  return found ? forward(at) : undefined;
+  const fields = (block?.labels ?? 0) >= 2 || headerBelow(view, at + 1).length > 0;
+  if (fields && FORWARDED.test(line.text)) return forward(at);
+  // From, Subject, Date: no client puts them so above an original.
+  if ((line.facts & TELLS) !== 0 || !/^atd/.test(block?.order ?? '')) return undefined;
+  return WROTE.test(line.text) ? undefined : forward(at);
 }
 
 /** The fields below line `from` or a blank line under it, quoted or not. */
@@ -103,5 +106,6 @@ function blockBelow({ lines, known }: View, from: number): HeaderBlock | undefin
   if (next === undefined || line === undefined) return undefined;
   if (line.kind !== 'quote')
     return has(line.facts, FACT.label) ? readHeaders({ lines, known }, next) : undefined;
+  if (!QUOTED_LABEL.test(line.text)) return undefined;
   return readHeaders({ lines: innerLines(lines, next), known }, 0);
 }

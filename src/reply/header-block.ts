@@ -124,7 +124,7 @@ class BlockReader {
     const value = valueOf(text);
     this.#labels += 1;
     this.#wrapped = 0;
-    this.#titled = SUBJECT_LABEL.test(label);
+    this.#titled = this.#labels >= 4 && SUBJECT_LABEL.test(label);
     this.#order += has(facts, FACT.date) ? 'd' : has(facts, FACT.address) ? 'a' : 't';
     if (RAW_FIELD.test(label)) this.#raw = true;
     if (this.#labels <= 2) {
