@@ -164,7 +164,7 @@ class Scan {
     return isMobileLine(line) && this.#nothingBelow(this.#at + 1);
   }
 
-  /** Whether only a quote, an original, a signature or nothing follows. */
+  /** Whether only a quote, an original, what is sent on, a signature or nothing follows. */
   #nothingBelow(from: number): boolean {
     for (let at = from; at < from + MAX_BELOW || at >= this.#lines.length; at += 1) {
       const line = this.#lines[at];
@@ -173,7 +173,7 @@ class Scan {
       if (line.kind === 'blank') continue;
       if (isDelimiter(line, this.#lines[at - 1]) || isRule(line.text)) return true;
       const intro = findIntro(this.#view, at);
-      if (intro !== undefined) return intro.kind !== 'forward' && (intro.strong || isProven(intro.signs));
+      if (intro !== undefined) return intro.strong || isProven(intro.signs);
       if (!speaksOfDevice(line) && !/^\s*[<[(]?https?:\/\/\S+$/.test(line.text)) return false;
     }
     return false;

@@ -121,6 +121,23 @@ describe('a forward by its form', () => {
   });
 });
 
+describe('above a forward', () => {
+  const sent = `From: ${FROM}⏎Subject: Hinges⏎Date: 5 March 2024 at 14:07:31 CET⏎To: ben@ex.example⏎⏎${BODY}`;
+  for (const [program, text] of Object.entries({
+    'Apple Mail': `Begin forwarded message:⏎⏎${sent}`,
+    'Apple Mail, quoted': quote(`Begin forwarded message:⏎⏎${sent}`),
+    Gmail: `---------- Forwarded message ---------⏎${sent}`,
+  })) {
+    it(`the line of a telephone and a signature go: ${program}`, () => {
+      for (const added of ['Sent from my iPhone', 'Get Outlook for iOS<https://aka.ms/x>', '-- ⏎Carla']) {
+        const { reply, signature } = extractReply(lines(`${TYPED}⏎⏎${added}⏎⏎${text}`));
+        assert.equal(fold(reply), fold(lines(`${TYPED}⏎⏎${text}`)));
+        assert.equal(signature, lines(added));
+      }
+    });
+  }
+});
+
 describe('a forward by its Subject', () => {
   const block = `From: ${FROM}⏎Sent: Tuesday, March 5, 2024 2:07 PM⏎To: Ben⏎Subject: Hinges⏎⏎${BODY}`;
   for (const prefix of FORWARDED) {
