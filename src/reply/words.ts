@@ -69,7 +69,7 @@ export const DEVICE = anyOf([
 /** Labels that open a header block: "From". */
 export const FROM_LABEL = new RegExp(
   `^(?:${[
-    'from|von|de|da|van|fr[åa]n|fra|fr[åá]|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|од|από|kimden|gönderen|dari|từ|av|nork|fan|kas|kellelt|nga',
+    'from|von|de|da|van|fr[åa]n|fra|fr[åá]|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|од|από|kimden|gönderen|dari|từ|av|nork|fan|kas|kellelt|nga|šalje|шаље|кімнен|daripada|expeditorul',
     'a-berzh|dende|oddi wrth|ó|mit[ăâ]|tõ|z|odesílatel|odosielateľ|nadawca|pošiljatelj|pošiljalac|absender|afzender|avsändare|afsender|avsender',
     'expéditeur|expeditor|remitente|remetente|mittente|отправитель|відправник|подател|αποστολέας|pengirim|người gửi|igorlea|remitent|sendanto|küldő',
     '发件人|發件人|寄件者|寄件人|差出人|送信者|送信元|보낸 ?사람|보낸이|발신인|מאת|השולח|من|مِن|المرسل|از|فرستنده|จาก|ผู้ส่ง|से|प्रेषक|প্রেরক|ഇൽ നിന്ന്',

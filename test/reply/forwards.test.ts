@@ -198,6 +198,10 @@ describe('an original in the form of Outlook', () => {
     'above an older quote with marks': `From: ${FROM}⏎Sent: Tuesday, March 5, 2024 2:07 PM⏎To: Ben⏎Subject: Hinges⏎⏎Sold out.⏎⏎${older}`,
     'without a date that can be read': `From: ${FROM}⏎Sent: Monday⏎To: Ben⏎Subject: Hinges⏎⏎Sold out.`,
     'without a date, in another language': `Från: ${FROM}⏎Skickat: den 5 mars⏎Till: Ben⏎Ämne: Hinges⏎⏎Sold out.`,
+    'with a name alone, in Croatian':
+      'Šalje: Ann Ex⏎Poslano: 5. ožujka 2024. 14:07⏎Prima: Ben⏎Predmet: Hinges⏎⏎Sold out.',
+    'with a name alone, in Kazakh':
+      'Кімнен: Ann Ex⏎Жіберілген: 2024 ж. 5 наурыз 14:07⏎Кімге: Ben⏎Тақырыбы: Hinges⏎⏎Sold out.',
     'of an appointment': `-----Ursprünglicher Termin-----⏎Von: Ex, Ann <ann@ex.example>⏎Gesendet: Dienstag, 5. März 2024 14:07⏎An: Ben; Carla⏎Betreff: Treffen⏎Zeit: Mittwoch, 6. März 2024 13:00-17:00⏎Ort: Werkstatt⏎⏎Bis dann`,
   };
   for (const [name, text] of Object.entries(CUT)) {
