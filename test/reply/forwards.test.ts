@@ -4,9 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ATTACHMENT_LIMITS } from '../../src/reply/attachment-limits.ts';
 import { extractReply } from '../../src/reply/extract.ts';
 import { htmlToMarkdown } from '../../src/reply/html.ts';
 import type { Known } from '../../src/reply/known.ts';
+import { parseMessage } from '../../src/reply/parse.ts';
+import { entity } from './support/mail.ts';
 
 const ANN: Known = { names: ['Ann Ex'], addresses: ['ann@ex.example'], subjects: ['Re: Shed'] };
 const fold = (text: string): string => text.replace(/\s+/gu, ' ').trim();
@@ -155,6 +158,18 @@ describe('a forward by its Subject', () => {
     const text = `On 05/03/2024 14:07, "Ann" <ann@ex.example> wrote:⏎⏎    The hinges are sold out.`;
     stays(text, { subjects: ['FW: Hinges'] });
     assert.equal(extractReply(lines(`${TYPED}⏎⏎${text}`), { subjects: ['Re: Hinges'] }).reply, TYPED);
+  });
+
+  it('stays in a whole mail, whose Subject is encoded', async () => {
+    const html = `<p>${TYPED}</p><div id="divRplyFwdMsg"><b>Kimden:</b> Ann<br><b>Konu:</b> Hinges</div><p>Sold out.</p>`;
+    const mail = (subject: string): Buffer =>
+      entity(['From: Carla <carla@ex.example>', `Subject: ${subject}`, 'Content-Type: text/html'], html);
+    const post = async (subject: string): Promise<string> => {
+      const outcome = await parseMessage(mail(subject), ATTACHMENT_LIMITS);
+      return outcome.kind === 'parsed' ? outcome.reply.body.markdown : outcome.kind;
+    };
+    assert.match(await post('=?utf-8?q?=C4=B0LT=3A_Hinges?='), /What do you say\?[^]*Ann[^]*Sold out\./);
+    assert.equal(await post('=?utf-8?q?YNT=3A_=C4=B0LT=3A_Hinges?='), TYPED);
   });
 
   it('goes where it answers a forward', () => {
