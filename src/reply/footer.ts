@@ -7,11 +7,13 @@
 import type { Line } from './lines.ts';
 import { isShort } from './signature.ts';
 import type { Sign } from './signs.ts';
-import { isRule } from './view.ts';
-import { LEGAL, SPEAKS_OF_MAIL } from './words.ts';
+import { countWords, isRule } from './view.ts';
+import { LEGAL, SCANNED, SCANNER_LINK, SPEAKS_OF_MAIL } from './words.ts';
 
 const MAX_TAIL = 40;
 const MAX_NAME_LINES = 4;
+const MAX_NOTE_WORDS = 25;
+const MAX_NOTE_LINES = 4;
 const POINTER = /https?:\/\/|www\.|\S@\S+\.\S/;
 const STRAY = /^\s{0,8}(?:[-_=~*—–#+]\s?){2,}\s*$|^\s{0,8}[—–ᐧ]\s*$/u;
 
@@ -99,14 +101,21 @@ function legalWords(text: string): number {
 }
 
 const isHeading = (text: string): boolean =>
-  isRule(text) || (text.length < 60 && /^[^\p{Ll}]+$|:$/u.test(text.trim()));
+  isRule(text) ||
+  (text.length < 60 &&
+    (/^[^\p{Ll}]+$|:$/u.test(text.trim()) || /^\s*(?:legal |e-?mail )?disclaimer$/i.test(text)));
+
+/** A paragraph in which a scanner speaks of the mail; below a legal one it is part of the footer, alone it may be typed. */
+const isScanNote = (text: string): boolean =>
+  SCANNED.test(text) && SPEAKS_OF_MAIL.test(text.slice(0, 60)) && !FIRST_PERSON.test(text);
 
 /** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
   const all = paragraphs(lines, from, to);
   let first = all.length;
   let signs: Sign[] = [];
-  for (let at = all.length - 1; at >= (whole ? 0 : 1); at -= 1) {
+  const note = isScanNote(all[first - 1]?.text ?? '') ? 1 : 0;
+  for (let at = first - 1 - note; at >= (whole ? 0 : 1); at -= 1) {
     const words = legalWords(all[at]?.text ?? '');
     if (
       words === 0 &&
@@ -125,6 +134,25 @@ function legalFooter(lines: readonly Line[], from: number, to: number, whole: bo
   const above = all[first - 1];
   const headed = above !== undefined && (whole || first > 1) && isHeading(above.text);
   return { start: headed ? above.from : paragraph.from, signs: headed ? [...signs, 'heading'] : signs };
+}
+
+/** What a scanner adds as a paragraph of its own: "Virus-free", and its link. */
+function scanNote(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
+  let end = to;
+  while (end > from && lines[end - 1]?.kind === 'blank') end -= 1;
+  let start = end;
+  let linked = false;
+  while (start > from && end - start < MAX_NOTE_LINES && lines[start - 1]?.kind === 'text') {
+    start -= 1;
+    linked ||= /\/\/|www\./.test(lines[start]?.text ?? '');
+  }
+  if (!linked || (start === from && !whole)) return undefined;
+  const text = lines
+    .slice(start, end)
+    .map((line) => line.text)
+    .join(' ');
+  const found = SCANNER_LINK.test(text) && SCANNED.test(text) && countWords(text) <= MAX_NOTE_WORDS;
+  return found && lines[start - 1]?.kind !== 'text' ? { start, signs: ['link', 'last'] } : undefined;
 }
 
 /** `-Anna Example` as a paragraph of its own at the very end. */
@@ -160,7 +188,7 @@ export function findFooter(
   const tail = Math.max(from, to - MAX_TAIL);
   const start = Math.max(tail, indexOfLast(lines, tail, to, ({ kind }) => kind === 'code') + 1);
   let found: Footer | undefined;
-  for (const find of [underRule, legalFooter, strayRule, dashName]) {
+  for (const find of [scanNote, underRule, legalFooter, strayRule, dashName]) {
     const more = find(lines, start, found?.start ?? to, whole || start > from);
     if (more !== undefined) found = { start: more.start, signs: [...more.signs, ...(found?.signs ?? [])] };
   }

@@ -6,11 +6,17 @@
  */
 import { FACT } from './evidence.ts';
 import { type Frame, readFrame } from './frame-line.ts';
-import { readHeaders } from './header-block.ts';
+import { type HeaderBlock, readHeaders } from './header-block.ts';
 import type { Line } from './lines.ts';
+import { innerLines } from './quotes.ts';
 import type { Sign } from './signs.ts';
 import { countWords, has, type Intro, isBlankOrEnd, nextContent, quoteFollows, type View } from './view.ts';
 import { ABOVE_WORD, FORWARDED, MESSAGE_NOUN, ORIGINAL_WORD, REPLY_WORD, WROTE } from './words.ts';
+
+const QUOTED_LABEL = /^[\s>＞»*_]{1,12}\p{L}[^:]{0,30}:/u;
+
+/** What an attribution holds, and the line above a forward does not. */
+const TELLS = FACT.date | FACT.time | FACT.address;
 
 /** What of a mail's header stands below line `from` or a blank line under it. */
 function headerBelow({ lines, known }: View, from: number): Sign[] {
@@ -59,31 +65,47 @@ export function matchFrame(view: View, at: number): Intro | undefined {
   if (REPLY_WORD.test(frame.inner) && ABOVE_WORD.test(frame.inner) && countWords(frame.inner) <= 14) {
     return { kind: 'separator', end: at + 1, strong: true, signs: ['frame', 'reply-words'] };
   }
-  if (!frame.dashes || frame.left < 3 || frame.left > 20) return undefined;
+  if (!frame.dashes || frame.left < 3) return undefined;
+  if (isForward(view, at, frame)) return forward(at);
+  if (frame.left > 20) return undefined;
   const signs = signsOf(view, at, line, frame);
-  // Gmail frames a forward with ten dashes and nine, and no client does so with an original.
-  const gmailForward = frame.left === 10 && frame.right === 9 && headerBelow(view, at + 1).length > 0;
-  if (gmailForward || FORWARDED.test(frame.inner))
-    return { kind: 'forward', end: at + 1, strong: true, signs: [] };
   if (signs.length === 0) return undefined;
   return { kind: 'separator', end: at + 1, strong: true, signs: ['frame', ...signs] };
 }
 
-/** "Begin forwarded message:" above a header block, quoted or not, in any language that words.ts knows. */
+const forward = (at: number): Intro => ({ kind: 'forward', end: at + 1, strong: true, signs: [] });
+
+/** Whether the frame says that what follows is sent on: by its word, or by what only forwards have. */
+function isForward(view: View, at: number, frame: Frame): boolean {
+  if (FORWARDED.test(frame.inner)) return true;
+  // Gmail frames a forward with ten dashes and nine, and no client does so with an original.
+  if (frame.left === 10 && frame.right === 9) return headerBelow(view, at + 1).length > 0;
+  // Thunderbird puts the Subject first, in every language; some clients do so above an original, and say "original".
+  const next = view.lines[nextContent(view.lines, at + 1) ?? -1];
+  if (next === undefined || (next.facts & TELLS) !== 0) return false;
+  return /^tda/.test(blockBelow(view, at + 1)?.order ?? '') && !ORIGINAL_WORD.test(frame.inner);
+}
+
+/** "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or above the order of Apple Mail. */
 export function matchForward(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined || !has(line.facts, FACT.colon) || line.text.length > 80) return undefined;
-  if (!FORWARDED.test(line.text)) return undefined;
-  if (headerBelow(view, at + 1).length === 0 && !quotedHeaderBelow(view, at + 1)) return undefined;
-  return { kind: 'forward', end: at + 1, strong: true, signs: [] };
+  // What stands below is asked first: the words cost more.
+  const block = blockBelow(view, at + 1);
+  const fields = (block?.labels ?? 0) >= 2 || headerBelow(view, at + 1).length > 0;
+  if (fields && FORWARDED.test(line.text)) return forward(at);
+  // From, Subject, Date: no client puts them so above an original.
+  if ((line.facts & TELLS) !== 0 || !/^atd/.test(block?.order ?? '')) return undefined;
+  return WROTE.test(line.text) ? undefined : forward(at);
 }
 
-/** Whether the quoted lines below begin with a header block. */
-function quotedHeaderBelow({ lines }: View, from: number): boolean {
+/** The fields below line `from` or a blank line under it, quoted or not. */
+function blockBelow({ lines, known }: View, from: number): HeaderBlock | undefined {
   const next = nextContent(lines, from);
-  if (next === undefined || lines[next]?.kind !== 'quote') return false;
-  const labels = lines
-    .slice(next, next + 4)
-    .filter(({ text }) => /^[\s>]{1,8}\p{L}[\p{L} -]{0,20}\s?:\s/u.test(text));
-  return labels.length >= 2;
+  const line = next === undefined ? undefined : lines[next];
+  if (next === undefined || line === undefined) return undefined;
+  if (line.kind !== 'quote')
+    return has(line.facts, FACT.label) ? readHeaders({ lines, known }, next) : undefined;
+  if (!QUOTED_LABEL.test(line.text)) return undefined;
+  return readHeaders({ lines: innerLines(lines, next), known }, 0);
 }

@@ -9,7 +9,7 @@ import { FACT, labelOf } from './evidence.ts';
 import { readFrame } from './frame-line.ts';
 import { isProven, type Sign } from './signs.ts';
 import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
-import { FROM_LABEL } from './words.ts';
+import { FROM_LABEL, SUBJECT_LABEL } from './words.ts';
 
 const MAX_HEADER_LINES = 14;
 
@@ -27,6 +27,10 @@ export interface HeaderBlock {
   readonly person: boolean;
   /** A line has an address in brackets, as clients write it beside a name. */
   readonly bracketed: boolean;
+  /** Its last label is "Subject". */
+  readonly titled: boolean;
+  /** What its fields hold, a letter each: `d` a date, `a` an address, `t` other text. Clients differ in the order. */
+  readonly order: string;
   /** It has fields that clients never show: somebody pasted a raw header. */
   readonly raw: boolean;
   readonly known: readonly Sign[];
@@ -59,6 +63,8 @@ class BlockReader {
   #bracketed = false;
   #named = false;
   #person = false;
+  #titled = false;
+  #order = '';
   #raw = false;
   readonly #known = new Set<Sign>();
 
@@ -83,6 +89,8 @@ class BlockReader {
       named: this.#named,
       person: this.#person,
       bracketed: this.#bracketed,
+      titled: this.#titled,
+      order: this.#order,
       raw: this.#raw,
       known: [...this.#known],
     };
@@ -116,6 +124,8 @@ class BlockReader {
     const value = valueOf(text);
     this.#labels += 1;
     this.#wrapped = 0;
+    this.#titled = this.#labels >= 4 && SUBJECT_LABEL.test(label);
+    this.#order += has(facts, FACT.date) ? 'd' : has(facts, FACT.address) ? 'a' : 't';
     if (RAW_FIELD.test(label)) this.#raw = true;
     if (this.#labels <= 2) {
       const person = this.#view.known.personIn(value);
@@ -149,13 +159,17 @@ function isMails(block: HeaderBlock): boolean {
   return (address && (has(block.facts, FACT.date) || block.named)) || block.stamped;
 }
 
-/** From, when, and one more; or in a language that words.ts does not know, four fields, when, and a mailbox beside a name. */
+/**
+ * From, when, and one more; From with its mailbox first of four and Subject last; or in a language that words.ts does not know, four fields, when, and
+ * a mailbox beside a name.
+ */
 function isComplete(block: HeaderBlock): boolean {
   const address = has(block.facts, FACT.address);
   if (block.labels === 2) return address && block.stamped && (block.named || block.zoned);
   if (block.labels < 3) return false;
   if (block.named && block.stamped) return address || block.person || block.labels >= 5;
-  if (block.named) return address && has(block.facts, FACT.date);
+  if (block.named && address && has(block.facts, FACT.date)) return true;
+  if (block.named) return /^at..+/.test(block.order) && block.bracketed && block.titled;
   return block.labels >= 4 && block.bracketed && block.stamped;
 }
 

@@ -22,6 +22,7 @@ interface List {
 }
 
 type Style = Omit<Run, 'text' | 'raw'>;
+type Opening = Extract<LineHint, 'intro' | 'container' | 'forward'>;
 type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
 
 const MAX_QUOTES = 20;
@@ -64,7 +65,7 @@ export class LineWriter {
   #row = 0;
   #cells = 0;
   #margin = false;
-  #opening: 'intro' | 'container' | undefined;
+  #opening: Opening | undefined;
   #marker = '';
   #indent = '';
   #heading = '';
@@ -123,10 +124,11 @@ export class LineWriter {
     this.#margin = true;
   }
 
-  /** Says that the next line with content opens a quote, or a container of one. */
-  hintNext(hint: 'intro' | 'container'): void {
+  /** Says that the next line with content opens a quote, a container of one, or what is sent on. */
+  hintNext(hint: Opening): void {
     this.endLine(false);
-    this.#opening = hint;
+    // A forward within a quote was sent on by its author.
+    if (hint !== 'forward' || this.#quotes === 0) this.#opening = hint;
   }
 
   /** Opens a signature. */

@@ -2,7 +2,7 @@
  * The marks that mail clients leave on the tree around quotes and signatures.
  *
  * Contract: `markOf` looks at one element. `quote` wraps an original with its attribution; `opening` stands where
- * the original begins and has no end; `rule` draws the line above a header block; `cite` is a quoting blockquote,
+ * the original begins and has no end; `forward` wraps what is sent on; `rule` draws the line above a header block; `cite` is a quoting blockquote,
  * `citation` one that the writer made, `blockquote` one that nothing tells apart; `signature` wraps what was not typed. The marks are evidence for the same
  * rules that judge plain text, so that a quote which is answered inside is treated as any interleaved quote.
  */
@@ -21,7 +21,15 @@ import { makeLine } from './lines.ts';
 import { FORWARDED } from './words.ts';
 
 /** What an element marks. */
-export type Mark = 'quote' | 'opening' | 'rule' | 'cite' | 'citation' | 'blockquote' | 'signature';
+export type Mark =
+  | 'quote'
+  | 'opening'
+  | 'forward'
+  | 'rule'
+  | 'cite'
+  | 'citation'
+  | 'blockquote'
+  | 'signature';
 
 const QUOTE_CLASSES = new Set([
   'gmail_quote',
@@ -123,6 +131,7 @@ export function markOf(node: HtmlNode, inQuote: boolean): Mark | undefined {
   if (node.tagName === 'blockquote' && !QUOTE_IDS.has(id)) return blockquoteMark(node, classes, inQuote);
   if (isQuote(node, classes, id)) return holdsForward(node) ? undefined : 'quote';
   if (isSignature(node, classes, id)) return 'signature';
+  if (classes.includes('moz-forward-container')) return 'forward';
   const divider = attribute(node, 'data-marker');
   if (OPENING_IDS.has(id) || divider === '__DIVIDER__' || divider === '__HEADERS__') return 'opening';
   if (classes.includes('moz-cite-prefix') || classes.includes('gmail_attr'))

@@ -103,6 +103,7 @@ class Walk {
     if (mark === 'cite' || mark === 'citation' || mark === 'blockquote') return writer.quote(mark);
     if (mark === 'quote') writer.hintNext('container');
     if (mark === 'opening') writer.hintNext('intro');
+    if (mark === 'forward') writer.hintNext('forward');
     if (mark === 'rule') writer.rule();
     return LEAVES_NOTHING;
   }

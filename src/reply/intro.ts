@@ -8,14 +8,26 @@ import { matchAttribution } from './attribution.ts';
 import { FACT } from './evidence.ts';
 import { matchForward, matchFrame } from './frame.ts';
 import { matchHeaders } from './header-block.ts';
-import { type Intro, isRule, type View } from './view.ts';
+import { countWords, type Intro, isRule, nextContent, type View } from './view.ts';
+import { FORWARDED, MESSAGE_NOUN } from './words.ts';
+
+/** "This is a forwarded message" and its like have few words. */
+const MAX_SAID = 8;
 
 /** The opening that starts at line `at`, if one does. The line must be neither blank, quoted nor code. */
 export function findIntro(view: View, at: number): Intro | undefined {
   const intro = matchIntro(view, at);
-  // What a mail forwards by its Subject has the same frames and blocks as an original.
-  const framed = intro?.kind === 'headers' || intro?.kind === 'separator';
-  return framed && view.known.isForward ? { ...intro, kind: 'forward' } : intro;
+  return intro !== undefined && isSentOn(view, at, intro) ? { ...intro, kind: 'forward' } : intro;
+}
+
+/** Whether what looks like an original is sent on: the Subject of the mail says so, or the line right above the fields does. */
+function isSentOn({ lines, known }: View, at: number, intro: Intro): boolean {
+  const opening = lines[at]?.text ?? '';
+  const fields = isRule(opening) || intro.kind === 'separator' ? nextContent(lines, at + 1) : at;
+  if (known.isForward(lines[fields ?? at]?.text ?? '')) return true;
+  const above = lines[at - 1];
+  if (intro.kind !== 'headers' || above?.kind !== 'text' || countWords(above.text) > MAX_SAID) return false;
+  return FORWARDED.test(above.text) && MESSAGE_NOUN.test(above.text);
 }
 
 function matchIntro(view: View, at: number): Intro | undefined {

@@ -22,10 +22,10 @@ export interface Known {
 
 /** The same, ready to be asked. */
 export interface KnownOriginal {
-  /** Whether a subject is known at all, so that another one says something. */
+  /** Whether the subject of an answer is known, so that another one says something; who sends on may have another of his own. */
   readonly hasSubject: boolean;
-  /** Whether the mail says in its Subject that it forwards something: what stands below is what its writer sends on. */
-  readonly isForward: boolean;
+  /** Whether the mail says in its Subject that it forwards something: what stands below line `opening` is what its writer sends on. */
+  isForward(opening: string): boolean;
   /** Whether a field's value is the known subject. */
   isSubject(value: string): boolean;
   /** What is known of the people that a line names. */
@@ -49,12 +49,33 @@ const wordsOf = (text: string): string[] => fold(text).match(/[\p{L}\p{M}\p{N}]+
 const PREFIX =
   /^(?:\[[^\]]{1,40}\]\s*(?=\p{L}{1,6}\s?(?:\[\d+\]|\(\d+\)|\^\d+)?\s?[:：]))?\p{L}{1,6}\s?(?:\[\d+\]|\(\d+\)|\^\d+)?\s?[:：]\s*/u;
 
+/** The tag of a list before the prefix, and the bracket that some programs put around all of it. */
+const TAG = String.raw`^\s*(?:\[[^\]]{1,40}\]\s*)?\[?`;
+/** `Fwd:` in the languages of mail programs, before anything else in the Subject. */
+const FORWARD = new RegExp(
+  String.raw`${TAG}(?:${[
+    'fwd?|forwarded|wg|weitergeleitet|tr|transfert|rv|reenviar|enc|encaminhad[ao]|vs|videresend(?:t|er|else)?|vb|vidarebefordrat?|vl|välitetty|pd|i',
+    'inoltro|inoltrato|doorst|doorgestuurd|fs|framsent|ftr|yml|trs|terusan|tov|továbbítás|redir|posr|pārs|přeposláno|preposlané|εμ|πρθ',
+    '[iİ]l(?:t|etil?)|пересл|перенапр|препр|fp|chuyển tiếp|转发|轉寄|轉發|転送|전달|ส่งต่อ|הועבר|إعادة توجيه',
+  ].join('|')})\.?\s?[:：]`,
+  'iu',
+);
+/** `VS:` is a forward's prefix in Danish and Norwegian, and an answer's in Finnish and Estonian. */
+const EITHER = new RegExp(String.raw`${TAG}vs\s?:`, 'i');
+const ANSWERS_SO = /^[\s*_]*(?:lähettäjä|saatja)\s?:/iu;
+
+/** `[Fwd: Hinges]`: all of it in brackets. */
+const BOXED = /^\[(\p{L}[\p{L}.]{0,11}\s?[:：].*)\]$/u;
+
 /** A subject without the prefixes that replies put before it. */
 export function bareSubject(subject: string): string {
   let bare = subject.trim();
   for (let count = 0; count < 6; count += 1) {
-    const shorter = bare.replace(PREFIX, '');
-    if (shorter === bare || shorter === '') break;
+    const inner = BOXED.exec(bare)?.[1];
+    const prefix = PREFIX.exec(bare)?.[0] ?? FORWARD.exec(bare)?.[0] ?? '';
+    if (inner === undefined && prefix === '') break;
+    const shorter = inner ?? bare.slice(prefix.length).trim();
+    if (shorter === '') break;
     bare = shorter;
   }
   return bare;
@@ -63,13 +84,9 @@ export function bareSubject(subject: string): string {
 /** `**`, quotes and angle brackets around a value. */
 const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+|[\s*_"“”>\]]+$/gu, '');
 
-/** `Fwd:` in the languages of mail programs, before anything else in the Subject. */
-const FORWARD =
-  /^\s*(?:fwd?|wg|tr|rv|enc|vs|vb|vl|pd|i|inoltro|doorst|fs|ftr|εμ|πρθ|iletil?|ilt|пересл|fp|továbbítás|转发|轉寄|轉發|転送|전달|ส่งต่อ|הועבר|إعادة توجيه)\s?[:：]/iu;
-
 /** What is known, folded. */
 interface Folded {
-  readonly isForward: boolean;
+  readonly forward: 'no' | 'yes' | 'either';
   readonly subjects: readonly string[];
   readonly names: readonly (readonly string[])[];
   readonly addresses: readonly string[];
@@ -89,7 +106,7 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
     if (text !== undefined) own.add(text);
   }
   return {
-    isForward: subjects.some((subject) => FORWARD.test(subject)),
+    forward: forwardIn(subjects),
     subjects: subjects
       .slice(0, MAX_SUBJECTS)
       .map((subject) => fold(bareSubject(subject)))
@@ -104,6 +121,12 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
       .filter((local) => local.length >= LEAST_WORD),
     lines: own,
   };
+}
+
+function forwardIn(subjects: readonly string[]): Folded['forward'] {
+  const found = subjects.filter((subject) => FORWARD.test(subject));
+  if (found.length === 0) return 'no';
+  return found.every((subject) => EITHER.test(subject)) ? 'either' : 'yes';
 }
 
 /** Folds when the first question comes: most replies are plain without one. */
@@ -122,16 +145,17 @@ class Original implements KnownOriginal {
     return this.#folded;
   }
 
-  get isForward(): boolean {
-    return this.#known.isForward;
+  isForward(opening: string): boolean {
+    const { forward } = this.#known;
+    return forward === 'yes' || (forward === 'either' && !ANSWERS_SO.test(opening));
   }
 
   get hasSubject(): boolean {
-    return this.#known.subjects.length > 0;
+    return this.#known.subjects.length > 0 && this.#known.forward === 'no';
   }
 
   isSubject(value: string): boolean {
-    if (!this.hasSubject) return false;
+    if (this.#known.subjects.length === 0) return false;
     const text = fold(bareSubject(unwrapped(value)));
     if (text.length < LEAST_WORD) return false;
     // A long subject is wrapped or cut short in the block that repeats it.
@@ -168,7 +192,7 @@ function lineKey(line: string): string | undefined {
 }
 
 const NOTHING: KnownOriginal = {
-  isForward: false,
+  isForward: () => false,
   hasSubject: false,
   hasLines: false,
   isSubject: () => false,

@@ -5,10 +5,12 @@
  * some mailer broke off a long line; an answer between quoted lines ends the run.
  * Limits: a broken line is looked at with its two neighbours; the scan never goes back.
  */
-import type { Line } from './lines.ts';
+import { type Line, makeLine } from './lines.ts';
 import { nextContent } from './view.ts';
 
 const LONG = 60;
+
+const MAX_INNER = 8;
 
 const withoutMarks = (line: Line | undefined): string => (line?.text ?? '').replace(/^[\s>＞»]+/, '');
 const count = (text: string, mark: string): number => text.split(mark).length - 1;
@@ -24,6 +26,15 @@ function isBrokenOff(above: Line | undefined, line: Line, before: boolean): bool
   if (unbalanced(head, '<', '>') && rest.includes('>')) return true;
   if (head.length < LONG || !/^[\p{Ll}\p{N}_("'&=/-]/u.test(rest)) return false;
   return before || !/[.!?:]$/.test(head);
+}
+
+/** The first of the quoted lines from `from` on, without their marks and as lines of their own, and a blank line below them. */
+export function innerLines(lines: readonly Line[], from: number): Line[] {
+  const inner: Line[] = [];
+  for (let at = from; at < from + MAX_INNER && lines[at]?.kind === 'quote'; at += 1)
+    inner.push(makeLine(withoutMarks(lines[at]), false));
+  inner.push(makeLine('\n', false));
+  return inner;
 }
 
 /** The line after the run of quoted lines that starts at `from`. */

@@ -9,8 +9,8 @@ import { bannerEnd } from './banner.ts';
 import { FACT } from './evidence.ts';
 import { findIntro } from './intro.ts';
 import type { KnownOriginal } from './known.ts';
-import { type Line, makeLine } from './lines.ts';
-import { quoteEnd } from './quotes.ts';
+import type { Line } from './lines.ts';
+import { innerLines, quoteEnd } from './quotes.ts';
 import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
 import { isProven, type Sign } from './signs.ts';
 import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
@@ -34,6 +34,7 @@ type State = 'text' | 'signature';
 
 /** Two words as names are written: above all else in the mail they say who is quoted. */
 const NAME = /\p{Lu}\p{L}+\s\p{Lu}\p{L}+/u;
+const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_MARKED = 8;
 const MAX_BELOW = 40;
 
@@ -99,7 +100,7 @@ class Scan {
     this.#marked ??= lastMarked(this.#view);
     const marked = this.#marked >= intro.end;
     if (marked && !this.#typed) return this.#answerBelow(intro, this.#marked);
-    if (marked && !isBoundary(intro.signs)) return false;
+    if (marked && !isBoundary(intro.signs) && !isWholeBlock(intro.signs)) return false;
     this.#push('original', this.#lines.length, intro.signs);
     return true;
   }
@@ -163,7 +164,7 @@ class Scan {
     return isMobileLine(line) && this.#nothingBelow(this.#at + 1);
   }
 
-  /** Whether only a quote, an original, a signature or nothing follows. */
+  /** Whether only a quote, an original, what is sent on, a signature or nothing follows. */
   #nothingBelow(from: number): boolean {
     for (let at = from; at < from + MAX_BELOW || at >= this.#lines.length; at += 1) {
       const line = this.#lines[at];
@@ -172,7 +173,7 @@ class Scan {
       if (line.kind === 'blank') continue;
       if (isDelimiter(line, this.#lines[at - 1]) || isRule(line.text)) return true;
       const intro = findIntro(this.#view, at);
-      if (intro !== undefined) return intro.kind !== 'forward' && (intro.strong || isProven(intro.signs));
+      if (intro !== undefined) return intro.strong || isProven(intro.signs);
       if (!speaksOfDevice(line) && !/^\s*[<[(]?https?:\/\/\S+$/.test(line.text)) return false;
     }
     return false;
@@ -208,6 +209,9 @@ function isBoundary(signs: readonly Sign[]): boolean {
   return signs.some((sign) => sign === 'frame' || sign === 'markup' || sign.startsWith('known-'));
 }
 
+/** A client's block with all that it has: below typed text nothing but an original begins so. */
+const isWholeBlock = (signs: readonly Sign[]): boolean => WHOLE_BLOCK.every((sign) => signs.includes(sign));
+
 const opensQuote = (line: Line | undefined): boolean => line?.hint === 'intro' || line?.hint === 'container';
 
 /** An opening that the mail's markup names: here, or under the rule that is here. */
@@ -215,6 +219,7 @@ function markupIntro(view: View, at: number): Intro | undefined {
   const { lines } = view;
   const line = lines[at];
   if (line === undefined) return undefined;
+  if (line.hint === 'forward') return { kind: 'forward', end: at + 1, strong: true, signs: [] };
   const next = isRule(line.text) ? nextContent(lines, at + 1) : undefined;
   const hint = line.hint ?? (next === undefined ? undefined : lines[next]?.hint);
   if (hint !== 'intro' && hint !== 'container') return undefined;
@@ -258,14 +263,7 @@ function startsWithIntro(
   from: number,
   known: KnownOriginal,
 ): Intro['kind'] | undefined {
-  const inner: Line[] = [];
-  for (let at = from; at < from + 8; at += 1) {
-    const line = lines[at];
-    if (line?.kind !== 'quote') break;
-    const text = line.text.replace(/^[\s>＞»]+/, '');
-    inner.push(makeLine(text, false));
-  }
-  inner.push(makeLine('\n', false));
+  const inner = innerLines(lines, from);
   const first = inner.findIndex((line) => line.kind === 'text');
   if (first === -1) return undefined;
   const intro = findIntro({ lines: inner, known }, first);

@@ -48,7 +48,7 @@ const UNSPACED = /[\u0080-\uffff]/;
 const PERSON =
   /(?:^|\s)(?:i|ich|je|yo|io|ik|я|it|es|he|she|we|wir|has|have|been|was|were|is|are|wurde|worden|sind)(?:\s|$)/i;
 const ARABIC_VOWELS = /[\u064b-\u0652]/g;
-const PROPER = /^(?:[\p{Lu}\d]|for$|pour$|für$)/u;
+const PROPER = /^(?:i?[\p{Lu}\d]|for$|pour$|für$)/u;
 /** What may follow the clause: a link, what stands in brackets, punctuation; or the advertisement of an application. */
 const REST = /^[\s.!,;:()<>[\]*_-]*(?:(?:[<([]?\s?https?:\S*|www\.\S+)[\s.)>\]]*)*$/u;
 

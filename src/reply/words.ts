@@ -28,11 +28,12 @@ export const ORIGINAL_WORD = anyOf([
 
 /** Forms of "forwarded". */
 export const FORWARDED = anyOf([
-  'forward|\\bfwd?\\b|weitergeleit|transf[eé]r|r[eé]exp[eé]di|faire suivre|reenvi|encaminhad|inoltrat|doorgestuurd|vidarebefordra',
-  'videresend|vidaresend|v[äa]litet|edelleen|edasta|p[āa]rs[ūu]t|persi[ųu]st|przekaza|p[řr]eposlan|preposlan|tov[áa]bb[ií]t',
-  'redirec[țt]ion|retrimis|proslije|prosle[đd]|posredovan|пересыл|пересл|перенапр|препрат|прослеђ|перасл|προωθ|[iİ]letil',
-  'y[öo]nlendir|áframsen|framsend|berbidal|birbidal|reendre|plusendit|diteruskan|chuyển tiếp|転送|转发|轉寄|轉發|转寄|전달',
-  'הועבר|מועבר|מוע?בר|محول|معاد|محوّل|هدایت|بازفرست|ส่งต่อ|अग्रेषित',
+  'forward|\\bfwd?\\b|weitergeleit|transf[eé]r|transmis|r[eé]exp[eé]di|faire suivre|re[eu]nvi|encaminhad|inoltrat|doorgestuurd|trochstj|vidarebefordra',
+  'videresend|vidaresend|v[äa]litet|edelleen|edasta|edasisuuna|p[āa]rs[ūu]t|persi[ųu]st|przekaz(?:a|yw)|p[řr]eposl|p[řr]epos[íi]l|tov[áa]bb[ií]t',
+  'redirec[țt]ion|retrimis|înaint|prosl?j?ije|prosle[đd]|prosljeđ|posredovan|pósrědn|sposrědk|пересыл|пересил|пересл|переадрес|перенаправ|перенак|накірава',
+  'препрат|прослеђ|перасл|προωθ|[iİ]letil|[iİ]leti başlang|бағдарлан|përcjell|ar aghaidh|shìneadh|renvià|indenant|փոխանց|გადაგზავნ|បញ្ជូន',
+  'y[öo]nlendir|áframsen|framsend|berbidal|birbidal|reendre|plusendit|diteruskan|terusan|dimajukan|chuyển tiếp|転送|转发|轉寄|轉發|转寄|전달',
+  'הועבר|מועבר|מוע?בר|محول|معاد|محوّل|ممر|هدایت|ارسال شده|بازفرست|ส่งต่อ|अग्रेषित',
 ]);
 
 /** Verbs of saying and writing, as they close an attribution. */
@@ -68,11 +69,20 @@ export const DEVICE = anyOf([
 /** Labels that open a header block: "From". */
 export const FROM_LABEL = new RegExp(
   `^(?:${[
-    'from|von|de|da|van|fr[åa]n|fra|fr[åá]|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|од|από|kimden|gönderen|dari|từ|av|nork|fan|kas|kellelt|nga',
+    'from|von|de|da|van|fr[åa]n|fra|fr[åá]|od|lähettäjä|saatja|no|nuo|feladó|de la|от|ад|від|од|από|kimden|gönderen|dari|từ|av|nork|fan|kas|kellelt|nga|šalje|шаље|кімнен|daripada|expeditorul',
     'a-berzh|dende|oddi wrth|ó|mit[ăâ]|tõ|z|odesílatel|odosielateľ|nadawca|pošiljatelj|pošiljalac|absender|afzender|avsändare|afsender|avsender',
     'expéditeur|expeditor|remitente|remetente|mittente|отправитель|відправник|подател|αποστολέας|pengirim|người gửi|igorlea|remitent|sendanto|küldő',
     '发件人|發件人|寄件者|寄件人|差出人|送信者|送信元|보낸 ?사람|보낸이|발신인|מאת|השולח|من|مِن|المرسل|از|فرستنده|จาก|ผู้ส่ง|से|प्रेषक|প্রেরক|ഇൽ നിന്ന്',
     'ումից|ում կողմից|ვისგან|გამომგზავნი|அனுப்புநர்|പ്രേഷിതാവ്|పంపినవారు|ಇಂದ|મોકલનાર|ਵੱਲੋਂ|කෙනා|kimdən|kimnən',
+  ].join('|')})$`,
+  'iu',
+);
+
+/** Labels of the Subject in a header block. */
+export const SUBJECT_LABEL = new RegExp(
+  `^(?:${[
+    'subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|ämne|emne|aihe|teema|temat|temats|tema|předmět|predmet|zadeva|naslov|tárgy|subiect(?:ul)?',
+    'assumpte|gaia|konu|efni|ábhar|pwnc|subjek|perkara|chủ đề|тема|тақырыбы|θέμα|件名|主题|主題|主旨|제목|נושא|الموضوع|موضوع|เรื่อง|หัวเรื่อง|विषय|বিষয়|թեմա|თემა|subjekti',
   ].join('|')})$`,
   'iu',
 );
@@ -100,6 +110,12 @@ export const LEGAL: readonly RegExp[] = [
 export const SPEAKS_OF_MAIL = word(
   'e-?mails?|messages?|mails?|transmission|communication|information|attachments?|nachricht|mitteilung|courriel|mensaje|correo|mensagem|messaggio|comunicazione|bericht|сообщен|письм|повідом|лист|wiadomo|zpráv|viesti|meddeland|besked|melding|üzenet|ileti|mesaj|電子メール|メール|邮件|郵件|메일|הודעה|رسالة',
 );
+
+/** Words of the scanners that add a note to each mail. */
+export const SCANNED = /virus|viren|vírus|wirus|malware|вирус|вірус|ウイルス|病毒|바이러스/i;
+/** Where such a note leads. */
+export const SCANNER_LINK =
+  /(?:www\.|\/\/(?:www\.)?)(?:avast|avg|eset|kaspersky|bitdefender|norton)\.\w{2,4}(?![\w.])/i;
 
 /** "Reply" and "above", together in a framed line, mark where our own notification starts. */
 export const REPLY_WORD = anyOf([
