@@ -21,6 +21,10 @@ export interface Part {
   readonly body: Buffer;
 }
 
+/** The types of a part that holds a returned message, or its header. */
+export const RETURNED_TYPE =
+  /^(?:message\/(?:rfc822|global|global-headers|rfc822-headers)|text\/rfc822(?:-headers)?)$/;
+
 const MAX_PARTS = 20;
 const MAX_BOUNDARY_LENGTH = 200;
 
