@@ -17,7 +17,7 @@ import {
 import { autoReply, bounce, Rank, report, type Sign, soft, statusPartSign } from './automatic-sign.ts';
 import { aboveOriginal, isCalendarReply, isReceiptText, readText, typedAbove } from './automatic-text.ts';
 import { isMachineText, isReturnedMail } from './bounce-form.ts';
-import { decodeWords } from './encoded-word.ts';
+import { fieldText } from './field-words.ts';
 import { type Header, headerValue } from './header.ts';
 import { bodyWindow, directParts } from './parts.ts';
 
@@ -28,9 +28,9 @@ export function bodySign(raw: Uint8Array, header: Header): Sign | undefined {
   return bounceSign(raw, header) ?? textSign(raw, header);
 }
 
-/** A Subject as it reads. */
-export function subjectOf(value: string): string {
-  return (value.includes('=?') ? decodeWords(value) : value).normalize('NFC');
+/** The Subject as it reads, composed. */
+export function subjectOf(header: Header): string {
+  return fieldText(header, 'subject').normalize('NFC');
 }
 
 /** The signs without those of a title alone where the text shows that a person answers. */
@@ -42,7 +42,7 @@ export function believable(raw: Uint8Array, header: Header, signs: readonly Sign
   const typed = typedAbove(text);
   // A list's robot answers as well, and quotes nothing.
   if (typed === undefined && signs.some(({ kind }) => kind === 'list')) return signs;
-  const isAbsence = OUT_OF_OFFICE.test(subjectOf(headerValue(header, 'subject') ?? ''));
+  const isAbsence = OUT_OF_OFFICE.test(subjectOf(header));
   return signs.filter((sign) => sign.isTitle !== true || !isTyped(sign, isAbsence, text, typed));
 }
 
@@ -60,7 +60,7 @@ function isAnswer(header: Header): boolean {
 /** The sign of a status part, or of a machine's text that speaks of failure. */
 function bounceSign(raw: Uint8Array, header: Header): Sign | undefined {
   // People forward bounces, and some clients take them apart when they do.
-  if (ANSWER_SUBJECT.test(headerValue(header, 'subject') ?? '')) return undefined;
+  if (ANSWER_SUBJECT.test(subjectOf(header))) return undefined;
   const body = bodyWindow(raw, header);
   for (const { type } of directParts(body, headerValue(header, 'content-type') ?? '')) {
     // A bounce that a person attached as a message lies one level deeper and is the person's.
@@ -79,7 +79,7 @@ function bounceSign(raw: Uint8Array, header: Header): Sign | undefined {
 /** The hard sign of a text and a title that say the same, or of a calendar; people's mail has one of them at most. */
 function textSign(raw: Uint8Array, header: Header): Sign | undefined {
   if (isCalendarReply(raw, header)) return autoReply(Rank.body, 'a calendar answers an invitation');
-  const subject = subjectOf(headerValue(header, 'subject') ?? '').trim();
+  const subject = subjectOf(header);
   const answered = RECEIPT_SUBJECT.exec(subject)?.[1];
   if (answered !== undefined && isReceiptText(readText(raw, header), answered))
     return report('a read receipt in words');

@@ -37,7 +37,9 @@ import {
   title,
   word,
 } from './automatic-sign.ts';
-import { type Header, headerValue, scanHeader } from './header.ts';
+import { decodeWords } from './encoded-word.ts';
+import { writtenText } from './field-words.ts';
+import { type Header, scanHeader } from './header.ts';
 import { Lexer } from './lexer.ts';
 import { mailboxesOf } from './mailbox.ts';
 
@@ -126,12 +128,13 @@ function signsIn(header: Header, reversePath: string, own: Own | undefined): rea
   };
   add(pathSign(reversePath));
   let hops = 0;
-  for (const { name, value } of header.fields) {
+  for (const field of header.fields) {
+    const { name, value } = field;
     if (name === 'received') {
       hops++;
       continue;
     }
-    add(FIELD_RULES.get(name)?.(value));
+    add(FIELD_RULES.get(name)?.(writtenText(field, header)));
     if (own !== undefined) add(ownSign(name, value, own));
   }
   if (hops > MAX_HOPS) add(loop(Rank.hops, `more than ${MAX_HOPS} Received fields`));
@@ -142,7 +145,7 @@ function signsIn(header: Header, reversePath: string, own: Own | undefined): rea
 function hardAmong(signs: readonly Sign[], header: Header): readonly Sign[] {
   const hasOther = signs.some((sign) => sign.soft === 'sender' || sign.soft === 'field');
   // Vacation programs of old say no more than "Precedence: bulk", and their owners' words in the Subject.
-  const isAbsence = ABSENCE_SUBJECT.test(subjectOf(headerValue(header, 'subject') ?? ''));
+  const isAbsence = ABSENCE_SUBJECT.test(subjectOf(header));
   return signs.filter(({ soft: where }) => {
     if (where === undefined) return true;
     return where === 'words' ? hasOther : where === 'field' && isAbsence;
@@ -167,8 +170,13 @@ function pathSign(path: string): Sign | undefined {
   return address.includes('@') ? soft('sender', sign) : sign;
 }
 
+/** A field's value as it reads. */
+function wordsOf(value: string): string {
+  return (value.includes('=?') ? decodeWords(value) : value).normalize('NFC');
+}
+
 function subjectSign(value: string): Sign | undefined {
-  const subject = subjectOf(value);
+  const subject = wordsOf(value);
   if (AUTO_REPLY_SUBJECT.test(subject)) {
     const sign = title(autoReply(Rank.automaticSubject, 'Subject of an automatic reply'));
     return AUTO_REPLY_SUBJECT_FORM.test(subject) ? sign : soft('words', sign);
@@ -180,7 +188,7 @@ function subjectSign(value: string): Sign | undefined {
 }
 
 function daemonSign(field: string): Sign | undefined {
-  const value = subjectOf(field);
+  const value = wordsOf(field);
   if (value.endsWith('<>')) return bounce(Rank.daemon, 'From has no address');
   const isDaemon = DAEMON_ADDRESS.test(value) || DAEMON_NAME.test(value);
   return isDaemon ? soft('sender', bounce(Rank.daemon, "From is a mail system's")) : undefined;

@@ -9,13 +9,13 @@
  * that it leaves out (UTF-7, code pages of DOS) are mailparser's to decode, in parse.ts.
  */
 import { isAscii } from 'node:buffer';
-import { decodeWindows1252 } from '../mail/windows-1252.ts';
 import { guessCharset, guessLatin, isScattered, isWithinWords } from './charset-guess.ts';
 import { charsetKind } from './charset-kind.ts';
 import { charsetName, decodeLoosely, decodeStrictly, isKnown } from './charset-name.ts';
 import { decodeHz, decodeIso2022, hasEscapes } from './iso-2022.ts';
 import { isRatherUtf8, oddity } from './utf-8-evidence.ts';
 import { decodeUtf16 } from './utf-16.ts';
+import { decodeWindows1252 } from './windows-1252.ts';
 
 /** The share of replacement characters, one in this many, up to which a charset is believed. */
 const BELIEVABLE_DAMAGE = 50;
