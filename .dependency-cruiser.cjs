@@ -16,7 +16,7 @@ const ports = ['^src/mail/', '^src/queue/(queue|store|[a-z]+-port)\\.ts$', '^src
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'mail-is-pure', severity: 'error', from: { path: '^src/mail/' }, to: { pathNot: ['^src/mail/', '^(node:)?crypto$'] } },
+    { name: 'mail-is-pure', severity: 'error', from: { path: '^src/mail/' }, to: { pathNot: ['^src/mail/', '^(node:)?(crypto|buffer|util)$'] } },
     folder('intake', ports),
     folder('reply', ports),
     folder('delivery', ports),

@@ -29,7 +29,7 @@ const AUTO_REPLY_WORDS = [
   'r[ăa]spuns automat',
   'otomatik (?:yan[ıi]t|cevap)',
   'автоматичес|автоответ|автоматична|автов[іи]дпов[іи]д|автомат[иі]чен отговор|(?:аутоматски|автоматски) одговор|аўтаматычны адказ|автоматты жауап',
-  '自動(?:応答|返信|回覆|回复)|自动(?:答复|回复)|不在(?:通知|連絡)',
+  '自動(?:応答|返信|回覆|回复)|自动(?:答复|回复)|不在(?:通知|連絡|のお知らせ)',
   '자동 ?(?:회신|응답|답장)|부재 ?중 ?(?:자동|알림|응답)',
   'αυτ[όο]ματη απ[άα]ντηση',
   '(?:תשובה|תגובה) אוטומטית|מענה אוטומטי',
@@ -48,12 +48,18 @@ const AUTO_REPLY_WORDS = [
 /** Subjects of vacation answers and auto-responders, as the larger clients and providers write them. */
 export const AUTO_REPLY_SUBJECT = new RegExp(`^(?:${AUTO_REPLY_WORDS})`, 'iu');
 
+/** The one of them that people write as well. */
+export const OUT_OF_OFFICE = /^out[ -]of[ -](?:the[ -])?office ?(?:$|:)/i;
+
+/** The end of a word that may go on, where a script has ends of words. */
+const ENDING = '(?:(?![\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Hangul}])\\p{L})';
+
 /**
  * Those of {@link AUTO_REPLY_SUBJECT} in the form that programs give them: nothing else, or the answered Subject behind
  * a colon. What goes on otherwise ("Automatic reply is broken") is as well a person's title.
  */
 export const AUTO_REPLY_SUBJECT_FORM = new RegExp(
-  `^(?:${AUTO_REPLY_WORDS})(?:(?<=:)|\\p{L}{0,20}(?:[ -](?:reply|response|answer|ответ|уведомление|відповідь))? ?(?:$|[:：]))`,
+  `^(?:${AUTO_REPLY_WORDS})(?:(?<=:)|${ENDING}{0,20}(?:[ -](?:reply|response|answer|ответ|уведомление|відповідь))? ?(?:$|[:：]))`,
   'iu',
 );
 
@@ -73,7 +79,7 @@ const ABSENCE_WORDS = [
 ].join('|');
 
 /** A Subject of absence and nothing else, or with the answered Subject behind a colon: people's titles look like it. */
-export const ABSENCE_FORM = new RegExp(`^(?:${ABSENCE_WORDS})(?:\\p{L}{0,12})? ?(?:$|[:：])`, 'iu');
+export const ABSENCE_FORM = new RegExp(`^(?:${ABSENCE_WORDS})${ENDING}{0,12} ?(?:$|[:：])`, 'iu');
 
 /** Words of absence in the text, which confirm such a Subject. */
 export const ABSENCE_TEXT = new RegExp(
@@ -134,30 +140,49 @@ export const BOUNCE_SUBJECT = new RegExp(
     'delayed mail ?(?:$|:|\\()|notice: mail delivery status',
     'there was an error sending your mail|postmaster notify: |postfix smtp server: errors',
     'considered unsolicited bulk e-?mail|message you sent blocked|loop alert: |nd[nr]: ',
-    'unzustellbar|zustellung fehlgeschlagen',
+    '(?:mail|message|e-?mail|delivery) (?:delayed|not delivered|undelivered|bounced)(?:$|:)|unable to deliver (?:your )?(?:mail|message|e-?mail)',
+    'bounced? ?(?:mail|message|e-?mail|notification)?(?:$|:)|unknown address error|delivery (?:error|problem|report)(?:$|:| \\()',
+    'delivery (?:to [^ ]{1,80} )?(?:has been )?delayed(?:$|:| \\()|undeliverable(?: e-?mail)?(?: returned|: )|status of (?:your )?delivery(?:$|:)',
+    'unzustellbar|zustellung fehlgeschlagen|(?:nachricht|mail|e-mail) (?:nicht zustellbar|unzustellbar|nicht zugestellt)(?:$|:)|zustellungs?fehler(?:$|:)',
+    '(?:ihre|deine) (?:nachricht|e-?mail|mail)(?: an [^:]{1,80})? konnte nicht|(?:[üu]bermittlungs|zustell)status|benachrichtigung (?:zum|[üu]ber den) (?:[üu]bermittlungs|zustell)',
     '(?:non recapitabile|non remis|mancato recapito|message non remis|non distribuable)(?: ?:|$)',
-    '[ée]chec de (?:la )?(?:remise|distribution)',
-    '(?:no se puede entregar|no entregado|correo no entregado|n[ãa]o entregue)(?:$|:)',
-    '(?:niet bestelbaar|onbestelbaar|olevererbart|oleverbart|ej levererbart|kan ikke leveres)(?:$|:)',
-    'nie mo[żz]na dostarczy[ćc]:|k[ée]zbes[íi]thetetlen:|nedoru[čc]iteln',
-    'недоставленное сообщение|не доставлено:|не удалось доставить',
-    'メールエラー通知|(?:メール)?(?:配信|配送|送信)(?:不能|エラー)(?:通知|のお知らせ|$)|配信不能:',
-    '无法(?:送达|传递|投递):|未(?:传递|送达|送達)的|系统退信|退信通知|無法(?:傳遞|傳送):',
+    '[ée]chec de (?:la )?(?:remise|distribution|livraison)|notification d.[ée]tat de (?:la )?(?:remise|distribution|livraison)|(?:courrier|message) non (?:distribu[ée]|livr[ée]|remis)(?:$| ?:)',
+    '(?:no se puede entregar|no entregado|correo no entregado|mensaje no entregado|correo devuelto|n[ãa]o entregue|n[ãa]o [ée] poss[íi]vel entregar|mensagem n[ãa]o entregue)(?:$|:)',
+    'notificaci[óo]n (?:de|sobre el) estado de (?:la )?entrega|notifica[çc][ãa]o (?:de|do) (?:status|estado) (?:de|da) entrega|(?:fallo en la entrega|falha na entrega|entrega fallida|error de entrega)(?:$|:)',
+    'recapito non riuscito|messaggio non recapitato|notifica (?:di|sullo) stato (?:di|del|della) (?:recapito|consegna)|avviso di mancata consegna',
+    '(?:niet bestelbaar|onbestelbaar|olevererbart|oleverbart|ej levererbart|kan (?:ikke|inte) levere?ras?|kan ikke leveres|ikke leveret|ikke levert|det g[åa]r inte att leverera)(?:$|:)',
+    '(?:niet[ -]bezorgd|kan niet worden bezorgd|toimitus ep[äa]onnistui|ei voi(?:da)? toimittaa|perille toimittamaton|viesti[äa] ei voitu toimittaa)(?:$|:)|status voor bezorging',
+    'nie mo[żz]na dostarczy[ćc](?:$|:)|niedostarczon[ey]?(?:$|:)|niedostarczaln|powiadomienie o stanie dostarcz|k[ée]zbes[íi]thetetlen(?:$|:)|a k[ée]zbes[íi]t[ée]s sikertelen',
+    'nedoru[čc]ite[lľ]n|nelze doru[čc]it(?:$|:)|nedoru[čc]en[éeaá] (?:zpr[áa]v|po[šs]t)|ned[oô]ru[čc]iten|nelivra(?:bil|t)(?:$|:)|imposibil de livrat(?:$|:)',
+    'nije isporu[čc]en|neisporu[čc]iv|nedostavljiv|ni mogo[čc]e dostaviti|kohaletoimetamatu|nav pieg[āa]d[āa]jams|nepristatom|teslim edilem|iletilemedi(?:$|:)',
+    'недостав(?:ленное|лене|ена) (?:сообщение|письмо|повідомлення|поща)|(?:не|нэ) доставлен[оа](?:$|:)|недоставено(?:$|:)|(?:ваше )?(?:сообщение|письмо) не (?:было )?доставлено',
+    'не удалось доставить|неможливо доставити(?:$|:)|не може да (?:се|бъде) достави|ошибка доставки(?:$|:)|уведомление о (?:состоянии|статусе) доставки|неиспоруч',
+    'δεν (?:παραδ[όο]θηκε|[έε]γινε παρ[άα]δοση)|αδυναμ[ίι]α παρ[άα]δοσης|לא ניתן (?:למסירה|למסור)|דואר שלא נמסר|تعذر (?:ال)?تسليم|غير قابل للتسليم|فشل (?:ال)?تسليم',
+    'ไม่สามารถ(?:จัด)?ส่ง|không (?:thể )?gửi được|không thể gửi(?:$|:)|không chuyển được|tidak (?:dapat )?terkirim|tidak dapat dikirim|gagal terkirim',
+    'メールエラー通知|(?:メール|メッセージ)?(?:配信|配送|送信|配達)(?:不能|エラー|失敗)(?:通知|のお知らせ|:|$)|(?:メールを?)?(?:配信|送信)できません(?:でした)?(?:$|:)',
+    '无法(?:送达|传递|投递)(?:$|:|的)|未(?:传递|送达|送達)(?:的|:|$)|系统退信|退信通知|退信(?:$|:)|邮件(?:退回|投递失败|发送失败)|投递失败(?:$|:)|無法(?:傳遞|傳送|送達)(?:$|:)|郵件(?:退回|傳送失敗)',
+    '배달되지 않음(?:$|:)|배달할 수 없음|(?:메일|메시지)? ?(?:전송|발송|배달) ?(?:실패|오류)(?:$|:| 알림)|반송(?:된)? ?(?:메일|메시지)(?:$|:)',
   ].join('|')})`,
   'iu',
 );
 
 /** A mail system's own address: a local part before `@`, or a bare name where an address belongs. */
 export const DAEMON_ADDRESS =
-  /(?:^|[<\s,:"])(?:mailer[-_.]?daemon|mail[-_.]?daemon|mail\.delivery\.(?:sub)?system|post[-_.]?master|double-bounce)(?=\\?@|>|"?\s{0,4}(?:<>)?$|\s{1,4}\()/i;
+  /(?:^|[<\s,:"])(?:mailer[-_.]?daemon|mail[-_.]?daemon|mail[-_.]?(?:delivery|er)[-_.]?(?:sub)?system|post[-_.]?master|double-bounce|microsoftexchange[0-9a-f]{32})(?=\\?@|%|>|"?\s{0,4}(?:<>)?$|\s{1,4}\()/i;
 
 /** A mail system's display name. */
-export const DAEMON_NAME =
-  /^["' ]{0,3}(?:internet )?(?:mail(?:er)? deliver[y]? ?(?:sub)?-?(?:system|service|agent)?["' ]{0,3}(?:$|<)|mailer[- ]daemon\b)/i;
+export const DAEMON_NAME = new RegExp(
+  `^["' ]{0,3}(?:(?:${[
+    '(?:internet )?mail(?:er)? deliver[y]? ?(?:sub)?-?(?:system|service|agent|software|program|notification|status|failure|report)',
+    'internet mail delivery|postmaster|mail delivery',
+    'メール配信(?:システム|エラー)|メールシステム|邮件系统|邮件投递系统|郵件系統|메일 ?(?:배달|전송|발송) ?(?:시스템|실패)|почтовая система|система доставки почты',
+  ].join('|')})["' ]{0,3}(?:$|<)|mailer[- ]daemon\\b)`,
+  'iu',
+);
 
-/** Local parts that machines use for bounces and news alike: alone they say nothing. */
+/** Addresses and names that machines use for bounces and news alike: alone they say nothing. */
 export const MACHINE_ADDRESS =
-  /(?:^|[<\s])(?:(?:[\w.-]{0,40}[-_.])?(?:no|do-?not|dont)[-_.]?reply[-_.]?|bounces?|daemon|root|system|mail-?system|mail-?admin)(?=@|>|$)/i;
+  /(?:^|[<\s])(?:(?:[\w.-]{0,40}[-_.])?(?:no|do-?not|dont)[-_.]?reply[-_.]?|bounces?|daemon|root|system|mail-?system|mail-?admin|mdaemon|ndr|dsn|mail-?(?:scanner|marshal|gateway|filter|router|server)|content-?filter|delivery-?(?:report|failure|notification)s?)(?=@|>|$)|^["' ]{0,3}(?:system administrator|mail administrator|microsoft outlook|mail (?:system|server|router|gateway|filter)|content-filter at [^<>"]{1,80})["' ]{0,3}</i;
 
 /** What a bounce says near its beginning, in the mail systems that send no delivery status. */
 export const BOUNCE_TEXT =

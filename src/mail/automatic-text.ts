@@ -17,6 +17,9 @@ const ANSWERING_METHOD = /^(?:reply|counter|declinecounter)$/i;
 const METHOD_LINE = /^METHOD:(?:REPLY|COUNTER|DECLINECOUNTER)[ \t]*$/im;
 const QUOTE_MARK =
   /^[ \t]{0,3}>|<blockquote\b|class="?(?:x_)?(?:gmail_quote|yahoo_quoted|moz-cite-prefix|protonmail_quote)|id="?(?:x_)?divRplyFwdMsg/im;
+/** A frame, a rule, or the labels of an original with its author's address first. */
+const ORIGINAL =
+  /^(?:-{3,20} ?[^\n-]{3,60} ?-{3,20}|_{20,80})[ \t]*$|^[^\s:：<>][^:：<>\n]{0,20}[:：][^\n@]{0,120}@[^\n]{1,200}\n(?:[^\s:：<>][^:：<>\n]{0,20}[:：][^\n]{1,300}\n){2}/mu;
 const LABEL_LINE = /^[ \t]{0,8}[*•]?[ \t]{0,3}[^\s:：][^:：]{0,30}[:：][ \t]*\S/u;
 const TIME = /\d{1,2}[:.٫]\d{2}|[٠-٩۰-۹०-९]{1,2}:[٠-٩۰-۹०-९]{2}|\d{1,2}[時时시]/u;
 
@@ -44,12 +47,18 @@ function partsOf({ header, body }: Part): Generator<Part> {
   return directParts(body, headerValue(header, 'content-type') ?? '');
 }
 
-/** The text above the first mark of a quote; `undefined` where there is no quote, or nothing above it. */
+/** The text above the first mark of a quote, or an original, as it stands; all of it where there is none. */
+export function aboveOriginal(text: string): string {
+  const starts = [QUOTE_MARK, ORIGINAL].map((mark) => text.search(mark)).filter((start) => start !== -1);
+  return starts.length === 0 ? text : text.slice(0, Math.min(...starts));
+}
+
+/** What somebody typed above the original; `undefined` where there is no original, or nothing above it. */
 export function typedAbove(text: string): string | undefined {
-  const mark = QUOTE_MARK.exec(text);
-  if (mark === null) return undefined;
+  const written = aboveOriginal(text);
+  if (written.length === text.length) return undefined;
+  const above = withoutTags(written).trimEnd();
   // The line that announces the quote is none that anybody typed.
-  const above = withoutTags(text.slice(0, mark.index)).trimEnd();
   const typed = above.endsWith(':') ? above.replace(/(?:^|\n)[^\n]*$/, '') : above;
   return typed.trim() === '' ? undefined : typed;
 }

@@ -12,36 +12,38 @@
  * Limits: of the body at most the first 64 KiB are looked at, and only when the header leaves a doubt.
  */
 
+import { believable, bodySign, subjectOf } from './automatic-body.ts';
 import {
-  ABSENCE_FORM,
   ABSENCE_SUBJECT,
-  ABSENCE_TEXT,
-  ANSWER_SUBJECT,
   AUTO_REPLY_SUBJECT,
   AUTO_REPLY_SUBJECT_FORM,
   BOUNCE_SUBJECT,
-  BOUNCE_TEXT,
   COMPLAINT_SUBJECT,
   DAEMON_ADDRESS,
   DAEMON_NAME,
-  MACHINE_ADDRESS,
-  RECEIPT_SUBJECT,
 } from './automatic-phrases.ts';
-import { isCalendarReply, isReceiptText, readText, typedAbove } from './automatic-text.ts';
+import {
+  type Automatic,
+  autoReply,
+  bounce,
+  contentTypeSign,
+  list,
+  loop,
+  Rank,
+  report,
+  type Sign,
+  soft,
+  strongest,
+  title,
+  word,
+} from './automatic-sign.ts';
 import { decodeWords } from './encoded-word.ts';
-import { type Header, headerValue, scanHeader } from './header.ts';
+import { writtenText } from './field-words.ts';
+import { type Header, scanHeader } from './header.ts';
 import { Lexer } from './lexer.ts';
 import { mailboxesOf } from './mailbox.ts';
-import { bodyWindow, directParts, mediaType, parameter } from './parts.ts';
 
-/** What a machine's mail is; `auto-reply` is all that a machine sent by itself and is none of the others. */
-export type AutomaticKind = 'bounce' | 'auto-reply' | 'report' | 'list' | 'loop';
-
-/** The verdict on automatic mail, and the sign that gave it, for the log. */
-export interface Automatic {
-  readonly kind: AutomaticKind;
-  readonly reason: string;
-}
+export type { Automatic } from './automatic-sign.ts';
 
 /** How to recognise what we sent ourselves. */
 export interface Own {
@@ -54,45 +56,10 @@ export interface Own {
 /** Which signs count: any, or those that no person's mail bears. */
 export type Weight = 'any' | 'hard';
 
-/** The order of signs, the strongest first; measured on real automatic mail. */
-const Rank = {
-  own: 0,
-  hops: 1,
-  body: 2,
-  reportType: 3,
-  failedRecipients: 4,
-  automaticSubject: 5,
-  daemon: 6,
-  bounceSubject: 7,
-  autoReplied: 8,
-  nullPath: 9,
-  autoSubmitted: 10,
-  autoField: 11,
-  precedence: 12,
-  list: 13,
-} as const;
-
-interface Sign extends Automatic {
-  readonly rank: number;
-  /** Where a soft sign lies: in the Subject's words, in who sent it, or in what was added to it; undefined of a hard one. */
-  readonly soft?: 'words' | 'sender' | 'field';
-  /** Whether only the Subject says so, which a person may have written. */
-  readonly isTitle?: true;
-}
-
 type FieldRule = (value: string) => Sign | undefined;
 
 const MAX_HOPS = 50;
-const TEXT_WINDOW_BYTES = 16 * 1024;
 const TOKEN = /[^\s;()]+/y;
-
-const bounce = (rank: number, reason: string): Sign => ({ rank, kind: 'bounce', reason });
-const autoReply = (rank: number, reason: string): Sign => ({ rank, kind: 'auto-reply', reason });
-const report = (reason: string): Sign => ({ rank: Rank.reportType, kind: 'report', reason });
-const list = (reason: string): Sign => ({ rank: Rank.list, kind: 'list', reason });
-const loop = (rank: number, reason: string): Sign => ({ rank, kind: 'loop', reason });
-const title = (sign: Sign): Sign => ({ ...sign, isTitle: true });
-const soft = (where: NonNullable<Sign['soft']>, sign: Sign): Sign => ({ ...sign, soft: where });
 
 /** The signs that one field alone can give, by field name. */
 const FIELD_RULES: ReadonlyMap<string, FieldRule> = new Map<string, FieldRule>([
@@ -144,48 +111,8 @@ export function classifyMessage(
     strongest(weight === 'any' ? found : hardAmong(found, header));
   const verdict = among(signs);
   if (verdict?.kind === 'bounce' || verdict?.kind === 'loop') return verdict;
-  const sign = bodySign(raw, header) ?? textSign(raw, header);
+  const sign = bodySign(raw, header);
   return sign === undefined ? verdict : among([sign, ...signs]);
-}
-
-/** The signs without those of a title alone where the text shows that a person answers. */
-function believable(raw: Uint8Array, header: Header, signs: readonly Sign[]): readonly Sign[] {
-  const isTitleAlone =
-    signs.some(({ isTitle }) => isTitle) && signs.every((sign) => sign.isTitle || sign.kind === 'list');
-  if (!isTitleAlone || !isAnswer(header)) return signs;
-  const text = readText(raw, header);
-  const typed = typedAbove(text);
-  // A list's robot answers as well, and quotes nothing.
-  if (typed === undefined && signs.some(({ kind }) => kind === 'list')) return signs;
-  return signs.filter((sign) => sign.isTitle !== true || !isTyped(sign, text, typed));
-}
-
-/** Whether a person typed the text under a title that gave `sign`. */
-function isTyped(sign: Sign, text: string, typed: string | undefined): boolean {
-  if (typed !== undefined) return sign.soft !== undefined || !ABSENCE_TEXT.test(typed);
-  return sign.soft !== undefined && text.trim() !== '' && !BOUNCE_TEXT.test(text) && !ABSENCE_TEXT.test(text);
-}
-
-function isAnswer(header: Header): boolean {
-  return (headerValue(header, 'in-reply-to') ?? headerValue(header, 'references') ?? '').includes('@');
-}
-
-/** The hard sign of a text and a title that say the same, or of a calendar; people's mail has one of them at most. */
-function textSign(raw: Uint8Array, header: Header): Sign | undefined {
-  if (isCalendarReply(raw, header)) return autoReply(Rank.body, 'a calendar answers an invitation');
-  const subject = subjectOf(headerValue(header, 'subject') ?? '').trim();
-  const answered = RECEIPT_SUBJECT.exec(subject)?.[1];
-  if (answered !== undefined && isReceiptText(readText(raw, header), answered))
-    return report('a read receipt in words');
-  return ABSENCE_FORM.test(subject) ? absenceSign(raw, header) : undefined;
-}
-
-function absenceSign(raw: Uint8Array, header: Header): Sign | undefined {
-  const text = readText(raw, header);
-  if (isAnswer(header) && typedAbove(text) !== undefined) return undefined;
-  const isConfirmed =
-    headerValue(header, 'x-auto-response-suppress') !== undefined || ABSENCE_TEXT.test(text);
-  return isConfirmed ? autoReply(Rank.automaticSubject, 'Subject and text of an absence') : undefined;
 }
 
 /** Judges a message by its envelope and header alone. */
@@ -201,31 +128,24 @@ function signsIn(header: Header, reversePath: string, own: Own | undefined): rea
   };
   add(pathSign(reversePath));
   let hops = 0;
-  for (const { name, value } of header.fields) {
+  for (const field of header.fields) {
+    const { name, value } = field;
     if (name === 'received') {
       hops++;
       continue;
     }
-    add(FIELD_RULES.get(name)?.(value));
+    add(FIELD_RULES.get(name)?.(writtenText(field, header)));
     if (own !== undefined) add(ownSign(name, value, own));
   }
   if (hops > MAX_HOPS) add(loop(Rank.hops, `more than ${MAX_HOPS} Received fields`));
   return signs;
 }
 
-function strongest(signs: readonly Sign[]): Automatic | null {
-  let best: Sign | undefined;
-  for (const sign of signs) {
-    if (best === undefined || sign.rank < best.rank) best = sign;
-  }
-  return best === undefined ? null : { kind: best.kind, reason: best.reason };
-}
-
 /** The hard signs, and the soft ones that another witness makes hard. */
 function hardAmong(signs: readonly Sign[], header: Header): readonly Sign[] {
   const hasOther = signs.some((sign) => sign.soft === 'sender' || sign.soft === 'field');
   // Vacation programs of old say no more than "Precedence: bulk", and their owners' words in the Subject.
-  const isAbsence = ABSENCE_SUBJECT.test(subjectOf(headerValue(header, 'subject') ?? ''));
+  const isAbsence = ABSENCE_SUBJECT.test(subjectOf(header));
   return signs.filter(({ soft: where }) => {
     if (where === undefined) return true;
     return where === 'words' ? hasOther : where === 'field' && isAbsence;
@@ -250,36 +170,13 @@ function pathSign(path: string): Sign | undefined {
   return address.includes('@') ? soft('sender', sign) : sign;
 }
 
-function contentTypeSign(value: string): Sign | undefined {
-  const type = mediaType(value);
-  if (!type.startsWith('m')) return undefined;
-  if (type !== 'multipart/report') return statusPartSign(type);
-  const reportType = parameter(value, 'report-type')?.toLowerCase() ?? 'delivery-status';
-  const reason = `multipart/report of ${word(reportType)}`;
-  return reportType === 'delivery-status' ? bounce(Rank.reportType, reason) : report(reason);
-}
-
-/** The sign of a part that only reports have. */
-function statusPartSign(type: string): Sign | undefined {
-  switch (type) {
-    case 'message/delivery-status':
-    case 'message/global-delivery-status':
-      return bounce(Rank.reportType, type);
-    case 'message/feedback-report':
-    case 'message/disposition-notification':
-    case 'message/global-disposition-notification':
-      return report(type);
-    default:
-      return undefined;
-  }
-}
-
-function subjectOf(value: string): string {
+/** A field's value as it reads. */
+function wordsOf(value: string): string {
   return (value.includes('=?') ? decodeWords(value) : value).normalize('NFC');
 }
 
 function subjectSign(value: string): Sign | undefined {
-  const subject = subjectOf(value);
+  const subject = wordsOf(value);
   if (AUTO_REPLY_SUBJECT.test(subject)) {
     const sign = title(autoReply(Rank.automaticSubject, 'Subject of an automatic reply'));
     return AUTO_REPLY_SUBJECT_FORM.test(subject) ? sign : soft('words', sign);
@@ -290,7 +187,8 @@ function subjectSign(value: string): Sign | undefined {
     : undefined;
 }
 
-function daemonSign(value: string): Sign | undefined {
+function daemonSign(field: string): Sign | undefined {
+  const value = wordsOf(field);
   if (value.endsWith('<>')) return bounce(Rank.daemon, 'From has no address');
   const isDaemon = DAEMON_ADDRESS.test(value) || DAEMON_NAME.test(value);
   return isDaemon ? soft('sender', bounce(Rank.daemon, "From is a mail system's")) : undefined;
@@ -331,32 +229,11 @@ function when(value: string, keyword: string, reason: string): Sign | undefined 
   return firstToken(value) === keyword ? autoReply(Rank.autoField, reason) : undefined;
 }
 
-/** A keyword for the log: a sender may write anything there, an address for instance. */
-function word(keyword: string): string {
-  return /^[a-z][a-z-]{0,39}$/.test(keyword) ? keyword : 'another keyword';
-}
-
 /** The keyword that opens a value, in lower case: comments before it and parameters after it are skipped. */
 function firstToken(value: string): string {
   const lexer = new Lexer(value);
   lexer.skipSpace();
   return lexer.run(TOKEN).toLowerCase();
-}
-
-/** The sign of the body, which counts where the header left a doubt: a status part, or a machine's text that speaks of failure. */
-function bodySign(raw: Uint8Array, header: Header): Sign | undefined {
-  // People forward bounces, and some clients take them apart when they do.
-  if (ANSWER_SUBJECT.test(headerValue(header, 'subject') ?? '')) return undefined;
-  const body = bodyWindow(raw, header);
-  for (const { type } of directParts(body, headerValue(header, 'content-type') ?? '')) {
-    // A bounce that a person attached as a message lies one level deeper and is the person's.
-    const sign = statusPartSign(type);
-    if (sign !== undefined) return { rank: Rank.body, kind: sign.kind, reason: `has a part ${type}` };
-  }
-  if (!MACHINE_ADDRESS.test(headerValue(header, 'from') ?? '')) return undefined;
-  const text = body.toString('latin1', 0, TEXT_WINDOW_BYTES);
-  if (!BOUNCE_TEXT.test(text)) return undefined;
-  return soft('sender', bounce(Rank.body, 'a machine writes of a failed delivery'));
 }
 
 /** The message without the "From " line that mailbox files put before it. */

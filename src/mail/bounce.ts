@@ -12,7 +12,15 @@
 
 import { printable } from './encoded-word.ts';
 import { type Header, headerValue, scanHeader } from './header.ts';
-import { BODY_WINDOW_BYTES, bodyWindow, decodedText, directParts, mediaType, type Part } from './parts.ts';
+import {
+  BODY_WINDOW_BYTES,
+  bodyWindow,
+  decodedText,
+  directParts,
+  mediaType,
+  type Part,
+  RETURNED_TYPE,
+} from './parts.ts';
 
 /** A failed or delayed delivery; `status` is an RFC 3463 code, `action` an RFC 3464 keyword in lower case. */
 export interface Bounce {
@@ -40,8 +48,6 @@ const STATUS = /(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)/;
 const FAILED_STATUS = /(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)/;
 const REPLY_CODE = /(?<![\d.:/-])(?:4[2-5]\d|5[0-57]\d)(?=[ -])/;
 const ADDRESS = /[^\s<>@"'(),:;[\]]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]/gi;
-const RETURNED_TYPE =
-  /^(?:message\/(?:rfc822|global|global-headers|rfc822-headers)|text\/rfc822(?:-headers)?)$/;
 const MAIL_SYSTEM = /^(?:mailer-daemon|postmaster)@/i;
 
 // Where the returned message begins in a bounce without parts.

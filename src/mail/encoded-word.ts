@@ -3,13 +3,13 @@
  *
  * Contract: `decodeWords` gives text that is safe to print: no control character, no bidirectional override,
  * white space collapsed. Neighbouring words of one charset are joined as bytes before they are decoded,
- * because some senders cut inside a character.
- * Failure: a word of an unknown charset stays as it is written; bytes that the charset lacks become U+FFFD.
+ * because some senders cut inside a character; then the bytes show their charset (charset.ts), as those of a text do.
+ * Failure: a word of a charset that node lacks stays as it is written.
  * Standards: RFC 2047 §2, §4, §6.2; RFC 2231 §5 (a language tag is ignored).
  * Limits: words beyond the first 1,000 are left as they are written; the time is linear in the length.
  */
 
-import { decodeWindows1252 } from './windows-1252.ts';
+import { decodeText, foreignCharset } from './charset.ts';
 
 const MAX_WORDS = 1000;
 const WORD = /=\?([^?*\s]{1,60})(?:\*[^?\s]{0,40})?\?([bq])\?([^?]*)\?=/gi;
@@ -40,8 +40,8 @@ export interface EncodedRun {
 
 /** What becomes of the runs in a text. */
 export interface RunWriter {
-  /** The bytes of one word; `encoding` is `b` or `q`. */
-  readonly bytesOf: (encoding: string, content: string) => Buffer;
+  /** What a character beyond ASCII within a word stands for: itself in UTF-8, or a byte. */
+  readonly raw: 'utf8' | 'latin1';
   /** What stands in the place of a run. */
   readonly write: (run: EncodedRun) => string;
   /** Whether runs stay encoded-words: the white space between two of them is no part of the text (RFC 2047 §6.2), but of its spelling. */
@@ -49,7 +49,7 @@ export interface RunWriter {
 }
 
 /** Writes each run of encoded-words in `text` anew; the rest stays as it is. */
-export function replaceRuns(text: string, { bytesOf, write, isSpelling }: RunWriter): string {
+export function replaceRuns(text: string, { raw, write, isSpelling }: RunWriter): string {
   let result = '';
   let charset: string | undefined;
   let chunks: Buffer[] = [];
@@ -67,26 +67,21 @@ export function replaceRuns(text: string, { bytesOf, write, isSpelling }: RunWri
       result += flush() + (adjoins && !isSpelling ? '' : between);
       [charset, chunks, writtenWords] = [name.toLowerCase(), [], []];
     }
-    chunks.push(bytesOf(encoding.toLowerCase(), content));
+    chunks.push(wordBytes(encoding, Buffer.from(content, raw).toString('latin1')));
     writtenWords.push(written);
     end = match.index + written.length;
   }
   return result + flush() + text.slice(end);
 }
 
-const DECODED: RunWriter = { bytesOf: wordBytes, write: decodeRun, isSpelling: false };
+const DECODED: RunWriter = { raw: 'utf8', write: decodeRun, isSpelling: false };
 
 function decodeRun({ charset, bytes, written }: EncodedRun): string {
-  try {
-    const decoder = new TextDecoder(charset);
-    return decoder.encoding === 'windows-1252' ? decodeWindows1252(bytes) : decoder.decode(bytes);
-  } catch {
-    return written.join(' ');
-  }
+  return foreignCharset(bytes, charset) === undefined ? decodeText(bytes, charset) : written.join(' ');
 }
 
 function wordBytes(encoding: string, content: string): Buffer {
-  if (encoding === 'b') return Buffer.from(content, 'base64');
+  if (encoding === 'b' || encoding === 'B') return Buffer.from(content, 'base64');
   const bytes = content
     .replaceAll('_', ' ')
     .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

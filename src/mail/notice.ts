@@ -6,7 +6,8 @@
  * placeholders are a closed set; an unknown one is a problem by name, never an empty place in somebody's mail.
  * Standards: RFC 5322 §2.1.1 and §3.6.4, RFC 2047 (nothing here may look like an encoded-word), RFC 3282.
  */
-import { decodeWords, printable } from './encoded-word.ts';
+import { printable } from './encoded-word.ts';
+import { fieldText } from './field-words.ts';
 import { type Header, headerValue, headerValues } from './header.ts';
 import { normaliseMessageId, splitIds } from './message-id.ts';
 
@@ -72,7 +73,7 @@ export function draftNotice(
   const references = [...new Set(named.flatMap(splitIds).filter(isMessageId))];
   return {
     from,
-    subject: noticeLine(mask(decodeWords(headerValue(header, 'subject') ?? ''))),
+    subject: noticeLine(mask(fieldText(header, 'subject'))),
     messageId: id !== undefined && isMessageId(id) ? id : undefined,
     references: references.slice(-MAX_REFERENCES),
     language: languageOf(header),

@@ -9,6 +9,7 @@
  * Limits: the first 64 KiB of the body and 20 parts.
  */
 
+import { decodeText } from './charset.ts';
 import { type Header, headerValue, scanHeader } from './header.ts';
 
 /** How much of a body is ever looked at. */
@@ -20,6 +21,10 @@ export interface Part {
   readonly type: string;
   readonly body: Buffer;
 }
+
+/** The types of a part that holds a returned message, or its header. */
+export const RETURNED_TYPE =
+  /^(?:message\/(?:rfc822|global|global-headers|rfc822-headers)|text\/rfc822(?:-headers)?)$/;
 
 const MAX_PARTS = 20;
 const MAX_BOUNDARY_LENGTH = 200;
@@ -72,19 +77,11 @@ function readPart(bytes: Buffer): Part | undefined {
   return { header: scan.header, type, body: bytes.subarray(scan.header.bodyOffset) };
 }
 
-/** The text of a part or message, its transfer encoding undone and line ends as LF; an unknown charset is read as UTF-8. */
+/** The text of a part or message, its transfer encoding undone, its charset as the bytes show it, line ends as LF. */
 export function decodedText(header: Header, body: Buffer): string {
-  const charset = parameter(headerValue(header, 'content-type') ?? '', 'charset') ?? 'utf-8';
+  const charset = parameter(headerValue(header, 'content-type') ?? '', 'charset');
   const bytes = transferDecoded(header, body).subarray(0, BODY_WINDOW_BYTES);
-  return decoderOf(charset).decode(bytes).replaceAll('\r\n', '\n');
-}
-
-function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
-  try {
-    return new TextDecoder(charset);
-  } catch {
-    return new TextDecoder();
-  }
+  return decodeText(bytes, charset).replaceAll('\r\n', '\n');
 }
 
 function transferDecoded(header: Header, body: Buffer): Buffer {

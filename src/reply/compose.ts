@@ -6,8 +6,9 @@
  * the reply, the quote and the signature show.
  * Standards: RFC 9580 §7 (cleartext signatures), RFC 1896 (text/enriched).
  */
+
+import { isBlankText } from '../mail/charset.ts';
 import type { ShownIn } from './attachments.ts';
-import { isBlankText } from './charset.ts';
 import { isHtml, type TextBlock } from './choose.ts';
 import { type ExtractedReply, extractReply } from './extract.ts';
 import { type ConvertedReply, htmlToMarkdown } from './html.ts';

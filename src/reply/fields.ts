@@ -5,6 +5,7 @@
  * stands, whatever its bytes may be read as. Standards: RFC 5322, RFC 2047.
  */
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
+import { readableField } from '../mail/field-words.ts';
 import type { HeaderField } from '../mail/header.ts';
 import { parseFrom } from '../mail/mailbox.ts';
 import { splitIds } from '../mail/message-id.ts';
@@ -12,7 +13,6 @@ import { restoreWindows1252 } from '../mail/windows-1252.ts';
 import { isBodyType } from './choose.ts';
 import { parseDate } from './date.ts';
 import { parsableField, withoutComments } from './field-text.ts';
-import { readableField } from './field-words.ts';
 import { type AddressObject, parseByMailparser } from './mailparser.ts';
 import type { MimePart } from './mime.ts';
 import type { ParsedReply } from './post.ts';
@@ -58,9 +58,9 @@ async function readFrom(
   return written.address === from.address ? from : written;
 }
 
-/** Encoded-words in UTF-8 alone, or none: what needs no table of charsets. */
+/** Encoded-words in UTF-8 alone, or none: all that a readable field has, unless node lacks a charset. */
 function isPlain(field: string): boolean {
-  return !/=\?(?!utf-8(?:\*[^?]*)?\?)/i.test(field) && !/[^\0-\x7f]/.test(field);
+  return !/=\?(?!utf-8(?:\*[^?]*)?\?)/i.test(field);
 }
 
 async function decodeMailbox(field: string): Promise<{ address: string; name: string }> {

@@ -7,7 +7,7 @@
  * Standards: RFC 2045 §5.1, RFC 2183, RFC 2231.
  * Limits: 100 parameters, 100 sections of one parameter.
  */
-import { decodeText } from './charset.ts';
+import { decodeText } from '../mail/charset.ts';
 
 /** A field taken apart: `value` in lower case, parameters by their names in lower case. */
 export interface MimeField {

@@ -6,15 +6,16 @@
  * at is in mailparser.ts.
  * Standards: RFC 5322, RFC 2047, RFC 3676. Limits: text 512 KiB, HTML 1 MiB, a decoded field 8 KiB.
  */
+
+import { isBlankText } from '../mail/charset.ts';
+import { readableWords } from '../mail/field-words.ts';
 import { parseMailboxList } from '../mail/mailbox.ts';
 import type { AttachmentLimits } from './attachment-limits.ts';
 import { type FileCandidate, keepAttachments } from './attachments.ts';
-import { isBlankText } from './charset.ts';
 import { type Choice, chooseParts } from './choose.ts';
 import { type ComposedText, composeText } from './compose.ts';
 import type { DataPicture } from './data-pictures.ts';
 import { cutText } from './field-text.ts';
-import { readableWords } from './field-words.ts';
 import { decodeWords, type Fields, readFields } from './fields.ts';
 import type { Known } from './known.ts';
 import { declaredName, type MimePart, walkMime } from './mime.ts';

@@ -64,12 +64,16 @@ function walkEntity(content: Buffer): MimeTree {
 /** The name of S/MIME itself, which some senders put beside a type that says nothing (RFC 8551 §3.2.1). */
 const SMIME_NAME = /^smime\.p7[mz]$/i;
 
-/** Whether a leaf is S/MIME by its type or name, and no list of certificates. */
+/** A name of what is signed opaquely or compressed, a document too. */
+const SIGNED_NAME = /\.p7[mz]$/i;
+
+/** Whether a leaf may be S/MIME, by its type or name: what smime-type says is often wrong, and the structure tells. */
 function mayBeSmime(part: MimePart): boolean {
-  if (/^application\/(x-)?pkcs7-mime$/.test(part.type)) {
-    return part.params.get('smime-type')?.toLowerCase() !== 'certs-only';
-  }
-  return part.type === 'application/octet-stream' && SMIME_NAME.test(declaredName(part) ?? '');
+  if (/^application\/(x-)?pkcs7-mime$/.test(part.type)) return true;
+  return (
+    /^application\/(octet-stream|(x-)?pkcs7-signature)$/.test(part.type) &&
+    SIGNED_NAME.test(declaredName(part) ?? '')
+  );
 }
 
 /** Whether what was signed is a part of mail, and not a document that somebody signed and attached. */

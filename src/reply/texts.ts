@@ -4,8 +4,9 @@
  * Contract: each is decoded once, by what its bytes show (charset.ts), and is clean. What is beyond the limits is listed in `cut`, pictures that
  * an HTML text carries in itself in `pictures`. Standards: RFC 3676.
  */
+
+import { decodeText, fitsCharset, foreignCharset, isBlankText, mayBeForeign } from '../mail/charset.ts';
 import { cleanText } from '../mail/clean-text.ts';
-import { decodeText, fitsCharset, foreignCharset, isBlankText, mayBeForeign } from './charset.ts';
 import { isBodyType, type PartReader, REACTION_TYPE } from './choose.ts';
 import { type DataPicture, takePictures } from './data-pictures.ts';
 import { unflow } from './flowed.ts';

@@ -208,7 +208,15 @@ describe('encoded-words (RFC 2047)', () => {
   });
 
   it('of unknown charsets stay as they are written', () => {
-    assert.equal(decodeWords('=?x-unknown?q?abc?='), '=?x-unknown?q?abc?=');
+    assert.equal(decodeWords('=?x-nobody?q?abc?='), '=?x-nobody?q?abc?=');
+  });
+
+  it('are read by what their bytes show, under a wrong label or one that says nothing', () => {
+    assert.equal(decodeWords('=?iso-8859-1?q?Gr=C3=BC=C3=9Fe_an_alle?='), 'Grüße an alle');
+    assert.equal(decodeWords('=?utf-8?q?Gr=FC=DFe?='), 'Grüße');
+    assert.equal(decodeWords('=?x-unknown?q?=D0=94=D0=B0?='), 'Да');
+    assert.equal(decodeWords('=?iso-2022-jp?b?GyRCRnwbKEIbJChEMCEbKEI=?='), '日丂');
+    assert.equal(decodeWords('=?gb2312?b?xOOBOe8wusM=?='), '你㐁好');
   });
 
   it('never bring in control or bidirectional characters', () => {

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
-import { decodeText } from '../../src/reply/charset.ts';
+import { classifyAutomatic } from '../../src/mail/automatic.ts';
+import { decodeText } from '../../src/mail/charset.ts';
+import { scanHeader } from '../../src/mail/header.ts';
+import { draftNotice } from '../../src/mail/notice.ts';
 import { SENTENCES } from './fixtures/sentences.ts';
 import { encode } from './support/encode.ts';
 import { entity, markdown } from './support/mail.ts';
@@ -171,9 +174,15 @@ describe('header fields', () => {
     const body = entity([`Content-Type: text/plain; charset=${charset}`], 'x');
     const { parseMessage } = await import('../../src/reply/parse.ts');
     const { ATTACHMENT_LIMITS } = await import('../../src/reply/attachment-limits.ts');
-    const outcome = await parseMessage(Buffer.concat([...head, body]), ATTACHMENT_LIMITS);
+    const raw = Buffer.concat([...head, body]);
+    const outcome = await parseMessage(raw, ATTACHMENT_LIMITS);
     assert.ok(outcome.kind === 'parsed');
     assert.equal(outcome.reply.from.address, 'alice@example.com');
+    const scan = scanHeader(raw);
+    assert.ok(scan.ok);
+    const matter = { thread: 't', receivedAt: 0, reason: '', files: [], text: undefined };
+    const notice = draftNotice(scan.header, 'alice@example.com', matter, (text) => text);
+    assert.equal(notice.subject, outcome.reply.subject, 'a notice reads the Subject as the post does');
     return [outcome.reply.subject, outcome.reply.from.name];
   };
   const words = (bytes: Buffer, charset: string): Buffer =>
@@ -191,6 +200,32 @@ describe('header fields', () => {
         // Bytes of ASCII within characters are the syntax of From where they stand raw.
         if (!/^(shift_jis|big5|iso-2022-jp)$/.test(charset))
           assert.deepEqual(await fields(bytes, charset), [text, text], said);
+      }
+    }
+  });
+});
+
+describe('the gate', () => {
+  it('knows an automatic reply by a Subject in whatever charset, raw or under a wrong label', () => {
+    const subjects: [string, string][] = [
+      ['Автоматический ответ: логотип', 'windows-1251'],
+      ['Автоматический ответ: логотип', 'koi8-r'],
+      ['Αυτόματη απάντηση: λογότυπο', 'iso-8859-7'],
+      ['自動返信: ロゴの件です', 'euc-jp'],
+      ['自動返信: ロゴの件です', 'iso-2022-jp'],
+      ['自动回复: 图片的宽度已经改好了', 'gb2312'],
+    ];
+    for (const [subject, charset] of subjects) {
+      const bytes = encode(subject, charset);
+      const wrong = Buffer.from(`=?iso-8859-1?B?${bytes.toString('base64')}?=`);
+      for (const written of [bytes, wrong]) {
+        const head = [Buffer.from('From: Alice <alice@example.com>\r\nSubject: '), written];
+        const raw = Buffer.concat([...head, Buffer.from('\r\n\r\nBack on Monday.\r\n')]);
+        assert.equal(
+          classifyAutomatic(raw, 'alice@example.com')?.kind,
+          'auto-reply',
+          `${subject} ${charset}`,
+        );
       }
     }
   });

@@ -40,6 +40,10 @@ describe('an S/MIME signature around the text (RFC 8551 §3.5.2)', () => {
         `${TYPE}; smime-type=signed-data`,
         'application/x-pkcs7-mime',
         'application/octet-stream; name=smime.p7m',
+        'application/octet-stream; name=Message.P7M',
+        `${TYPE}; smime-type=enveloped-data`,
+        `${TYPE}; smime-type=certs-only`,
+        'application/pkcs7-signature; name=smime.p7m',
       ];
       const binary = entity([`Content-Type: ${TYPE}`, 'Content-Transfer-Encoding: binary'], bytes);
       for (const root of [...types.map((type) => file(type, bytes)), binary]) {
@@ -103,6 +107,15 @@ describe('what cannot be opened', () => {
       await refusal(file(`${TYPE}; smime-type=compressed-data`, compressed(Buffer.from('x')))),
       'opaque-smime',
     );
+  });
+
+  it('is left as it was where a list of certificates or a detached signature has no content', async () => {
+    const empty = cms(Buffer.alloc(0));
+    for (const type of [`${TYPE}; smime-type=certs-only`, 'application/pkcs7-signature; name=smime.p7m']) {
+      const reply = await parsed(multipart('mixed', [plain('Hello.'), file(type, empty)]));
+      assert.equal(reply.body.text, 'Hello.');
+      assert.equal('smimeSignature' in reply, false);
+    }
   });
 
   it('keeps the text of a signed mail that was cut off', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { decodeText } from '../../src/mail/charset.ts';
 import { cleanText } from '../../src/mail/clean-text.ts';
-import { decodeText } from '../../src/reply/charset.ts';
 import { unflow } from '../../src/reply/flowed.ts';
 import { decodeTransfer } from '../../src/reply/transfer.ts';
 import { entity, markdown } from './support/mail.ts';

@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
-import { decodeWindows1252 } from '../mail/windows-1252.ts';
+import { decodeWindows1252 } from './windows-1252.ts';
 
 const LOOSE_NAMES: Readonly<Record<string, string>> = {
   'utf-16': 'utf-16be', // RFC 2781 §4.3: big-endian unless a byte order mark says otherwise

@@ -6,10 +6,11 @@
  * raw text; linear; never throws.
  * Standards: RFC 2047 §2, §6.2; RFC 2231 §5 (a language tag is ignored). Limits: 1,000 words.
  */
-import { type EncodedRun, replaceRuns } from '../mail/encoded-word.ts';
-import type { HeaderField } from '../mail/header.ts';
+
 import { decodeText, foreignCharset } from './charset.ts';
-import { decodeTransfer } from './transfer.ts';
+import { decodeWords, type EncodedRun, replaceRuns } from './encoded-word.ts';
+import { type Header, type HeaderField, headerValue } from './header.ts';
+import { parameter } from './parts.ts';
 
 /** The body of a field; `charset` is the one of the message's text, which raw bytes share as a rule. */
 export function readableField({ value, isBytes }: HeaderField, charset: string | undefined): string {
@@ -20,20 +21,24 @@ export function readableField({ value, isBytes }: HeaderField, charset: string |
     : text;
 }
 
+/** The topmost field of a name as a person reads it: its encoded-words decoded; empty when there is none. */
+export function fieldText(header: Header, name: string): string {
+  const field = header.fields.find((candidate) => candidate.name === name);
+  return field === undefined ? '' : decodeWords(writtenText(field, header));
+}
+
+/** The body of a field, its encoded-words as they stand and raw bytes as text. */
+export function writtenText(field: HeaderField, header: Header): string {
+  if (field.isBytes !== true && !field.value.includes('\x1b')) return field.value;
+  return readableField(field, parameter(headerValue(header, 'content-type') ?? '', 'charset'));
+}
+
 /** A text with its encoded-words in UTF-8; `isBytes` says that its characters stand for bytes. */
 export function readableWords(text: string, isBytes = false): string {
-  const bytesOf = (encoding: string, content: string): Buffer =>
-    wordBytes(Buffer.from(content, isBytes ? 'latin1' : 'utf8'), encoding);
-  return replaceRuns(text, { bytesOf, write: writeRun, isSpelling: true });
+  return replaceRuns(text, { raw: isBytes ? 'latin1' : 'utf8', write: writeRun, isSpelling: true });
 }
 
 function writeRun({ charset, bytes, written }: EncodedRun): string {
   if (foreignCharset(bytes, charset) !== undefined) return written.join(' ');
   return `=?utf-8?B?${Buffer.from(decodeText(bytes, charset)).toString('base64')}?=`;
-}
-
-function wordBytes(content: Buffer, encoding: string): Buffer {
-  if (encoding === 'b') return Buffer.from(content.toString('latin1'), 'base64');
-  // Blanks at the end count within a word, which they do not on a line.
-  return decodeTransfer(Buffer.from(content.toString('latin1').replace(/[_ ]/g, '=20'), 'latin1'), 'q');
 }

@@ -9,13 +9,14 @@
  * that it leaves out (UTF-7, code pages of DOS) are mailparser's to decode, in parse.ts.
  */
 import { isAscii } from 'node:buffer';
-import { decodeWindows1252 } from '../mail/windows-1252.ts';
 import { guessCharset, guessLatin, isScattered, isWithinWords } from './charset-guess.ts';
 import { charsetKind } from './charset-kind.ts';
 import { charsetName, decodeLoosely, decodeStrictly, isKnown } from './charset-name.ts';
 import { decodeHz, decodeIso2022, hasEscapes } from './iso-2022.ts';
+import { fitsOneLanguage, isFlawless, isReadableAsLatin, latinCharset } from './latin-languages.ts';
 import { isRatherUtf8, oddity } from './utf-8-evidence.ts';
 import { decodeUtf16 } from './utf-16.ts';
+import { decodeWindows1252 } from './windows-1252.ts';
 
 /** The share of replacement characters, one in this many, up to which a charset is believed. */
 const BELIEVABLE_DAMAGE = 50;
@@ -146,17 +147,35 @@ function sequenceSize(bytes: Uint8Array, at: number): number {
   return size;
 }
 
+const WESTERN = /^(windows-1252|iso-8859-15)$/;
+
 /** The charset of bytes that are no UTF-8: the declared one or another that fits far better. */
 function charsetOfOthers(bytes: Uint8Array, label: string | undefined): string {
   const named = label === undefined || label === 'utf-8' || isLatinUnder(bytes, label) ? undefined : label;
   const fits = named !== undefined && decodeCleanly(bytes, named) !== undefined;
   const declared = fits ? withItsControls(bytes, named) : undefined;
+  if (declared !== undefined && isRightLatin(bytes, declared)) return declared;
   const guessed = guessCharset(bytes, declared);
   if (guessed !== undefined) return guessed;
-  if (declared !== undefined && declared !== 'windows-1252') return declared;
+  if (declared !== undefined && !WESTERN.test(declared)) return latinUnder(bytes, declared) ?? declared;
   if (declared === undefined && named !== undefined && decodeDamaged(bytes, named) !== undefined)
     return named;
-  return guessLatin(decodeWindows1252(bytes), declared !== undefined) ?? 'windows-1252';
+  const looks = guessLatin(decodeWindows1252(bytes), declared !== undefined);
+  // A label gives way to letters that look like another's only if all of them are those of one language.
+  if (looks !== undefined && (declared === undefined || isFlawless(bytes, looks))) return looks;
+  const western = declared ?? 'windows-1252';
+  return latinCharset(bytes, western) ?? western;
+}
+
+/** Whether a text by its label is one in Latin letters, and in a language that has them all. */
+function isRightLatin(bytes: Uint8Array, label: string): boolean {
+  if (charsetKind(label) !== 'latin' || !isScattered(bytes)) return false;
+  return fitsOneLanguage(bytes, label);
+}
+
+/** The Latin charset of a text under the label of another. */
+function latinUnder(bytes: Uint8Array, label: string): string | undefined {
+  return /^(windows-125[047]|iso-8859-(2|13))$/.test(label) ? latinCharset(bytes, label) : undefined;
 }
 
 /** Whether the text is in letters of Latin, and the label of a charset without its accents. */
@@ -165,18 +184,24 @@ function isLatinUnder(bytes: Uint8Array, label: string): boolean {
     case 'latin':
       return false;
     case 'east-asian':
-      // The second byte of a character is a letter of ASCII often enough in the two others.
-      return !/^(big5|shift_jis)$/.test(label) && isWithinWords(bytes);
+      // The second byte of a character is a letter of ASCII often enough in two of them.
+      return isWithinWords(bytes) && (!/^(big5|shift_jis)$/.test(label) || isReadableAsLatin(bytes));
     default:
       return isScattered(bytes) && oddity(decodeLoosely(bytes, label)) > oddity(decodeWindows1252(bytes));
   }
 }
 
-/** The charset of Windows where a charset of ISO's is declared, and characters are used that only the other has. */
+/**
+ * The charset of Windows where a charset of ISO's is declared, and characters are used that only the other has; the
+ * one of Ukraine where the letters are used that Russia's has frames for.
+ */
 function withItsControls(bytes: Uint8Array, label: string): string {
+  if (label === 'koi8-r') return FRAME_IN_WORD.test(decodeLoosely(bytes, label)) ? 'koi8-u' : label;
   const windows = WINDOWS[label];
   return windows !== undefined && bytes.some((byte) => byte >= 0x80 && byte < 0xa0) ? windows : label;
 }
+
+const FRAME_IN_WORD = /(?<=[а-яё])[╓╕╖╜╢╤╥╫](?=[а-яё])/i;
 
 const WINDOWS: Readonly<Record<string, string>> = {
   'iso-8859-2': 'windows-1250',

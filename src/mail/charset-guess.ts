@@ -57,14 +57,23 @@ export function guessCharset(bytes: Uint8Array, label?: string): string | undefi
   const sample = bytes.subarray(0, SAMPLE_BYTES);
   // A short text says little against a label that fits.
   if (label !== undefined && charsetKind(label) !== 'latin' && highRuns(sample).bytes < 16) return undefined;
+  if (label !== undefined && KANA_LABELS.test(label) && hasKana(sample, label)) return label;
   let best: string | undefined;
   let most = 0;
   for (const [name, score] of scores(bytes.length > SAMPLE_BYTES ? wholeLines(sample) : sample)) {
+    if (name === label && score >= CONVINCING) return label;
     const weighed = name === label ? score + 0.3 : score;
     if (score < CONVINCING && name !== label) continue;
     if (weighed > most) [best, most] = [name, weighed];
   }
   return best;
+}
+
+const KANA_LABELS = /^(euc-jp|shift_jis)$/;
+
+/** Whether kana stands in a text by its label: the readings of Chinese have none. */
+function hasKana(sample: Uint8Array, label: string): boolean {
+  return /[\u3041-\u30fa]/.test(decodeStrictly(sample, label) ?? '');
 }
 
 /** The sample up to its last line end, so that no character is cut. */
