@@ -8,7 +8,7 @@ import { matchAttribution } from './attribution.ts';
 import { FACT } from './evidence.ts';
 import { matchForward, matchFrame } from './frame.ts';
 import { matchHeaders } from './header-block.ts';
-import { type Intro, isRule, type View } from './view.ts';
+import { type Intro, isBlankOrEnd, isIndented, isRule, type View } from './view.ts';
 
 /** The opening that starts at line `at`, if one does. The line must be neither blank, quoted nor code. */
 export function findIntro(view: View, at: number): Intro | undefined {
@@ -21,6 +21,9 @@ export function findIntro(view: View, at: number): Intro | undefined {
 function matchIntro(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined) return undefined;
+  // What is indented so far is shown, and announces nothing; Yahoo indents its attributions.
+  const above = view.lines[at - 1];
+  if (isIndented(line) && (isBlankOrEnd(above) || isIndented(above))) return matchAttribution(view, at);
   const first = line.text.trimStart().charAt(0);
   if (/[-_=*~#+>—–─━═]/u.test(first)) {
     const framed = matchFrame(view, at);
