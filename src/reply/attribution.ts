@@ -4,11 +4,20 @@
  * Contract: `matchAttribution` reads at most 6 lines and 400 characters from a line on. Above quote marks one piece of evidence is enough;
  * above an original without marks it takes a mailbox beside a date, a person who is known, or a name beside a date and a verb of writing.
  */
-import { FACT, findAddress, findDate } from './evidence.ts';
+import { FACT, findDate } from './evidence.ts';
 import { readHeaders } from './header-block.ts';
 import type { Line } from './lines.ts';
 import { isProven, type Sign } from './signs.ts';
-import { countWords, has, type Intro, isBlankOrEnd, nextContent, quoteFollows, type View } from './view.ts';
+import {
+  countWords,
+  has,
+  type Intro,
+  isBlankOrEnd,
+  isIndented,
+  nextContent,
+  quoteFollows,
+  type View,
+} from './view.ts';
 import { WROTE } from './words.ts';
 
 const MAX_LINES = 6;
@@ -23,7 +32,6 @@ interface Candidate {
   readonly quoted: boolean;
 }
 
-const indented = (line: Line | undefined): boolean => /^(?: {4}|\t)/.test(line?.text ?? '');
 /** Whether an angle bracket is still open: the address goes on in the next line. */
 const isOpen = (text: string): boolean => text.split('<').length > text.split('>').length;
 
@@ -75,7 +83,8 @@ const NAME_AT_END = new RegExp(
   'u',
 );
 /** Who speaks of herself, or of a thing with its article, is no client. */
-const TOLD = /(?:^|\s)(?:I|ich|yo|ik|jag|jeg|я|we|wir|nous|the)\s+\p{Ll}/u;
+const TOLD =
+  /(?:^|\s)(?:I|ich|yo|ik|jag|jeg|я|we|wir|nous|the|[Hh]e|[Ss]he|[Tt]hey|[Ee]r|[Ss]ie|[Hh]ij|[Zz]ij|[Ee]lla|[Ee]lle|[Оо]н[аи]?)\s+\p{Ll}|^\s*(?:Der|Die|Das|Eine?|The|Our|My)\s\p{Lu}/u;
 
 /** Whether the text is a date, a name and a verb of writing, and hardly anything else. */
 function namesWriter({ text, facts, colon }: Candidate): boolean {
@@ -102,6 +111,22 @@ function namesPerson(text: string): boolean {
   return WROTE.test(bare) || !/\p{Lu}/u.test(bare) || ENDS_IN_NAME.test(bare);
 }
 
+const LONG_LOWER = /(?<!\p{L})\p{Ll}{3,}/gu;
+
+/**
+ * Whether a line that names a known person announces what she wrote: with a verb of writing, or as a date and the name and hardly more.
+ * "Questions for Ann Ex:" and "Call with Ann Ex, 5 March" are headings.
+ */
+function isPersons(view: View, text: string, facts: number): boolean {
+  if (!namesPerson(text)) return false;
+  if (WROTE.test(text)) return true;
+  if ((facts & (FACT.date | FACT.time)) === 0) return false;
+  const offset = findDate(text);
+  const head = text.slice(0, Math.max(0, offset));
+  if (view.known.personIn(head) !== undefined) return head.search(LONG_LOWER) === -1;
+  return countWords(head) <= 3 && (text.match(LONG_LOWER)?.length ?? 0) <= 3;
+}
+
 /** A mailbox beside a date, or as the whole of the line but for a name and a verb. */
 function hasMailbox(candidate: Candidate, apart: boolean): boolean {
   const { facts, text, colon } = candidate;
@@ -109,20 +134,10 @@ function hasMailbox(candidate: Candidate, apart: boolean): boolean {
   const when = (facts & (FACT.date | FACT.time)) !== 0;
   const near = (facts & (FACT.dateFirst | FACT.addressFirst)) !== 0;
   if (when && near) return colon || (apart && !has(facts, FACT.sentence));
-  if (!has(facts, FACT.addressFirst)) return false;
-  if (!colon) return apart && countWords(text) <= 6 && !/[.!?]$/.test(text) && WROTE.test(text.slice(-8));
-  return apart && isMailboxLine(text);
-}
-
-/** `Ann Ex <ann@ex.example> wrote:` without a date. */
-function isMailboxLine(text: string): boolean {
-  if (countWords(text) <= 8 && WROTE.test(text)) return true;
-  const offset = findAddress(text);
-  const tail = text
-    .slice(offset)
-    .split(/[>)\s]+/)
-    .filter(Boolean);
-  return tail.length <= 5 && (offset <= 1 || /[<(]/.test(text.charAt(offset - 1)));
+  if (!has(facts, FACT.addressFirst) || !apart || !WROTE.test(text)) return false;
+  return colon
+    ? countWords(text) <= 8
+    : countWords(text) <= 6 && !/[.!?]$/.test(text) && WROTE.test(text.slice(-8));
 }
 
 /** What speaks for an attribution above an original without marks. */
@@ -141,24 +156,35 @@ function loneSigns(view: View, candidate: Candidate): Sign[] {
   const next = nextContent(lines, candidate.end);
   if (next !== undefined && known.hasLine(lines[next]?.text ?? '')) signs.push('known-line');
   const person = known.personIn(text);
-  if (person !== undefined && (apart || colon) && namesPerson(text)) signs.push(person);
+  // The local part of an address is a word like any other where no quote marks stand below.
+  const whole = person === 'known-name' || has(facts, FACT.address);
+  if (person !== undefined && whole && (apart || colon) && isPersons(view, text, facts)) signs.push(person);
   if (hasMailbox(own, apart)) signs.push('mailbox', 'address');
   else if (namesWriter(own) && (colon || apart)) signs.push('writer', 'name');
   return signs;
 }
 
-/** Two lines in a row that open with a time stamp are a log. */
-function inLog(lines: readonly Line[], from: number, end: number): boolean {
+/** Marks of a list or a heading, or an indent, as the entries of a change log have them. */
+const ENTRY = /^(?:[-*+•]\s|#|\t| {2})/u;
+
+/** Two lines in a row that open with a time stamp are a log; a day, a name and an address over a list are the head of its entry. */
+function inLog(lines: readonly Line[], { from, end, facts, text }: Candidate): boolean {
+  const next = nextContent(lines, end);
+  const bare = !has(facts, FACT.time) && !WROTE.test(text);
+  if (bare && (next === undefined || ENTRY.test(lines[next]?.text ?? ''))) return true;
   if (!has(lines[from]?.facts ?? 0, FACT.stamp)) return false;
   return has(lines[from - 1]?.facts ?? 0, FACT.stamp) || has(lines[end]?.facts ?? 0, FACT.stamp);
 }
 
 // ---- reading ---------------------------------------------------------------------------------------------------
 
-const LIST_ITEM = /^\s{0,8}(?:[-*•+]\s|\d{1,3}[.)]\s+(?!\d))/u;
+const LIST_ITEM = /^\s{0,8}(?:--?\s|[*•+#;%|]\s|\/\/|#{2,}|\d{1,3}[.)、]\s*(?![\s\d]))/u;
 
 /** A bullet or a number that is not the day of a date. */
 const isListItem = (text: string): boolean => LIST_ITEM.test(text) && findDate(text) !== text.search(/\S/);
+
+/** Whether a line is a label and its value, which goes on with no attribution. */
+const isField = ({ facts }: Line): boolean => has(facts, FACT.label) && !has(facts, FACT.colon);
 
 /** Whether an attribution may start on this line. */
 function mayStart({ lines, known }: View, at: number, line: Line): boolean {
@@ -181,6 +207,8 @@ const opensBelow = (lines: readonly Line[], at: number): boolean =>
 function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean {
   const line = lines[at];
   if (line === undefined || line.kind === 'code') return false;
+  // A row of dots or dashes between the entries of a log ends what stands above it.
+  if (/^[\s.=_*~-]{4,}$/.test(line.text)) return opensBelow(lines, at);
   if (line.kind === 'quote') return open && /^\s*>/.test(line.text);
   return line.kind === 'text' || opensBelow(lines, at);
 }
@@ -202,7 +230,8 @@ function judge(view: View, candidate: Candidate): Intro | undefined {
     signs,
   });
   // An indented line is code, unless it could be nothing but an attribution: Yahoo indents its own.
-  if (indented(lines[from]) && !has(candidate.facts, FACT.date | FACT.address | FACT.colon)) return undefined;
+  if (isIndented(lines[from]) && !has(candidate.facts, FACT.date | FACT.address | FACT.colon))
+    return undefined;
   if (candidate.quoted && isQuotedAttribution(candidate)) {
     return found(true, ['quote-marks', has(candidate.facts, FACT.date) ? 'date' : 'verb']);
   }
@@ -211,7 +240,7 @@ function judge(view: View, candidate: Candidate): Intro | undefined {
   if (lines[end]?.kind === 'quote' && isBlankOrEnd(lines[from - 1]) && isLeadIn(candidate))
     return found(false, []);
   if (lines[end] === undefined && from === 0) return undefined;
-  if (inLog(lines, from, end)) return undefined;
+  if (inLog(lines, candidate)) return undefined;
   const signs = loneSigns(view, candidate);
   return isProven(signs) ? found(true, signs) : undefined;
 }
@@ -226,6 +255,7 @@ export function matchAttribution(view: View, from: number): Intro | undefined {
   for (let at = from; at < from + MAX_LINES; at += 1) {
     const line = lines[at];
     if (line === undefined || (at > from && !joinedWith(lines, at, open))) return undefined;
+    if (at > from && (isListItem(line.text) || (!open && isField(line)))) return undefined;
     // A second date opens another line of a list or a log, not the rest of this one.
     if (at > from && has(facts, FACT.date) && has(line.facts, FACT.date | FACT.dateFirst)) return undefined;
     text = `${text} ${line.text.trim()}`;

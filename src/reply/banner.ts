@@ -9,9 +9,10 @@ import { nextContent } from './view.ts';
 const MAX_LINES = 6;
 const MAX_CHARS = 400;
 const OPENS =
-  /^[\s*_[(!⚠️]*(?:caution|warning|attention|external|notice|achtung|vorsicht|warnung|extern|avertissement|prudence|externe|atención|precaución|externo|atenção|attenzione|esterno|let op|varning|advarsel|varoitus|uwaga|pozor|внимание|увага)/iu;
-const OUTSIDE =
-  /(?:^|[^\p{L}])(?:external|outside|extern|externe[rnms]?|außerhalb|externo|esterno|extérieur|externa|zewn[ęą]trz|внешн|зовнішн)/iu;
+  /^[\s*_[(!⚠️]*(?:caution|warning|attention|external|notice|achtung|vorsicht|warnung|extern|avertissement|prudence|externe|atención|precaución|externo|atenção|attenzione|esterno|let op|varning|advarsel|varoitus|uwaga|pozor|внимание|увага|this (?:e-?mail|message) (?:was sent|came|originated|is) from outside)/iu;
+/** It says where the mail comes from; people write of external links and parts, too. */
+const ORIGIN =
+  /(?:external|outside|extern(?:e[rnms]?)?|außerhalb|esterno|extérieur|externa|externo|zewn[ęą]trz\p{L}*|внешн\p{L}*|зовнішн\p{L}*)[\])]?[\s:,.]+(?:[\p{L}']+\s){0,2}(?:[dl][’'])?(?:e-?mails?|mail|messages?|senders?|source|organi[sz]ation|company|absender|nachricht|unternehmen|firma|courriel|expéditeur|correo|remitente|organización|mensagem|remetente|messaggio|mittente|bericht|afzender|avsändare|wiadomo|nadawc|письм|отправител|лист)|(?:e-?mail|mail|message|nachricht|courriel|correo|remitente|mensagem|remetente|messaggio|mittente|expéditeur|wiadomość)\s(?:extern[aeo]?|esterno|zewnętrzn\p{L}*)(?!\p{L})|(?:provient|vient|viene|proviene|kommt|komt|originated|sent|came)\s(?:\p{L}+\s){0,2}(?:[dl][’'])?\p{L}{0,3}[’']?(?:außerhalb|extérieur|outside|esterno|fuera|buiten)/iu;
 const MAIL =
   /(?:^|[^\p{L}])(?:e-?mails?|messages?|sender|links?|attachments?|organi[sz]ation|absender|nachricht|anhänge|organisation|courriel|expéditeur|correo|remitente|mensagem|messaggio|mittente|bericht|afzender|wiadomo|письм)/iu;
 
@@ -28,5 +29,5 @@ export function bannerEnd(lines: readonly Line[]): number {
     .join(' ');
   if (lines[end]?.kind !== 'blank' || text.length > MAX_CHARS || nextContent(lines, end) === undefined)
     return 0;
-  return OUTSIDE.test(text) && MAIL.test(text) && text.split(/\s+/).length >= 4 ? end : 0;
+  return ORIGIN.test(text) && MAIL.test(text) && text.split(/\s+/).length >= 4 ? end : 0;
 }

@@ -42,19 +42,23 @@ function underRule(lines: readonly Line[], from: number, to: number, whole: bool
     const text = lines[at]?.text ?? '';
     if (!/^\s{0,3}(?:_{2,}|-{5,}|={20,})\s*$/.test(text) || lines[at - 1]?.kind === 'text') continue;
     if (!whole && lines.slice(from, at).every((line) => line.kind === 'blank')) return undefined;
-    const signs = signsUnder(lines.slice(at + 1, to), text.trim().length);
+    const signs = signsUnder(lines.slice(at + 1, to), text.trim());
     if (signs.length > 0) return { start: at, signs: ['rule', ...signs, 'last'] };
   }
   return undefined;
 }
 
-function signsUnder(under: readonly Line[], width: number): Sign[] {
+function signsUnder(under: readonly Line[], rule: string): Sign[] {
+  const [width, mark] = [rule.length, rule.charAt(0)];
   const below = under.filter((line) => line.kind !== 'blank');
   if (under[0]?.kind !== 'text' || below.length === 0 || below.length > 8) return [];
+  if (mark === '=' && under.slice(0, -1).some(({ kind }) => kind === 'blank')) return [];
   if (below.length >= 2 && width >= 20 && below.some((line) => POINTER.test(line.text))) return ['link'];
   const first = below[0]?.text.trim() ?? '';
   const isName =
     /^\p{Lu}[\p{L}.'’-]*(?:\s+[\p{L}.'’-]+){0,4}(?:,.{1,40})?$/u.test(first) && below.every(isShort);
+  // `=` and `-` above and below a line frame a heading.
+  if (under.some(({ text }) => /^\s{0,3}(?:-{5,}|={5,})\s*$/.test(text))) return [];
   if (width >= 5 && isName && below.length <= MAX_NAME_LINES) return ['short-lines'];
   return width < 5 && isListPointer(below) ? ['link', 'short-lines'] : [];
 }
@@ -172,6 +176,8 @@ function strayRule(lines: readonly Line[], from: number, to: number): Footer | u
     if (line === undefined || (line.kind !== 'blank' && !STRAY.test(line.text))) break;
     if (line.kind !== 'blank') start = at;
   }
+  // Right under text it underlines a heading or closes a table.
+  if (lines[start - 1]?.kind === 'text') return undefined;
   return start === to ? undefined : { start, signs: ['rule', 'last'] };
 }
 

@@ -27,9 +27,7 @@ function headerBelow({ lines, known }: View, from: number): Sign[] {
     const tells = (block.facts & (FACT.address | FACT.date)) !== 0;
     return block.labels >= 2 && tells ? ['labels'] : [];
   }
-  let facts = 0;
-  for (let at = next; at < next + 4 && lines[at]?.kind === 'text'; at += 1) facts |= lines[at]?.facts ?? 0;
-  return has(facts, FACT.address | FACT.date | FACT.time) ? ['address', 'date', 'time'] : [];
+  return [];
 }
 
 /** What speaks for a separator, besides its frame. */
@@ -37,11 +35,11 @@ function signsOf(view: View, at: number, line: Line, frame: Frame): Sign[] {
   const signs: Sign[] = headerBelow(view, at + 1);
   const quoted = quoteFollows(view.lines, at + 1);
   if (quoted) signs.push('quote-marks');
-  const person = view.known.personIn(frame.inner);
-  if (person !== undefined) signs.push(person);
-  if (frame.left > 10 || countWords(frame.inner) > 20) return signs;
   const spoken = WROTE.test(frame.inner);
   const dated = has(line.facts, FACT.date);
+  const person = dated || spoken ? view.known.personIn(frame.inner) : undefined;
+  if (person !== undefined) signs.push(person);
+  if (frame.left > 10 || countWords(frame.inner) > 20) return signs;
   const addressed = has(line.facts, FACT.address);
   if (dated && (addressed || spoken || quoted)) signs.push('date');
   if (quoted && (addressed || spoken)) signs.push(addressed ? 'address' : 'verb');
@@ -54,7 +52,8 @@ function isMessage({ lines }: View, at: number, frame: Frame, quoted: boolean): 
   if (frame.left < 4 || countWords(frame.inner) > 5 || !MESSAGE_NOUN.test(frame.inner)) return false;
   if (frame.behind !== '' || quoted) return true;
   const apart = isBlankOrEnd(lines[at - 1]) || isBlankOrEnd(lines[at + 1]);
-  return apart && ORIGINAL_WORD.test(frame.inner);
+  // "Original" alone is a caption; it says what of only with fields below.
+  return apart && ORIGINAL_WORD.test(frame.inner) && !/^\p{Ll}+$/iu.test(frame.inner);
 }
 
 /** The framed line at `at`, if it announces an original or a forward. */

@@ -20,12 +20,18 @@ export interface HeaderBlock {
   readonly facts: number;
   /** A line has a date and a time. */
   readonly stamped: boolean;
+  /** The first field that has both, counted from 0, or -1. */
+  readonly stampedAt: number;
   readonly zoned: boolean;
   /** One of the first two labels is "From". */
   readonly named: boolean;
+  /** "From" is the second of them. */
+  readonly late: boolean;
+  /** "To" follows "From": without an address it is a way and not a mail. */
+  readonly travels: boolean;
   /** Its value is a name of two words or an address. */
   readonly person: boolean;
-  /** A line has an address in brackets, as clients write it beside a name. */
+  /** One of the first three fields has an address in brackets, as clients write it beside a name. */
   readonly bracketed: boolean;
   /** Its last label is "Subject". */
   readonly titled: boolean;
@@ -38,6 +44,7 @@ export interface HeaderBlock {
 
 const RAW_FIELD =
   /^(?:message-id|mime-version|content-[a-z-]+|received|return-path|x-[a-z-]+|dkim-signature|references|in-reply-to|delivered-to|list-[a-z]+)$/i;
+const TO_LABEL = /^(?:to|nach|an|bis|à|vers|jusqu'à|a|para|hasta|naar|till|til|do|к|до)$/i;
 const PERSON = /@|\p{L}[\p{L}'’.-]*[\s,]+["'(]?\p{L}|^\s*[^\s\p{Lu}\p{Ll}]{2,}/u;
 
 const BRACKETED = /[<[(](?:mailto:)?[^\s<>@]+@[^\s<>@]+[>\])]/i;
@@ -58,13 +65,15 @@ class BlockReader {
   #facts = 0;
   #wrapped = 0;
   #end: number;
-  #stamped = false;
+  #stampedAt = -1;
   #zoned = false;
   #bracketed = false;
   #named = false;
   #person = false;
   #titled = false;
   #order = '';
+  #travels = false;
+  #late = false;
   #raw = false;
   readonly #known = new Set<Sign>();
 
@@ -84,10 +93,13 @@ class BlockReader {
       end: this.#end,
       labels: this.#labels,
       facts: this.#facts,
-      stamped: this.#stamped,
+      stamped: this.#stampedAt >= 0,
+      stampedAt: this.#stampedAt,
       zoned: this.#zoned,
       named: this.#named,
       person: this.#person,
+      travels: this.#travels,
+      late: this.#late,
       bracketed: this.#bracketed,
       titled: this.#titled,
       order: this.#order,
@@ -112,8 +124,8 @@ class BlockReader {
     if (label) this.#field(line.text, line.facts);
     else this.#wrapped += 1;
     this.#facts |= line.facts;
-    this.#stamped ||= has(line.facts, FACT.date | FACT.time);
-    this.#bracketed ||= has(line.facts, FACT.address) && BRACKETED.test(line.text);
+    if (this.#stampedAt < 0 && has(line.facts, FACT.date | FACT.time)) this.#stampedAt = this.#labels - 1;
+    this.#bracketed ||= this.#labels <= 3 && has(line.facts, FACT.address) && BRACKETED.test(line.text);
     this.#zoned ||= /\d:\d\d:\d\d\s[+-]\d{4}/.test(line.text);
     if (label) this.#end = at + 1;
     return true;
@@ -127,10 +139,14 @@ class BlockReader {
     this.#titled = this.#labels >= 4 && SUBJECT_LABEL.test(label);
     this.#order += has(facts, FACT.date) ? 'd' : has(facts, FACT.address) ? 'a' : 't';
     if (RAW_FIELD.test(label)) this.#raw = true;
+    if (this.#labels === 2 && this.#named && TO_LABEL.test(label)) this.#travels = true;
     if (this.#labels <= 2) {
       const person = this.#view.known.personIn(value);
       if (person !== undefined) this.#known.add(person);
-      if (FROM_LABEL.test(label) && !has(facts, FACT.date)) this.#named = true;
+      if (FROM_LABEL.test(label) && !has(facts, FACT.date)) {
+        this.#late = !this.#named && this.#labels === 2;
+        this.#named = true;
+      }
       if (this.#named && PERSON.test(value)) this.#person = true;
     }
     if (this.#labels > 1 && this.#view.known.isSubject(value)) this.#known.add('known-subject');
@@ -156,7 +172,10 @@ function isMails(block: HeaderBlock): boolean {
   const address = has(block.facts, FACT.address);
   if (block.labels === 1) return address && block.stamped;
   if (block.labels === 2) return address && block.stamped;
-  return (address && (has(block.facts, FACT.date) || block.named)) || block.stamped;
+  // Four fields, as clients write at least, the date not first: a log or a listing under a rule has a time, too.
+  const shaped =
+    block.stamped && (block.named || (block.labels >= 4 && block.stampedAt > 0 && block.stampedAt < 3));
+  return (address && (has(block.facts, FACT.date) || block.named)) || shaped;
 }
 
 /**
@@ -167,7 +186,7 @@ function isComplete(block: HeaderBlock): boolean {
   const address = has(block.facts, FACT.address);
   if (block.labels === 2) return address && block.stamped && (block.named || block.zoned);
   if (block.labels < 3) return false;
-  if (block.named && block.stamped) return address || block.person || block.labels >= 5;
+  if (block.named && block.stamped) return address || (!block.travels && (block.person || block.labels >= 5));
   if (block.named && address && has(block.facts, FACT.date)) return true;
   if (block.named) return /^at..+/.test(block.order) && block.bracketed && block.titled;
   return block.labels >= 4 && block.bracketed && block.stamped;
@@ -181,11 +200,15 @@ export function matchHeaders(view: View, at: number): Intro | undefined {
   const rule = isRule(line.text);
   const start = rule ? nextContent(lines, at + 1) : at;
   if (start === undefined || !has(lines[start]?.facts ?? 0, FACT.label)) return undefined;
+  const above = labelOf(lines[at - 1]?.text ?? '')?.trim() ?? '';
+  if (!rule && lines[at - 1]?.kind === 'text' && RAW_FIELD.test(above)) return undefined;
   if (/^[\s*_]*(?!\p{Script=Georgian})\p{Ll}/u.test(lines[start]?.text ?? '')) return undefined;
   const block = readHeaders(view, start);
   if (block.labels === 0 || (block.raw && block.known.length < 2)) return undefined;
   if (!isBlankOrEnd(lines[block.end]) && lines[block.end]?.kind === 'text' && !rule && block.labels < 3)
     return undefined;
+  // A typed label may stand right above "From".
+  if (!rule && block.late && !has(line.facts, FACT.date) && !has(line.facts, FACT.address)) return undefined;
   const signs = signsOf(view, block, rule);
   if (!signs.includes('labels') && !rule) return undefined;
   if (!isProven(signs)) return undefined;

@@ -120,7 +120,7 @@ const holdsForward = (node: HtmlNode): boolean => {
 export function announces(node: HtmlNode): boolean {
   const text = openingText(node);
   const { facts } = makeLine(text, false);
-  return (facts & (FACT.date | FACT.time | FACT.address | FACT.label)) !== 0 || /^[-_=*]{3,}/.test(text);
+  return (facts & (FACT.dateFirst | FACT.addressFirst | FACT.label)) !== 0 || /^[-_=*]{3,}/.test(text);
 }
 
 /** What the element marks, if anything; `inQuote` says whether it stands inside a marked quote. */

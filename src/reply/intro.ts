@@ -8,7 +8,7 @@ import { matchAttribution } from './attribution.ts';
 import { FACT } from './evidence.ts';
 import { matchForward, matchFrame } from './frame.ts';
 import { matchHeaders } from './header-block.ts';
-import { countWords, type Intro, isRule, nextContent, type View } from './view.ts';
+import { countWords, type Intro, isBlankOrEnd, isIndented, isRule, nextContent, type View } from './view.ts';
 import { FORWARDED, MESSAGE_NOUN } from './words.ts';
 
 /** "This is a forwarded message" and its like have few words. */
@@ -33,6 +33,9 @@ function isSentOn({ lines, known }: View, at: number, intro: Intro): boolean {
 function matchIntro(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined) return undefined;
+  // What is indented so far is shown, and announces nothing; Yahoo indents its attributions.
+  const above = view.lines[at - 1];
+  if (isIndented(line) && (isBlankOrEnd(above) || isIndented(above))) return matchAttribution(view, at);
   const first = line.text.trimStart().charAt(0);
   if (/[-_=*~#+>—–─━═]/u.test(first)) {
     const framed = matchFrame(view, at);

@@ -84,6 +84,10 @@ export function bareSubject(subject: string): string {
 /** `**`, quotes and angle brackets around a value. */
 const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+|[\s*_"“”>\]]+$/gu, '');
 
+/** Mailboxes of a part and not of a person (RFC 2142 and their like): words that people type. */
+const ROLE =
+  /^(?:(?:no|do not|donot)[ _-]?reply|reply|notif\p{L}*|info|support|help(?:desk)?|team|admin|contact|kontakt|office|mail(?:er)?|hello|service|sales|news|forum|list|bugs?|issues?|post|bounces?|(?:post|web|host)master|abuse|security|builds?)$/iu;
+
 /** What is known, folded. */
 interface Folded {
   readonly forward: 'no' | 'yes' | 'either';
@@ -114,11 +118,11 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
     names: names
       .slice(0, MAX_PEOPLE)
       .map(wordsOf)
-      .filter((words) => words.join('').length >= LEAST_WORD),
+      .filter((words) => words.join('').length >= LEAST_WORD && !ROLE.test(words.join(' '))),
     addresses: folded,
     locals: folded
       .map((address) => address.slice(0, address.indexOf('@')))
-      .filter((local) => local.length >= LEAST_WORD),
+      .filter((local) => local.length >= LEAST_WORD && !ROLE.test(local)),
     lines: own,
   };
 }
@@ -174,7 +178,9 @@ class Original implements KnownOriginal {
     if (addresses.some((address) => folded.includes(address))) return 'known-address';
     const words = new Set(wordsOf(text));
     if (names.some((name) => name.every((word) => words.has(word)))) return 'known-name';
-    return locals.some((local) => words.has(local)) ? 'known-address' : undefined;
+    return locals.some((local) => wordsOf(local).every((word) => words.has(word)))
+      ? 'known-address'
+      : undefined;
   }
 
   hasLine(text: string): boolean {

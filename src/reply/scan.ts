@@ -10,6 +10,7 @@ import { FACT } from './evidence.ts';
 import { findIntro } from './intro.ts';
 import type { KnownOriginal } from './known.ts';
 import type { Line } from './lines.ts';
+import { MAX_MARKED, markupIntro, opensQuote } from './markup-intro.ts';
 import { innerLines, quoteEnd } from './quotes.ts';
 import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
 import { isProven, type Sign } from './signs.ts';
@@ -35,7 +36,6 @@ type State = 'text' | 'signature';
 /** Two words as names are written: above all else in the mail they say who is quoted. */
 const NAME = /\p{Lu}\p{L}+\s\p{Lu}\p{L}+/u;
 const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
-const MAX_MARKED = 8;
 const MAX_BELOW = 40;
 
 /** Cuts the lines into runs. */
@@ -99,17 +99,32 @@ class Scan {
     // Asked for only here: few mails have such an opening.
     this.#marked ??= lastMarked(this.#view);
     const marked = this.#marked >= intro.end;
+    const answer = marked || this.#typed ? -1 : this.#knownEnd(intro.end);
+    if (answer !== -1) {
+      this.#push('original', answer, intro.signs);
+      return true;
+    }
     if (marked && !this.#typed) return this.#answerBelow(intro, this.#marked);
     if (marked && !isBoundary(intro.signs) && !isWholeBlock(intro.signs)) return false;
     this.#push('original', this.#lines.length, intro.signs);
     return true;
   }
 
+  /** The line after the last that is known to stand in the original, where something follows it; or -1. */
+  #knownEnd(from: number): number {
+    if (!this.#view.known.hasLines) return -1;
+    let at = this.#lines.length - 1;
+    while (at >= from && !this.#view.known.hasLine(this.#lines[at]?.text ?? '')) at -= 1;
+    return at >= from && nextContent(this.#lines, at + 1) !== undefined ? at + 1 : -1;
+  }
+
   /** Nothing is typed above: what follows the last marked run is the answer, or else what stands above it. */
   #answerBelow(intro: Intro, marked: number): boolean {
     const end = quoteEnd(this.#lines, marked);
     const answered = nextContent(this.#lines, end) !== undefined;
-    const to = answered ? end : isBoundary(intro.signs) ? this.#lines.length : intro.end;
+    // The marked one is the boundary: what stands above it was typed.
+    if (!answered && !isBoundary(intro.signs)) return false;
+    const to = answered ? end : this.#lines.length;
     this.#push('original', to, intro.signs);
     return true;
   }
@@ -141,7 +156,7 @@ class Scan {
   }
 
   #plain(line: Line): void {
-    if (isDelimiter(line, this.#lines[this.#at - 1]) || shortDelimiter(this.#lines, this.#at)) {
+    if (this.#delimits(line, this.#at)) {
       const bounded = this.#lines[nextContent(this.#lines, this.#at + 1) ?? -1]?.hint === 'signature';
       if (!bounded) this.#state = 'signature';
       this.#push('signature', this.#at + 1, ['delimiter', 'lines-below']);
@@ -154,6 +169,14 @@ class Scan {
     }
     this.#take(this.#state, this.#at + 1);
     if (this.#state === 'text') this.#typed = true;
+  }
+
+  #delimits(line: Line, at: number): boolean {
+    const ends = (below: number): boolean =>
+      this.#lines[below]?.kind === 'quote' || findIntro(this.#view, below) !== undefined;
+    const bounded =
+      line.text === '--' && this.#lines[nextContent(this.#lines, at + 1) ?? -1]?.hint === 'signature';
+    return bounded || isDelimiter(line) || shortDelimiter(this.#lines, at, ends);
   }
 
   /** A mobile line stands alone, with nothing typed below it. */
@@ -171,7 +194,7 @@ class Scan {
       if (line === undefined || line.kind === 'quote' || opensQuote(line) || line.hint === 'signature')
         return true;
       if (line.kind === 'blank') continue;
-      if (isDelimiter(line, this.#lines[at - 1]) || isRule(line.text)) return true;
+      if (this.#delimits(line, at) || isRule(line.text)) return true;
       const intro = findIntro(this.#view, at);
       if (intro !== undefined) return intro.strong || isProven(intro.signs);
       if (!speaksOfDevice(line) && !/^\s*[<[(]?https?:\/\/\S+$/.test(line.text)) return false;
@@ -211,51 +234,6 @@ function isBoundary(signs: readonly Sign[]): boolean {
 
 /** A client's block with all that it has: below typed text nothing but an original begins so. */
 const isWholeBlock = (signs: readonly Sign[]): boolean => WHOLE_BLOCK.every((sign) => signs.includes(sign));
-
-const opensQuote = (line: Line | undefined): boolean => line?.hint === 'intro' || line?.hint === 'container';
-
-/** An opening that the mail's markup names: here, or under the rule that is here. */
-function markupIntro(view: View, at: number): Intro | undefined {
-  const { lines } = view;
-  const line = lines[at];
-  if (line === undefined) return undefined;
-  if (line.hint === 'forward') return { kind: 'forward', end: at + 1, strong: true, signs: [] };
-  const next = isRule(line.text) ? nextContent(lines, at + 1) : undefined;
-  const hint = line.hint ?? (next === undefined ? undefined : lines[next]?.hint);
-  if (hint !== 'intro' && hint !== 'container') return undefined;
-  const found = findIntro(view, at);
-  if (found?.kind === 'forward') return found;
-  if (found !== undefined) return { ...found, strong: true, signs: [...found.signs, 'markup'] };
-  if (hint === 'container' && (announcedWithin(view, at) || isTyped(lines, at))) return undefined;
-  for (let end = at + 1; end < at + MAX_MARKED && end < lines.length; end += 1) {
-    if (lines[end]?.kind === 'quote') return { kind: 'attribution', end, strong: true, signs: ['markup'] };
-  }
-  if (hint === 'container') return undefined;
-  return { kind: 'attribution', end: at + 1, strong: true, signs: ['markup', 'lines-below'] };
-}
-
-/** Whether an attribution of its own stands further down in the container that opens at line `from`. */
-function announcedWithin(view: View, from: number): boolean {
-  for (let at = from + 1; at < from + MAX_MARKED; at += 1) {
-    const line = view.lines[at];
-    if (line === undefined || line.kind === 'quote') return false;
-    if (line.kind === 'text' && (line.hint === 'intro' || findIntro(view, at)?.strong === true)) return true;
-  }
-  return false;
-}
-
-/** Whether what stands above the quote in a container is more than a line that could announce it. */
-function isTyped(lines: readonly Line[], from: number): boolean {
-  let count = 0;
-  for (let at = from; at < from + MAX_MARKED; at += 1) {
-    const line = lines[at];
-    if (line === undefined || line.kind === 'quote') break;
-    if (line.kind === 'blank') continue;
-    count += 1;
-    if (has(line.facts, FACT.sentence) || line.text.length > 120) return true;
-  }
-  return count > 2;
-}
 
 /** Whether the first quoted lines are themselves an attribution, as Apple Mail writes it: `> On … wrote:`. */
 function startsWithIntro(

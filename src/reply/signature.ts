@@ -6,13 +6,12 @@
 import type { Line } from './lines.ts';
 import { DEVICE, GET_APP, SENT } from './words.ts';
 
-/** The delimiter of RFC 3676 §4.3; one that lost its trailing space needs a blank line above. */
-export function isDelimiter(line: Line, above: Line | undefined): boolean {
-  if (line.kind !== 'text' || !line.text.startsWith('--') || !/^--\s{0,3}$/.test(line.text)) return false;
-  return above === undefined || above.kind !== 'text' || /^--[ \u00a0]/.test(line.raw);
-}
+/** The delimiter of RFC 3676 §4.3. */
+export const isDelimiter = (line: Line): boolean =>
+  line.kind === 'text' && line.text === '--' && /^--[ \u00a0]/.test(line.raw);
 
 const MAX_SHORT = 8;
+const POINTS = /https?:\/\/|www\.|\S@\S+\.\S|\+\d{2}|\d{2}[\s/-]\d{3}/;
 const SENTENCE = /[.!?…！？。]["'”»)]?$|\p{L}{2}[.!?]\s+\p{Lu}/u;
 
 /** A line as signatures have them: short, and no sentence. */
@@ -25,28 +24,62 @@ export function isShort(line: Line): boolean {
   );
 }
 
-/** `--` without its space directly under the text: at most eight short lines may follow, up to a quote or the end. */
-export function shortDelimiter(lines: readonly Line[], at: number): boolean {
-  const line = lines[at];
-  if (line?.kind !== 'text' || line.text !== '--') return false;
-  let count = 0;
+/** A name, a closing or a way to reach somebody, as a signature begins; words in lower case are those of a sentence. */
+function opensSignature(text: string): boolean {
+  const words = text.trim().split(/\s+/);
+  if (
+    (words.length === 1 && !/^\p{Ll}/u.test(text.trim())) ||
+    POINTS.test(text) ||
+    (words.length <= 5 && /[,，、]$/u.test(text))
+  )
+    return true;
+  return words.length <= 7 && !words.some((word) => /^\p{Ll}{4,}/u.test(word));
+}
+
+/** The lines under a delimiter, up to the end or to what `ends` says is a quote or its opening; too many are `undefined`. */
+function linesUnder(lines: readonly Line[], at: number, ends: (at: number) => boolean): Line[] | undefined {
+  const under: Line[] = [];
   for (let below = at + 1; below < at + 2 * MAX_SHORT; below += 1) {
     const next = lines[below];
-    if (next === undefined || next.kind === 'quote') return count > 0;
-    if (next.kind === 'blank') continue;
-    count += 1;
-    if (count > MAX_SHORT || !isShort(next)) return false;
+    if (next === undefined || (next.kind !== 'blank' && ends(below))) return under;
+    under.push(next);
   }
-  return false;
+  return undefined;
 }
+
+/**
+ * The delimiter without its space, which people also type between two parts: at most eight short lines may follow, with a name among them; in
+ * one block where the delimiter stands apart from the text.
+ */
+export function shortDelimiter(lines: readonly Line[], at: number, ends: (at: number) => boolean): boolean {
+  const line = lines[at];
+  if (line?.kind !== 'text' || line.text !== '--') return false;
+  const under = linesUnder(lines, at, ends);
+  const shown = under?.filter(({ kind }) => kind !== 'blank') ?? [];
+  const [first] = shown;
+  if (first === undefined || shown.length > MAX_SHORT) return false;
+  if (!shown.every((one) => isShort(one) || speaksOfDevice(one))) return false;
+  const gap = under?.[0]?.kind === 'blank';
+  const oneBlock = under?.slice(gap ? 1 : 0, -1).every(({ kind }) => kind !== 'blank') === true;
+  if (gap && (!oneBlock || shown.length > 2)) return false;
+  if (oneBlock && at > 0 && lines[at - 1]?.kind !== 'text') return true;
+  return opensSignature(first.text) || shown.some((one) => NAME_LINE.test(one.text) || isMobileLine(one));
+}
+
+const NAME_LINE = /^\s*\p{Lu}[\p{L}.'’-]*(?:\s(?:\p{Ll}{1,3}\s)?\p{Lu}[\p{L}.'’-]*){0,3}\s*$/u;
 
 const CLAUSE_END = /[<([,;:!?]|https?:|\.(?:\s|$)/;
 /** "Get Outlook for Android" in a language that words.ts does not know; the verb may stand at the end. */
-const APP_INVITATION = /^(?:\p{Lu}\S+ )?Outlook \S{2,5} (?:iOS|Android)(?: \p{L}+)?$/u;
-/** A script in which the verb may be of two words, or none is set apart. */
-const UNSPACED = /[\u0080-\uffff]/;
+const APP_INVITATION =
+  /^(?:iOS|Android)\s?\S{1,3}\s?Outlook\s?\S{0,6}$|^(?:\p{Lu}\S+ )?Outlook \S{2,5} (?:iOS|Android)(?: \p{L}+)?$/u;
 const PERSON =
   /(?:^|\s)(?:i|ich|je|yo|io|ik|я|it|es|he|she|we|wir|has|have|been|was|were|is|are|wurde|worden|sind)(?:\s|$)/i;
+/** "This message was sent from my …". */
+const OF_ITSELF =
+  /^(?:this|diese|dieses|ce|este|esta|dit|questo)\s(?:e-?mail|mail|message|nachricht|courriel|mensaje|mensagem|bericht|messaggio)\s.{1,40}\s(?:my|meine[mnr]?|mon|mi|meu|mijn|mio)\s/iu;
+/** Verbs before a participle at the end: something was sent. */
+const AUXILIARY =
+  /(?:^|\s)(?:a|ha|fue|foi|été|è|stat[oa]|sido|är|blev|har|heeft|został[ao]?|бы(?:л|ла|ло|ли)|був|була|byl[ao]?)(?:\s|$)/iu;
 const ARABIC_VOWELS = /[\u064b-\u0652]/g;
 const PROPER = /^(?:i?[\p{Lu}\d]|for$|pour$|für$)/u;
 /** What may follow the clause: a link, what stands in brackets, punctuation; or the advertisement of an application. */
@@ -62,9 +95,9 @@ const bareLine = (text: string): string =>
     .replace(/^[<([*_\s]+|[>)\]*_\s]+$/g, '')
     .replace(/\[([^\]]{1,40})\]\(([^)]*)\)?/g, '$1 <$2>');
 
-/** "Sent from my Wiko RIDGE": a preposition, then nothing but names. */
+/** "Sent from my Wiko RIDGE": nothing but names, and no carrier of parcels, which things are sent via or with. */
 function namesOnly(words: readonly string[]): boolean {
-  if (!/^(?:from|via|with|using|by)$/i.test(words[1] ?? '')) return false;
+  if (!/^from$/i.test(words[1] ?? '')) return false;
   const names = words.slice(/^(?:my|a|the)$/i.test(words[2] ?? '') ? 3 : 2);
   return names.length > 0 && names.length <= 6 && names.every((word) => PROPER.test(word));
 }
@@ -89,10 +122,13 @@ export function isMobileLine(line: Line): boolean {
   const linked = /^[\])>]*\(?<?https?:/.test(rest);
   const excused = (DEVICE.test(clause) || linked) && rest.split(/\s+/).length <= MAX_EXCUSE_WORDS;
   const alone = REST.test(rest) || DEVICE.test(rest) || /mail (?:app|client)/i.test(rest) || excused;
-  if (!alone || PERSON.test(clause)) return false;
-  const opens = SENT.test(words[0] ?? '') || (UNSPACED.test(clause) && SENT.exec(clause)?.index === 0);
+  if (!alone || (PERSON.test(clause) && !OF_ITSELF.test(clause))) return false;
+  const sent = SENT.exec(clause);
+  const opens = sent?.index === 0 || (words.length > 1 && SENT.test(words[0] ?? ''));
   if (opens) return DEVICE.test(clause) || namesOnly(words);
-  return SENT.test(words.slice(-2).join(' ')) && DEVICE.test(clause);
+  if (!DEVICE.test(clause) || !SENT.test(words.slice(-2).join(' ')) || AUXILIARY.test(clause)) return false;
+  // Where no blanks part the words, a sentence is one word: the participle ends it, but for a mark of politeness.
+  return words.length > 2 || sent === null || sent.index + sent[0].length > clause.length - 12;
 }
 
 /** Whether a line may stand below a mobile line: it names a device or what was sent, in few words. */

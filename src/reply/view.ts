@@ -38,6 +38,8 @@ export function quoteFollows(lines: readonly Line[], from: number): boolean {
 export const has = (facts: number, wanted: number): boolean => (facts & wanted) === wanted;
 /** Whether nothing stands there. */
 export const isBlankOrEnd = (line: Line | undefined): boolean => line === undefined || line.kind === 'blank';
+/** Whether a line is indented as far as Markdown's code. */
+export const isIndented = (line: Line | undefined): boolean => /^(?: {4}|\t)/.test(line?.text ?? '');
 /** The number of words. */
 export const countWords = (text: string): number => text.trim().split(/\s+/).length;
 /** A rule of dashes, underscores or the like, with nothing else on the line. */

@@ -62,7 +62,7 @@ export const GET_APP =
 /** Names of devices and mail applications, the same in every language. */
 export const DEVICE = anyOf([
   'iphon|ipad|ipod|android|blackberry|samsung|galaxy|huawei|xiaomi|oneplus|nokia|motorola|\\bhtc\\b|\\blg\\b|\\bsony|xperia|\\bpixel\\b|lumia|windows',
-  'outlook|yahoo|gmail|thunderbird|\\bk-?9\\b|protonmail|proton mail|airmail|mailbox|sparrow|fairemail|bluemail|typeapp|\\bspark\\b|samsung mail|apple watch',
+  'outlook|yahoo|gmail|thunderbird|\\bk-?9\\b|protonmail|proton mail|airmail|mailbox|sparrow|fairemail|bluemail|typeapp|\\bspark\\b|samsung mail|apple watch|superhuman|mailspring|missive|shortwave|mimestream|tutanota|\\bgmx\\b|mail app\\b|canary mail|newton mail',
   'mobile?\\b|mobil(?:e|n|t|g)|handy|smartphone|\\bphone\\b|t[eé]l[eé]phone|telefon|telefoon|tel[eé]fono|\\bcell\\b|tablet|телефон|携帯|手机|手機|휴대|핸드폰',
 ]);
 
@@ -108,7 +108,7 @@ export const LEGAL: readonly RegExp[] = [
 
 /** A footer speaks of the mail that it stands in. */
 export const SPEAKS_OF_MAIL = word(
-  'e-?mails?|messages?|mails?|transmission|communication|information|attachments?|nachricht|mitteilung|courriel|mensaje|correo|mensagem|messaggio|comunicazione|bericht|сообщен|письм|повідом|лист|wiadomo|zpráv|viesti|meddeland|besked|melding|üzenet|ileti|mesaj|電子メール|メール|邮件|郵件|메일|הודעה|رسالة',
+  'e-?mails?|(?:this|the|these) messages?|mails?|(?:this|the) (?:transmission|communication)|(?:this|the) information|information (?:contained|transmitted|in this)|attachments?|nachricht|mitteilung|courriel|mensaje|correo|mensagem|messaggio|comunicazione|bericht|сообщен|письм|повідом|лист|wiadomo|zpráv|viesti|meddeland|besked|melding|üzenet|ileti|mesaj|電子メール|メール|邮件|郵件|메일|הודעה|رسالة',
 );
 
 /** Words of the scanners that add a note to each mail. */

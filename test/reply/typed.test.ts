@@ -1,0 +1,79 @@
+/**
+ * What people type stays, alone, with what is known of the original, and above one; what programs add goes.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { extractReply } from '../../src/reply/extract.ts';
+import { htmlToMarkdown } from '../../src/reply/html.ts';
+import type { Known } from '../../src/reply/known.ts';
+import { DEVICES, HTML_REPLIES, ORIGINALS, REPLIES, SIGNATURES } from './fixtures/added.ts';
+import { TYPED, TYPED_ROLES } from './fixtures/typed.ts';
+
+const ANN: Known = { names: ['Ann Ex'], addresses: ['ann@ex.example'], subjects: ['Re: Shed'] };
+const ROLES: Known = {
+  names: ['Support'],
+  addresses: ['notifications@ex.example', 'support@ex.example'],
+};
+const fold = (text: string): string => text.replace(/\s+/gu, ' ').trim();
+const lines = (text: string): string => text.replaceAll('⏎', '\n');
+
+function assertReply(text: string, wanted: string, known?: Known): void {
+  assert.equal(fold(extractReply(lines(text), known).reply), fold(lines(wanted)));
+}
+
+describe('what was typed', () => {
+  for (const [name, text] of Object.entries(TYPED)) {
+    for (const [below, original] of Object.entries(ORIGINALS)) {
+      it(`stays: ${name}, ${below}`, () => {
+        if (original === '') assertReply(text, text);
+        assertReply(text + original, text, ANN);
+      });
+    }
+  }
+  for (const [name, text] of Object.entries(TYPED_ROLES)) {
+    it(`stays: ${name}, of an address that is known`, () => {
+      assertReply(text, text, ROLES);
+    });
+  }
+  it('stays below the lines of an original that are known', () => {
+    const question = 'Which hinges shall I take for the shed?';
+    const text = `On 5 Mar 2024 14:07, Ann Ex <ann@ex.example> wrote:⏎⏎${question}⏎⏎The small ones, please.`;
+    assertReply(text, 'The small ones, please.', { ...ANN, lines: [question] });
+  });
+  it('stays around lines of the original that the writer repeats', () => {
+    const question = 'Which hinges shall I take for the shed?';
+    const text = `You asked:⏎${question}⏎⏎The small ones, please.`;
+    assertReply(text, text, { ...ANN, lines: [question] });
+  });
+});
+
+describe('what programs add', () => {
+  for (const [below, original] of Object.entries(ORIGINALS)) {
+    for (const signature of SIGNATURES) {
+      it(`goes: ${fold(lines(signature))}, ${below}`, () => {
+        assertReply(`Fine.⏎--⏎${signature}${original}`, 'Fine.');
+        assertReply(`Fine.⏎⏎--⏎${signature}${original}`, 'Fine.');
+      });
+    }
+    for (const device of DEVICES) {
+      it(`goes: ${device}, ${below}`, () => {
+        assertReply(`Fine.⏎⏎${device}${original}`, 'Fine.');
+      });
+    }
+  }
+  it('goes: a local part of several words before a verb that no list has', () => {
+    const text = 'bob-acme nabazala:⏎> Which?⏎⏎Small.';
+    assertReply(text, 'Small.', { addresses: ['bob-acme@ex.example'] });
+  });
+  for (const [name, [text, reply]] of Object.entries(REPLIES)) {
+    it(`goes: ${name}`, () => {
+      assertReply(text, reply);
+      assertReply(text, reply, ANN);
+    });
+  }
+  for (const [name, [html, reply]] of Object.entries(HTML_REPLIES)) {
+    it(`goes: ${name}`, () => {
+      assert.equal(fold(htmlToMarkdown(html).reply), reply);
+    });
+  }
+});
