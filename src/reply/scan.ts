@@ -33,7 +33,7 @@ export interface Run {
 type State = 'text' | 'signature';
 
 /** Two words as names are written: above all else in the mail they say who is quoted. */
-const NAME = /\p{Lu}\p{L}+\s\p{Lu}\p{L}+/u;
+const NAME = /\p{Lu}[\p{L}\p{M}'’.-]+,?\s\p{Lu}[\p{L}'’.-]+/u;
 const MAX_MARKED = 8;
 const MAX_BELOW = 40;
 
