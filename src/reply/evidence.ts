@@ -53,7 +53,10 @@ const DATE_WORDS = new RegExp(
 // A weekday and a day with a month's name but no year: "Fr., 28. Apr.", "Tue 5 Mar", "March-19-11", "Mar 05 14:07".
 const DATE_SHORT =
   /(?<=\p{L}{2}\.?,?\s)\d{1,2}\.?\s\p{L}{3}|(?<=\p{L}{3}[-\s])\d{1,2}(?:[-,]\s?\d\d(?!\d)|\s(?=\d\d:\d\d))/u;
-const TIME = /(?<![\d.,:-])[0-2]?\d\s?(?::[0-5]\d|[.hH][0-5]\d(?![.\d])|[時时点點시]\s?[0-5]?\d?)/u;
+const TIME =
+  /(?<![\d.,:-])[0-2]?\d\s?(?::[0-5]\d|[.hH][0-5]\d(?![.\d])|\s(?:[hH]|นาฬิกา)\s[0-5]\d|[時时点點시]\s?[0-5]?\d?)/u;
+// 14.07.31, as Danes and Finns write it: a time only beside a date, for it may be one.
+const TIME_DOTTED = /(?<![\d.])[0-2]?\d\.[0-5]\d\.[0-5]\d(?![.\d])/u;
 const STAMP = /^[\s[(]{0,3}(?:\d{4}[-/]\d\d[-/]\d\d|\d{1,2}:\d\d:\d\d|\p{L}{3}\s{1,2}\d{1,2}\s\d\d:\d\d)/u;
 const LABEL = /^[\s]{0,12}[*_]{0,2}\s?(\p{L}[\p{L}\p{M}'’ʼ·/() .-]{0,29}?)[*_]{0,2}\s?:[*_]{0,2}(?!\/\/)/u;
 const SENTENCE_END = /[.!?…！？]["'”»)]?$/u;
@@ -113,12 +116,19 @@ interface Dates {
 
 const earlier = (a: number, b: number): number => (a === -1 || (b !== -1 && b < a) ? b : a);
 
+function findTime(text: string, numeric: number, full: boolean): number {
+  const time = text.search(TIME);
+  if (time !== -1 || !full) return time;
+  const dotted = text.search(TIME_DOTTED);
+  return dotted === numeric ? -1 : dotted;
+}
+
 /** Looks for each form at most once; a line without the digits that a form needs is not searched for it. */
 function readDates(text: string): Dates {
   const numeric = /\d\s?[./-]\s?[\d\p{L}]/u.test(text) ? text.search(DATE_NUMERIC) : -1;
   const words = /\d{4}/.test(text) ? text.search(DATE_WORDS) : -1;
-  const time = text.search(TIME);
   const full = numeric !== -1 || words !== -1;
+  const time = findTime(text, numeric, full);
   const short = time === -1 || full ? -1 : text.search(DATE_SHORT);
   const first = earlier(earlier(numeric, words), earlier(time, short));
   return { full, short: short !== -1, time: time !== -1, first };

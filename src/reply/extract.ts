@@ -31,6 +31,20 @@ export interface ExtractedReply {
 // A lead of two letters, as "On" or "Am", and perhaps a weekday and a month, before the first number of a date.
 const LEAD = /(?:^|[\s-])(\p{Lu}\p{L})\s(?:\p{L}+\.?,?\s){0,2}$/u;
 
+const PREPOSITION = /^(?:on|am|le|el|il|op|em|en)$/i;
+
+/**
+ * Whether the two letters before a date end a name, as in "Li Wu schrieb am 05.03.24 um 14:07:". Then names stand above them, and behind the
+ * time nobody is named.
+ */
+function isSurname(before: string, lead: string, raw: string): boolean {
+  const names = before.trim().split(/\s+/);
+  if (names.length > 3 || names.some((word) => /^["'(]?\p{Ll}/u.test(word) || /[.!?,;:]$/.test(word)))
+    return false;
+  const rest = raw.slice(raw.search(/\D*$/)).trim();
+  return !/@|,|\p{Lu}\p{Ll}/u.test(rest) && rest.split(/\s+/).length <= (PREPOSITION.test(lead) ? 1 : 3);
+}
+
 /**
  * The offset at which an attribution begins in a line whose first words were typed, or 0: some clients put no line
  * end before it ("reply On Wed, Apr 4, 2012 at 3:59 PM, bob@example.com wrote:").
@@ -41,7 +55,8 @@ function sharedAt(raw: string, next: string | undefined): number {
   if ((line.facts & FACT.date) === 0 || line.text !== raw.trimEnd()) return 0;
   const before = raw.slice(0, findDate(raw));
   const lead = LEAD.exec(before);
-  if (lead === null || lead.index === 0) return 0;
+  if (lead === null || lead.index === 0 || isSurname(before.slice(0, lead.index), lead[1] ?? '', raw))
+    return 0;
   return lead.index + (raw[lead.index]?.trim() === '' ? 1 : 0);
 }
 

@@ -16,7 +16,7 @@ export interface Frame {
 
 const MARK = '[-_=*~#+>—–─━═]';
 const FRAME = new RegExp(
-  `^\\s{0,8}(${MARK}{2,40})\\s{0,3}([^-_=*~#+>—–─━═\\s].{0,200}?)\\s{0,3}(${MARK}{2,40})\\s*$`,
+  `^\\s{0,8}(${MARK}{2,40})\\s{0,6}([^-_=*~#+>—–─━═\\s].{0,200}?)\\s{0,6}(${MARK}{2,40})\\s*$`,
   'u',
 );
 const SHARED = new RegExp(

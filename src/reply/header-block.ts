@@ -23,7 +23,7 @@ export interface HeaderBlock {
   /** The first field that has both, counted from 0, or -1. */
   readonly stampedAt: number;
   readonly zoned: boolean;
-  /** One of the first two labels is "From". */
+  /** One of the first two labels is "From", or one below our Subject. */
   readonly named: boolean;
   /** "From" is the second of them. */
   readonly late: boolean;
@@ -39,6 +39,8 @@ export interface HeaderBlock {
   readonly order: string;
   /** It has fields that clients never show: somebody pasted a raw header. */
   readonly raw: boolean;
+  /** The known Subject stands in the first field: no proof, but the block is about this mail. */
+  readonly ours: boolean;
   readonly known: readonly Sign[];
 }
 
@@ -75,6 +77,7 @@ class BlockReader {
   #travels = false;
   #late = false;
   #raw = false;
+  #ours = false;
   readonly #known = new Set<Sign>();
 
   constructor(view: View, from: number) {
@@ -104,6 +107,7 @@ class BlockReader {
       titled: this.#titled,
       order: this.#order,
       raw: this.#raw,
+      ours: this.#ours,
       known: [...this.#known],
     };
   }
@@ -140,7 +144,7 @@ class BlockReader {
     this.#order += has(facts, FACT.date) ? 'd' : has(facts, FACT.address) ? 'a' : 't';
     if (RAW_FIELD.test(label)) this.#raw = true;
     if (this.#labels === 2 && this.#named && TO_LABEL.test(label)) this.#travels = true;
-    if (this.#labels <= 2) {
+    if (this.#labels <= 2 || this.#ours) {
       const person = this.#view.known.personIn(value);
       if (person !== undefined) this.#known.add(person);
       if (FROM_LABEL.test(label) && !has(facts, FACT.date)) {
@@ -149,20 +153,22 @@ class BlockReader {
       }
       if (this.#named && PERSON.test(value)) this.#person = true;
     }
-    if (this.#labels > 1 && this.#view.known.isSubject(value)) this.#known.add('known-subject');
+    if (!this.#view.known.isSubject(value)) return;
+    if (this.#labels > 1) this.#known.add('known-subject');
+    else this.#ours = true;
   }
 }
 
 /** What speaks for the block being a client's. */
 function signsOf(view: View, block: HeaderBlock, rule: boolean): Sign[] {
   // A contact or a form may name the author, too: then it is From that names, or the Subject stands beside it.
-  const mails = block.known.includes('known-subject') || (block.named && block.stamped);
+  const mails = block.known.includes('known-subject') || (block.stamped && (block.named || block.ours));
   const signs: Sign[] = mails ? [...block.known] : [];
   if (block.labels >= 2) signs.push('labels');
   if (has(block.facts, FACT.address)) signs.push('address');
   if (block.stamped) signs.push('date', 'time');
   if (rule && isMails(block)) signs.push('frame');
-  const foreign = view.known.hasSubject && block.known.length === 0 && block.labels >= 4;
+  const foreign = view.known.hasSubject && block.known.length === 0 && !block.ours && block.labels >= 4;
   if (isComplete(block) && !foreign) signs.push('header-block');
   return signs;
 }

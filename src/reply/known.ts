@@ -43,7 +43,9 @@ const LEAST_LINE = 16;
 const LEAST_WORD = 3;
 
 const fold = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
-const wordsOf = (text: string): string[] => fold(text).match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+/** A word in Latin letters ends where another script begins: Korean and Japanese put their particles directly behind a name. */
+const wordsOf = (text: string): string[] =>
+  fold(text).match(/[\p{Script=Latin}\p{M}\p{N}]+|[\p{L}\p{M}\p{N}]+/gu) ?? [];
 
 /** `Re:`, `AW:`, `Fwd:` and their like in any language, numbered ones included, and tags in brackets before them. */
 const PREFIX =

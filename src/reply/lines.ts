@@ -27,12 +27,17 @@ export interface Line {
 }
 
 const LOOK = 400;
-const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+// Marks of direction, and the vowels of Arabic and Hebrew, which some programs write and most leave out.
+const INVISIBLE = /[\u00ad\u0591-\u05bd\u061c\u064b-\u0652\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 // A line framed by such marks on both sides, as GroupWise writes it, announces a quote and is none.
 const QUOTE = /^\s{0,3}[>＞»](?!>+\s[^>].{0,200}[^>]\s>>+\s*$)/;
 
 /** `ML> text`: some programs put the initials of the quoted before the mark. A prompt looks alike. */
 const INITIALS = /^(?!PS>)\p{Lu}{2}>\s\S/u;
+
+// Armenian attributions end with the verb and a stop, a Hebrew one with a colon that was written at the other end.
+const STOP = /(\sգր(?:ել է|եց))[.։]$/u;
+const COLON_BEFORE = /^:(\p{Script=Hebrew}.*)$/u;
 
 /** Removes the marks of direction, folds wide punctuation and foreign digits to their ASCII form. */
 export function foldLine(line: string): string {
@@ -43,7 +48,9 @@ export function foldLine(line: string): string {
     .replace(/[\u00a0\u202f\u3000]/g, ' ')
     .replace(/[：﹕︰՝׃፦៖]/g, ':')
     .replace(/(?![0-9])\p{Nd}/gu, '1')
-    .trimEnd();
+    .trimEnd()
+    .replace(STOP, '$1:')
+    .replace(COLON_BEFORE, '$1:');
 }
 
 /** Makes a line out of its raw form; `hint` comes from a tree, `code` from the fences around it. */

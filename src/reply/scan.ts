@@ -34,7 +34,7 @@ export interface Run {
 type State = 'text' | 'signature';
 
 /** Two words as names are written: above all else in the mail they say who is quoted. */
-const NAME = /\p{Lu}\p{L}+\s\p{Lu}\p{L}+/u;
+const NAME = /\p{Lu}[\p{L}\p{M}'’.-]+,?\s\p{Lu}[\p{L}'’.-]+/u;
 const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_BELOW = 40;
 

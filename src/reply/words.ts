@@ -44,8 +44,12 @@ export const WROTE = anyOf([
   'skriva[ðd]|geschriw|піша|nap[ií]sal|напі[сш]|напиш|scrive\\b|scriveva|escriu|idatz|quoting|zitat von|cita de|citerar|cytat|citace',
   'ysgrifen|scr[ií]obh|sgr[iì]obh|shkroi|shkruajti|schreift|skreau|isinulat|sumulat|niv[iî]sand|yaz[ıi]b|yazm[ıi][sş]|yozdi|yozgan',
   'andika|geskry|scribite|scrittu|escrich|kirjoitt|skrivet|scria\\b|жазды|жазган|бичсэн|пишува|escribiu',
-  'ຂຽນ|សរសេរ|ရေးသား|発言|書い|述べ|쓴|작성|썼|تحریر|لکھا|نووسی|لیکل|लिहिल|लेख्नु|लेखे|লিখ|লেখ|લખ્ય|ਲਿਖਿ|எழுதி|రాశా|వ్రాసి|ಬರೆದ',
+  'ຂຽນ|សរសេរ|ရေးသား|発言|書い|述べ|쓴|작성|썼|تحریر|لکھا|نووسی|لیکل|लिहिल|लेख्नु|लेखे|লিখ|লেখ|લખ્ય|ਲਿਖਿ|எழுத|రాశా|వ్రాసి|ಬರೆದ',
   'എഴുതി|ලිය|ලිව්|წერ|დაწერა|գրել|գրեց|ጻፈ|ጽፏል|寫到|寫道|写了|寫了|發表|发表|מאת',
+  'sporoč[ai]|\\bp[ií]še|membalas|жазған|\\bscrit\\b|\\bxutz.?ib|\\byura\\b|より\\s?[:：]|씀|보낸 메시지|写于|寫於|寫下|寫入|撰寫|提到',
+  '\\bskryf|shkruar|escrigu|scrivè|ubhale|\\bditulis|\\btulis\\s?:|иаҩҩо|लिही|يازد|يازغ|લખાય',
+  '\\bcitiram|\\bcitando|\\bcitant|\\bcituji|\\bcitát\\b|\\bcitat af|\\bcitēju|\\bciteren|\\bsiterer|\\blainaus|\\bidézet|\\bcytowanie|\\bvísa til',
+  'цитиру|цитую|περιορίζοντας|παραθέτ|نقل قول|សម្រង់|引用|引述|인용|\\bal[ıi]nt[ıi]',
 ]);
 
 /** Participles of "sent", as they stand in the line a telephone adds. */
@@ -74,6 +78,8 @@ export const FROM_LABEL = new RegExp(
     'expéditeur|expeditor|remitente|remetente|mittente|отправитель|відправник|подател|αποστολέας|pengirim|người gửi|igorlea|remitent|sendanto|küldő',
     '发件人|發件人|寄件者|寄件人|差出人|送信者|送信元|보낸 ?사람|보낸이|발신인|מאת|השולח|من|مِن|المرسل|از|فرستنده|จาก|ผู้ส่ง|से|प्रेषक|প্রেরক|ഇൽ നിന്ന്',
     'ումից|ում կողմից|ვისგან|გამომგზავნი|அனுப்புநர்|പ്രേഷിതാവ്|పంపినవారు|ಇಂದ|મોકલનાર|ਵੱਲੋਂ|කෙනා|kimdən|kimnən',
+    'eus|vun|seolaí|siuntėjas|daripada|gönderici|göndərən|kimdan|keneltä|šalje|шаље|nondik|від кого|кімнен|gửi từ|発信者|발신|來自|ուղարկող|გამგზავნი',
+    'អ្នកផ្ញើ|ຈາກ|പ്രേഷിതന്|എവിടെ നിന്ന്|প্ৰেৰক|તરફથી|यहाँ से|कडून|बाट|ಯಿಂದ|నుండి|அனுப்புனர்|ଠାରୁ|ପ୍ରେରକ|ਵਲੋਂ|වෙතින්|يوللىغۇچى',
   ].join('|')})$`,
   'iu',
 );
