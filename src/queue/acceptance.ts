@@ -81,7 +81,7 @@ const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8A
 function prepareInsert(database: Database): (row: NewRow) => number | bigint {
   const names = Object.keys(COLUMNS);
   const values = Object.values(COLUMNS);
-  const insert = database.prepare<unknown[]>(
+  const insert = database.prepare(
     `INSERT INTO item (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
   );
   return (row) => insert.run(...values.map((value) => value(row))).lastInsertRowid;

@@ -82,7 +82,9 @@ function isForward(view: View, at: number, frame: Frame): boolean {
   // Thunderbird puts the Subject first, in every language; some clients do so above an original, and say "original".
   const next = view.lines[nextContent(view.lines, at + 1) ?? -1];
   if (next === undefined || (next.facts & TELLS) !== 0) return false;
-  return /^tda/.test(blockBelow(view, at + 1)?.order ?? '') && !ORIGINAL_WORD.test(frame.inner);
+  // Without its address "From" is other text as well: then one mailbox is left, that of "To".
+  const block = blockBelow(view, at + 1);
+  return block !== undefined && /^tdaa/.test(block.order) && !ORIGINAL_WORD.test(frame.inner);
 }
 
 /** "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or above the order of Apple Mail. */

@@ -22,8 +22,8 @@ export const MESSAGE_NOUN = anyOf([
 
 /** Names of "original", as they stand beside "message" in a frame. */
 export const ORIGINAL_WORD = anyOf([
-  'origin|oorspronk|repl[yi]|antwort|ursprüng|oprindel|opprinnel|oprava|alkuper|pierwotn|původn|p[oô]vodn|eredeti|orijinal|izvorn|izvirn|algne|oriģin|pradin|asli|gốc|исходн|оригин|первонач|арыгін|пачатков',
-  '元の|原始|原文|オリジナル|원본|המקור|מקור|الأصلي|اصلي|اصلی|ต้นฉบับ|मूल|মূল|அசல்|യഥാർത്ഥ|սկզբնական|ორიგინალ|αρχικ|πρωτότυπ|jatorrizk|gwreiddiol|upphafle',
+  'origin|oorspronk|repl[yi]|antwort|ursprüng|oprindel|opprinnel|oprava|alkuper|pierwotn|původn|p[oô]vodn|eredeti|orijinal|izvorn|izvirn|algne|oriģin|pradin|asli|gốc|исходн|оригин|первонач|арыгін|пачатков|початков|зыходн|orixin|orinel|upprun|sākotn|ini[tț]ial|orjin|wreiddiol',
+  '元の|原始|原文|オリジナル|원본|המקור|מקור|الأصلي|اصلي|اصلی|ต้นฉบับ|मूल|মূল|அசல்|യഥാർത്ഥ|սկզբնական|ორიგინალ|αρχικ|πρωτότυπ|jatorrizk|upphafle|ต้นทาง|шығыс',
 ]);
 
 /** Forms of "forwarded". */
