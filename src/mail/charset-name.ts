@@ -36,6 +36,9 @@ const LOOSE_NAMES: Readonly<Record<string, string>> = {
 const SAYS_NOTHING =
   /^$|^(us-)?ascii$|^ansi_x3|^iso646-us$|^646$|^(x-)?unknown(-8bit)?$|^(8|7)bit$|^default$|^(x-)?binary$/;
 
+/** Labels that are remembered, of each length up to a line's. */
+const MOST_LABELS = 200;
+
 const decoders = new Map<string, TextDecoder | undefined>();
 
 /** A decoder that throws on bytes which do not fit; `undefined` for a label that node does not know. */
@@ -48,12 +51,21 @@ function strictDecoder(name: string): TextDecoder | undefined {
     decoder = undefined; // an unknown label is ordinary
   }
   // A sender can invent labels without end: the memory of them must have one.
-  if (decoders.size < 200) decoders.set(name, decoder);
+  if (decoders.size < MOST_LABELS) decoders.set(name, decoder);
   return decoder;
 }
 
+const names = new Map<string, string | undefined>();
+
 /** The name of the charset that a label means; `undefined` for one that says nothing. */
 export function charsetName(label: string): string | undefined {
+  if (names.has(label)) return names.get(label);
+  const name = nameOf(label);
+  if (names.size < MOST_LABELS) names.set(label, name);
+  return name;
+}
+
+function nameOf(label: string): string | undefined {
   const name = label
     .trim()
     .toLowerCase()

@@ -16,7 +16,7 @@ import { decodeHz, decodeIso2022, hasEscapes } from './iso-2022.ts';
 import { fitsOneLanguage, isFlawless, isReadableAsLatin, latinCharset } from './latin-languages.ts';
 import { isRatherUtf8, oddity } from './utf-8-evidence.ts';
 import { decodeUtf16 } from './utf-16.ts';
-import { decodeWindows1252 } from './windows-1252.ts';
+import { decodeAscii, decodeWindows1252 } from './windows-1252.ts';
 
 /** The share of replacement characters, one in this many, up to which a charset is believed. */
 const BELIEVABLE_DAMAGE = 50;
@@ -54,7 +54,7 @@ export function decodeText(bytes: Uint8Array, declared?: string): string {
   const label = name === undefined || name.startsWith('utf-16') ? undefined : name;
   if (isAscii(bytes)) {
     if (hasEscapes(bytes) || label?.startsWith('iso-2022') === true) return decodeIso2022(bytes);
-    return label !== undefined && HZ.test(label) ? decodeHz(bytes) : decodeWindows1252(bytes);
+    return label !== undefined && HZ.test(label) ? decodeHz(bytes) : decodeAscii(bytes);
   }
   const believed = label !== undefined && isKnown(label) && !label.startsWith('iso-2022') ? label : undefined;
   const utf8 = hasEscapes(bytes) ? undefined : decodeStrictly(bytes, 'utf-8');

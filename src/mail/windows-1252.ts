@@ -14,7 +14,12 @@ export function restoreWindows1252(text: string): string {
   return text.replace(/[\x80-\x9f]/g, (control) => UPPER_CONTROLS[control.charCodeAt(0) - 0x80] ?? control);
 }
 
+/** Decodes bytes of ASCII, or any others as the code points of the same numbers. */
+export function decodeAscii(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
 /** Decodes `bytes`; every byte is a character. */
 export function decodeWindows1252(bytes: Uint8Array): string {
-  return restoreWindows1252(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'));
+  return restoreWindows1252(decodeAscii(bytes));
 }

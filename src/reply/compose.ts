@@ -112,7 +112,7 @@ function splitForms(
       splits.push(split);
       formless += split.formless;
     } else {
-      plain.push(readPlain(part, read).replace(/\n+$/, ''));
+      plain.push(withoutLastBreaks(readPlain(part, read)));
     }
   }
   flush();
@@ -123,6 +123,13 @@ function splitForms(
     cuts: splits.flatMap((split) => split.cuts),
     formless,
   };
+}
+
+/** The text without the line ends at its end; a pattern would try each of the others as well. */
+function withoutLastBreaks(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '\n') end--;
+  return text.slice(0, end);
 }
 
 function join(splits: readonly ExtractedReply[], side: 'reply' | 'quoted' | 'signature'): string {
@@ -164,12 +171,17 @@ function isPgpMessage(text: string): boolean {
   return text.trimStart().startsWith('-----BEGIN PGP MESSAGE-----');
 }
 
-/** Finds the `cid:` links of the three sides once: a message may have hundreds of images. */
+/** Finds the `cid:` links of the three sides once, when the first file asks: a message may have hundreds of images. */
 function showsIn(texts: readonly ExtractedReply[]): (contentId: string) => ShownIn {
-  const sides = (['reply', 'quoted', 'signature'] as const).map(
-    (side) => [side, new Set(texts.flatMap((text) => contentIds(text[side])))] as const,
-  );
-  return (contentId) => sides.find(([, ids]) => ids.has(contentId))?.[0] ?? 'nowhere';
+  const findIds = (): (readonly [ShownIn, ReadonlySet<string>])[] =>
+    (['reply', 'quoted', 'signature'] as const).map(
+      (side) => [side, new Set(texts.flatMap((text) => contentIds(text[side])))] as const,
+    );
+  let sides: ReturnType<typeof findIds> | undefined;
+  return (contentId) => {
+    sides ??= findIds();
+    return sides.find(([, ids]) => ids.has(contentId))?.[0] ?? 'nowhere';
+  };
 }
 
 /** The ids that a text links to, percent-decoded where that is possible (RFC 2392). */

@@ -23,15 +23,16 @@ const ZONES: Readonly<Record<string, number>> = {
 const RFC_DATE =
   /^(?:[^\d,]{0,20},?\s{0,4})?(\d{1,2})[\s-]{1,4}([a-z]{3})[a-z]{0,6}\.?[\s-]{1,4}(\d{2,4})\s{1,4}(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s{0,4}([+-]\d{4}|[a-z]{1,5}))?/i;
 
+/** Blanks other than single spaces between words. */
+const UNFOLDED = /\s\s|[^\S ]|^\s|\s$/;
+
 const ISO_DATE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?$/;
 
 /** Reads a Date field's body; gives ISO 8601 in UTC with milliseconds, or `undefined`. */
 export function parseDate(value: string): string | undefined {
-  const text = value
-    .slice(0, 200)
-    .replace(/\([^()]*\)/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
+  const short = value.slice(0, 200);
+  const spoken = short.includes('(') ? short.replace(/\([^()]*\)/g, ' ') : short;
+  const text = UNFOLDED.test(spoken) ? spoken.replace(/\s+/g, ' ').trim() : spoken;
   if (ISO_DATE.test(text)) return isoOf(Date.parse(text));
   const [, day, month, year, hour, minute, second, zone] = RFC_DATE.exec(text) ?? [];
   const monthIndex = MONTHS.indexOf((month ?? '').toLowerCase());

@@ -33,6 +33,8 @@ const UNCLEAR =
 /** In what may be code, and in raw HTML, a backslash may be seen and escape nothing. */
 const ANY_FENCE = /```|~~~/;
 const TAG = /<[a-z!/?]/i;
+/** Without one of these there is neither a fence nor what is unclear about one. */
+const FENCE_MARKS = ['```', '~~~', '<', '>>>', '$$', ':::', '---'];
 const CODE_SPAN = /((?<![\\`])`(?!`)[^`\n]+`(?!`)|(?<![\\`])``(?!`)[^`\n]+``(?!`))/;
 const URL = /(https?:\/\/(?:[^\s<>"|`\\^{}[\]()]|\((?:[^\s<>"|`\\^{}[\]()]{0,500})\))+)/i;
 const URL_TAIL = /[?!.,:*_~';&]$/;
@@ -95,8 +97,8 @@ class Neutraliser {
 
   constructor(policy: SinkPolicy, text: string, lines: readonly string[]) {
     this.#policy = policy;
-    this.#clear = hasClearFences(lines);
-    this.#unseen = lines.some((line) => TAG.test(line) || (!this.#clear && ANY_FENCE.test(line)));
+    this.#clear = !FENCE_MARKS.some((mark) => text.includes(mark)) || hasClearFences(lines);
+    this.#unseen = TAG.test(text) || (!this.#clear && ANY_FENCE.test(text));
     this.#closable = policy.closing ? closablesIn(this.#clear ? withoutFences(text) : text) : [];
   }
 

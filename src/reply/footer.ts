@@ -111,7 +111,7 @@ const isHeading = (text: string): boolean =>
 
 /** A paragraph in which a scanner speaks of the mail; below a legal one it is part of the footer, alone it may be typed. */
 const isScanNote = (text: string): boolean =>
-  SCANNED.test(text) && SPEAKS_OF_MAIL.test(text.slice(0, 60)) && !FIRST_PERSON.test(text);
+  SPEAKS_OF_MAIL.test(text.slice(0, 60)) && SCANNED.test(text) && !FIRST_PERSON.test(text);
 
 /** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {

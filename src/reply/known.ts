@@ -92,7 +92,6 @@ const ROLE =
 
 /** What is known, folded. */
 interface Folded {
-  readonly forward: 'no' | 'yes' | 'either';
   readonly subjects: readonly string[];
   readonly names: readonly (readonly string[])[];
   readonly addresses: readonly string[];
@@ -112,7 +111,6 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
     if (text !== undefined) own.add(text);
   }
   return {
-    forward: forwardIn(subjects),
     subjects: subjects
       .slice(0, MAX_SUBJECTS)
       .map((subject) => fold(bareSubject(subject)))
@@ -129,7 +127,9 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
   };
 }
 
-function forwardIn(subjects: readonly string[]): Folded['forward'] {
+type Forward = 'no' | 'yes' | 'either';
+
+function forwardIn(subjects: readonly string[]): Forward {
   const found = subjects.filter((subject) => FORWARD.test(subject));
   if (found.length === 0) return 'no';
   return found.every((subject) => EITHER.test(subject)) ? 'either' : 'yes';
@@ -139,7 +139,9 @@ function forwardIn(subjects: readonly string[]): Folded['forward'] {
 class Original implements KnownOriginal {
   readonly hasLines: boolean;
   readonly #source: () => Known;
+  #told: Known | undefined;
   #folded: Folded | undefined;
+  #forward: Forward | undefined;
 
   constructor(source: () => Known, hasLines: boolean) {
     this.#source = source;
@@ -147,17 +149,28 @@ class Original implements KnownOriginal {
   }
 
   get #known(): Folded {
-    this.#folded ??= foldKnown(this.#source());
+    this.#folded ??= foldKnown(this.#tell());
     return this.#folded;
   }
 
+  /** The Subject is asked for in most replies that quote, and nothing else then. */
+  get #sendsOn(): Forward {
+    this.#forward ??= forwardIn(this.#tell().subjects ?? []);
+    return this.#forward;
+  }
+
+  #tell(): Known {
+    this.#told ??= this.#source();
+    return this.#told;
+  }
+
   isForward(opening: string): boolean {
-    const { forward } = this.#known;
+    const forward = this.#sendsOn;
     return forward === 'yes' || (forward === 'either' && !ANSWERS_SO.test(opening));
   }
 
   get hasSubject(): boolean {
-    return this.#known.subjects.length > 0 && this.#known.forward === 'no';
+    return this.#known.subjects.length > 0 && this.#sendsOn === 'no';
   }
 
   isSubject(value: string): boolean {

@@ -9,7 +9,7 @@
 
 import { isBlankText } from '../mail/charset.ts';
 import { readableWords } from '../mail/field-words.ts';
-import { parseMailboxList } from '../mail/mailbox.ts';
+import { type Mailbox, parseMailboxList } from '../mail/mailbox.ts';
 import type { AttachmentLimits } from './attachment-limits.ts';
 import { type FileCandidate, keepAttachments } from './attachments.ts';
 import { type Choice, chooseParts } from './choose.ts';
@@ -68,18 +68,29 @@ export async function parseMessage(
 
 /** What this mail itself tells of the original: its Subject, whom it was written to, and where the original's id comes from. */
 function knownOf(root: MimePart, fields: Fields): Known {
-  const all = root.fields.filter(({ name }) => name === 'to' || name === 'cc').slice(0, 4);
-  const mailboxes = all.flatMap(({ value }) => parseMailboxList(value.slice(0, MAX_NAME_CHARS)).mailboxes);
-  const others = mailboxes.filter(
-    ({ address }) => address.toLowerCase() !== fields.from.address.toLowerCase(),
-  );
-  const domain =
-    fields.inReplyTo === undefined ? undefined : /@([^@<>\s]{3,})>?$/.exec(fields.inReplyTo)?.[1];
+  let others: readonly Mailbox[] | undefined;
+  const find = (): readonly Mailbox[] => {
+    others ??= othersIn(root, fields.from.address);
+    return others;
+  };
   return {
     subjects: [fields.subject],
-    names: others.map(({ name }) => name),
-    addresses: [...others.map(({ address }) => address), ...(domain === undefined ? [] : [`@${domain}`])],
+    // Read only where an opening leaves a doubt.
+    get names() {
+      return find().map(({ name }) => name);
+    },
+    get addresses() {
+      const domain = /@([^@<>\s]{3,})>?$/.exec(fields.inReplyTo ?? '')?.[1];
+      return [...find().map(({ address }) => address), ...(domain === undefined ? [] : [`@${domain}`])];
+    },
   };
+}
+
+/** The mailboxes of To and Cc that are not the writer's own. */
+function othersIn(root: MimePart, own: string): readonly Mailbox[] {
+  const all = root.fields.filter(({ name }) => name === 'to' || name === 'cc').slice(0, 4);
+  const mailboxes = all.flatMap(({ value }) => parseMailboxList(value.slice(0, MAX_NAME_CHARS)).mailboxes);
+  return mailboxes.filter(({ address }) => address.toLowerCase() !== own.toLowerCase());
 }
 
 /** The form that a text lost beyond a limit. */
