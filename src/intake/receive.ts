@@ -19,7 +19,7 @@ import { normaliseMessageId } from '../mail/message-id.ts';
 import { isProbe } from '../mail/probe.ts';
 import { postfixQueueId } from '../mail/received.ts';
 import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
-import { type AuthorNotices, tellDropped, tellExpired } from './author-notices.ts';
+import { type AuthorNotices, type EndedReply, tellDropped, tellExpired } from './author-notices.ts';
 import { bounceItem } from './bounces.ts';
 import { type Charge, counted, standingOf } from './counted.ts';
 import type { End, Findings } from './finding.ts';
@@ -242,16 +242,25 @@ function judgeClaim(
   if (found.kind === 'end') return found;
   const { mailbox } = author;
   const { hasSign } = origin;
-  const reply = { ...sent, user: claim.user, author: mailbox, hasSign, thread: found.target.locator, raw };
+  const { user } = claim;
+  // Only of a reply that ends here: most do not.
+  const ended = (): EndedReply => ({
+    ...sent,
+    user,
+    author: mailbox,
+    hasSign,
+    thread: found.target.locator,
+    raw,
+  });
   const expiry = judgeReplyAge(options, found.target, findings);
   if (expiry !== undefined)
-    return tellExpired(options.authorNotices, expiry, reply, () =>
+    return tellExpired(options.authorNotices, expiry, ended(), () =>
       judgeSenderPolicy(options, claim, sent, mailbox),
     );
 
   // 4. The author is the token's user, and our own filter vouches for it.
   const sender = judgeSenderPolicy(options, claim, sent, mailbox, findings);
-  if (sender.kind === 'end') return tellDropped(options.authorNotices, sender, reply);
+  if (sender.kind === 'end') return tellDropped(options.authorNotices, sender, ended());
 
   const { authentication, why } = sender;
   const vouchedFor =

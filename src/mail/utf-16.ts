@@ -40,6 +40,7 @@ function even(bytes: Uint8Array): Uint8Array {
 
 /** The order in which a zero stands beside the letters of ASCII, if one does nearly everywhere on the one side. */
 function orderOfZeros(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  if (!bytes.includes(0)) return undefined;
   const end = Math.min(bytes.length, SAMPLE_BYTES) & ~1;
   let high = 0;
   let low = 0;

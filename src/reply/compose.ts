@@ -41,7 +41,8 @@ export function composeText(blocks: readonly TextBlock[], read: ReadText, known?
     return split;
   };
   const plainOf = (block: TextBlock): string => block.plain.map((part) => readPlain(part, read)).join('\n\n');
-  const preferred = blocks.map((block) => pickForm(block, plainOf(block), convert));
+  const plain = blocks.map(plainOf);
+  const preferred = blocks.map((block, index) => pickForm(block, plain[index] ?? '', convert));
   let text = splitForms(preferred, read, convert, known);
   if (isBlankText(text.reply) && preferred.some((parts, index) => parts !== blocks[index]?.html)) {
     const rich = splitForms(
@@ -53,9 +54,14 @@ export function composeText(blocks: readonly TextBlock[], read: ReadText, known?
     if (!isBlankText(rich.reply)) text = rich;
   }
   const rich = blocks.flatMap((block) => block.html.filter(isHtml));
+  const { reply, quoted, signature, cuts, formless } = text;
   return {
-    ...text,
-    encrypted: blocks.some((block) => isPgpMessage(plainOf(block))),
+    reply,
+    quoted,
+    signature,
+    cuts,
+    formless,
+    encrypted: plain.some(isPgpMessage),
     shows: showsIn([text, ...rich.filter((part) => read(part).includes('cid:')).map(convert)]),
   };
 }

@@ -47,7 +47,7 @@ export function createFinish(
     const plain = body(text);
     // Of a plain-text mail both are one text: the search for tokens is not made twice.
     const marked = markdown === text ? plain : body(markdown);
-    return {
+    const finished = {
       inReplyTo: optional(reply.inReplyTo),
       subject: cutText(line(reply.subject), MAX_SUBJECT_CHARS),
       date: reply.date,
@@ -67,7 +67,8 @@ export function createFinish(
         contentId: optional(file.contentId),
       })),
       dropped,
-      ...(reply.smimeSignature === undefined ? {} : { smimeSignature: reply.smimeSignature }),
     };
+    const { smimeSignature } = reply;
+    return smimeSignature === undefined ? finished : { ...finished, smimeSignature };
   };
 }

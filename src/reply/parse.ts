@@ -42,15 +42,19 @@ export async function parseMessage(
   const text = composeText(
     choice.blocks,
     (part) => texts.read(part),
-    () => knownOf(tree.root, fields),
+    () => new KnownFromMail(tree.root, fields),
   );
   const sealed = sealedReason(choice, text);
   if (sealed !== undefined) return refusal(sealed, tree.root);
   const files = await Promise.all(choice.files.map((part) => fileCandidate(part, text)));
   const candidates = [...files, ...texts.pictures.map((picture) => pictureCandidate(picture, text))];
   const { attachments, dropped } = keepAttachments(candidates, attachmentLimits);
-  const reply: ParsedReply = {
-    ...fields,
+  const { inReplyTo, subject, date, from } = fields;
+  const plain: ParsedReply = {
+    inReplyTo,
+    subject,
+    date,
+    from,
     body: {
       markdown: text.reply,
       text: text.reply,
@@ -60,30 +64,40 @@ export async function parseMessage(
     },
     attachments,
     dropped: [...dropped, ...leftOut(choice), ...texts.cut, ...formless(text)],
-    ...(tree.hasSigned ? { smimeSignature: 'unverified' as const } : {}),
   };
+  const reply: ParsedReply = tree.hasSigned ? { ...plain, smimeSignature: 'unverified' } : plain;
   if (!isBlankText(text.reply) || attachments.length > 0) return { kind: 'parsed', reply };
   return { kind: 'empty', reason: emptyReason(text), reply };
 }
 
 /** What this mail itself tells of the original: its Subject, whom it was written to, and where the original's id comes from. */
-function knownOf(root: MimePart, fields: Fields): Known {
-  let others: readonly Mailbox[] | undefined;
-  const find = (): readonly Mailbox[] => {
-    others ??= othersIn(root, fields.from.address);
-    return others;
-  };
-  return {
-    subjects: [fields.subject],
-    // Read only where an opening leaves a doubt.
-    get names() {
-      return find().map(({ name }) => name);
-    },
-    get addresses() {
-      const domain = /@([^@<>\s]{3,})>?$/.exec(fields.inReplyTo ?? '')?.[1];
-      return [...find().map(({ address }) => address), ...(domain === undefined ? [] : [`@${domain}`])];
-    },
-  };
+class KnownFromMail implements Known {
+  readonly subjects: readonly string[];
+  readonly #root: MimePart;
+  readonly #fields: Fields;
+  #others: readonly Mailbox[] | undefined;
+
+  constructor(root: MimePart, fields: Fields) {
+    this.subjects = [fields.subject];
+    this.#root = root;
+    this.#fields = fields;
+  }
+
+  /** Read only where an opening leaves a doubt. */
+  get #people(): readonly Mailbox[] {
+    this.#others ??= othersIn(this.#root, this.#fields.from.address);
+    return this.#others;
+  }
+
+  get names(): readonly string[] {
+    return this.#people.map(({ name }) => name);
+  }
+
+  get addresses(): readonly string[] {
+    const domain = /@([^@<>\s]{3,})>?$/.exec(this.#fields.inReplyTo ?? '')?.[1];
+    const own = domain === undefined ? [] : [`@${domain}`];
+    return [...this.#people.map(({ address }) => address), ...own];
+  }
 }
 
 /** The mailboxes of To and Cc that are not the writer's own. */

@@ -47,7 +47,8 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
       };
       const sent = typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body;
       const answer = await client.exchange({ headers, body: sent }, signal);
-      return judgeAnswer({ ...answer, text: hideSecrets(answer.text) }, now());
+      const { status, retryAfter, location, contentType, text } = answer;
+      return judgeAnswer({ status, retryAfter, location, contentType, text: hideSecrets(text) }, now());
     } catch (error) {
       return judgeError(error);
     }
