@@ -1,4 +1,7 @@
-/** The LMTP listener and the policy service as a site configures them, before one gate: where they listen, and how a reload changes them. */
+/**
+ * The LMTP listener and the policy service as a site configures them, before one gate: where they listen, and how a
+ * reload changes them.
+ */
 import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import type { Config } from './config.ts';

@@ -2,9 +2,10 @@
  * The admin's interface: HTTP on a Unix socket beside the store, for mailgw-ctl.
  *
  * Contract: `POST /reload` answers with {@link ReloadAnswer}, 200 when the configuration is taken and 422 when it is
- * refused; `POST /reload?yes` also takes what voids reply addresses that are out. Whoever holds the store's lock makes the socket anew, in a directory where nobody else may make one, with
- * mode 0600: so it is our daemon that answers there, and its own user and root who may ask. No process id is recorded
- * that could belong to another process by now.
+ * refused; `POST /reload?yes` also takes what voids reply addresses that are out. Whoever holds the store's lock
+ * makes the socket anew, in a directory where nobody else may make one, with mode 0600: so it is our daemon that
+ * answers there, and its own user and root who may ask. No process id is recorded that could belong to another
+ * process by now.
  */
 import { createServer, type Server } from 'node:http';
 import type { Reload, Reloaded } from '../reload.ts';

@@ -105,7 +105,10 @@ function reportPost({ data }: WebhookBody, output: Output): void {
   }
 }
 
-/** The text split in three, each in its colour with what spoke for its cuts, and the Markdown where the platform gets another one. */
+/**
+ * The text split in three, each in its colour with what spoke for its cuts, and the Markdown where the platform gets
+ * another one.
+ */
 function reportText({ markdown, text, quoted, signature, cuts }: SplitText, output: Output): void {
   const because = (wanted: (what: string) => boolean): string =>
     cuts

@@ -1,8 +1,8 @@
 /**
  * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum.
  *
- * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with 74, one that finds rows that
- * contradict each other with 65. Progress goes to a terminal only, on standard error.
+ * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with
+ * 74, one that finds rows that contradict each other with 65. Progress goes to a terminal only, on standard error.
  */
 import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';

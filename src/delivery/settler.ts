@@ -30,7 +30,7 @@ interface Waiting {
   readonly movedMs: number;
 }
 
-/** Its life: any number of `settle`, `stop`, `settled`. */
+/** What writes settlements: any number of `settle`, then `stop` and `settled`. */
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #bell = new Bell();

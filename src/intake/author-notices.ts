@@ -1,12 +1,12 @@
 /**
- * What the gate tells authors of replies that no item keeps: one that came too late and could not be refused, since of a
- * bound address only the message shows it; and one that "strict" dropped.
+ * What the gate tells authors of replies that no item keeps: one that came too late and could not be refused, since
+ * of a bound address only the message shows it; and one that "strict" dropped.
  *
- * Contract: as for every notice (G7), never for the null reverse-path or mail with a sign of a machine or a list. `expired` goes only to an author
- * whom the sender policy passes, and the reply goes into the store with it. `dropped` is for an author of whom there is no
- * proof, so it is given out only where a forger gains the least by it: From is the reverse-path; no Authentication-Results
- * of anybody's speaks against From; the store knows that From has passed for this user before, and told nobody for a day.
- * It repeats nothing that the message says.
+ * Contract: as for every notice (G7), never for the null reverse-path or mail with a sign of a machine or a list.
+ * `expired` goes only to an author whom the sender policy passes, and the reply goes into the store with it.
+ * `dropped` is for an author of whom there is no proof, so it is given out only where a forger gains the least by it:
+ * From is the reverse-path; no Authentication-Results of anybody's speaks against From; the store knows that From has
+ * passed for this user before, and told nobody for a day. It repeats nothing that the message says.
  */
 import { foldAddress, type ReplyAddressForm } from '../mail/address.ts';
 import { speaksAgainst } from '../mail/authentication.ts';

@@ -44,7 +44,10 @@ export interface RunWriter {
   readonly raw: 'utf8' | 'latin1';
   /** What stands in the place of a run. */
   readonly write: (run: EncodedRun) => string;
-  /** Whether runs stay encoded-words: the white space between two of them is no part of the text (RFC 2047 §6.2), but of its spelling. */
+  /**
+   * Whether runs stay encoded-words: the white space between two of them is no part of the text (RFC 2047 §6.2), but
+   * of its spelling.
+   */
   readonly isSpelling: boolean;
 }
 

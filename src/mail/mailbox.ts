@@ -1,11 +1,11 @@
 /**
  * The mailbox of a From field.
  *
- * Contract: `parseFrom` gives exactly one mailbox or a named problem; what two readers could take for two
- * different senders is a problem. A name with commas, colons, quotes or parentheses that nobody quoted, as company directories send it, is none
- * where the field has one address and that one in brackets at its end. The address comes in one canonical form: comments, white space and routes
- * removed, needless quotes removed, the domain in lower case and A-labels. An address in a display name,
- * comment or encoded-word is no address.
+ * Contract: `parseFrom` gives exactly one mailbox or a named problem; what two readers could take for two different
+ * senders is a problem. A name with commas, colons, quotes or parentheses that nobody quoted, as company directories
+ * send it, is none where the field has one address and that one in brackets at its end. The address comes in one
+ * canonical form: comments, white space and routes removed, needless quotes removed, the domain in lower case and
+ * A-labels. An address in a display name, comment or encoded-word is no address.
  * Failure: a value of `MailboxProblem`, never an exception.
  * Standards: RFC 5322 §3.4 with the obsolete forms of §4.4, RFC 6532 §3.2, RFC 2047 §5.
  * Limits: 1,000 address tokens; the time is linear in the length of the value.

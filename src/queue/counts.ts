@@ -13,7 +13,7 @@ export type CountsAnswer =
   | { readonly ok: true; readonly counts: QueueCounts }
   | { readonly ok: false; readonly message: string };
 
-/** Counts; its life: any number of `read`, `close`. */
+/** A reader of counts: any number of `read`, then `close`. */
 export interface CountsReader {
   /** Items by state, and what else is known of the queue. */
   read(): Promise<QueueCounts>;

@@ -1,10 +1,10 @@
 /**
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
- * Contract: only posted items, dedupe rows, notices that ended and removed users are touched; one call removes at most {@link STEP_ROWS} rows of a kind
- * and {@link STEP_BYTES} of content, so that a batch with a call in it is not noticeably later than one without.
- * Freed pages are used again by the next messages; beyond `keepFreeBytes` they leave the file, from its end, with
- * the checkpoint that follows (docs/decisions.md).
+ * Contract: only posted items, dedupe rows, notices that ended and removed users are touched; one call removes at
+ * most {@link STEP_ROWS} rows of a kind and {@link STEP_BYTES} of content, so that a batch with a call in it is not
+ * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
+ * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
  */
 import type { Pruned, PruneRequest } from './queue.ts';
 import { overwriting } from './removal.ts';

@@ -1,4 +1,7 @@
-/** Limits on attachments, and their defaults. A pattern is a type (`image/png`), a family (`image/*`) or an extension (`.exe`). */
+/**
+ * Limits on attachments, and their defaults. A pattern is a type (`image/png`), a family (`image/*`) or an extension
+ * (`.exe`).
+ */
 
 /** What of a reply's files is posted. */
 export interface AttachmentLimits {

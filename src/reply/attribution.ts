@@ -1,8 +1,9 @@
 /**
  * The line or lines that say who wrote what follows, and when: `On 5 March 2024, Ann <ann@ex.example> wrote:`.
  *
- * Contract: `matchAttribution` reads at most 6 lines and 400 characters from a line on. Above quote marks one piece of evidence is enough;
- * above an original without marks it takes a mailbox beside a date, a person who is known, or a name beside a date and a verb of writing.
+ * Contract: `matchAttribution` reads at most 6 lines and 400 characters from a line on. Above quote marks one piece
+ * of evidence is enough; above an original without marks it takes a mailbox beside a date, a person who is known, or
+ * a name beside a date and a verb of writing.
  */
 import { FACT, findDate } from './evidence.ts';
 import { readHeaders } from './header-block.ts';
@@ -114,8 +115,8 @@ function namesPerson(text: string): boolean {
 const LONG_LOWER = /(?<!\p{L})\p{Ll}{3,}/gu;
 
 /**
- * Whether a line that names a known person announces what she wrote: with a verb of writing, or as a date and the name and hardly more.
- * "Questions for Ann Ex:" and "Call with Ann Ex, 5 March" are headings.
+ * Whether a line that names a known person announces what she wrote: with a verb of writing, or as a date and the
+ * name and hardly more. "Questions for Ann Ex:" and "Call with Ann Ex, 5 March" are headings.
  */
 function isPersons(view: View, text: string, facts: number): boolean {
   if (!namesPerson(text)) return false;
@@ -167,7 +168,10 @@ function loneSigns(view: View, candidate: Candidate): Sign[] {
 /** Marks of a list or a heading, or an indent, as the entries of a change log have them. */
 const ENTRY = /^(?:[-*+•]\s|#|\t| {2})/u;
 
-/** Two lines in a row that open with a time stamp are a log; a day, a name and an address over a list are the head of its entry. */
+/**
+ * Two lines in a row that open with a time stamp are a log; a day, a name and an address over a list are the head of
+ * its entry.
+ */
 function inLog(lines: readonly Line[], { from, end, facts, text }: Candidate): boolean {
   const next = nextContent(lines, end);
   const bare = !has(facts, FACT.time) && !WROTE.test(text);

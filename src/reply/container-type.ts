@@ -1,8 +1,9 @@
 /**
  * What lies in a container: a document of an office program, with macros or without, an archive of a program.
  *
- * Contract: `containerType` tells it by the names that stand in the container in plain bytes, and by the type that a ZIP declares of itself in
- * its first entry (EPUB OCF §4.3, ODF 1.3 part 2 §3.3). What nothing tells stays the container. Never throws; nothing is unpacked.
+ * Contract: `containerType` tells it by the names that stand in the container in plain bytes, and by the type that a
+ * ZIP declares of itself in its first entry (EPUB OCF §4.3, ODF 1.3 part 2 §3.3). What nothing tells stays the
+ * container. Never throws; nothing is unpacked.
  */
 
 interface Content {

@@ -1,8 +1,8 @@
 /**
  * Pictures that an HTML text carries in itself, as `data:` addresses.
  *
- * Contract: `takePictures` takes them out of the text, before its length is counted, and puts a `cid:` in their place, so that they are
- * attachments like any other picture of the mail.
+ * Contract: `takePictures` takes them out of the text, before its length is counted, and puts a `cid:` in their
+ * place, so that they are attachments like any other picture of the mail.
  * Standards: RFC 2397. Limits: 100 pictures; an address that is not base64 stays and shows nothing.
  */
 

@@ -1,9 +1,9 @@
 /**
  * What of a message is not in its post, told to those who read it.
  *
- * Contract: plain English in Markdown, one line for each part, names (clean already) escaped; empty when there is nothing to tell.
- * Images that only the quote or the signature shows are not told: they are the original's and the letterhead's,
- * and a logo under every reply would be news under every reply.
+ * Contract: plain English in Markdown, one line for each part, names (clean already) escaped; empty when there is
+ * nothing to tell. Images that only the quote or the signature shows are not told: they are the original's and the
+ * letterhead's, and a logo under every reply would be news under every reply.
  * Limits: 20 lines, then how many more there are.
  */
 import type { AttachmentLimits } from './attachment-limits.ts';

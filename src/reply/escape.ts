@@ -47,7 +47,10 @@ const NUMBER =
 /** An entity, which a platform decodes before it looks; those that people and we ourselves write are harmless. */
 const ENTITY =
   /&(?!(?:amp|lt|gt|quot|apos|nbsp|ast|lowbar|#39|#34|#38|#60|#62|#160);)(?=#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)/gi;
-/** What may stand at the start of a line before a command: blanks, what is not seen, marks of lists, quotes and emphasis, tags. */
+/**
+ * What may stand at the start of a line before a command: blanks, what is not seen, marks of lists, quotes and
+ * emphasis, tags.
+ */
 const LEAD =
   /^(?:[\s\p{Cf}>*+#|_~=:-]|\d{1,9}[.)](?=\s)|\[[ x]?\](?=\s)|\[\^[^\]\s]{1,50}\]:|<[^<>\n]{1,200}>){0,1000}/iu;
 const COMMAND = /^\\?[/／](?=[^\s/])/;

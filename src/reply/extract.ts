@@ -34,8 +34,8 @@ const LEAD = /(?:^|[\s-])(\p{Lu}\p{L})\s(?:\p{L}+\.?,?\s){0,2}$/u;
 const PREPOSITION = /^(?:on|am|le|el|il|op|em|en)$/i;
 
 /**
- * Whether the two letters before a date end a name, as in "Li Wu schrieb am 05.03.24 um 14:07:". Then names stand above them, and behind the
- * time nobody is named.
+ * Whether the two letters before a date end a name, as in "Li Wu schrieb am 05.03.24 um 14:07:". Then names stand
+ * above them, and behind the time nobody is named.
  */
 function isSurname(before: string, lead: string, raw: string): boolean {
   const names = before.trim().split(/\s+/);
@@ -97,7 +97,10 @@ function splitShared(raw: string, cut: number, lines: Line[]): void {
   lines.push(makeLine(raw.slice(own.length), false));
 }
 
-/** Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. `known` is what is known of the original. */
+/**
+ * Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. `known` is what is known of
+ * the original.
+ */
 export function splitReply(text: string, known?: KnownSource): Segment[] {
   return split(text, known).segments;
 }
@@ -137,7 +140,10 @@ function trimLines(text: string): string {
   return first === -1 ? '' : trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
 }
 
-/** Splits a plain-text reply into what was typed, what is quoted and the signature; `known` is what is known of the original. */
+/**
+ * Splits a plain-text reply into what was typed, what is quoted and the signature; `known` is what is known of the
+ * original.
+ */
 export function extractReply(text: string, known?: KnownSource): ExtractedReply {
   const { segments, cuts } = split(text, known);
   return {

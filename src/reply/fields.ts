@@ -1,8 +1,8 @@
 /**
  * The fields of a message that its post repeats, readable.
  *
- * Contract: of each name the topmost field: a repeated one was judged at the gate. The address of From is the one that the field names as it
- * stands, whatever its bytes may be read as. Standards: RFC 5322, RFC 2047.
+ * Contract: of each name the topmost field: a repeated one was judged at the gate. The address of From is the one
+ * that the field names as it stands, whatever its bytes may be read as. Standards: RFC 5322, RFC 2047.
  */
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
 import { readableField } from '../mail/field-words.ts';

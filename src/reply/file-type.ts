@@ -144,7 +144,10 @@ const PROMISED: Readonly<Record<string, RegExp>> = {
   },
 };
 
-/** Whether the bytes of a file may be what its extension promises; of an extension that promises nothing plain text or nothing known. */
+/**
+ * Whether the bytes of a file may be what its extension promises; of an extension that promises nothing plain text or
+ * nothing known.
+ */
 export function mayBe(extension: string, shown: string | undefined): boolean {
   const promised = PROMISED[extension];
   if (promised !== undefined) return shown !== undefined && promised.test(shown);

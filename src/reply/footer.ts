@@ -182,8 +182,8 @@ function strayRule(lines: readonly Line[], from: number, to: number): Footer | u
 }
 
 /**
- * The footer that runs to the end of the text of lines `from` to `to`, if there is one. `whole` says that all of it may be a footer, since
- * something was typed before.
+ * The footer that runs to the end of the text of lines `from` to `to`, if there is one. `whole` says that all of it
+ * may be a footer, since something was typed before.
  */
 export function findFooter(
   lines: readonly Line[],

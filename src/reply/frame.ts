@@ -1,8 +1,9 @@
 /**
- * Lines framed by dashes or their like: `-----Original Message-----`, and the marker above which a reply is to be written.
+ * Lines framed by dashes or their like: `-----Original Message-----`, and the marker above which a reply is to be
+ * written.
  *
- * Contract: `matchFrame` finds a separator or a forward. The frame is proof, but a caption over a log has one too: something of a mail must
- * stand in it or right below it.
+ * Contract: `matchFrame` finds a separator or a forward. The frame is proof, but a caption over a log has one too:
+ * something of a mail must stand in it or right below it.
  */
 import { FACT } from './evidence.ts';
 import { type Frame, readFrame } from './frame-line.ts';
@@ -87,7 +88,10 @@ function isForward(view: View, at: number, frame: Frame): boolean {
   return block !== undefined && /^tdaa/.test(block.order) && !ORIGINAL_WORD.test(frame.inner);
 }
 
-/** "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or above the order of Apple Mail. */
+/**
+ * "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or above the
+ * order of Apple Mail.
+ */
 export function matchForward(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined || !has(line.facts, FACT.colon) || line.text.length > 80) return undefined;

@@ -1,8 +1,8 @@
 /**
  * The header block that a client puts above an original: From, a date with its time, To, Subject, in any language.
  *
- * Contract: `matchHeaders` tells it from other blocks of labels (a contact, a form, a log, trailers, a pasted header) by what only a
- * client's block has, or by what is known of the original: its Subject or its author stands in it.
+ * Contract: `matchHeaders` tells it from other blocks of labels (a contact, a form, a log, trailers, a pasted header)
+ * by what only a client's block has, or by what is known of the original: its Subject or its author stands in it.
  * Limits: at most 14 lines.
  */
 import { FACT, labelOf } from './evidence.ts';
@@ -185,8 +185,8 @@ function isMails(block: HeaderBlock): boolean {
 }
 
 /**
- * From, when, and one more; From with its mailbox first of four and Subject last; or in a language that words.ts does not know, four fields, when, and
- * a mailbox beside a name.
+ * From, when, and one more; From with its mailbox first of four and Subject last; or in a language that words.ts does
+ * not know, four fields, when, and a mailbox beside a name.
  */
 function isComplete(block: HeaderBlock): boolean {
   const address = has(block.facts, FACT.address);

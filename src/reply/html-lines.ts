@@ -176,7 +176,10 @@ export class LineWriter {
     };
   }
 
-  /** Opens preformatted text that is no code: the line ends count, the rest is as elsewhere; `block` says that it ends its last line. */
+  /**
+   * Opens preformatted text that is no code: the line ends count, the rest is as elsewhere; `block` says that it ends
+   * its last line.
+   */
   keepLines(block: boolean): () => void {
     this.#kept += 1;
     return () => {

@@ -1,10 +1,11 @@
 /**
  * The marks that mail clients leave on the tree around quotes and signatures.
  *
- * Contract: `markOf` looks at one element. `quote` wraps an original with its attribution; `opening` stands where
- * the original begins and has no end; `forward` wraps what is sent on; `rule` draws the line above a header block; `cite` is a quoting blockquote,
- * `citation` one that the writer made, `blockquote` one that nothing tells apart; `signature` wraps what was not typed. The marks are evidence for the same
- * rules that judge plain text, so that a quote which is answered inside is treated as any interleaved quote.
+ * Contract: `markOf` looks at one element. `quote` wraps an original with its attribution; `opening` stands where the
+ * original begins and has no end; `forward` wraps what is sent on; `rule` draws the line above a header block; `cite`
+ * is a quoting blockquote, `citation` one that the writer made, `blockquote` one that nothing tells apart;
+ * `signature` wraps what was not typed. The marks are evidence for the same rules that judge plain text, so that a
+ * quote which is answered inside is treated as any interleaved quote.
  */
 import { FACT } from './evidence.ts';
 import {

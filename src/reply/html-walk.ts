@@ -90,7 +90,10 @@ class Walk {
     this.#children(frame, restyle(frame, tag), frame.inQuote || mark === 'quote');
   }
 
-  /** A marked quote without a blockquote inside is quoted as a whole, if it begins as an original does: clients leave the mark behind. */
+  /**
+   * A marked quote without a blockquote inside is quoted as a whole, if it begins as an original does: clients leave
+   * the mark behind.
+   */
   #mark(frame: Frame): Mark | undefined {
     const mark = markOf(frame.node, frame.inQuote);
     if (mark !== 'quote' || this.#survey.quoting.has(frame.node)) return mark;

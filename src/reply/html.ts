@@ -5,7 +5,8 @@
  * judge those lines, helped by the marks that clients leave on the tree. The three parts are Markdown, escaped so
  * that what was plain stays plain; mentions and commands are a matter of the sink's policy (escape.ts).
  * Failure: none. Beyond a limit the text between the tags is kept without its form, and `formless` says how much.
- * Limits: 1 MiB of decoded HTML, 50,000 elements, 600 open elements (docs/how-it-works.md, Limits); all time is linear in these.
+ * Limits: 1 MiB of decoded HTML, 50,000 elements, 600 open elements (docs/how-it-works.md, Limits); all time is
+ * linear in these.
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { cleanText } from '../mail/clean-text.ts';
@@ -172,7 +173,10 @@ export interface ConvertedReply extends ExtractedReply {
   readonly formless: number;
 }
 
-/** Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is known of the original. */
+/**
+ * Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is
+ * known of the original.
+ */
 export function htmlToMarkdown(html: string, known?: KnownSource): ConvertedReply {
   const source = html.length > MAX_CHARS ? html.slice(0, MAX_CHARS) : html;
   const { root, rest } = parseWithin(source);

@@ -1,8 +1,9 @@
 /**
  * What announces an original: an attribution, a block of header fields, a framed separator, a marker of ours.
  *
- * Contract: `findIntro` looks at one line and a bounded number after it, and says what kind of opening starts there, where it ends and what
- * speaks for it. It never looks back further than one line, so that a scan that calls it on each line stays linear.
+ * Contract: `findIntro` looks at one line and a bounded number after it, and says what kind of opening starts there,
+ * where it ends and what speaks for it. It never looks back further than one line, so that a scan that calls it on
+ * each line stays linear.
  */
 import { matchAttribution } from './attribution.ts';
 import { FACT } from './evidence.ts';

@@ -1,12 +1,11 @@
 /**
  * The verdict on every line: typed, quoted or signature.
  *
- * Contract: `judgeLines` gives one verdict for each line, in order, and says why for each stretch that is not typed. The runs of scan.ts are
- * weighed against each other:
- * - a quote with nothing typed after it goes, and its attribution with it;
- * - answers between quotes keep those quotes, for they make no sense without;
- * - a single announced quote above the answer goes, one that nobody announced was chosen by the writer and stays;
- * - a forwarded message stays, with all that follows.
+ * Contract: `judgeLines` gives one verdict for each line, in order, and says why for each stretch that is not typed.
+ * The runs of scan.ts are weighed against each other: - a quote with nothing typed after it goes, and its attribution
+ * with it; - answers between quotes keep those quotes, for they make no sense without; - a single announced quote
+ * above the answer goes, one that nobody announced was chosen by the writer and stays; - a forwarded message stays,
+ * with all that follows.
  * Limits: each line is visited a bounded number of times.
  */
 import { isOwnLead } from './attribution.ts';
@@ -77,8 +76,8 @@ function isMarkup(lines: readonly Line[], run: Run, cite: boolean): boolean {
 }
 
 /**
- * Whether a quote that nobody announced is the writer's: its place says so, or, for one that markup made, the line above leads up to it with
- * a colon.
+ * Whether a quote that nobody announced is the writer's: its place says so, or, for one that markup made, the line
+ * above leads up to it with a colon.
  */
 function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
   if (run.announced) return false;

@@ -1,9 +1,9 @@
 /**
  * What is known of the original that a reply answers.
  *
- * Contract: {@link prepareKnown} folds it once; the questions are then asked of single lines. A name counts where all its words stand in
- * the line, an address where it stands whole or its local part stands as a word, a subject where it is all of a value or most of it, a line
- * of the original where it is whole and long enough to be no accident.
+ * Contract: {@link prepareKnown} folds it once; the questions are then asked of single lines. A name counts where all
+ * its words stand in the line, an address where it stands whole or its local part stands as a word, a subject where
+ * it is all of a value or most of it, a line of the original where it is whole and long enough to be no accident.
  * Limits: 20 subjects, 50 names and addresses, 5,000 lines.
  */
 import type { ProofSign } from './signs.ts';
@@ -22,9 +22,15 @@ export interface Known {
 
 /** The same, ready to be asked. */
 export interface KnownOriginal {
-  /** Whether the subject of an answer is known, so that another one says something; who sends on may have another of his own. */
+  /**
+   * Whether the subject of an answer is known, so that another one says something; who sends on may have another of
+   * his own.
+   */
   readonly hasSubject: boolean;
-  /** Whether the mail says in its Subject that it forwards something: what stands below line `opening` is what its writer sends on. */
+  /**
+   * Whether the mail says in its Subject that it forwards something: what stands below line `opening` is what its
+   * writer sends on.
+   */
   isForward(opening: string): boolean;
   /** Whether a field's value is the known subject. */
   isSubject(value: string): boolean;

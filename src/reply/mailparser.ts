@@ -1,7 +1,8 @@
 /**
  * mailparser, for what it is good at: unusual addresses, encoded-words and charsets that node lacks.
  *
- * Contract: it is loaded when the first such field comes: for two fields it costs 0.25 ms, as much as all the rest (docs/decisions.md).
+ * Contract: it is loaded when the first such field comes: for two fields it costs 0.25 ms, as much as all the rest
+ * (docs/decisions.md).
  */
 import type { ParsedMail } from 'mailparser';
 

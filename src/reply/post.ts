@@ -26,9 +26,10 @@ export interface PostAttachment {
 }
 
 /**
- * Why a part of the message is not in the post. `too-big`, `too-many`, `total-too-big`, `type-refused` are the
- * limits on attachments; `only-quoted` and `only-signature` are images that nothing in the reply shows;
- * `text-too-long` is text cut at its limit, `html-limit` the form of a text that stands in the post without it; the others are parts that cannot be shown.
+ * Why a part of the message is not in the post. `too-big`, `too-many`, `total-too-big`, `type-refused` are the limits
+ * on attachments; `only-quoted` and `only-signature` are images that nothing in the reply shows; `text-too-long` is
+ * text cut at its limit, `html-limit` the form of a text that stands in the post without it; the others are parts
+ * that cannot be shown.
  */
 export type DropReason =
   | 'too-big'

@@ -1,8 +1,9 @@
 /**
  * The runs of a mail: text, quote, signature, the rest of an unmarked original, each with what speaks for it.
  *
- * Contract: `scanRuns` cuts the lines into runs in order, in one pass. An opening above an original without marks takes the rest only when its
- * signs are proof (signs.ts), and not past an announced original with marks further down, which is then the boundary.
+ * Contract: `scanRuns` cuts the lines into runs in order, in one pass. An opening above an original without marks
+ * takes the rest only when its signs are proof (signs.ts), and not past an announced original with marks further
+ * down, which is then the boundary.
  * Limits: each line is visited a bounded number of times.
  */
 import { bannerEnd } from './banner.ts';

@@ -1,7 +1,8 @@
 /**
  * The lines that open a signature or are one: the delimiter, and what a telephone or an application adds of itself.
  *
- * Contract: each function judges a line, with the few below it where the line alone says too little. A closing typed by hand stays.
+ * Contract: each function judges a line, with the few below it where the line alone says too little. A closing typed
+ * by hand stays.
  */
 import type { Line } from './lines.ts';
 import { DEVICE, GET_APP, SENT } from './words.ts';
@@ -48,8 +49,8 @@ function linesUnder(lines: readonly Line[], at: number, ends: (at: number) => bo
 }
 
 /**
- * The delimiter without its space, which people also type between two parts: at most eight short lines may follow, with a name among them; in
- * one block where the delimiter stands apart from the text.
+ * The delimiter without its space, which people also type between two parts: at most eight short lines may follow,
+ * with a name among them; in one block where the delimiter stands apart from the text.
  */
 export function shortDelimiter(lines: readonly Line[], at: number, ends: (at: number) => boolean): boolean {
   const line = lines[at];

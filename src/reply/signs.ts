@@ -1,8 +1,9 @@
 /**
  * What speaks for a cut, and when that is enough.
  *
- * Contract: everything that ends a reply, or takes a stretch out of it, is a {@link Cut} with the signs that speak for it. A cut needs two
- * signs of different kinds, one of which is proof: form alone (labels, a date and a name, a rule, a word of lawyers) takes nothing away.
+ * Contract: everything that ends a reply, or takes a stretch out of it, is a {@link Cut} with the signs that speak
+ * for it. A cut needs two signs of different kinds, one of which is proof: form alone (labels, a date and a name, a
+ * rule, a word of lawyers) takes nothing away.
  */
 
 /** What a line looks like; such signs add up to nothing by themselves. */
@@ -27,9 +28,10 @@ export type FormSign =
   | 'verb';
 
 /**
- * What shows that the text is not the writer's: the original is known (`known-…`), it carries quote marks (`quote-marks`), the mail's markup
- * says so (`markup`), a client's frame or header block stands above it (`frame`, `header-block`), an attribution names whose
- * address it was (`mailbox`) or who wrote when (`writer`); a signature has its delimiter (`delimiter`) or nothing typed below it (`last`); a filter's banner stands above all (`first`).
+ * What shows that the text is not the writer's: the original is known (`known-…`), it carries quote marks
+ * (`quote-marks`), the mail's markup says so (`markup`), a client's frame or header block stands above it (`frame`,
+ * `header-block`), an attribution names whose address it was (`mailbox`) or who wrote when (`writer`); a signature
+ * has its delimiter (`delimiter`) or nothing typed below it (`last`); a filter's banner stands above all (`first`).
  */
 export type ProofSign =
   | 'delimiter'

@@ -1,10 +1,11 @@
 /**
  * S/MIME parts whose text is in the clear, opened in their place.
  *
- * Contract: `openSmime` gives the tree in which every part that is signed opaquely, or compressed, has the entity within
- * as its only child, and says whether it read what is signed. No signature is verified. What cannot be opened stays the leaf it was: encrypted
- * mail, lists of certificates, damage. The fields of the message stay the outer ones, whatever an entity within says.
- * Never throws; linear in the size, which no level but a compressed one can enlarge.
+ * Contract: `openSmime` gives the tree in which every part that is signed opaquely, or compressed, has the entity
+ * within as its only child, and says whether it read what is signed. No signature is verified. What cannot be opened
+ * stays the leaf it was: encrypted mail, lists of certificates, damage. The fields of the message stay the outer
+ * ones, whatever an entity within says. Never throws; linear in the size, which no level but a compressed one can
+ * enlarge.
  * Standards: RFC 8551 §3.1, §3.2, §3.5.
  * Limits: 4 parts within each other, 8 in a message; those of mime.ts and cms.ts.
  */

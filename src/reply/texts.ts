@@ -1,8 +1,8 @@
 /**
  * The text parts of one message, read.
  *
- * Contract: each is decoded once, by what its bytes show (charset.ts), and is clean. What is beyond the limits is listed in `cut`, pictures that
- * an HTML text carries in itself in `pictures`. Standards: RFC 3676.
+ * Contract: each is decoded once, by what its bytes show (charset.ts), and is clean. What is beyond the limits is
+ * listed in `cut`, pictures that an HTML text carries in itself in `pictures`. Standards: RFC 3676.
  */
 
 import { decodeText, fitsCharset, foreignCharset, isBlankText, mayBeForeign } from '../mail/charset.ts';

@@ -1,5 +1,6 @@
 /**
- * What the rules look at: the lines of a mail and what is known of its original; and the questions that all of them ask of lines.
+ * What the rules look at: the lines of a mail and what is known of its original; and the questions that all of them
+ * ask of lines.
  */
 import type { KnownOriginal } from './known.ts';
 import type { Line } from './lines.ts';
@@ -12,8 +13,9 @@ export interface View {
 }
 
 /**
- * An opening: it ends before line `end`. `signs` say what speaks for it; a proven one announces an original that carries no quote marks. A
- * `strong` one announces the quoted run below it, a weak one goes where that goes. A forward is kept, with all after it.
+ * An opening: it ends before line `end`. `signs` say what speaks for it; a proven one announces an original that
+ * carries no quote marks. A `strong` one announces the quoted run below it, a weak one goes where that goes. A
+ * forward is kept, with all after it.
  */
 export interface Intro {
   readonly kind: 'attribution' | 'headers' | 'separator' | 'forward';
