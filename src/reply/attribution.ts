@@ -34,7 +34,8 @@ interface Candidate {
 }
 
 /** Whether an angle bracket is still open: the address goes on in the next line. */
-const isOpen = (text: string): boolean => text.split('<').length > text.split('>').length;
+const isOpen = (text: string): boolean =>
+  text.includes('<') && text.split('<').length > text.split('>').length;
 
 /** Directly above a quoted run one piece of evidence is enough. */
 function isQuotedAttribution(candidate: Candidate): boolean {

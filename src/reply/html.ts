@@ -30,61 +30,69 @@ const LETTER_A = 65;
 /** Thrown by the adapter to stop the parser at a limit; never leaves this file. */
 class LimitReached extends Error {}
 
-/** A tree that stops where it reaches a limit; for parse5. */
-class BoundedTree {
-  root: HtmlNode = { nodeName: '#document' };
+/** What is counted while a tree is built. */
+interface Building {
   /** Where the last start tag ended, as far as the parser tells. */
-  end = 0;
-  #nodes = 0;
-  #open = 0;
+  end: number;
+  nodes: number;
+  open: number;
+  root: HtmlNode;
+}
 
-  readonly adapter: TreeAdapter<DefaultTreeAdapterMap> = {
-    ...defaultTreeAdapter,
-    createDocument: () => {
-      const document = defaultTreeAdapter.createDocument();
-      this.root = document;
-      return document;
-    },
-    createElement: (tagName, namespace, attrs) => {
-      this.#nodes += 1;
-      if (this.#nodes > MAX_NODES) throw new LimitReached('too many elements');
-      return defaultTreeAdapter.createElement(tagName, namespace, attrs);
-    },
-    onItemPush: () => {
-      this.#open += 1;
-      if (this.#open > MAX_OPEN) throw new LimitReached('nested too deeply');
-    },
-    onItemPop: () => {
-      this.#open -= 1;
-    },
-    setNodeSourceCodeLocation: (_node, location) => {
-      this.end = Math.max(this.end, location?.endOffset ?? 0);
-    },
-    updateNodeSourceCodeLocation: () => undefined,
-  };
+const begun = (): Building => ({ end: 0, nodes: 0, open: 0, root: { nodeName: '#document' } });
 
-  /** Parses; returns whether no limit was reached. */
-  build(html: string, located: boolean): boolean {
-    try {
-      parse(html, { treeAdapter: this.adapter, sourceCodeLocationInfo: located });
-      return true;
-    } catch (error) {
-      if (!(error instanceof LimitReached)) throw error;
-      return false;
-    }
+/** The tree under way: parse5 builds one in one go, and an adapter made anew for each would take a tenth of its time. */
+let building = begun();
+
+/** Builds a tree that stops where it reaches a limit. */
+const boundedAdapter: TreeAdapter<DefaultTreeAdapterMap> = {
+  ...defaultTreeAdapter,
+  createDocument: () => {
+    const document = defaultTreeAdapter.createDocument();
+    building.root = document;
+    return document;
+  },
+  createElement: (tagName, namespace, attrs) => {
+    building.nodes += 1;
+    if (building.nodes > MAX_NODES) throw new LimitReached('too many elements');
+    return defaultTreeAdapter.createElement(tagName, namespace, attrs);
+  },
+  onItemPush: () => {
+    building.open += 1;
+    if (building.open > MAX_OPEN) throw new LimitReached('nested too deeply');
+  },
+  onItemPop: () => {
+    building.open -= 1;
+  },
+  setNodeSourceCodeLocation: (_node, location) => {
+    building.end = Math.max(building.end, location?.endOffset ?? 0);
+  },
+  updateNodeSourceCodeLocation: () => undefined,
+};
+
+/** Parses as far as the limits allow; `isWhole` when none was reached. */
+function build(html: string, located: boolean): Building & { readonly isWhole: boolean } {
+  building = begun();
+  try {
+    parse(html, { treeAdapter: boundedAdapter, sourceCodeLocationInfo: located });
+    return { ...building, isWhole: true };
+  } catch (error) {
+    if (!(error instanceof LimitReached)) throw error;
+    return { ...building, isWhole: false };
+  } finally {
+    building = begun(); // so that no tree outlives its mail
   }
 }
 
 /** The tree, and the source that is left where a limit stopped it. */
 function parseWithin(html: string): { readonly root: HtmlNode; readonly rest: string } {
   if (!hasManyTags(html)) {
-    const tree = new BoundedTree();
-    if (tree.build(html, false)) return { root: tree.root, rest: '' };
+    const tree = build(html, false);
+    if (tree.isWhole) return { root: tree.root, rest: '' };
   }
   // Only then is it worth its time to know where the parser was.
-  const located = new BoundedTree();
-  const isWhole = located.build(html, true);
-  return { root: located.root, rest: isWhole ? '' : html.slice(located.end) };
+  const located = build(html, true);
+  return { root: located.root, rest: located.isWhole ? '' : html.slice(located.end) };
 }
 
 /** Whether there seem to be more elements than the limit, so that the parser will be stopped. */

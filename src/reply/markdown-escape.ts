@@ -29,10 +29,14 @@ const ENTITY = /&#?[a-z0-9]{1,32};/iy;
 /** A word that is longer is taken for one with a mark. */
 const LONGEST_WORD = 2000;
 
-const isSpace = (char: string | undefined): boolean => char === undefined || /\s/.test(char);
+const isSpace = (char: string | undefined): boolean =>
+  char === undefined || char === ' ' || ((char < '!' || char > '~') && /\s/.test(char));
 const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{L}\p{N}]/u.test(char);
 const isAsciiPunctuation = (char: string | undefined): boolean =>
   char !== undefined && /[!-/:-@[-`{-~]/.test(char);
+
+/** The characters that may have to be escaped within a line. */
+const JUDGED = '\\`*_~&!<[]';
 
 /** What is written at a character. */
 const MARK = { escape: 1, opensAngle: 2, closesAngle: 3 } as const;
@@ -78,6 +82,7 @@ class Escaper {
 
   /** Addresses of the web outside links, which stay as they are: each to its first seam or entity. */
   #urls(): (readonly [number, number])[] {
+    if (!this.#text.includes('://')) return [];
     const ends = [...this.#seams, this.#text.length].filter((end) => end > 0).sort((a, b) => a - b);
     const found = ends.flatMap((end, at) => {
       const start = ends[at - 1] ?? 0;
@@ -131,6 +136,7 @@ class Escaper {
   /** Judges the character at a place, and gives the number of characters that are settled by it. */
   #judge(at: number): number {
     const text = this.#text;
+    if (!JUDGED.includes(text[at] ?? '')) return 1;
     const [before, after] = [text[at - 1], text[at + 1]];
     const isAtSeam = this.#seams.has(at) || this.#seams.has(at + 1);
     const isFree = isSpace(before) && isSpace(after) && !isAtSeam;
@@ -200,7 +206,7 @@ class Escaper {
 /** A line that was judged: gives any stretch of it escaped. */
 export function escapePlainLine(line: PlainLine): (from: number, to: number) => string {
   const { text } = line;
-  if (!/[\\`*_~[\]<&!:]|www\./i.test(text)) return (from, to) => text.slice(from, to);
+  if (!/[\\`*_~[\]<&!]|:\/\/|www\./i.test(text)) return (from, to) => text.slice(from, to);
   const marks = new Escaper(line).marks();
   return (from, to) => {
     let out = '';
