@@ -9,28 +9,31 @@ import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { decodeWindows1252 } from './windows-1252.ts';
 
-const LOOSE_NAMES: Readonly<Record<string, string>> = {
-  'utf-16': 'utf-16be', // RFC 2781 §4.3: big-endian unless a byte order mark says otherwise
-  cp932: 'shift_jis',
-  'windows-31j': 'shift_jis',
-  cp51932: 'euc-jp',
-  'eucjp-ms': 'euc-jp',
-  gb2312: 'gb18030',
-  'gb_2312-80': 'gb18030',
-  'gb2312-80': 'gb18030',
-  'gb-2312': 'gb18030',
-  'euc-cn': 'gb18030',
-  gbk: 'gb18030',
-  'x-gbk': 'gb18030',
-  cp936: 'gb18030',
-  'windows-936': 'gb18030',
-  cp949: 'euc-kr',
-  ks_c_5601: 'euc-kr',
-  cp950: 'big5',
-  'big5-hkscs': 'big5',
-  'utf-8-sig': 'utf-8',
-  utf8mb4: 'utf-8',
-};
+/** Names that mail gives to charsets of another one. A map: the label is a stranger's, and an object has names of its own. */
+const LOOSE_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'utf-16': 'utf-16be', // RFC 2781 §4.3: big-endian unless a byte order mark says otherwise
+    cp932: 'shift_jis',
+    'windows-31j': 'shift_jis',
+    cp51932: 'euc-jp',
+    'eucjp-ms': 'euc-jp',
+    gb2312: 'gb18030',
+    'gb_2312-80': 'gb18030',
+    'gb2312-80': 'gb18030',
+    'gb-2312': 'gb18030',
+    'euc-cn': 'gb18030',
+    gbk: 'gb18030',
+    'x-gbk': 'gb18030',
+    cp936: 'gb18030',
+    'windows-936': 'gb18030',
+    cp949: 'euc-kr',
+    ks_c_5601: 'euc-kr',
+    cp950: 'big5',
+    'big5-hkscs': 'big5',
+    'utf-8-sig': 'utf-8',
+    utf8mb4: 'utf-8',
+  }),
+);
 
 /** Labels that say nothing: ASCII is the WHATWG's name for windows-1252, which fits every byte and would hide UTF-8. */
 const SAYS_NOTHING =
@@ -71,7 +74,7 @@ function nameOf(label: string): string | undefined {
     .toLowerCase()
     .replace(/^["']|["']$/g, '');
   if (SAYS_NOTHING.test(name)) return undefined;
-  const loose = LOOSE_NAMES[name] ?? name.replace(/^(?:cp-?|ansi-?)(125\d|866|874)$/, 'windows-$1');
+  const loose = LOOSE_NAMES.get(name) ?? name.replace(/^(?:cp-?|ansi-?)(125\d|866|874)$/, 'windows-$1');
   if (loose === 'windows-866') return 'ibm866';
   const encoding = strictDecoder(loose)?.encoding;
   return encoding === undefined ? loose : encoding === 'gbk' ? 'gb18030' : encoding;

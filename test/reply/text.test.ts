@@ -59,6 +59,13 @@ describe('charsets: declared, else UTF-8, else windows-1252', () => {
     assert.equal(decodeText(Buffer.from('1b2442246422482448', 'hex'), 'iso-2022-jp'), 'や\ufffdと');
   });
 
+  it('takes a label for a name and nothing else', () => {
+    for (const label of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+      assert.equal(decodeText(Buffer.from('plain'), label), 'plain', label);
+      assert.equal(decodeText(Buffer.from('né'), label), 'né', label);
+    }
+  });
+
   it('never throws, whatever the label and the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.option(fc.string(), { nil: undefined }), (bytes, label) => {
