@@ -24,3 +24,12 @@ export function openParser(config: Config, size: number, onParsed?: (ms: number)
     },
   });
 }
+
+/** Whether two configurations take messages apart in the same way. */
+export function isSameParser(a: Config, b: Config): boolean {
+  const parsing = ({ reply, post, attachments, delivery }: Config): unknown => {
+    const { parserWorkers, parseTimeoutMs } = delivery;
+    return [reply.prefix, reply.domain, post, attachments, parserWorkers, parseTimeoutMs];
+  };
+  return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
+}

@@ -11,8 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type Config, dedupeWindowMs } from './config.ts';
 import { createAdminServer } from './control/admin.ts';
-import { createReadBounce } from './delivery/bounce-event.ts';
-import { Dispatcher, type DispatcherChange } from './delivery/dispatcher.ts';
+import type { Dispatcher } from './delivery/dispatcher.ts';
 import type { Sink } from './delivery/sink.ts';
 import { discardsIn, yesterday } from './discards.ts';
 import { type Doubts, doubtsOf } from './doubts.ts';
@@ -29,13 +28,13 @@ import {
   type CommitMeasures,
   countingLog,
   createDeliveryMeasures,
-  type DeliveryMeasures,
   startCounting,
   watchEventLoop,
 } from './metrics.ts';
+import { createDispatcher, dispatching } from './open-dispatcher.ts';
 import { type MetricsListener, openMetrics } from './open-metrics.ts';
-import { notifying, openAuthorNotices, openDraftNotice, openNotifier, tokenMask } from './open-notices.ts';
-import { openParser } from './open-parser.ts';
+import { notifying, openAuthorNotices, openNotifier } from './open-notices.ts';
+import { isSameParser, openParser } from './open-parser.ts';
 import { type NamedPepper, PepperWatch } from './pepper.ts';
 import { type DiskSpace, openDiskSpace } from './queue/disk-space.ts';
 import { type RetentionPeriods, startRetention } from './queue/retention.ts';
@@ -48,9 +47,6 @@ import { type StatusFacts, statusLine } from './status-line.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { openSupervision } from './supervision.ts';
 import { version } from './version.ts';
-
-/** The longest time in which work made by other processes goes unnoticed. */
-const POLL_MS = 1000;
 
 /** How long the end waits for a slow reader of the log. */
 const LAST_LINES_MS = 1000;
@@ -70,45 +66,6 @@ async function watchSpace({ store }: Config, log: Log): Promise<DiskSpace> {
     onChange: (isLow, freeBytes, lowWaterBytes) => {
       log(isLow ? 'space_low' : 'space_back', { free_bytes: freeBytes, low_water_bytes: lowWaterBytes });
     },
-  });
-}
-
-/** The part of the dispatcher's options that follows the configuration. */
-function dispatching(config: Config, store: Store, sink: Sink, parser: ParserPool): DispatcherChange {
-  const { delivery } = config;
-  const mask = tokenMask(config);
-  return {
-    parser,
-    sink,
-    draftNotice: openDraftNotice(config, store),
-    mask,
-    readBounce: createReadBounce(store, mask),
-    concurrency: delivery.concurrency,
-    maxBufferedBytes: delivery.maxBufferedBytes,
-    attemptTimeoutMs: delivery.attemptTimeoutMs,
-    retry: {
-      firstMs: delivery.retryFirstMs,
-      longestMs: delivery.retryLongestMs,
-      maxAgeMs: delivery.maxAgeMs,
-    },
-  };
-}
-
-function createDispatcher(
-  store: Store,
-  log: Log,
-  measures: DeliveryMeasures,
-  change: DispatcherChange,
-): Dispatcher {
-  return new Dispatcher({
-    queue: store,
-    log,
-    measures,
-    now: Date.now,
-    monotonic: () => performance.now(),
-    random: Math.random,
-    pollMs: POLL_MS,
-    ...change,
   });
 }
 
@@ -152,15 +109,6 @@ function namedPepper({ pepper, config }: Settings): NamedPepper {
 function retentionPeriods(config: Config): RetentionPeriods {
   const { keepContentMs, keepRowsMs } = config.store;
   return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config) };
-}
-
-/** Whether two configurations take messages apart in the same way. */
-function isSameParser(a: Config, b: Config): boolean {
-  const parsing = ({ reply, post, attachments, delivery }: Config): unknown => {
-    const { parserWorkers, parseTimeoutMs } = delivery;
-    return [reply.prefix, reply.domain, post, attachments, parserWorkers, parseTimeoutMs];
-  };
-  return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
 }
 
 /** What the status line tells now. */

@@ -30,7 +30,7 @@ interface Waiting {
   readonly movedMs: number;
 }
 
-/** What writes settlements: any number of `settle`, then `stop` and `settled`. */
+/** A writer of settlements: any number of `settle`, then `stop` and `settled`. */
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #bell = new Bell();

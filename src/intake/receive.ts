@@ -4,47 +4,32 @@
  * Contract: `transaction` says whether one may begin at all; `recipient` judges an address alone and writes nothing,
  * because Postfix probes it; `message` gives exactly one disposition per claim, in order, and an accepted one only
  * after its commit. It takes an envelope and raw bytes and knows nothing of LMTP. Asked to, it tells what each rule
- * saw. The rules themselves: recipient.ts at RCPT, message-rules.ts, sender-policy.ts and spam-policy.ts at the end of
- * data.
+ * saw. The rules themselves: recipient.ts at RCPT, judging.ts at the end of data.
  * Failure: a broken store rejects, and the caller answers 451; nothing here turns an error into a 5yz.
  */
 import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
-import { bounded } from '../mail/bounded.ts';
-import type { Disposition, HoldReason, SpoofCause } from '../mail/disposition.ts';
-import { printable } from '../mail/encoded-word.ts';
-import { type Digest, fingerprint, writtenDigest } from '../mail/fingerprint.ts';
-import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
-import { normaliseMessageId } from '../mail/message-id.ts';
-import { isProbe } from '../mail/probe.ts';
-import { postfixQueueId } from '../mail/received.ts';
-import type { Authentication, NewItem, Queue } from '../queue/queue.ts';
-import { type AuthorNotices, type EndedReply, tellDropped, tellExpired } from './author-notices.ts';
-import { bounceItem } from './bounces.ts';
-import { type Charge, counted, standingOf } from './counted.ts';
-import type { End, Findings } from './finding.ts';
-import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
-import { rateLimited } from './rates.ts';
+import type { Disposition, SpoofCause } from '../mail/disposition.ts';
+import type { Queue } from '../queue/queue.ts';
+import { type Charge, counted } from './counted.ts';
+import type { Findings } from './finding.ts';
+import {
+  type Envelope,
+  isReply,
+  type Judgement,
+  type Judgements,
+  type JudgingOptions,
+  judgeMessage,
+  type Message,
+  messageOf,
+} from './judging.ts';
 import {
   type Claim,
   doubtful,
   judgeRecipient,
   type RecipientOptions,
   type RecipientVerdict,
-  type Target,
 } from './recipient.ts';
-import { hasPass, isFromUser, judgeSenderPolicy, type SenderPolicyOptions } from './sender-policy.ts';
-import { judgeSpam, type SpamDecision, type SpamPolicy } from './spam-policy.ts';
-
-/** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
-export interface Envelope {
-  readonly reversePath: string;
-}
-
-/** The verdict on one claim at the end of data: an item to commit, or an end without one. */
-export type Judgement =
-  | { readonly kind: 'item'; readonly item: NewItem; readonly holdCause?: SpoofCause | undefined }
-  | End;
 
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
 export type Verdict = Disposition & {
@@ -57,24 +42,16 @@ export type Verdict = Disposition & {
 };
 
 /** What the gate decides by. */
-export interface GateOptions extends RecipientOptions, SenderPolicyOptions {
+export interface GateOptions extends RecipientOptions, JudgingOptions {
   readonly queue: Pick<Queue, 'accept'>;
-  /** Undefined when it is off. */
-  readonly spam: SpamPolicy | undefined;
   /** How our own mail is recognised beside its reply addresses. */
   readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
-  /** Whether bounces of our notifications become items; else they are discarded. */
-  readonly bounceEvents?: boolean | undefined;
-  /** Tells authors of replies that no item is made of; without it nobody is told. */
-  readonly authorNotices?: AuthorNotices | undefined;
   /** Whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** Why the store can promise nothing any more, if so. */
   readonly storeLoss?: (() => string | undefined) | undefined;
   /** Whether nobody reads the log, so that no verdict could be seen. */
   readonly isLogStalled: () => boolean;
-  /** A fresh item id. */
-  readonly newId: () => string;
 }
 
 /** The gate. Whoever gives it `findings` gets one from every rule that was reached. */
@@ -129,8 +106,6 @@ export function createGate(options: GateOptions): Gate {
   };
 }
 
-const VISIBLE = /^[!-~]*$/;
-
 /** How to recognise what we sent: by a reply address, or as a notice. */
 function ownOf({ form, notices }: GateOptions): Own {
   const sender = notices === undefined ? undefined : foldAddress(notices.from);
@@ -142,215 +117,12 @@ function ownOf({ form, notices }: GateOptions): Own {
   };
 }
 
-/** A message on its way through the gate; its header is scanned once, however many recipients it has. */
-interface Message {
-  readonly envelope: Envelope;
-  readonly raw: Uint8Array;
-  readonly scan: HeaderScan;
-  readonly messageId: string | undefined;
-  readonly queueId: string | undefined;
-}
-
-function messageOf(envelope: Envelope, raw: Uint8Array): Message {
-  const scan = scanHeader(raw);
-  if (!scan.ok) return { envelope, raw, scan, messageId: undefined, queueId: undefined };
-  const { header } = scan;
-  return { envelope, raw, scan, messageId: messageIdOf(header), queueId: postfixQueueId(header) };
-}
-
-/** One judgement for each claim, in order. */
-type Judgements = Promise<readonly Judgement[]>;
-
-/** Steps 1 to 5 of §5 for every recipient of a message. */
-async function judgeMessage(
-  options: GateOptions,
-  own: Own,
-  message: Message,
-  claims: readonly Claim[],
-  charge: Charge,
-  findings?: Findings,
-): Judgements {
-  const judgements = claims.map((claim, index) => {
-    const judgement = judgeClaim(options, own, message, claim, findings);
-    const result = judgement.kind === 'item' ? judgement.item.authentication.result : undefined;
-    const limit = charge(index, standingOf(options.senderPolicy, result));
-    return limit === undefined ? judgement : rateLimited(limit);
-  });
-  const { raw, scan } = message;
-  if (!scan.ok || !judgements.some(isReply)) return judgements;
-
-  // 5. Spam: a message is judged once, and only if some recipient's way came this far.
-  if (options.spam === undefined) {
-    findings?.push({ rule: 'spam', result: 'off', saw: 'spam.source is "off"' });
-    return judgements;
-  }
-  const decision = await judgeSpam(options.spam, { header: scan.header, raw }, findings);
-  return judgements.map((judgement) => withSpam(judgement, decision, () => writtenDigest(scan.header, raw)));
-}
-
-/** Whether an item is to be made of it, and not of a bounce or a probe, which no filter judges. */
-function isReply(judgement: Judgement): judgement is Extract<Judgement, { kind: 'item' }> {
-  if (judgement.kind !== 'item') return false;
-  return judgement.item.bounce === undefined && judgement.item.hold !== 'probe';
-}
-
-/** A judgement with what the spam rule decided; a reason to hold that was there before stays. */
-function withSpam(judgement: Judgement, decision: SpamDecision, written: () => Digest): Judgement {
-  if (!isReply(judgement)) return judgement;
-  if (decision.kind === 'end') return decision;
-  const item = { ...judgement.item, spam: decision.spam };
-  if (decision.hold === undefined) return { ...judgement, item };
-  return {
-    ...judgement,
-    item: { ...item, hold: item.hold ?? decision.hold, written: item.written ?? written() },
-  };
-}
-
 function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamScore'> | undefined {
   if (judgement === undefined || !isReply(judgement)) return undefined;
   const { spam } = judgement.item;
   return spam === undefined
     ? { spam: 'unchecked' }
     : { spam: spam.flagged ? 'yes' : 'no', spamScore: spam.score };
-}
-
-/** Steps 1 to 4 of §5 for one recipient: each one ends the way, or hands on what the next one needs. */
-function judgeClaim(
-  options: GateOptions,
-  own: Own,
-  message: Message,
-  claim: Claim,
-  findings?: Findings,
-): Judgement {
-  const { envelope, raw, scan } = message;
-  if (!scan.ok) return malformed(scan.problem, findings);
-  const { header } = scan;
-  const sent = { header, reversePath: envelope.reversePath };
-  if (isProbe(claim.target)) return judgeProbe(options, claim, message, header, findings);
-
-  // 1. Loops first: nothing that a machine sent is posted or answered.
-  const isKnown = (): boolean => hasPass(options, claim, sent);
-  const origin = judgeOrigin(options, own, { envelope, raw, header }, isKnown, findings);
-  if (origin.kind === 'end') return judgeBounce(options, claim, message, header, origin, findings);
-
-  // 2. Exactly one author, or nobody can say who wrote.
-  const author = judgeAuthor(header, () => isFromUser(options, claim, sent), findings);
-  if (author.kind === 'end') return author;
-
-  // 3. The token's thread, and its age: known since RCPT if sealed, found by Message-ID if bound.
-  const found = findTarget(options.form.domain, claim, header, findings);
-  if (found.kind === 'end') return found;
-  const { mailbox } = author;
-  const { hasSign } = origin;
-  const { user } = claim;
-  // Only of a reply that ends here: most do not.
-  const ended = (): EndedReply => ({
-    ...sent,
-    user,
-    author: mailbox,
-    hasSign,
-    thread: found.target.locator,
-    raw,
-  });
-  const expiry = judgeReplyAge(options, found.target, findings);
-  if (expiry !== undefined)
-    return tellExpired(options.authorNotices, expiry, ended(), () =>
-      judgeSenderPolicy(options, claim, sent, mailbox),
-    );
-
-  // 4. The author is the token's user, and our own filter vouches for it.
-  const sender = judgeSenderPolicy(options, claim, sent, mailbox, findings);
-  if (sender.kind === 'end') return tellDropped(options.authorNotices, sender, ended());
-
-  const { authentication, why } = sender;
-  const vouchedFor =
-    authentication.result === 'pass' ? foldAddress(mailbox.address, options.plusTags) : undefined;
-  const { target } = found;
-  const hold = sender.hold ?? origin.hold;
-  const item = newItem(options, { message, claim, target, header, authentication, vouchedFor, hold });
-  if (why === undefined) return { kind: 'item', item };
-  return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
-}
-
-/** Keeps what doctor sent itself for doctor to look at; whether a reply would pass, it tries on that. */
-function judgeProbe(
-  options: GateOptions,
-  claim: Claim,
-  message: Message,
-  header: Header,
-  findings?: Findings,
-): Judgement {
-  const found = findTarget(options.form.domain, claim, header);
-  if (found.kind === 'end') return found;
-  const { target } = found;
-  const expiry = judgeReplyAge(options, target, findings);
-  if (expiry !== undefined) return expiry;
-  const authentication: Authentication = { policy: options.senderPolicy, result: 'none' };
-  return {
-    kind: 'item',
-    item: newItem(options, { message, claim, target, header, authentication, hold: 'probe' }),
-  };
-}
-
-/** What becomes of a machine's mail: a bounce of our own notification is told to the platform, all else is discarded. */
-function judgeBounce(
-  options: GateOptions,
-  claim: Claim,
-  { envelope, raw }: Message,
-  header: Header,
-  end: End,
-  findings?: Findings,
-): Judgement {
-  const isBounce = end.disposition.reason === 'bounce' && envelope.reversePath === '';
-  if (!isBounce || options.bounceEvents !== true) return end;
-  const item = bounceItem(options, claim, raw, header);
-  if (item === undefined) return end;
-  findings?.push({
-    rule: 'automatic',
-    result: 'pass',
-    saw: `a ${item.bounce} bounce, for the platform to know`,
-  });
-  return { kind: 'item', item };
-}
-
-interface Judged {
-  readonly message: Message;
-  readonly claim: Claim;
-  readonly target: Target;
-  readonly header: Header;
-  readonly authentication: Authentication;
-  readonly vouchedFor?: string | undefined;
-  readonly hold: HoldReason | undefined;
-}
-
-/** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
-function messageIdOf(header: Header): string | undefined {
-  const id = normaliseMessageId(headerValue(header, 'message-id') ?? '');
-  if (id === undefined) return undefined;
-  return bounded(VISIBLE.test(id) ? id : printable(id)) || undefined;
-}
-
-function newItem(options: GateOptions, judged: Judged): NewItem {
-  const { message, claim, target, header, authentication } = judged;
-  const { raw, messageId, queueId } = message;
-  const isBest = authentication.result === 'pass' && judged.hold === undefined;
-  return {
-    id: options.newId(),
-    user: claim.user.name,
-    userNumber: claim.user.number,
-    thread: target.locator,
-    repliedToAt: target.repliedTo * 1000,
-    fingerprint: fingerprint(claim.user.number, target.locator, header, raw),
-    written: isBest ? undefined : writtenDigest(header, raw),
-    messageId,
-    queueId,
-    reversePath: message.envelope.reversePath,
-    receivedAt: options.now(),
-    hold: judged.hold,
-    authentication,
-    vouchedFor: judged.vouchedFor,
-    spam: undefined,
-  };
 }
 
 async function commit(

@@ -53,7 +53,7 @@ export interface Own {
   readonly loopToken?: string;
 }
 
-/** Which signs count: any, or those that no person's mail bears. */
+/** The signs that count: any, or those that no person's mail bears. */
 export type Weight = 'any' | 'hard';
 
 type FieldRule = (value: string) => Sign | undefined;

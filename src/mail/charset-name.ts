@@ -3,13 +3,13 @@
  *
  * Contract: never throws; a label that nobody knows gives `undefined`. Superset for subset where mail means it:
  * gb18030 for gb2312, windows-1252 for Latin-1.
- * Standards: WHATWG Encoding §4.2 (labels), RFC 2781 §4.3. Limits: 200 labels are remembered.
+ * Standards: WHATWG Encoding §4.2 (labels), RFC 2781 §4.3. Limits: 200 labels are remembered, the latest.
  */
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { decodeWindows1252 } from './windows-1252.ts';
 
-/** Names that mail gives to charsets of another one. A map: the label is a stranger's, and an object has names of its own. */
+/** Names that mail gives to other charsets. A map, for the label is a stranger's, and an object has names of its own. */
 const LOOSE_NAMES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     'utf-16': 'utf-16be', // RFC 2781 §4.3: big-endian unless a byte order mark says otherwise
@@ -39,8 +39,18 @@ const LOOSE_NAMES: ReadonlyMap<string, string> = new Map(
 const SAYS_NOTHING =
   /^$|^(us-)?ascii$|^ansi_x3|^iso646-us$|^646$|^(x-)?unknown(-8bit)?$|^(8|7)bit$|^default$|^(x-)?binary$/;
 
-/** Labels that are remembered, of each length up to a line's. */
+/** Labels that are remembered, and how long they may be: a sender can invent others without end. */
 const MOST_LABELS = 200;
+const LONGEST_LABEL = 60;
+
+/** Remembers what a label gave, in place of the oldest where there are too many. */
+function remember<T>(known: Map<string, T>, label: string, value: T): T {
+  if (label.length > LONGEST_LABEL) return value;
+  const [oldest] = known.keys();
+  if (known.size >= MOST_LABELS && oldest !== undefined) known.delete(oldest);
+  known.set(label, value);
+  return value;
+}
 
 const decoders = new Map<string, TextDecoder | undefined>();
 
@@ -53,9 +63,7 @@ function strictDecoder(name: string): TextDecoder | undefined {
   } catch {
     decoder = undefined; // an unknown label is ordinary
   }
-  // A sender can invent labels without end: the memory of them must have one.
-  if (decoders.size < MOST_LABELS) decoders.set(name, decoder);
-  return decoder;
+  return remember(decoders, name, decoder);
 }
 
 const names = new Map<string, string | undefined>();
@@ -63,9 +71,7 @@ const names = new Map<string, string | undefined>();
 /** The name of the charset that a label means; `undefined` for one that says nothing. */
 export function charsetName(label: string): string | undefined {
   if (names.has(label)) return names.get(label);
-  const name = nameOf(label);
-  if (names.size < MOST_LABELS) names.set(label, name);
-  return name;
+  return remember(names, label, nameOf(label));
 }
 
 function nameOf(label: string): string | undefined {

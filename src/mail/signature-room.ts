@@ -27,7 +27,7 @@ function tagsOf(value: string): Map<string, string> {
 
 const organization = (domain: string): string => domain.split('.').slice(-2).join('.');
 
-/** Names what a signature for `from` leaves open, in words for the log: any of `fields` would be enough to be covered. */
+/** Names, for the log, what a signature for `from` leaves open: all of `fields`, of which one would do, or text below. */
 export function roomInSignatures(
   header: Header,
   from: string,

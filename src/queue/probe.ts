@@ -2,8 +2,8 @@
  * The item that shows best whether the sink works: one that has not failed, of a user of whom nothing has.
  *
  * Contract: the first new item that is due of a user who is not to be avoided; else, unless that alone will do, the first
- * new item; else none, and what is due longest is as good as any. Costs one step of the index of due items for each that
- * waits of users to be avoided: 100,000 of them take some 40 ms, and probes are seconds apart.
+ * new item; else none, and what is due longest is as good as any. Each waiting item of a user to be avoided takes a step
+ * of the index of due items: 100,000 of them some 40 ms, and probes are seconds apart.
  */
 import type { LeaseProbe } from './queue.ts';
 import type { Database } from './schema.ts';

@@ -36,10 +36,10 @@ import type {
 } from './queue.ts';
 import { adoptable, adoptRescued } from './rescue.ts';
 import { type Database, lockStore, openConnection } from './schema.ts';
-import type { WriterNews } from './sqlite-writer.ts';
 import type { Store } from './store.ts';
 import { checkPlace, isFull, StoreError } from './store-error.ts';
 import { prepareViews, type Views } from './views.ts';
+import type { WriterNews } from './writer.ts';
 import { WriteError, WriterThread } from './writer-thread.ts';
 
 export { StoreError } from './store-error.ts';

@@ -5,8 +5,9 @@
  * fails rejects alone; when the thread dies all do, and whoever started it is told once.
  */
 import { Worker } from 'node:worker_threads';
-import type { Answer, Operations, Request, WriterData, WriterHello, WriterNews } from './sqlite-writer.ts';
+import type { WriterHello } from './sqlite-writer.ts';
 import { StoreError } from './store-error.ts';
+import type { Answer, Operations, Request, WriterData, WriterNews } from './writer.ts';
 
 /** A write that failed; `code` is SQLite's result code. */
 export class WriteError extends Error {

@@ -77,7 +77,7 @@ export function detectType(content: Buffer, declared: string): string {
   return believesDeclared(shown, declared) ? declared : shown;
 }
 
-/** Types of plain text that nothing runs: any text may be one, so that the declared one says which. */
+/** Types of plain text that nothing runs. Any text may be of each, so the declared type says which. */
 const INERT_TEXT = new Set([
   ...['text/csv', 'text/tab-separated-values', 'text/markdown', 'text/x-log', 'text/x-diff', 'text/x-patch'],
   ...[

@@ -14,6 +14,8 @@ interface Place {
   readonly store: Store;
   /** Takes a copy of the one reply in. */
   readonly take: (id: string, change?: Partial<NewItem>) => Promise<void>;
+  /** Takes in and posts `bbbb`, of which `aaaa` is a held copy; another reply, `cccc`, is held as well. */
+  readonly takeStale: () => Promise<void>;
   /** Posts what is due; the ids. */
   readonly post: (settlement?: Settlement) => Promise<readonly string[]>;
 }
@@ -30,20 +32,21 @@ async function place(t: TestContext): Promise<Place> {
     fingerprint: randomBytes(16).toString('latin1'),
     written: randomBytes(16).toString('latin1'),
   };
-  return {
-    ...{ tool, store },
-    take: async (id, change = {}) => {
-      await store.accept(
-        [newItem({ id, ...reply, ...change })],
-        Buffer.from('Subject: x\r\n\r\nI agree.\r\n'),
-      );
-    },
-    post: async (settlement = { kind: 'posted', at: Date.now() }) => {
-      const leased = await store.lease({ now: Date.now(), leaseMs: 60_000, limit: 10 });
-      await store.settle(leased.map(({ id, attempts }) => ({ id, attempts, settlement })));
-      return leased.map(({ id }) => id);
-    },
+  const take: Place['take'] = async (id, change = {}) => {
+    await store.accept([newItem({ id, ...reply, ...change })], Buffer.from('Subject: x\r\n\r\nI agree.\r\n'));
   };
+  const post: Place['post'] = async (settlement = { kind: 'posted', at: Date.now() }) => {
+    const leased = await store.lease({ now: Date.now(), leaseMs: 60_000, limit: 10 });
+    await store.settle(leased.map(({ id, attempts }) => ({ id, attempts, settlement })));
+    return leased.map(({ id }) => id);
+  };
+  const takeStale = async (): Promise<void> => {
+    await take('aaaa', { hold: 'spam' });
+    await take('cccc', { hold: 'spam', fingerprint: randomBytes(16).toString('latin1') });
+    await take('bbbb');
+    await post();
+  };
+  return { tool, store, take, takeStale, post };
 }
 
 const STALE = 'mailgw-ctl: item aaaa: stays held: another copy of this reply, item bbbb, is posted; ';
@@ -63,11 +66,8 @@ describe('mailgw-ctl queue release of a copy', () => {
   });
 
   it('says the same to scripts, for one item and for all that match', async (t) => {
-    const { tool, take, post } = await place(t);
-    await take('aaaa', { hold: 'spam' });
-    await take('cccc', { hold: 'spam', fingerprint: randomBytes(16).toString('latin1') });
-    await take('bbbb');
-    await post();
+    const { tool, takeStale } = await place(t);
+    await takeStale();
     const told = '{"id":"aaaa","action":"release","state":"held","duplicate_of":"bbbb"}\n';
     const one = await tool.run('--json', 'queue', 'release', 'aaaa');
     assert.deepEqual([one.code, one.stdout, one.stderr], [65, told, STALE + DROP]);
@@ -77,11 +77,8 @@ describe('mailgw-ctl queue release of a copy', () => {
   });
 
   it('counts it among what is left alone, of all that match', async (t) => {
-    const { tool, take, post } = await place(t);
-    await take('aaaa', { hold: 'spam' });
-    await take('cccc', { hold: 'spam', fingerprint: randomBytes(16).toString('latin1') });
-    await take('bbbb');
-    await post();
+    const { tool, takeStale, post } = await place(t);
+    await takeStale();
     const left = '1 item left alone: another copy of the reply is there';
     assert.equal(
       await tool.text('queue', 'release', '--all', '--yes'),
