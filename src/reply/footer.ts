@@ -95,13 +95,13 @@ const FIRST_PERSON =
 const FIRST_SENTENCE = 160;
 
 /** Speaks as lawyers do of the mail itself: confidential and one more, or three of five, from its first sentence on. */
-function legalWords(text: string): number {
-  if (text.length < 100 || FIRST_PERSON.test(text)) return 0;
+function speaksLegally(text: string): boolean {
+  if (text.length < 100 || FIRST_PERSON.test(text)) return false;
   const found = LEGAL.filter((form) => form.test(text)).length;
   const confidential = LEGAL[0]?.test(text) === true;
   const opens =
     LEGAL.some((form) => form.test(text.slice(0, FIRST_SENTENCE))) || SPEAKS_OF_MAIL.test(text.slice(0, 60));
-  return opens && SPEAKS_OF_MAIL.test(text) && (found >= 3 || (confidential && found >= 2)) ? found : 0;
+  return opens && SPEAKS_OF_MAIL.test(text) && (found >= 3 || (confidential && found >= 2));
 }
 
 const isHeading = (text: string): boolean =>
@@ -113,6 +113,10 @@ const isHeading = (text: string): boolean =>
 const isScanNote = (text: string): boolean =>
   SPEAKS_OF_MAIL.test(text.slice(0, 60)) && SCANNED.test(text) && !FIRST_PERSON.test(text);
 
+/** Whether a paragraph speaks as lawyers do; above one that does, a word of theirs about the mail is enough. */
+const isLegal = (text: string, isAboveOne: boolean): boolean =>
+  speaksLegally(text) || (isAboveOne && SPEAKS_OF_MAIL.test(text) && LEGAL.some((form) => form.test(text)));
+
 /** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
   const all = paragraphs(lines, from, to);
@@ -120,16 +124,7 @@ function legalFooter(lines: readonly Line[], from: number, to: number, whole: bo
   let signs: Sign[] = [];
   const note = isScanNote(all[first - 1]?.text ?? '') ? 1 : 0;
   for (let at = first - 1 - note; at >= (whole ? 0 : 1); at -= 1) {
-    const words = legalWords(all[at]?.text ?? '');
-    if (
-      words === 0 &&
-      !(
-        first < all.length &&
-        SPEAKS_OF_MAIL.test(all[at]?.text ?? '') &&
-        LEGAL.some((form) => form.test(all[at]?.text ?? ''))
-      )
-    )
-      break;
+    if (!isLegal(all[at]?.text ?? '', first < all.length)) break;
     first = at;
     signs = ['legal-words', 'last'];
   }
