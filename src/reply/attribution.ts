@@ -209,6 +209,9 @@ function mayStart({ lines, known }: View, at: number, line: Line): boolean {
 const opensBelow = (lines: readonly Line[], at: number): boolean =>
   lines[at]?.kind === 'blank' && lines[at + 1]?.text.trim() === '<';
 
+/** Some clients write the address below the verb, and the verb once more. */
+const isAddressAlone = (line: Line | undefined): boolean => /^\s*<[^\s<>]+@[^\s<>]+>$/.test(line?.text ?? '');
+
 function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean {
   const line = lines[at];
   if (line === undefined || line.kind === 'code') return false;
@@ -272,6 +275,7 @@ export function matchAttribution(view: View, from: number): Intro | undefined {
     const fields = fieldsBelow(view, candidate);
     if (fields.length > 0) return { kind: 'attribution', end: at + 1, strong: true, signs: fields };
     const closed = isBlankOrEnd(lines[at + 1]) || (lines[at + 1]?.kind === 'quote' && !open);
+    if (isAddressAlone(lines[at + 1])) continue;
     if (!colon && (!closed || open || opensBelow(lines, at + 1) || line.kind === 'blank')) continue;
     return judge(view, candidate);
   }

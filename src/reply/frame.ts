@@ -50,7 +50,12 @@ function signsOf(view: View, at: number, line: Line, frame: Frame): Sign[] {
 
 /** "Original message" in any language that words.ts knows, apart from the text around it. */
 function isMessage({ lines }: View, at: number, frame: Frame, quoted: boolean): boolean {
-  if (frame.left < 4 || countWords(frame.inner) > 5 || !MESSAGE_NOUN.test(frame.inner)) return false;
+  if (
+    (frame.left < 4 && frame.behind === '') ||
+    countWords(frame.inner) > 5 ||
+    !MESSAGE_NOUN.test(frame.inner)
+  )
+    return false;
   if (frame.behind !== '' || quoted) return true;
   const apart = isBlankOrEnd(lines[at - 1]) || isBlankOrEnd(lines[at + 1]);
   // "Original" alone is a caption; it says what of only with fields below.
@@ -65,7 +70,7 @@ export function matchFrame(view: View, at: number): Intro | undefined {
   if (REPLY_WORD.test(frame.inner) && ABOVE_WORD.test(frame.inner) && countWords(frame.inner) <= 14) {
     return { kind: 'separator', end: at + 1, strong: true, signs: ['frame', 'reply-words'] };
   }
-  if (!frame.dashes || frame.left < 3) return undefined;
+  if (!frame.dashes || (frame.left < 3 && frame.behind === '')) return undefined;
   if (isForward(view, at, frame)) return forward(at);
   if (frame.left > 20) return undefined;
   const signs = signsOf(view, at, line, frame);

@@ -31,12 +31,20 @@ function isSentOn({ lines, known }: View, at: number, intro: Intro): boolean {
   return FORWARDED.test(above.text) && MESSAGE_NOUN.test(above.text);
 }
 
+/** Whether a field is indented, and those below it are not. */
+function isFirstAlone({ lines }: View, at: number): boolean {
+  const below = lines[at + 1];
+  const fields = (lines[at]?.facts ?? 0) & (below?.facts ?? 0) & FACT.label;
+  return fields !== 0 && isBlankOrEnd(lines[at - 1]) && !isIndented(below);
+}
+
 function matchIntro(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   if (line === undefined) return undefined;
-  // What is indented so far is shown, and announces nothing; Yahoo indents its attributions.
+  // What is indented so far is shown, and announces nothing; Yahoo indents its attributions, and the first of its fields.
   const above = view.lines[at - 1];
-  if (isIndented(line) && (isBlankOrEnd(above) || isIndented(above))) return matchAttribution(view, at);
+  if (isIndented(line) && (isBlankOrEnd(above) || isIndented(above)) && !isFirstAlone(view, at))
+    return matchAttribution(view, at);
   const first = line.text.trimStart().charAt(0);
   if (/[-_=*~#+>—–─━═]/u.test(first)) {
     const framed = matchFrame(view, at);

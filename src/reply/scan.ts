@@ -163,9 +163,10 @@ class Scan {
       this.#push('signature', this.#at + 1, ['delimiter', 'lines-below']);
       return;
     }
-    if (this.#state === 'text' && this.#isMobile(line)) {
-      this.#state = 'signature';
-      this.#push('signature', this.#at + 1, ['device', 'last']);
+    const mobile = this.#state === 'text' ? this.#mobilePlace(line) : undefined;
+    if (mobile !== undefined) {
+      if (mobile === 'last') this.#state = 'signature';
+      this.#push('signature', this.#at + 1, ['device', mobile]);
       return;
     }
     this.#take(this.#state, this.#at + 1);
@@ -180,12 +181,15 @@ class Scan {
     return bounded || isDelimiter(line) || shortDelimiter(this.#lines, at, ends);
   }
 
-  /** A mobile line stands alone, with nothing typed below it. */
-  #isMobile(line: Line): boolean {
+  /** Where a mobile line stands, apart from the text: with nothing typed below it, or above all that was typed. */
+  #mobilePlace(line: Line): 'first' | 'last' | undefined {
     const above = this.#lines[this.#at - 1];
     const below = this.#lines[this.#at + 1];
-    if (!isBlankOrEnd(below) && !isBlankOrEnd(above)) return false;
-    return isMobileLine(line) && this.#nothingBelow(this.#at + 1);
+    if (!isBlankOrEnd(below) && !isBlankOrEnd(above)) return undefined;
+    if (!isMobileLine(line)) return undefined;
+    if (this.#nothingBelow(this.#at + 1)) return 'last';
+    const isFirst = this.#at === 0 || (this.#at === 1 && above?.kind === 'blank');
+    return isFirst && isBlankOrEnd(below) ? 'first' : undefined;
   }
 
   /** Whether only a quote, an original, what is sent on, a signature or nothing follows. */

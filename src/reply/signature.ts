@@ -5,7 +5,7 @@
  * by hand stays.
  */
 import type { Line } from './lines.ts';
-import { DEVICE, GET_APP, SENT } from './words.ts';
+import { DEVICE, GET_APP, SENT, SPEAKS_OF_MAIL } from './words.ts';
 
 /** The delimiter of RFC 3676 §4.3. */
 export const isDelimiter = (line: Line): boolean =>
@@ -13,7 +13,9 @@ export const isDelimiter = (line: Line): boolean =>
 
 const MAX_SHORT = 8;
 const POINTS = /https?:\/\/|www\.|\S@\S+\.\S|\+\d{2}|\d{2}[\s/-]\d{3}/;
-const SENTENCE = /[.!?…！？。]["'”»)]?$|\p{L}{2}[.!?]\s+\p{Lu}/u;
+/** A title or an abbreviation ends no sentence: "Mr. Roth". */
+const SENTENCE =
+  /[.!?…！？。]["'”»)]?$|\p{L}{2}(?<!(?<!\p{L})(?:[MD]rs?|Prof|Dipl|Ing|Hr|Fr|Mme|Sra?|Dott|Str|Tel|Fax|Mob))[.!?]\s+\p{Lu}/u;
 
 /** A line as signatures have them: short, and no sentence. */
 export function isShort(line: Line): boolean {
@@ -54,17 +56,28 @@ function linesUnder(lines: readonly Line[], at: number, ends: (at: number) => bo
  */
 export function shortDelimiter(lines: readonly Line[], at: number, ends: (at: number) => boolean): boolean {
   const line = lines[at];
-  if (line?.kind !== 'text' || line.text !== '--') return false;
+  if (line?.kind !== 'text' || !/^\s{0,3}--$/.test(line.text)) return false;
   const under = linesUnder(lines, at, ends);
   const shown = under?.filter(({ kind }) => kind !== 'blank') ?? [];
   const [first] = shown;
   if (first === undefined || shown.length > MAX_SHORT) return false;
+  if (isCard(shown)) return true;
   if (!shown.every((one) => isShort(one) || speaksOfDevice(one))) return false;
   const gap = under?.[0]?.kind === 'blank';
   const oneBlock = under?.slice(gap ? 1 : 0, -1).every(({ kind }) => kind !== 'blank') === true;
   if (gap && (!oneBlock || shown.length > 2)) return false;
   if (oneBlock && at > 0 && lines[at - 1]?.kind !== 'text') return true;
   return opensSignature(first.text) || shown.some((one) => NAME_LINE.test(one.text) || isMobileLine(one));
+}
+
+/** A name of two words, and below it a way to reach its bearer; lawyers may have the last word. */
+function isCard(shown: readonly Line[]): boolean {
+  const [name, ...rest] = shown;
+  const last = rest.at(-1);
+  if (name === undefined || last === undefined || !/\S\s\S/.test(name.text) || !NAME_LINE.test(name.text))
+    return false;
+  const card = !isShort(last) && SPEAKS_OF_MAIL.test(last.text.slice(0, 60)) ? rest.slice(0, -1) : rest;
+  return card.every(isShort) && card.some(({ text }) => POINTS.test(text) || /\d{4}/.test(text));
 }
 
 const NAME_LINE = /^\s*\p{Lu}[\p{L}.'’-]*(?:\s(?:\p{Ll}{1,3}\s)?\p{Lu}[\p{L}.'’-]*){0,3}\s*$/u;
