@@ -1,39 +1,96 @@
-// Who may import whom: ARCHITECTURE.md §3. `npm run check` fails on any other arrow.
-const oneImporter = (name, importers) => ({
-  name: `only-${importers.map((i) => i.replace(/^.*\//, '').replace(/\\?\.ts$/, '')).join('-and-')}-imports-${name}`,
-  severity: 'error',
-  from: { path: '^src/', pathNot: importers.map((i) => `^src/${i.replaceAll('.', '\\.')}$`) },
-  to: { path: `node_modules/${name}/` },
-});
-const folder = (name, allowed) => ({
-  name: `${name}-imports-only-${allowed.length ? 'the-ports' : 'itself'}`,
-  severity: 'error',
-  from: { path: `^src/${name}/` },
-  to: { path: '^src/', pathNot: [`^src/${name}/`, ...allowed] },
-});
-const ports = ['^src/mail/', '^src/queue/(queue|store|[a-z]+-port)\\.ts$', '^src/delivery/sink\\.ts$', '^src/reply/post\\.ts$', '^src/log\\.ts$', '^src/(metrics|memory|error-text|trusted-file)\\.ts$'];
+// Who may import whom: the floors of .ci/rooms.json. `npm run check` fails on an arrow upward or sideways, on a
+// circle, and on a room that stands on no floor.
+
+/** From the ground up: a room imports rooms of lower floors, and what `BESIDE` names on its own. */
+const FLOORS = require('./.ci/rooms.json').map((floor) => Object.keys(floor));
+
+/** The arrows between rooms of one floor. */
+const BESIDE = { store: ['observe'], ctl: ['api'] };
+
+/** Inside a room: a folder, and what of its room it sees. */
+const INSIDE = [
+  ['reply/mime', []],
+  ['reply/text', []],
+  ['reply/html', ['reply/text/']],
+  ['sources/lmtp', ['sources/[^/]+\\.ts$']],
+  ['sources/policy', ['sources/[^/]+\\.ts$']],
+  ['sinks/webhook', ['sinks/[^/]+\\.ts$']],
+];
+
+/** Rooms that see only the ports of the store and of the reply, never an adapter or a parser. */
+const PORTS_ONLY = ['gate', 'sinks', 'sources', 'delivery', 'notices'];
+
+/** A package and its importers. */
+const IMPORTERS = {
+  'smtp-server': ['sources/lmtp/lmtp'],
+  mailparser: ['reply/mime/mailparser'],
+  parse5: ['reply/html/html'],
+  nodemailer: ['notices/mailer'],
+  undici: ['sinks/http-exchange'],
+  pino: ['observe/log'],
+  'prom-client': ['observe/metrics-page'],
+  'smol-toml': ['config/config'],
+  commander: ['ctl/program'],
+  'better-sqlite3': ['store/sqlite/schema', 'store/sqlite/explain'],
+};
+
+const rooms = FLOORS.flat();
+const error = (name, from, to) => ({ name, severity: 'error', from, to });
+
+const floorRules = FLOORS.flatMap((floor, at) =>
+  floor.map((room) => {
+    const below = [room, ...FLOORS.slice(0, at).flat(), ...(BESIDE[room] ?? [])];
+    return error(
+      `${room}-imports-lower-floors`,
+      { path: `^src/${room}/` },
+      { path: '^src/', pathNot: `^src/(${below.join('|')})/` },
+    );
+  }),
+);
+const insideRules = INSIDE.map(([folder, seen]) =>
+  error(
+    `${folder.replace('/', '-')}-stands-alone`,
+    { path: `^src/${folder}/` },
+    {
+      path: `^src/${folder.split('/')[0]}/`,
+      pathNot: [`^src/${folder}/`, '^src/reply/post\\.ts$', ...seen.map((path) => `^src/${path}`)],
+    },
+  ),
+);
+const portRules = PORTS_ONLY.map((room) =>
+  error(
+    `${room}-sees-ports`,
+    { path: `^src/${room}/` },
+    { path: '^src/(store/[^/]+/|reply/)', pathNot: '^src/reply/post\\.ts$' },
+  ),
+);
+const importerRules = Object.entries(IMPORTERS).map(([name, importers]) =>
+  error(
+    `${name}-has-one-importer`,
+    { path: '^src/', pathNot: `^src/(${importers.join('|')})\\.ts$` },
+    { path: `node_modules/${name}/` },
+  ),
+);
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'mail-is-pure', severity: 'error', from: { path: '^src/mail/' }, to: { pathNot: ['^src/mail/', '^(node:)?(crypto|buffer|util)$'] } },
-    folder('intake', ports),
-    folder('reply', ports),
-    folder('delivery', ports),
-    folder('queue', ['^src/mail/', '^src/log\\.ts$', '^src/(metrics|memory|error-text|trusted-file)\\.ts$']),
-    { name: 'adapters-are-wired-in-daemon-and-ctl', severity: 'error', from: { path: '^src/(config|log|metrics)\\.ts$' }, to: { path: '^src/(intake|queue|reply|delivery|control|ctl)/' } },
-    { name: 'nothing-imports-the-roots', severity: 'error', from: { path: '^src/', pathNot: '^src/(ctl/|daemon\\.ts$)' }, to: { path: ['^src/(daemon|serve)\\.ts$', '^src/ctl/'] } },
-    oneImporter('smtp-server', ['intake/lmtp.ts']),
-    oneImporter('mailparser', ['reply/mailparser.ts']),
-    oneImporter('parse5', ['reply/html.ts']),
-    oneImporter('nodemailer', ['delivery/notice.ts']),
-    oneImporter('undici', ['delivery/sinks/http-exchange.ts']),
-    oneImporter('pino', ['log.ts']),
-    oneImporter('prom-client', ['control/metrics-page.ts']),
-    oneImporter('smol-toml', ['config.ts']),
-    oneImporter('commander', ['ctl/program.ts']),
-    oneImporter('better-sqlite3', ['queue/schema.ts', 'queue/store-error.ts']),
-    { name: 'no-orphan-packages', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'] } },
+    error('no-cycles', {}, { circular: true }),
+    error('every-room-has-a-floor', { path: '^src/', pathNot: `^src/(${rooms.join('|')})/` }, {}),
+    error(
+      'mail-is-pure',
+      { path: '^src/mail/' },
+      { pathNot: ['^src/mail/', '^(node:)?(crypto|buffer|util)$'] },
+    ),
+    error(
+      'adapters-are-opened-by-site',
+      { path: '^src/', pathNot: '^src/(store|site|daemon|ctl)/' },
+      { path: '^src/store/[^/]+/' },
+    ),
+    ...floorRules,
+    ...insideRules,
+    ...portRules,
+    ...importerRules,
+    error('no-orphan-packages', { path: '^src/' }, { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'] }),
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },

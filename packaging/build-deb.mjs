@@ -75,8 +75,7 @@ function write(to, content) {
 
 function stageProgram() {
   const place = 'usr/lib/mailgw';
-  for (const part of ['bin', 'dist/src', 'src/delivery/notices', 'package.json'])
-    put(part, join(place, part));
+  for (const part of ['bin', 'dist/src', 'src/notices/texts', 'package.json']) put(part, join(place, part));
   for (const module of runtimeModules(source)) {
     const path = relative(source, module);
     // A package inside another one's node_modules is copied for itself.

@@ -10,9 +10,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Config, loadConfig, tomlKey } from '../src/config.ts';
-import { SETTINGS } from '../src/setting-table.ts';
-import type { Setting } from '../src/settings.ts';
+import { type Config, loadConfig, tomlKey } from '../src/config/config.ts';
+import type { Setting } from '../src/config/kinds.ts';
+import { SETTINGS } from '../src/config/table.ts';
 import { LmtpWire } from './fault/lmtp-wire.ts';
 import { type Daemon, type Settings, startDaemon, toToml } from './support/daemon.ts';
 import { eventually } from './support/eventually.ts';
@@ -25,7 +25,7 @@ const RECORDER = pathToFileURL(new URL('./support/setting-reads.js', import.meta
 
 /** Who copies a section's values at the start, for a part that takes the next ones itself. */
 const copiedFor = (setting: string, module: string): string =>
-  module === 'listeners.js' && setting.startsWith('policy.') ? 'intake/policy.js' : module;
+  module === 'daemon/listeners.js' && setting.startsWith('policy.') ? 'sources/policy/policy.js' : module;
 
 type Effect = 'now' | 'after a restart';
 
@@ -112,7 +112,7 @@ describe('every setting of the table', () => {
       .slice(from, to)
       .map((line) => JSON.parse(line) as SettingRead)
       // That the directory of the store is safe is asked before a configuration is taken.
-      .filter(({ setting, module }) => setting !== 'store.path' || module !== 'setup.js');
+      .filter(({ setting, module }) => setting !== 'store.path' || module !== 'site/settings.js');
 
   /** Has both listeners and retention work. */
   const exercise = async (daemon: Daemon): Promise<void> => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { it } from 'node:test';
-import { openSupervision } from '../src/supervision.ts';
+import { openSupervision } from '../src/system/supervision.ts';
 import { eventually } from './support/eventually.ts';
 import { testScratch } from './support/scratch.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { loadSink } from '../src/delivery/load-sink.ts';
-import { readSecretFile } from '../src/secret-file.ts';
-import { distrust } from '../src/trusted-file.ts';
+import { readSecretFile } from '../src/config/secret-file.ts';
+import { loadSink } from '../src/sinks/load-sink.ts';
+import { distrust } from '../src/system/trusted-file.ts';
 import { testScratch } from './support/scratch.ts';
 
 const MODULE =

@@ -4,7 +4,7 @@
  * Contract: a command parses its input, calls one thing and prints. It ends early by throwing a Fault; its
  * caller prints that and chooses the exit status. The words are data, so that help needs nothing heavy loaded.
  */
-import type { Output } from './print.ts';
+import type { Output } from './terminal/print.ts';
 
 /** An option; `flags` as in `--thread <locator>`. */
 export interface OptionSpec {

@@ -2,26 +2,26 @@
  * All of mailgw-ctl's commands and the options that each of them has: the one table that the command line, its help,
  * the completion of shells and the manual pages are made from.
  */
-import { DEFAULT_CONFIG_PATH } from '../config.ts';
-import { addressGroup } from './address.ts';
-import { checkCommand } from './check.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/config.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from './command.ts';
-import { completionCommand } from './completion.ts';
-import { configGroup } from './config.ts';
-import { dbGroup } from './db.ts';
-import { doctorCommand } from './doctor.ts';
-import { initCommand } from './init.ts';
-import { noticeGroup } from './notice.ts';
-import { pepperGroup } from './pepper.ts';
-import { postfixConfigCommand } from './postfix-config.ts';
-import { queueGroup } from './queue.ts';
-import { reloadCommand } from './reload.ts';
-import { saltGroup } from './salt.ts';
-import { spamGroup } from './spam.ts';
-import { statsCommand } from './stats.ts';
-import { topCommand } from './top.ts';
-import { traceCommand } from './trace.ts';
-import { userGroup } from './user.ts';
+import { addressGroup } from './commands/address.ts';
+import { checkCommand } from './commands/check.ts';
+import { completionCommand } from './commands/completion.ts';
+import { configGroup } from './commands/config.ts';
+import { dbGroup } from './commands/db.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { initCommand } from './commands/init.ts';
+import { noticeGroup } from './commands/notice.ts';
+import { pepperGroup } from './commands/pepper.ts';
+import { postfixConfigCommand } from './commands/postfix-config.ts';
+import { queueGroup } from './commands/queue.ts';
+import { reloadCommand } from './commands/reload.ts';
+import { saltGroup } from './commands/salt.ts';
+import { spamGroup } from './commands/spam.ts';
+import { statsCommand } from './commands/stats.ts';
+import { topCommand } from './commands/top.ts';
+import { traceCommand } from './commands/trace.ts';
+import { userGroup } from './commands/user.ts';
 
 /** What the program is called. */
 export const NAME = 'mailgw-ctl';

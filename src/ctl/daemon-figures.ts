@@ -5,8 +5,8 @@
  * time since the daemon started.
  */
 import { request } from 'node:http';
-import type { Endpoint } from '../settings.ts';
-import { describe } from './fault.ts';
+import { describe } from '../actions/fault.ts';
+import type { Endpoint } from '../config/kinds.ts';
 
 /** The figures, or why there are none; times in milliseconds. */
 export type DaemonFigures =

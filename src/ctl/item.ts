@@ -1,9 +1,10 @@
 /** A queue item as commands name and show one. */
-import { ITEM_STATES, type ItemState, type ItemView } from '../queue/queue.ts';
-import type { Store } from '../queue/store.ts';
-import { badInput } from './fault.ts';
-import type { Row } from './print.ts';
-import { isoTime } from './time.ts';
+
+import { badInput } from '../actions/fault.ts';
+import { ITEM_STATES, type ItemState, type ItemView } from '../store/queue.ts';
+import type { Store } from '../store/store.ts';
+import { isoTime } from '../system/iso-time.ts';
+import type { Row } from './terminal/print.ts';
 
 /** Characters of an id that are enough to name an item, as long as no other begins with them. */
 const LEAST_PREFIX = 6;

@@ -4,13 +4,13 @@
  * Contract: a salt is never printed, only a fingerprint by which two outputs can be compared.
  */
 import { createHash } from 'node:crypto';
-import { RESTORABLE_MS, type RemovedUser, type Salt, type User } from '../queue/directory-port.ts';
-import type { Store } from '../queue/store.ts';
+import { badInput } from '../actions/fault.ts';
+import type { Session } from '../site/session.ts';
+import { RESTORABLE_MS, type RemovedUser, type Salt, type User } from '../store/directory.ts';
+import type { Store } from '../store/store.ts';
+import { isoTime } from '../system/iso-time.ts';
 import type { Context } from './command.ts';
-import { badInput } from './fault.ts';
-import { printNote, type Row } from './print.ts';
-import type { Session } from './session.ts';
-import { isoTime } from './time.ts';
+import { printNote, type Row } from './terminal/print.ts';
 
 const FINGERPRINT_CHARS = 12;
 

@@ -4,7 +4,7 @@
  * Contract: a reader that stops reading (`| head`, `2>&1 | head`) is no failure, and never stops a command halfway; output that
  * cannot be written (a full disk) is 74.
  */
-import { EXIT, systemCode } from './fault.ts';
+import { EXIT, systemCode } from '../actions/fault.ts';
 import { runCommandLine } from './program.ts';
 
 /** Runs the command line of this process; leaves the exit status in `process.exitCode`. */

@@ -21,8 +21,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { PEPPER_BYTES } from '../secret-file.ts';
-import { badInput, describe, EXIT, Fault, systemCode, usage } from './fault.ts';
+import { badInput, describe, EXIT, Fault, systemCode, usage } from '../actions/fault.ts';
+import { PEPPER_BYTES } from '../config/secret-file.ts';
 import type { Owner } from './owner.ts';
 
 /** One thing that was to be made. */

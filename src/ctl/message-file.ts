@@ -1,6 +1,6 @@
 /** A message in a file, as a command is given one. */
 import { readFileSync } from 'node:fs';
-import { describe, EXIT, Fault, systemCode } from './fault.ts';
+import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
 
 /** Reads a message, from standard input for `-`, with its lines as LMTP would bring them: on disk they often end in bare LF. */
 export function readMessageFile(file: string): Buffer {

@@ -7,7 +7,7 @@
  */
 import { lstatSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { describe, EXIT, Fault, systemCode } from './fault.ts';
+import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
 
 /** A user and a group by number. */
 export interface Owner {

@@ -5,9 +5,11 @@
  * own status; anything else that is thrown is a bug and is 70, with its stack.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { DEFAULT_CONFIG_PATH } from '../config.ts';
-import { lineFor } from '../journal.ts';
-import { version } from '../version.ts';
+import { EXIT, type ExitStatus, Fault, INTERRUPTED } from '../actions/fault.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/config.ts';
+import { lineFor } from '../observe/journal.ts';
+import { printable, printableLines } from '../system/printable.ts';
+import { version } from '../system/version.ts';
 import { type CommandGroup, type CommandSpec, type Context, Input, type OptionSpec } from './command.ts';
 import {
   ENTRIES,
@@ -18,9 +20,7 @@ import {
   PURPOSE,
   VERSION_OPTION,
 } from './commands.ts';
-import { EXIT, type ExitStatus, Fault, INTERRUPTED } from './fault.ts';
-import { type Output, processOutput } from './print.ts';
-import { printable, printableLines } from './printable.ts';
+import { type Output, processOutput } from './terminal/print.ts';
 
 /** What is done with a command whose line is in order. */
 export type Perform = (spec: CommandSpec, input: Input, context: Context) => Promise<void> | void;

@@ -1,9 +1,10 @@
 /** The filters that select items of the queue: the same options for listing, counting and acting. */
-import { ITEM_STATES, type ItemFilter, type ItemState } from '../queue/queue.ts';
+
+import { usage } from '../actions/fault.ts';
+import { ITEM_STATES, type ItemFilter, type ItemState } from '../store/queue.ts';
 import type { Input, OptionSpec } from './command.ts';
-import { usage } from './fault.ts';
 import { readState } from './item.ts';
-import { readSince } from './time.ts';
+import { readSince } from './terminal/time.ts';
 
 /** The options. */
 export const SELECTION_OPTIONS: readonly OptionSpec[] = [

@@ -7,25 +7,15 @@
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Config, loadConfig } from '../config.ts';
-import { STORE_EXIT } from '../exit-status.ts';
-import { adoptPepper } from '../pepper.ts';
-import type { Store } from '../queue/store.ts';
-import { readPepper } from '../secret-file.ts';
+import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
+import { type Config, loadConfig } from '../config/config.ts';
+import { readPepper } from '../config/secret-file.ts';
+import { adoptPepper } from '../site/pepper.ts';
+import type { SecretSession, Session } from '../site/session.ts';
+import type { Store } from '../store/store.ts';
+import { STORE_EXIT } from '../store/store-error.ts';
 import type { Context } from './command.ts';
-import { describe, EXIT, Fault, systemCode } from './fault.ts';
 import { becomeStoreOwner } from './owner.ts';
-
-/** What most commands need. */
-export interface Session {
-  readonly config: Config;
-  readonly store: Store;
-}
-
-/** What a command needs that mints or verifies. */
-export interface SecretSession extends Session {
-  readonly pepper: Uint8Array;
-}
 
 /** The configuration, or a Fault with every problem. */
 export function openConfig(context: Context): Config {
@@ -81,7 +71,7 @@ export async function onStorePlace(
 ): Promise<void> {
   becomeStoreOwner(path);
   checkAccess(path);
-  const { StoreError } = await import('../queue/sqlite.ts');
+  const { StoreError } = await import('../store/sqlite/store.ts');
   process.umask(0o077);
   try {
     await use(path);
@@ -135,7 +125,7 @@ function checkAccess(path: string): void {
 }
 
 async function openStore(path: string): Promise<Store> {
-  const { openSqliteStore, StoreError } = await import('../queue/sqlite.ts');
+  const { openSqliteStore, StoreError } = await import('../store/sqlite/store.ts');
   // Whatever is made here (a first database, its log) is for its owner alone.
   process.umask(0o077);
   try {

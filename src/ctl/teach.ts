@@ -1,11 +1,12 @@
 /** Teaching spamd about items of the queue, for `spam learn` and for the actions of `queue` that say what an item was. */
-import type { Config } from '../config.ts';
-import { openSpamd } from '../intake/spam-policy.ts';
-import type { SpamClass, SpamdFailure } from '../intake/spamd.ts';
-import type { ItemView } from '../queue/queue.ts';
-import type { Store } from '../queue/store.ts';
-import { endpointText } from './config-text.ts';
-import { badInput, EXIT, Fault } from './fault.ts';
+
+import { badInput, EXIT, Fault } from '../actions/fault.ts';
+import type { Config } from '../config/config.ts';
+import { endpointText } from '../config/text.ts';
+import { openSpamd } from '../gate/spam-policy.ts';
+import type { SpamClass, SpamdFailure } from '../gate/spamd.ts';
+import type { ItemView } from '../store/queue.ts';
+import type { Store } from '../store/store.ts';
 
 /** Teaches spamd what an item was: whether it learned something, or knew. A Fault when it cannot be taught. */
 export type Teach = (item: ItemView, as: SpamClass) => Promise<'learned' | 'known'>;

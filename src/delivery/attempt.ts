@@ -4,15 +4,16 @@
  * Contract: gives what the sink said, or why it was never asked; whatever is thrown inside is deferred. A bounce is told
  * to the sink instead of posted.
  */
-import { errorText } from '../error-text.ts';
-import type { Log } from '../log.ts';
+
 import { cleanLine } from '../mail/clean-text.ts';
-import { type DeliveryMeasures, statusClass } from '../metrics.ts';
-import type { LeasedItem, Queue } from '../queue/queue.ts';
+import type { Log } from '../observe/log.ts';
+import { type DeliveryMeasures, statusClass } from '../observe/metrics.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
-import type { ReadBounce } from './bounce-event.ts';
-import { DeadlineError, type OnLate, withinDeadline } from './deadline.ts';
-import type { Outcome, Sink } from './sink.ts';
+import type { ReadBounce } from '../sinks/bounce-event.ts';
+import type { Outcome, Sink } from '../sinks/sink.ts';
+import type { LeasedItem, Queue } from '../store/queue.ts';
+import { DeadlineError, type OnLate, withinDeadline } from '../system/deadline.ts';
+import { errorText } from '../system/error-text.ts';
 
 /** A leased item, and its message where that is at hand. */
 export interface Leased {

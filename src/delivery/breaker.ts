@@ -13,8 +13,9 @@
  * Limits: a pause is at most {@link LONGEST_PAUSE_MS}, one that the sink asked for at most `longestAskedMs`; newcomers
  * are let in a few at a time, until {@link MOST_USERS} users have failed.
  */
-import type { SinkState } from '../queue/queue.ts';
-import type { Outcome } from './sink.ts';
+
+import type { Outcome } from '../sinks/sink.ts';
+import type { SinkState } from '../store/queue.ts';
 
 /** Different items in a row that open the breaker. */
 export const OPENING_FAILURES = 5;

@@ -12,10 +12,10 @@
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorText } from '../error-text.ts';
-import type { AcceptResult, LeasedItem, NewItem, Queue, Settle } from '../queue/queue.ts';
+import type { AcceptResult, LeasedItem, NewItem, Queue, Settle } from '../store/queue.ts';
+import { Bell } from '../system/bell.ts';
+import { errorText } from '../system/error-text.ts';
 import { type AttemptOptions, attempt, type Leased } from './attempt.ts';
-import { Bell } from './bell.ts';
 import type { Admission } from './breaker.ts';
 import { type EndingOptions, endAttempt } from './ending.ts';
 import { Settler } from './settler.ts';

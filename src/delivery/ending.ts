@@ -4,15 +4,28 @@
  * Contract: gives the settlement whatever the attempt made; the notice about it enters the store with it. Failure: a notice
  * that cannot be drafted is logged, and holds nothing up.
  */
-import { errorText } from '../error-text.ts';
-import type { Log } from '../log.ts';
+
 import type { RetrySchedule } from '../mail/retry.ts';
-import type { DeliveryMeasures } from '../metrics.ts';
-import type { NewNotice } from '../queue/notices-port.ts';
-import type { LeasedItem, Settle } from '../queue/queue.ts';
-import type { Attempt } from './attempt.ts';
-import type { DraftNotice } from './notice-draft.ts';
+import type { Log } from '../observe/log.ts';
+import type { DeliveryMeasures } from '../observe/metrics.ts';
+import type { ParsedReply } from '../reply/post.ts';
+import type { NewNotice } from '../store/notices.ts';
+import type { LeasedItem, Settle, Settlement } from '../store/queue.ts';
+import { errorText } from '../system/error-text.ts';
+import type { Attempt, AttemptOutcome } from './attempt.ts';
 import { type Attempted, type Circumstances, isPoison, settlementOf } from './settlement.ts';
+
+/** An attempt after which the item is posted or failed. */
+export interface EndedAttempt {
+  readonly item: LeasedItem;
+  readonly settlement: Exclude<Settlement, { kind: 'deferred' | 'returned' }>;
+  readonly outcome: AttemptOutcome;
+  /** What was parsed of the reply; undefined when it could not be. */
+  readonly reply: ParsedReply | undefined;
+}
+
+/** Drafts the notice about an ended attempt; undefined when nobody is to be told. */
+export type DraftNotice = (ended: EndedAttempt) => Promise<NewNotice | undefined> | undefined;
 
 /** What the end of an attempt works with; times in milliseconds. */
 export interface EndingOptions {

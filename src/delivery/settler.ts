@@ -6,10 +6,10 @@
  * the leases are void with the next start, and the attempts are repeated.
  */
 
-import { errorText } from '../error-text.ts';
-import type { Log } from '../log.ts';
-import type { Queue, Settle } from '../queue/queue.ts';
-import { Bell } from './bell.ts';
+import type { Log } from '../observe/log.ts';
+import type { Queue, Settle } from '../store/queue.ts';
+import { Bell } from '../system/bell.ts';
+import { errorText } from '../system/error-text.ts';
 
 /** How long an outcome waits for others. */
 const GATHER_MS = 3;

@@ -5,9 +5,10 @@
  * with another meaning supports it; not for every post. Nothing is said of a sink before an answer has shown it.
  * Failure: a row that cannot be written is logged, and holds nothing up.
  */
-import { errorText } from '../error-text.ts';
-import type { Log } from '../log.ts';
-import type { Queue, SinkStatus } from '../queue/queue.ts';
+
+import type { Log } from '../observe/log.ts';
+import type { Queue, SinkStatus } from '../store/queue.ts';
+import { errorText } from '../system/error-text.ts';
 import type { AttemptOutcome } from './attempt.ts';
 import { Breaker, type Tried } from './breaker.ts';
 

@@ -5,8 +5,8 @@
  * with it, so that neither a storm nor a pause follows; who times something keeps {@link WallClock.movedMs} with it and
  * adds what it grew by until the write. What was timed elsewhere and comes into the store late is looked for a while.
  */
-import type { Log } from '../log.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { Log } from '../observe/log.ts';
+import type { Queue } from '../store/queue.ts';
 
 /** How far the wall clock may be off the monotonic one before it counts as set. */
 const JUMP_MS = 2000;

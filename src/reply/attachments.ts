@@ -7,9 +7,9 @@
  * Standards: RFC 2183 §2.3 (names are hints), RFC 2392 (cid).
  */
 import { createHash } from 'node:crypto';
+import type { AttachmentLimits } from '../mail/attachment-limits.ts';
 import { cleanText } from '../mail/clean-text.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
-import type { AttachmentLimits } from './attachment-limits.ts';
 import { allowedType, detectType, extensionOf, mayBe } from './file-type.ts';
 import type { DroppedPart, DropReason, PostAttachment } from './post.ts';
 

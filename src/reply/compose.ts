@@ -9,11 +9,11 @@
 
 import { isBlankText } from '../mail/charset.ts';
 import type { ShownIn } from './attachments.ts';
-import { isHtml, type TextBlock } from './choose.ts';
-import { type ExtractedReply, extractReply } from './extract.ts';
-import { type ConvertedReply, htmlToMarkdown } from './html.ts';
-import type { KnownSource } from './known.ts';
-import type { MimePart } from './mime.ts';
+import { type ConvertedReply, htmlToMarkdown } from './html/html.ts';
+import { isHtml, type TextBlock } from './mime/choose.ts';
+import type { MimePart } from './mime/parts.ts';
+import { type ExtractedReply, extractReply } from './text/extract.ts';
+import type { KnownSource } from './text/known.ts';
 
 /** Reads a text part: decoded, clean, with LF line ends. */
 export type ReadText = (part: MimePart) => string;

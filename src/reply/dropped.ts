@@ -6,9 +6,9 @@
  * letterhead's, and a logo under every reply would be news under every reply.
  * Limits: 20 lines, then how many more there are.
  */
-import type { AttachmentLimits } from './attachment-limits.ts';
+import type { AttachmentLimits } from '../mail/attachment-limits.ts';
 import { cutText } from './field-text.ts';
-import { escapeText } from './markdown-escape.ts';
+import { escapeText } from './html/markdown-escape.ts';
 import type { DroppedPart } from './post.ts';
 
 const MAX_LINES = 20;

@@ -10,11 +10,11 @@ import type { HeaderField } from '../mail/header.ts';
 import { parseFrom } from '../mail/mailbox.ts';
 import { splitIds } from '../mail/message-id.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
-import { isBodyType } from './choose.ts';
-import { parseDate } from './date.ts';
 import { parsableField, withoutComments } from './field-text.ts';
-import { type AddressObject, parseByMailparser } from './mailparser.ts';
-import type { MimePart } from './mime.ts';
+import { isBodyType } from './mime/choose.ts';
+import { parseDate } from './mime/date.ts';
+import { type AddressObject, parseByMailparser } from './mime/mailparser.ts';
+import type { MimePart } from './mime/parts.ts';
 import type { ParsedReply } from './post.ts';
 
 /** The fields that a post repeats. */

@@ -9,9 +9,9 @@
  * Limits: the bytes of attachments stay as they are; a mail that somebody attaches may hold the address it came to.
  */
 import type { ReplyAddressForm } from '../mail/address.ts';
+import type { AttachmentLimits } from '../mail/attachment-limits.ts';
 import { cleanLine, cleanText } from '../mail/clean-text.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
-import type { AttachmentLimits } from './attachment-limits.ts';
 import { describeDropped } from './dropped.ts';
 import { neutralise, type SinkPolicy } from './escape.ts';
 import { cutText } from './field-text.ts';

@@ -6,8 +6,8 @@
  * starts a clean one.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { freeMemory } from '../memory.ts';
-import type { AttachmentLimits } from './attachment-limits.ts';
+import type { AttachmentLimits } from '../mail/attachment-limits.ts';
+import { freeMemory } from '../system/memory.ts';
 import { createFinish, type PostRules } from './finish.ts';
 import { parseMessage } from './parse.ts';
 import type { ParsedReply, ParseOutcome } from './post.ts';

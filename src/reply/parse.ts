@@ -2,27 +2,27 @@
  * One raw message → one reply. Runs in a worker only: it may take long, and it may die.
  *
  * Contract: gives an outcome for every input; an exception is a bug and ends the worker. The structure of the
- * message is walked by mime.ts, because mailparser joins text parts, believes charsets and has no limits; what that is good
+ * message is walked by mime/parts.ts, because mailparser joins text parts, believes charsets and has no limits; what that is good
  * at is in mailparser.ts.
  * Standards: RFC 5322, RFC 2047, RFC 3676. Limits: text 512 KiB, HTML 1 MiB, a decoded field 8 KiB.
  */
 
+import type { AttachmentLimits } from '../mail/attachment-limits.ts';
 import { isBlankText } from '../mail/charset.ts';
 import { readableWords } from '../mail/field-words.ts';
 import { type Mailbox, parseMailboxList } from '../mail/mailbox.ts';
-import type { AttachmentLimits } from './attachment-limits.ts';
 import { type FileCandidate, keepAttachments } from './attachments.ts';
-import { type Choice, chooseParts } from './choose.ts';
 import { type ComposedText, composeText } from './compose.ts';
-import type { DataPicture } from './data-pictures.ts';
 import { cutText } from './field-text.ts';
 import { decodeWords, type Fields, readFields } from './fields.ts';
-import type { Known } from './known.ts';
-import { declaredName, type MimePart, walkMime } from './mime.ts';
+import type { DataPicture } from './html/data-pictures.ts';
+import { type Choice, chooseParts } from './mime/choose.ts';
+import { declaredName, type MimePart, walkMime } from './mime/parts.ts';
+import { openSmime } from './mime/smime.ts';
+import { decodeTransfer } from './mime/transfer.ts';
 import type { DroppedPart, EmptyReason, ParsedReply, ParseOutcome } from './post.ts';
-import { openSmime } from './smime.ts';
+import type { Known } from './text/known.ts';
 import { TEXT_LIMITS, type TextLimits, Texts } from './texts.ts';
-import { decodeTransfer } from './transfer.ts';
 
 const MAX_NAME_CHARS = 2000;
 

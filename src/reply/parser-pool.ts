@@ -13,7 +13,7 @@
  * call far below that.
  */
 import { Worker } from 'node:worker_threads';
-import { ATTACHMENT_LIMITS, type AttachmentLimits } from './attachment-limits.ts';
+import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../mail/attachment-limits.ts';
 import type { PostRules } from './finish.ts';
 import type { WorkerRules } from './parse-worker.ts';
 import type { ParseOutcome, ReplyParser } from './post.ts';

@@ -5,7 +5,7 @@
  * died are values; a parser that cannot work at all (no worker starts) throws, which callers take as temporary.
  */
 
-import type { Cut } from './signs.ts';
+import type { Cut } from './text/signs.ts';
 
 /** One attachment of a post; `content` are its decoded bytes. */
 export interface PostAttachment {

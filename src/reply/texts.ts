@@ -7,13 +7,13 @@
 
 import { decodeText, fitsCharset, foreignCharset, isBlankText, mayBeForeign } from '../mail/charset.ts';
 import { cleanText } from '../mail/clean-text.ts';
-import { isBodyType, type PartReader, REACTION_TYPE } from './choose.ts';
-import { type DataPicture, takePictures } from './data-pictures.ts';
-import { unflow } from './flowed.ts';
-import { parseByMailparser } from './mailparser.ts';
-import type { MimePart, MimeTree } from './mime.ts';
+import { type DataPicture, takePictures } from './html/data-pictures.ts';
+import { isBodyType, type PartReader, REACTION_TYPE } from './mime/choose.ts';
+import { unflow } from './mime/flowed.ts';
+import { parseByMailparser } from './mime/mailparser.ts';
+import type { MimePart, MimeTree } from './mime/parts.ts';
+import { decodeTransfer } from './mime/transfer.ts';
 import type { DroppedPart } from './post.ts';
-import { decodeTransfer } from './transfer.ts';
 
 /** Bounds of the text that is read of one message, in decoded bytes. */
 export interface TextLimits {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { METRICS } from '../../src/control/metrics-table.ts';
+import { METRICS } from '../../src/observe/metrics-table.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 

@@ -7,8 +7,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
 import { classifyAutomatic } from '../../src/mail/automatic.ts';
-import { ATTACHMENT_LIMITS } from '../../src/reply/attachment-limits.ts';
 import { parseMessage } from '../../src/reply/parse.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 

@@ -1,7 +1,7 @@
 /**
  * `npm run corpus`: prints the scores, and on a terminal how far it has come. Exit 1 below a floor, 0 above, 0 with a note when there are no corpora.
  */
-import { processOutput, progressOn } from '../../src/ctl/print.ts';
+import { processOutput, progressOn } from '../../src/ctl/terminal/print.ts';
 import { NO_CORPORA, scoreCorpora } from './score.ts';
 
 const report = await scoreCorpora(progressOn(processOutput(false), 'messages scored'));

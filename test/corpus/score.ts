@@ -9,8 +9,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { extractReply } from '../../src/reply/extract.ts';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
+import { extractReply } from '../../src/reply/text/extract.ts';
 import { EXCEPTIONS } from './exceptions.ts';
 import { CORPORA, countWholeMessages, type FolderScore, scoreWholeMessages } from './messages.ts';
 

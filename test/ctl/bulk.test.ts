@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Store } from '../../src/queue/store.ts';
-import { VERDICT_HOURS } from '../../src/queue/verdict-counts.ts';
+import { VERDICT_HOURS } from '../../src/store/sqlite/verdict-counts.ts';
+import type { Store } from '../../src/store/store.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, newItem, onTerminal, TOOL, type Tool } from './tool.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { createGate } from '../../src/intake/receive.ts';
+import { createGate } from '../../src/gate/gate.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, onTerminal, parseRows, type Row, TOOL, type Tool } from './tool.ts';

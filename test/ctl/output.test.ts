@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { cells, isPrintable, printable, printableJson, truncate } from '../../src/ctl/printable.ts';
+import { cells, isPrintable, printable, printableJson, truncate } from '../../src/system/printable.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, newItem, onTerminal, runTool, TOOL, type Tool } from './tool.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
-import type { Store } from '../../src/queue/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, newItem, TOOL, type Tool } from './tool.ts';
 

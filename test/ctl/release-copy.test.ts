@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import type { NewItem, Settlement } from '../../src/queue/queue.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { NewItem, Settlement } from '../../src/store/queue.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, newItem, type Tool } from './tool.ts';
 

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { checkStore } from '../../src/queue/check.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { checkStore } from '../../src/store/sqlite/check.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, newItem, type Tool } from './tool.ts';
 

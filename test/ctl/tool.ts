@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { NewItem } from '../../src/queue/queue.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { NewItem } from '../../src/store/queue.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
 

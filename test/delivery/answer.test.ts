@@ -8,8 +8,8 @@ import {
   MAX_RETRY_AFTER_MS,
   parseRetryAfter,
   printable,
-} from '../../src/delivery/answer.ts';
-import type { Outcome } from '../../src/delivery/sink.ts';
+} from '../../src/sinks/answer.ts';
+import type { Outcome } from '../../src/sinks/sink.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 9, 15, 0);
 

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createReadBounce } from '../../src/delivery/bounce-event.ts';
-import type { Sink } from '../../src/delivery/sink.ts';
 import { createTokenMask } from '../../src/mail/token-mask.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { createReadBounce } from '../../src/sinks/bounce-event.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import type { Store } from '../../src/store/store.ts';
 import { bounce } from '../support/bounce.ts';
 import { accept, newItem } from '../support/item.ts';
 import { addUser, FORM } from '../support/mint.ts';

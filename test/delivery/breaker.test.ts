@@ -8,7 +8,7 @@ import {
   OPENING_FAILURES,
   type Tried,
 } from '../../src/delivery/breaker.ts';
-import type { Outcome } from '../../src/delivery/sink.ts';
+import type { Outcome } from '../../src/sinks/sink.ts';
 
 const POSTED: Outcome = { kind: 'posted', diagnostic: '201' };
 const REFUSED: Outcome = { kind: 'failed', diagnostic: '422' };

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { type ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
-import type { Outcome, Sink } from '../../src/delivery/sink.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
+import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSink, serveHttp } from '../support/loopback.ts';
 import { type Dispatching, startDispatching } from './dispatching.ts';

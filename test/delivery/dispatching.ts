@@ -5,13 +5,13 @@
 
 import type { TestContext } from 'node:test';
 import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
-import type { Sink } from '../../src/delivery/sink.ts';
-import type { LogEvent, LogFields } from '../../src/log.ts';
 import { createTokenMask } from '../../src/mail/token-mask.ts';
-import type { ItemState, ItemView } from '../../src/queue/queue.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import type { ItemState, ItemView } from '../../src/store/queue.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, NOW, newItem } from '../support/item.ts';
 import { openSink } from '../support/loopback.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { enqueue, newItem, START } from '../support/dispatch.ts';
 import { eventually } from '../support/eventually.ts';

@@ -5,10 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createSendNotice } from '../../src/delivery/notice.ts';
-import { loadNoticeTexts } from '../../src/delivery/notice-texts.ts';
 import { scanHeader } from '../../src/mail/header.ts';
 import { draftNotice, NOTICE_KINDS, type NoticeDraft, renderNotice } from '../../src/mail/notice.ts';
+import { createSendNotice } from '../../src/notices/mailer.ts';
+import { loadNoticeTexts } from '../../src/notices/texts.ts';
 import { NOW } from '../support/item.ts';
 import { fieldsOf, type ReceivedMail, startMailbox, textOf } from '../support/mailbox.ts';
 import { testScratch } from '../support/scratch.ts';

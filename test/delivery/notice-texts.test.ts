@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { loadNoticeTexts } from '../../src/delivery/notice-texts.ts';
 import { LATER_KINDS, NOTICE_KINDS, type NoticeDraft, renderNotice } from '../../src/mail/notice.ts';
+import { loadNoticeTexts } from '../../src/notices/texts.ts';
 import { NOW } from '../support/item.ts';
 import { testScratch } from '../support/scratch.ts';
 

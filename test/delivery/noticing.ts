@@ -3,14 +3,14 @@
 // Contract: the user alice has one registered address; time is the test's, as in dispatching.ts.
 
 import type { TestContext } from 'node:test';
-import { createSendNotice, type MailerOptions } from '../../src/delivery/notice.ts';
-import { createDraftNotice } from '../../src/delivery/notice-draft.ts';
-import { loadNoticeTexts } from '../../src/delivery/notice-texts.ts';
-import { Notifier } from '../../src/delivery/notifier.ts';
 import { NOTICE_KINDS } from '../../src/mail/notice.ts';
-import type { NoticeView } from '../../src/queue/notices-port.ts';
-import type { NewItem } from '../../src/queue/queue.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { createDraftNotice } from '../../src/notices/draft.ts';
+import { createSendNotice, type MailerOptions } from '../../src/notices/mailer.ts';
+import { Notifier } from '../../src/notices/notifier.ts';
+import { loadNoticeTexts } from '../../src/notices/texts.ts';
+import type { NoticeView } from '../../src/store/notices.ts';
+import type { NewItem } from '../../src/store/queue.ts';
+import type { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, newItem } from '../support/item.ts';
 import { type Mailbox, startMailbox } from '../support/mailbox.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Outcome } from '../../src/delivery/sink.ts';
 import type { Post } from '../../src/reply/post.ts';
+import type { Outcome } from '../../src/sinks/sink.ts';
 import { type Dispatch, enqueue, openDispatch, RETRY, START } from '../support/dispatch.ts';
 
 const POSTED: Outcome = { kind: 'posted', diagnostic: '201 Created' };

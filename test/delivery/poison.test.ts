@@ -1,8 +1,8 @@
 // Replies that the platform cannot take, among others that it can: they delay nobody but themselves.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { enqueue } from '../support/dispatch.ts';
 import { eventually } from '../support/eventually.ts';

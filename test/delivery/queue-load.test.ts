@@ -1,7 +1,7 @@
 // The real daemon with a long queue, a platform that comes late, and messages that hurt their parser.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import { PAGES } from '../reply/fixtures/hostile.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { enqueue } from '../support/dispatch.ts';

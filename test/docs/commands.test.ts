@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runCommandLine } from '../../src/ctl/program.ts';
-import { DAEMON_OPTIONS } from '../../src/daemon-options.ts';
+import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
 import { TOOL } from '../ctl/tool.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';

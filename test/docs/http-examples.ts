@@ -10,11 +10,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type { BounceEvent } from '../../src/delivery/bounce-event.ts';
-import type { Sink } from '../../src/delivery/sink.ts';
-import { createWebhookSink } from '../../src/delivery/sinks/webhook.ts';
 import { formatItemId } from '../../src/mail/item-id.ts';
 import type { Post, PostAttachment } from '../../src/reply/post.ts';
+import type { BounceEvent } from '../../src/sinks/bounce-event.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import { createWebhookSink } from '../../src/sinks/webhook/webhook.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { fenced, replaceSection } from './sections.ts';
 

@@ -5,9 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { judgeAnswer, judgeError } from '../../src/delivery/answer.ts';
-import type { BounceEvent } from '../../src/delivery/bounce-event.ts';
 import type { Post } from '../../src/reply/post.ts';
+import { judgeAnswer, judgeError } from '../../src/sinks/answer.ts';
+import type { BounceEvent } from '../../src/sinks/bounce-event.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import {

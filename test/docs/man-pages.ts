@@ -2,7 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEFAULT_CONFIG_PATH, tomlKey } from '../../src/config.ts';
+import { INTERRUPTED } from '../../src/actions/fault.ts';
+import { DEFAULT_CONFIG_PATH, tomlKey } from '../../src/config/config.ts';
+import { type Setting, show } from '../../src/config/kinds.ts';
+import { SETTINGS } from '../../src/config/table.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {
   ENTRIES,
@@ -13,12 +16,9 @@ import {
   PURPOSE,
   VERSION_OPTION,
 } from '../../src/ctl/commands.ts';
-import { INTERRUPTED } from '../../src/ctl/fault.ts';
-import { DAEMON_OPTIONS } from '../../src/daemon-options.ts';
-import { EXIT } from '../../src/exit-status.ts';
-import { SETTINGS } from '../../src/setting-table.ts';
-import { type Setting, show } from '../../src/settings.ts';
-import { version } from '../../src/version.ts';
+import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
+import { EXIT } from '../../src/system/exit-status.ts';
+import { version } from '../../src/system/version.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { SINK_OPTIONS } from './settings-page.ts';
 

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { METRICS } from '../../src/control/metrics-table.ts';
+import { METRICS } from '../../src/observe/metrics-table.ts';
 import { repositoryRoot } from '../support/process.ts';
 
 /** Where the page is. */

@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
-import { tomlKey } from '../../src/config.ts';
-import { LOG_EVENTS } from '../../src/log.ts';
-import { SETTINGS } from '../../src/setting-table.ts';
-import { type Setting, show } from '../../src/settings.ts';
+import { tomlKey } from '../../src/config/config.ts';
+import { type Setting, show } from '../../src/config/kinds.ts';
+import { SETTINGS } from '../../src/config/table.ts';
+import { LOG_EVENTS } from '../../src/observe/log.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import { anchors, codeSpans, links, PAGE_NAMES, readPage, type Span, takeApart } from './pages.ts';
+import { roomsPage } from './rooms.ts';
 import { SINK_OPTIONS } from './settings-page.ts';
 
 /** Pages that programs write. */
@@ -55,6 +56,11 @@ describe('the pages', () => {
     assert.ok(all.length > 50, String(all.length));
     const flawed = all.map((link) => [where(link), flawOf(link)]).filter(([, flaw]) => flaw !== undefined);
     assert.deepEqual(flawed, []);
+  });
+
+  it('show the rooms that the import rule holds', () => {
+    const page = readFileSync(join(repositoryRoot, 'CONTRIBUTING.md'), 'utf8');
+    assert.equal(roomsPage(page), page, 'run: npm run docs');
   });
 
   it('say of their examples how long they are', () => {

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tomlKey } from '../../src/config.ts';
-import { SETTINGS } from '../../src/setting-table.ts';
-import { type Setting, show } from '../../src/settings.ts';
+import { tomlKey } from '../../src/config/config.ts';
+import { type Setting, show } from '../../src/config/kinds.ts';
+import { SETTINGS } from '../../src/config/table.ts';
 import { repositoryRoot } from '../support/process.ts';
 
 /** Where the page is. */

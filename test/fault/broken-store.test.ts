@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import { writeConfig } from '../support/daemon.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { newItem } from '../support/item.ts';

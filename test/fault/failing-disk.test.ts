@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { checkStore } from '../../src/queue/check.ts';
+import { checkStore } from '../../src/store/sqlite/check.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';

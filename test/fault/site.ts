@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { Daemon, type Settings, writeConfig } from '../support/daemon.ts';
 import { addUser, mintSealed } from '../support/mint.ts';
 import { repositoryRoot } from '../support/process.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { createAuthorNotices } from '../../src/intake/author-notices.ts';
+import { createAuthorNotices } from '../../src/gate/author-notices.ts';
 import { addUser, FORM } from '../support/mint.ts';
 import { message, openGate, START, send, type TestGate } from './gate.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createAuthorNotices } from '../../src/intake/author-notices.ts';
+import { createAuthorNotices } from '../../src/gate/author-notices.ts';
 import { bounce } from '../support/bounce.ts';
 import { FORM } from '../support/mint.ts';
 import { itemsIn, MAX_AGE, message, openGate, START, send, type TestGate } from './gate.ts';

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { openRates, type RateSettings, type Rates } from '../../src/intake/rates.ts';
+import { openRates, type RateSettings, type Rates } from '../../src/gate/rates.ts';
 import { mintSealedToken, parseToken, type Token } from '../../src/mail/token.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { claimOf, message, openGate } from './gate.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { delayMs, GuessesByClient, SlowDown } from '../../src/intake/slow-down.ts';
+import { delayMs, GuessesByClient, SlowDown } from '../../src/sources/slow-down.ts';
 import { startIntake } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { PolicyClient } from '../support/policy.ts';

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { type Config } from '../../src/config.ts';
-import type { Findings } from '../../src/intake/finding.ts';
-import { openSpamPolicy } from '../../src/intake/spam-policy.ts';
-import type { LogEvent, LogFields } from '../../src/log.ts';
-import { SETTINGS } from '../../src/setting-table.ts';
+import { type Config } from '../../src/config/config.ts';
+import { SETTINGS } from '../../src/config/table.ts';
+import type { Findings } from '../../src/gate/finding.ts';
+import { openSpamPolicy } from '../../src/gate/spam-policy.ts';
+import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { answering, type SpamdPlace, serveRequests } from '../support/spamd.ts';
 import { claimOf, itemsIn, message, openGate, send, type TestGate } from './gate.ts';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { createSpamd, type Spamd, type SpamdOptions, type SpamdResult } from '../../src/intake/spamd.ts';
+import { createSpamd, type Spamd, type SpamdOptions, type SpamdResult } from '../../src/gate/spamd.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { testScratch } from '../support/scratch.ts';
 import {

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { openRates, type Rates } from '../../src/intake/rates.ts';
-import type { GateOptions } from '../../src/intake/receive.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import type { GateOptions } from '../../src/gate/gate.ts';
+import { openRates, type Rates } from '../../src/gate/rates.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import { testScratch } from '../support/scratch.ts';
 import { message, openGate, reasonOf, send, type TestGate } from './gate.ts';
 

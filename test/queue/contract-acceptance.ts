@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import type { Store } from '../../src/queue/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { accept, ids, lease, NOW, newItem, POSTED, RAW, settle } from '../support/item.ts';
 
 /** Gives an empty store that closes with the test. */

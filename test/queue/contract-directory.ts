@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { User } from '../../src/queue/directory-port.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { User } from '../../src/store/directory.ts';
+import type { Store } from '../../src/store/store.ts';
 import { NOW } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';
 

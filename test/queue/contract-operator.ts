@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ItemState, OperatorAction } from '../../src/queue/queue.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { ItemState, OperatorAction } from '../../src/store/queue.ts';
+import type { Store } from '../../src/store/store.ts';
 import {
   accept,
   deferredUntil,

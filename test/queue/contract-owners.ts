@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Store } from '../../src/queue/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { accept, deferredUntil, ids, lease, NOW, newItem, queued, settle } from '../support/item.ts';
 import { addUser } from '../support/mint.ts';
 import type { OpenStore } from './contract-acceptance.ts';

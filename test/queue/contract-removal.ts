@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RESTORABLE_MS, type User } from '../../src/queue/directory-port.ts';
-import type { PruneRequest } from '../../src/queue/queue.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { RESTORABLE_MS, type User } from '../../src/store/directory.ts';
+import type { PruneRequest } from '../../src/store/queue.ts';
+import type { Store } from '../../src/store/store.ts';
 import { accept, ids, lease, NOW, newItem, POSTED, queued, settle } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';
 

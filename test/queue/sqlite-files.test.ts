@@ -22,9 +22,9 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { ensureStore, openConnection } from '../../src/queue/schema.ts';
-import { openSqliteStore, StoreError } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import { ensureStore, openConnection } from '../../src/store/sqlite/schema.ts';
+import { openSqliteStore, StoreError } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { writeConfig } from '../support/daemon.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { accept, ids, lease, NOW, newItem, queued } from '../support/item.ts';

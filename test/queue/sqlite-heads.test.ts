@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { prepareDirectory } from '../../src/queue/directory.ts';
-import { prepareItems, voidLeases } from '../../src/queue/items.ts';
-import { prepareProbe } from '../../src/queue/probe.ts';
-import type { OperatorAction, Settlement } from '../../src/queue/queue.ts';
-import { type Database, ensureStore, openConnection } from '../../src/queue/schema.ts';
-import { prepareViews } from '../../src/queue/views.ts';
+import type { OperatorAction, Settlement } from '../../src/store/queue.ts';
+import { prepareDirectory } from '../../src/store/sqlite/directory.ts';
+import { prepareItems, voidLeases } from '../../src/store/sqlite/items.ts';
+import { prepareProbe } from '../../src/store/sqlite/probe.ts';
+import { type Database, ensureStore, openConnection } from '../../src/store/sqlite/schema.ts';
+import { prepareViews } from '../../src/store/sqlite/views.ts';
 import { deferredUntil, FAILED, NOW, newItem, POSTED, RAW } from '../support/item.ts';
 import { testScratch } from '../support/scratch.ts';
 

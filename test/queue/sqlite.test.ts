@@ -1,6 +1,6 @@
 // The store port on SQLite: the contract that every store keeps.
 
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import { testScratch } from '../support/scratch.ts';
 import { describeQueueContract } from './contract.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { StoreFiles } from '../../src/queue/store-files.ts';
+import { StoreFiles } from '../../src/store/sqlite/store-files.ts';
 import { testScratch } from '../support/scratch.ts';
 
 /** Longer than a directory takes to be taken for settled. */

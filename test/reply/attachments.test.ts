@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { AttachmentLimits } from '../../src/reply/attachment-limits.ts';
+import type { AttachmentLimits } from '../../src/mail/attachment-limits.ts';
 import { safeFilename } from '../../src/reply/attachments.ts';
 import { detectType } from '../../src/reply/file-type.ts';
 import { file, html, multipart, PNG, parsed, plain } from './support/mail.ts';

@@ -173,7 +173,7 @@ describe('header fields', () => {
     ];
     const body = entity([`Content-Type: text/plain; charset=${charset}`], 'x');
     const { parseMessage } = await import('../../src/reply/parse.ts');
-    const { ATTACHMENT_LIMITS } = await import('../../src/reply/attachment-limits.ts');
+    const { ATTACHMENT_LIMITS } = await import('../../src/mail/attachment-limits.ts');
     const raw = Buffer.concat([...head, body]);
     const outcome = await parseMessage(raw, ATTACHMENT_LIMITS);
     assert.ok(outcome.kind === 'parsed');

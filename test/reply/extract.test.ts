@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { extractReply, splitReply } from '../../src/reply/extract.ts';
+import { extractReply, splitReply } from '../../src/reply/text/extract.ts';
 import { ATTRIBUTION_CASES, WEAK_CASES } from './fixtures/cases.ts';
 import { readFixtures } from './fixtures/read.ts';
 

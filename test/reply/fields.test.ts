@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ATTACHMENT_LIMITS } from '../../src/reply/attachment-limits.ts';
-import { parseDate } from '../../src/reply/date.ts';
+import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
 import { createFinish } from '../../src/reply/finish.ts';
-import { parseMimeField } from '../../src/reply/mime-field.ts';
+import { parseDate } from '../../src/reply/mime/date.ts';
+import { parseMimeField } from '../../src/reply/mime/field.ts';
 import { parseMessage } from '../../src/reply/parse.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 

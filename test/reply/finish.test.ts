@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../../src/mail/attachment-limits.ts';
 import { mintBoundToken, mintSealedToken } from '../../src/mail/token.ts';
-import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../../src/reply/attachment-limits.ts';
 import type { SinkPolicy } from '../../src/reply/escape.ts';
 import { createFinish } from '../../src/reply/finish.ts';
 import { parseMessage } from '../../src/reply/parse.ts';

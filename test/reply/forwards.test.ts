@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ATTACHMENT_LIMITS } from '../../src/reply/attachment-limits.ts';
-import { extractReply } from '../../src/reply/extract.ts';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
-import type { Known } from '../../src/reply/known.ts';
+import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
 import { parseMessage } from '../../src/reply/parse.ts';
+import { extractReply } from '../../src/reply/text/extract.ts';
+import type { Known } from '../../src/reply/text/known.ts';
 import { entity } from './support/mail.ts';
 
 const ANN: Known = { names: ['Ann Ex'], addresses: ['ann@ex.example'], subjects: ['Re: Shed'] };

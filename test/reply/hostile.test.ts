@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { neutralise } from '../../src/reply/escape.ts';
-import { extractReply } from '../../src/reply/extract.ts';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
+import { extractReply } from '../../src/reply/text/extract.ts';
 import { type Generator, PAGES, TEXTS } from './fixtures/hostile.ts';
 
 const SIZE = 1024 * 1024;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
 import { MARKUP, MESSAGES } from './fixtures/html.ts';
 
 describe('HTML replies by client', () => {

@@ -1,9 +1,9 @@
 /** What programs put above an original in some forty locales, with the dates of each: text and HTML, marked and not, above and below. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { extractReply } from '../../src/reply/extract.ts';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
-import type { Known } from '../../src/reply/known.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
+import { extractReply } from '../../src/reply/text/extract.ts';
+import type { Known } from '../../src/reply/text/known.ts';
 import { LOCALES, type LocaleForms, UNDATED } from './fixtures/locales.ts';
 
 const WHEN = new Date('2024-03-05T14:07:31Z');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { extractReply, splitReply } from '../../src/reply/extract.ts';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
-import { escapeLineStart, escapeText } from '../../src/reply/markdown-escape.ts';
-import { isProven } from '../../src/reply/signs.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
+import { escapeLineStart, escapeText } from '../../src/reply/html/markdown-escape.ts';
+import { extractReply, splitReply } from '../../src/reply/text/extract.ts';
+import { isProven } from '../../src/reply/text/signs.ts';
 
 /** Lines of the kinds that the rules look for, so that random texts meet them often. */
 const LINES = [

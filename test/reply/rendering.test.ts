@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
 import { fold, hasGfm, type Rendered, renderCommonMark, renderGfm } from './support/render.ts';
 
 /** Text that is markup, or becomes it beside other text. */

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { openCms } from '../../src/reply/cms.ts';
+import { openCms } from '../../src/reply/mime/cms.ts';
 import { COMPRESSED, SIGNED_BER, SIGNED_DER, SIGNED_FILE, SIGNED_TWICE } from './fixtures/cms.ts';
 import { entity, file, multipart, parse, parsed, plain, refusal } from './support/mail.ts';
 

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decodeText } from '../../src/mail/charset.ts';
 import { cleanText } from '../../src/mail/clean-text.ts';
-import { unflow } from '../../src/reply/flowed.ts';
-import { decodeTransfer } from '../../src/reply/transfer.ts';
+import { unflow } from '../../src/reply/mime/flowed.ts';
+import { decodeTransfer } from '../../src/reply/mime/transfer.ts';
 import { entity, markdown } from './support/mail.ts';
 
 const encoded = (charset: string, bytes: Buffer): Buffer =>

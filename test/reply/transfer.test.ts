@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { decodeTransfer } from '../../src/reply/transfer.ts';
+import { decodeTransfer } from '../../src/reply/mime/transfer.ts';
 
 /** Above the size from which base64 is decoded without a text of it. */
 const CONTENT = randomBytes(2 * 1024 * 1024 + 1);

@@ -3,9 +3,9 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { extractReply } from '../../src/reply/extract.ts';
-import { htmlToMarkdown } from '../../src/reply/html.ts';
-import type { Known } from '../../src/reply/known.ts';
+import { htmlToMarkdown } from '../../src/reply/html/html.ts';
+import { extractReply } from '../../src/reply/text/extract.ts';
+import type { Known } from '../../src/reply/text/known.ts';
 import { DEVICES, HTML_REPLIES, ORIGINALS, REPLIES, SIGNATURES } from './fixtures/added.ts';
 import { TYPED, TYPED_ROLES } from './fixtures/typed.ts';
 

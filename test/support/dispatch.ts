@@ -6,13 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
-import type { Outcome, Sink } from '../../src/delivery/sink.ts';
-import type { LogEvent, LogFields } from '../../src/log.ts';
-import type { NewItem } from '../../src/queue/queue.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
 import type { Post } from '../../src/reply/post.ts';
+import type { Outcome, Sink } from '../../src/sinks/sink.ts';
+import type { NewItem } from '../../src/store/queue.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { replyMessage } from './message.ts';
 import { testScratch } from './scratch.ts';
 

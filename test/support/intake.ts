@@ -4,9 +4,9 @@
 
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
-import type { ItemView } from '../../src/queue/queue.ts';
-import { openSqliteStore } from '../../src/queue/sqlite.ts';
-import type { Store } from '../../src/queue/store.ts';
+import type { ItemView } from '../../src/store/queue.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type Daemon, type Settings, startDaemon } from './daemon.ts';
 import { newMessageId, replyMessage } from './message.ts';
 import { addUser, mintSealed } from './mint.ts';

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../../src/mail/item-id.ts';
-import type { Acceptance, LeasedItem, NewItem, Queue, Settlement } from '../../src/queue/queue.ts';
+import type { Acceptance, LeasedItem, NewItem, Queue, Settlement } from '../../src/store/queue.ts';
 
 /** The time at which the tests' items are received: 2026-11-20T09:15:00Z. */
 export const NOW = Date.UTC(2026, 10, 20, 9, 15, 0);

@@ -11,11 +11,11 @@ import { type AddressInfo, createServer as createRawServer, type Socket } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Outcome, Sink } from '../../src/delivery/sink.ts';
-import type { HttpDeadlines } from '../../src/delivery/sinks/http-exchange.ts';
-import { createWebhookSink } from '../../src/delivery/sinks/webhook.ts';
-import { readWebhookOptions } from '../../src/delivery/sinks/webhook-options.ts';
 import type { Post } from '../../src/reply/post.ts';
+import type { HttpDeadlines } from '../../src/sinks/http-exchange.ts';
+import type { Outcome, Sink } from '../../src/sinks/sink.ts';
+import { readWebhookOptions } from '../../src/sinks/webhook/options.ts';
+import { createWebhookSink } from '../../src/sinks/webhook/webhook.ts';
 
 /** The time by every test's clock: 2026-11-20T09:15:00Z. */
 export const NOW = Date.UTC(2026, 10, 20, 9, 15, 0);

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatReplyAddress } from '../../src/mail/address.ts';
 import { mintBoundToken, mintSealedToken, userKey } from '../../src/mail/token.ts';
-import type { Directory, User } from '../../src/queue/directory-port.ts';
+import type { Directory, User } from '../../src/store/directory.ts';
 
 /** The form of every reply address in the tests. */
 export const FORM = { prefix: 'reply+', domain: 'reply.example.org' } as const;

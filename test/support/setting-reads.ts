@@ -22,7 +22,7 @@ const freeze = Object.freeze.bind(Object);
 function reader(): string | undefined {
   const { stack = '' } = new Error();
   if (/ at (?:crossCheck|changedSettings|settingsInEffect|valueIn) /.test(stack)) return undefined;
-  return /\/dist\/src\/((?!mail\/|config\.js)[\w/.-]+\.js)/.exec(stack)?.[1] ?? 'none of ours';
+  return /\/dist\/src\/((?!mail\/|config\/config\.js)[\w/.-]+\.js)/.exec(stack)?.[1] ?? 'none of ours';
 }
 
 function watched(section: string, values: object): object {

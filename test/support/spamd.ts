@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { createSpamd, type Spamd } from '../../src/intake/spamd.ts';
+import { createSpamd, type Spamd } from '../../src/gate/spamd.ts';
 import { eventually } from './eventually.ts';
 import { DaemonProcess, run } from './process.ts';
 import type { Scratch } from './scratch.ts';

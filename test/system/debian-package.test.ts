@@ -51,7 +51,7 @@ async function makeMachine(scratch: Scratch): Promise<Machine> {
 async function withMigration(scratch: Scratch, file: string): Promise<string> {
   const tree = scratch.path('tree');
   await runOk('dpkg-deb', ['--raw-extract', file, tree]);
-  const schema = join(tree, 'usr/lib/mailgw/dist/src/queue/migrations.js');
+  const schema = join(tree, 'usr/lib/mailgw/dist/src/store/sqlite/migrations.js');
   const text = readFileSync(schema, 'utf8');
   const later = text.replace(
     /(export const MIGRATIONS = \[[^]*?)\n\];/,

@@ -6,7 +6,7 @@
  */
 import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemCode } from '../fault.ts';
+import { systemCode } from '../../actions/fault.ts';
 import type { Owner } from '../owner.ts';
 
 /** A user with the groups that it has beside its own. */

@@ -4,10 +4,11 @@
  * Contract: looks at the Authentication-Results of one real message and where they stand among its Received fields; the
  * rule is the gate's own (mail/results-place.ts). Nothing in the message is believed for any other end.
  */
-import type { Config } from '../../config.ts';
+
+import { EXIT } from '../../actions/fault.ts';
+import type { Config } from '../../config/config.ts';
 import { scanHeader } from '../../mail/header.ts';
 import { type Placed, placeResults } from '../../mail/results-place.ts';
-import { EXIT } from '../fault.ts';
 import { consequenceOf } from '../postfix/filter-checks.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 

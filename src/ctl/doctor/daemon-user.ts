@@ -7,9 +7,9 @@
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import type { Config } from '../../config.ts';
-import { adminSocketPath } from '../../control/admin.ts';
-import { systemCode } from '../fault.ts';
+import { systemCode } from '../../actions/fault.ts';
+import { adminSocketPath } from '../../api/admin.ts';
+import type { Config } from '../../config/config.ts';
 import { type Service, serviceOf } from '../socket-units.ts';
 import { type Finding, fine, skipped, warning } from './finding.ts';
 

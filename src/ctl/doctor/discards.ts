@@ -3,9 +3,10 @@
  *
  * Contract: mail that is discarded is answered 250, so that neither its sender nor Postfix knows: only the counts tell.
  */
-import { discardsIn, discardsInWords, yesterday } from '../../discards.ts';
-import type { Store } from '../../queue/store.ts';
-import { EXIT } from '../fault.ts';
+
+import { EXIT } from '../../actions/fault.ts';
+import { discardsIn, discardsInWords, yesterday } from '../../observe/discards.ts';
+import type { Store } from '../../store/store.ts';
 import { type Finding, fine, note, problem, warning } from './finding.ts';
 
 /** Fewer are nobody's pattern, unless the cause is the site's own. */

@@ -7,12 +7,12 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Config, loadConfig } from '../../config.ts';
-import { openSqliteStore } from '../../queue/sqlite.ts';
-import { StoreError } from '../../queue/store-error.ts';
-import { readPepper } from '../../secret-file.ts';
-import { openSink } from '../../setup.ts';
-import { describe, EXIT } from '../fault.ts';
+import { describe, EXIT } from '../../actions/fault.ts';
+import { type Config, loadConfig } from '../../config/config.ts';
+import { readPepper } from '../../config/secret-file.ts';
+import { openSink } from '../../site/settings.ts';
+import { openSqliteStore } from '../../store/sqlite/store.ts';
+import { StoreError } from '../../store/store-error.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup.ts';
 import { examinePostfix } from '../postfix/wiring.ts';

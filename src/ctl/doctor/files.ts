@@ -7,10 +7,10 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Config } from '../../config.ts';
-import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../secret-file.ts';
-import { distrust } from '../../trusted-file.ts';
-import { EXIT, systemCode } from '../fault.ts';
+import { EXIT, systemCode } from '../../actions/fault.ts';
+import type { Config } from '../../config/config.ts';
+import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../config/secret-file.ts';
+import { distrust } from '../../system/trusted-file.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
 

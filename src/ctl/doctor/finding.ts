@@ -4,7 +4,7 @@
  * Contract: a check never throws for what it examines; it gives one finding or several. A problem keeps mail from
  * being posted, or will, and has an exit status of sysexits(3); a warning is worth a look; a note is for knowing.
  */
-import type { ExitStatus } from '../fault.ts';
+import type { ExitStatus } from '../../actions/fault.ts';
 
 /** The parts of a finding that a person acts on. */
 export interface Advice {

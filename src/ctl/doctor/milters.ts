@@ -7,7 +7,7 @@
  * Standards: the protocol of libmilter, option negotiation (SMFIC_OPTNEG) and quit (SMFIC_QUIT).
  */
 import { connect } from 'node:net';
-import { describe, EXIT } from '../fault.ts';
+import { describe, EXIT } from '../../actions/fault.ts';
 import { type Milter, miltersOf } from '../postfix/filters.ts';
 import type { PostfixSetup } from '../postfix/postfix-setup.ts';
 import { type Finding, fine, problem } from './finding.ts';

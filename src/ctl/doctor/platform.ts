@@ -5,13 +5,14 @@
  * nothing and which no platform that checks signatures can take for a post; so whether it would accept our signature
  * is not known before the first post.
  */
-import type { Config } from '../../config.ts';
-import { withinDeadline } from '../../delivery/deadline.ts';
-import type { LoadedSink } from '../../delivery/load-sink.ts';
-import type { Sink } from '../../delivery/sink.ts';
-import { openSpamd } from '../../intake/spam-policy.ts';
-import { readNoticeTexts } from '../../open-notices.ts';
-import { describe, EXIT } from '../fault.ts';
+
+import { describe, EXIT } from '../../actions/fault.ts';
+import type { Config } from '../../config/config.ts';
+import { openSpamd } from '../../gate/spam-policy.ts';
+import type { LoadedSink } from '../../sinks/load-sink.ts';
+import type { Sink } from '../../sinks/sink.ts';
+import { readNoticeTexts } from '../../site/notices.ts';
+import { withinDeadline } from '../../system/deadline.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 import { openTalk } from './talk.ts';
 

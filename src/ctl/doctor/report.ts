@@ -4,8 +4,8 @@
  * Contract: prints every finding, then ends with the exit status of the worst problem; warnings alone end with 0.
  * `--json` is one object per finding: check, status, what, why, fix; the last two are null where nothing is wrong.
  */
-import { EXIT, type ExitStatus, Fault } from '../fault.ts';
-import { type Output, printObject, printText } from '../print.ts';
+import { EXIT, type ExitStatus, Fault } from '../../actions/fault.ts';
+import { type Output, printObject, printText } from '../terminal/print.ts';
 import type { Finding } from './finding.ts';
 
 /** The exit statuses of problems, the worst first: what is misconfigured explains what fails. */

@@ -4,8 +4,8 @@
  * Contract: addresses of users and threads that the backup does not know are put off for a day and refused from then on;
  * in that day somebody can still mend it, and has to be told.
  */
-import { RESTORED_FOR_MS } from '../../intake/recipient.ts';
-import type { Store } from '../../queue/store.ts';
+import { RESTORED_FOR_MS } from '../../gate/recipient.ts';
+import type { Store } from '../../store/store.ts';
 import { type Finding, note, warning } from './finding.ts';
 
 /** How long it is worth a word. */

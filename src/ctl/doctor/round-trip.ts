@@ -8,15 +8,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, EXIT } from '../../actions/fault.ts';
+import { type Rehearsal, rehearse, type Step } from '../../actions/rehearse.ts';
 import { foldDomain, formatReplyAddress } from '../../mail/address.ts';
 import { PROBE_THREAD } from '../../mail/probe.ts';
 import { mintSealedToken, userKey } from '../../mail/token.ts';
-import type { User } from '../../queue/directory-port.ts';
-import type { ItemView } from '../../queue/queue.ts';
-import { describe, EXIT } from '../fault.ts';
+import type { SecretSession } from '../../site/session.ts';
+import type { User } from '../../store/directory.ts';
+import type { ItemView } from '../../store/queue.ts';
 import { currentSalt } from '../known-user.ts';
-import { type Rehearsal, rehearse, type Step } from '../rehearsal.ts';
-import type { SecretSession } from '../session.ts';
 import { checkProbe, PROVE } from './authserv.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 import { parsePlace } from './platform.ts';

@@ -6,8 +6,8 @@
  */
 import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
-import type { Config } from '../../config.ts';
-import { describe, EXIT, systemCode } from '../fault.ts';
+import { describe, EXIT, systemCode } from '../../actions/fault.ts';
+import type { Config } from '../../config/config.ts';
 import { lookUpUser } from '../make.ts';
 import type { Owner } from '../owner.ts';
 import { type Obstacle, obstacleTo } from './access.ts';

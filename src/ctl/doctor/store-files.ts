@@ -5,8 +5,8 @@
  */
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { latestRescued } from '../../queue/rescue.ts';
-import { EXIT } from '../fault.ts';
+import { EXIT } from '../../actions/fault.ts';
+import { latestRescued } from '../../store/sqlite/rescue.ts';
 import { type Finding, fine, problem, warning } from './finding.ts';
 
 /** Examines both; `pid` is who has a removed store open. */

@@ -7,14 +7,13 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Config } from '../../config.ts';
-import { STORE_EXIT } from '../../exit-status.ts';
+import { EXIT, systemCode } from '../../actions/fault.ts';
+import type { Config } from '../../config/config.ts';
 import { pepperFingerprint } from '../../mail/token.ts';
-import { judgePepper, pepperProblem, showPepper } from '../../pepper.ts';
-import { type QuickCheck, quickCheckStore } from '../../queue/quick-check.ts';
-import type { Store } from '../../queue/store.ts';
-import { StoreError, type StoreErrorKind } from '../../queue/store-error.ts';
-import { EXIT, systemCode } from '../fault.ts';
+import { judgePepper, pepperProblem, showPepper } from '../../site/pepper.ts';
+import { type QuickCheck, quickCheckStore } from '../../store/sqlite/quick-check.ts';
+import type { Store } from '../../store/store.ts';
+import { STORE_EXIT, StoreError, type StoreErrorKind } from '../../store/store-error.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 
 /** Clocks that differ by less are no matter. */

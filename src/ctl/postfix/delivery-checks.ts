@@ -4,9 +4,10 @@
  * Contract: each check is small and looks at the configuration alone; one that has nothing to go by gives nothing,
  * because the check that it rests on has said so already.
  */
-import type { Config } from '../../config.ts';
+
+import { EXIT } from '../../actions/fault.ts';
+import type { Config } from '../../config/config.ts';
 import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
-import { EXIT } from '../fault.ts';
 import { fixCommand, withRecipients, withRelayDomain, withTransport } from './merge.ts';
 import type { PostfixSetup } from './postfix-setup.ts';
 import { classesOf, type DomainClass, openedPath, type Route, routeOf, sameFile } from './route.ts';

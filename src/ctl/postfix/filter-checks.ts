@@ -4,8 +4,9 @@
  * Contract: as of delivery-checks.ts. The sender policy believes a filter's Authentication-Results alone, so that without
  * one "strict" lets nothing through: that is a problem here, before the first reply is lost.
  */
+
+import { EXIT } from '../../actions/fault.ts';
 import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
-import { EXIT } from '../fault.ts';
 import type { Wiring } from './delivery-checks.ts';
 import { filtersOf } from './filters.ts';
 import { fixCommand } from './merge.ts';

@@ -4,8 +4,9 @@
  * Contract: as of delivery-checks.ts. A restriction counts wherever a parameter of smtpd(8) or one of its restriction
  * classes names it.
  */
+
+import { EXIT } from '../../actions/fault.ts';
 import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
-import { EXIT } from '../fault.ts';
 import type { Wiring } from './delivery-checks.ts';
 import { appended, fixCommand, headerTable, postconfCommand } from './merge.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';

@@ -5,7 +5,7 @@
  * wiring ask for.
  */
 import { relative } from 'node:path';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { foldDomain } from '../../mail/address.ts';
 
 /** Where Postfix runs its daemons unless told otherwise. */

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import type { Outcome } from '../../../src/delivery/sink.ts';
-import { MAX_ANSWER_BYTES } from '../../../src/delivery/sinks/http-exchange.ts';
+import { MAX_ANSWER_BYTES } from '../../../src/sinks/http-exchange.ts';
+import type { Outcome } from '../../../src/sinks/sink.ts';
 import {
   assertDeferred,
   deliver,

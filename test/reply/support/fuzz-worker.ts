@@ -1,7 +1,7 @@
 /** Puts `count` mutated messages through the whole of reply/; tells the slowest time, or throws what went wrong. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ATTACHMENT_LIMITS } from '../../../src/reply/attachment-limits.ts';
+import { ATTACHMENT_LIMITS } from '../../../src/mail/attachment-limits.ts';
 import { createFinish } from '../../../src/reply/finish.ts';
 import { parseMessage } from '../../../src/reply/parse.ts';
 import type { ParseOutcome } from '../../../src/reply/post.ts';

@@ -1,5 +1,5 @@
 /** Messages for the tests of reply/, written as they stand on the wire. */
-import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../../../src/reply/attachment-limits.ts';
+import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../../../src/mail/attachment-limits.ts';
 import { parseMessage } from '../../../src/reply/parse.ts';
 import type { ParsedReply, ParseOutcome } from '../../../src/reply/post.ts';
 

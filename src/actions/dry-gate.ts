@@ -1,0 +1,29 @@
+/** The daemon's own gate on the tool's session, for verdicts without consequences: it cannot commit anything. */
+
+import { createGate, type Gate } from '../gate/gate.ts';
+import { gateRules } from '../site/gate-rules.ts';
+import { judgePepper, pepperProblem } from '../site/pepper.ts';
+import type { SecretSession } from '../site/session.ts';
+import type { Queue } from '../store/queue.ts';
+
+/** Stands where an item's id would: none is given without a commit. */
+const NO_ID = 'dry-run';
+
+/** Opens the gate. */
+export function openDryGate({ config, pepper, store }: SecretSession): Gate {
+  return createGate({
+    ...gateRules(config, pepper),
+    directory: store,
+    doubt: async () => {
+      const why = pepperProblem(await judgePepper(store, pepper), pepper, config.reply.pepperFile);
+      return why === undefined ? undefined : { reason: 'pepper', why };
+    },
+    queue: { accept: refuseToWrite },
+    isSpaceLow: () => false,
+    isLogStalled: () => false,
+    now: Date.now,
+    newId: () => NO_ID,
+  });
+}
+
+const refuseToWrite: Queue['accept'] = () => Promise.reject(new Error('a dry gate commits nothing'));

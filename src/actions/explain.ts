@@ -1,0 +1,139 @@
+/**
+ * What a reply address means: the token taken apart, and the verdict that the gate gives it now.
+ *
+ * Contract: the verdict is the gate's own. Every field that can be known is given, even of an address that is
+ * refused, and null where it cannot; they are claims of the token until the verdict says that its proof holds.
+ */
+import type { Config } from '../config/config.ts';
+import type { Finding, Findings } from '../gate/finding.ts';
+import { findTarget, judgeReplyAge } from '../gate/message-rules.ts';
+import { type Claim, NO_SUCH_ADDRESS } from '../gate/recipient.ts';
+import { formatReplyAddress, matchRecipient, TOKEN_CHARS } from '../mail/address.ts';
+import type { NoSuchAddressReason } from '../mail/disposition.ts';
+import { messageIdCandidates } from '../mail/message-id.ts';
+import { judgeAge, parseToken, type Token } from '../mail/token.ts';
+import type { SecretSession } from '../site/session.ts';
+import { isoSeconds } from '../system/iso-time.ts';
+import { openDryGate } from './dry-gate.ts';
+import { badInput } from './fault.ts';
+
+/** `valid`, `needs-in-reply-to` for a bound address alone, or why it is refused. */
+type Verdict = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
+
+const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
+  valid: 'a reply to this address is accepted now',
+  'needs-in-reply-to':
+    'the address is genuine; --in-reply-to tells whether a reply to that notification is too',
+  expired: 'the post is older than reply.max_age',
+  'in-the-future': 'the post lies in the future by our clock',
+  'put-off': 'it cannot be judged now, and a reply is answered 451; the rules say why',
+  ...NO_SUCH_ADDRESS,
+};
+
+/** Where a reply would go; `repliedTo` in Unix seconds. */
+interface Target {
+  readonly locator: string | undefined;
+  readonly repliedTo: number;
+}
+
+/** What an address means; null where that cannot be known. Times in ISO 8601. */
+type AddressMeaning = {
+  readonly address: string;
+  readonly verdict: Verdict;
+  readonly explanation: string;
+  readonly form: Token['form'] | null;
+  readonly user: string | null;
+  readonly user_number: number | null;
+  readonly thread: string | null;
+  readonly thread_number: number | null;
+  readonly replied_to: string | null;
+  readonly expires_at: string | null;
+};
+
+/** What an address means, and what each rule at RCPT saw. */
+export interface Explanation {
+  readonly row: AddressMeaning;
+  readonly rules: readonly Finding[];
+}
+
+/** Explains an address, or a bare token. */
+export async function explainAddress(
+  session: SecretSession,
+  address: string,
+  inReplyTo: string | undefined,
+): Promise<Explanation> {
+  const { config, store } = session;
+  // A token alone, as the database of a platform may hold it, is explained as well.
+  const isToken = address.length === TOKEN_CHARS && !address.includes('@');
+  const whole = isToken ? formatReplyAddress(config.reply, address) : address;
+  const match = matchRecipient(config.reply, whole);
+  const token = match.kind === 'token' ? parseToken(match.token) : undefined;
+  const user = token === undefined ? undefined : await store.userByNumber(token.userNumber);
+  const sealed = await sealedTarget(session, token);
+  const rules: Findings = [];
+  const [verdict, target = sealed] = await judge(session, whole, sealed, inReplyTo, rules);
+  const maxAgeSeconds = Math.floor(config.reply.maxAgeMs / 1000);
+  const row = {
+    address,
+    verdict,
+    explanation: EXPLANATIONS[verdict],
+    form: token?.form ?? null,
+    user: user?.name ?? null,
+    user_number: token?.userNumber ?? null,
+    thread: target?.locator ?? null,
+    thread_number: token?.form === 'sealed' ? token.threadNumber : null,
+    replied_to: target === undefined ? null : isoSeconds(target.repliedTo),
+    expires_at: target === undefined ? null : isoSeconds(target.repliedTo + maxAgeSeconds),
+  };
+  return { row, rules };
+}
+
+/** What a sealed token says of itself. */
+async function sealedTarget({ store }: SecretSession, token: Token | undefined): Promise<Target | undefined> {
+  if (token?.form !== 'sealed') return undefined;
+  return { locator: await store.threadByNumber(token.threadNumber), repliedTo: token.repliedTo };
+}
+
+async function judge(
+  session: SecretSession,
+  address: string,
+  sealed: Target | undefined,
+  inReplyTo: string | undefined,
+  rules: Findings,
+): Promise<[Verdict, Target?]> {
+  const recipient = await openDryGate(session).recipient(address, rules);
+  if (recipient.kind === 'claim') {
+    const { claim } = recipient;
+    return claim.target === undefined ? judgeBound(session, claim, inReplyTo, rules) : ['valid'];
+  }
+  const { disposition } = recipient;
+  if (disposition.verdict === 'rejected' && disposition.reason === 'no-such-address') {
+    return [disposition.detail];
+  }
+  if (disposition.verdict === 'deferred' && disposition.reason !== 'unknown') return ['put-off'];
+  return [sealed === undefined ? 'expired' : ageOf(session.config, sealed.repliedTo)];
+}
+
+/** The verdict on a genuine bound address once the notification is known. */
+function judgeBound(
+  { config }: SecretSession,
+  claim: Claim,
+  inReplyTo: string | undefined,
+  rules: Findings,
+): [Verdict, Target?] {
+  if (inReplyTo === undefined) return ['needs-in-reply-to'];
+  const { domain, maxAgeMs } = config.reply;
+  if (messageIdCandidates([inReplyTo], [], domain).length === 0) {
+    throw badInput(`--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domain}>`);
+  }
+  const header = { fields: [{ name: 'in-reply-to', value: inReplyTo }], bodyOffset: 0 };
+  const found = findTarget(domain, claim, header, rules);
+  if (found.kind === 'end') return ['forged'];
+  const { target } = found;
+  judgeReplyAge({ maxAgeMs, now: Date.now }, target, rules);
+  return [ageOf(config, target.repliedTo), target];
+}
+
+function ageOf({ reply }: Config, repliedTo: number): 'valid' | 'expired' | 'in-the-future' {
+  return judgeAge(repliedTo, Date.now(), reply.maxAgeMs);
+}

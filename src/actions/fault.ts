@@ -1,0 +1,48 @@
+/**
+ * How a command ends when it cannot do its work: one sentence for a person and an exit status for a script.
+ *
+ * Contract: the statuses are those of sysexits(3). A message reads `KEY or WHAT: problem; what to do`; it may
+ * quote what a person or a mail gave, because whoever prints it makes it safe for a terminal first.
+ */
+
+import { errorText } from '../system/error-text.ts';
+import { EXIT, type ExitStatus } from '../system/exit-status.ts';
+
+export { EXIT, type ExitStatus };
+
+/** The status of a command that a signal ended between two steps: what a shell gives one that Ctrl-C killed. */
+export const INTERRUPTED = 130;
+
+/** Ends a command early; `problems` become one line each on standard error. */
+export class Fault extends Error {
+  readonly status: ExitStatus | typeof INTERRUPTED;
+  readonly problems: readonly string[];
+
+  constructor(
+    status: ExitStatus | typeof INTERRUPTED,
+    problems: string | readonly string[],
+    options?: ErrorOptions,
+  ) {
+    const list = typeof problems === 'string' ? [problems] : problems;
+    super(list.join('\n'), options);
+    this.status = status;
+    this.problems = list;
+  }
+}
+
+/** The fault of options that do not go together. */
+export const usage = (problem: string): Fault => new Fault(EXIT.usage, problem);
+
+/** The fault of a value that cannot be what it should be, or that names nothing. */
+export const badInput = (problem: string): Fault => new Fault(EXIT.badInput, problem);
+
+/** One line about any error: its message without what follows. */
+export function describe(error: unknown): string {
+  const message = errorText(error);
+  return message.split('\n', 1)[0] ?? message;
+}
+
+/** The code of a system error, such as `ENOENT`. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,215 @@
+/**
+ * A rehearsal of one message's way: every verdict that it would get, and the post that would be sent.
+ *
+ * Contract: the same gate, parser and store as the daemon's, in the same order, but nothing is written: no item, no
+ * dedupe row, no post. The way ends at the first step that ends it for a real message.
+ * Limits: rates are not counted, and a sink is not asked.
+ */
+import type { Config } from '../config/config.ts';
+import { toPost } from '../delivery/attempt.ts';
+import type { Finding, Findings } from '../gate/finding.ts';
+import type { Claim } from '../gate/recipient.ts';
+import { type Disposition, replyTo } from '../mail/disposition.ts';
+import { parseMail, parseRcpt } from '../mail/envelope.ts';
+import { formatReply, type Reply } from '../mail/status.ts';
+import type { ParsedReply, ParseOutcome } from '../reply/post.ts';
+import { formatPost } from '../sinks/webhook/body.ts';
+import { tokenMask } from '../site/notices.ts';
+import { openParser } from '../site/parser.ts';
+import type { SecretSession } from '../site/session.ts';
+import type { NewItem } from '../store/queue.ts';
+import { openDryGate } from './dry-gate.ts';
+
+/** One step of the way; `reply` is the LMTP reply that it gives. */
+export interface Step {
+  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'parse';
+  readonly verdict: string;
+  readonly reason: string | null;
+  readonly detail: string | null;
+  readonly reply: string | null;
+  /** What each rule of the gate saw in this step. */
+  readonly rules: readonly Saw[];
+}
+
+/** What a rule saw; of a text that was taken apart, each cut is one. */
+export interface Saw {
+  readonly rule: string;
+  readonly result: string;
+  readonly saw: string;
+}
+
+/** The text of a reply split in three, and the Markdown that would be posted. */
+export type SplitText = Readonly<Record<'markdown' | 'text' | 'quoted' | 'signature', string>> & {
+  readonly cuts: ParsedReply['body']['cuts'];
+};
+
+/**
+ * The whole way; `body` is the webhook's, undefined when no post would come of the message. `text` is there as soon
+ * as the message was taken apart, also where nothing in it was typed.
+ */
+export interface Rehearsal {
+  readonly steps: readonly Step[];
+  readonly text: SplitText | undefined;
+  readonly body: WebhookBody | undefined;
+}
+
+/** The body of a webhook's request, as far as people are shown it. */
+export interface WebhookBody {
+  readonly data: Readonly<Record<string, unknown>> & {
+    readonly body: SplitText;
+    readonly attachments: readonly AttachmentBody[];
+  };
+}
+
+/** An attachment in it. */
+export interface AttachmentBody {
+  readonly filename: string;
+  readonly content_type: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A message and its envelope; the paths without brackets. */
+export interface Rehearsed {
+  readonly raw: Uint8Array;
+  readonly recipient: string;
+  readonly reversePath: string;
+}
+
+/** Rehearses a message. */
+export async function rehearse(session: SecretSession, message: Rehearsed): Promise<Rehearsal> {
+  const { config } = session;
+  const gate = openDryGate(session);
+  const steps: Step[] = [];
+  const end = (...last: Step[]): Rehearsal => ({
+    steps: [...steps, ...last],
+    text: undefined,
+    body: undefined,
+  });
+
+  const envelope = judgeEnvelope(message);
+  if (envelope !== undefined) return end(envelope);
+  const atRcpt: Findings = [];
+  const recipient = await gate.recipient(message.recipient, atRcpt);
+  if (recipient.kind === 'refused') return end(ofDisposition('recipient', recipient.disposition, atRcpt));
+  steps.push(ofClaim(recipient.claim, atRcpt));
+  if (message.raw.length > config.lmtp.maxMessageBytes) {
+    const detail = `${message.raw.length} bytes; lmtp.max_message is ${config.lmtp.maxMessageBytes}`;
+    return end(ofDisposition('size', { verdict: 'rejected', reason: 'too-big', detail }));
+  }
+  const atData: Findings = [];
+  const sender = { reversePath: message.reversePath };
+  const judged = await gate.judge(sender, recipient.claim, message.raw, atData);
+  if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition, atData));
+  steps.push(ofItem(judged.item, atData));
+  const first = await session.store.duplicateOf(judged.item);
+  if (first !== undefined) {
+    const rules: Finding[] = [{ rule: 'duplicate', result: 'duplicate', saw: `a copy of ${first}` }];
+    return end(ofDisposition('duplicate', { verdict: 'accepted', reason: 'duplicate', id: first }, rules));
+  }
+  const saw = 'the first copy of this message';
+  steps.push(plain('duplicate', 'none', null, saw, [{ rule: 'duplicate', result: 'pass', saw }]));
+  const { bounce } = judged.item;
+  if (bounce !== undefined) return end(plain('parse', 'none', null, `a ${bounce} bounce: an event, no post`));
+  const parsed = await parse(config, message.raw);
+  steps.push(ofParse(parsed));
+  return {
+    steps,
+    text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
+    body: parsed.kind === 'parsed' ? bodyOf(config, judged.item, parsed) : undefined,
+  };
+}
+
+async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
+  const pool = openParser(config, 1);
+  try {
+    return await pool.parse(raw);
+  } finally {
+    await pool.close();
+  }
+}
+
+function bodyOf(
+  config: Config,
+  item: NewItem,
+  parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
+): WebhookBody {
+  return JSON.parse(formatPost(toPost(item, parsed, tokenMask(config))).toString('utf8')) as WebhookBody;
+}
+
+// ---- Steps in words ---------------------------------------------------------------------------------------------
+
+function plain(
+  step: Step['step'],
+  verdict: string,
+  reason: string | null,
+  detail: string | null,
+  rules: readonly Saw[] = [],
+): Step {
+  return { step, verdict, reason, detail, reply: null, rules };
+}
+
+function ofDisposition(step: Step['step'], disposition: Disposition, rules: readonly Finding[] = []): Step {
+  const { verdict, reason } = disposition;
+  const detail = disposition.detail ?? null;
+  return { step, verdict, reason, detail, reply: formatReply(replyTo(disposition)), rules };
+}
+
+/** What MAIL and RCPT refuse for their syntax alone. */
+function judgeEnvelope({ recipient, reversePath }: Rehearsed): Step | undefined {
+  const refused = (reply: Reply, detail: string): Step => ({
+    ...plain('envelope', 'rejected', 'syntax', detail),
+    reply: formatReply(reply),
+  });
+  const mail = parseMail(`FROM:<${reversePath}>`);
+  if (!mail.ok) return refused(mail.reply, `the reverse-path <${reversePath}> is no mail address`);
+  const rcpt = parseRcpt(`TO:<${recipient}>`);
+  return rcpt.ok ? undefined : refused(rcpt.reply, `the recipient <${recipient}> is no mail address`);
+}
+
+function ofClaim({ user, token, target }: Claim, rules: readonly Finding[]): Step {
+  const thread = target === undefined ? 'bound: In-Reply-To or References must name it' : target.locator;
+  const detail = `a ${token.form} address of ${user.name}; thread: ${thread}`;
+  return plain('recipient', 'accepted', null, detail, rules);
+}
+
+function ofItem(item: NewItem, rules: readonly Finding[]): Step {
+  const { policy, result } = item.authentication;
+  const repliedTo = new Date(item.repliedToAt).toISOString();
+  const detail = `thread: ${item.thread}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
+  const reason = item.hold === undefined ? 'queued' : `held: ${item.hold}`;
+  return plain('message', 'accepted', reason, detail, rules);
+}
+
+const SIGNED = 'signed content read without verifying the signature';
+
+function ofParse(parsed: ParseOutcome): Step {
+  switch (parsed.kind) {
+    case 'parsed': {
+      const { attachments, dropped, body } = parsed.reply;
+      const left = dropped.map(({ filename, reason }) => `${filename} (${reason})`).join(', ');
+      const found = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
+      const signed = parsed.reply.smimeSignature === undefined ? '' : `; ${SIGNED}`;
+      const seen = `${found}${signed}${left === '' ? '' : `; left out: ${left}`}`;
+      return plain('parse', 'parsed', null, seen, cutsOf('parsed', seen, parsed.reply));
+    }
+    case 'empty':
+      return plain(
+        'parse',
+        'failed',
+        'empty',
+        parsed.reason,
+        cutsOf('failed', `empty: ${parsed.reason}`, parsed.reply),
+      );
+    case 'refused':
+      return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
+    case 'worker-died':
+      return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
+  }
+}
+
+/** A line for the text as a whole, and one for each cut with the signs that spoke for it. */
+function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
+  const cuts = body.cuts.map(({ what, signs }) => ({ rule: 'cut', result: what, saw: signs.join(', ') }));
+  return [{ rule: 'parse', result, saw }, ...cuts];
+}

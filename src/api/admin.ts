@@ -1,0 +1,61 @@
+/**
+ * The admin's interface: HTTP on a Unix socket beside the store, for mailgw-ctl.
+ *
+ * Contract: `POST /reload` answers with {@link ReloadAnswer}, 200 when the configuration is taken and 422 when it is
+ * refused; `POST /reload?yes` also takes what voids reply addresses that are out. Whoever holds the store's lock
+ * makes the socket anew, in a directory where nobody else may make one, with mode 0600: so it is our daemon that
+ * answers there, and its own user and root who may ask. No process id is recorded that could belong to another
+ * process by now.
+ */
+import { createServer, type Server } from 'node:http';
+import type { Reload, Reloaded } from '../site/changes.ts';
+
+/** Where a reload is asked for that may void reply addresses. */
+export const RELOAD_ALL_THE_SAME = '/reload?yes';
+
+const PATHS: ReadonlySet<string> = new Set(['/reload', RELOAD_ALL_THE_SAME]);
+
+/** The socket of the daemon that serves a store. */
+export function adminSocketPath(storePath: string): string {
+  return `${storePath}.sock`;
+}
+
+/** One change as it is told; null where values are not. */
+export interface ChangeRow {
+  readonly key: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly effect: 'now' | 'after a restart';
+}
+
+/** The answer to a reload; `config` is the file that the daemon read. */
+export type ReloadAnswer = { readonly config: string } & (
+  | { readonly changes: readonly ChangeRow[] }
+  | { readonly problems: readonly string[] }
+);
+
+/** Creates the server; it listens where it is made to. */
+export function createAdminServer(config: string, reload: Reload): Server {
+  return createServer((request, response) => {
+    const answer = (status: number, body: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+      response.end(`${JSON.stringify(body)}\n`);
+    };
+    request.resume();
+    if (request.method !== 'POST' || !PATHS.has(request.url ?? '')) {
+      answer(404, { problems: ['there is only POST /reload'] });
+      return;
+    }
+    void reload(request.url === RELOAD_ALL_THE_SAME).then((result) => {
+      answer(result.ok ? 200 : 422, toAnswer(config, result));
+    });
+  });
+}
+
+function toAnswer(config: string, result: Reloaded): ReloadAnswer {
+  if (!result.ok) return { config, problems: result.problems };
+  const changes = result.changes.map(({ key, from, to, needsRestart }): ChangeRow => {
+    return { key, from: from ?? null, to: to ?? null, effect: needsRestart ? 'after a restart' : 'now' };
+  });
+  return { config, changes };
+}

@@ -1,0 +1,254 @@
+/**
+ * The configuration: one frozen Config from one file.
+ *
+ * Contract: unknown keys are errors; every problem is reported in one go with its key path, the value and what
+ * was expected; secrets are only ever files.
+ */
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import { matchRecipient } from '../mail/address.ts';
+import { errorText } from '../system/error-text.ts';
+import { type Setting, show } from './kinds.ts';
+import { SETTINGS } from './table.ts';
+
+/** Where the configuration is looked for when no `--config` is given. */
+export const DEFAULT_CONFIG_PATH = '/etc/mailgw/mailgw.toml';
+
+type Section = Readonly<Record<string, Setting<unknown>>>;
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+
+/** The configuration; durations in milliseconds, sizes in bytes. `sink` holds the options as the file has them. */
+export type Config = {
+  readonly [S in keyof typeof SETTINGS]: {
+    readonly [K in keyof (typeof SETTINGS)[S]]: ValueOf<(typeof SETTINGS)[S][K]>;
+  };
+} & { readonly sink: Readonly<Record<string, unknown>> };
+
+/** A configuration with the table that it was read from, or every problem that it has. */
+export type Loaded =
+  | { readonly ok: true; readonly config: Config; readonly written: Readonly<Record<string, unknown>> }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+const DAY_MS = 86_400_000;
+
+/** Postfix tries for 5 days by default, and what it still holds after an outage must be known again. */
+const LEAST_DEDUPE_WINDOW_MS = 7 * DAY_MS;
+
+/** Longer, and Postfix's smtpd_policy_service_timeout (100 s) comes near. */
+const MOST_DELAY_MS = 60_000;
+
+/** How long dedupe rows live, in milliseconds. */
+export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number {
+  return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
+}
+
+/** The address that notices come from. */
+export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
+  return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
+}
+
+/** The key of a property in the file: snake case without the unit. */
+export function tomlKey(property: string): string {
+  return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** What to do about a file that cannot be read, by the system's code. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: '; "mailgw-ctl init" writes one',
+  EACCES: '; run the command as root or as the user of the daemon',
+  EISDIR: '; name the file in it',
+};
+
+/** Reads and checks the file at `path`. */
+export function loadConfig(path: string): Loaded {
+  let source: string;
+  try {
+    source = readFileSync(path, 'utf8');
+  } catch (error) {
+    const advice = UNREADABLE[(error as NodeJS.ErrnoException).code ?? ''] ?? '';
+    return { ok: false, problems: [`${path}: cannot be read: ${firstLine(errorText(error))}${advice}`] };
+  }
+  return readConfig(source, path);
+}
+
+/** Checks a configuration's text; `name` stands before problems of its syntax. */
+export function readConfig(source: string, name = 'configuration'): Loaded {
+  let table: Record<string, unknown>;
+  try {
+    table = parse(source);
+  } catch (error) {
+    const detail =
+      error instanceof TomlError
+        ? `line ${error.line}: ${firstLine(error.message)}`
+        : firstLine(errorText(error));
+    return { ok: false, problems: [`${name}: ${detail}`] };
+  }
+  const problems: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [section, settings] of Object.entries(SETTINGS)) {
+    config[section] = readSection(section, settings, table[section], problems);
+  }
+  for (const section of Object.keys(table)) {
+    if (section !== 'sink' && !(section in SETTINGS))
+      problems.push(unknownKey(section, [...Object.keys(SETTINGS), 'sink']));
+  }
+  config.sink = readSink(table.sink, problems);
+  if (problems.length > 0) return { ok: false, problems };
+  const complete = deepFreeze(config) as Config;
+  const conflicts = crossCheck(complete);
+  return conflicts.length > 0
+    ? { ok: false, problems: conflicts }
+    : { ok: true, config: complete, written: table };
+}
+
+function readSection(
+  section: string,
+  settings: Section,
+  table: unknown,
+  problems: string[],
+): Record<string, unknown> {
+  const given = table ?? {};
+  if (!isTable(given)) {
+    problems.push(`${section}: ${show(given)} is not a table`);
+    return {};
+  }
+  const known = new Map(Object.keys(settings).map((property) => [tomlKey(property), property]));
+  for (const key of Object.keys(given)) {
+    if (!known.has(key))
+      problems.push(
+        unknownKey(
+          `${section}.${key}`,
+          [...known.keys()].map((k) => `${section}.${k}`),
+        ),
+      );
+  }
+  const values: Record<string, unknown> = {};
+  for (const [property, setting] of Object.entries(settings)) {
+    const key = tomlKey(property);
+    const value = given[key] ?? setting.fallback;
+    if (value === undefined) {
+      problems.push(`${section}.${key}: is missing; expected ${setting.expects}`);
+      continue;
+    }
+    const read = setting.read(value);
+    if (read.ok) values[property] = read.value;
+    else problems.push(`${section}.${key}: ${read.problem}`);
+  }
+  return values;
+}
+
+function readSink(table: unknown, problems: string[]): Record<string, unknown> {
+  if (!isTable(table)) {
+    problems.push('sink: is missing; expected a table with type = "webhook" and its url');
+    return {};
+  }
+  if (typeof table.type !== 'string' || (table.type !== 'webhook' && !table.type.startsWith('/'))) {
+    problems.push(`sink.type: ${show(table.type)} is not "webhook" or the absolute path of a sink module`);
+  }
+  return table;
+}
+
+function crossCheck(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.sender.policy !== 'off' && config.sender.authservId === undefined) {
+    problems.push(
+      `sender.authserv_id: is missing; sender.policy = "${config.sender.policy}" needs the authserv-id of your own filter`,
+    );
+  }
+  if (config.sender.policy !== 'strict' && config.sender.spoofed !== 'discard') {
+    problems.push(
+      `sender.spoofed: "${config.sender.spoofed}" has no effect with sender.policy = "${config.sender.policy}"; expected "strict"`,
+    );
+  }
+  problems.push(...crossCheckSpam(config.spam));
+  const { listen } = config.metrics;
+  if (listen !== undefined && 'host' in listen && !isLoopback(listen.host)) {
+    problems.push(
+      `metrics.listen: "${listen.host}" is no address of the loopback, and nothing asks for a password; expected "127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH"`,
+    );
+  }
+  if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
+    problems.push('delivery.retry_first: is longer than delivery.retry_longest');
+  }
+  if (matchRecipient(config.reply, noticeSender(config)).kind === 'token') {
+    problems.push('notice.from: is a reply address; expected another one');
+  }
+  const { badAddressDelayMs, badAddressDelayLongestMs } = config.rate;
+  if (badAddressDelayMs > badAddressDelayLongestMs) {
+    problems.push('rate.bad_address_delay: is longer than rate.bad_address_delay_longest');
+  }
+  if (badAddressDelayLongestMs > MOST_DELAY_MS) {
+    problems.push(
+      'rate.bad_address_delay_longest: is longer than 60s; Postfix waits 100 s for its policy service',
+    );
+  }
+  const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
+  if (dedupeWindowMs(config) <= least) {
+    problems.push(
+      `store.dedupe_window: is not longer than ${least === config.reply.maxAgeMs ? 'reply.max_age' : '7 days'}; a message that comes again after it would be posted twice`,
+    );
+  }
+  return problems;
+}
+
+/** Whether only this host can connect to it. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function crossCheckSpam(spam: Config['spam']): string[] {
+  const problems: string[] = [];
+  const user = spam.spamdUser;
+  if (user !== undefined && !/^[\w.@+-]{1,64}$/.test(user)) {
+    problems.push(`spam.spamd_user: ${show(user)} is not the name of a user`);
+  }
+  if (spam.source !== 'header') return problems;
+  if (spam.headers.length === 0) {
+    problems.push(
+      'spam.headers: is empty; expected the fields that your filter writes, or spam.source = "off"',
+    );
+  }
+  if (spam.unchecked === 'defer') {
+    problems.push(
+      'spam.unchecked: "defer" is for spam.source = "spamd"; a message that came without the field never gets it',
+    );
+  }
+  const score = spam.headers.find((name) => /-score$/i.test(name));
+  if (score !== undefined && spam.threshold === undefined) {
+    problems.push(`spam.threshold: is missing; ${score} holds a score and no verdict`);
+  }
+  return problems;
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = known.find((candidate) => distanceAtMostTwo(candidate, key));
+  return `${key}: unknown key${near === undefined ? '' : `; did you mean ${near}?`}`;
+}
+
+/** Whether two words are within two edits: enough to notice a slip of the pen. */
+function distanceAtMostTwo(a: string, b: string): boolean {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
+    }
+    row = next;
+  }
+  return (row[b.length] ?? 3) <= 2;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** Freezes a table and all tables in it; gives what is frozen. */
+export function deepFreeze(value: unknown): unknown {
+  if (isTable(value)) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}

@@ -1,0 +1,337 @@
+/**
+ * The table of settings: section and key, kind, default, and one sentence each.
+ *
+ * Contract: a property's unit suffix (`Ms`, `Bytes`) is not part of its key in the file: `maxAgeMs` is `max_age`.
+ * docs/settings.md and mailgw.toml(5) are generated from it.
+ */
+import { foldDomain, parseForm, prefixFits, splitAddress } from '../mail/address.ts';
+import { ATTACHMENT_LIMITS } from '../mail/attachment-limits.ts';
+import { NOTICE_KINDS, type NoticeKind } from '../mail/notice.ts';
+import * as kind from './kinds.ts';
+
+const isDomain = (value: string): boolean =>
+  value.length <= 253 && /^(?=.)[^\s@/:.]+(\.[^\s@/:.]+)*$/.test(foldDomain(value));
+
+/** `image/png`, `image/*` or `.exe`. */
+const isFilePattern = (value: string): boolean =>
+  /^(?:[a-z0-9][\w.+-]*\/(?:\*|[\w.+-]+)|\.[^\s./\\]+)$/i.test(value);
+
+/** A field name as RFC 5322 §2.2 has it. */
+const isFieldName = (value: string): boolean => /^[!-9;-~]{1,76}$/.test(value);
+const isNoticeKind = (value: string): value is NoticeKind =>
+  (NOTICE_KINDS as readonly string[]).includes(value);
+
+const isPrefix = (value: string): boolean => prefixFits(value) && /^[^\s@"<>()\\,;:[\]]*$/.test(value);
+
+/** A prefix, perhaps empty, and a domain. */
+const isForm = (value: string): boolean => {
+  const { prefix, domain } = parseForm(value);
+  return value.includes('@') && isPrefix(prefix) && isDomain(domain);
+};
+
+const isServer = (value: string): boolean => /^(?:\[[0-9a-f:]+\]|[^\s:/@[\]]+):\d{1,5}$/i.test(value);
+
+/** Empty, or an address that can stand in a field of ours as it is. */
+const isSender = (value: string): boolean =>
+  value === '' ||
+  (/^[\w.+=-]+@[^@]+$/.test(value) && value.length <= 254 && isDomain(splitAddress(value)?.domain ?? ''));
+
+const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
+
+/** Whether what a person typed may act on the platform: a webhook gets it as it is, unless the site makes it inert. */
+const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
+
+/** Every setting by section; `[sink]` is apart, because a sink reads its own options. */
+export const SETTINGS = {
+  lmtp: {
+    socket: kind.path(
+      '/var/spool/postfix/mailgw/lmtp.sock',
+      'The Unix socket that Postfix delivers to; unused when systemd passes one.',
+    ),
+    mode: kind.mode('0660', 'The file mode of the socket.'),
+    group: kind.optionalText('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    hostname: kind.text('localhost', 'The name in the greeting.', 'a host name', isDomain),
+    maxConnections: kind.integer(100, 1, 10_000, 'Connections served at a time; more are answered 421.'),
+    maxRecipients: kind.integer(100, 1, 1000, 'Recipients of one transaction; more are answered 452.'),
+    maxBadCommands: kind.integer(10, 1, 1000, 'Commands refused before the connection is closed with 421.'),
+    commandTimeoutMs: kind.duration('60s', 'Time in total for one command to arrive.'),
+    dataTimeoutMs: kind.duration('300s', 'Time in total for one message to arrive.'),
+    maxMessageBytes: kind.size(
+      '25MiB',
+      "The largest message; a larger one is answered 552. Keep it at or above Postfix's message_size_limit.",
+    ),
+    maxBufferedBytes: kind.size(
+      '64MiB',
+      'Memory for messages under way; when it is full, more are answered 421.',
+    ),
+  },
+  reply: {
+    domain: kind.text(
+      undefined,
+      'The domain of the reply addresses; best a sub-domain of its own.',
+      'a domain',
+      isDomain,
+    ),
+    prefix: kind.text(
+      'reply+',
+      'What stands before the token; empty for a catch-all domain.',
+      'a local part of at most 16 characters without spaces or "@"',
+      isPrefix,
+    ),
+    maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    pepperFile: kind.path(
+      '/etc/mailgw/pepper',
+      'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
+    ),
+  },
+  store: {
+    path: kind.path(
+      '/var/lib/mailgw/mailgw.db',
+      'The SQLite database of users, salts, threads and the queue.',
+    ),
+    lowWaterBytes: kind.size(
+      '128MiB',
+      'Free space of its file system below which new mail is answered 452, so that Postfix keeps it; "0B" looks for none.',
+    ),
+    keepContentMs: kind.duration(
+      '3d',
+      'How long the message of a posted reply is kept, so that "mailgw-ctl queue retry --state posted" can post it again; "0s" removes it at once. When the disk runs low, the oldest go before new mail is put off.',
+    ),
+    keepRowsMs: kind.duration(
+      '30d',
+      'How long a posted reply stays in "mailgw-ctl queue list"; failed ones stay until you drop them.',
+    ),
+    dedupeWindowMs: kind.optionalDuration(
+      'How long a repeated message is known as one; longer than 7 days and reply.max_age. Empty is reply.max_age and 14 days.',
+    ),
+  },
+  sender: {
+    policy: kind.oneOf(
+      ['strict', 'flag', 'off'],
+      'strict',
+      'Who may reply: "strict" wants a registered From address and a DMARC, aligned DKIM or SPF pass; "flag" only marks the post; "off" trusts the token.',
+    ),
+    authservId: kind.optionalText(
+      'The authserv-id that your own filter writes into Authentication-Results; needed for "strict" and "flag".',
+    ),
+    ownReceived: kind.integer(
+      0,
+      0,
+      10,
+      "How many Received fields of your own hosts may stand above Authentication-Results that are believed; 1 where a milter inserts them below Postfix's own.",
+    ),
+    plusTags: kind.oneOf(
+      ['compare', 'ignore'],
+      'compare',
+      'Whether "alice+work@" is another address than "alice@": "ignore" drops the tag of From and of registered addresses.',
+    ),
+    spoofed: kind.oneOf(
+      ['discard', 'hold', 'flag'],
+      'discard',
+      'What becomes of a reply that "strict" does not let through: "discard" drops it; "hold" keeps it for you; "flag" posts it, marked, where From is registered and your filter said nothing, and holds the rest.',
+    ),
+    addressed: kind.oneOf(
+      ['required', 'off'],
+      'required',
+      'Whether To or Cc of a reply must name the reply address, with "strict" and "flag": "required" keeps mail that the user signed for somebody else from being sent here by a third, and costs replies by Bcc; "off" does not look.',
+    ),
+    aliases: kind.texts(
+      [],
+      'Other forms of your reply addresses, which your Postfix rewrites to reply.prefix and reply.domain: a prefix, "@" and a domain. In To and Cc they count as well.',
+      'a list of a prefix, "@" and a domain such as "reply+@old.example.org"',
+      isForm,
+    ),
+  },
+  rate: {
+    perUser: kind.rate(
+      '120/h',
+      'Replies of one user; more are answered 450, and Postfix brings them later. What was not used in the span is there at once.',
+    ),
+    perAddress: kind.rate('30/h', 'Replies to one address.'),
+    total: kind.rate('off', 'Replies in all.'),
+    badAddressDelayMs: kind.duration(
+      '500ms',
+      'How long the answer to the second bad address of one client or connection waits; each further one waits twice as long. "0s" delays none.',
+    ),
+    badAddressDelayLongestMs: kind.duration('10s', 'The longest of these delays, at most "60s".'),
+    badAddressForgetMs: kind.duration(
+      '10min',
+      'How long after its last bad address a client of the policy service counts as new.',
+    ),
+  },
+  policy: {
+    socket: kind.optionalPath(
+      'The Unix socket on which Postfix asks about addresses in the SMTP session (check_policy_service); empty serves none, unless systemd passes one.',
+    ),
+    mode: kind.mode('0660', 'The file mode of the socket.'),
+    group: kind.optionalText('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    maxConnections: kind.integer(
+      250,
+      1,
+      10_000,
+      "Connections served at a time, one for each smtpd(8) of Postfix's; more are closed, which Postfix answers 451.",
+    ),
+    requestTimeoutMs: kind.duration('10s', 'Time in total for one request to arrive.'),
+    idleTimeoutMs: kind.duration(
+      '10min',
+      "Time that a connection may be silent between two requests; keep it above Postfix's smtpd_policy_service_max_idle.",
+    ),
+  },
+  spam: {
+    source: kind.oneOf(
+      ['header', 'spamd', 'off'],
+      'header',
+      'Where the spam verdict comes from: the fields that your own filter writes into the header, spamd asked directly, or nowhere.',
+    ),
+    action: kind.oneOf(
+      ['hold', 'discard', 'tag'],
+      'hold',
+      'What becomes of spam: "hold" keeps it for "mailgw-ctl queue release" or "drop"; "discard" drops it; "tag" posts it with spam.flagged.',
+    ),
+    threshold: kind.optionalNumber(
+      -1000,
+      1000,
+      "The score from which on a reply is spam; empty leaves that to the filter's own verdict.",
+    ),
+    unchecked: kind.oneOf(
+      ['accept', 'hold', 'defer'],
+      'accept',
+      'What becomes of a reply without a verdict: spamd is down, or the header has no such field; "defer" answers 451 and is for spamd only.',
+    ),
+    headers: kind.texts(
+      ['X-Spam-Status', 'X-Spam-Flag', 'X-Spam'],
+      'The fields of the header that hold the verdict. A sender can write them too: strip those in Postfix (postfix-examples/header_checks).',
+      'a list of field names such as "X-Spam-Status"',
+      isFieldName,
+    ),
+    disagreement: kind.oneOf(
+      ['strictest', 'first'],
+      'strictest',
+      'Which field counts when there are several: "strictest" any that says spam, and the highest score; "first" the topmost of the first name.',
+    ),
+    aboveReceived: kind.integer(
+      0,
+      0,
+      100,
+      'Believe fields only above this Received field, counted from the top, when your own hosts wrote those above and it; 0 believes them anywhere.',
+    ),
+    spamd: kind.endpoint('127.0.0.1:783', 'Where spamd listens.'),
+    spamdUser: kind.optionalText(
+      "Whose preferences and Bayes database spamd uses; empty is spamd's own choice.",
+    ),
+    spamdConnectTimeoutMs: kind.duration('2s', 'Time for spamd to take a connection.'),
+    spamdTimeoutMs: kind.duration('30s', 'Time in total for one check, the wait for its turn included.'),
+    spamdMaxMessageBytes: kind.size(
+      '500KiB',
+      'How much of a message spamd gets to see; of a larger one the beginning is checked.',
+    ),
+    spamdConcurrency: kind.integer(
+      5,
+      1,
+      1000,
+      "Messages checked at a time; more wait. Not above spamd's --max-children, which is 5 by default.",
+    ),
+  },
+  post: {
+    mentions: live(
+      'Whether "@name" in a reply may tell somebody: "inert" keeps the platform from seeing a name in it.',
+    ),
+    references: live('Whether "#123", "!123" and "GH-123" in a reply may link to an issue.'),
+    commands: live('Whether "/close" at the start of a line may be a command.'),
+    closing: live('Whether "fixes #123" may close an issue.'),
+  },
+  attachments: {
+    maxFileBytes: kind.size(
+      '10MiB',
+      'The largest attachment that is posted; a larger one is left out, and the post says so.',
+    ),
+    maxFiles: kind.integer(20, 0, 1000, 'Attachments of one reply; more are left out, and the post says so.'),
+    maxTotalBytes: kind.size('25MiB', 'All attachments of one reply together.'),
+    allow: kind.texts(
+      [],
+      'The only attachments that are posted, judged by what their bytes show and not by what is declared; empty allows all. "image/*" has no SVG, which can run scripts: name "image/svg+xml" to allow it.',
+      FILE_PATTERNS,
+      isFilePattern,
+    ),
+    deny: kind.texts(
+      ATTACHMENT_LIMITS.deny,
+      'Attachments that are never posted, by what their bytes show, by their declared type or by their name.',
+      FILE_PATTERNS,
+      isFilePattern,
+    ),
+  },
+  notice: {
+    kinds: kind.texts<NoticeKind>(
+      NOTICE_KINDS,
+      'What users are told by mail about their own replies, each at most once a day; an empty list sends nothing. Only senders that "sender.policy" has authenticated are told; "dropped" is for the author of a reply that "strict" dropped without proof, where that address was authenticated before and nothing speaks against it.',
+      `a list of ${NOTICE_KINDS.map((each) => `"${each}"`).join(', ')}`,
+      isNoticeKind,
+    ),
+    server: kind.text(
+      '127.0.0.1:25',
+      'The Postfix of this host, which sends notices, without TLS or authentication.',
+      'a host and a port such as "127.0.0.1:25"',
+      isServer,
+    ),
+    from: kind.text(
+      '',
+      'The address that notices come from; empty is "noreply@" and reply.domain.',
+      'a mail address that is no reply address',
+      isSender,
+    ),
+    name: kind.text('', 'The name that stands with it.', 'a line of text', (value) => !/\p{C}/u.test(value)),
+    language: kind.text(
+      'en',
+      'The language of notices to users whose own mail names none that there are texts in.',
+      'a language such as "en", "de" or "fr"',
+      (value) => /^[a-z]{2,3}$/.test(value),
+    ),
+    texts: kind.optionalPath(
+      'A directory of texts of your own, KIND.LANGUAGE.txt, that stand in for the built-in ones of the same name.',
+    ),
+  },
+  bounce: {
+    events: kind.oneOf(
+      ['on', 'off'],
+      'on',
+      'Whether bounces of notifications that come to their reply address are counted and told to the platform; "off" discards them.',
+    ),
+  },
+  delivery: {
+    concurrency: kind.integer(
+      16,
+      1,
+      1000,
+      'Posts on their way at a time; of one thread always one. No user takes all of them, so that a platform that hangs for one delays nobody else.',
+    ),
+    maxBufferedBytes: kind.size(
+      '40MiB',
+      'Messages of 256 KiB and more that are on their way at a time, in all; one may be larger. More of them wait, and smaller ones pass by.',
+    ),
+    attemptTimeoutMs: kind.duration('30s', 'Time in total for one attempt at the sink.'),
+    retryFirstMs: kind.duration(
+      '5s',
+      'The wait after the first deferral; it doubles with every further one.',
+    ),
+    retryLongestMs: kind.duration('1h', 'The longest wait between two attempts.'),
+    maxAgeMs: kind.duration('5d', 'How long a reply is tried before it becomes a dead letter.'),
+    parserWorkers: kind.integer(2, 1, 64, 'Threads that take messages apart.'),
+    parseTimeoutMs: kind.duration('2s', 'Time for one message to be taken apart.'),
+    stopTimeoutMs: kind.duration('20s', 'Time for attempts under way to finish when the daemon stops.'),
+  },
+  metrics: {
+    listen: kind.optionalEndpoint(
+      'Where /metrics (for Prometheus), /healthz and /readyz are served, without a password: a port of the loopback such as "127.0.0.1:9464", or "unix:/run/mailgw/metrics.sock". Empty serves none.',
+    ),
+    mode: kind.mode('0660', 'The file mode of the Unix socket.'),
+    group: kind.optionalText('The group that owns the Unix socket; empty leaves it as it is.'),
+  },
+  log: {
+    level: kind.oneOf(['debug', 'info', 'warn', 'error'], 'info', 'The least urgent event that is logged.'),
+    format: kind.oneOf(
+      ['auto', 'json', 'human'],
+      'auto',
+      '"json" for journald, "human" for people; "auto" is human on a terminal.',
+    ),
+  },
+} as const;

@@ -1,0 +1,101 @@
+/**
+ * `mailgw-ctl config`: checks the configuration, and shows it with every default.
+ *
+ * Contract: `check` finds every problem in one go, those of the pepper and the sink included; 78 when there is one.
+ * `show` never prints a secret: what a sink's options call one is hidden.
+ */
+
+import { EXIT, Fault } from '../../actions/fault.ts';
+import { type Config, loadConfig } from '../../config/config.ts';
+import { readPepper } from '../../config/secret-file.ts';
+import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
+import { readNoticeTexts } from '../../site/notices.ts';
+import { distrustedPlaces, openSink } from '../../site/settings.ts';
+import type { CommandGroup, CommandSpec, Context } from '../command.ts';
+import { becomeStoreOwner } from '../owner.ts';
+import { openConfig } from '../session.ts';
+import { printDone, printObject, printText } from '../terminal/print.ts';
+
+const check: CommandSpec = {
+  words: 'check',
+  summary: 'read the configuration and its secrets, and name every problem',
+  examples: ['check', 'check --config ./mailgw.toml'],
+  run: async (_input, context) => {
+    const loaded = loadConfig(context.configPath);
+    const problems = loaded.ok ? await furtherProblems(loaded.config, context.configPath) : loaded.problems;
+    const texts = loaded.ok ? readNoticeTexts(loaded.config) : undefined;
+    const notes = texts?.ok === true ? texts.notes : [];
+    const row = { config: context.configPath, ok: problems.length === 0, problems, notes };
+    if (problems.length > 0) {
+      if (context.output.json) printObject(context.output, row);
+      throw new Fault(EXIT.configuration, problems);
+    }
+    printDone(context.output, row, [...notes, `${context.configPath}: no problem found`].join('\n'));
+  },
+};
+
+const show: CommandSpec = {
+  words: 'show',
+  summary: 'print the configuration in effect, defaults included',
+  examples: ['show', 'show --json'],
+  run: (_input, context) => {
+    const config = openConfig(context);
+    if (context.output.json) showObjects(config, context);
+    else printText(context.output, showToml(config));
+  },
+};
+
+/** The commands on the configuration. */
+export const configGroup: CommandGroup = {
+  name: 'config',
+  summary: 'check and show the configuration',
+  commands: [check, show],
+};
+
+/** What is wrong with the pepper, the texts of notices, and the sink, which reads its own options. */
+async function furtherProblems(config: Config, path: string): Promise<string[]> {
+  const distrusted = distrustedPlaces(path, config);
+  const pepper = readPepper(config);
+  // A site's own sink is code: root must not run what the service user may have written.
+  if (config.sink.type !== 'webhook') becomeStoreOwner(config.store.path);
+  const sink = await openSink(config);
+  if (sink.ok) await sink.sink.close();
+  const texts = readNoticeTexts(config);
+  return [
+    ...distrusted,
+    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(sink.ok ? [] : sink.problems),
+    ...(texts.ok ? [] : texts.problems),
+  ];
+}
+
+function showObjects(config: Config, context: Context): void {
+  for (const { section, key, text, isDefault, doc } of settingLines(config)) {
+    // A TOML value of these kinds is JSON too.
+    const value: unknown = JSON.parse(text);
+    printObject(context.output, { key: `${section}.${key}`, value, default: isDefault, doc });
+  }
+  for (const [key, value] of Object.entries(config.sink)) {
+    printObject(context.output, { key: `sink.${key}`, value: hidden(key, value), default: false, doc: null });
+  }
+}
+
+function showToml(config: Config): string {
+  const lines: string[] = [];
+  let current = '';
+  for (const { section, key, text, isDefault } of settingLines(config)) {
+    if (section !== current) lines.push(...(current === '' ? [] : ['']), `[${section}]`);
+    current = section;
+    lines.push(`${key} = ${text}${isDefault ? '  # default' : ''}`);
+  }
+  lines.push('', '[sink]');
+  for (const [key, value] of Object.entries(config.sink)) {
+    lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(key, value))}`);
+  }
+  return lines.join('\n');
+}
+
+/** A sink's option as it may be shown: a site's own sink may take a secret in the file, against advice. */
+function hidden(key: string, value: unknown): unknown {
+  return /secret|token|passw|credential|api_?key/i.test(key) && !key.endsWith('_file') ? '(hidden)' : value;
+}

@@ -1,0 +1,234 @@
+/**
+ * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum.
+ *
+ * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with
+ * 74, one that finds rows that contradict each other with 65. Progress goes to a terminal only, on standard error.
+ */
+import { existsSync, openSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { badInput, describe, EXIT, type ExitStatus, Fault } from '../../actions/fault.ts';
+import { adminSocketPath } from '../../api/admin.ts';
+import { type Config, dedupeWindowMs } from '../../config/config.ts';
+import type { StoreProblem } from '../../store/sqlite/check.ts';
+import type { BackupError } from '../../store/sqlite/maintenance.ts';
+import type { BackupFile, Restored } from '../../store/sqlite/restore.ts';
+import type { Store } from '../../store/store.ts';
+import { isoTime } from '../../system/iso-time.ts';
+import { probeSocket } from '../../system/unix-socket.ts';
+import type { CommandGroup, CommandSpec, Context } from '../command.ts';
+import { onStoreFile, onStorePlace, openConfig, withStore } from '../session.ts';
+import { confirm, YES_OPTION } from '../terminal/confirm.ts';
+import { interrupted, interruptibly } from '../terminal/interrupt.ts';
+import { printDone, printObject, printText, progressOn } from '../terminal/print.ts';
+
+const check: CommandSpec = {
+  words: 'check',
+  summary: 'examine the whole store: every page, every row, and the rules that rows keep among each other',
+  examples: ['check', 'check --json'],
+  run: (_input, context) =>
+    onStoreFile(context, async (path) => {
+      const { checkStore } = await import('../../store/sqlite/check.ts');
+      const { items, problems } = checkStore(path);
+      const ok = problems.length === 0;
+      if (context.output.json) printObject(context.output, { store: path, ok, items, problems });
+      if (!ok) throw checkFault(path, problems);
+      if (!context.output.json) printText(context.output, `${path}: ${items} items, no problem found`);
+    }),
+};
+
+function checkFault(path: string, problems: readonly StoreProblem[]): Fault {
+  const isDamaged = problems.some(({ rule }) => rule === 'integrity');
+  const advice = isDamaged
+    ? 'stop mailgwd and restore the store from a backup'
+    : 'report this as a bug of mailgw, with "mailgw-ctl db backup" of the store';
+  const lines = problems.map(({ rule, detail }) => `store.path: ${path}: ${rule}: ${detail}`);
+  return new Fault(isDamaged ? EXIT.inputOutput : EXIT.badInput, [
+    ...lines,
+    `store.path: ${path}: ${problems.length} problems; ${advice}`,
+  ]);
+}
+
+const backup: CommandSpec = {
+  words: 'backup <file>',
+  summary: 'copy the store to a new file, as it is at this moment, and check the copy',
+  examples: [
+    'backup /var/lib/mailgw/backup-$(date +%F).db',
+    'backup /var/lib/mailgw/before-upgrade.db --json',
+  ],
+  run: (input, context) => {
+    const destination = resolve(input.argument()); // before the store's owner is somebody else
+    return onStoreFile(context, async (path) => {
+      const { backupStore, BackupError } = await import('../../store/sqlite/maintenance.ts');
+      try {
+        const progress = progressOn(context.output, 'pages copied');
+        const { items, bytes } = await interruptibly((signal) =>
+          backupStore(path, destination, progress, signal),
+        );
+        printDone(
+          context.output,
+          { store: path, backup: destination, items, bytes },
+          `${destination}: ${items} items, ${bytes} bytes; to restore it, stop mailgwd and run "mailgw-ctl db restore ${destination}"`,
+        );
+      } catch (error) {
+        if (!(error instanceof BackupError)) throw error;
+        if (error.kind === 'interrupted') throw interrupted(`db backup: ${error.message}`);
+        throw new Fault(BACKUP_EXIT[error.kind], error.message, { cause: error });
+      }
+    });
+  },
+};
+
+const BACKUP_EXIT: Readonly<Record<Exclude<BackupError['kind'], 'interrupted'>, ExitStatus>> = {
+  exists: EXIT.cannotCreate,
+  'cannot-create': EXIT.cannotCreate,
+  'bad-copy': EXIT.inputOutput,
+};
+
+const restore: CommandSpec = {
+  words: 'restore <file>',
+  summary:
+    'put a backup in the place of the store, while mailgwd does not run; the present store is kept beside it',
+  options: [YES_OPTION],
+  examples: [
+    'restore /var/lib/mailgw/backup-2026-11-27.db',
+    'restore /var/lib/mailgw/before-upgrade.db --yes',
+  ],
+  run: async (input, context) => {
+    const file = resolve(input.argument());
+    const config = openConfig(context);
+    await checkNotServed(config.store.path);
+    const backup = openBackup(file); // before root is the store's owner, who may not read it
+    await onStorePlace(config, async (path) => {
+      const { restoreStore, RestoreError } = await import('../../store/sqlite/restore.ts');
+      try {
+        const restored = await restoreStore(path, backup, Date.now(), async (plan) => {
+          if (plan.kept !== undefined) await confirm(input, context.output, `db restore: ${inWords(plan)}`);
+        });
+        const { items, backedUpAt, lost, kept } = restored;
+        printDone(
+          context.output,
+          {
+            store: path,
+            backup: file,
+            items,
+            backed_up_at: isoTime(backedUpAt),
+            kept: kept ?? null,
+            lost_replies: lost?.replies ?? null,
+            lost_users: lost?.users ?? null,
+            lost_threads: lost?.threads ?? null,
+          },
+          `${path}: ${items} items of ${file}; ${inWords(restored)}. Addresses of newer users and threads are put off for a day`,
+        );
+      } catch (error) {
+        if (!(error instanceof RestoreError)) throw error;
+        throw new Fault(EXIT.inputOutput, error.message, { cause: error });
+      }
+    });
+  },
+};
+
+/** Opens a backup, and its log where it has one. */
+function openBackup(file: string): BackupFile {
+  try {
+    const log = existsSync(`${file}-wal`) ? openSync(`${file}-wal`, 'r') : undefined;
+    return { name: file, database: openSync(file, 'r'), log };
+  } catch (error) {
+    throw badInput(
+      `${file}: cannot be read: ${describe(error)}; expected a backup that "mailgw-ctl db backup" made`,
+    );
+  }
+}
+
+/** Throws while a daemon answers at its socket: it would go on with the store that it has. */
+async function checkNotServed(path: string): Promise<void> {
+  if ((await probeSocket(adminSocketPath(path))) === 'served')
+    throw new Fault(
+      EXIT.unavailable,
+      `store.path: ${path}: mailgwd runs on it; stop it first (systemctl stop mailgw)`,
+    );
+}
+
+/** What a restore costs. */
+function inWords({ backedUpAt, lost, kept }: Restored): string {
+  const since = String(isoTime(backedUpAt));
+  if (kept === undefined) return `there was no store; what came after ${since} is not in it`;
+  const what =
+    lost === undefined
+      ? 'it cannot be read, so what it has beyond the backup is not known'
+      : `what it has beyond the backup of ${since} is ${lost.replies} replies not posted, ${lost.users} users and ${lost.threads} threads`;
+  return `the present store is kept as ${kept}; ${what}`;
+}
+
+const prune: CommandSpec = {
+  words: 'prune',
+  summary:
+    'remove now what retention would: old rows of posted replies, content, fingerprints, and users removed 30 days ago',
+  examples: ['prune', 'prune --json'],
+  run: (_input, context) =>
+    withStore(context, async ({ config, store }) => {
+      const { contents, rows, dedupes, users } = await pruneAll(config, store, context);
+      printDone(
+        context.output,
+        { contents, rows, fingerprints: dedupes, removed_users: users },
+        `${rows} posted replies, ${contents} messages, ${dedupes} fingerprints and ${users} removed users were out of date and are gone`,
+      );
+    }),
+};
+
+async function pruneAll(
+  config: Config,
+  store: Store,
+  { output }: Context,
+): Promise<{ contents: number; rows: number; dedupes: number; users: number }> {
+  const { outOfDate } = await import('../../store/retention.ts');
+  const { keepContentMs: contentMs, keepRowsMs: rowsMs } = config.store;
+  const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config) };
+  const sum = { contents: 0, rows: 0, dedupes: 0, users: 0 };
+  const progress = progressOn(output, 'rows removed');
+  return interruptibly(async (signal) => {
+    for (;;) {
+      const step = await store.prune({ ...outOfDate(periods, Date.now()), keepFreeBytes: Infinity });
+      sum.contents += step.contents;
+      sum.rows += step.rows;
+      sum.dedupes += step.dedupes;
+      sum.users += step.users;
+      const removed = sum.contents + sum.rows + sum.dedupes + sum.users;
+      progress(removed, step.isDone ? removed : undefined);
+      if (step.isDone) return sum;
+      if (signal.aborted)
+        throw interrupted(
+          `db prune: interrupted; ${removed} rows, messages and fingerprints are gone, the rest goes with the next run`,
+        );
+    }
+  });
+}
+
+const vacuum: CommandSpec = {
+  words: 'vacuum',
+  summary: 'give the unused space in the store back to the file system; mailgwd keeps 64 MiB of it by itself',
+  examples: ['vacuum', 'vacuum --json'],
+  run: (_input, context) =>
+    onStoreFile(context, async (path) => {
+      const { vacuumStore } = await import('../../store/sqlite/maintenance.ts');
+      const progress = progressOn(context.output, 'pages freed');
+      const { bytesBefore, bytesAfter, isWhole } = await interruptibly((signal) =>
+        vacuumStore(path, progress, signal),
+      );
+      if (!isWhole)
+        throw interrupted(
+          `db vacuum: interrupted at ${bytesAfter} bytes, ${bytesBefore} before; the next run goes on with the rest`,
+        );
+      printDone(
+        context.output,
+        { store: path, bytes_before: bytesBefore, bytes_after: bytesAfter },
+        `${path}: ${bytesAfter} bytes, ${bytesBefore} before`,
+      );
+    }),
+};
+
+/** The commands on the store's file. */
+export const dbGroup: CommandGroup = {
+  name: 'db',
+  summary: 'check, back up, restore and tidy the store; all but restore are safe while mailgwd runs',
+  commands: [check, backup, restore, prune, vacuum],
+};

@@ -1,0 +1,93 @@
+/**
+ * `mailgw-ctl pepper`: the installation's secret, and which one the store's addresses rest on.
+ *
+ * Contract: a pepper is never printed, only a fingerprint by which two outputs can be compared. `accept` gives the word
+ * that a store needs before another pepper counts, and says what it voids.
+ */
+import { pepperFingerprint } from '../../mail/token.ts';
+import { acceptPepper, judgePepper, type PepperStanding, showPepper } from '../../site/pepper.ts';
+import type { SecretSession } from '../../site/session.ts';
+import { isoTime } from '../../system/iso-time.ts';
+import type { CommandGroup, CommandSpec } from '../command.ts';
+import { withPepper } from '../session.ts';
+import { confirm, YES_OPTION } from '../terminal/confirm.ts';
+import { printDone, printRows } from '../terminal/print.ts';
+
+const list: CommandSpec = {
+  words: 'list',
+  summary: 'list the peppers that addresses were minted under, by fingerprint, and the one in the file',
+  examples: ['list', 'list --json'],
+  run: (_input, context) =>
+    withPepper(context, async ({ config, pepper, store }) => {
+      const own = pepperFingerprint(pepper);
+      const accepted = await store.peppers();
+      const rows = accepted.map(({ fingerprint, acceptedAt }, index) => ({
+        pepper_fingerprint: showPepper(fingerprint),
+        in_force: index === accepted.length - 1,
+        in_file: own.equals(fingerprint),
+        accepted_at: isoTime(acceptedAt),
+      }));
+      const isKnown = rows.some((row) => row.in_file);
+      const inFile = {
+        pepper_fingerprint: showPepper(own),
+        in_force: false,
+        in_file: true,
+        accepted_at: null,
+      };
+      printRows(
+        context.output,
+        isKnown ? rows : [...rows, inFile],
+        [
+          { key: 'pepper_fingerprint', title: 'fingerprint' },
+          { key: 'in_force' },
+          { key: 'in_file', title: config.reply.pepperFile },
+          { key: 'accepted_at' },
+        ],
+        '',
+      );
+    }),
+};
+
+const accept: CommandSpec = {
+  words: 'accept',
+  summary: 'let the pepper in reply.pepper_file count, which voids every address that another one minted',
+  options: [YES_OPTION],
+  examples: ['accept', 'accept --yes'],
+  run: (input, context) =>
+    withPepper(context, async (session) => {
+      const { pepper, store } = session;
+      const standing = await judgePepper(store, pepper);
+      if (standing.kind === 'other') {
+        await confirm(input, context.output, `pepper accept: ${await voided(session, standing)}`);
+      }
+      if (standing.kind !== 'in-force') await acceptPepper(store, pepper, Date.now());
+      const shown = showPepper(pepperFingerprint(pepper));
+      printDone(
+        context.output,
+        { pepper_fingerprint: shown, accepted: standing.kind !== 'in-force' },
+        standing.kind === 'in-force'
+          ? `the pepper ${shown} is in force already`
+          : `the pepper ${shown} is in force; a mailgwd that has read it takes mail from now on, another one after "mailgw-ctl reload"`,
+      );
+    }),
+};
+
+/** What an acceptance costs, in words. */
+async function voided(
+  { store, config, pepper }: SecretSession,
+  { inForce, earlierAt }: Extract<PepperStanding, { kind: 'other' }>,
+): Promise<string> {
+  const users = (await store.listUsers()).length;
+  const isBack = earlierAt === undefined ? '' : ', an earlier one';
+  return (
+    `every address that was minted under ${showPepper(inForce.fingerprint)} since ${String(isoTime(inForce.acceptedAt))} is void, ` +
+    `of all ${users} users, once ${showPepper(pepperFingerprint(pepper))} in ${config.reply.pepperFile}${isBack} is in force`
+  );
+}
+
+/** The commands on the pepper. */
+export const pepperGroup: CommandGroup = {
+  name: 'pepper',
+  summary: "the installation's secret, which every reply address rests on",
+  commands: [list, accept],
+};

@@ -1,0 +1,174 @@
+/**
+ * `mailgw-ctl user remove` and `restore`: out of everybody's sight, and back within 30 days; or gone for good.
+ *
+ * Contract: a name may have been several people's. What a command cannot tell apart it asks for by number, and does nothing.
+ */
+
+import { badInput, usage } from '../../actions/fault.ts';
+import type { RemovedUser, User } from '../../store/directory.ts';
+import type { Store } from '../../store/store.ts';
+import { isoTime } from '../../system/iso-time.ts';
+import type { CommandSpec, Context, Input } from '../command.ts';
+import {
+  findUser,
+  isRestorable,
+  noteMissingAddress,
+  restorableUntil,
+  unknownUser,
+  userRow,
+} from '../known-user.ts';
+import { withStore } from '../session.ts';
+import { confirm, YES_OPTION } from '../terminal/confirm.ts';
+import { printDone, printNote, printRows, type Row } from '../terminal/print.ts';
+
+/** The command that removes. */
+export const remove: CommandSpec = {
+  words: 'remove <user>',
+  summary:
+    'remove a user, which voids every reply address they hold; "user restore" takes it back for 30 days',
+  options: [
+    { flags: '--forever', doc: 'erase them at once, removed before or not: no restore' },
+    { flags: '--number <number>', doc: 'with --forever: which one, where several had the name' },
+    YES_OPTION,
+  ],
+  examples: ['remove alice', 'remove alice --forever'],
+  run: (input, context) =>
+    withStore(context, async ({ store }) => {
+      if (input.flag('forever')) return erase(input, context, store);
+      if (input.text('number') !== undefined)
+        throw usage('user remove: expected --number together with --forever');
+      const user = await findUser(store, input.argument());
+      const removed = { ...user, removedAt: Date.now() };
+      const until = isoTime(restorableUntil(removed)) ?? '';
+      const undo = `"mailgw-ctl user restore ${user.name}" takes it back until ${until}`;
+      await confirm(
+        input,
+        context.output,
+        `user remove ${user.name}: their reply addresses are void; ${undo}`,
+      );
+      if (!(await store.removeUser(user.name, removed.removedAt))) throw await unknownUser(store, user.name);
+      printDone(
+        context.output,
+        { ...userRow(user), ...removalRow(removed) },
+        `user ${user.name} removed; their reply addresses are void. ${undo}`,
+      );
+    }),
+};
+
+/** The command that restores. */
+export const restore: CommandSpec = {
+  words: 'restore <user>',
+  summary: 'bring back a user who was removed within 30 days, with their reply addresses and held replies',
+  options: [{ flags: '--number <number>', doc: 'which one, where several of the name were removed' }],
+  examples: ['restore alice', 'restore alice --number 7'],
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      const { store } = session;
+      const name = input.argument();
+      const removed = (await store.removedUsers()).filter((user) => user.name === name && isRestorable(user));
+      const { number } = chosen(input, removed, unrestorable(name));
+      const done = await store.restoreUser(number, Date.now());
+      if (done.kind === 'unknown') throw unrestorable(name);
+      if (done.kind === 'name-taken')
+        throw badInput(
+          `user "${name}": number ${done.by} has the name now; after "mailgw-ctl user remove ${name}" (which can be taken back too) "mailgw-ctl user restore ${name} --number ${number}" brings number ${number} back`,
+        );
+      const { user, released, leftOut } = done;
+      for (const { address, user: other } of leftOut) {
+        const all = [...user.addresses, address].map((each) => `--address ${each}`).join(' ');
+        printNote(
+          context.output,
+          `${address} is an address of user ${other} now, and was left out; if it is ${name}'s as well: mailgw-ctl user set ${name} ${all}`,
+        );
+      }
+      noteMissingAddress(user, session, context);
+      printDone(
+        context.output,
+        { ...userRow(user), released, left_out: leftOut.map(({ address }) => address) },
+        `user ${name} restored, with their reply addresses; ${heldReplies(released)}`,
+      );
+    }),
+};
+
+/** Prints the users who were removed and are not erased yet. */
+export async function printRemoved({ output }: Context, store: Store): Promise<void> {
+  const users = await store.removedUsers();
+  printRows(
+    output,
+    users.map((user) => ({
+      user: user.name,
+      number: user.number,
+      addresses: user.addresses,
+      ...removalRow(user),
+    })),
+    [
+      { key: 'user', shrinks: true },
+      { key: 'number' },
+      { key: 'addresses', shrinks: true },
+      { key: 'removed_at' },
+      { key: 'restorable_until' },
+    ],
+    'No user was removed within 30 days.',
+  );
+}
+
+/** Says that a new user is not the one who had the name before. */
+export async function noteNamesake(user: User, { output }: Context, store: Store): Promise<void> {
+  const { name } = user;
+  const before = (await store.removedUsers()).find((each) => each.name === name && isRestorable(each));
+  if (before === undefined) return;
+  const number = String(before.number);
+  printNote(
+    output,
+    `another user ${name}, number ${number}, was removed at ${isoTime(before.removedAt) ?? ''}: their reply addresses stay void, and this is a new user. If it is the same one: mailgw-ctl user remove ${name} --forever --number ${user.number}; mailgw-ctl user restore ${name} --number ${number}`,
+  );
+}
+
+/** Erases a user, removed before or not. */
+async function erase(input: Input, { output }: Context, store: Store): Promise<void> {
+  const name = input.argument();
+  const there = await store.userByName(name);
+  const removed = (await store.removedUsers()).filter((user) => user.name === name);
+  const users = there === undefined ? removed : [there, ...removed];
+  const user = chosen(input, users, await unknownUser(store, name));
+  const { number, addresses } = user;
+  const what = `user ${name}, number ${number}, and their reply addresses are gone for good`;
+  await confirm(input, output, `user remove --forever: ${what}`);
+  if (!(await store.eraseUser(number))) throw await unknownUser(store, name);
+  printDone(output, { user: name, number, addresses, restorable_until: null }, what);
+}
+
+/** The one user that the command means: the only one, or the one with the number that was given. */
+function chosen<T extends User | RemovedUser>(input: Input, users: readonly T[], none: Error): T {
+  const wanted = input.text('number');
+  if (wanted !== undefined && !/^[1-9]\d{0,12}$/.test(wanted))
+    throw badInput(`--number "${wanted}": is not the number of a user; "user list --removed" shows them`);
+  const matching = users.filter(({ number }) => wanted === undefined || number === Number(wanted));
+  const [first] = matching;
+  if (first === undefined) throw none;
+  if (matching.length === 1) return first;
+  const each = matching.map((user) =>
+    'removedAt' in user
+      ? `${user.number} (removed at ${isoTime(user.removedAt) ?? ''})`
+      : `${user.number} (not removed)`,
+  );
+  throw badInput(
+    `user "${first.name}": the name is that of ${each.length} users; expected --number with one of ${each.join(', ')}`,
+  );
+}
+
+const unrestorable = (name: string): Error =>
+  badInput(
+    `user "${name}": no such user was removed within 30 days; "mailgw-ctl user list --removed" shows who was`,
+  );
+
+function removalRow(user: Pick<RemovedUser, 'removedAt'>): Row {
+  return { removed_at: isoTime(user.removedAt), restorable_until: isoTime(restorableUntil(user)) };
+}
+
+function heldReplies(released: number): string {
+  if (released === 0) return 'none of their replies was held';
+  return released === 1
+    ? 'a reply that was held is ready to be posted'
+    : `${released} replies that were held are ready to be posted`;
+}

@@ -1,0 +1,116 @@
+/**
+ * `mailgw-ctl salt`: the secrets that the users' reply addresses rest on.
+ *
+ * Contract: a salt is never printed, only a fingerprint by which two outputs can be compared.
+ */
+import { randomBytes } from 'node:crypto';
+import { badInput, usage } from '../../actions/fault.ts';
+import { parseDuration } from '../../config/kinds.ts';
+import { SALT_BYTES } from '../../mail/token.ts';
+import type { User } from '../../store/directory.ts';
+import type { Store } from '../../store/store.ts';
+import { isoTime } from '../../system/iso-time.ts';
+import type { CommandGroup, CommandSpec, Input } from '../command.ts';
+import { findUser, saltFingerprint } from '../known-user.ts';
+import { withStore } from '../session.ts';
+import { confirm, YES_OPTION } from '../terminal/confirm.ts';
+import { printDone, printRows } from '../terminal/print.ts';
+
+/** A longer grace than any address lives for says nothing. */
+const MAX_GRACE_MS = 3650 * 86_400_000;
+
+const rotate: CommandSpec = {
+  words: 'rotate [user]',
+  summary: 'give a user a new salt, which voids every reply address they hold',
+  options: [
+    { flags: '--all', doc: 'rotate the salt of every user' },
+    YES_OPTION,
+    { flags: '--grace <duration>', doc: 'let the old addresses work so long yet, such as 7d or 12h' },
+  ],
+  examples: ['rotate alice', 'rotate alice --grace 7d', 'rotate --all --grace 30d'],
+  run: (input, context) =>
+    withStore(context, async ({ store }) => {
+      const now = Date.now();
+      const graceMs = readGrace(input);
+      const graceEndsAt = graceMs === undefined ? undefined : now + graceMs;
+      const until = isoTime(graceEndsAt);
+      const users = await chosenUsers(input, store);
+      if (input.flag('all')) await confirm(input, context.output, whatAll(users.length, until));
+      for (const user of users) {
+        const salt = randomBytes(SALT_BYTES);
+        await store.rotateSalt(user.name, salt, now, graceEndsAt);
+        printDone(
+          context.output,
+          {
+            user: user.name,
+            salt_fingerprint: saltFingerprint(salt),
+            created_at: isoTime(now),
+            grace_ends_at: until,
+          },
+          `user ${user.name} has a new salt; addresses minted before ${until === null ? 'are void' : `work until ${until}`}`,
+        );
+      }
+    }),
+};
+
+const list: CommandSpec = {
+  words: 'list',
+  summary: 'list the salts that verify, by fingerprint',
+  examples: ['list'],
+  run: (_input, context) =>
+    withStore(context, async ({ store }) => {
+      const now = Date.now();
+      const rows = (await store.listUsers()).flatMap((user) =>
+        user.salts
+          .filter(({ endsAt }) => endsAt === undefined || endsAt > now)
+          .map((salt) => ({
+            user: user.name,
+            salt_fingerprint: saltFingerprint(salt.salt),
+            current: salt.endsAt === undefined,
+            created_at: isoTime(salt.createdAt),
+            ends_at: isoTime(salt.endsAt),
+          })),
+      );
+      printRows(
+        context.output,
+        rows,
+        [
+          { key: 'user', shrinks: true },
+          { key: 'salt_fingerprint', title: 'fingerprint' },
+          { key: 'current' },
+          { key: 'created_at' },
+          { key: 'ends_at' },
+        ],
+        'There are no users; "mailgw-ctl user add" adds one.',
+      );
+    }),
+};
+
+/** The commands on salts. */
+export const saltGroup: CommandGroup = {
+  name: 'salt',
+  summary: "the secrets behind the users' reply addresses",
+  commands: [rotate, list],
+};
+
+function whatAll(users: number, until: string | null): string {
+  return `salt rotate --all: every reply address of ${users} ${users === 1 ? 'user' : 'users'} ${until === null ? 'is void at once' : `works until ${until}`}`;
+}
+
+async function chosenUsers(input: Input, store: Store): Promise<readonly User[]> {
+  const name = input.args[0];
+  if ((name === undefined) !== input.flag('all')) {
+    throw usage('salt rotate: expected either a user or --all');
+  }
+  return name === undefined ? store.listUsers() : [await findUser(store, name)];
+}
+
+function readGrace(input: Input): number | undefined {
+  const text = input.text('grace');
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms === undefined || ms > MAX_GRACE_MS) {
+    throw badInput(`--grace "${text}": is not a duration such as "12h" or "7d", of at most ten years`);
+  }
+  return ms === 0 ? undefined : ms;
+}

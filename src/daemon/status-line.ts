@@ -1,0 +1,41 @@
+/**
+ * The one line that `systemctl status` shows of the daemon.
+ *
+ * Contract: made of facts alone; what keeps mail from being taken or posted stands in it as long as it lasts, the gravest
+ * first.
+ */
+import { type Discards, discardsInWords } from '../observe/discards.ts';
+import { MOST_COUNTED, type SinkState } from '../store/queue.ts';
+
+/** What the line is made of. */
+export interface StatusFacts {
+  readonly domain: string;
+  /** Items to be posted, counted up to a limit. */
+  readonly open: number;
+  readonly isPaused: boolean;
+  /** Undefined while no answer of it is known. */
+  readonly sink: SinkState | undefined;
+  /** Why all mail is put off, such as a pepper that is not the store's. */
+  readonly trouble: string | undefined;
+  readonly isSpaceLow: boolean;
+  readonly discards: Discards | undefined;
+}
+
+/** Writes the line. */
+export function statusLine(facts: StatusFacts): string {
+  const { domain, open, isPaused, sink, discards } = facts;
+  const refusal = refusalOf(facts);
+  const more = open === MOST_COUNTED ? ' or more' : '';
+  return [
+    ...(refusal === undefined ? [`serving ${domain}`] : [refusal]),
+    `${open}${more} to be posted${isPaused ? ' (paused)' : ''}`,
+    sink === undefined ? 'sink not known yet' : `sink ${sink}`,
+    ...(discards?.isMost === true ? [discardsInWords(discards)] : []),
+  ].join('; ');
+}
+
+/** Why mail is put off, if it is. */
+function refusalOf({ trouble, isSpaceLow }: StatusFacts): string | undefined {
+  if (trouble !== undefined) return `all mail is put off (451): ${trouble}`;
+  return isSpaceLow ? 'all mail is put off (452): less space is free than store.low_water' : undefined;
+}

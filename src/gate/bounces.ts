@@ -1,0 +1,67 @@
+/**
+ * Bounces of our own notifications: mail with the null reverse-path to a reply address.
+ *
+ * Contract: never answered and never posted as a reply; an item that tells the platform, once for each bounce. What the
+ * address proves depends on its token: a sealed one names user and thread. Of a bound one the part that RCPT verifies
+ * names the user alone; its thread is proven by the notification's Message-ID, if the bounce returns it, and else
+ * unknown. What the bounce says is proven by nothing: whoever holds the address can write one.
+ */
+import { formatReplyAddress } from '../mail/address.ts';
+import { encodeBase32 } from '../mail/base32.ts';
+import { parseBounce, returnedMessageId } from '../mail/bounce.ts';
+import { fingerprint } from '../mail/fingerprint.ts';
+import { type Header, headerValue, headerValues } from '../mail/header.ts';
+import { messageIdCandidates, normaliseMessageId, parseThreadMessageId } from '../mail/message-id.ts';
+import { verifyBoundReply } from '../mail/token.ts';
+import type { NewItem } from '../store/queue.ts';
+import type { Claim, RecipientOptions, Target } from './recipient.ts';
+
+/** What bounces are judged by. */
+type BounceOptions = Pick<RecipientOptions, 'form' | 'now'> & { readonly newId: () => string };
+
+/** The item of a bounce; undefined for a report in which nothing failed, and for mail that states nothing. */
+export function bounceItem(
+  options: BounceOptions,
+  claim: Claim,
+  raw: Uint8Array,
+  header: Header,
+): NewItem | undefined {
+  const { form, now, newId } = options;
+  const bounce = parseBounce(raw, formatReplyAddress(form, encodeBase32(claim.token.bytes)));
+  // Nothing stated is no bounce: people on holiday have the null reverse-path as well.
+  if (bounce === null || (bounce.status ?? bounce.action ?? bounce.diagnostic) === undefined)
+    return undefined;
+  const target = claim.target ?? boundTarget(form.domain, claim, raw, header);
+  const thread = target?.locator ?? '';
+  const receivedAt = now();
+  return {
+    id: newId(),
+    user: claim.user.name,
+    userNumber: claim.user.number,
+    thread,
+    bounce: bounce.kind,
+    repliedToAt: target === undefined ? receivedAt : target.repliedTo * 1000,
+    fingerprint: fingerprint(claim.user.number, `bounce of ${thread}`, header, raw),
+    messageId: normaliseMessageId(headerValue(header, 'message-id') ?? ''),
+    reversePath: '',
+    receivedAt,
+    hold: undefined,
+    authentication: { policy: 'off', result: 'none' },
+    spam: undefined,
+  };
+}
+
+/** The thread of a bound token: that of the returned message, or of one that the bounce refers to. */
+function boundTarget(
+  domain: string,
+  { token, keys }: Claim,
+  raw: Uint8Array,
+  header: Header,
+): Target | undefined {
+  if (token.form !== 'bound') return undefined;
+  const returned = returnedMessageId(raw);
+  const named = [...(returned === undefined ? [] : [returned]), ...headerValues(header, 'in-reply-to')];
+  const candidates = messageIdCandidates(named, headerValues(header, 'references'), domain);
+  const id = candidates.find((each) => keys.some((key) => verifyBoundReply(key, token, each)));
+  return id === undefined ? undefined : parseThreadMessageId(id, domain);
+}

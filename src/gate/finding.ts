@@ -1,0 +1,76 @@
+/**
+ * What a rule of the gate saw and decided, for people who ask why.
+ *
+ * Contract: a rule that is given a list of findings adds one, whatever it decided; the daemon gives none, and
+ * then nothing is put into words. A rule hands on a richer value, or ends the message's way with a disposition.
+ */
+import type { DiscardReason, Disposition } from '../mail/disposition.ts';
+import type { NewNotice } from '../store/notices.ts';
+
+/** The rules in the order of docs/how-it-works.md, The gate; a bound address meets `token` and `age` at the end of data. */
+export type Rule =
+  | 'address'
+  | 'token'
+  | 'user'
+  | 'age'
+  | 'automatic'
+  | 'malformed'
+  | 'sender_policy'
+  | 'spam'
+  | 'duplicate';
+
+/** What a rule decided: to go on, as usual or with a mark, or one of the dispositions. */
+export type Decision = 'pass' | 'off' | 'flagged' | 'held' | 'duplicate' | Exclude<Verdict, 'accepted'>;
+
+type Verdict = Disposition['verdict'];
+
+/** One rule's decision, and in words what it rests on. */
+export interface Finding {
+  readonly rule: Rule;
+  readonly result: Decision;
+  readonly saw: string;
+}
+
+/** The findings of one message, in the order of the rules. */
+export type Findings = Finding[];
+
+/** The end of a recipient's way through the gate. */
+export interface End {
+  readonly kind: 'end';
+  readonly disposition: Disposition;
+  /** What the author is told of it. */
+  readonly notice?: NewNotice | undefined;
+}
+
+/** A disposition without an item. */
+type Refusal = Exclude<Disposition, { verdict: 'accepted' }>;
+
+/** Ends the way at a rule. */
+export function endAt(
+  rule: Rule,
+  disposition: Refusal,
+  findings: Findings | undefined,
+  saw = disposition.detail ?? disposition.reason,
+): End {
+  findings?.push({ rule, result: disposition.verdict, saw });
+  return { kind: 'end', disposition };
+}
+
+/** Ends the way with a discard. */
+export function discard(
+  rule: Rule,
+  reason: DiscardReason,
+  detail: string | undefined,
+  findings: Findings | undefined,
+): End {
+  return endAt(rule, { verdict: 'discarded', reason, ...(detail === undefined ? {} : { detail }) }, findings);
+}
+
+const DAY_SECONDS = 86_400;
+
+/** An age in words; times in Unix seconds. */
+export function sawAge(repliedTo: number, nowMs: number, maxAgeMs: number): string {
+  const days = (seconds: number): string => String(Math.round((seconds / DAY_SECONDS) * 10) / 10);
+  const post = `the post is of ${new Date(repliedTo * 1000).toISOString().replace('.000Z', 'Z')}`;
+  return `${post}, ${days(nowMs / 1000 - repliedTo)} days ago; reply.max_age is ${days(maxAgeMs / 1000)} days`;
+}

@@ -1,0 +1,161 @@
+/**
+ * The gate: who may reply, and what becomes of their message. The order is docs/how-it-works.md, The gate.
+ *
+ * Contract: `transaction` says whether one may begin at all; `recipient` judges an address alone and writes nothing,
+ * because Postfix probes it; `message` gives exactly one disposition per claim, in order, and an accepted one only
+ * after its commit. It takes an envelope and raw bytes and knows nothing of LMTP. Asked to, it tells what each rule
+ * saw. The rules themselves: recipient.ts at RCPT, judging.ts at the end of data.
+ * Failure: a broken store rejects, and the caller answers 451; nothing here turns an error into a 5yz.
+ */
+import { foldAddress, matchRecipient } from '../mail/address.ts';
+import type { Own } from '../mail/automatic.ts';
+import type { Disposition, SpoofCause } from '../mail/disposition.ts';
+import type { Queue } from '../store/queue.ts';
+import { type Charge, counted } from './counted.ts';
+import type { Findings } from './finding.ts';
+import {
+  type Envelope,
+  isReply,
+  type Judgement,
+  type Judgements,
+  type JudgingOptions,
+  judgeMessage,
+  type Message,
+  messageOf,
+} from './judging.ts';
+import {
+  type Claim,
+  doubtful,
+  judgeRecipient,
+  type RecipientOptions,
+  type RecipientVerdict,
+} from './recipient.ts';
+
+/** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
+export type Verdict = Disposition & {
+  readonly messageId?: string | undefined;
+  /** Postfix's own id of the message, by which its log names it. */
+  readonly queueId?: string | undefined;
+  /** Undefined where no filter was asked. */
+  readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
+  readonly spamScore?: number | undefined;
+};
+
+/** What the gate decides by. */
+export interface GateOptions extends RecipientOptions, JudgingOptions {
+  readonly queue: Pick<Queue, 'accept'>;
+  /** How our own mail is recognised beside its reply addresses. */
+  readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
+  /** Whether the store has too little space left to take more. */
+  readonly isSpaceLow: () => boolean;
+  /** Why the store can promise nothing any more, if so. */
+  readonly storeLoss?: (() => string | undefined) | undefined;
+  /** Whether nobody reads the log, so that no verdict could be seen. */
+  readonly isLogStalled: () => boolean;
+}
+
+/** The gate. Whoever gives it `findings` gets one from every rule that was reached. */
+export interface Gate {
+  /** Why no transaction may begin now, if none may: nothing is transferred then that could not be kept. */
+  transaction(): Disposition | undefined;
+  /** Judges a recipient from its address alone; no side effect on the store. */
+  recipient(address: string, findings?: Findings): Promise<RecipientVerdict>;
+  /** Judges a message for one claim, without committing. */
+  judge(envelope: Envelope, claim: Claim, raw: Uint8Array, findings?: Findings): Promise<Judgement>;
+  /** Judges a message for every claim and commits what is accepted; may take `raw`'s memory over. */
+  message(envelope: Envelope, claims: readonly Claim[], raw: Uint8Array): Promise<readonly Verdict[]>;
+}
+
+/** Builds the gate. */
+export function createGate(options: GateOptions): Gate {
+  const own = ownOf(options);
+  const judgeAll = (
+    message: Message,
+    claims: readonly Claim[],
+    charge: Charge,
+    findings?: Findings,
+  ): Judgements => judgeMessage(options, own, message, claims, charge, findings);
+  return {
+    transaction: () => {
+      const why = options.storeLoss?.();
+      if (why !== undefined) return doubtful({ reason: 'store', why });
+      if (options.isSpaceLow()) return { verdict: 'deferred', reason: 'storage', detail: 'space is low' };
+      if (options.isLogStalled())
+        return { verdict: 'deferred', reason: 'log', detail: 'nobody reads the log' };
+      return undefined;
+    },
+    recipient: (address, findings) => judgeRecipient(options, address, findings),
+    judge: async (envelope, claim, raw, findings) => {
+      const [judgement] = await judgeAll(messageOf(envelope, raw), [claim], () => undefined, findings);
+      if (judgement === undefined) throw new Error('a claim without a judgement');
+      return judgement;
+    },
+    message: (envelope, claims, raw) =>
+      counted(options.rates, claims, async (charge) => {
+        const message = messageOf(envelope, raw);
+        const judgements = await judgeAll(message, claims, charge);
+        const { messageId, queueId } = message;
+        const dispositions = await commit(options, judgements, raw);
+        return dispositions.map((disposition, index) => ({
+          ...disposition,
+          messageId,
+          queueId,
+          ...(options.spam && spamOf(judgements[index])),
+        }));
+      }),
+  };
+}
+
+/** How to recognise what we sent: by a reply address, or as a notice. */
+function ownOf({ form, notices }: GateOptions): Own {
+  const sender = notices === undefined ? undefined : foldAddress(notices.from);
+  return {
+    isOwnAddress: (address) =>
+      matchRecipient(form, address).kind === 'token' ||
+      (sender !== undefined && foldAddress(address) === sender),
+    ...(notices === undefined ? {} : { loopToken: notices.loopToken }),
+  };
+}
+
+function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamScore'> | undefined {
+  if (judgement === undefined || !isReply(judgement)) return undefined;
+  const { spam } = judgement.item;
+  return spam === undefined
+    ? { spam: 'unchecked' }
+    : { spam: spam.flagged ? 'yes' : 'no', spamScore: spam.score };
+}
+
+async function commit(
+  { queue, authorNotices }: Pick<GateOptions, 'queue' | 'authorNotices'>,
+  judgements: readonly Judgement[],
+  raw: Uint8Array,
+): Promise<readonly Disposition[]> {
+  // Before the items, which may take the memory of the message over.
+  for (const judgement of judgements) {
+    if (judgement.kind === 'end' && judgement.notice !== undefined)
+      await authorNotices?.add(judgement.notice);
+  }
+  const items = judgements.flatMap((judgement) => (judgement.kind === 'item' ? [judgement.item] : []));
+  const result = items.length === 0 ? undefined : await queue.accept(items, raw);
+  const acceptances = result?.kind === 'committed' ? [...result.acceptances] : [];
+  return judgements.map((judgement): Disposition => {
+    if (judgement.kind === 'end') return judgement.disposition;
+    if (result?.kind === 'storage-full') {
+      return { verdict: 'deferred', reason: 'storage', detail: result.detail };
+    }
+    const acceptance = acceptances.shift();
+    // A store that answers for fewer items than it was given has promised nothing.
+    if (acceptance === undefined)
+      return { verdict: 'deferred', reason: 'unknown', detail: 'no answer from the store' };
+    const { kind: reason, id } = acceptance;
+    return { verdict: 'accepted', reason, id, ...(reason === 'held' && whyHeld(judgement)) };
+  });
+}
+
+/** What a hold of the sender policy rests on. */
+function whyHeld({ item: { holdDetail }, holdCause }: Extract<Judgement, { kind: 'item' }>): {
+  detail?: string;
+  cause?: SpoofCause;
+} {
+  return { ...(holdDetail !== undefined && { detail: holdDetail }), ...(holdCause && { cause: holdCause }) };
+}

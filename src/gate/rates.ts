@@ -1,0 +1,309 @@
+/**
+ * The rates: token buckets per user, per address and in all, in the daemon's memory and, behind it, in the store.
+ *
+ * Contract: `reached` changes nothing, because Postfix probes addresses; `take` takes from every bucket or from none.
+ * Messages that nobody vouches for have buckets of their own, as large as the others: whoever holds an address cannot
+ * use up what its owner may send.
+ * What is taken is saved within {@link SAVE_MS}, and from a bucket that is more than half empty with the message
+ * itself: `saveUrgent`, called in the tick of an accept, travels with it into one transaction. So a crash gives back
+ * at most half a bucket, and that only if it was taken just before. Buckets live on the monotonic clock, so setting
+ * the wall clock changes nothing; across a restart see {@link untilFull}.
+ * Failure: a store that cannot save is told to the log once; the buckets in memory hold meanwhile.
+ * Limits: {@link MAX_BUCKETS} in memory; beyond it those that were used longest ago are forgotten.
+ */
+
+import {
+  addressBucket,
+  giveOneBack,
+  hasOne,
+  type Rate,
+  TOTAL_BUCKET,
+  takeOne,
+  untilFull,
+  userBucket,
+} from '../mail/rate.ts';
+import type { Token } from '../mail/token.ts';
+import type { Log } from '../observe/log.ts';
+import type { Buckets } from '../store/buckets.ts';
+import { errorText } from '../system/error-text.ts';
+import type { End } from './finding.ts';
+
+/** The configured rates. */
+export interface RateSettings {
+  readonly perUser: Rate | 'off';
+  readonly perAddress: Rate | 'off';
+  readonly total: Rate | 'off';
+}
+
+/** A limit by its key in the configuration. */
+export type RateLimit = 'rate.per_user' | 'rate.per_address' | 'rate.total';
+
+/** Whether a message is its user's, as far as the site's filter and policy say. */
+export type Standing = 'vouched' | 'unvouched';
+
+/** What rates work with. */
+export interface RateOptions {
+  readonly settings: RateSettings;
+  readonly buckets: Buckets;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that nobody can set. */
+  readonly monotonic: () => number;
+  readonly maxBuckets?: number;
+}
+
+/** Buckets in memory, at about 150 bytes each. */
+const MAX_BUCKETS = 131_072;
+
+/** Buckets that one sweep looks at: about a millisecond. */
+const SWEEP_BUCKETS = 10_000;
+
+/** How long changes are gathered: many of them are of the same buckets, and a commit of them is never large. */
+const SAVE_MS = 100;
+
+/** A look for buckets that are full by now. */
+const SWEEP_MS = 1000;
+
+/** What stands before the name of a bucket of messages that nobody vouches for. */
+const UNVOUCHED = 'unvouched/';
+
+const nameFor = (standing: Standing, name: string): string =>
+  standing === 'vouched' ? name : `${UNVOUCHED}${name}`;
+
+/** One limit, and the bucket of it that a token belongs to. */
+interface Limit {
+  readonly limit: RateLimit;
+  readonly rate: Rate;
+  readonly bucketOf: (token: Token) => string;
+  /** Whether a bucket is one of this limit's; the name as of a message that is vouched for. */
+  readonly owns: (name: string) => boolean;
+}
+
+/** Loads the buckets of the time before; undefined when no rate is limited. */
+export async function openRates(options: RateOptions): Promise<Rates | undefined> {
+  const limits = limitsOf(options.settings);
+  if (limits.length === 0) return undefined;
+  const rates = new Rates(options, limits);
+  await rates.load();
+  return rates;
+}
+
+function limitsOf({ perUser, perAddress, total }: RateSettings): Limit[] {
+  const limits: (Omit<Limit, 'rate'> & { readonly rate: Rate | 'off' })[] = [
+    {
+      limit: 'rate.per_user',
+      rate: perUser,
+      bucketOf: (token) => userBucket(token.userNumber),
+      owns: (name) => name.startsWith('user/'),
+    },
+    {
+      limit: 'rate.per_address',
+      rate: perAddress,
+      bucketOf: addressBucket,
+      owns: (name) => name.startsWith('address/'),
+    },
+    {
+      limit: 'rate.total',
+      rate: total,
+      bucketOf: () => TOTAL_BUCKET,
+      owns: (name) => name === TOTAL_BUCKET,
+    },
+  ];
+  return limits.filter((limit): limit is Limit => limit.rate !== 'off');
+}
+
+/** The buckets. */
+export class Rates {
+  readonly #options: RateOptions;
+  #limits: readonly Limit[];
+  /** When each bucket is full again, by the monotonic clock; the one used longest ago comes first. */
+  readonly #fullAt = new Map<string, number>();
+  readonly #unsaved = new Set<string>();
+  readonly #forgotten = new Set<string>();
+  #sweep: Iterator<[string, number]> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isUrgent = false;
+  #hasFailed = false;
+  #hasStopped = false;
+  #saving: Promise<void> = Promise.resolve();
+
+  /** To be made with {@link openRates}. */
+  constructor(options: RateOptions, limits: readonly Limit[]) {
+    this.#options = options;
+    this.#limits = limits;
+  }
+
+  /** The rate that a bucket is limited by, if any. */
+  #rateOf(name: string): Rate | undefined {
+    const bare = name.startsWith(UNVOUCHED) ? name.slice(UNVOUCHED.length) : name;
+    return this.#limits.find(({ owns }) => owns(bare))?.rate;
+  }
+
+  /** Buckets in memory: those that are not full. */
+  get buckets(): number {
+    return this.#fullAt.size;
+  }
+
+  /** Reads what the store holds; what is full by now, or limited no more, is forgotten. */
+  async load(): Promise<void> {
+    const { buckets, now, monotonic } = this.#options;
+    for (const saved of await buckets.loadBuckets()) {
+      const rate = this.#rateOf(saved.name);
+      const ms = rate === undefined ? 0 : untilFull(saved, now(), rate);
+      if (ms > 0) this.#set(saved.name, monotonic() + ms);
+      else this.#forgotten.add(saved.name);
+    }
+    this.#arm(SAVE_MS);
+  }
+
+  /** Whether nothing is limited any more. */
+  get isOff(): boolean {
+    return this.#limits.length === 0;
+  }
+
+  /** Takes other limits; a bucket keeps what it holds, and is full no later than the new limit has it. */
+  change(settings: RateSettings): void {
+    this.#limits = limitsOf(settings);
+    const now = this.#options.monotonic();
+    for (const [name, fullAt] of this.#fullAt) {
+      const rate = this.#rateOf(name);
+      if (rate === undefined) this.#forget(name);
+      else if (fullAt > now + rate.perMs) {
+        this.#fullAt.set(name, now + rate.perMs);
+        this.#mark(name);
+      }
+    }
+  }
+
+  /** Saves what is left; to be called after the last reply was judged, before the store closes. */
+  async stop(): Promise<void> {
+    this.#hasStopped = true;
+    clearTimeout(this.#timer);
+    this.#save();
+    await this.#saving;
+  }
+
+  /** The limit that one more reply to this token would go beyond; changes nothing. */
+  reached(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
+    const now = this.#options.monotonic();
+    return this.#limits.find(
+      ({ rate, bucketOf }) => !hasOne(this.#fullAt.get(nameFor(standing, bucketOf(token))) ?? now, now, rate),
+    )?.limit;
+  }
+
+  /** Takes one from every bucket of a token, or from none: then the limit that stood against it. */
+  take(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
+    const reached = this.reached(token, standing);
+    if (reached !== undefined) return reached;
+    const now = this.#options.monotonic();
+    for (const { rate, bucketOf } of this.#limits) {
+      const name = nameFor(standing, bucketOf(token));
+      const fullAt = takeOne(this.#fullAt.get(name) ?? now, now, rate);
+      this.#touch(name, fullAt);
+      if (fullAt - now > rate.perMs / 2) this.#isUrgent = true;
+    }
+    return undefined;
+  }
+
+  /** Undoes a `take`: the reply was neither kept nor dropped, and will come again. */
+  giveBack(token: Token, standing: Standing = 'vouched'): void {
+    for (const { rate, bucketOf } of this.#limits) {
+      const name = nameFor(standing, bucketOf(token));
+      const fullAt = this.#fullAt.get(name);
+      if (fullAt !== undefined) this.#touch(name, giveOneBack(fullAt, rate));
+    }
+  }
+
+  /** Hands what changed to the store if it includes a bucket that is more than half empty. */
+  saveUrgent(): void {
+    if (this.#isUrgent) this.#save();
+  }
+
+  #save(): void {
+    this.#isUrgent = false;
+    if (this.#unsaved.size + this.#forgotten.size === 0) return;
+    const { buckets, now, monotonic, log } = this.#options;
+    const savedAt = now();
+    const ahead = savedAt - monotonic();
+    const names = [...this.#unsaved];
+    const fullAts = names.map((name) => Math.ceil((this.#fullAt.get(name) ?? 0) + ahead));
+    const gone = [...this.#forgotten];
+    this.#unsaved.clear();
+    this.#forgotten.clear();
+    this.#saving = buckets.saveBuckets({ savedAt, names, fullAts, gone }).then(
+      () => {
+        this.#hasFailed = false;
+      },
+      (error: unknown) => {
+        if (!this.#hasFailed) log('rates_unsaved', { reason: errorText(error) });
+        this.#hasFailed = true;
+        for (const name of [...names, ...gone]) this.#mark(name);
+      },
+    );
+  }
+
+  /** Forgets some of the buckets that are full; every bucket has its turn. */
+  sweep(): void {
+    const now = this.#options.monotonic();
+    for (let looked = 0; looked < SWEEP_BUCKETS; looked++) {
+      this.#sweep ??= this.#fullAt.entries();
+      const next = this.#sweep.next();
+      if (next.done === true) {
+        this.#sweep = undefined;
+        return;
+      }
+      const [name, fullAt] = next.value;
+      if (fullAt <= now) this.#forget(name);
+    }
+  }
+
+  #touch(name: string, fullAt: number): void {
+    this.#fullAt.delete(name); // so that it is the one used last
+    this.#set(name, fullAt);
+    this.#mark(name);
+  }
+
+  #set(name: string, fullAt: number): void {
+    this.#fullAt.set(name, fullAt);
+    const most = this.#options.maxBuckets ?? MAX_BUCKETS;
+    if (this.#fullAt.size <= most) return;
+    // Many at once: a Map's first entry is found slowly behind ones that were removed.
+    const kept = Math.floor(most * (1 - 1 / 64));
+    for (const oldest of this.#fullAt.keys()) {
+      if (this.#fullAt.size <= kept) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#fullAt.delete(name);
+    this.#mark(name);
+  }
+
+  /** Looks after the buckets some time from now, and then for as long as there are any. */
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#hasStopped) return;
+    this.#timer = setTimeout(() => {
+      this.sweep();
+      this.#save();
+      if (this.#fullAt.size > 0) this.#arm(SWEEP_MS);
+    }, ms).unref();
+  }
+
+  /** What is to be done about a bucket in the store. */
+  #mark(name: string): void {
+    if (this.#unsaved.size + this.#forgotten.size === 0) this.#arm(SAVE_MS);
+    const [to, from] = this.#fullAt.has(name)
+      ? [this.#unsaved, this.#forgotten]
+      : [this.#forgotten, this.#unsaved];
+    to.add(name);
+    from.delete(name);
+  }
+}
+
+/** The end of a way at a limit: the sender comes again later. */
+export function rateLimited(limit: RateLimit): End {
+  return { kind: 'end', disposition: { verdict: 'deferred', reason: 'rate-limited', detail: limit } };
+}

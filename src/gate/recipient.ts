@@ -1,0 +1,206 @@
+/**
+ * The rules at RCPT: what an address says by itself.
+ *
+ * Contract: nothing is written, because Postfix probes addresses; the proof is computed for unknown users too, so
+ * that the answer takes as long; age comes after the proof, because only a genuine holder may learn of it.
+ * Failure: a broken store rejects.
+ */
+import { matchRecipient, type RecipientMatch, type ReplyAddressForm } from '../mail/address.ts';
+import type { Disposition, NoSuchAddressReason } from '../mail/disposition.ts';
+import { addressMaxAgeMs } from '../mail/probe.ts';
+import {
+  judgeAge,
+  parseToken,
+  SALT_BYTES,
+  type SealedToken,
+  type Token,
+  userKey,
+  verifyBoundAddress,
+  verifySealedToken,
+} from '../mail/token.ts';
+import type { Directory, User } from '../store/directory.ts';
+import type { Restore, Restores } from '../store/restores.ts';
+import { endAt, type Findings, type Rule, sawAge } from './finding.ts';
+import { type Rates, rateLimited } from './rates.ts';
+
+/** Where a verified reply goes; `repliedTo` in Unix seconds. */
+export interface Target {
+  readonly locator: string;
+  readonly repliedTo: number;
+}
+
+/** A recipient that passed RCPT: the user, the keys that made the token, and for a sealed one its target. */
+export interface Claim {
+  readonly user: User;
+  readonly token: Token;
+  readonly keys: readonly Buffer[];
+  readonly target: Target | undefined;
+}
+
+/** The verdict on a recipient at RCPT. */
+export type RecipientVerdict =
+  | { readonly kind: 'claim'; readonly claim: Claim }
+  | { readonly kind: 'refused'; readonly disposition: Disposition };
+
+/** Why no address can be judged: another pepper than the store's, under which no proof holds, or a store that is lost. */
+export interface Doubt {
+  readonly reason: 'pepper' | 'store';
+  /** In words. */
+  readonly why: string;
+}
+
+/** What addresses are judged by. */
+export interface RecipientOptions {
+  readonly form: ReplyAddressForm;
+  readonly pepper: Uint8Array;
+  readonly maxAgeMs: number;
+  readonly directory: Directory & Restores;
+  /** Why no address can be judged now, if none can; without it all can. */
+  readonly doubt?: (() => Doubt | undefined | Promise<Doubt | undefined>) | undefined;
+  /** Undefined when no rate is limited, and for tools, which look and take nothing. */
+  readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What each reason means, in words. */
+export const NO_SUCH_ADDRESS: Readonly<Record<NoSuchAddressReason, string>> = {
+  syntax: 'this is no mail address',
+  'other-domain': 'the domain is not reply.domain',
+  'no-token': 'the local part is not reply.prefix and a token',
+  'malformed-token': 'what stands after the prefix is no token',
+  'unknown-user': 'the user it names does not exist, or not any more',
+  'disabled-user': 'the user is disabled',
+  'unknown-thread': 'the thread number it names does not exist in this store',
+  forged: 'the proof does not hold: made up, altered, made elsewhere, or void since the salt was rotated',
+};
+
+/** The MAC is ours, so our clock was set back, or the platform's is fast: both pass, and a 5yz would not. */
+export const NOT_YET = {
+  verdict: 'deferred',
+  reason: 'unknown',
+  detail: 'the post lies in the future by our clock',
+} as const satisfies Disposition;
+
+/** A 5yz would be said of genuine addresses as well. */
+export function doubtful({ reason, why: detail }: Doubt): Extract<Disposition, { verdict: 'deferred' }> {
+  return { verdict: 'deferred', reason, detail };
+}
+
+/** Stands in for the salt of a user that does not exist, so that the answer takes as long. */
+const NO_SALT = new Uint8Array(SALT_BYTES);
+
+/** Judges a recipient from its address alone. */
+export async function judgeRecipient(
+  options: RecipientOptions,
+  address: string,
+  findings?: Findings,
+): Promise<RecipientVerdict> {
+  const match: RecipientMatch = matchRecipient(options.form, address);
+  if (match.kind !== 'token') return refuse('address', match.kind, findings);
+  const token = parseToken(match.token);
+  if (token === undefined) return refuse('token', 'malformed-token', findings);
+  findings?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
+  const doubt = await options.doubt?.();
+  if (doubt !== undefined) return putOff('token', doubtful(doubt), findings);
+  const now = options.now();
+  const user = await options.directory.userByNumber(token.userNumber);
+  const locator =
+    token.form === 'sealed' ? await options.directory.threadByNumber(token.threadNumber) : undefined;
+  const keys = keysOf(options.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
+  if (user === undefined || keys.length === 0) {
+    // Asked of a forged one as well, so that the answer takes as long.
+    const restored = await options.directory.lastRestore();
+    if (user === undefined) return unknown(restored, 'user', token.userNumber, now, findings);
+    if (token.form === 'bound' || locator !== undefined) return refuse('token', 'forged', findings);
+    return unknown(restored, 'thread', token.threadNumber, now, findings);
+  }
+  const target = token.form === 'sealed' ? { locator: locator ?? '', repliedTo: token.repliedTo } : undefined;
+  findings?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
+  // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
+  if (!user.enabled) return refuse('user', 'disabled-user', findings);
+  findings?.push({ rule: 'user', result: 'pass', saw: `${user.name}, enabled` });
+  const verdict = judgeTargetAge({ user, token, keys, target }, now, options.maxAgeMs, findings);
+  const limit = verdict.kind === 'claim' ? options.rates?.reached(token) : undefined;
+  return limit === undefined ? verdict : { kind: 'refused', disposition: rateLimited(limit).disposition };
+}
+
+/** The age of a sealed address; a bound one does not say it before In-Reply-To is known. */
+function judgeTargetAge(
+  claim: Claim,
+  now: number,
+  maxAgeMs: number,
+  findings: Findings | undefined,
+): RecipientVerdict {
+  if (claim.target !== undefined) {
+    const { repliedTo } = claim.target;
+    const limitMs = addressMaxAgeMs(claim.target, maxAgeMs);
+    const age = judgeAge(repliedTo, now, limitMs);
+    if (age !== 'valid') {
+      const disposition = age === 'expired' ? ({ verdict: 'rejected', reason: 'expired' } as const) : NOT_YET;
+      const saw = findings && sawAge(repliedTo, now, limitMs);
+      return { kind: 'refused', disposition: endAt('age', disposition, findings, saw).disposition };
+    }
+    findings?.push({ rule: 'age', result: 'pass', saw: sawAge(repliedTo, now, limitMs) });
+  }
+  return { kind: 'claim', claim };
+}
+
+function refuse(
+  rule: Rule,
+  detail: NoSuchAddressReason,
+  findings: Findings | undefined,
+): Extract<RecipientVerdict, { kind: 'refused' }> {
+  const disposition = { verdict: 'rejected', reason: 'no-such-address', detail } as const;
+  return {
+    kind: 'refused',
+    disposition: endAt(rule, disposition, findings, NO_SUCH_ADDRESS[detail]).disposition,
+  };
+}
+
+/** How long after a restore numbers that its backup did not know are put off: long enough to mend it. */
+export const RESTORED_FOR_MS = 86_400_000;
+
+/** Refuses a number that the store does not know; one that a restore may have lost is put off for a day. */
+function unknown(
+  restored: Restore | undefined,
+  kind: 'user' | 'thread',
+  number: number,
+  now: number,
+  findings: Findings | undefined,
+): Extract<RecipientVerdict, { kind: 'refused' }> {
+  const { known, upTo } = restored?.[`${kind}s`] ?? { known: 0, upTo: 0 };
+  const isLost =
+    restored !== undefined && number > known && number <= upTo && now - restored.restoredAt < RESTORED_FOR_MS;
+  if (!isLost) return refuse('token', `unknown-${kind}`, findings);
+  const backup = new Date(restored.backedUpAt).toISOString();
+  const detail = `${kind} number ${number} is newer than this store's backup of ${backup}`;
+  return putOff('token', { verdict: 'deferred', reason: 'restored', detail }, findings);
+}
+
+/** Refuses for now: Postfix comes again. */
+function putOff(
+  rule: Rule,
+  disposition: Extract<Disposition, { verdict: 'deferred' }>,
+  findings: Findings | undefined,
+): Extract<RecipientVerdict, { kind: 'refused' }> {
+  return { kind: 'refused', disposition: endAt(rule, disposition, findings).disposition };
+}
+
+function sawProof(user: User, target: Target | undefined): string {
+  const thread = target === undefined ? 'In-Reply-To or References must name the thread' : target.locator;
+  return `made by a salt of ${user.name} that is good now; thread: ${thread}`;
+}
+
+function keysOf(pepper: Uint8Array, user: User | undefined, now: number): Buffer[] {
+  if (user === undefined) return [userKey(pepper, NO_SALT)];
+  return user.salts
+    .filter((salt) => salt.endsAt === undefined || salt.endsAt > now)
+    .map((salt) => userKey(pepper, salt.salt));
+}
+
+function verifyAddress(key: Buffer, token: Token, locator: string): boolean {
+  return token.form === 'sealed'
+    ? verifySealedToken(key, token satisfies SealedToken, locator)
+    : verifyBoundAddress(key, token);
+}

@@ -1,0 +1,34 @@
+/**
+ * Elements that no reader of the mail sees: previews of templates, words for filters.
+ *
+ * Contract: `isHidden` reads the element's own style and attributes, in all spellings of nothing.
+ */
+import { attribute, type HtmlNode, isBare, styleOf } from './tree.ts';
+
+const NOTHING = '0(?:\\.0+)?(?:px|pt|em|rem|ex|%)?(?:!important)?(?:;|$)';
+const HIDDEN = new RegExp(
+  [
+    'display:none',
+    'mso-hide:all',
+    'visibility:(?:hidden|collapse)',
+    `(?:^|;)font-size:${NOTHING}`,
+    `(?:^|;)opacity:${NOTHING}`,
+    '(?:^|;)(?:text-indent|left|top|margin-left):-\\d{4,}',
+    '(?:^|;)color:transparent',
+    '(?:^|;)clip:rect\\(0',
+  ].join('|'),
+);
+const NO_SPACE = new RegExp(`(?:^|;)(?:max-)?(?:height|width):${NOTHING}`);
+
+/** Whether nothing of the element is shown. */
+export function isHidden(node: HtmlNode): boolean {
+  if (isBare(node)) return false;
+  if (node.attrs?.some(({ name }) => name === 'hidden') === true) return true;
+  const style = styleOf(node);
+  if (style === '')
+    return attribute(node, 'aria-hidden') === 'true' && node.tagName === 'span' && isEmpty(node);
+  return HIDDEN.test(style) || (NO_SPACE.test(style) && /overflow(?:-[xy])?:(?:hidden|clip)/.test(style));
+}
+
+const isEmpty = (node: HtmlNode): boolean =>
+  (node.childNodes ?? []).every(({ value }) => value?.trim() === '');

@@ -1,0 +1,169 @@
+/**
+ * One HTTP request and its answer, on kept connections: the only importer of undici.
+ *
+ * Contract: `exchange` resolves with the status line, three header fields and the beginning of the body, and rejects when
+ * no status line came. Once it is there it decides, however the body ends: a body that breaks off, is too long or takes
+ * too long ends where it is, and its connection with it.
+ * Limits: the answer is read to {@link MAX_ANSWER_BYTES}, for a bounded time in total. undici takes an unasked-for
+ * 100 Continue for a broken connection. It is driven by its callbacks: its streams and abort signals cost more than the
+ * request itself (docs/decisions.md).
+ */
+import type { Readable } from 'node:stream';
+import type { Dispatcher, Pool } from 'undici';
+import type { HttpAnswer } from './answer.ts';
+import type { WebhookTarget } from './webhook/options.ts';
+
+/** Bytes of an answer that are read. */
+export const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Connections to the platform; more attempts than these wait within their deadline. */
+const CONNECTIONS = 16;
+
+/** Deadlines of one attempt's parts, in milliseconds; the attempt as a whole ends with the caller's signal. */
+export interface HttpDeadlines {
+  readonly connectMs: number;
+  /** From the request sent to the end of the answer's headers: a backstop behind the caller's signal. */
+  readonly headersMs: number;
+  /** For the answer's body in total, not between its bytes. */
+  readonly answerMs: number;
+}
+
+/** A request to be made, a POST unless it says otherwise. */
+export interface HttpRequest {
+  readonly method?: 'POST' | 'OPTIONS';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | Readable | null;
+}
+
+/** A client of one target. */
+export interface HttpClient {
+  /** Loads what the first request will need. */
+  warm(): void;
+  /** Makes a request; `signal` ends it at once. */
+  exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
+  /** Drops every connection; requests under way reject. */
+  close(): Promise<void>;
+}
+
+/** Opens a client; it loads undici with the first request or when it is told to, and connects with the first request. */
+export function openHttpClient(
+  target: WebhookTarget,
+  ca: string | undefined,
+  deadlines: HttpDeadlines,
+): HttpClient {
+  let pool: Pool | undefined;
+  let loading: Promise<Pool> | undefined;
+  let isClosed = false;
+  const load = async (): Promise<Pool> => {
+    const undici = await import('undici');
+    pool = new undici.Pool(target.origin, {
+      connections: CONNECTIONS,
+      ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
+      connect: { timeout: deadlines.connectMs, ...(ca === undefined ? {} : { ca }) },
+      headersTimeout: deadlines.headersMs,
+      bodyTimeout: 0, // an idle timeout; the answer has one in total
+    });
+    return pool;
+  };
+  return {
+    warm: () => {
+      loading ??= load();
+    },
+    exchange: async ({ method = 'POST', headers, body }, signal) => {
+      if (isClosed) throw new Error('the connections are closed');
+      const connections = pool ?? (await (loading ??= load()));
+      signal.throwIfAborted(); // undici would connect first
+      return new Promise((resolve, reject) => {
+        const exchange = new Exchange(deadlines.answerMs, signal, resolve, reject);
+        connections.dispatch({ method, path: target.path, headers, body }, exchange);
+      });
+    },
+    // Not close(), which would wait for an answer that may never come.
+    close: async () => {
+      isClosed = true;
+      await (await loading)?.destroy();
+    },
+  };
+}
+
+/** waiting → answered → over; from waiting to over without an answer. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #answerMs: number;
+  readonly #signal: AbortSignal;
+  readonly #resolve: (answer: HttpAnswer) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #controller: Dispatcher.DispatchController | undefined;
+  #head: Omit<HttpAnswer, 'text'> | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(
+    answerMs: number,
+    signal: AbortSignal,
+    resolve: (answer: HttpAnswer) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#answerMs = answerMs;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    signal.addEventListener('abort', this.#abort);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#signal.aborted) this.#abort();
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#head = {
+      status,
+      retryAfter: first(headers['retry-after']),
+      location: first(headers.location),
+      contentType: first(headers['content-type']),
+    };
+    this.#deadline = setTimeout(this.#abort, this.#answerMs);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= MAX_ANSWER_BYTES) this.#abort();
+  }
+
+  onResponseEnd(): void {
+    this.#end(undefined);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#end(error);
+  }
+
+  /** Ends the exchange here and now; undici learns of it when it has begun with the request. */
+  readonly #abort = (): void => {
+    const reason: unknown = this.#signal.reason;
+    const error = reason instanceof Error ? reason : new Error('the answer was cut short');
+    this.#end(error);
+    this.#controller?.abort(error);
+  };
+
+  #end(error: unknown): void {
+    clearTimeout(this.#deadline);
+    this.#signal.removeEventListener('abort', this.#abort);
+    if (this.#head === undefined) this.#reject(error);
+    else
+      this.#resolve({
+        ...this.#head,
+        text: Buffer.concat(this.#chunks).toString('utf8', 0, MAX_ANSWER_BYTES),
+      });
+  }
+}
+
+function first(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

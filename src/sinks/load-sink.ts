@@ -1,0 +1,198 @@
+/**
+ * Opens the sink that the configuration names: the built-in webhook, or a site's own module.
+ *
+ * Contract: a module is an absolute path to a file that exports `createSink` (ES module or CommonJS); it gets
+ * the `[sink]` table without `type`. What it returns is checked, and so is every outcome that it gives later: a
+ * site's JavaScript has no compiler to tell it that it forgot one.
+ * Failure: problems are lines that name the key, as the configuration's own are; nothing is thrown.
+ */
+import { statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { withinDeadline } from '../system/deadline.ts';
+import { errorText } from '../system/error-text.ts';
+import { distrust } from '../system/trusted-file.ts';
+import { printable } from './answer.ts';
+import type { CreateSink, Examination, Outcome, Sink } from './sink.ts';
+import { type ReadSecretFile, readWebhookOptions } from './webhook/options.ts';
+import { createWebhookSink } from './webhook/webhook.ts';
+
+/** Told of what a module did wrong where nothing depended on it. */
+export type OnFault = (reason: string) => void;
+
+/** How long a module may take to be loaded and to make its sink, and how long it may take to close it. */
+const CREATE_MS = 30_000;
+const CLOSE_MS = 5000;
+
+/** What sinks take from outside. */
+export interface SinkEnvironment {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Reads a secret file, or says what is wrong with it. */
+  readonly readSecretFile: ReadSecretFile;
+  readonly onFault?: OnFault | undefined;
+}
+
+/** The sink, or every problem that its options have. */
+export type LoadedSink =
+  | { readonly ok: true; readonly sink: Sink }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** Opens the sink of the `[sink]` table. */
+export async function loadSink(table: Table, environment: SinkEnvironment): Promise<LoadedSink> {
+  const { type, ...options } = table;
+  if (type === 'webhook') {
+    const read = readWebhookOptions(options, environment.readSecretFile);
+    return read.ok ? { ok: true, sink: createWebhookSink(read.options, environment) } : read;
+  }
+  if (typeof type === 'string' && type.startsWith('/')) {
+    return loadModule(type, options, environment.onFault ?? (() => undefined));
+  }
+  const shown = type === undefined ? 'is missing' : `${JSON.stringify(type)} is no sink`;
+  return refuse(`${shown}; expected "webhook" or the absolute path of a sink module`);
+}
+
+function refuse(what: string): LoadedSink {
+  return { ok: false, problems: [`sink.type: ${what}`] };
+}
+
+async function loadModule(path: string, options: Table, onFault: OnFault): Promise<LoadedSink> {
+  const shown = JSON.stringify(path);
+  let loaded: unknown;
+  try {
+    // import() reports a missing file and a missing import inside it alike.
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
+      return refuse(`${shown} is not a file; expected a JavaScript module that exports createSink`);
+    // Before a line of it runs.
+    const distrusted = distrust(path, 'run');
+    if (distrusted !== undefined) return refuse(distrusted);
+    loaded = await withinDeadline(CREATE_MS, () => import(pathToFileURL(path).href));
+  } catch (error) {
+    return refuse(`${shown} cannot be loaded: ${describe(error)}`);
+  }
+  const createSink = exportedCreateSink(loaded);
+  if (createSink === undefined)
+    return refuse(`${shown} does not export a function createSink; expected one that returns a sink`);
+  let made: unknown;
+  try {
+    made = await withinDeadline(CREATE_MS, async () => createSink(options));
+  } catch (error) {
+    return refuse(`createSink of ${shown} failed: ${describe(error)}`);
+  }
+  const flaw = flawOf(made);
+  return flaw === undefined
+    ? { ok: true, sink: withChecks(made as object, onFault) }
+    : refuse(`createSink of ${shown} returned ${flaw}; expected a sink with deliver and close`);
+}
+
+function exportedCreateSink(loaded: unknown): CreateSink | undefined {
+  const named = memberOf(loaded, 'createSink');
+  // CommonJS whose exports Node cannot see beforehand has them all in `default`.
+  const found = named ?? memberOf(memberOf(loaded, 'default'), 'createSink');
+  return typeof found === 'function' ? (found as CreateSink) : undefined;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Table)[name] : undefined;
+}
+
+/** What keeps a value from being a sink. */
+function flawOf(made: unknown): string | undefined {
+  if (typeof made !== 'object' || made === null)
+    return made === null ? 'null' : `a value of type ${typeof made}`;
+  for (const method of ['deliver', 'close']) {
+    if (typeof memberOf(made, method) !== 'function') return `an object without a function ${method}`;
+  }
+  const flawed = Object.keys(CHECKS).find((method) => {
+    const found = memberOf(made, method);
+    return found !== undefined && typeof found !== 'function';
+  });
+  return flawed === undefined
+    ? undefined
+    : `${/^[aeiou]/.test(flawed) ? 'an' : 'a'} ${flawed} that is no function`;
+}
+
+/** The members of a sink. */
+type Member = keyof Sink;
+
+/** Makes of what a module gave what its member promises; every member of the port has a line, or this does not compile. */
+const CHECKS: { readonly [Name in Member]-?: (given: unknown) => Awaited<ReturnType<Required<Sink>[Name]>> } =
+  {
+    deliver: checkOutcome,
+    bounced: checkOutcome,
+    exists: (given) => given === true,
+    examine: checkExamination,
+    warm: () => undefined,
+    close: () => undefined,
+  };
+
+/** Members that nothing waits for, and how long: what they throw, or never end, is told and holds nothing up. */
+const UNAWAITED: Readonly<Partial<Record<Member, number>>> = { warm: 0, close: CLOSE_MS };
+
+/** The same sink, whose answers are answers: what is no outcome is deferred with an operator's alarm. */
+function withChecks(made: object, onFault: OnFault): Sink {
+  const members = Object.entries(CHECKS).flatMap(([name, check]) => {
+    const member = memberOf(made, name);
+    if (typeof member !== 'function') return [];
+    const call = async (...given: unknown[]): Promise<unknown> =>
+      check(await (Reflect.apply(member, made, given) as unknown));
+    const withinMs = UNAWAITED[name as Member];
+    const tell = (reason: string): void => {
+      onFault(`${name}: ${reason}`);
+    };
+    return [[name, withinMs === undefined ? call : () => unawaited(call, withinMs, tell)] as const];
+  });
+  return Object.fromEntries(members) as unknown as Sink;
+}
+
+/** Calls a member and waits for it so long; resolves whatever it does. */
+async function unawaited(
+  call: () => Promise<unknown>,
+  withinMs: number,
+  tell: (reason: string) => void,
+): Promise<void> {
+  const called = call().catch((error: unknown) => {
+    tell(describe(error));
+  });
+  if (withinMs === 0) return;
+  await withinDeadline(withinMs, () => called).catch((error: unknown) => {
+    tell(describe(error));
+  });
+}
+
+function checkOutcome(given: unknown): Outcome {
+  const kind = memberOf(given, 'kind');
+  const text = memberOf(given, 'diagnostic');
+  const diagnostic = typeof text === 'string' ? printable(text) : '';
+  const code = memberOf(given, 'status');
+  const status = typeof code === 'number' ? { status: code } : {};
+  if (kind === 'posted' || kind === 'failed') return { kind, diagnostic, ...status };
+  if (kind !== 'deferred') {
+    const shown = typeof kind === 'string' ? `of kind "${printable(kind)}"` : 'without a kind';
+    return { kind: 'deferred', broken: true, diagnostic: `the sink gave an outcome ${shown}` };
+  }
+  const pause = memberOf(given, 'retryAfterMs');
+  return {
+    kind,
+    diagnostic,
+    ...status,
+    ...(typeof pause === 'number' && pause > 0 ? { retryAfterMs: pause } : {}),
+    ...(memberOf(given, 'broken') === true ? { broken: true } : {}),
+  };
+}
+
+function checkExamination(given: unknown): Examination {
+  const [status, diagnostic, postsAs] = ['status', 'diagnostic', 'postsAs'].map((name) =>
+    memberOf(given, name),
+  );
+  return {
+    status: typeof status === 'number' ? status : undefined,
+    diagnostic: typeof diagnostic === 'string' ? printable(diagnostic) : '',
+    postsAs: typeof postsAs === 'string' ? printable(postsAs) : 'the sink does not say',
+  };
+}
+
+function describe(error: unknown): string {
+  return printable(errorText(error));
+}

@@ -1,0 +1,128 @@
+/**
+ * What is different between the settings in effect and new ones, in words; and which of them wait for a restart.
+ *
+ * Contract: every key that changed is named once, with what the file says now and said before; of the sink's options,
+ * of files, and of whatever holds an address only the key is told. Values that mean the same (`"60s"`, `"1min"`) are
+ * no change. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
+ * until the restart.
+ */
+import { type Config, deepFreeze, tomlKey } from '../config/config.ts';
+import { type Setting, show } from '../config/kinds.ts';
+import { SETTINGS } from '../config/table.ts';
+import type { Settings } from './settings.ts';
+
+/** One key that changed. */
+export interface SettingChange {
+  readonly key: string;
+  /** As the file has it; undefined where values are not told. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** The key is as it was, and what stands in its file is not. */
+  readonly isFileOnly: boolean;
+  /** It has no effect before the next start. */
+  readonly needsRestart: boolean;
+}
+
+/** What became of a new configuration. */
+export type Reloaded =
+  | { readonly ok: true; readonly changes: readonly SettingChange[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reloads; `mayVoid` where the operator knows that addresses which are out will be refused. Never rejects. */
+export type Reload = (mayVoid: boolean) => Promise<Reloaded>;
+
+/** What the daemon holds open from its start to its end. */
+const AT_START: ReadonlySet<string> = new Set([
+  'lmtp.socket',
+  'lmtp.mode',
+  'lmtp.group',
+  'policy.socket',
+  'policy.mode',
+  'policy.group',
+  'store.path',
+  'store.keep_content',
+  'metrics.listen',
+  'metrics.mode',
+  'metrics.group',
+]);
+
+/** What every reply address that is out rests on. */
+const ADDRESSES_REST_ON: ReadonlySet<string> = new Set(['reply.domain', 'reply.prefix', 'reply.pepper_file']);
+
+/** The changes that void the reply addresses that are out. */
+export function voidingChanges(changes: readonly SettingChange[]): readonly SettingChange[] {
+  return changes.filter(({ key, needsRestart }) => ADDRESSES_REST_ON.has(key) && !needsRestart);
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** Every setting of the table with its key. */
+function* eachSetting(): Generator<{ section: keyof typeof SETTINGS; property: string; key: string }> {
+  for (const section of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) {
+    for (const property of Object.keys(SETTINGS[section]))
+      yield { section, property, key: tomlKey(property) };
+  }
+}
+
+/** The keys that changed, in the order of docs/settings.md. */
+export function changedSettings(before: Settings, after: Settings): SettingChange[] {
+  const changes: SettingChange[] = [];
+  for (const { section, property, key } of eachSetting()) {
+    if (isSame(valueIn(before.config, section, property), valueIn(after.config, section, property))) continue;
+    const texts = [before, after].map(({ written }) => writtenText(written, section, property));
+    const isTold = texts.every((text) => !text.includes('@'));
+    changes.push({
+      key: `${section}.${key}`,
+      from: isTold ? texts[0] : undefined,
+      to: isTold ? texts[1] : undefined,
+      isFileOnly: false,
+      needsRestart: AT_START.has(`${section}.${key}`),
+    });
+  }
+  const [old, now] = [before.config.sink, after.config.sink];
+  for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
+    if (!isSame(old[key], now[key]))
+      changes.push({ key: `sink.${key}`, isFileOnly: false, needsRestart: false });
+  }
+  for (const [key, digest] of after.digests) {
+    if (before.digests.get(key) !== digest && !changes.some((change) => change.key === key))
+      changes.push({ key, isFileOnly: true, needsRestart: false });
+  }
+  for (const key of after.stale) {
+    if (!changes.some((change) => change.key === key))
+      changes.push({ key, isFileOnly: true, needsRestart: true });
+  }
+  return changes;
+}
+
+/** The new settings, with the old ones where only a start can change them. */
+export function settingsInEffect(before: Settings, after: Settings): Settings {
+  const config: Record<string, Record<string, unknown>> = {};
+  const written: Record<string, Record<string, unknown>> = {};
+  for (const { section, property, key } of eachSetting()) {
+    const from = AT_START.has(`${section}.${key}`) ? before : after;
+    (config[section] ??= {})[property] = valueIn(from.config, section, property);
+    (written[section] ??= {})[key] = writtenValue(from.written, section, property);
+  }
+  const complete = deepFreeze({ ...config, sink: after.config.sink }) as Config;
+  return { ...after, config: complete, written };
+}
+
+function valueIn(config: Config, section: keyof typeof SETTINGS, property: string): unknown {
+  return (config[section] as Table)[property];
+}
+
+function writtenValue(written: Table, section: keyof typeof SETTINGS, property: string): unknown {
+  const table = written[section] as Table | undefined;
+  const { fallback } = (SETTINGS[section] as Readonly<Record<string, Setting<unknown>>>)[property] ?? {};
+  return table?.[tomlKey(property)] ?? fallback;
+}
+
+function writtenText(written: Table, section: keyof typeof SETTINGS, property: string): string {
+  const value = writtenValue(written, section, property);
+  return value === undefined ? '""' : show(value);
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,94 @@
+/**
+ * Notices as a site configures them: their texts, which `mailgw-ctl config check` reads too, and for the daemon what
+ * drafts and sends them.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Config, noticeSender } from '../config/config.ts';
+import type { DraftNotice } from '../delivery/ending.ts';
+import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
+import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
+import { createTokenMask } from '../mail/token-mask.ts';
+import { createDraftNotice } from '../notices/draft.ts';
+import type { SendNotice } from '../notices/mailer.ts';
+import { Notifier, type NotifierChange } from '../notices/notifier.ts';
+import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
+import type { Log } from '../observe/log.ts';
+import type { Store } from '../store/store.ts';
+import { noticeLoopToken } from './gate-rules.ts';
+
+/** How often the store is looked at for notices. */
+const POLL_MS = 1000;
+
+/** The texts of the site's notices, or every problem that they have. */
+export function readNoticeTexts({ notice }: Config): LoadedTexts {
+  return loadNoticeTexts(notice.texts, notice.language);
+}
+
+/** A fresh id of a notice. */
+function newNoticeId(): string {
+  return formatItemId(Date.now(), randomBytes(ITEM_ID_RANDOM_BYTES));
+}
+
+/** What drafts notices about attempts; undefined where the site wants none. */
+export function openDraftNotice(config: Config, store: Store): DraftNotice | undefined {
+  const { kinds } = config.notice;
+  if (kinds.length === 0) return undefined;
+  const content = (id: string): Promise<Uint8Array | undefined> => store.content(id);
+  return createDraftNotice({ content, kinds, mask: tokenMask(config), newId: newNoticeId });
+}
+
+/** What the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
+export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
+  const { kinds } = config.notice;
+  const form = { prefix: config.reply.prefix, domain: config.reply.domain };
+  const { plusTags } = config.sender;
+  const { expired, dropped } = createAuthorNotices({ form, plusTags, newId: newNoticeId, now: Date.now });
+  return {
+    ...(kinds.includes('expired') && { expired }),
+    ...(kinds.includes('dropped') && { dropped }),
+    add: (notice) => store.addNotice(notice),
+  };
+}
+
+/** Hides the site's tokens in a text. */
+export function tokenMask({ reply }: Config): (text: string) => string {
+  return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
+}
+
+/** The part of the notifier's options that follows the configuration. */
+export function notifying(config: Config, texts: NoticeTexts): NotifierChange {
+  return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
+}
+
+/** What sends notices, not yet started. */
+export function openNotifier(config: Config, texts: NoticeTexts, store: Store, log: Log): Notifier {
+  return new Notifier({
+    store,
+    ...notifying(config, texts),
+    log,
+    now: Date.now,
+    random: Math.random,
+    pollMs: POLL_MS,
+  });
+}
+
+/** Loads the mailer with the first notice: most daemons send none for days. */
+function openSendNotice(config: Config): SendNotice {
+  const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(config.notice.server) ?? [];
+  const options = {
+    host,
+    port: Number(port),
+    from: { address: noticeSender(config), name: config.notice.name },
+    domain: config.reply.domain,
+    loopToken: noticeLoopToken(config),
+  };
+  let loading: Promise<SendNotice> | undefined;
+  const load = async (): Promise<SendNotice> => {
+    const { createSendNotice } = await import('../notices/mailer.ts');
+    return createSendNotice(options);
+  };
+  return async (mail, signal) => {
+    loading ??= load();
+    return (await loading)(mail, signal);
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * The parser as a site configures it, for the daemon and for `mailgw-ctl check` alike: what is tried out is what
+ * would be posted.
+ */
+import type { Config } from '../config/config.ts';
+import { createParserPool, type ParserPool } from '../reply/parser-pool.ts';
+
+/** Creates the pool of parsers, `size` workers at most. */
+export function openParser(config: Config, size: number, onParsed?: (ms: number) => void): ParserPool {
+  const { mentions, references, commands, closing } = config.post;
+  return createParserPool({
+    size,
+    onParsed,
+    deadlineMs: config.delivery.parseTimeoutMs,
+    attachments: config.attachments,
+    post: {
+      form: { prefix: config.reply.prefix, domain: config.reply.domain },
+      policy: {
+        mentions: mentions === 'inert',
+        references: references === 'inert',
+        commands: commands === 'inert',
+        closing: closing === 'inert',
+      },
+    },
+  });
+}
+
+/** Whether two configurations take messages apart in the same way. */
+export function isSameParser(a: Config, b: Config): boolean {
+  const parsing = ({ reply, post, attachments, delivery }: Config): unknown => {
+    const { parserWorkers, parseTimeoutMs } = delivery;
+    return [reply.prefix, reply.domain, post, attachments, parserWorkers, parseTimeoutMs];
+  };
+  return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
+}

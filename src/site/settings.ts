@@ -1,0 +1,119 @@
+/**
+ * What the daemon takes from its configuration and from the files that this names; read alike at a start and a reload.
+ *
+ * Contract: everything is read anew each time, secrets included, and nothing is kept open but the sink. Problems are
+ * one line each, and come all in one go.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type Config, loadConfig } from '../config/config.ts';
+import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
+import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
+import type { LoadedSink, OnFault } from '../sinks/load-sink.ts';
+import type { Sink } from '../sinks/sink.ts';
+import { distrust } from '../system/trusted-file.ts';
+
+/** The configuration, its file's table, and what stands in the files that it names. */
+export interface Settings {
+  readonly config: Config;
+  readonly written: Readonly<Record<string, unknown>>;
+  readonly pepper: Buffer;
+  readonly texts: NoticeTexts;
+  /** Digests of files by the key that names them, to see that one changed. */
+  readonly digests: ReadonlyMap<string, string>;
+  /** Keys whose secret is a credential that is older than its file: the new one is read at the next start. */
+  readonly stale: ReadonlySet<string>;
+}
+
+/** The settings, or every problem that they have; `config` is there when only other files are at fault. */
+export type SettingsRead =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly problems: readonly string[]; readonly config?: Config };
+
+/** Reads everything but the sink's own files. */
+export function readSettings(path: string): SettingsRead {
+  const loaded = loadConfig(path);
+  if (!loaded.ok) return loaded;
+  const { config, written } = loaded;
+  const pepper = readPepper(config);
+  const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
+  const distrusted = distrustedPlaces(path, config);
+  if (pepper.ok && texts.ok && distrusted.length === 0) {
+    const files = namedFiles(config);
+    const digests = new Map(files.map(([key, paths]) => [key, paths.map(digestOf).join(' ')]));
+    const stale = new Set(files.filter(([, paths]) => paths.some(isNewerThanCredential)).map(([key]) => key));
+    const settings = { config, written, pepper: pepper.bytes, texts: texts.texts, digests, stale };
+    return { ok: true, settings };
+  }
+  const problems = [
+    ...distrusted,
+    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(texts.ok ? [] : texts.problems),
+  ];
+  return { ok: false, problems, config };
+}
+
+/** What others than root and the daemon may alter of what it believes; the sink looks after its own files. */
+export function distrustedPlaces(path: string, { store, notice }: Config): string[] {
+  const places: readonly (readonly [string, string | undefined])[] = [
+    ['the configuration', path],
+    ['store.path', dirname(store.path)],
+    ['notice.texts', notice.texts],
+  ];
+  return places.flatMap(([name, place]) => {
+    const problem = place === undefined ? undefined : distrust(resolve(place), 'believed');
+    return problem === undefined ? [] : [`${name}: ${problem}`];
+  });
+}
+
+/** Opens the sink, whose modules are loaded with the first one. */
+export async function openSink(config: Config, onFault?: OnFault): Promise<LoadedSink> {
+  const { loadSink } = await import('../sinks/load-sink.ts');
+  return loadSink(config.sink, { now: Date.now, readSecretFile, onFault });
+}
+
+/** Everything, or every problem that it has. */
+export type SetupRead =
+  | { readonly ok: true; readonly settings: Settings; readonly sink: Sink }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads everything and opens a sink. */
+export async function readSetup(path: string, onFault?: OnFault): Promise<SetupRead> {
+  const read = readSettings(path);
+  const config = read.ok ? read.settings.config : read.config;
+  const sink = config === undefined ? undefined : await openSink(config, onFault);
+  if (read.ok && sink?.ok === true) return { ok: true, settings: read.settings, sink: sink.sink };
+  if (sink?.ok === true) await sink.sink.close();
+  const ofSink = sink?.ok === false ? sink.problems : [];
+  return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
+}
+
+/** The files that keys name. */
+function namedFiles({ reply, notice, sink }: Config): [key: string, paths: string[]][] {
+  const named: [string, unknown][] = [
+    ['reply.pepper_file', reply.pepperFile],
+    ['notice.texts', notice.texts],
+    ...Object.entries(sink)
+      .filter(([key]) => key.endsWith('_file'))
+      .map(([key, value]): [string, unknown] => [`sink.${key}`, value]),
+  ];
+  return named.map(([key, value]) => [key, [value].flat().filter((path) => typeof path === 'string')]);
+}
+
+/** A digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */
+function digestOf(path: string): string {
+  try {
+    if (statSync(path).isDirectory()) {
+      return readdirSync(path)
+        .sort()
+        .map((name) => `${name} ${digestOf(join(path, name))}`)
+        .join(' ');
+    }
+    return createHash('sha256')
+      .update(readFileSync(secretPlace(path)))
+      .digest('hex');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Cuts the bytes of one connection into command lines and message content.
+ *
+ * Contract: lines and contents are handed on strictly one after the other; what a step waits for, the bytes behind
+ * it wait for too, so a client is never read faster than it is answered. A line ends at LF; an overlong one is
+ * counted, not kept, and handed on once as overlong.
+ * Limits: {@link MAX_LINE_BYTES} of a line are kept; a message's memory is the {@link MessageBuffer}'s.
+ */
+import { freeMemory } from '../../system/memory.ts';
+import type { Content, MessageBuffer } from './message-buffer.ts';
+
+/** Octets of one command line; RFC 5321 §4.5.3.1.4 wants 512, the extensions add to it. */
+export const MAX_LINE_BYTES = 4096;
+
+/** What a line or a content does to the reader: go on at once, or after the promise. */
+export type Step = Promise<void> | 'go-on';
+
+/** What the reader hands on to. */
+export interface ReaderTarget {
+  /** One command line without its line end; undefined stands for an overlong one. */
+  readonly line: (line: string | undefined) => Step;
+  /** The content that `expectMessage` announced. */
+  readonly content: (content: Content) => Step;
+  /** Everything that has arrived is handed on. */
+  readonly idle: () => Step;
+}
+
+const LF = 0x0a;
+const NOTHING = Buffer.alloc(0);
+
+/** The reader of one connection. */
+export class LmtpReader {
+  readonly #target: ReaderTarget;
+  #partial: Buffer = NOTHING;
+  #lineBytes = 0;
+  #message: MessageBuffer | undefined;
+  #isClosed = false;
+
+  constructor(target: ReaderTarget) {
+    this.#target = target;
+  }
+
+  /** From the next byte on, what arrives is the content of a message. */
+  expectMessage(message: MessageBuffer): void {
+    this.#message = message;
+  }
+
+  /** Hands nothing on any more, and gives the memory of a message back that will not arrive. */
+  close(): void {
+    this.#isClosed = true;
+    this.#message?.free();
+    this.#message = undefined;
+  }
+
+  /** Reads a chunk and takes its memory over; says when the next one may come, and rejects where a step throws. */
+  consume(chunk: Buffer): Step {
+    try {
+      return this.#consumeFrom(chunk, 0);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Waits only where there is something to wait for: most chunks are read in one go. */
+  #consumeFrom(chunk: Buffer, start: number): Step {
+    let offset = start;
+    while (offset < chunk.length && !this.#isClosed) {
+      const message = this.#message;
+      const end = message === undefined ? lineEnd(chunk, offset) : message.feed(chunk, offset);
+      const step =
+        message === undefined ? this.#readLine(chunk, offset, end) : this.#readContent(message, end);
+      offset = end ?? chunk.length;
+      const next = offset;
+      if (step !== 'go-on') return step.then(() => settled(this.#consumeFrom(chunk, next)));
+    }
+    freeMemory(chunk); // what is kept of it has been copied
+    return this.#target.idle();
+  }
+
+  #readContent(message: MessageBuffer, end: number | undefined): Step {
+    if (end === undefined) return 'go-on';
+    this.#message = undefined;
+    const step = this.#target.content(message.content());
+    if (step !== 'go-on') {
+      return step.finally(() => {
+        message.free();
+      });
+    }
+    message.free();
+    return step;
+  }
+
+  #readLine(chunk: Buffer, start: number, end: number | undefined): Step {
+    const stop = end === undefined ? chunk.length : end - 1;
+    this.#lineBytes += stop - start;
+    const isOverlong = this.#lineBytes > MAX_LINE_BYTES;
+    if (end === undefined) {
+      // Copied: the chunk is large, and a line that trickles in would keep many of them.
+      this.#partial = isOverlong ? NOTHING : Buffer.concat([this.#partial, chunk.subarray(start, stop)]);
+      return 'go-on';
+    }
+    const before = this.#partial;
+    this.#partial = NOTHING;
+    this.#lineBytes = 0;
+    if (isOverlong) return this.#target.line(undefined);
+    if (before.length === 0) return this.#target.line(chunk.toString('utf8', start, stop));
+    return this.#target.line(Buffer.concat([before, chunk.subarray(start, stop)]).toString('utf8'));
+  }
+}
+
+/** What a promise may resolve to in place of a step. */
+function settled(step: Step): Promise<void> | undefined {
+  return step === 'go-on' ? undefined : step;
+}
+
+/** The offset after the next LF, or undefined. */
+function lineEnd(chunk: Buffer, start: number): number | undefined {
+  const lf = chunk.indexOf(LF, start);
+  return lf === -1 ? undefined : lf + 1;
+}

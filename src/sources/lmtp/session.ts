@@ -1,0 +1,393 @@
+/**
+ * One LMTP session: commands in, replies out.
+ *
+ * Contract (RFC 2033 §4.2): exactly one end-of-data reply per accepted RCPT, repeats included, in order; every reply
+ * that may have an enhanced status code has exactly one; every recipient ends in exactly one logged verdict.
+ * Failure: an unknown error is 451 4.3.0 for every recipient of the transaction; where the number of answers is in
+ * doubt the connection is dropped, so that Postfix defers (docs/how-it-works.md, The gate).
+ * Standards: RFC 2033, RFC 5321, RFC 2920, RFC 2034, RFC 6152, RFC 6531, RFC 1870.
+ */
+
+import type { Gate, Verdict } from '../../gate/gate.ts';
+import type { Claim } from '../../gate/recipient.ts';
+import { type Disposition, replyTo } from '../../mail/disposition.ts';
+import { type MailCommand, parseMail, parseRcpt } from '../../mail/envelope.ts';
+import { formatReply, type Reply } from '../../mail/status.ts';
+import type { Log } from '../../observe/log.ts';
+import type { CountVerdict } from '../../observe/metrics.ts';
+import { errorText } from '../../system/error-text.ts';
+import type { SlowDown } from '../slow-down.ts';
+import { noteVerdict } from '../verdict-note.ts';
+import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
+import type { ReaderTarget, Step } from './reader.ts';
+
+/** A session's limits; times in milliseconds in total, sizes in bytes. */
+export interface SessionLimits {
+  readonly hostname: string;
+  readonly maxRecipients: number;
+  readonly maxBadCommands: number;
+  readonly maxMessageBytes: number;
+  readonly commandTimeoutMs: number;
+  readonly dataTimeoutMs: number;
+}
+
+/** What all sessions of a listener share. */
+export interface SessionShared {
+  /** Replaced by a new configuration. */
+  limits: SessionLimits;
+  readonly gate: Gate;
+  readonly log: Log;
+  readonly count: CountVerdict;
+  readonly budget: MemoryBudget;
+  readonly slowDown: SlowDown;
+  /** Whether the daemon is stopping: no new transaction then. */
+  readonly isStopping: () => boolean;
+}
+
+/** The connection under a session. */
+export interface Wire {
+  readonly id: string;
+  /** Sends text. */
+  readonly send: (text: string) => void;
+  /** When the client has taken what was sent. */
+  readonly drained: () => Step;
+  /** Sends what was sent, then closes. */
+  readonly close: () => void;
+  /** Closes at once; the client learns nothing. */
+  readonly abort: () => void;
+  /** Makes the bytes that follow the content of a message. */
+  readonly expectMessage: (message: MessageBuffer) => void;
+}
+
+/** One transaction: what MAIL and the accepted RCPTs said. */
+interface Transaction {
+  readonly mail: MailCommand;
+  readonly claims: Claim[];
+}
+
+const OK: Reply = { basic: 250, enhanced: '2.0.0', text: 'OK' };
+const STOPPING = replyTo({ verdict: 'deferred', reason: 'stopping' });
+
+/** A session. Its states: greeted → LHLO → transaction → content → replies → LHLO. */
+export class LmtpSession implements ReaderTarget {
+  readonly #shared: SessionShared;
+  readonly #wire: Wire;
+  #hasGreeted = false;
+  #transaction: Transaction | undefined;
+  /** Why MAIL was put off: pipelined RCPTs get the same reply, because a 5yz would look final. */
+  #refusal: Reply | undefined;
+  #isBusy = false;
+  #isOver = false;
+  #badCommands = 0;
+  #badAddresses = 0;
+  #replies = '';
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(shared: SessionShared, wire: Wire) {
+    this.#shared = shared;
+    this.#wire = wire;
+  }
+
+  /** Greets at once: the peer is our own Postfix, and an early talker is its pipelining. */
+  greet(refusal?: Reply): void {
+    if (refusal !== undefined) {
+      this.#end(refusal);
+      return;
+    }
+    this.#write(`220 ${this.#shared.limits.hostname} LMTP mailgw`);
+    this.#flush();
+    this.#expectCommand();
+  }
+
+  /** Ends the session now if the client owes us a command, else after its transaction. */
+  stopWhenIdle(): void {
+    if (!this.#isOver && !this.#isBusy && this.#transaction === undefined) this.#end(STOPPING);
+  }
+
+  /** Forgets the session: the connection is gone. */
+  dispose(): void {
+    this.#isOver = true;
+    clearTimeout(this.#deadline);
+  }
+
+  /** The client has closed its side and everything that it sent is answered. */
+  finish(): void {
+    this.#hangUp();
+  }
+
+  // ---- Commands ---------------------------------------------------------------------------------------------------
+
+  readonly line = (line: string | undefined): Step => {
+    this.#expectCommand();
+    if (line === undefined) return this.#bad({ basic: 500, enhanced: '5.5.2', text: 'line too long' });
+    const text = line.trimEnd();
+    const space = text.indexOf(' ');
+    const verb = (space === -1 ? text : text.slice(0, space)).toUpperCase();
+    return this.#command(verb, space === -1 ? '' : text.slice(space + 1).trimStart());
+  };
+
+  #command(verb: string, argument: string): Step {
+    if (this.#shared.isStopping() && this.#transaction === undefined && verb !== 'QUIT') {
+      return this.#end(STOPPING);
+    }
+    switch (verb) {
+      case 'LHLO':
+        return this.#hello(argument);
+      case 'MAIL':
+        return this.#mail(argument);
+      case 'RCPT':
+        return this.#rcpt(argument);
+      case 'DATA':
+        return this.#data(argument);
+      case 'RSET':
+        this.#reset();
+        return this.#reply(OK);
+      case 'NOOP':
+        return this.#reply(OK);
+      case 'VRFY':
+        return this.#reply({ basic: 252, enhanced: '2.5.2', text: 'send some mail and see' });
+      case 'HELP':
+        return this.#reply({
+          basic: 214,
+          enhanced: '2.0.0',
+          text: 'LHLO MAIL RCPT DATA RSET NOOP VRFY QUIT',
+        });
+      case 'QUIT':
+        return this.#end({ basic: 221, enhanced: '2.0.0', text: 'bye' });
+      case 'HELO':
+      case 'EHLO':
+        return this.#bad({ basic: 500, enhanced: '5.5.1', text: 'this is LMTP: say LHLO' });
+      default:
+        return this.#bad({ basic: 500, enhanced: '5.5.2', text: 'command not recognized' });
+    }
+  }
+
+  #hello(argument: string): Step {
+    if (argument === '' || argument.includes(' ')) {
+      return this.#bad({ basic: 501, enhanced: '5.5.4', text: 'syntax: LHLO hostname' });
+    }
+    const { hostname, maxMessageBytes } = this.#shared.limits;
+    this.#hasGreeted = true;
+    this.#reset();
+    const lines = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', `SIZE ${maxMessageBytes}`];
+    for (const line of lines) this.#write(`250-${line}`);
+    return this.#write('250 ENHANCEDSTATUSCODES');
+  }
+
+  #reset(): void {
+    this.#transaction = undefined;
+    this.#refusal = undefined;
+  }
+
+  #mail(argument: string): Step {
+    if (!this.#hasGreeted) return this.#bad({ basic: 503, enhanced: '5.5.1', text: 'say LHLO first' });
+    if (this.#transaction !== undefined) {
+      return this.#bad({ basic: 503, enhanced: '5.5.1', text: 'a transaction is open already' });
+    }
+    const parsed = parseMail(argument);
+    if (!parsed.ok) {
+      this.#note({ verdict: 'rejected', reason: 'malformed', detail: 'MAIL' });
+      return this.#bad(parsed.reply);
+    }
+    const refused = this.#shared.gate.transaction();
+    this.#refusal = refused && replyTo(refused);
+    if (refused !== undefined) return this.#answer(refused);
+    if ((parsed.value.sizeBytes ?? 0) > this.#shared.limits.maxMessageBytes) {
+      return this.#answer({ verdict: 'rejected', reason: 'too-big', detail: 'by the declared SIZE' });
+    }
+    this.#transaction = { mail: parsed.value, claims: [] };
+    return this.#reply({ basic: 250, enhanced: '2.1.0', text: 'sender OK' });
+  }
+
+  #rcpt(argument: string): Step {
+    const transaction = this.#transaction;
+    if (this.#refusal !== undefined) return this.#reply(this.#refusal);
+    if (transaction === undefined) return this.#tooEarly('MAIL first');
+    const parsed = parseRcpt(argument);
+    if (!parsed.ok) {
+      this.#note({ verdict: 'rejected', reason: 'no-such-address', detail: 'syntax' });
+      return this.#bad(parsed.reply);
+    }
+    if (transaction.claims.length >= this.#shared.limits.maxRecipients) {
+      return this.#answer({ verdict: 'deferred', reason: 'too-many-recipients' });
+    }
+    return this.#judgeRecipient(transaction, parsed.value);
+  }
+
+  async #judgeRecipient(transaction: Transaction, address: string): Promise<void> {
+    const verdict = await this.#unlessBroken(() => this.#shared.gate.recipient(address));
+    if (verdict.kind === 'broken') {
+      this.#answer(verdict.disposition);
+    } else if (verdict.value.kind === 'refused') {
+      const { disposition } = verdict.value;
+      if (disposition.reason === 'no-such-address') await this.#slowDown();
+      this.#reply(replyTo(disposition));
+      this.#flush();
+      // When the reply has left, so that no address takes longer for being logged.
+      setImmediate(() => {
+        this.#note(disposition);
+      });
+    } else {
+      transaction.claims.push(verdict.value.claim);
+      this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
+    }
+  }
+
+  async #slowDown(): Promise<void> {
+    const pause = this.#shared.slowDown.pause(++this.#badAddresses);
+    if (pause === undefined) return;
+    clearTimeout(this.#deadline); // the client waits for us
+    await pause;
+    this.#expectCommand();
+  }
+
+  #data(argument: string): Step {
+    const transaction = this.#transaction;
+    if (argument !== '') return this.#bad({ basic: 501, enhanced: '5.5.4', text: 'DATA takes no argument' });
+    if (transaction === undefined || transaction.claims.length === 0) {
+      return this.#tooEarly('no valid recipients');
+    }
+    const { maxMessageBytes, dataTimeoutMs } = this.#shared.limits;
+    const message = new MessageBuffer(maxMessageBytes, transaction.mail.sizeBytes, this.#shared.budget);
+    this.#wire.expectMessage(message);
+    this.#arm(dataTimeoutMs);
+    return this.#write('354 end with a line of one dot');
+  }
+
+  // ---- End of data ------------------------------------------------------------------------------------------------
+
+  readonly content = (content: Content): Step => {
+    const transaction = this.#transaction;
+    if (transaction === undefined) throw new Error('content without a transaction');
+    clearTimeout(this.#deadline); // from here on the client waits for us
+    this.#flush();
+    return this.#endOfData(transaction, content);
+  };
+
+  async #endOfData(transaction: Transaction, content: Content): Promise<void> {
+    const { claims } = transaction;
+    const judged = await this.#unlessBroken(() => this.#judge(transaction, content));
+    const dispositions = judged.kind === 'value' ? judged.value : claims.map(() => judged.disposition);
+    this.#transaction = undefined;
+    if (dispositions.length !== claims.length) {
+      const reason = `${dispositions.length} dispositions for ${claims.length} recipients`;
+      this.#shared.log('transaction_failed', { reason, session: this.#wire.id });
+      this.#wire.abort();
+      return;
+    }
+    dispositions.forEach((disposition, index) => {
+      this.#answer(disposition, claims[index]);
+    });
+    if (dispositions.some(endsSession)) this.#hangUp();
+    else this.#expectCommand();
+  }
+
+  async #judge({ claims, mail }: Transaction, content: Content): Promise<readonly Verdict[]> {
+    switch (content.kind) {
+      case 'whole':
+        return this.#shared.gate.message({ reversePath: mail.reversePath }, claims, content.raw);
+      case 'too-big':
+        return claims.map(() => ({ verdict: 'rejected', reason: 'too-big' }));
+      case 'no-memory':
+        return claims.map(() => ({
+          verdict: 'deferred',
+          reason: 'overloaded',
+          detail: 'intake memory is full',
+        }));
+    }
+  }
+
+  /** The boundary of a transaction: whatever is thrown inside is temporary. */
+  async #unlessBroken<T>(
+    action: () => Promise<T>,
+  ): Promise<{ kind: 'value'; value: T } | { kind: 'broken'; disposition: Disposition }> {
+    this.#isBusy = true;
+    try {
+      return { kind: 'value', value: await action() };
+    } catch (error) {
+      const detail = errorText(error);
+      this.#shared.log('transaction_failed', { reason: detail, session: this.#wire.id });
+      return { kind: 'broken', disposition: { verdict: 'deferred', reason: 'unknown', detail } };
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  // ---- Replies and deadlines --------------------------------------------------------------------------------------
+
+  /** Sends the replies of one chunk together, and reads on when the client has taken them. */
+  readonly idle = (): Step => {
+    this.#flush();
+    if (this.#shared.isStopping()) this.stopWhenIdle();
+    return this.#wire.drained();
+  };
+
+  /** Logs and counts the one verdict on a recipient and replies it. */
+  #answer(disposition: Verdict, claim?: Claim): 'go-on' {
+    this.#note(disposition, claim);
+    return this.#reply(replyTo(disposition));
+  }
+
+  #note(disposition: Verdict, claim?: Claim): void {
+    noteVerdict(this.#shared, this.#wire.id, disposition, claim);
+  }
+
+  #write(line: string): 'go-on' {
+    this.#replies += `${line}\r\n`;
+    return 'go-on';
+  }
+
+  #reply(reply: Reply): 'go-on' {
+    return this.#write(formatReply(reply));
+  }
+
+  /** A refused command; too many of them end the session. */
+  #bad(reply: Reply): 'go-on' {
+    this.#badCommands++;
+    if (this.#badCommands < this.#shared.limits.maxBadCommands) return this.#reply(reply);
+    return this.#end({ basic: 421, enhanced: '4.7.0', text: 'too many bad commands' });
+  }
+
+  /** No bad command: a client that pipelines has sent it before it could know that the one before was refused. */
+  #tooEarly(text: string): 'go-on' {
+    return this.#reply({ basic: 503, enhanced: '5.5.1', text });
+  }
+
+  #end(reply: Reply): 'go-on' {
+    this.#reply(reply);
+    return this.#hangUp();
+  }
+
+  #hangUp(): 'go-on' {
+    this.#flush();
+    this.dispose();
+    this.#wire.close();
+    return 'go-on';
+  }
+
+  #flush(): void {
+    if (this.#replies === '') return;
+    this.#wire.send(this.#replies);
+    this.#replies = '';
+  }
+
+  /** The client owes us a command: one deadline for all of it, whatever trickles in. */
+  #expectCommand(): void {
+    this.#arm(this.#shared.limits.commandTimeoutMs);
+  }
+
+  #arm(timeoutMs: number): void {
+    clearTimeout(this.#deadline);
+    if (this.#isOver) return;
+    this.#deadline = setTimeout(() => {
+      this.#shared.log('connection_closed', { reason: 'deadline', session: this.#wire.id });
+      this.#end({ basic: 421, enhanced: '4.4.2', text: 'timeout, closing connection' });
+    }, timeoutMs);
+    this.#deadline.unref();
+  }
+}
+
+/** Replies of class 421 announce that the connection closes (RFC 5321 §3.8). */
+function endsSession(disposition: Disposition): boolean {
+  return replyTo(disposition).basic === 421;
+}

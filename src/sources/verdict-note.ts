@@ -1,0 +1,50 @@
+/** The one line that is logged, and the one count that is kept, of each verdict on a recipient. */
+
+import type { Verdict } from '../gate/gate.ts';
+import type { Claim } from '../gate/recipient.ts';
+import { isDroppedReply } from '../mail/disposition.ts';
+import type { Log } from '../observe/log.ts';
+import type { CountVerdict } from '../observe/metrics.ts';
+
+/** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
+const MAX_LOGGED_ID = 998;
+
+/** Logs and counts a verdict; of a good address `claim` says whose it is. */
+export function noteVerdict(
+  { log, count }: { readonly log: Log; readonly count: CountVerdict },
+  session: string,
+  disposition: Verdict,
+  claim?: Claim,
+): void {
+  const { verdict, reason, detail } = disposition;
+  const counted = reason === 'no-such-address' ? detail : reason;
+  const cause = 'cause' in disposition ? disposition.cause : undefined;
+  count(verdict, counted, { spam: spamWord(disposition), cause });
+  const fields = {
+    verdict,
+    reason,
+    detail,
+    cause,
+    id: disposition.verdict === 'accepted' ? disposition.id : undefined,
+    user: claim?.user.name,
+    thread: claim?.target?.locator,
+    message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
+    queue_id: disposition.queueId,
+    spam: disposition.spam,
+    spam_score: disposition.spamScore,
+    session,
+  };
+  log('verdict', fields, isMissed(disposition) ? 'warn' : undefined);
+}
+
+/** Whether a reply is lost by a verdict that nobody asked for: spam is discarded where the site says so. */
+function isMissed(disposition: Verdict): boolean {
+  return isDroppedReply(disposition) && disposition.reason !== 'spam';
+}
+
+/** What the filter said of a message, whatever it led to. */
+function spamWord({ reason, spam }: Verdict): Verdict['spam'] {
+  if (spam !== undefined) return spam;
+  if (reason === 'spam') return 'yes';
+  return reason === 'unchecked' ? 'unchecked' : undefined;
+}

@@ -1,0 +1,98 @@
+/**
+ * Retention: prunes the store step by step, for as long as the daemon runs.
+ *
+ * Contract: once a second it asks the store for one bounded step, and for more with pauses in between while there is
+ * more to do, so that messages and settlements always find the writer free. While space is low every unused page
+ * goes back to the file system, because new mail waits for it, and messages of posted replies go before their time.
+ * Failure: a step that fails is tried again with the next look; the first of several is logged.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../observe/log.ts';
+import { errorText } from '../system/error-text.ts';
+import { RESTORABLE_MS } from './directory.ts';
+import type { PruneRequest, Queue } from './queue.ts';
+
+/** How long things are kept, in milliseconds. */
+export interface RetentionPeriods {
+  readonly contentMs: number;
+  readonly rowsMs: number;
+  readonly dedupeMs: number;
+}
+
+/** What retention works with. */
+export interface RetentionOptions {
+  readonly queue: Pick<Queue, 'prune'>;
+  /** Read before each step: a new configuration may change them. */
+  readonly periods: () => RetentionPeriods;
+  /** Whether new mail waits for space. */
+  readonly isSpaceLow: () => boolean;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A look when there was nothing left to do. */
+const LOOK_MS = 1000;
+
+/** The pause between two steps: a step takes a few milliseconds of the writer's time. */
+const PAUSE_MS = 25;
+
+/** Unused bytes that the file keeps for the messages to come, so that it does not breathe with every burst. */
+const KEPT_FREE_BYTES = 64 * 1024 * 1024;
+
+/** A notice's row is what keeps a second one of its day from being sent (G7). */
+const LEAST_NOTICE_MS = 2 * 86_400_000;
+
+/** Which times a step at `now` goes by. */
+export function outOfDate(
+  periods: RetentionPeriods,
+  now: number,
+): Pick<PruneRequest, 'contentBefore' | 'rowsBefore' | 'dedupeBefore' | 'noticesBefore' | 'usersBefore'> {
+  return {
+    contentBefore: now - periods.contentMs,
+    rowsBefore: now - periods.rowsMs,
+    dedupeBefore: now - periods.dedupeMs,
+    noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
+    usersBefore: now - RESTORABLE_MS,
+  };
+}
+
+type StepResult = 'done' | 'more' | { readonly failed: string };
+
+/** Begins retention; the function that comes back ends it after the step under way. */
+export function startRetention(options: RetentionOptions): () => Promise<void> {
+  const stopping = new AbortController();
+  const loop = prune(options, stopping.signal);
+  return async () => {
+    stopping.abort();
+    await loop;
+  };
+}
+
+async function prune(options: RetentionOptions, stopping: AbortSignal): Promise<void> {
+  let hasFailed = false;
+  while (!stopping.aborted) {
+    const result = await step(options);
+    const reason = typeof result === 'object' ? result.failed : undefined;
+    if (reason !== undefined && !hasFailed) options.log('prune_failed', { reason });
+    hasFailed = reason !== undefined;
+    const pauseMs = result === 'more' ? PAUSE_MS : LOOK_MS;
+    await sleep(pauseMs, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+  }
+}
+
+async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions): Promise<StepResult> {
+  try {
+    const isLow = isSpaceLow();
+    const { contents, rows, dedupes, users, freedBytes, isDone } = await queue.prune({
+      ...outOfDate(isLow ? { ...periods(), contentMs: 0 } : periods(), now()),
+      keepFreeBytes: isLow ? 0 : KEPT_FREE_BYTES,
+    });
+    if (contents + rows + dedupes + users + freedBytes > 0) {
+      log('pruned', { contents, rows, dedupes, users, freed_bytes: freedBytes });
+    }
+    return isDone ? 'done' : 'more';
+  } catch (error) {
+    return { failed: errorText(error) };
+  }
+}

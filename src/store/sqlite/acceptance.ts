@@ -1,0 +1,163 @@
+/**
+ * How new items enter the store, inside the writer's transaction.
+ *
+ * Contract: at most one item per fingerprint and belief (G2), by the insert of its dedupe row; an item that is the first
+ * open one of its thread is its head, and may be leased at once. A copy of a dead letter has it tried again: who sends
+ * the same mail once more wants it posted, and posted once.
+ */
+import { bounded } from '../../mail/bounded.ts';
+import type { Acceptance, ImmediateLease, NewItem } from '../queue.ts';
+import { prepareCountBounce } from './bounces.ts';
+import { prepareKeepContent } from './content.ts';
+import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
+import { NO_USER, prepareOwners } from './owner.ts';
+import { prepareRememberPass } from './passes.ts';
+import type { Database } from './schema.ts';
+
+/** What became of the items of one message. */
+export interface Accepted {
+  readonly acceptances: readonly Acceptance[];
+  /** The ids of those that were leased at once. */
+  readonly leased: readonly string[];
+}
+
+/** Inserts the items of one message that are no duplicates. */
+export type Accept = (items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease) => Accepted;
+
+/** Where a new item enters the table of states (docs/how-it-works.md, The queue). */
+interface Entry {
+  readonly state: 'ready' | 'leased' | 'held';
+  readonly head: 0 | 1;
+  readonly leaseUntil: number | null;
+}
+
+const HELD: Entry = { state: 'held', head: 0, leaseUntil: null };
+const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
+const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
+
+/** What a new row is made of. */
+interface NewRow {
+  readonly item: NewItem;
+  readonly entry: Entry;
+  readonly copy: KeptCopy;
+  readonly bytes: number;
+}
+
+const boundedOrNull = (text: string | undefined): string | null =>
+  text === undefined ? null : bounded(text);
+
+/** The columns of a new row, each with its value. */
+const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8Array | null>> = {
+  id: ({ item }) => item.id,
+  state: ({ entry }) => entry.state,
+  head: ({ entry }) => entry.head,
+  user: ({ item }) => item.user,
+  user_number: ({ item }) => item.userNumber ?? null,
+  // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
+  thread: ({ item }) => (item.bounce === undefined ? item.thread : `bounce:${item.id}`),
+  bounce: ({ item }) => item.bounce ?? null,
+  bounce_thread: ({ item }) => (item.bounce === undefined ? null : item.thread),
+  replied_to_at: ({ item }) => item.repliedToAt,
+  message_id: ({ item }) => boundedOrNull(item.messageId),
+  queue_id: ({ item }) => boundedOrNull(item.queueId),
+  reverse_path: ({ item }) => bounded(item.reversePath),
+  received_at: ({ item }) => item.receivedAt,
+  due_at: ({ item }) => (item.hold === undefined ? item.receivedAt : null),
+  lease_until: ({ entry }) => entry.leaseUntil,
+  attempts: ({ entry }) => (entry.state === 'leased' ? 1 : 0),
+  worker_deaths: () => 0,
+  hold_reason: ({ item }) => item.hold ?? null,
+  last_diagnostic: ({ item }) => boundedOrNull(item.holdDetail),
+  fingerprint: ({ copy }) => copy.fingerprint,
+  written: ({ copy }) => copy.written,
+  bytes: ({ bytes }) => bytes,
+  sender_policy: ({ item }) => item.authentication.policy,
+  sender_result: ({ item }) => item.authentication.result,
+  spam_score: ({ item }) => item.spam?.score ?? null,
+  spam_flagged: ({ item }) => (item.spam === undefined ? null : Number(item.spam.flagged)),
+};
+
+/** Prepares the insert of one row, which gives its number. */
+function prepareInsert(database: Database): (row: NewRow) => number | bigint {
+  const names = Object.keys(COLUMNS);
+  const values = Object.values(COLUMNS);
+  const insert = database.prepare(
+    `INSERT INTO item (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+  );
+  return (row) => insert.run(...values.map((value) => value(row))).lastInsertRowid;
+}
+
+/** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
+export function prepareAccept(
+  database: Database,
+  isPaused: () => boolean,
+  elect: (thread: string) => void,
+): Accept {
+  const claim = prepareClaim(database);
+  const revive = prepareRevive(database, elect);
+  const open = database.prepare<[string]>(
+    "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
+  );
+  const insert = prepareInsert(database);
+  const owners = prepareOwners(database);
+  const keep = prepareKeepContent(database);
+  const countBounce = prepareCountBounce(database);
+  const rememberPass = prepareRememberPass(database);
+  const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
+    if (item.hold !== undefined) return HELD;
+    if (item.bounce === undefined && open.get(item.thread) !== undefined) return READY_BEHIND;
+    if (leaseMs === undefined) return READY;
+    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
+  };
+  const acceptOne = (
+    asJudged: NewItem,
+    raw: Uint8Array,
+    leaseMs: number | undefined,
+  ): Entry['state'] | Repeated => {
+    const repeated = claim(asJudged);
+    if (repeated !== undefined) return repeated;
+    // Since RCPT the user may have been removed, by another process.
+    const isThere = owners.isThere(asJudged.userNumber, asJudged.user);
+    const item = isThere ? asJudged : { ...asJudged, hold: asJudged.hold ?? NO_USER };
+    const entry = entryOf(item, leaseMs);
+    const itemNumber = insert({ item, entry, copy: keptCopy(asJudged), bytes: raw.byteLength });
+    keep(itemNumber, raw);
+    if (item.bounce !== undefined) countBounce(item, item.bounce);
+    if (isThere) rememberPass(item);
+    return entry.state;
+  };
+  return (items, raw, lease) => {
+    let room = lease === undefined || isPaused() ? 0 : lease.limit;
+    const leased: string[] = [];
+    const acceptances = items.map((item): Acceptance => {
+      const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
+      if (typeof state === 'object')
+        return { kind: revive(item, state) ? 'queued' : 'duplicate', id: state.id };
+      if (state === 'leased') {
+        leased.push(item.id);
+        room--;
+      }
+      return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
+    });
+    return { acceptances, leased };
+  };
+}
+
+/** Prepares the second life of a dead letter that a copy, believed as much and not held, came of; false if it is none. */
+function prepareRevive(
+  database: Database,
+  elect: (thread: string) => void,
+): (copy: NewItem, repeated: Repeated) => boolean {
+  const revive = database
+    .prepare<[number, string], string>(
+      `UPDATE item SET state = 'ready', due_at = ?, settled_at = NULL, worker_deaths = 0
+       WHERE id = ? AND state = 'failed' RETURNING thread`,
+    )
+    .pluck();
+  return (copy, { id, isEqual }) => {
+    const thread = isEqual && copy.hold === undefined ? revive.get(copy.receivedAt, id) : undefined;
+    if (thread === undefined) return false;
+    elect(thread);
+    return true;
+  };
+}

@@ -1,0 +1,108 @@
+/** Users, salts and threads in SQLite: the statements that change them, inside the writer's transaction. */
+import type { Directory } from '../directory.ts';
+import type { Database } from './schema.ts';
+
+/** The arguments of the directory's operations, as the port has them. */
+type Args<K extends keyof Directory> = Parameters<Directory[K]>;
+
+/** The operations on the directory, each to be called inside a transaction. */
+export interface DirectoryOperations {
+  /** Adds a user; its number, or undefined when the name is taken. */
+  readonly addUser: (user: Args<'addUser'>[0]) => number | undefined;
+  /** Changes a user; false when there is none. */
+  readonly setUser: (name: string, change: Args<'setUser'>[1]) => boolean;
+  /** Gives a user a new salt. */
+  readonly rotateSalt: (...args: Args<'rotateSalt'>) => boolean;
+  /** The number of a thread, made when it is new. */
+  readonly threadNumber: (locator: string) => number;
+}
+
+/** Prepares the statements on a writing connection. */
+export function prepareDirectory(database: Database): DirectoryOperations {
+  const numberOf = database.prepare<[string], { number: number }>(
+    'SELECT user_number AS number FROM user WHERE name = ?',
+  );
+  const setAddresses = prepareAddresses(database);
+  return {
+    addUser: prepareAddUser(database, setAddresses),
+    setUser: (name, change) => {
+      const user = numberOf.get(name);
+      if (user === undefined) return false;
+      if (change.addresses !== undefined) setAddresses(user.number, change.addresses);
+      if (change.enabled !== undefined) {
+        database
+          .prepare('UPDATE user SET enabled = ? WHERE user_number = ?')
+          .run(Number(change.enabled), user.number);
+      }
+      return true;
+    },
+    rotateSalt: (name, salt, now, graceEndsAt) => {
+      const user = numberOf.get(name);
+      if (user === undefined) return false;
+      rotate(database, user.number, salt, now, graceEndsAt);
+      return true;
+    },
+    threadNumber: prepareThreadNumber(database),
+  };
+}
+
+function prepareAddresses(database: Database): (userNumber: number, addresses: readonly string[]) => void {
+  const clear = database.prepare<[number]>('DELETE FROM user_address WHERE user_number = ?');
+  const add = database.prepare<[number, string]>(
+    'INSERT INTO user_address (user_number, address) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  );
+  return (userNumber, addresses) => {
+    clear.run(userNumber);
+    for (const address of addresses) add.run(userNumber, address);
+  };
+}
+
+function prepareAddUser(
+  database: Database,
+  setAddresses: (userNumber: number, addresses: readonly string[]) => void,
+): DirectoryOperations['addUser'] {
+  const insert = database.prepare<[string, number]>(
+    'INSERT INTO user (name, enabled, created_at) VALUES (?, 1, ?) ON CONFLICT DO NOTHING',
+  );
+  return ({ name, addresses, salt, now }) => {
+    const { changes, lastInsertRowid } = insert.run(name, now);
+    if (changes === 0) return undefined;
+    const number = Number(lastInsertRowid);
+    setAddresses(number, addresses);
+    insertSalt(database, number, salt, now);
+    return number;
+  };
+}
+
+function insertSalt(database: Database, userNumber: number, salt: Uint8Array, now: number): void {
+  database
+    .prepare('INSERT INTO salt (user_number, salt, created_at) VALUES (?, ?, ?)')
+    .run(userNumber, salt, now);
+}
+
+/** With a grace period the current salt gets an end; without one every older salt goes at once. */
+function rotate(
+  database: Database,
+  userNumber: number,
+  salt: Uint8Array,
+  now: number,
+  graceEndsAt: number | undefined,
+): void {
+  if (graceEndsAt === undefined) {
+    database.prepare('DELETE FROM salt WHERE user_number = ?').run(userNumber);
+  } else {
+    database.prepare('DELETE FROM salt WHERE user_number = ? AND ends_at <= ?').run(userNumber, now);
+    database
+      .prepare('UPDATE salt SET ends_at = ? WHERE user_number = ? AND ends_at IS NULL')
+      .run(graceEndsAt, userNumber);
+  }
+  insertSalt(database, userNumber, salt, now);
+}
+
+function prepareThreadNumber(database: Database): (locator: string) => number {
+  const find = database.prepare<[string], { number: number }>(
+    'SELECT thread_number AS number FROM thread WHERE locator = ?',
+  );
+  const insert = database.prepare<[string]>('INSERT INTO thread (locator) VALUES (?)');
+  return (locator) => find.get(locator)?.number ?? Number(insert.run(locator).lastInsertRowid);
+}

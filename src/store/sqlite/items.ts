@@ -1,0 +1,290 @@
+/**
+ * The items in SQLite: every statement that changes one, inside the writer's transaction.
+ *
+ * Contract: functions here run within a transaction that the writer opened, and leave the invariant of `head`
+ * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
+ */
+import { bounded } from '../../mail/bounded.ts';
+import type {
+  Authentication,
+  ItemState,
+  LeasedItem,
+  OperatorAction,
+  OperatorResult,
+  Queue,
+  Settle,
+} from '../queue.ts';
+import { MAX_WORKER_DEATHS } from '../queue.ts';
+import { type Accept, prepareAccept } from './acceptance.ts';
+import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
+import { prepareLease } from './leases.ts';
+import { prepareAddNotice } from './notices.ts';
+import { prepareOwners } from './owner.ts';
+import type { Database } from './schema.ts';
+
+/** The operations on items, each to be called inside a transaction. */
+export interface ItemOperations {
+  /** Inserts the items of one message that are no duplicates. */
+  readonly accept: Accept;
+  /** Claims due heads of threads. */
+  readonly lease: (request: Parameters<Queue['lease']>[0]) => LeasedItem[];
+  /** Writes outcomes of leases that still hold. */
+  readonly settle: (settles: readonly Settle[]) => void;
+  /** Frees leases that have ended; gives their number. */
+  readonly reclaim: (now: number, inFlight: readonly string[]) => number;
+  /** Moves due times and leases after the clock jumped. */
+  readonly retime: (change: Parameters<Queue['retime']>[0]) => void;
+  /** Applies an operator's action. */
+  readonly operate: (action: OperatorAction, id: string, now: number) => OperatorResult;
+  /** Stops or resumes leasing. */
+  readonly setPaused: (paused: boolean) => void;
+}
+
+/** What the operations are to do beyond their arguments. */
+export interface ItemSettings {
+  /** Whether a posted item keeps its content until it is pruned. */
+  readonly keepContent: boolean;
+}
+
+/** Prepares the statements on a writing connection. */
+export function prepareItems(database: Database, { keepContent }: ItemSettings): ItemOperations {
+  const elect = prepareElection(database);
+  const isPaused = preparePaused(database);
+  return {
+    accept: prepareAccept(database, isPaused, elect),
+    lease: prepareLease(database, isPaused, elect),
+    settle: prepareSettle(database, elect, keepContent),
+    reclaim: prepareReclaim(database, elect),
+    retime: prepareRetime(database),
+    operate: prepareOperate(database, elect),
+    setPaused: prepareSetPaused(database),
+  };
+}
+
+/** Gives back the election of a thread's head, to be called after an item entered or left the open states. */
+export function prepareElection(database: Database): (thread: string) => void {
+  const leased = database.prepare<[string]>(
+    "SELECT 1 FROM item WHERE thread = ? AND head = 1 AND state = 'leased'",
+  );
+  const unseat = database.prepare<[string, string]>(
+    `UPDATE item SET head = 0 WHERE thread = ? AND head = 1
+       AND item_number > (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ('ready','waiting','leased'))`,
+  );
+  const seat = database.prepare<[string]>(
+    `UPDATE item SET head = 1 WHERE head = 0 AND item_number =
+       (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ('ready','waiting','leased'))`,
+  );
+  return (thread) => {
+    if (leased.get(thread) !== undefined) return;
+    unseat.run(thread, thread);
+    seat.run(thread);
+  };
+}
+
+/** Whether the operator has stopped leasing. */
+function preparePaused(database: Database): () => boolean {
+  const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
+  return () => paused.get() !== undefined;
+}
+
+function prepareSettle(
+  database: Database,
+  elect: (thread: string) => void,
+  keepContent: boolean,
+): ItemOperations['settle'] {
+  const leased = database.prepare<
+    [string, number],
+    { itemNumber: number; thread: string; workerDeaths: number }
+  >(
+    `SELECT item_number AS itemNumber, thread, worker_deaths AS workerDeaths FROM item
+     WHERE id = ? AND state = 'leased' AND attempts = ?`,
+  );
+  const end = database.prepare<[string, number, string | null, number, number]>(
+    `UPDATE item SET state = ?, head = 0, settled_at = ?, last_diagnostic = coalesce(?, last_diagnostic),
+       content_kept = ?, due_at = NULL, lease_until = NULL WHERE item_number = ?`,
+  );
+  const wait = database.prepare<[number, string, number, number]>(
+    `UPDATE item SET state = 'waiting', due_at = ?, last_diagnostic = ?, worker_deaths = ?, lease_until = NULL
+     WHERE item_number = ?`,
+  );
+  const giveBack = database.prepare<[number]>(
+    `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL WHERE item_number = ?`,
+  );
+  const strip = database.prepare<[number]>('DELETE FROM content WHERE item_number = ?');
+  const addNotice = prepareAddNotice(database);
+  // Only of attempts without a post: the usual one costs no statement more.
+  const keepAttempt = database.prepare<[number, number, number, string, string]>(
+    'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
+  );
+  const settleOne = ({ id, attempts, settlement }: Settle): void => {
+    const item = leased.get(id, attempts);
+    if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
+    if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
+    if (settlement.kind === 'deferred' || settlement.kind === 'failed')
+      keepAttempt.run(
+        item.itemNumber,
+        attempts,
+        settlement.at,
+        settlement.kind,
+        bounded(settlement.diagnostic),
+      );
+    switch (settlement.kind) {
+      case 'posted':
+        end.run('posted', settlement.at, null, Number(keepContent), item.itemNumber);
+        if (!keepContent) strip.run(item.itemNumber);
+        break;
+      case 'failed':
+        end.run('failed', settlement.at, bounded(settlement.diagnostic), 0, item.itemNumber);
+        break;
+      case 'returned':
+        giveBack.run(item.itemNumber);
+        break;
+      case 'deferred': {
+        const deaths = item.workerDeaths + Number(settlement.workerDied);
+        if (settlement.workerDied && deaths >= MAX_WORKER_DEATHS) {
+          end.run('failed', settlement.at, bounded(`poison: ${settlement.diagnostic}`), 0, item.itemNumber);
+          break;
+        }
+        wait.run(settlement.dueAt, bounded(settlement.diagnostic), deaths, item.itemNumber);
+        break;
+      }
+    }
+    // After a deferral as well: an older item may have been released or retried during the lease.
+    elect(item.thread);
+  };
+  return (settles) => {
+    settles.forEach(settleOne);
+  };
+}
+
+function prepareReclaim(database: Database, elect: (thread: string) => void): ItemOperations['reclaim'] {
+  const expired = database.prepare<[number], { itemNumber: number; id: string; thread: string }>(
+    "SELECT item_number AS itemNumber, id, thread FROM item WHERE state = 'leased' AND lease_until <= ?",
+  );
+  const free = database.prepare<[number, number]>(
+    "UPDATE item SET state = 'ready', due_at = ?, lease_until = NULL WHERE item_number = ?",
+  );
+  return (now, inFlight) => {
+    const busy = new Set(inFlight);
+    const lost = expired.all(now).filter((item) => !busy.has(item.id));
+    for (const item of lost) {
+      free.run(now, item.itemNumber);
+      elect(item.thread);
+    }
+    return lost.length;
+  };
+}
+
+function prepareRetime(database: Database): ItemOperations['retime'] {
+  const open = "state IN ('ready','waiting','leased')";
+  const move = database.prepare<[number, number]>(
+    `UPDATE item SET due_at = iif(state = 'waiting', due_at + ?, due_at), lease_until = lease_until + ? WHERE ${open}`,
+  );
+  const clamp = database.prepare<[number, number, number]>(
+    `UPDATE item SET due_at = ? WHERE ${open}
+       AND (state = 'ready' AND due_at > ? OR state = 'waiting' AND due_at > ?)`,
+  );
+  return ({ now, byMs, longestMs }) => {
+    if (byMs !== 0) move.run(byMs, byMs);
+    clamp.run(now, now, now + longestMs);
+  };
+}
+
+/** From which states an operator's action applies, and the state that it leads to. */
+const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to: ItemState | 'dropped' }>> = {
+  retry: { from: ['ready', 'waiting', 'failed', 'posted'], to: 'ready' },
+  hold: { from: ['ready', 'waiting', 'failed'], to: 'held' },
+  release: { from: ['held'], to: 'ready' },
+  drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
+};
+
+/** What an action needs to know of its item. */
+interface OperatedRow {
+  itemNumber: number;
+  id: string;
+  state: ItemState;
+  user: string;
+  userNumber: number | null;
+  thread: string;
+  holdReason: string | null;
+  receivedAt: number;
+  contentKept: number;
+  result: Authentication['result'];
+  fingerprint: Uint8Array | null;
+  written: Uint8Array | null;
+}
+
+function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
+  const find = database.prepare<[string], OperatedRow>(
+    `SELECT item_number AS itemNumber, id, state, user, user_number AS userNumber, thread, hold_reason AS holdReason, received_at AS receivedAt,
+       content_kept AS contentKept, sender_result AS result, fingerprint, written FROM item WHERE id = ?`,
+  );
+  const dedupe = prepareDedupeChanges(database);
+  const refusalOf = prepareRefusal(database, dedupe);
+  const ready = database.prepare<[number, number]>(
+    `UPDATE item SET state = 'ready', due_at = ?, hold_reason = NULL, settled_at = NULL, worker_deaths = 0, content_kept = 0
+     WHERE item_number = ?`,
+  );
+  const hold = database.prepare<[number]>(
+    "UPDATE item SET state = 'held', head = 0, due_at = NULL, settled_at = NULL, hold_reason = 'operator' WHERE item_number = ?",
+  );
+  const drop = database.prepare<[number]>('DELETE FROM item WHERE item_number = ?');
+  return (action, id, now) => {
+    const item = find.get(id);
+    if (item === undefined) return { kind: 'unknown' };
+    const refusal = refusalOf(action, item);
+    if (refusal !== undefined) return refusal;
+    const { to } = ACTIONS[action];
+    if (to === 'ready') ready.run(now, item.itemNumber);
+    else if (to === 'held') hold.run(item.itemNumber);
+    else drop.run(item.itemNumber);
+    if (action === 'release') dedupe.release(item);
+    // What was posted is on the platform: a repetition stays one.
+    if (action === 'drop' && item.state !== 'posted') dedupe.forget(item);
+    elect(item.thread);
+    return { kind: 'done', id, state: to };
+  };
+}
+
+/** Prepares the reasons why an action does not apply to an item. */
+function prepareRefusal(
+  database: Database,
+  dedupe: DedupeChanges,
+): (action: OperatorAction, item: OperatedRow) => OperatorResult | undefined {
+  const owners = prepareOwners(database);
+  return (action, item) => {
+    const { from, to } = ACTIONS[action];
+    const { state, user } = item;
+    // What doctor sent is never posted.
+    const isProbe = action === 'release' && item.holdReason === 'probe';
+    if (isProbe || !from.includes(state)) return { kind: 'not-applicable', state };
+    if (to !== 'ready') return undefined;
+    if (state === 'posted' && item.contentKept === 0) return { kind: 'no-content' };
+    if (!owners.isThere(item.userNumber ?? undefined, user)) return { kind: 'no-user', user };
+    // What is open goes its way, and what was posted goes it again under its own id: neither is a new post.
+    if (state !== 'held' && state !== 'failed') return undefined;
+    const other = dedupe.counterpart(item, state === 'held');
+    return other && { kind: 'duplicate', was: state, of: other.id, state: other.state };
+  };
+}
+
+function prepareSetPaused(database: Database): ItemOperations['setPaused'] {
+  const set = database.prepare<[number]>(
+    "INSERT INTO flag (name, value) VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+  );
+  return (paused) => {
+    set.run(Number(paused));
+  };
+}
+
+/** Voids the leases of a dead daemon; to be called once, by the daemon that holds the store's lock (G4). */
+export function voidLeases(database: Database, now: number): void {
+  const elect = prepareElection(database);
+  const threads = database
+    .prepare<[number], string>(
+      "UPDATE item SET state = 'ready', due_at = ?, lease_until = NULL WHERE state = 'leased' RETURNING thread",
+    )
+    .pluck()
+    .all(now);
+  for (const thread of threads) elect(thread);
+}

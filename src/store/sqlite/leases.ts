@@ -1,0 +1,104 @@
+/**
+ * Leases in SQLite: which due heads of threads are claimed, and what their holder gets of them.
+ *
+ * Contract: runs within the writer's transaction. An item whose user is gone is held instead. Without users to be left out
+ * the costs do not grow with what waits; with them, by what waits of theirs.
+ */
+
+import type { BounceKind, LeasedItem, Queue } from '../queue.ts';
+import { prepareOwners } from './owner.ts';
+import { prepareProbe } from './probe.ts';
+import type { Database } from './schema.ts';
+
+/** One row of a lease; SQLite's null stands for undefined. */
+interface LeaseRow {
+  itemNumber: number;
+  id: string;
+  user: string;
+  userNumber: number | null;
+  thread: string;
+  /** The thread by which the queue has it in order: of a bounce one of its own. */
+  orderedBy: string;
+  bounce: BounceKind | null;
+  repliedToAt: number;
+  messageId: string | null;
+  queueId: string | null;
+  reversePath: string;
+  receivedAt: number;
+  senderPolicy: LeasedItem['authentication']['policy'];
+  senderResult: LeasedItem['authentication']['result'];
+  spamScore: number | null;
+  spamFlagged: number | null;
+  attempts: number;
+  workerDeaths: number;
+  bytes: number;
+}
+
+/** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
+export function prepareLease(
+  database: Database,
+  isPaused: () => boolean,
+  elect: (thread: string) => void,
+): (request: Parameters<Queue['lease']>[0]) => LeasedItem[] {
+  const owners = prepareOwners(database);
+  const findProbe = prepareProbe(database);
+  const columns = `item_number AS itemNumber, id, user, user_number AS userNumber, thread AS orderedBy,
+       coalesce(bounce_thread, thread) AS thread, bounce,
+       replied_to_at AS repliedToAt, message_id AS messageId, queue_id AS queueId,
+       reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
+       sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
+       attempts, worker_deaths AS workerDeaths, bytes`;
+  const ofDue = `SELECT ${columns} FROM item
+     WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ?`;
+  const due = database.prepare<[number, number, number], LeaseRow>(`${ofDue} ORDER BY due_at LIMIT ?`);
+  const dueOfOthers = database.prepare<[number, number, string, number], LeaseRow>(
+    `${ofDue} AND user NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?`,
+  );
+  const byNumber = database.prepare<[number], LeaseRow>(`SELECT ${columns} FROM item WHERE item_number = ?`);
+  const claim = database.prepare<[number, number]>(
+    "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
+  );
+  const dueRows = (now: number, maxBytes: number, limit: number, leftOut: readonly string[]): LeaseRow[] =>
+    leftOut.length === 0
+      ? due.all(now, maxBytes, limit)
+      : dueOfOthers.all(now, maxBytes, JSON.stringify(leftOut), limit);
+  return ({ now, leaseMs, limit, maxBytes = Number.MAX_SAFE_INTEGER, probe, leftOut = [] }) => {
+    if (isPaused()) return [];
+    const number = probe === undefined ? undefined : findProbe(probe, now);
+    if (number === undefined && probe?.isStrict === true) return [];
+    const rows =
+      number === undefined
+        ? dueRows(now, maxBytes, probe === undefined ? limit : 1, leftOut)
+        : byNumber.all(number);
+    const owned = rows.filter((row) => owners.isThere(row.userNumber ?? undefined, row.user));
+    for (const row of owned) claim.run(now + leaseMs, row.itemNumber);
+    for (const row of rows.filter((each) => !owned.includes(each))) {
+      owners.hold(row.itemNumber);
+      elect(row.orderedBy);
+    }
+    return owned.map(toLeasedItem);
+  };
+}
+
+function toLeasedItem(row: LeaseRow): LeasedItem {
+  return {
+    id: row.id,
+    user: row.user,
+    userNumber: row.userNumber ?? undefined,
+    thread: row.thread,
+    bounce: row.bounce ?? undefined,
+    repliedToAt: row.repliedToAt,
+    messageId: row.messageId ?? undefined,
+    queueId: row.queueId ?? undefined,
+    reversePath: row.reversePath,
+    receivedAt: row.receivedAt,
+    authentication: { policy: row.senderPolicy, result: row.senderResult },
+    spam:
+      row.spamFlagged === null
+        ? undefined
+        : { score: row.spamScore ?? undefined, flagged: row.spamFlagged === 1 },
+    attempts: row.attempts + 1,
+    workerDeaths: row.workerDeaths,
+    bytes: row.bytes,
+  };
+}

@@ -1,0 +1,62 @@
+/** What an operator's filter selects, in SQLite: items, their ids, and how many there are by state and age. */
+import type { AgeCount, ItemFilter } from '../queue.ts';
+import type { Database } from './schema.ts';
+
+/** The reads by filter. */
+export interface SelectionViews {
+  /** The ids of the items that match, oldest first. */
+  ids(filter: ItemFilter): string[];
+  /** How many match by state and age; `bounds` are times of receipt, newest first. */
+  shape(filter: ItemFilter, bounds: readonly number[]): AgeCount[];
+}
+
+/** The condition of a filter and the values in it. */
+export interface Selection {
+  readonly where: string;
+  readonly values: readonly (string | number)[];
+}
+
+/** The condition of a filter. */
+export function selection({ state, user, thread, since, settledSince, hasContent }: ItemFilter): Selection {
+  const conditions = ['1'];
+  const values: (string | number)[] = [];
+  const add = (condition: string, value: string | number | undefined): void => {
+    if (value === undefined) return;
+    conditions.push(condition);
+    values.push(value);
+  };
+  if (typeof state === 'string') add('state = ?', state);
+  else if (state !== undefined) {
+    conditions.push(`state IN (${state.map(() => '?').join(',')})`);
+    values.push(...state);
+  }
+  add('user = ?', user);
+  add('coalesce(bounce_thread, thread) = ?', thread);
+  add('received_at >= ?', since);
+  add('settled_at >= ?', settledSince);
+  if (hasContent === true) conditions.push("(state <> 'posted' OR content_kept = 1)");
+  return { where: `WHERE ${conditions.join(' AND ')}`, values };
+}
+
+/** The reads on a reading connection. */
+export function prepareSelectionViews(database: Database): SelectionViews {
+  return {
+    ids: (filter) => {
+      const { where, values } = selection(filter);
+      return database
+        .prepare<(string | number)[], string>(`SELECT id FROM item ${where} ORDER BY item_number LIMIT ?`)
+        .pluck()
+        .all(...values, filter.limit ?? -1);
+    },
+    shape: (filter, bounds) => {
+      const { where, values } = selection(filter);
+      const ages = bounds.map((_, age) => `WHEN received_at > ? THEN ${age}`).join(' ');
+      return database
+        .prepare<(string | number)[], AgeCount>(
+          `SELECT state, CASE WHEN 0 THEN 0 ${ages} ELSE ${bounds.length} END AS age, count(*) AS count,
+             sum(bytes) AS bytes FROM item ${where} GROUP BY state, age`,
+        )
+        .all(...bounds, ...values);
+    },
+  };
+}

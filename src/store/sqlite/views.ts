@@ -1,0 +1,154 @@
+/** What the store's reading connection answers: users, threads and buckets for the gate, items for the operator. */
+
+import type { VerdictCount } from '../../observe/figures.ts';
+import type { Backlog, ItemFilter, ItemState, ItemView, NewItem, QueueCounts } from '../queue.ts';
+import { ITEM_STATES, MOST_COUNTED } from '../queue.ts';
+import { type BounceViews, prepareBounceViews } from './bounces.ts';
+import { type BucketViews, prepareBucketViews } from './buckets.ts';
+import { prepareReadContent } from './content.ts';
+import { prepareDuplicateOf } from './dedupe.ts';
+import { type DirectoryViews, prepareDirectoryViews } from './directory-views.ts';
+import { type InspectionViews, prepareInspection } from './inspection.ts';
+import { OPEN } from './migrations.ts';
+import { type NoticeViews, prepareNoticeViews } from './notices.ts';
+import { type PepperViews, preparePepperViews } from './peppers.ts';
+import { prepareRemovalViews, type RemovalViews } from './removal.ts';
+import { prepareRestoreViews, type RestoreViews } from './restores.ts';
+import type { Database } from './schema.ts';
+import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
+import { prepareSinkView } from './sink-status.ts';
+import { prepareVerdictView } from './verdict-counts.ts';
+
+/** The reads of all ports, synchronous on one connection. */
+export interface Views
+  extends DirectoryViews,
+    RemovalViews,
+    PepperViews,
+    RestoreViews,
+    NoticeViews,
+    BounceViews,
+    BucketViews,
+    SelectionViews {
+  /** What tools ask that tell of one mail's way; prepared with the first question, for the daemon asks none. */
+  readonly inspection: () => InspectionViews;
+  /** The raw message of an item. */
+  content(id: string): Uint8Array | undefined;
+  /** When the next item becomes due. */
+  nextDueAt(): number | undefined;
+  /** Items matching a filter, oldest first. */
+  list(filter: ItemFilter): ItemView[];
+  /** One item by its id. */
+  get(id: string): ItemView | undefined;
+  /** The item of which a new one would be a duplicate. */
+  duplicateOf(item: NewItem): string | undefined;
+  /** How often each verdict was given, in all or since an hour. */
+  verdicts(since?: number): VerdictCount[];
+  /** Items by state. */
+  counts(): QueueCounts;
+  /** Items that are not settled, by their own index. */
+  backlog(): Backlog;
+}
+
+/** Most items that one listing gives when it names no limit. */
+const DEFAULT_LIST_LIMIT = 1000;
+
+/** Prepares the statements on a reading connection. */
+export function prepareViews(database: Database): Views {
+  const items = prepareItemViews(database);
+  const notices = prepareNoticeViews(database);
+  return {
+    ...prepareDirectoryViews(database),
+    ...prepareRemovalViews(database),
+    ...preparePepperViews(database),
+    ...items,
+    ...notices,
+    inspection: () =>
+      prepareInspection(
+        database,
+        (id) => items.get(id),
+        (id) => notices.noticesOf(id),
+      ),
+    ...prepareBounceViews(database),
+    ...prepareSelectionViews(database),
+    verdicts: prepareVerdictView(database),
+    ...prepareBucketViews(database),
+    ...prepareRestoreViews(database),
+  };
+}
+
+type Nullable<T> = { [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
+
+const ITEM_COLUMNS = `SELECT id, state, user, coalesce(bounce_thread, thread) AS thread, bounce, message_id AS messageId, reverse_path AS reversePath,
+  replied_to_at AS repliedToAt, received_at AS receivedAt, attempts, due_at AS dueAt, lease_until AS leaseUntil,
+  settled_at AS settledAt, hold_reason AS holdReason, spam_score AS spamScore,
+  last_diagnostic AS lastDiagnostic, bytes FROM item`;
+
+function toItemView(row: Nullable<ItemView>): ItemView {
+  return {
+    ...row,
+    bounce: row.bounce ?? undefined,
+    messageId: row.messageId ?? undefined,
+    dueAt: row.dueAt ?? undefined,
+    leaseUntil: row.leaseUntil ?? undefined,
+    settledAt: row.settledAt ?? undefined,
+    holdReason: row.holdReason ?? undefined,
+    spamScore: row.spamScore ?? undefined,
+    lastDiagnostic: row.lastDiagnostic ?? undefined,
+  };
+}
+
+function prepareItemViews(
+  database: Database,
+): Pick<Views, 'content' | 'nextDueAt' | 'list' | 'get' | 'duplicateOf' | 'counts' | 'backlog'> {
+  const paused = database.prepare<[], 1>("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1").pluck();
+  const due = database
+    .prepare<[], number | null>(
+      "SELECT min(due_at) FROM item WHERE head = 1 AND state IN ('ready','waiting')",
+    )
+    .pluck();
+  const byId = database.prepare<[string], Nullable<ItemView>>(`${ITEM_COLUMNS} WHERE id = ?`);
+  const byState = database.prepare<[], { state: ItemState; count: number }>(
+    'SELECT state, count(*) AS count FROM item GROUP BY state',
+  );
+  const oldest = database
+    .prepare<[], number | null>(
+      "SELECT min(received_at) FROM item WHERE state IN ('ready','waiting','leased')",
+    )
+    .pluck();
+  const open = database
+    .prepare<[], number>(
+      `SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ${OPEN} LIMIT ${MOST_COUNTED})`,
+    )
+    .pluck();
+  const sink = prepareSinkView(database);
+  return {
+    content: prepareReadContent(database),
+    nextDueAt: () => (paused.get() === 1 ? undefined : (due.get() ?? undefined)),
+    get: (id) => {
+      const row = byId.get(id);
+      return row === undefined ? undefined : toItemView(row);
+    },
+    list: (filter) => list(database, filter),
+    duplicateOf: prepareDuplicateOf(database),
+    counts: () => {
+      const counted = new Map(byState.all().map((row) => [row.state, row.count]));
+      return {
+        byState: Object.fromEntries(
+          ITEM_STATES.map((state) => [state, counted.get(state) ?? 0]),
+        ) as QueueCounts['byState'],
+        oldestReceivedAt: oldest.get() ?? undefined,
+        paused: paused.get() === 1,
+        sink: sink(),
+      };
+    },
+    backlog: () => ({ open: open.get() ?? 0, paused: paused.get() === 1, sink: sink() }),
+  };
+}
+
+function list(database: Database, filter: ItemFilter): ItemView[] {
+  const { where, values } = selection(filter);
+  return database
+    .prepare<(string | number)[], Nullable<ItemView>>(`${ITEM_COLUMNS} ${where} ORDER BY item_number LIMIT ?`)
+    .all(...values, filter.limit ?? DEFAULT_LIST_LIMIT)
+    .map(toItemView);
+}

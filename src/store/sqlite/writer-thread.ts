@@ -1,0 +1,138 @@
+/**
+ * The writer's thread as the main thread sees it: questions and answers.
+ *
+ * Contract: requests of one tick travel together, answers come as the writer's batches end. Failure: a request that
+ * fails rejects alone; when the thread dies all do, and whoever started it is told once.
+ */
+import { Worker } from 'node:worker_threads';
+import { StoreError } from '../store-error.ts';
+import type { Answer, Operations, Request, WriterData, WriterNews } from './writer.ts';
+import type { WriterHello } from './writer-worker.ts';
+
+/** A write that failed; `code` is SQLite's result code. */
+export class WriteError extends Error {
+  /** SQLite's result code. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'WriteError';
+    this.code = code;
+  }
+}
+
+/** Whom the thread's news are for. */
+export interface WriterListeners {
+  /** Told of its death. */
+  readonly onBroken: (error: Error) => void;
+  /** Told when the store's files are lost, and what became of what was in them. */
+  readonly onNews: (news: WriterNews) => void;
+}
+
+type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => void };
+
+/** The writer's thread as seen from here: requests of one tick travel together. */
+export class WriterThread {
+  readonly #worker: Worker;
+  readonly #listeners: WriterListeners;
+  readonly #pending = new Map<number, Settler>();
+  #outbox: Request[] = [];
+  #transfers: ArrayBuffer[] = [];
+  #sequence = 0;
+  #broken: Error | undefined;
+  #closing = false;
+
+  private constructor(worker: Worker, listeners: WriterListeners) {
+    this.#worker = worker;
+    this.#listeners = listeners;
+    worker.on('message', (message: readonly Answer[] | WriterNews) => {
+      if ('news' in message) listeners.onNews(message);
+      else this.#settle(message);
+    });
+    worker.on('error', (error) => {
+      this.#break(error);
+    });
+    worker.on('exit', (code) => {
+      this.#break(new Error(`the store's writer thread ended with code ${code}`));
+    });
+  }
+
+  /** Starts the thread; rejects with {@link StoreError} when it cannot open the store. */
+  static start(data: WriterData, listeners: WriterListeners): Promise<WriterThread> {
+    const worker = new Worker(new URL('./writer-worker.js', import.meta.url), { workerData: data });
+    return new Promise((resolve, reject) => {
+      const ended = (): void => {
+        reject(new StoreError('unusable', `${data.path}: the store's writer thread ended at its start`));
+      };
+      worker.once('error', reject);
+      worker.once('exit', ended);
+      worker.once('message', (hello: WriterHello) => {
+        worker.off('error', reject);
+        worker.off('exit', ended);
+        if (hello.ready) resolve(new WriterThread(worker, listeners));
+        else reject(new StoreError(hello.kind, hello.message));
+      });
+    });
+  }
+
+  /** Asks for one operation; rejects with {@link WriteError} when it fails. */
+  call<K extends keyof Operations>(
+    name: K,
+    args: Parameters<Operations[K]>,
+    bytes = 0,
+  ): Promise<ReturnType<Operations[K]>> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== undefined || this.#closing) {
+        reject(this.#broken ?? new Error('the store is closed'));
+        return;
+      }
+      const sequence = ++this.#sequence;
+      this.#pending.set(sequence, { resolve: resolve as (value: unknown) => void, reject });
+      if (this.#outbox.length === 0) {
+        setImmediate(() => {
+          this.#flush();
+        });
+      }
+      this.#outbox.push({ sequence, name, args, bytes });
+    });
+  }
+
+  /** Hands a buffer over to the writer with the requests of this tick instead of copying it. */
+  transfer(buffer: ArrayBuffer): void {
+    if (!this.#transfers.includes(buffer)) this.#transfers.push(buffer);
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0) return;
+    this.#worker.postMessage(this.#outbox, this.#transfers);
+    this.#outbox = [];
+    this.#transfers = [];
+  }
+
+  #settle(answers: readonly Answer[]): void {
+    for (const answer of answers) {
+      const settler = this.#pending.get(answer.sequence);
+      this.#pending.delete(answer.sequence);
+      if (answer.ok) settler?.resolve(answer.value);
+      else settler?.reject(new WriteError(answer.code, answer.message));
+    }
+  }
+
+  #break(error: Error): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+    if (!this.#closing) this.#listeners.onBroken(error);
+  }
+
+  /** Ends the thread after what was asked before. */
+  async close(): Promise<void> {
+    if (this.#closing || this.#broken !== undefined) return;
+    this.#closing = true;
+    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
+    this.#flush();
+    this.#worker.postMessage('close');
+    await exited;
+  }
+}
