@@ -5,9 +5,9 @@
  * refused, and null where it cannot; they are claims of the token until the verdict says that its proof holds.
  */
 import type { Config } from '../config/config.ts';
-import type { Finding, Findings } from '../gate/finding.ts';
 import { findTarget, judgeReplyAge } from '../gate/message-rules.ts';
 import { type Claim, NO_SUCH_ADDRESS } from '../gate/recipient.ts';
+import type { Finding } from '../gate/trail.ts';
 import { formatReplyAddress, matchRecipient, TOKEN_CHARS } from '../mail/address.ts';
 import type { NoSuchAddressReason } from '../mail/disposition.ts';
 import { messageIdCandidates } from '../mail/message-id.ts';
@@ -70,7 +70,7 @@ export async function explainAddress(
   const token = match.kind === 'token' ? parseToken(match.token) : undefined;
   const user = token === undefined ? undefined : await store.userByNumber(token.userNumber);
   const sealed = await sealedTarget(session, token);
-  const rules: Findings = [];
+  const rules: Finding[] = [];
   const [verdict, target = sealed] = await judge(session, whole, sealed, inReplyTo, rules);
   const maxAgeSeconds = Math.floor(config.reply.maxAgeMs / 1000);
   const row = {
@@ -99,7 +99,7 @@ async function judge(
   address: string,
   sealed: Target | undefined,
   inReplyTo: string | undefined,
-  rules: Findings,
+  rules: Finding[],
 ): Promise<[Verdict, Target?]> {
   const recipient = await openDryGate(session).recipient(address, rules);
   if (recipient.kind === 'claim') {
@@ -119,7 +119,7 @@ function judgeBound(
   { config }: SecretSession,
   claim: Claim,
   inReplyTo: string | undefined,
-  rules: Findings,
+  rules: Finding[],
 ): [Verdict, Target?] {
   if (inReplyTo === undefined) return ['needs-in-reply-to'];
   const { domain, maxAgeMs } = config.reply;
@@ -127,10 +127,11 @@ function judgeBound(
     throw badInput(`--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domain}>`);
   }
   const header = { fields: [{ name: 'in-reply-to', value: inReplyTo }], bodyOffset: 0 };
-  const found = findTarget(domain, claim, header, rules);
+  const asked = { gate: { form: { domain }, maxAgeMs, now: Date.now }, claim, header, trail: rules };
+  const found = findTarget(asked);
   if (found.kind === 'end') return ['forged'];
   const { target } = found;
-  judgeReplyAge({ maxAgeMs, now: Date.now }, target, rules);
+  judgeReplyAge(asked, target);
   return [ageOf(config, target.repliedTo), target];
 }
 

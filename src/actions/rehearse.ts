@@ -7,8 +7,8 @@
  */
 import type { Config } from '../config/config.ts';
 import { toPost } from '../delivery/attempt.ts';
-import type { Finding, Findings } from '../gate/finding.ts';
 import type { Claim } from '../gate/recipient.ts';
+import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
@@ -89,7 +89,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
 
   const envelope = judgeEnvelope(message);
   if (envelope !== undefined) return end(envelope);
-  const atRcpt: Findings = [];
+  const atRcpt: Finding[] = [];
   const recipient = await gate.recipient(message.recipient, atRcpt);
   if (recipient.kind === 'refused') return end(ofDisposition('recipient', recipient.disposition, atRcpt));
   steps.push(ofClaim(recipient.claim, atRcpt));
@@ -97,7 +97,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
     const detail = `${message.raw.length} bytes; lmtp.max_message is ${config.lmtp.maxMessageBytes}`;
     return end(ofDisposition('size', { verdict: 'rejected', reason: 'too-big', detail }));
   }
-  const atData: Findings = [];
+  const atData: Finding[] = [];
   const sender = { reversePath: message.reversePath };
   const judged = await gate.judge(sender, recipient.claim, message.raw, atData);
   if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition, atData));
@@ -167,9 +167,9 @@ function judgeEnvelope({ recipient, reversePath }: Rehearsed): Step | undefined 
   return rcpt.ok ? undefined : refused(rcpt.reply, `the recipient <${recipient}> is no mail address`);
 }
 
-function ofClaim({ user, token, target }: Claim, rules: readonly Finding[]): Step {
+function ofClaim({ user, proof, target }: Claim, rules: readonly Finding[]): Step {
   const thread = target === undefined ? 'bound: In-Reply-To or References must name it' : target.locator;
-  const detail = `a ${token.form} address of ${user.name}; thread: ${thread}`;
+  const detail = `a ${proof.token.form} address of ${user.name}; thread: ${thread}`;
   return plain('recipient', 'accepted', null, detail, rules);
 }
 

@@ -18,7 +18,7 @@ import { createTokenMask } from '../mail/token-mask.ts';
 import type { User } from '../store/directory.ts';
 import type { NewNotice } from '../store/notices.ts';
 import type { Authentication } from '../store/queue.ts';
-import type { End } from './finding.ts';
+import type { End } from './trail.ts';
 
 /** What the gate found out about a reply that ended. */
 export interface EndedReply {

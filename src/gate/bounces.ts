@@ -14,20 +14,14 @@ import { type Header, headerValue, headerValues } from '../mail/header.ts';
 import { messageIdCandidates, normaliseMessageId, parseThreadMessageId } from '../mail/message-id.ts';
 import { verifyBoundReply } from '../mail/token.ts';
 import type { NewItem } from '../store/queue.ts';
-import type { Claim, RecipientOptions, Target } from './recipient.ts';
+import type { Case } from './case.ts';
+import type { Claim, Target } from './recipient.ts';
 
-/** What bounces are judged by. */
-type BounceOptions = Pick<RecipientOptions, 'form' | 'now'> & { readonly newId: () => string };
-
-/** The item of a bounce; undefined for a report in which nothing failed, and for mail that states nothing. */
-export function bounceItem(
-  options: BounceOptions,
-  claim: Claim,
-  raw: Uint8Array,
-  header: Header,
-): NewItem | undefined {
-  const { form, now, newId } = options;
-  const bounce = parseBounce(raw, formatReplyAddress(form, encodeBase32(claim.token.bytes)));
+/** Makes the item of a bounce; undefined for a report in which nothing failed, and for mail that states nothing. */
+export function bounceItem({ gate, claim, message, header }: Case): NewItem | undefined {
+  const { form, now, newId } = gate;
+  const { raw } = message;
+  const bounce = parseBounce(raw, formatReplyAddress(form, encodeBase32(claim.proof.token.bytes)));
   // Nothing stated is no bounce: people on holiday have the null reverse-path as well.
   if (bounce === null || (bounce.status ?? bounce.action ?? bounce.diagnostic) === undefined)
     return undefined;
@@ -54,7 +48,7 @@ export function bounceItem(
 /** The thread of a bound token: that of the returned message, or of one that the bounce refers to. */
 function boundTarget(
   domain: string,
-  { token, keys }: Claim,
+  { proof: { token, keys } }: Claim,
   raw: Uint8Array,
   header: Header,
 ): Target | undefined {

@@ -8,6 +8,7 @@ import type { Disposition } from '../mail/disposition.ts';
 import type { Token } from '../mail/token.ts';
 import type { Authentication } from '../store/queue.ts';
 import type { RateLimit, Rates, Standing } from './rates.ts';
+import type { Claim } from './recipient.ts';
 
 /** Charges the claim of this index: the limit that there was nothing left of, if any. */
 export type Charge = (index: number, standing: Standing) => RateLimit | undefined;
@@ -23,13 +24,13 @@ export function standingOf(
 /** Judges a message for its claims; `judge` charges each of them. */
 export async function counted<V extends Disposition>(
   rates: Pick<Rates, 'take' | 'giveBack'> | undefined,
-  claims: readonly { readonly token: Token }[],
+  claims: readonly Claim[],
   judge: (charge: Charge) => Promise<readonly V[]>,
 ): Promise<readonly V[]> {
   if (rates === undefined) return judge(() => undefined);
   const taken = new Map<number, { readonly token: Token; readonly standing: Standing }>();
   const charge: Charge = (index, standing) => {
-    const token = claims[index]?.token;
+    const token = claims[index]?.proof.token;
     if (token === undefined) throw new Error(`there is no claim ${index}`);
     const limit = rates.take(token, standing);
     if (limit === undefined) taken.set(index, { token, standing });

@@ -4,25 +4,16 @@
  * Contract: `transaction` says whether one may begin at all; `recipient` judges an address alone and writes nothing,
  * because Postfix probes it; `message` gives exactly one disposition per claim, in order, and an accepted one only
  * after its commit. It takes an envelope and raw bytes and knows nothing of LMTP. Asked to, it tells what each rule
- * saw. The rules themselves: recipient.ts at RCPT, judging.ts at the end of data.
+ * saw. The rules themselves: recipient.ts at RCPT, judging.ts at the end of data; case.ts is what they take.
  * Failure: a broken store rejects, and the caller answers 451; nothing here turns an error into a 5yz.
  */
 import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Disposition, SpoofCause } from '../mail/disposition.ts';
 import type { Queue } from '../store/queue.ts';
-import { type Charge, counted } from './counted.ts';
-import type { Findings } from './finding.ts';
-import {
-  type Envelope,
-  isReply,
-  type Judgement,
-  type Judgements,
-  type JudgingOptions,
-  judgeMessage,
-  type Message,
-  messageOf,
-} from './judging.ts';
+import { type Envelope, messageOf } from './case.ts';
+import { counted } from './counted.ts';
+import { isReply, type Judgement, judgeMessage } from './judging.ts';
 import {
   type Claim,
   doubtful,
@@ -30,6 +21,8 @@ import {
   type RecipientOptions,
   type RecipientVerdict,
 } from './recipient.ts';
+import type { GateRules } from './rules.ts';
+import type { Trail } from './trail.ts';
 
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
 export type Verdict = Disposition & {
@@ -42,7 +35,7 @@ export type Verdict = Disposition & {
 };
 
 /** What the gate decides by. */
-export interface GateOptions extends RecipientOptions, JudgingOptions {
+export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
   readonly queue: Pick<Queue, 'accept'>;
   /** How our own mail is recognised beside its reply addresses. */
   readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
@@ -54,27 +47,21 @@ export interface GateOptions extends RecipientOptions, JudgingOptions {
   readonly isLogStalled: () => boolean;
 }
 
-/** The gate. Whoever gives it `findings` gets one from every rule that was reached. */
+/** The gate. Whoever gives it a trail gets a finding from every rule that was reached. */
 export interface Gate {
   /** Why no transaction may begin now, if none may: nothing is transferred then that could not be kept. */
   transaction(): Disposition | undefined;
   /** Judges a recipient from its address alone; no side effect on the store. */
-  recipient(address: string, findings?: Findings): Promise<RecipientVerdict>;
+  recipient(address: string, trail?: Trail): Promise<RecipientVerdict>;
   /** Judges a message for one claim, without committing. */
-  judge(envelope: Envelope, claim: Claim, raw: Uint8Array, findings?: Findings): Promise<Judgement>;
+  judge(envelope: Envelope, claim: Claim, raw: Uint8Array, trail?: Trail): Promise<Judgement>;
   /** Judges a message for every claim and commits what is accepted; may take `raw`'s memory over. */
   message(envelope: Envelope, claims: readonly Claim[], raw: Uint8Array): Promise<readonly Verdict[]>;
 }
 
 /** Builds the gate. */
 export function createGate(options: GateOptions): Gate {
-  const own = ownOf(options);
-  const judgeAll = (
-    message: Message,
-    claims: readonly Claim[],
-    charge: Charge,
-    findings?: Findings,
-  ): Judgements => judgeMessage(options, own, message, claims, charge, findings);
+  const rules: GateRules = { ...options, own: ownOf(options) };
   return {
     transaction: () => {
       const why = options.storeLoss?.();
@@ -84,16 +71,17 @@ export function createGate(options: GateOptions): Gate {
         return { verdict: 'deferred', reason: 'log', detail: 'nobody reads the log' };
       return undefined;
     },
-    recipient: (address, findings) => judgeRecipient(options, address, findings),
-    judge: async (envelope, claim, raw, findings) => {
-      const [judgement] = await judgeAll(messageOf(envelope, raw), [claim], () => undefined, findings);
+    recipient: (address, trail) => judgeRecipient(options, address, trail),
+    judge: async (envelope, claim, raw, trail) => {
+      const message = messageOf(envelope, raw);
+      const [judgement] = await judgeMessage(rules, message, [claim], () => undefined, trail);
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
     message: (envelope, claims, raw) =>
       counted(options.rates, claims, async (charge) => {
         const message = messageOf(envelope, raw);
-        const judgements = await judgeAll(message, claims, charge);
+        const judgements = await judgeMessage(rules, message, claims, charge, undefined);
         const { messageId, queueId } = message;
         const dispositions = await commit(options, judgements, raw);
         return dispositions.map((disposition, index) => ({

@@ -1,98 +1,58 @@
 /**
- * The judgement on a message for each of its recipients: steps 1 to 5 of docs/how-it-works.md, The gate, at the end of
+ * The judgement on a message for each of its recipients: rules 1 to 5 of docs/how-it-works.md, The gate, at the end of
  * data.
  *
- * Contract: commits nothing. Each step ends the way of a recipient, or hands on what the next one needs; what it saw is
- * told to whoever asks. The rules themselves: message-rules.ts, sender-policy.ts and spam-policy.ts.
+ * Contract: commits nothing. Each rule ends the way of a case, or hands on what the next one needs. The rules
+ * themselves: message-rules.ts, sender-policy.ts and spam-policy.ts.
  */
 import { foldAddress } from '../mail/address.ts';
-import type { Own } from '../mail/automatic.ts';
-import { bounded } from '../mail/bounded.ts';
 import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
-import { printable } from '../mail/encoded-word.ts';
 import { type Digest, fingerprint, writtenDigest } from '../mail/fingerprint.ts';
-import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
-import { normaliseMessageId } from '../mail/message-id.ts';
+import type { Mailbox } from '../mail/mailbox.ts';
 import { isProbe } from '../mail/probe.ts';
-import { postfixQueueId } from '../mail/received.ts';
 import type { Authentication, NewItem } from '../store/queue.ts';
-import { type AuthorNotices, type EndedReply, tellDropped, tellExpired } from './author-notices.ts';
+import { type EndedReply, tellDropped, tellExpired } from './author-notices.ts';
 import { bounceItem } from './bounces.ts';
+import type { Case, Message } from './case.ts';
 import { type Charge, standingOf } from './counted.ts';
-import type { End, Findings } from './finding.ts';
 import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
 import { rateLimited } from './rates.ts';
-import type { Claim, RecipientOptions, Target } from './recipient.ts';
-import { hasPass, isFromUser, judgeSenderPolicy, type SenderPolicyOptions } from './sender-policy.ts';
-import { judgeSpam, type SpamDecision, type SpamPolicy } from './spam-policy.ts';
-
-/** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
-export interface Envelope {
-  readonly reversePath: string;
-}
+import type { Claim, Target } from './recipient.ts';
+import type { GateRules } from './rules.ts';
+import { judgeSenderPolicy } from './sender-policy.ts';
+import { judgeSpam, type SpamDecision } from './spam-policy.ts';
+import type { End, Trail } from './trail.ts';
 
 /** The verdict on one claim at the end of data: an item to commit, or an end without one. */
 export type Judgement =
   | { readonly kind: 'item'; readonly item: NewItem; readonly holdCause?: SpoofCause | undefined }
   | End;
 
-/** What messages are judged by. */
-export interface JudgingOptions extends Omit<RecipientOptions, 'directory'>, SenderPolicyOptions {
-  /** Undefined when it is off. */
-  readonly spam: SpamPolicy | undefined;
-  /** Whether bounces of our notifications become items; else they are discarded. */
-  readonly bounceEvents?: boolean | undefined;
-  /** Tells authors of replies that no item is made of; without it nobody is told. */
-  readonly authorNotices?: AuthorNotices | undefined;
-  /** A fresh item id. */
-  readonly newId: () => string;
-}
-
-/** A message on its way through the gate; its header is scanned once, however many recipients it has. */
-export interface Message {
-  readonly envelope: Envelope;
-  readonly raw: Uint8Array;
-  readonly scan: HeaderScan;
-  readonly messageId: string | undefined;
-  readonly queueId: string | undefined;
-}
-
-/** Scans a message. */
-export function messageOf(envelope: Envelope, raw: Uint8Array): Message {
-  const scan = scanHeader(raw);
-  if (!scan.ok) return { envelope, raw, scan, messageId: undefined, queueId: undefined };
-  const { header } = scan;
-  return { envelope, raw, scan, messageId: messageIdOf(header), queueId: postfixQueueId(header) };
-}
-
-/** One judgement for each claim, in order. */
-export type Judgements = Promise<readonly Judgement[]>;
-
-/** Steps 1 to 5 of §5 for every recipient of a message. */
+/** Judges a message for every claim, in order. */
 export async function judgeMessage(
-  options: JudgingOptions,
-  own: Own,
+  gate: GateRules,
   message: Message,
   claims: readonly Claim[],
   charge: Charge,
-  findings?: Findings,
-): Judgements {
+  trail: Trail,
+): Promise<readonly Judgement[]> {
   const judgements = claims.map((claim, index) => {
-    const judgement = judgeClaim(options, own, message, claim, findings);
+    const judgement = judgeClaim(gate, message, claim, trail);
     const result = judgement.kind === 'item' ? judgement.item.authentication.result : undefined;
-    const limit = charge(index, standingOf(options.senderPolicy, result));
+    const limit = charge(index, standingOf(gate.senderPolicy, result));
     return limit === undefined ? judgement : rateLimited(limit);
   });
   const { raw, scan } = message;
   if (!scan.ok || !judgements.some(isReply)) return judgements;
 
   // 5. Spam: a message is judged once, and only if some recipient's way came this far.
-  if (options.spam === undefined) {
-    findings?.push({ rule: 'spam', result: 'off', saw: 'spam.source is "off"' });
+  if (gate.spam === undefined) {
+    trail?.push({ rule: 'spam', result: 'off', saw: 'spam.source is "off"' });
     return judgements;
   }
-  const decision = await judgeSpam(options.spam, { header: scan.header, raw }, findings);
-  return judgements.map((judgement) => withSpam(judgement, decision, () => writtenDigest(scan.header, raw)));
+  const { header } = scan;
+  const decision = await judgeSpam(gate.spam, { header, raw, trail });
+  return judgements.map((judgement) => withSpam(judgement, decision, () => writtenDigest(header, raw)));
 }
 
 /** Whether an item is to be made of it, and not of a bounce or a probe, which no filter judges. */
@@ -113,130 +73,97 @@ function withSpam(judgement: Judgement, decision: SpamDecision, written: () => D
   };
 }
 
-/** Steps 1 to 4 of §5 for one recipient: each one ends the way, or hands on what the next one needs. */
-function judgeClaim(
-  options: JudgingOptions,
-  own: Own,
-  message: Message,
-  claim: Claim,
-  findings?: Findings,
-): Judgement {
-  const { envelope, raw, scan } = message;
-  if (!scan.ok) return malformed(scan.problem, findings);
-  const { header } = scan;
-  const sent = { header, reversePath: envelope.reversePath };
-  if (isProbe(claim.target)) return judgeProbe(options, claim, message, header, findings);
+/** Judges a message for one claim by rules 1 to 4. */
+function judgeClaim(gate: GateRules, message: Message, claim: Claim, trail: Trail): Judgement {
+  const { scan } = message;
+  if (!scan.ok) return malformed({ trail }, scan.problem);
+  const judged: Case = { gate, message, header: scan.header, claim, trail };
+  if (isProbe(claim.target)) return judgeProbe(judged);
 
   // 1. Loops first: nothing that a machine sent is posted or answered.
-  const isKnown = (): boolean => hasPass(options, claim, sent);
-  const origin = judgeOrigin(options, own, { envelope, raw, header }, isKnown, findings);
-  if (origin.kind === 'end') return judgeBounce(options, claim, message, header, origin, findings);
+  const origin = judgeOrigin(judged);
+  if (origin.kind === 'end') return judgeBounce(judged, origin);
 
   // 2. Exactly one author, or nobody can say who wrote.
-  const author = judgeAuthor(header, () => isFromUser(options, claim, sent), findings);
+  const author = judgeAuthor(judged);
   if (author.kind === 'end') return author;
+  const { mailbox } = author;
 
   // 3. The token's thread, and its age: known since RCPT if sealed, found by Message-ID if bound.
-  const found = findTarget(options.form.domain, claim, header, findings);
+  const found = findTarget(judged);
   if (found.kind === 'end') return found;
-  const { mailbox } = author;
-  const { hasSign } = origin;
-  const { user } = claim;
-  // Only of a reply that ends here: most do not.
-  const ended = (): EndedReply => ({
-    ...sent,
-    user,
-    author: mailbox,
-    hasSign,
-    thread: found.target.locator,
-    raw,
-  });
-  const expiry = judgeReplyAge(options, found.target, findings);
-  if (expiry !== undefined)
-    return tellExpired(options.authorNotices, expiry, ended(), () =>
-      judgeSenderPolicy(options, claim, sent, mailbox),
+  const { target } = found;
+  const expiry = judgeReplyAge(judged, target);
+  if (expiry !== undefined) {
+    const ended = endedReply(judged, mailbox, origin.hasSign, target);
+    return tellExpired(gate.authorNotices, expiry, ended, () =>
+      judgeSenderPolicy({ ...judged, trail: undefined }, mailbox),
     );
+  }
 
   // 4. The author is the token's user, and our own filter vouches for it.
-  const sender = judgeSenderPolicy(options, claim, sent, mailbox, findings);
-  if (sender.kind === 'end') return tellDropped(options.authorNotices, sender, ended());
+  const sender = judgeSenderPolicy(judged, mailbox);
+  if (sender.kind === 'end')
+    return tellDropped(gate.authorNotices, sender, endedReply(judged, mailbox, origin.hasSign, target));
 
   const { authentication, why } = sender;
   const vouchedFor =
-    authentication.result === 'pass' ? foldAddress(mailbox.address, options.plusTags) : undefined;
-  const { target } = found;
-  const hold = sender.hold ?? origin.hold;
-  const item = newItem(options, { message, claim, target, header, authentication, vouchedFor, hold });
+    authentication.result === 'pass' ? foldAddress(mailbox.address, gate.plusTags) : undefined;
+  const item = newItem(judged, target, authentication, sender.hold ?? origin.hold, vouchedFor);
   if (why === undefined) return { kind: 'item', item };
   return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
 }
 
-/** Keeps what doctor sent itself for doctor to look at; whether a reply would pass, it tries on that. */
-function judgeProbe(
-  options: JudgingOptions,
-  claim: Claim,
-  message: Message,
-  header: Header,
-  findings?: Findings,
-): Judgement {
-  const found = findTarget(options.form.domain, claim, header);
-  if (found.kind === 'end') return found;
-  const { target } = found;
-  const expiry = judgeReplyAge(options, target, findings);
-  if (expiry !== undefined) return expiry;
-  const authentication: Authentication = { policy: options.senderPolicy, result: 'none' };
+/** What is known of a reply that ends here. */
+function endedReply(
+  { message, header, claim }: Case,
+  author: Mailbox,
+  hasSign: boolean,
+  target: Target,
+): EndedReply {
   return {
-    kind: 'item',
-    item: newItem(options, { message, claim, target, header, authentication, hold: 'probe' }),
+    header,
+    reversePath: message.envelope.reversePath,
+    user: claim.user,
+    author,
+    hasSign,
+    thread: target.locator,
+    raw: message.raw,
   };
 }
 
-/** What becomes of a machine's mail: a bounce of our own notification is told to the platform, all else is discarded. */
-function judgeBounce(
-  options: JudgingOptions,
-  claim: Claim,
-  { envelope, raw }: Message,
-  header: Header,
-  end: End,
-  findings?: Findings,
-): Judgement {
-  const isBounce = end.disposition.reason === 'bounce' && envelope.reversePath === '';
-  if (!isBounce || options.bounceEvents !== true) return end;
-  const item = bounceItem(options, claim, raw, header);
+/** Keeps what doctor sent itself for doctor to look at; whether a reply would pass, it tries on that. */
+function judgeProbe(judged: Case): Judgement {
+  const found = findTarget({ ...judged, trail: undefined });
+  if (found.kind === 'end') return found;
+  const expiry = judgeReplyAge(judged, found.target);
+  if (expiry !== undefined) return expiry;
+  const authentication: Authentication = { policy: judged.gate.senderPolicy, result: 'none' };
+  return { kind: 'item', item: newItem(judged, found.target, authentication, 'probe', undefined) };
+}
+
+/** Decides on a machine's mail: a bounce of our own notification is told to the platform, all else is discarded. */
+function judgeBounce(judged: Case, end: End): Judgement {
+  const isBounce = end.disposition.reason === 'bounce' && judged.message.envelope.reversePath === '';
+  if (!isBounce || judged.gate.bounceEvents !== true) return end;
+  const item = bounceItem(judged);
   if (item === undefined) return end;
-  findings?.push({
-    rule: 'automatic',
-    result: 'pass',
-    saw: `a ${item.bounce} bounce, for the platform to know`,
-  });
+  const saw = `a ${item.bounce} bounce, for the platform to know`;
+  judged.trail?.push({ rule: 'automatic', result: 'pass', saw });
   return { kind: 'item', item };
 }
 
-interface Judged {
-  readonly message: Message;
-  readonly claim: Claim;
-  readonly target: Target;
-  readonly header: Header;
-  readonly authentication: Authentication;
-  readonly vouchedFor?: string | undefined;
-  readonly hold: HoldReason | undefined;
-}
-
-const VISIBLE = /^[!-~]*$/;
-
-/** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
-function messageIdOf(header: Header): string | undefined {
-  const id = normaliseMessageId(headerValue(header, 'message-id') ?? '');
-  if (id === undefined) return undefined;
-  return bounded(VISIBLE.test(id) ? id : printable(id)) || undefined;
-}
-
-function newItem(options: JudgingOptions, judged: Judged): NewItem {
-  const { message, claim, target, header, authentication } = judged;
+function newItem(
+  { gate, message, header, claim }: Case,
+  target: Target,
+  authentication: Authentication,
+  hold: HoldReason | undefined,
+  vouchedFor: string | undefined,
+): NewItem {
   const { raw, messageId, queueId } = message;
-  const isBest = authentication.result === 'pass' && judged.hold === undefined;
+  const isBest = authentication.result === 'pass' && hold === undefined;
   return {
-    id: options.newId(),
+    id: gate.newId(),
     user: claim.user.name,
     userNumber: claim.user.number,
     thread: target.locator,
@@ -246,10 +173,10 @@ function newItem(options: JudgingOptions, judged: Judged): NewItem {
     messageId,
     queueId,
     reversePath: message.envelope.reversePath,
-    receivedAt: options.now(),
-    hold: judged.hold,
+    receivedAt: gate.now(),
+    hold,
     authentication,
-    vouchedFor: judged.vouchedFor,
+    vouchedFor,
     spam: undefined,
   };
 }

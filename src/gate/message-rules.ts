@@ -5,27 +5,21 @@
  * somebody else. Only a clock that is wrong defers, and only what names no author is refused, if its reverse-path is
  * proven to be the user's own.
  */
-import { type Automatic, classifyMessage, type Own } from '../mail/automatic.ts';
+import { type Automatic, classifyMessage } from '../mail/automatic.ts';
 import type { HoldReason } from '../mail/disposition.ts';
 import { type Header, headerValues } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
 import { messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
 import { addressMaxAgeMs } from '../mail/probe.ts';
 import { judgeAge, verifyBoundReply } from '../mail/token.ts';
-import type { Authentication } from '../store/queue.ts';
-import { discard, type End, endAt, type Findings, sawAge } from './finding.ts';
+import type { Case } from './case.ts';
 import { type Claim, NOT_YET, type Target } from './recipient.ts';
-
-/** A message with its header, scanned. */
-interface Scanned {
-  readonly envelope: { readonly reversePath: string };
-  readonly raw: Uint8Array;
-  readonly header: Header;
-}
+import { hasPass, isFromUser } from './sender-policy.ts';
+import { discard, type End, endAt, sawAge, type Trail } from './trail.ts';
 
 /** Ends the way of a message that cannot be read as one. */
-export function malformed(problem: string, findings?: Findings): End {
-  return discard('malformed', 'malformed', problem, findings);
+export function malformed(trailed: { readonly trail: Trail }, problem: string): End {
+  return discard(trailed, 'malformed', 'malformed', problem);
 }
 
 /** A message that a person sent. */
@@ -36,28 +30,19 @@ interface Origin {
   readonly hasSign: boolean;
 }
 
-/**
- * Whether a machine sent it; a person's mail that came through a list is held where nobody judges the sender.
- * `hasPass` says whether an address of the user's is vouched for, and is asked where that decides.
- */
-export function judgeOrigin(
-  { senderPolicy }: { readonly senderPolicy: Authentication['policy'] },
-  own: Own,
-  message: Scanned,
-  hasPass: () => boolean,
-  findings?: Findings,
-): End | Origin {
-  const { automatic, outranked } = weighSigns(own, message, hasPass);
+/** Judges whether a machine sent it; a person's mail that came through a list is held where nobody judges the sender. */
+export function judgeOrigin(judged: Case): End | Origin {
+  const { automatic, outranked } = weighSigns(judged);
   if (automatic !== null && automatic.kind !== 'list') {
-    return discard('automatic', automatic.kind, automatic.reason, findings);
+    return discard(judged, 'automatic', automatic.kind, automatic.reason);
   }
   if (automatic === null) {
     const saw = outranked && `${outranked.reason}, which an address of the user with a pass outranks`;
-    findings?.push({ rule: 'automatic', result: 'pass', saw: saw ?? 'no sign of a machine' });
+    judged.trail?.push({ rule: 'automatic', result: 'pass', saw: saw ?? 'no sign of a machine' });
     return { kind: 'person', hold: undefined, hasSign: outranked !== undefined };
   }
-  const hold = senderPolicy === 'off' ? 'list' : undefined;
-  findings?.push({
+  const hold = judged.gate.senderPolicy === 'off' ? 'list' : undefined;
+  judged.trail?.push({
     rule: 'automatic',
     result: hold === undefined ? 'pass' : 'held',
     saw: `mail of a list (${automatic.reason}), which the sender policy ${hold === undefined ? 'judges' : 'would judge'}`,
@@ -66,52 +51,56 @@ export function judgeOrigin(
 }
 
 /** The verdict of the signs that count; `outranked` is the one that a known person's mail would have had. */
-function weighSigns(
-  own: Own,
-  { envelope, raw, header }: Scanned,
-  hasPass: () => boolean,
-): { readonly automatic: Automatic | null; readonly outranked?: Automatic } {
-  const automatic = classifyMessage(raw, header, envelope.reversePath, own);
+function weighSigns(judged: Case): { readonly automatic: Automatic | null; readonly outranked?: Automatic } {
+  const { gate, message, header } = judged;
+  const { raw, envelope } = message;
+  const automatic = classifyMessage(raw, header, envelope.reversePath, gate.own);
   if (automatic === null || automatic.kind === 'list') return { automatic };
-  const hard = classifyMessage(raw, header, envelope.reversePath, own, 'hard');
-  const isPersons = (hard === null || hard.kind === 'list') && hasPass();
+  const hard = classifyMessage(raw, header, envelope.reversePath, gate.own, 'hard');
+  const isPersons = (hard === null || hard.kind === 'list') && hasPass(judged);
   return isPersons ? { automatic: hard, outranked: automatic } : { automatic };
 }
 
-/** The one mailbox of the one From field. Without it a message is refused where that tells its sender and nobody else. */
-export function judgeAuthor(
-  header: Header,
-  isFromUser: () => boolean,
-  findings?: Findings,
-): End | { readonly kind: 'author'; readonly mailbox: Mailbox } {
-  const sender = senderOf(header);
+/** Finds the one mailbox of the one From field. Without it a message is refused where that tells its sender and nobody else. */
+export function judgeAuthor(judged: Case): End | { readonly kind: 'author'; readonly mailbox: Mailbox } {
+  const sender = senderOf(judged.header);
   if (!sender.ok) {
     const detail = `From: ${sender.problem}`;
-    if (!isFromUser()) return malformed(detail, findings);
-    return endAt('malformed', { verdict: 'rejected', reason: 'malformed', detail }, findings);
+    if (!isFromUser(judged)) return malformed(judged, detail);
+    return endAt(judged, 'malformed', { verdict: 'rejected', reason: 'malformed', detail });
   }
   const form = sender.form === undefined ? '' : ', in brackets after an unquoted name';
-  findings?.push({ rule: 'malformed', result: 'pass', saw: `one author: ${sender.mailbox.address}${form}` });
+  const saw = `one author: ${sender.mailbox.address}${form}`;
+  judged.trail?.push({ rule: 'malformed', result: 'pass', saw });
   return { kind: 'author', mailbox: sender.mailbox };
 }
 
-/** Where the reply goes: what a sealed token says, or the id of ours for which one of the keys made a bound one. */
-export function findTarget(
-  domain: string,
-  claim: Claim,
-  header: Header,
-  findings?: Findings,
-): End | { readonly kind: 'target'; readonly target: Target } {
+/** What a target is found and judged by: a case, or a question about an address alone. */
+interface Targeted {
+  readonly gate: {
+    readonly form: { readonly domain: string };
+    readonly maxAgeMs: number;
+    readonly now: () => number;
+  };
+  readonly claim: Claim;
+  readonly header: Header;
+  readonly trail: Trail;
+}
+
+/** Finds where the reply goes: what a sealed token says, or the id of ours for which one of the keys made a bound one. */
+export function findTarget(asked: Targeted): End | { readonly kind: 'target'; readonly target: Target } {
+  const { gate, claim, header, trail } = asked;
   if (claim.target !== undefined) return { kind: 'target', target: claim.target };
+  const { domain } = gate.form;
   const id = boundMessageId(domain, claim, header);
   const target = id === undefined ? undefined : parseThreadMessageId(id, domain);
-  if (target === undefined)
-    return discard('token', 'forged', 'no Message-ID of ours fits the token', findings);
-  findings?.push({ rule: 'token', result: 'pass', saw: `made for <${id}>; thread: ${target.locator}` });
+  if (target === undefined) return discard(asked, 'token', 'forged', 'no Message-ID of ours fits the token');
+  trail?.push({ rule: 'token', result: 'pass', saw: `made for <${id}>; thread: ${target.locator}` });
   return { kind: 'target', target };
 }
 
-function boundMessageId(domain: string, { token, keys }: Claim, header: Header): string | undefined {
+function boundMessageId(domain: string, { proof }: Claim, header: Header): string | undefined {
+  const { token, keys } = proof;
   if (token.form !== 'bound') return undefined;
   const candidates = messageIdCandidates(
     headerValues(header, 'in-reply-to'),
@@ -124,19 +113,16 @@ function boundMessageId(domain: string, { token, keys }: Claim, header: Header):
     .find((id) => keys.some((key) => verifyBoundReply(key, token, id)));
 }
 
-/** Whether the address is still young enough; a sealed one may have expired between RCPT and the dot. */
-export function judgeReplyAge(
-  { maxAgeMs, now }: { readonly maxAgeMs: number; readonly now: () => number },
-  target: Target,
-  findings?: Findings,
-): End | undefined {
+/** Judges whether the address is still young enough; a sealed one may have expired between RCPT and the dot. */
+export function judgeReplyAge(asked: Pick<Targeted, 'gate' | 'trail'>, target: Target): End | undefined {
+  const { gate, trail } = asked;
   const { repliedTo } = target;
-  const limitMs = addressMaxAgeMs(target, maxAgeMs);
-  const nowMs = now();
+  const limitMs = addressMaxAgeMs(target, gate.maxAgeMs);
+  const nowMs = gate.now();
   const age = judgeAge(repliedTo, nowMs, limitMs);
-  const saw = findings && sawAge(repliedTo, nowMs, limitMs);
-  if (age === 'expired') return endAt('age', { verdict: 'discarded', reason: 'expired' }, findings, saw);
-  if (age === 'in-the-future') return endAt('age', NOT_YET, findings, saw);
-  if (saw !== undefined) findings?.push({ rule: 'age', result: 'pass', saw });
+  const saw = trail && sawAge(repliedTo, nowMs, limitMs);
+  if (age === 'expired') return endAt(asked, 'age', { verdict: 'discarded', reason: 'expired' }, saw);
+  if (age === 'in-the-future') return endAt(asked, 'age', NOT_YET, saw);
+  if (saw !== undefined) trail?.push({ rule: 'age', result: 'pass', saw });
   return undefined;
 }

@@ -26,7 +26,7 @@ import type { Token } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
 import type { Buckets } from '../store/buckets.ts';
 import { errorText } from '../system/error-text.ts';
-import type { End } from './finding.ts';
+import type { End } from './trail.ts';
 
 /** The configured rates. */
 export interface RateSettings {

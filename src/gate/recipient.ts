@@ -20,8 +20,8 @@ import {
 } from '../mail/token.ts';
 import type { Directory, User } from '../store/directory.ts';
 import type { Restore, Restores } from '../store/restores.ts';
-import { endAt, type Findings, type Rule, sawAge } from './finding.ts';
 import { type Rates, rateLimited } from './rates.ts';
+import { endAt, type Rule, sawAge, type Trail } from './trail.ts';
 
 /** Where a verified reply goes; `repliedTo` in Unix seconds. */
 export interface Target {
@@ -29,11 +29,17 @@ export interface Target {
   readonly repliedTo: number;
 }
 
-/** A recipient that passed RCPT: the user, the keys that made the token, and for a sealed one its target. */
-export interface Claim {
-  readonly user: User;
+/** What proves that the user may reply: a token, and those of the user's keys that made it. */
+interface Proof {
+  readonly kind: 'token';
   readonly token: Token;
   readonly keys: readonly Buffer[];
+}
+
+/** A recipient that passed RCPT: the user, what proves it, and where it goes if the address alone says so. */
+export interface Claim {
+  readonly user: User;
+  readonly proof: Proof;
   readonly target: Target | undefined;
 }
 
@@ -90,71 +96,80 @@ export function doubtful({ reason, why: detail }: Doubt): Extract<Disposition, {
 /** Stands in for the salt of a user that does not exist, so that the answer takes as long. */
 const NO_SALT = new Uint8Array(SALT_BYTES);
 
+/** An address on its way through the rules at RCPT. */
+interface Asked {
+  readonly gate: RecipientOptions;
+  readonly now: number;
+  readonly trail: Trail;
+}
+
 /** Judges a recipient from its address alone. */
 export async function judgeRecipient(
-  options: RecipientOptions,
+  gate: RecipientOptions,
   address: string,
-  findings?: Findings,
+  trail: Trail,
 ): Promise<RecipientVerdict> {
-  const match: RecipientMatch = matchRecipient(options.form, address);
-  if (match.kind !== 'token') return refuse('address', match.kind, findings);
+  const asked: Asked = { gate, now: gate.now(), trail };
+  const match: RecipientMatch = matchRecipient(gate.form, address);
+  if (match.kind !== 'token') return refuse(asked, 'address', match.kind);
   const token = parseToken(match.token);
-  if (token === undefined) return refuse('token', 'malformed-token', findings);
-  findings?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
-  const doubt = await options.doubt?.();
-  if (doubt !== undefined) return putOff('token', doubtful(doubt), findings);
-  const now = options.now();
-  const user = await options.directory.userByNumber(token.userNumber);
+  if (token === undefined) return refuse(asked, 'token', 'malformed-token');
+  trail?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
+  const doubt = await gate.doubt?.();
+  if (doubt !== undefined) return putOff(asked, 'token', doubtful(doubt));
+  return judgeToken(asked, token);
+}
+
+/** Judges a token by its user, its proof, and its age. */
+async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict> {
+  const { gate, now, trail } = asked;
+  const user = await gate.directory.userByNumber(token.userNumber);
   const locator =
-    token.form === 'sealed' ? await options.directory.threadByNumber(token.threadNumber) : undefined;
-  const keys = keysOf(options.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
+    token.form === 'sealed' ? await gate.directory.threadByNumber(token.threadNumber) : undefined;
+  const keys = keysOf(gate.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
   if (user === undefined || keys.length === 0) {
     // Asked of a forged one as well, so that the answer takes as long.
-    const restored = await options.directory.lastRestore();
-    if (user === undefined) return unknown(restored, 'user', token.userNumber, now, findings);
-    if (token.form === 'bound' || locator !== undefined) return refuse('token', 'forged', findings);
-    return unknown(restored, 'thread', token.threadNumber, now, findings);
+    const restored = await gate.directory.lastRestore();
+    if (user === undefined) return unknown(asked, restored, 'user', token.userNumber);
+    if (token.form === 'bound' || locator !== undefined) return refuse(asked, 'token', 'forged');
+    return unknown(asked, restored, 'thread', token.threadNumber);
   }
   const target = token.form === 'sealed' ? { locator: locator ?? '', repliedTo: token.repliedTo } : undefined;
-  findings?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
+  trail?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
   // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
-  if (!user.enabled) return refuse('user', 'disabled-user', findings);
-  findings?.push({ rule: 'user', result: 'pass', saw: `${user.name}, enabled` });
-  const verdict = judgeTargetAge({ user, token, keys, target }, now, options.maxAgeMs, findings);
-  const limit = verdict.kind === 'claim' ? options.rates?.reached(token) : undefined;
-  return limit === undefined ? verdict : { kind: 'refused', disposition: rateLimited(limit).disposition };
+  if (!user.enabled) return refuse(asked, 'user', 'disabled-user');
+  trail?.push({ rule: 'user', result: 'pass', saw: `${user.name}, enabled` });
+  const expired = target === undefined ? undefined : judgeTargetAge(asked, target);
+  if (expired !== undefined) return expired;
+  const limit = gate.rates?.reached(token);
+  return limit === undefined
+    ? { kind: 'claim', claim: { user, proof: { kind: 'token', token, keys }, target } }
+    : { kind: 'refused', disposition: rateLimited(limit).disposition };
 }
 
-/** The age of a sealed address; a bound one does not say it before In-Reply-To is known. */
-function judgeTargetAge(
-  claim: Claim,
-  now: number,
-  maxAgeMs: number,
-  findings: Findings | undefined,
-): RecipientVerdict {
-  if (claim.target !== undefined) {
-    const { repliedTo } = claim.target;
-    const limitMs = addressMaxAgeMs(claim.target, maxAgeMs);
-    const age = judgeAge(repliedTo, now, limitMs);
-    if (age !== 'valid') {
-      const disposition = age === 'expired' ? ({ verdict: 'rejected', reason: 'expired' } as const) : NOT_YET;
-      const saw = findings && sawAge(repliedTo, now, limitMs);
-      return { kind: 'refused', disposition: endAt('age', disposition, findings, saw).disposition };
-    }
-    findings?.push({ rule: 'age', result: 'pass', saw: sawAge(repliedTo, now, limitMs) });
+/** A recipient that is refused, for good or for now. */
+type Refused = Extract<RecipientVerdict, { kind: 'refused' }>;
+
+/** Judges the age of a sealed address; a bound one does not say it before In-Reply-To is known. */
+function judgeTargetAge(asked: Asked, target: Target): Refused | undefined {
+  const { gate, now, trail } = asked;
+  const { repliedTo } = target;
+  const limitMs = addressMaxAgeMs(target, gate.maxAgeMs);
+  const age = judgeAge(repliedTo, now, limitMs);
+  const saw = trail && sawAge(repliedTo, now, limitMs);
+  if (age === 'valid') {
+    if (saw !== undefined) trail?.push({ rule: 'age', result: 'pass', saw });
+    return undefined;
   }
-  return { kind: 'claim', claim };
+  const disposition = age === 'expired' ? ({ verdict: 'rejected', reason: 'expired' } as const) : NOT_YET;
+  return { kind: 'refused', disposition: endAt(asked, 'age', disposition, saw).disposition };
 }
 
-function refuse(
-  rule: Rule,
-  detail: NoSuchAddressReason,
-  findings: Findings | undefined,
-): Extract<RecipientVerdict, { kind: 'refused' }> {
+function refuse(asked: Asked, rule: Rule, detail: NoSuchAddressReason): Refused {
   const disposition = { verdict: 'rejected', reason: 'no-such-address', detail } as const;
   return {
     kind: 'refused',
-    disposition: endAt(rule, disposition, findings, NO_SUCH_ADDRESS[detail]).disposition,
+    disposition: endAt(asked, rule, disposition, NO_SUCH_ADDRESS[detail]).disposition,
   };
 }
 
@@ -163,28 +178,26 @@ export const RESTORED_FOR_MS = 86_400_000;
 
 /** Refuses a number that the store does not know; one that a restore may have lost is put off for a day. */
 function unknown(
+  asked: Asked,
   restored: Restore | undefined,
   kind: 'user' | 'thread',
   number: number,
-  now: number,
-  findings: Findings | undefined,
-): Extract<RecipientVerdict, { kind: 'refused' }> {
+): Refused {
   const { known, upTo } = restored?.[`${kind}s`] ?? { known: 0, upTo: 0 };
-  const isLost =
-    restored !== undefined && number > known && number <= upTo && now - restored.restoredAt < RESTORED_FOR_MS;
-  if (!isLost) return refuse('token', `unknown-${kind}`, findings);
+  const isRecent = restored !== undefined && asked.now - restored.restoredAt < RESTORED_FOR_MS;
+  if (!isRecent || number <= known || number > upTo) return refuse(asked, 'token', `unknown-${kind}`);
   const backup = new Date(restored.backedUpAt).toISOString();
   const detail = `${kind} number ${number} is newer than this store's backup of ${backup}`;
-  return putOff('token', { verdict: 'deferred', reason: 'restored', detail }, findings);
+  return putOff(asked, 'token', { verdict: 'deferred', reason: 'restored', detail });
 }
 
 /** Refuses for now: Postfix comes again. */
 function putOff(
+  asked: Asked,
   rule: Rule,
   disposition: Extract<Disposition, { verdict: 'deferred' }>,
-  findings: Findings | undefined,
-): Extract<RecipientVerdict, { kind: 'refused' }> {
-  return { kind: 'refused', disposition: endAt(rule, disposition, findings).disposition };
+): Refused {
+  return { kind: 'refused', disposition: endAt(asked, rule, disposition).disposition };
 }
 
 function sawProof(user: User, target: Target | undefined): string {

@@ -6,43 +6,18 @@
  * passes, and its result goes along; `off` trusts the token alone. Nothing is refused with a 5yz: the bounce would go
  * to whoever was imitated.
  */
-import { foldAddress, type ReplyAddressForm } from '../mail/address.ts';
+import { foldAddress } from '../mail/address.ts';
 import { fieldsNaming } from '../mail/addressed.ts';
 import { isOwnPath, judgeSender } from '../mail/authentication.ts';
 import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
-import type { Header } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
 import { roomInSignatures } from '../mail/signature-room.ts';
 import { tokenText } from '../mail/token.ts';
 import type { Authentication } from '../store/queue.ts';
-import { type Decision, type End, endAt, type Findings } from './finding.ts';
+import type { Case } from './case.ts';
 import type { Claim } from './recipient.ts';
-
-/** What senders are judged by. */
-export interface SenderPolicyOptions {
-  readonly senderPolicy: Authentication['policy'];
-  /** Needed unless the policy is `off`. */
-  readonly authservId: string | undefined;
-  /** How many Received fields of our own may stand above believed results; 0 unless given. */
-  readonly ownReceived?: number;
-  /** Whether a plus tag makes another address; `compare` unless given. */
-  readonly plusTags?: 'compare' | 'ignore';
-  /** What becomes of what `strict` does not let through; `discard` unless given. */
-  readonly spoofed?: 'discard' | 'hold' | 'flag';
-  /** Whether To or Cc must name the reply address; `required` unless given. */
-  readonly addressed?: 'required' | 'off';
-  /** Other forms of the reply addresses, which Postfix rewrites to `form`. */
-  readonly aliases?: readonly ReplyAddressForm[];
-}
-
-/** The options with the form of the reply addresses, which are the gate's. */
-type Options = SenderPolicyOptions & { readonly form: ReplyAddressForm };
-
-/** What senders are judged by of a message. */
-export interface Sent {
-  readonly header: Header;
-  readonly reversePath: string;
-}
+import type { SenderPolicyOptions } from './rules.ts';
+import { type Decision, type End, endAt } from './trail.ts';
 
 /** A sender that may write; `hold` when the operator has to look first. */
 interface Sender {
@@ -66,36 +41,31 @@ const NOT_ADDRESSED =
   'neither To nor Cc names this reply address: perhaps mail of the user to somebody else, sent here by a third';
 
 /** Judges the author of a reply. */
-export function judgeSenderPolicy(
-  options: Options,
-  claim: Claim,
-  sent: Sent,
-  author: Mailbox,
-  findings?: Findings,
-): End | Sender {
-  const { result, reason, cause } = vouch(options, claim, sent, author);
-  const decision = decide(options, result);
+export function judgeSenderPolicy(judged: Case, author: Mailbox): End | Sender {
+  const { result, reason, cause } = vouch(judged, author);
+  const decision = decide(judged.gate, result);
   if (decision === 'discarded') {
     const disposition = { verdict: 'discarded', reason: 'spoofed', detail: reason, ...cause } as const;
-    return endAt('sender_policy', disposition, findings);
+    return endAt(judged, 'sender_policy', disposition);
   }
-  findings?.push({ rule: 'sender_policy', result: decision, saw: reason });
-  const authentication = { policy: options.senderPolicy, result };
+  judged.trail?.push({ rule: 'sender_policy', result: decision, saw: reason });
+  const authentication = { policy: judged.gate.senderPolicy, result };
   if (decision !== 'held') return { kind: 'sender', authentication, hold: undefined };
   return { kind: 'sender', authentication, hold: 'spoofed', why: { detail: reason, ...cause } };
 }
 
 /** Whether the author of a reply passes, whatever the policy makes of it; where it is off nobody does. */
-export function hasPass(options: Options, claim: Claim, sent: Sent): boolean {
-  const author = senderOf(sent.header);
-  return author.ok && vouch(options, claim, sent, author.mailbox).result === 'pass';
+export function hasPass(judged: Case): boolean {
+  const author = senderOf(judged.header);
+  return author.ok && vouch(judged, author.mailbox).result === 'pass';
 }
 
 /** Whether the reverse-path is an address of the user's, and our filter says that it is no forged one. */
-export function isFromUser(options: Options, { user }: Claim, { header, reversePath }: Sent): boolean {
-  const { senderPolicy, authservId, ownReceived = 0 } = options;
+export function isFromUser({ gate, claim, message, header }: Case): boolean {
+  const { senderPolicy, authservId, ownReceived = 0 } = gate;
+  const { reversePath } = message.envelope;
   if (senderPolicy === 'off' || authservId === undefined) return false;
-  if (!isRegistered(options, user, reversePath)) return false;
+  if (!isRegistered(gate, claim.user, reversePath)) return false;
   return isOwnPath(header, { authservId, ownReceived, reversePath });
 }
 
@@ -112,14 +82,15 @@ function decide(
 }
 
 /** What the reply is vouched for by: a sender who was authenticated, and who wrote to this address. */
-function vouch(options: Options, claim: Claim, sent: Sent, author: Mailbox): Vouched {
-  const vouched = authenticate(options, claim.user, sent, author);
-  const { form, addressed = 'required', aliases = [] } = options;
+function vouch(judged: Case, author: Mailbox): Vouched {
+  const vouched = authenticate(judged, author);
+  const { header, claim } = judged;
+  const { form, addressed = 'required', aliases = [] } = judged.gate;
   if (vouched.result !== 'pass' || addressed === 'off') return vouched;
-  const naming = fieldsNaming(sent.header, tokenText(claim.token), [form, ...aliases]);
+  const naming = fieldsNaming(header, tokenText(claim.proof.token), [form, ...aliases]);
   if (naming.length === 0)
     return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
-  const room = vouched.isDirect ? undefined : roomInSignatures(sent.header, author.domain, naming);
+  const room = vouched.isDirect ? undefined : roomInSignatures(header, author.domain, naming);
   return room === undefined ? vouched : { result: 'fail', reason: room, cause: { cause: 'not-signed' } };
 }
 
@@ -132,15 +103,10 @@ function isRegistered(
   return user.addresses.some((each) => foldAddress(each, plusTags) === folded);
 }
 
-function authenticate(
-  options: SenderPolicyOptions,
-  user: Claim['user'],
-  { header, reversePath }: Sent,
-  author: Mailbox,
-): Vouched {
-  const { senderPolicy, authservId, ownReceived = 0 } = options;
+function authenticate({ gate, claim, message, header }: Case, author: Mailbox): Vouched {
+  const { senderPolicy, authservId, ownReceived = 0 } = gate;
   if (senderPolicy === 'off') return { result: 'none', reason: 'the sender policy is off' };
-  if (!isRegistered(options, user, author.address)) {
+  if (!isRegistered(gate, claim.user, author.address)) {
     const reason = "From is none of the user's addresses";
     return { result: 'fail', reason, cause: { cause: 'not-registered' } };
   }
@@ -148,7 +114,7 @@ function authenticate(
   const { result, reason, arc, cause, isDirect } = judgeSender(header, author, {
     authservId,
     ownReceived,
-    reversePath,
+    reversePath: message.envelope.reversePath,
   });
   const told = arc === undefined ? reason : `${reason}; arc=${arc}`;
   return { result, reason: told, isDirect, ...(cause && { cause: { cause } }) };

@@ -10,8 +10,9 @@ import type { HoldReason } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import { judgeScore, type SpamVerdict, spamVerdictOf } from '../mail/spam.ts';
 import type { Log } from '../observe/log.ts';
-import { discard, type End, endAt, type Findings } from './finding.ts';
+
 import { createSpamd, type Spamd, type SpamdAddress } from './spamd.ts';
+import { discard, type End, endAt, type Trail } from './trail.ts';
 
 /** The `[spam]` settings; times in milliseconds. */
 export interface SpamSettings {
@@ -93,31 +94,33 @@ export type SpamDecision =
   | End
   | { readonly kind: 'pass'; readonly spam: SpamVerdict | undefined; readonly hold: HoldReason | undefined };
 
+/** What is asked about: a message, judged once for all of its recipients. */
+interface Asked {
+  readonly header: Header;
+  readonly raw: Uint8Array;
+  readonly trail: Trail;
+}
+
 /** Asks about a message, and decides. */
-export async function judgeSpam(
-  policy: SpamPolicy,
-  { header, raw }: { readonly header: Header; readonly raw: Uint8Array },
-  findings?: Findings,
-): Promise<SpamDecision> {
-  const answer = await policy.ask(header, raw);
-  if ('unchecked' in answer) return leaveUnchecked(policy, answer.unchecked, findings);
+export async function judgeSpam(policy: SpamPolicy, asked: Asked): Promise<SpamDecision> {
+  const answer = await policy.ask(asked.header, asked.raw);
+  if ('unchecked' in answer) return leaveUnchecked(policy, asked, answer.unchecked);
   const saw = sawSpam(answer);
   if (!answer.flagged) {
-    findings?.push({ rule: 'spam', result: 'pass', saw });
+    asked.trail?.push({ rule: 'spam', result: 'pass', saw });
     return { kind: 'pass', spam: answer, hold: undefined };
   }
-  if (policy.action === 'discard') return discard('spam', 'spam', saw, findings);
+  if (policy.action === 'discard') return discard(asked, 'spam', 'spam', saw);
   const hold = policy.action === 'hold' ? 'spam' : undefined;
-  findings?.push({ rule: 'spam', result: hold === undefined ? 'flagged' : 'held', saw });
+  asked.trail?.push({ rule: 'spam', result: hold === undefined ? 'flagged' : 'held', saw });
   return { kind: 'pass', spam: answer, hold };
 }
 
-function leaveUnchecked({ unchecked }: SpamPolicy, saw: string, findings?: Findings): SpamDecision {
-  if (unchecked === 'defer') {
-    return endAt('spam', { verdict: 'deferred', reason: 'unchecked', detail: saw }, findings);
-  }
+function leaveUnchecked({ unchecked }: SpamPolicy, asked: Asked, saw: string): SpamDecision {
+  if (unchecked === 'defer')
+    return endAt(asked, 'spam', { verdict: 'deferred', reason: 'unchecked', detail: saw });
   const hold = unchecked === 'hold' ? 'unchecked' : undefined;
-  findings?.push({ rule: 'spam', result: hold === undefined ? 'pass' : 'held', saw });
+  asked.trail?.push({ rule: 'spam', result: hold === undefined ? 'pass' : 'held', saw });
   return { kind: 'pass', spam: undefined, hold };
 }
 

@@ -1,7 +1,7 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
 import { type Config, noticeSender } from '../config/config.ts';
 import type { GateOptions } from '../gate/gate.ts';
-import type { SenderPolicyOptions } from '../gate/sender-policy.ts';
+import type { SenderPolicyOptions } from '../gate/rules.ts';
 import { openSpamPolicy } from '../gate/spam-policy.ts';
 import { parseForm } from '../mail/address.ts';
 import type { Log } from '../observe/log.ts';

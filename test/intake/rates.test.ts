@@ -256,7 +256,7 @@ describe('a message that could not be kept', () => {
     ];
     await test.store.close();
     await assert.rejects(test.gate.message({ reversePath: 'a@b.example' }, claims, message()));
-    assert.equal(takeAll(rates, claims[0]!.token), 2);
+    assert.equal(takeAll(rates, claims[0]!.proof.token), 2);
   });
 
   it('and a post from the future is put off without being counted', async (t) => {
@@ -267,6 +267,6 @@ describe('a message that could not be kept', () => {
     test.clock.now -= 3600;
     const [verdict] = await test.gate.message({ reversePath: 'a@b.example' }, [claim], message());
     assert.equal(verdict?.verdict, 'deferred');
-    assert.equal(rates.reached(claim.token), undefined);
+    assert.equal(rates.reached(claim.proof.token), undefined);
   });
 });

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type Config } from '../../src/config/config.ts';
 import { SETTINGS } from '../../src/config/table.ts';
-import type { Findings } from '../../src/gate/finding.ts';
 import { openSpamPolicy } from '../../src/gate/spam-policy.ts';
+import type { Finding } from '../../src/gate/trail.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { answering, type SpamdPlace, serveRequests } from '../support/spamd.ts';
 import { claimOf, itemsIn, message, openGate, send, type TestGate } from './gate.ts';
@@ -167,7 +167,7 @@ describe('what the rule saw', () => {
   it('is told to whoever asks', async (t) => {
     const told = async (settings: Partial<SpamSettings>, line: string): Promise<unknown> => {
       const test = await openWith(t, settings);
-      const findings: Findings = [];
+      const findings: Finding[] = [];
       const claim = await claimOf(test.gate, await test.sealed());
       await test.gate.judge({ reversePath: 'alice@example.com' }, claim, message([line]), findings);
       const { result, saw } = findings.at(-1) ?? {};

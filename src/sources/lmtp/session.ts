@@ -8,16 +8,13 @@
  * Standards: RFC 2033, RFC 5321, RFC 2920, RFC 2034, RFC 6152, RFC 6531, RFC 1870.
  */
 
-import type { Gate, Verdict } from '../../gate/gate.ts';
-import type { Claim } from '../../gate/recipient.ts';
+import type { Verdict } from '../../gate/gate.ts';
+import { Transaction, type TransactionShared } from '../../gate/transaction.ts';
+import { noteVerdict } from '../../gate/verdict-note.ts';
 import { type Disposition, replyTo } from '../../mail/disposition.ts';
-import { type MailCommand, parseMail, parseRcpt } from '../../mail/envelope.ts';
+import { parseMail, parseRcpt } from '../../mail/envelope.ts';
 import { formatReply, type Reply } from '../../mail/status.ts';
-import type { Log } from '../../observe/log.ts';
-import type { CountVerdict } from '../../observe/metrics.ts';
-import { errorText } from '../../system/error-text.ts';
 import type { SlowDown } from '../slow-down.ts';
-import { noteVerdict } from '../verdict-note.ts';
 import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
 import type { ReaderTarget, Step } from './reader.ts';
 
@@ -32,12 +29,9 @@ export interface SessionLimits {
 }
 
 /** What all sessions of a listener share. */
-export interface SessionShared {
+export interface SessionShared extends TransactionShared {
   /** Replaced by a new configuration. */
   limits: SessionLimits;
-  readonly gate: Gate;
-  readonly log: Log;
-  readonly count: CountVerdict;
   readonly budget: MemoryBudget;
   readonly slowDown: SlowDown;
   /** Whether the daemon is stopping: no new transaction then. */
@@ -59,12 +53,6 @@ export interface Wire {
   readonly expectMessage: (message: MessageBuffer) => void;
 }
 
-/** One transaction: what MAIL and the accepted RCPTs said. */
-interface Transaction {
-  readonly mail: MailCommand;
-  readonly claims: Claim[];
-}
-
 const OK: Reply = { basic: 250, enhanced: '2.0.0', text: 'OK' };
 const STOPPING = replyTo({ verdict: 'deferred', reason: 'stopping' });
 
@@ -74,6 +62,8 @@ export class LmtpSession implements ReaderTarget {
   readonly #wire: Wire;
   #hasGreeted = false;
   #transaction: Transaction | undefined;
+  /** The size that MAIL declared. */
+  #declaredBytes: number | undefined;
   /** Why MAIL was put off: pipelined RCPTs get the same reply, because a 5yz would look final. */
   #refusal: Reply | undefined;
   #isBusy = false;
@@ -192,10 +182,12 @@ export class LmtpSession implements ReaderTarget {
     const refused = this.#shared.gate.transaction();
     this.#refusal = refused && replyTo(refused);
     if (refused !== undefined) return this.#answer(refused);
-    if ((parsed.value.sizeBytes ?? 0) > this.#shared.limits.maxMessageBytes) {
+    const { reversePath, sizeBytes } = parsed.value;
+    if ((sizeBytes ?? 0) > this.#shared.limits.maxMessageBytes) {
       return this.#answer({ verdict: 'rejected', reason: 'too-big', detail: 'by the declared SIZE' });
     }
-    this.#transaction = { mail: parsed.value, claims: [] };
+    this.#declaredBytes = sizeBytes;
+    this.#transaction = new Transaction(this.#shared, this.#wire.id, { reversePath });
     return this.#reply({ basic: 250, enhanced: '2.1.0', text: 'sender OK' });
   }
 
@@ -208,29 +200,27 @@ export class LmtpSession implements ReaderTarget {
       this.#note({ verdict: 'rejected', reason: 'no-such-address', detail: 'syntax' });
       return this.#bad(parsed.reply);
     }
-    if (transaction.claims.length >= this.#shared.limits.maxRecipients) {
+    if (transaction.recipients >= this.#shared.limits.maxRecipients) {
       return this.#answer({ verdict: 'deferred', reason: 'too-many-recipients' });
     }
     return this.#judgeRecipient(transaction, parsed.value);
   }
 
   async #judgeRecipient(transaction: Transaction, address: string): Promise<void> {
-    const verdict = await this.#unlessBroken(() => this.#shared.gate.recipient(address));
-    if (verdict.kind === 'broken') {
-      this.#answer(verdict.disposition);
-    } else if (verdict.value.kind === 'refused') {
-      const { disposition } = verdict.value;
-      if (disposition.reason === 'no-such-address') await this.#slowDown();
-      this.#reply(replyTo(disposition));
-      this.#flush();
-      // When the reply has left, so that no address takes longer for being logged.
-      setImmediate(() => {
-        this.#note(disposition);
-      });
-    } else {
-      transaction.claims.push(verdict.value.claim);
+    this.#isBusy = true;
+    const refusal = await transaction.recipient(address);
+    this.#isBusy = false;
+    if (refusal === undefined) {
       this.#reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
+      return;
     }
+    if (refusal.reason === 'no-such-address') await this.#slowDown();
+    this.#reply(replyTo(refusal));
+    this.#flush();
+    // When the reply has left, so that no address takes longer for being logged.
+    setImmediate(() => {
+      transaction.note(refusal);
+    });
   }
 
   async #slowDown(): Promise<void> {
@@ -244,11 +234,11 @@ export class LmtpSession implements ReaderTarget {
   #data(argument: string): Step {
     const transaction = this.#transaction;
     if (argument !== '') return this.#bad({ basic: 501, enhanced: '5.5.4', text: 'DATA takes no argument' });
-    if (transaction === undefined || transaction.claims.length === 0) {
+    if (transaction === undefined || transaction.recipients === 0) {
       return this.#tooEarly('no valid recipients');
     }
     const { maxMessageBytes, dataTimeoutMs } = this.#shared.limits;
-    const message = new MessageBuffer(maxMessageBytes, transaction.mail.sizeBytes, this.#shared.budget);
+    const message = new MessageBuffer(maxMessageBytes, this.#declaredBytes, this.#shared.budget);
     this.#wire.expectMessage(message);
     this.#arm(dataTimeoutMs);
     return this.#write('354 end with a line of one dot');
@@ -265,52 +255,17 @@ export class LmtpSession implements ReaderTarget {
   };
 
   async #endOfData(transaction: Transaction, content: Content): Promise<void> {
-    const { claims } = transaction;
-    const judged = await this.#unlessBroken(() => this.#judge(transaction, content));
-    const dispositions = judged.kind === 'value' ? judged.value : claims.map(() => judged.disposition);
+    this.#isBusy = true;
+    const verdicts = await judge(transaction, content);
+    this.#isBusy = false;
     this.#transaction = undefined;
-    if (dispositions.length !== claims.length) {
-      const reason = `${dispositions.length} dispositions for ${claims.length} recipients`;
-      this.#shared.log('transaction_failed', { reason, session: this.#wire.id });
+    if (verdicts === undefined) {
       this.#wire.abort();
       return;
     }
-    dispositions.forEach((disposition, index) => {
-      this.#answer(disposition, claims[index]);
-    });
-    if (dispositions.some(endsSession)) this.#hangUp();
+    for (const verdict of verdicts) this.#reply(replyTo(verdict));
+    if (verdicts.some(endsSession)) this.#hangUp();
     else this.#expectCommand();
-  }
-
-  async #judge({ claims, mail }: Transaction, content: Content): Promise<readonly Verdict[]> {
-    switch (content.kind) {
-      case 'whole':
-        return this.#shared.gate.message({ reversePath: mail.reversePath }, claims, content.raw);
-      case 'too-big':
-        return claims.map(() => ({ verdict: 'rejected', reason: 'too-big' }));
-      case 'no-memory':
-        return claims.map(() => ({
-          verdict: 'deferred',
-          reason: 'overloaded',
-          detail: 'intake memory is full',
-        }));
-    }
-  }
-
-  /** The boundary of a transaction: whatever is thrown inside is temporary. */
-  async #unlessBroken<T>(
-    action: () => Promise<T>,
-  ): Promise<{ kind: 'value'; value: T } | { kind: 'broken'; disposition: Disposition }> {
-    this.#isBusy = true;
-    try {
-      return { kind: 'value', value: await action() };
-    } catch (error) {
-      const detail = errorText(error);
-      this.#shared.log('transaction_failed', { reason: detail, session: this.#wire.id });
-      return { kind: 'broken', disposition: { verdict: 'deferred', reason: 'unknown', detail } };
-    } finally {
-      this.#isBusy = false;
-    }
   }
 
   // ---- Replies and deadlines --------------------------------------------------------------------------------------
@@ -322,14 +277,14 @@ export class LmtpSession implements ReaderTarget {
     return this.#wire.drained();
   };
 
-  /** Logs and counts the one verdict on a recipient and replies it. */
-  #answer(disposition: Verdict, claim?: Claim): 'go-on' {
-    this.#note(disposition, claim);
+  /** Logs and counts a refusal and replies it. */
+  #answer(disposition: Disposition): 'go-on' {
+    this.#note(disposition);
     return this.#reply(replyTo(disposition));
   }
 
-  #note(disposition: Verdict, claim?: Claim): void {
-    noteVerdict(this.#shared, this.#wire.id, disposition, claim);
+  #note(disposition: Disposition): void {
+    noteVerdict(this.#shared, this.#wire.id, disposition);
   }
 
   #write(line: string): 'go-on' {
@@ -384,6 +339,22 @@ export class LmtpSession implements ReaderTarget {
       this.#end({ basic: 421, enhanced: '4.4.2', text: 'timeout, closing connection' });
     }, timeoutMs);
     this.#deadline.unref();
+  }
+}
+
+/** Judges what came after DATA, as far as it came. */
+async function judge(transaction: Transaction, content: Content): Promise<readonly Verdict[] | undefined> {
+  switch (content.kind) {
+    case 'whole':
+      return transaction.message(content.raw);
+    case 'too-big':
+      return transaction.refuse({ verdict: 'rejected', reason: 'too-big' });
+    case 'no-memory':
+      return transaction.refuse({
+        verdict: 'deferred',
+        reason: 'overloaded',
+        detail: 'intake memory is full',
+      });
   }
 }
 

@@ -11,6 +11,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Gate } from '../../gate/gate.ts';
+import { askRecipient } from '../../gate/transaction.ts';
 import {
   formatRefusal,
   NO_OPINION,
@@ -206,17 +207,12 @@ class PolicyConnection {
   async #judge(recipient: string): Promise<Disposition | undefined> {
     // None: asked before RCPT, or for several at once. No domain: "postmaster" of this host.
     if (!recipient.includes('@')) return undefined;
-    try {
-      const verdict = await this.#options.gate.recipient(recipient);
-      if (verdict.kind === 'claim') return undefined;
-      const { disposition } = verdict;
-      const isOurs = disposition.reason !== 'no-such-address' || disposition.detail !== 'other-domain';
-      return isOurs ? disposition : undefined;
-    } catch (error) {
-      const detail = errorText(error);
-      this.#options.log('transaction_failed', { reason: detail, service: 'policy' });
-      return { verdict: 'deferred', reason: 'unknown', detail };
-    }
+    const { gate, log } = this.#options;
+    const verdict = await askRecipient(gate, log, recipient, { service: 'policy' });
+    if (verdict.kind === 'claim') return undefined;
+    const { disposition } = verdict;
+    const isOurs = disposition.reason !== 'no-such-address' || disposition.detail !== 'other-domain';
+    return isOurs ? disposition : undefined;
   }
 
   async #slowDown(request: PolicyRequest): Promise<void> {

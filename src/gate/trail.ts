@@ -1,8 +1,8 @@
 /**
- * What a rule of the gate saw and decided, for people who ask why.
+ * The trail of a case: what each rule of the gate saw and decided, for people who ask why.
  *
- * Contract: a rule that is given a list of findings adds one, whatever it decided; the daemon gives none, and
- * then nothing is put into words. A rule hands on a richer value, or ends the message's way with a disposition.
+ * Contract: a rule adds one finding to the trail, whatever it decided. The daemon keeps no trail, and then nothing is
+ * put into words. A rule hands on a richer value, or ends the way of its case with a disposition.
  */
 import type { DiscardReason, Disposition } from '../mail/disposition.ts';
 import type { NewNotice } from '../store/notices.ts';
@@ -31,8 +31,13 @@ export interface Finding {
   readonly saw: string;
 }
 
-/** The findings of one message, in the order of the rules. */
-export type Findings = Finding[];
+/** What the rules saw, in their order; undefined where nobody asked. */
+export type Trail = Finding[] | undefined;
+
+/** Whatever has a trail. */
+interface Trailed {
+  readonly trail: Trail;
+}
 
 /** The end of a recipient's way through the gate. */
 export interface End {
@@ -45,25 +50,20 @@ export interface End {
 /** A disposition without an item. */
 type Refusal = Exclude<Disposition, { verdict: 'accepted' }>;
 
-/** Ends the way at a rule. */
+/** Ends the way of a case at a rule. */
 export function endAt(
+  { trail }: Trailed,
   rule: Rule,
   disposition: Refusal,
-  findings: Findings | undefined,
   saw = disposition.detail ?? disposition.reason,
 ): End {
-  findings?.push({ rule, result: disposition.verdict, saw });
+  trail?.push({ rule, result: disposition.verdict, saw });
   return { kind: 'end', disposition };
 }
 
-/** Ends the way with a discard. */
-export function discard(
-  rule: Rule,
-  reason: DiscardReason,
-  detail: string | undefined,
-  findings: Findings | undefined,
-): End {
-  return endAt(rule, { verdict: 'discarded', reason, ...(detail === undefined ? {} : { detail }) }, findings);
+/** Ends the way of a case with a discard. */
+export function discard(trailed: Trailed, rule: Rule, reason: DiscardReason, detail: string): End {
+  return endAt(trailed, rule, { verdict: 'discarded', reason, detail });
 }
 
 const DAY_SECONDS = 86_400;

@@ -1,17 +1,23 @@
 /** The one line that is logged, and the one count that is kept, of each verdict on a recipient. */
 
-import type { Verdict } from '../gate/gate.ts';
-import type { Claim } from '../gate/recipient.ts';
 import { isDroppedReply } from '../mail/disposition.ts';
 import type { Log } from '../observe/log.ts';
 import type { CountVerdict } from '../observe/metrics.ts';
+import type { Verdict } from './gate.ts';
+import type { Claim } from './recipient.ts';
 
 /** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
 const MAX_LOGGED_ID = 998;
 
+/** Where verdicts are logged and counted. */
+export interface Notes {
+  readonly log: Log;
+  readonly count: CountVerdict;
+}
+
 /** Logs and counts a verdict; of a good address `claim` says whose it is. */
 export function noteVerdict(
-  { log, count }: { readonly log: Log; readonly count: CountVerdict },
+  { log, count }: Notes,
   session: string,
   disposition: Verdict,
   claim?: Claim,

@@ -1,0 +1,54 @@
+/**
+ * A case: one claim on its way through the gate, with the message that it came with.
+ *
+ * Contract: rules take a case and give a value or an end; what they saw goes into its trail. A message's header is
+ * scanned once, however many recipients it has.
+ */
+import { bounded } from '../mail/bounded.ts';
+import { printable } from '../mail/encoded-word.ts';
+import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
+import { normaliseMessageId } from '../mail/message-id.ts';
+import { postfixQueueId } from '../mail/received.ts';
+import type { Claim } from './recipient.ts';
+import type { GateRules } from './rules.ts';
+import type { Trail } from './trail.ts';
+
+/** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
+export interface Envelope {
+  readonly reversePath: string;
+}
+
+/** A message with its header, scanned. */
+export interface Message {
+  readonly envelope: Envelope;
+  readonly raw: Uint8Array;
+  readonly scan: HeaderScan;
+  readonly messageId: string | undefined;
+  readonly queueId: string | undefined;
+}
+
+/** One claim on its way. */
+export interface Case {
+  readonly gate: GateRules;
+  readonly message: Message;
+  readonly header: Header;
+  readonly claim: Claim;
+  readonly trail: Trail;
+}
+
+/** Scans a message. */
+export function messageOf(envelope: Envelope, raw: Uint8Array): Message {
+  const scan = scanHeader(raw);
+  if (!scan.ok) return { envelope, raw, scan, messageId: undefined, queueId: undefined };
+  const { header } = scan;
+  return { envelope, raw, scan, messageId: messageIdOf(header), queueId: postfixQueueId(header) };
+}
+
+const VISIBLE = /^[!-~]*$/;
+
+/** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
+function messageIdOf(header: Header): string | undefined {
+  const id = normaliseMessageId(headerValue(header, 'message-id') ?? '');
+  if (id === undefined) return undefined;
+  return bounded(VISIBLE.test(id) ? id : printable(id)) || undefined;
+}

@@ -1,0 +1,40 @@
+/**
+ * What the gate is configured by: the rules that a site has chosen, and whom they ask.
+ */
+import type { ReplyAddressForm } from '../mail/address.ts';
+import type { Own } from '../mail/automatic.ts';
+import type { Authentication } from '../store/queue.ts';
+import type { AuthorNotices } from './author-notices.ts';
+import type { RecipientOptions } from './recipient.ts';
+import type { SpamPolicy } from './spam-policy.ts';
+
+/** What senders are judged by. */
+export interface SenderPolicyOptions {
+  readonly senderPolicy: Authentication['policy'];
+  /** Needed unless the policy is `off`. */
+  readonly authservId: string | undefined;
+  /** How many Received fields of our own may stand above believed results; 0 unless given. */
+  readonly ownReceived?: number;
+  /** Whether a plus tag makes another address; `compare` unless given. */
+  readonly plusTags?: 'compare' | 'ignore';
+  /** What becomes of what `strict` does not let through; `discard` unless given. */
+  readonly spoofed?: 'discard' | 'hold' | 'flag';
+  /** Whether To or Cc must name the reply address; `required` unless given. */
+  readonly addressed?: 'required' | 'off';
+  /** Other forms of the reply addresses, which Postfix rewrites to `form`. */
+  readonly aliases?: readonly ReplyAddressForm[];
+}
+
+/** What messages are judged by. */
+export interface GateRules extends Omit<RecipientOptions, 'directory'>, SenderPolicyOptions {
+  /** Undefined when it is off. */
+  readonly spam: SpamPolicy | undefined;
+  /** Whether bounces of our notifications become items; else they are discarded. */
+  readonly bounceEvents?: boolean | undefined;
+  /** Tells authors of replies that no item is made of; without it nobody is told. */
+  readonly authorNotices?: AuthorNotices | undefined;
+  /** How our own mail is recognised. */
+  readonly own: Own;
+  /** A fresh item id. */
+  readonly newId: () => string;
+}

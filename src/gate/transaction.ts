@@ -1,0 +1,101 @@
+/**
+ * One transaction: the boundary between a source of mail and the gate, the same for every source.
+ *
+ * Contract: whatever is thrown behind it is temporary, and never a refusal. Every recipient gets one verdict, and every
+ * claim one more at the end of data, in order; each of them is logged and counted once. Nothing here rejects.
+ */
+import type { Disposition } from '../mail/disposition.ts';
+import type { Log, LogFields } from '../observe/log.ts';
+import { errorText } from '../system/error-text.ts';
+import type { Envelope } from './case.ts';
+import type { Gate, Verdict } from './gate.ts';
+import type { Claim, RecipientVerdict } from './recipient.ts';
+import { type Notes, noteVerdict } from './verdict-note.ts';
+
+/** What transactions of one source share. */
+export interface TransactionShared extends Notes {
+  readonly gate: Gate;
+}
+
+/** A verdict that nobody could reach, as it is told: temporary. */
+function broken(log: Log, error: unknown, where: LogFields): Disposition {
+  const detail = errorText(error);
+  log('transaction_failed', { reason: detail, ...where });
+  return { verdict: 'deferred', reason: 'unknown', detail };
+}
+
+/** Judges a recipient; `where` says in the log who asked. */
+export async function askRecipient(
+  gate: Pick<Gate, 'recipient'>,
+  log: Log,
+  address: string,
+  where: LogFields,
+): Promise<RecipientVerdict> {
+  try {
+    return await gate.recipient(address);
+  } catch (error) {
+    return { kind: 'refused', disposition: broken(log, error, where) };
+  }
+}
+
+/** A transaction that MAIL has begun. */
+export class Transaction {
+  readonly #shared: TransactionShared;
+  readonly #session: string;
+  readonly #envelope: Envelope;
+  readonly #claims: Claim[] = [];
+
+  constructor(shared: TransactionShared, session: string, envelope: Envelope) {
+    this.#shared = shared;
+    this.#session = session;
+    this.#envelope = envelope;
+  }
+
+  /** The recipients that are taken so far. */
+  get recipients(): number {
+    return this.#claims.length;
+  }
+
+  /** Judges a recipient, and takes one that is good. Whoever answers a refusal notes it: it may have to wait. */
+  async recipient(address: string): Promise<Disposition | undefined> {
+    const { gate, log } = this.#shared;
+    const verdict = await askRecipient(gate, log, address, { session: this.#session });
+    if (verdict.kind === 'refused') return verdict.disposition;
+    this.#claims.push(verdict.claim);
+    return undefined;
+  }
+
+  /** Logs and counts a verdict on a recipient that is not taken. */
+  note(verdict: Verdict): void {
+    noteVerdict(this.#shared, this.#session, verdict);
+  }
+
+  /** Judges the message: a verdict for each claim. Undefined where their number is in doubt: then nothing may be answered. */
+  async message(raw: Uint8Array): Promise<readonly Verdict[] | undefined> {
+    const { gate, log } = this.#shared;
+    try {
+      return this.#noted(await gate.message(this.#envelope, this.#claims, raw));
+    } catch (error) {
+      const disposition = broken(log, error, { session: this.#session });
+      return this.refuse(disposition);
+    }
+  }
+
+  /** Ends every claim alike, without a look at the message. */
+  refuse(disposition: Disposition): readonly Verdict[] {
+    const verdicts = this.#claims.map((): Verdict => disposition);
+    return this.#noted(verdicts) ?? [];
+  }
+
+  #noted(verdicts: readonly Verdict[]): readonly Verdict[] | undefined {
+    if (verdicts.length !== this.#claims.length) {
+      const reason = `${verdicts.length} dispositions for ${this.#claims.length} recipients`;
+      this.#shared.log('transaction_failed', { reason, session: this.#session });
+      return undefined;
+    }
+    verdicts.forEach((verdict, index) => {
+      noteVerdict(this.#shared, this.#session, verdict, this.#claims[index]);
+    });
+    return verdicts;
+  }
+}
