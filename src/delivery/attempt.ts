@@ -36,48 +36,59 @@ export interface AttemptOptions {
   readonly attemptTimeoutMs: number;
 }
 
-/** The outcome of an attempt, and what was parsed of its message. */
+/**
+ * Why an attempt ended as it did: by the sink's answer; for want of text; by what our limits or the message's own form
+ * forbid; with the parser's worker; for want of anything to deliver; by a fault of ours.
+ */
+export type Cause = 'sink' | 'empty' | 'unreadable' | 'worker-died' | 'nothing' | 'internal';
+
+/** The outcome of an attempt and its cause; `reason` is a word for what was never posted. */
 export interface Attempt {
-  readonly outcome: AttemptOutcome;
+  readonly outcome: Outcome;
+  readonly cause: Cause;
+  readonly reason?: string | undefined;
+  /** What was parsed of the message. */
   readonly reply?: ParsedReply | undefined;
 }
 
 /** Makes an attempt. Never rejects. */
 export async function attempt(options: AttemptOptions, leased: Leased): Promise<Attempt> {
-  const { log, attemptTimeoutMs } = options;
-  const { id } = leased.item;
-  let by: AttemptOutcome['by'] = 'us';
-  let reply: ParsedReply | undefined;
+  let prepared: Prepared | undefined;
   try {
-    const prepared = await prepareAttempt(options, leased);
-    by = undefined;
-    if ('ended' in prepared) return { outcome: prepared.ended, reply: prepared.ended.reply };
-    reply = prepared.reply;
-    const outcome = await askSink(attemptTimeoutMs, prepared.deliver, (error) => {
+    prepared = await prepareAttempt(options, leased);
+    if ('outcome' in prepared) return prepared;
+    const { deliver, reply } = prepared;
+    const outcome = await askSink(options.attemptTimeoutMs, deliver, (error) => {
       const reason = error === undefined ? 'an answer' : errorText(error);
-      log('sink_fault', { id, reason: `after the deadline: ${reason}` });
+      options.log('sink_fault', { id: leased.item.id, reason: `after the deadline: ${reason}` });
     });
-    return { outcome, reply };
+    return { outcome, cause: 'sink', reply };
   } catch (error) {
-    log('attempt_failed', { id, reason: errorText(error) });
-    return { outcome: { kind: 'deferred', diagnostic: `internal: ${errorText(error)}`, by }, reply };
+    options.log('attempt_failed', { id: leased.item.id, reason: errorText(error) });
+    // What was ready for the sink failed in its hands.
+    const cause = prepared === undefined ? 'internal' : 'sink';
+    const outcome: Outcome = { kind: 'deferred', diagnostic: `internal: ${errorText(error)}` };
+    return { outcome, cause, reply: prepared?.reply };
   }
 }
 
-/** What there is to deliver, or what becomes of an item that gives nothing. */
+/** What there is to deliver, or the end of an attempt that has nothing. */
 type Prepared =
   | { readonly deliver: (signal: AbortSignal) => Promise<Outcome>; readonly reply?: ParsedReply | undefined }
-  | { readonly ended: AttemptOutcome };
+  | Attempt;
 
 /** Prepares an attempt: takes the message apart, or reads the bounce. */
-export async function prepareAttempt(options: AttemptOptions, { item, raw }: Leased): Promise<Prepared> {
+async function prepareAttempt(options: AttemptOptions, { item, raw }: Leased): Promise<Prepared> {
   const message = raw ?? (await options.queue.content(item.id));
-  if (message === undefined) {
-    return { ended: { kind: 'failed', diagnostic: 'the content is gone from the store', by: 'us' } };
-  }
+  if (message === undefined) return nothing('failed', 'the content is gone from the store');
   return item.bounce === undefined
     ? preparePost(options, item, message)
     : prepareBounce(options, item, message);
+}
+
+/** Ends an attempt that has nothing to deliver. */
+function nothing(kind: 'failed' | 'posted', diagnostic: string): Attempt {
+  return { outcome: { kind, diagnostic }, cause: 'nothing' };
 }
 
 async function preparePost(
@@ -86,7 +97,7 @@ async function preparePost(
   message: Uint8Array,
 ): Promise<Prepared> {
   const parsed = await parser.parse(message);
-  if (parsed.kind !== 'parsed') return { ended: unposted(parsed) };
+  if (parsed.kind !== 'parsed') return unposted(parsed);
   const post = toPost(item, parsed, mask);
   return {
     reply: post,
@@ -105,14 +116,9 @@ async function prepareBounce(
   message: Uint8Array,
 ): Promise<Prepared> {
   const bounce = await readBounce?.(item, message);
-  if (bounce === undefined) {
-    return { ended: { kind: 'failed', diagnostic: 'no bounce can be read', by: 'us' } };
-  }
+  if (bounce === undefined) return nothing('failed', 'no bounce can be read');
   const tell = sink.bounced?.bind(sink);
-  if (tell === undefined) {
-    const diagnostic = 'the sink does not want to know of bounces';
-    return { ended: { kind: 'posted', diagnostic, by: 'us' } };
-  }
+  if (tell === undefined) return nothing('posted', 'the sink does not want to know of bounces');
   return { deliver: (signal) => measured(measures, () => tell(bounce, signal)) };
 }
 
@@ -176,44 +182,22 @@ export function toPost(
   return smimeSignature === undefined ? post : { ...post, smimeSignature };
 }
 
-/**
- * An outcome of the sink, or one of ours before it was asked; then `reason` says in a word why there is no post:
- * `empty`, a refusal's reason, or what became of the worker.
- */
-export type AttemptOutcome = Outcome & {
-  readonly by?: 'us' | undefined;
-  readonly workerDied?: boolean;
-  readonly reason?: string;
-  /** What was parsed of a reply that is empty. */
-  readonly reply?: ParsedReply;
-};
-
-/** What becomes of a message that gives no post. */
-export function unposted(parsed: Exclude<ParseOutcome, { kind: 'parsed' }>): AttemptOutcome {
+/** Says what becomes of a message that gives no post. */
+function unposted(parsed: Exclude<ParseOutcome, { kind: 'parsed' }>): Attempt {
+  const { reason } = parsed;
   switch (parsed.kind) {
-    case 'empty':
-      return {
-        kind: 'failed',
-        reason: 'empty',
-        diagnostic: emptyDiagnostic(parsed),
-        by: 'us',
-        reply: parsed.reply,
-      };
-    case 'refused':
-      return {
-        kind: 'failed',
-        reason: parsed.reason,
-        diagnostic: `cannot be posted: ${parsed.reason}: ${parsed.diagnostic}`,
-        by: 'us',
-      };
-    case 'worker-died':
-      return {
-        kind: 'deferred',
-        reason: parsed.reason,
-        diagnostic: `parser ${parsed.reason}: ${parsed.diagnostic}`,
-        by: 'us',
-        workerDied: true,
-      };
+    case 'empty': {
+      const outcome: Outcome = { kind: 'failed', diagnostic: emptyDiagnostic(parsed) };
+      return { outcome, cause: 'empty', reason: 'empty', reply: parsed.reply };
+    }
+    case 'refused': {
+      const diagnostic = `cannot be posted: ${reason}: ${parsed.diagnostic}`;
+      return { outcome: { kind: 'failed', diagnostic }, cause: 'unreadable', reason };
+    }
+    case 'worker-died': {
+      const diagnostic = `parser ${reason}: ${parsed.diagnostic}`;
+      return { outcome: { kind: 'deferred', diagnostic }, cause: 'worker-died', reason };
+    }
   }
 }
 

@@ -323,7 +323,7 @@ export class Dispatcher {
     const startedAt = performance.now();
     const made = await attempt(this.#options, leased);
     // It may have been the sink before this one.
-    if (watch === this.#watch) watch.ended(item, made.outcome);
+    if (watch === this.#watch) watch.ended(item, made);
     const { breaker } = this.#watch;
     if (breaker.isOpen) this.#giveBack(this.#ahead.splice(0));
     const { movedMs } = this.#clock;

@@ -8,20 +8,17 @@
 import type { RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
 import type { DeliveryMeasures } from '../observe/metrics.ts';
-import type { ParsedReply } from '../reply/post.ts';
 import type { NewNotice } from '../store/notices.ts';
 import type { LeasedItem, Settle, Settlement } from '../store/queue.ts';
 import { errorText } from '../system/error-text.ts';
-import type { Attempt, AttemptOutcome } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { type Attempted, type Circumstances, isPoison, settlementOf } from './settlement.ts';
 
 /** An attempt after which the item is posted or failed. */
 export interface EndedAttempt {
   readonly item: LeasedItem;
   readonly settlement: Exclude<Settlement, { kind: 'deferred' | 'returned' }>;
-  readonly outcome: AttemptOutcome;
-  /** What was parsed of the reply; undefined when it could not be. */
-  readonly reply: ParsedReply | undefined;
+  readonly attempt: Attempt;
 }
 
 /** Drafts the notice about an ended attempt; undefined when nobody is to be told. */
@@ -49,15 +46,15 @@ export async function endAttempt(
 ): Promise<Settle> {
   const { log, measures, now, random, retry } = options;
   const { outcome } = attempt;
-  const settlement = settlementOf(item, outcome, { at: now(), dueFrom, random: random(), retry, breaker });
-  if (isPoison(item, outcome)) {
+  const settlement = settlementOf(item, attempt, { at: now(), dueFrom, random: random(), retry, breaker });
+  if (isPoison(item, attempt)) {
     log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
   }
   if (measures !== undefined) measures.attempts[settlement.kind]++;
   log('attempt', {
     id: item.id,
     outcome: settlement.kind,
-    reason: outcome.reason,
+    reason: attempt.reason,
     attempts: item.attempts,
     diagnostic: outcome.diagnostic,
     user: item.user,
@@ -78,11 +75,11 @@ async function noticeOf(
   { draftNotice, log }: EndingOptions,
   item: LeasedItem,
   settlement: Attempted,
-  { outcome, reply }: Attempt,
+  attempt: Attempt,
 ): Promise<NewNotice | undefined> {
   if (draftNotice === undefined || settlement.kind === 'deferred') return undefined;
   try {
-    return await draftNotice({ item, settlement, outcome, reply });
+    return await draftNotice({ item, settlement, attempt });
   } catch (error) {
     log('attempt_failed', { id: item.id, reason: `no notice: ${errorText(error)}` });
     return undefined;

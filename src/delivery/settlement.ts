@@ -1,7 +1,7 @@
 /** What is settled after an attempt: its outcome, or the end of an item's tries. */
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import { type LeasedItem, MAX_WORKER_DEATHS, type Settlement } from '../store/queue.ts';
-import type { AttemptOutcome } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { type Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 
 /** The settlement of an item of which an attempt was made. */
@@ -19,25 +19,21 @@ export interface Circumstances {
 }
 
 /** Whether an attempt was the last one that its item may kill a worker with (G6). */
-export function isPoison({ workerDeaths }: LeasedItem, outcome: AttemptOutcome): boolean {
-  return outcome.workerDied === true && workerDeaths + 1 >= MAX_WORKER_DEATHS;
+export function isPoison({ workerDeaths }: LeasedItem, { cause }: Attempt): boolean {
+  return cause === 'worker-died' && workerDeaths + 1 >= MAX_WORKER_DEATHS;
 }
 
 /** Decides what becomes of an item. */
-export function settlementOf(
-  item: LeasedItem,
-  outcome: AttemptOutcome,
-  circumstances: Circumstances,
-): Attempted {
+export function settlementOf(item: LeasedItem, attempt: Attempt, circumstances: Circumstances): Attempted {
+  const { outcome, cause } = attempt;
   const { at, dueFrom, random } = circumstances;
   const { diagnostic } = outcome;
   if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic, at };
-  if (isPoison(item, outcome)) return { kind: 'failed', at, diagnostic: `poison: ${diagnostic}` };
+  if (isPoison(item, attempt)) return { kind: 'failed', at, diagnostic: `poison: ${diagnostic}` };
   const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
-  const decision = decideRetry(scheduleOf(item, outcome, circumstances), failure, dueFrom, random);
+  const decision = decideRetry(scheduleOf(item, attempt, circumstances), failure, dueFrom, random);
   if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
-  const workerDied = outcome.workerDied === true;
-  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied };
+  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied: cause === 'worker-died' };
 }
 
 /**
@@ -46,10 +42,10 @@ export function settlementOf(
  */
 function scheduleOf(
   { id }: LeasedItem,
-  outcome: AttemptOutcome,
+  { outcome, cause }: Attempt,
   { retry, breaker }: Circumstances,
 ): RetrySchedule {
-  if (outcome.by === 'us' || !breaker.isOpen || breaker.failsByItself(id)) return retry;
+  if (cause !== 'sink' || !breaker.isOpen || breaker.failsByItself(id)) return retry;
   const asked = outcome.kind === 'deferred' ? (outcome.retryAfterMs ?? 0) : 0;
   return { ...retry, longestMs: Math.min(retry.longestMs, Math.max(LONGEST_PAUSE_MS, asked)) };
 }

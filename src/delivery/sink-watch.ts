@@ -7,9 +7,10 @@
  */
 
 import type { Log } from '../observe/log.ts';
+import type { Outcome } from '../sinks/sink.ts';
 import type { Queue, SinkStatus } from '../store/queue.ts';
 import { errorText } from '../system/error-text.ts';
-import type { AttemptOutcome } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { Breaker, type Tried } from './breaker.ts';
 
 /** What a watch works with; times in milliseconds. */
@@ -37,9 +38,9 @@ export class SinkWatch {
   }
 
   /** Takes note of an attempt that ended. */
-  ended(item: Tried, outcome: AttemptOutcome): void {
+  ended(item: Tried, { outcome, cause }: Attempt): void {
     const before = this.breaker.state;
-    const ofSink = outcome.by === 'us' ? undefined : outcome;
+    const ofSink = cause === 'sink' ? outcome : undefined;
     this.breaker.end(item, ofSink, this.#options.monotonic());
     const { state } = this.breaker;
     if (state === undefined || ofSink === undefined) return;
@@ -73,6 +74,6 @@ export class SinkWatch {
 }
 
 /** Gives a word that two answers share when they mean the same. */
-function meaningOf({ kind, status, diagnostic }: AttemptOutcome): string {
+function meaningOf({ kind, status, diagnostic }: Outcome): string {
   return kind === 'posted' ? kind : `${kind} ${status ?? diagnostic}`;
 }

@@ -38,21 +38,30 @@ export function createDraftNotice(options: DraftingOptions): DraftNotice {
   };
 }
 
-/** What the sender is to be told of; undefined when all is well, or nothing can be said. */
-function noticeKindOf({ settlement, outcome, reply }: EndedAttempt): NoticeKind | undefined {
+/** Says what the sender is to be told of; undefined when all is well, or nothing can be said. */
+function noticeKindOf({ settlement, attempt }: EndedAttempt): NoticeKind | undefined {
+  const { outcome, cause, reply } = attempt;
   if (settlement.kind === 'posted') {
     return reply !== undefined && leftOut(reply).length > 0 ? 'attachment' : undefined;
   }
-  if (outcome.by !== 'us') return outcome.kind === 'failed' ? 'refused' : 'undelivered';
-  if (outcome.reason === 'empty') return 'empty';
-  if (outcome.workerDied === true) return 'unreadable';
-  if (outcome.kind === 'deferred') return 'undelivered';
-  return outcome.reason === undefined ? undefined : 'unreadable';
+  switch (cause) {
+    case 'sink':
+      return outcome.kind === 'failed' ? 'refused' : 'undelivered';
+    case 'internal':
+      return 'undelivered';
+    case 'empty':
+      return 'empty';
+    case 'unreadable':
+    case 'worker-died':
+      return 'unreadable';
+    case 'nothing':
+      return undefined;
+  }
 }
 
 async function draft(
   { content, mask, newId }: DraftingOptions,
-  { item, settlement, outcome, reply }: EndedAttempt,
+  { item, settlement, attempt: { outcome, reply } }: EndedAttempt,
   kind: NoticeKind,
 ): Promise<NewNotice | undefined> {
   const raw = await content(item.id);
