@@ -40,10 +40,14 @@ const INITIALS = /^(?!PS>)\p{Lu}{2}>\s\S/u;
 const STOP = /(\sգր(?:ել է|եց))[.։]$/u;
 const COLON_BEFORE = /^:(\p{Script=Hebrew}.*)$/u;
 
+/** Latin, Greek, Cyrillic, Han, kana and Hangul with their usual punctuation: nothing in them is folded. */
+const PLAIN =
+  /^[\t\x20-\x7e\u00a1-\u00ac\u00ae-\u052f\u2010-\u2027\u3001-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*\r?\n?$/;
+
 /** Removes the marks of direction, folds wide punctuation and foreign digits to their ASCII form. */
 export function foldLine(line: string): string {
   const head = line.length > LOOK ? line.slice(0, LOOK) : line;
-  if (/^[\x20-\x7e\t]*\r?\n?$/.test(head)) return head.trimEnd();
+  if (PLAIN.test(head)) return head.trimEnd();
   return head
     .replace(INVISIBLE, '')
     .replace(/[\u00a0\u202f\u3000]/g, ' ')
