@@ -108,7 +108,7 @@ const isHeading = (text: string): boolean =>
 
 /** A paragraph in which a scanner speaks of the mail; below a legal one it is part of the footer, alone it may be typed. */
 const isScanNote = (text: string): boolean =>
-  SPEAKS_OF_MAIL.test(text.slice(0, 60)) && SCANNED.test(text) && !FIRST_PERSON.test(text);
+  SCANNED.test(text) && SPEAKS_OF_MAIL.test(text.slice(0, 60)) && !FIRST_PERSON.test(text);
 
 /** Whether a paragraph speaks as lawyers do; above one that does, a word of theirs about the mail is enough. */
 const isLegal = (text: string, isAboveOne: boolean): boolean =>

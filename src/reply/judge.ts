@@ -89,9 +89,10 @@ function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
 
 /** Which quotes stay, by the rules at the head of this file. */
 function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<Run> {
+  const quotes = runs.filter((run) => run.kind === 'quote');
+  if (quotes.length === 0) return new Set();
   const typed = runs.filter((run) => run.kind === 'text' && isContent(lines, run));
   const last = typed.at(-1);
-  const quotes = runs.filter((run) => run.kind === 'quote');
   // What stands between the reply and an announced original belongs to the reply.
   const original = quotes.findLast((run) => run.announced);
   const marked = (run: Run): boolean => isMarkup(lines, run, false);
