@@ -225,6 +225,16 @@ function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean 
   return line.kind === 'text' || opensBelow(lines, at);
 }
 
+/** Whether an angle bracket is still open: the address goes on in the next line. */
+const isOpen = (text: string): boolean => unbalanced(text, '<', '>');
+
+/** Whether what ends in no colon at line `at` has its rest below. */
+function goesOn(lines: readonly Line[], at: number, text: string): boolean {
+  const below = lines[at + 1];
+  if (lines[at]?.kind === 'blank' || opensBelow(lines, at + 1)) return true;
+  return (!isBlankOrEnd(below) && below?.kind !== 'quote') || isOpen(text);
+}
+
 /** Below a line without a colon: a client's fields, which the two together announce. */
 function fieldsBelow(view: View, candidate: Candidate): Sign[] {
   if (candidate.colon || !has(candidate.facts, FACT.dateFirst)) return [];
@@ -264,9 +274,10 @@ export function matchAttribution(view: View, from: number): Intro | undefined {
   const first = lines[from];
   if (first === undefined || !mayStart(view, from, first)) return undefined;
   if (isListItem(first.text) && lines[from + 1]?.kind !== 'quote') return undefined;
-  let [text, facts, open] = ['', 0, false];
+  let [text, facts] = ['', 0];
   for (let at = from; at < from + MAX_LINES; at += 1) {
     const line = lines[at];
+    const open = at > from && isOpen(text);
     if (line === undefined || (at > from && !joinedWith(lines, at, open))) return undefined;
     if (at > from && (isListItem(line.text) || (!open && isField(line)))) return undefined;
     // A second date opens another line of a list or a log, not the rest of this one.
@@ -274,15 +285,11 @@ export function matchAttribution(view: View, from: number): Intro | undefined {
     text = `${text} ${line.text.trim()}`;
     if (text.length > MAX_CHARS) return undefined;
     facts = (facts & ~FACT.sentence) | (line.facts & ~(at > from ? FACT.stamp : 0));
-    // The address goes on in the next line.
-    open = unbalanced(text, '<', '>');
     const colon = has(line.facts, FACT.colon) || />\s?:$/.test(line.text);
     const candidate = { from, end: at + 1, text, facts, colon, quoted: quoteFollows(lines, at + 1) };
     const fields = fieldsBelow(view, candidate);
     if (fields.length > 0) return { kind: 'attribution', end: at + 1, strong: true, signs: fields };
-    const closed = isBlankOrEnd(lines[at + 1]) || (lines[at + 1]?.kind === 'quote' && !open);
-    if (isAddressAlone(lines[at + 1])) continue;
-    if (!colon && (!closed || open || opensBelow(lines, at + 1) || line.kind === 'blank')) continue;
+    if (isAddressAlone(lines[at + 1]) || (!colon && goesOn(lines, at, text))) continue;
     return judge(view, candidate);
   }
   return undefined;

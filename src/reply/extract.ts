@@ -134,8 +134,8 @@ function partOf(segments: readonly Segment[], kind: Verdict): string {
 /** Removes blank lines at both ends and trailing space; the indent of the first line stays. */
 function trimLines(text: string): string {
   const trimmed = text.trimEnd();
-  const first = trimmed.search(/\S/);
-  return first === -1 ? '' : trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
+  const first = trimmed.length - trimmed.trimStart().length;
+  return trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
 }
 
 /**

@@ -115,7 +115,7 @@ function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<R
 
 /** What was cut with a run, and why: a quote at the end of all is proven by its place as well. */
 function cutOf(run: Run): Cut {
-  const signs: Sign[] = [...new Set(run.signs)];
+  const signs: Sign[] = run.signs.filter((sign, at) => run.signs.indexOf(sign) === at);
   if (run.kind === 'quote' && signs.length < 2) signs.push('last');
   const what = 'footer' in run ? 'footer' : run.kind === 'text' ? 'original' : run.kind;
   return { what, signs };
