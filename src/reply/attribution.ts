@@ -179,8 +179,8 @@ const ENTRY = /^(?:[-*+•]\s|#|\t| {2})/u;
  */
 function inLog(lines: readonly Line[], { from, end, facts, text }: Candidate): boolean {
   const next = nextContent(lines, end);
-  const bare = !has(facts, FACT.time) && !WROTE.test(text);
-  if (bare && (next === undefined || ENTRY.test(lines[next]?.text ?? ''))) return true;
+  const listed = next === undefined || ENTRY.test(lines[next]?.text ?? '');
+  if (listed && !has(facts, FACT.time) && !WROTE.test(text)) return true;
   if (!has(lines[from]?.facts ?? 0, FACT.stamp)) return false;
   return has(lines[from - 1]?.facts ?? 0, FACT.stamp) || has(lines[end]?.facts ?? 0, FACT.stamp);
 }

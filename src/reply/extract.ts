@@ -65,7 +65,7 @@ const FOLLOWED = /^.{10,200}[>)\]]\s\p{L}[\p{L}\p{M}]{2,20}(?:\([^)]{1,6}\))?:(?
 
 /** The offset at which the original begins on the line of its attribution, or 0. */
 function followedAt(raw: string): number {
-  if (raw.length > 4000 || !raw.includes('@') || !/[\p{L}\p{M})]:[^\s/]/u.test(raw)) return 0;
+  if (raw.length > 4000 || !raw.includes('@') || !/[>)\]]\s[^\n]{3,60}:[^\s/]/.test(raw)) return 0;
   const end = FOLLOWED.exec(raw.slice(0, 260))?.[0].length ?? 0;
   if (end === 0) return 0;
   const facts = makeLine(raw.slice(0, end), false).facts;

@@ -116,18 +116,20 @@ const isLegal = (text: string, isAboveOne: boolean): boolean =>
 
 /** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
-  // What was typed stands above: the first paragraph is no footer.
-  const above = (at: number): Paragraph | undefined => lastParagraph(lines, from, at);
-  const isBelow = (one: Paragraph): boolean => whole || above(one.from) !== undefined;
+  let top = from;
+  while (!whole && top < to && lines[top]?.kind === 'blank') top += 1;
+  // What was typed stands above: unless all may be one, the first paragraph is no footer.
+  const isBelow = (one: Paragraph): boolean => whole || one.from > top;
   let first: Paragraph | undefined;
-  let next = above(to);
-  if (next !== undefined && isScanNote(next.text)) next = above(next.from);
-  while (next !== undefined && isLegal(next.text, first !== undefined) && isBelow(next)) {
+  let next = lastParagraph(lines, from, to);
+  if (next === undefined || !isBelow(next)) return undefined;
+  if (isScanNote(next.text)) next = lastParagraph(lines, from, next.from);
+  while (next !== undefined && isBelow(next) && isLegal(next.text, first !== undefined)) {
     first = next;
-    next = above(first.from);
+    next = lastParagraph(lines, from, first.from);
   }
   if (first === undefined) return undefined;
-  return next !== undefined && isHeading(next.text) && isBelow(next)
+  return next !== undefined && isBelow(next) && isHeading(next.text)
     ? { start: next.from, signs: ['legal-words', 'last', 'heading'] }
     : { start: first.from, signs: ['legal-words', 'last'] };
 }

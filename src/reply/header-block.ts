@@ -204,9 +204,7 @@ function isComplete(block: HeaderBlock): boolean {
 
 /** Whether a line is a field that clients never show. */
 const isRawField = (line: Line | undefined): boolean =>
-  line?.kind === 'text' &&
-  has(line.facts, FACT.label) &&
-  RAW_FIELD.test(labelOf(line.text)?.trim() ?? '');
+  line?.kind === 'text' && has(line.facts, FACT.label) && RAW_FIELD.test(labelOf(line.text)?.trim() ?? '');
 
 /** The header block that starts at line `at`, or under the rule that is there. */
 export function matchHeaders(view: View, at: number, rule: boolean): Intro | undefined {

@@ -62,7 +62,6 @@ function isPrompt(lines: readonly Line[]): boolean {
 
 /** Whether a run of quoted lines is the writer's own: a citation by its markup, or a session. */
 function isOwn(lines: readonly Line[], run: Run): boolean {
-  if (run.announced) return false;
   const quoted = lines.slice(run.from, run.to);
   return isPrompt(quoted) || quoted.every((line) => line.kind !== 'quote' || line.hint === 'citation');
 }
@@ -80,7 +79,6 @@ function isMarkup(lines: readonly Line[], run: Run, cite: boolean): boolean {
  * above leads up to it with a colon.
  */
 function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
-  if (run.announced) return false;
   if (inside) return true;
   const markup = isMarkup(lines, run, true);
   const above = lines[run.from - 1]?.kind === 'blank' ? lines[run.from - 2] : lines[run.from - 1];
@@ -101,7 +99,8 @@ function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<R
     (original !== undefined &&
       run.from < original.from &&
       (marked(run) || typed.some((one) => one.from < run.from)));
-  const own = (run: Run): boolean => isOwn(lines, run) || isLedUpTo(lines, run, inside(run));
+  const own = (run: Run): boolean =>
+    !run.announced && (isOwn(lines, run) || isLedUpTo(lines, run, inside(run)));
   const kept = new Set<Run>(quotes.filter(own));
   if (last === undefined) return kept;
   const inner = quotes.filter((run) => run.from < last.from);
