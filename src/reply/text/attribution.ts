@@ -17,6 +17,7 @@ import {
   isIndented,
   nextContent,
   quoteFollows,
+  unbalanced,
   type View,
 } from './view.ts';
 import { WROTE } from './words.ts';
@@ -32,10 +33,6 @@ interface Candidate {
   readonly colon: boolean;
   readonly quoted: boolean;
 }
-
-/** Whether an angle bracket is still open: the address goes on in the next line. */
-const isOpen = (text: string): boolean =>
-  text.includes('<') && text.split('<').length > text.split('>').length;
 
 /** Directly above a quoted run one piece of evidence is enough. */
 function isQuotedAttribution(candidate: Candidate): boolean {
@@ -147,22 +144,29 @@ function loneSigns(view: View, candidate: Candidate): Sign[] {
   const { facts, colon } = candidate;
   const text = candidate.text.replace(DATE_LABEL, '');
   const own = { ...candidate, text };
-  if (/[:：]\s+\S/u.test(text.replace(/\d\s?[:：]\s?\d/gu, '0'))) return [];
+  if (/[:：]\s/u.test(text) && /[:：]\s+\S/u.test(text.replace(/\d\s?[:：]\s?\d/gu, '0'))) return [];
   const { lines, known } = view;
   const apart = isBlankOrEnd(lines[candidate.from - 1]) && isBlankOrEnd(lines[candidate.end]);
+  const proof: Sign[] = [];
+  const next = nextContent(lines, candidate.end);
+  if (next !== undefined && known.hasLine(lines[next]?.text ?? '')) proof.push('known-line');
+  const person = known.personIn(text);
+  // The local part of an address is a word like any other where no quote marks stand below.
+  const whole = person === 'known-name' || has(facts, FACT.address);
+  if (person !== undefined && whole && (apart || colon) && isPersons(view, text, facts)) proof.push(person);
+  if (hasMailbox(own, apart)) proof.push('mailbox', 'address');
+  else if ((colon || apart) && namesWriter(own)) proof.push('writer', 'name');
+  // Most lines have none: their form is not asked for.
+  return proof.length === 0 ? [] : [...formSigns(own), ...proof];
+}
+
+/** What the line looks like. */
+function formSigns({ facts, colon, text }: Candidate): Sign[] {
   const signs: Sign[] = [];
   if (has(facts, FACT.date)) signs.push('date');
   if (has(facts, FACT.time)) signs.push('time');
   if (colon) signs.push('colon');
   if (WROTE.test(text)) signs.push('verb');
-  const next = nextContent(lines, candidate.end);
-  if (next !== undefined && known.hasLine(lines[next]?.text ?? '')) signs.push('known-line');
-  const person = known.personIn(text);
-  // The local part of an address is a word like any other where no quote marks stand below.
-  const whole = person === 'known-name' || has(facts, FACT.address);
-  if (person !== undefined && whole && (apart || colon) && isPersons(view, text, facts)) signs.push(person);
-  if (hasMailbox(own, apart)) signs.push('mailbox', 'address');
-  else if (namesWriter(own) && (colon || apart)) signs.push('writer', 'name');
   return signs;
 }
 
@@ -175,8 +179,8 @@ const ENTRY = /^(?:[-*+•]\s|#|\t| {2})/u;
  */
 function inLog(lines: readonly Line[], { from, end, facts, text }: Candidate): boolean {
   const next = nextContent(lines, end);
-  const bare = !has(facts, FACT.time) && !WROTE.test(text);
-  if (bare && (next === undefined || ENTRY.test(lines[next]?.text ?? ''))) return true;
+  const listed = next === undefined || ENTRY.test(lines[next]?.text ?? '');
+  if (listed && !has(facts, FACT.time) && !WROTE.test(text)) return true;
   if (!has(lines[from]?.facts ?? 0, FACT.stamp)) return false;
   return has(lines[from - 1]?.facts ?? 0, FACT.stamp) || has(lines[end]?.facts ?? 0, FACT.stamp);
 }
@@ -221,9 +225,20 @@ function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean 
   return line.kind === 'text' || opensBelow(lines, at);
 }
 
+/** Whether an angle bracket is still open: the address goes on in the next line. */
+const isOpen = (text: string): boolean => unbalanced(text, '<', '>');
+
+/** Whether what ends in no colon at line `at` has its rest below. */
+function goesOn(lines: readonly Line[], at: number, text: string): boolean {
+  const below = lines[at + 1];
+  if (lines[at]?.kind === 'blank' || opensBelow(lines, at + 1)) return true;
+  return (!isBlankOrEnd(below) && below?.kind !== 'quote') || isOpen(text);
+}
+
 /** Below a line without a colon: a client's fields, which the two together announce. */
 function fieldsBelow(view: View, candidate: Candidate): Sign[] {
-  if (candidate.colon || !has(candidate.facts, FACT.dateFirst) || !WROTE.test(candidate.text)) return [];
+  if (candidate.colon || !has(candidate.facts, FACT.dateFirst)) return [];
+  if (view.lines[candidate.end]?.kind !== 'text' || !WROTE.test(candidate.text)) return [];
   const block = readHeaders(view, candidate.end);
   return block.labels >= 2 && (block.named || block.stamped) ? ['date', 'verb', 'header-block'] : [];
 }
@@ -259,9 +274,10 @@ export function matchAttribution(view: View, from: number): Intro | undefined {
   const first = lines[from];
   if (first === undefined || !mayStart(view, from, first)) return undefined;
   if (isListItem(first.text) && lines[from + 1]?.kind !== 'quote') return undefined;
-  let [text, facts, open] = ['', 0, false];
+  let [text, facts] = ['', 0];
   for (let at = from; at < from + MAX_LINES; at += 1) {
     const line = lines[at];
+    const open = at > from && isOpen(text);
     if (line === undefined || (at > from && !joinedWith(lines, at, open))) return undefined;
     if (at > from && (isListItem(line.text) || (!open && isField(line)))) return undefined;
     // A second date opens another line of a list or a log, not the rest of this one.
@@ -269,14 +285,11 @@ export function matchAttribution(view: View, from: number): Intro | undefined {
     text = `${text} ${line.text.trim()}`;
     if (text.length > MAX_CHARS) return undefined;
     facts = (facts & ~FACT.sentence) | (line.facts & ~(at > from ? FACT.stamp : 0));
-    open = isOpen(text);
     const colon = has(line.facts, FACT.colon) || />\s?:$/.test(line.text);
     const candidate = { from, end: at + 1, text, facts, colon, quoted: quoteFollows(lines, at + 1) };
     const fields = fieldsBelow(view, candidate);
     if (fields.length > 0) return { kind: 'attribution', end: at + 1, strong: true, signs: fields };
-    const closed = isBlankOrEnd(lines[at + 1]) || (lines[at + 1]?.kind === 'quote' && !open);
-    if (isAddressAlone(lines[at + 1])) continue;
-    if (!colon && (!closed || open || opensBelow(lines, at + 1) || line.kind === 'blank')) continue;
+    if (isAddressAlone(lines[at + 1]) || (!colon && goesOn(lines, at, text))) continue;
     return judge(view, candidate);
   }
   return undefined;

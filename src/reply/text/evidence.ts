@@ -59,6 +59,8 @@ const TIME =
 const TIME_DOTTED = /(?<![\d.])[0-2]?\d\.[0-5]\d\.[0-5]\d(?![.\d])/u;
 const STAMP = /^[\s[(]{0,3}(?:\d{4}[-/]\d\d[-/]\d\d|\d{1,2}:\d\d:\d\d|\p{L}{3}\s{1,2}\d{1,2}\s\d\d:\d\d)/u;
 const LABEL = /^[\s]{0,12}[*_]{0,2}\s?(\p{L}[\p{L}\p{M}'’ʼ·/() .-]{0,29}?)[*_]{0,2}\s?:[*_]{0,2}(?!\/\/)/u;
+/** No label has more than four words. */
+const MANY_SPACES = /(?: [^ ]*){4}/;
 const SENTENCE_END = /[.!?…！？]["'”»)]?$/u;
 const ADDRESS_END = /@[^\s@]{3,}[>)\]]*$/u;
 const SENTENCE_BREAK = /[\p{L}\p{N}]{2}[.!?]\s+\p{Lu}/u;
@@ -95,15 +97,16 @@ export function findAddress(text: string): number {
 /** The label of a `Label: value` line, or undefined. */
 export function labelOf(text: string): string | undefined {
   const label = LABEL.exec(text)?.[1];
-  return label === undefined || label.split(' ').length > 4 ? undefined : label;
+  return label === undefined || MANY_SPACES.test(label) ? undefined : label;
 }
 
-const FEW_WORDS = 6;
+/** Seven words or more. */
+const MANY_WORDS = /^\s*(?:\S+\s+){6}\S/;
 /** Whether what stands before `offset` is short enough to be the opening of an attribution. */
 function nearStart(text: string, offset: number, maxChars: number): boolean {
   if (offset > maxChars) return false;
   const before = text.slice(0, offset);
-  return before.trim().split(/\s+/).length <= FEW_WORDS && !SENTENCE_BREAK.test(before);
+  return !MANY_WORDS.test(before) && !SENTENCE_BREAK.test(before);
 }
 
 interface Dates {
@@ -162,9 +165,9 @@ export function readEvidence(text: string): number {
   if (/\d/.test(text)) facts |= dateFacts(text);
   if (text.includes('@')) facts |= addressFacts(text);
   if (text.includes(':')) {
-    if (text.endsWith(':') || /:[*_>]{1,2}$/.test(text)) facts |= FACT.colon;
+    if (/:[*_>]{0,2}$/.test(text.slice(-3))) facts |= FACT.colon;
     if (labelOf(text) !== undefined) facts |= FACT.label;
   }
-  if (SENTENCE_END.test(text)) facts |= FACT.sentence;
+  if (SENTENCE_END.test(text.slice(-2))) facts |= FACT.sentence;
   return facts;
 }

@@ -65,7 +65,7 @@ const FOLLOWED = /^.{10,200}[>)\]]\s\p{L}[\p{L}\p{M}]{2,20}(?:\([^)]{1,6}\))?:(?
 
 /** The offset at which the original begins on the line of its attribution, or 0. */
 function followedAt(raw: string): number {
-  if (raw.length > 4000 || !raw.includes('@') || !/:[^\s/]/.test(raw)) return 0;
+  if (raw.length > 4000 || !raw.includes('@') || !/[>)\]]\s[^\n]{3,60}:[^\s/]/.test(raw)) return 0;
   const end = FOLLOWED.exec(raw.slice(0, 260))?.[0].length ?? 0;
   if (end === 0) return 0;
   const facts = makeLine(raw.slice(0, end), false).facts;
@@ -109,35 +109,33 @@ function split(text: string, known: KnownSource | undefined): { segments: Segmen
   const lines = readLines(text);
   const { verdicts, cuts } = judgeLines(lines, prepareKnown(known));
   const segments: Segment[] = [];
-  let from = 0;
-  verdicts.forEach((kind, at) => {
+  let [from, to] = [0, 0];
+  lines.forEach(({ raw }, at) => {
+    const kind = verdicts[at] ?? 'reply';
+    to += raw.length;
     if (kind === verdicts[at + 1]) return;
-    segments.push({
-      kind,
-      text: lines
-        .slice(from, at + 1)
-        .map((line) => line.raw)
-        .join(''),
-    });
-    from = at + 1;
+    segments.push({ kind, text: text.slice(from, to) });
+    from = to;
   });
   return { segments, cuts };
 }
 
 /** Joins the stretches of one kind; where one ends inside a line the next starts on a new one. */
 function partOf(segments: readonly Segment[], kind: Verdict): string {
-  const parts = segments.filter((segment) => segment.kind === kind).map((segment) => segment.text);
-  const last = parts.length - 1;
-  return trimLines(
-    parts.map((part, at) => (at === last || part.endsWith('\n') ? part : `${part}\n`)).join(''),
-  );
+  let [part, gap] = ['', ''];
+  for (const segment of segments) {
+    if (segment.kind !== kind) continue;
+    part += gap + segment.text;
+    gap = segment.text.endsWith('\n') ? '' : '\n';
+  }
+  return trimLines(part);
 }
 
 /** Removes blank lines at both ends and trailing space; the indent of the first line stays. */
 function trimLines(text: string): string {
   const trimmed = text.trimEnd();
-  const first = trimmed.search(/\S/);
-  return first === -1 ? '' : trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
+  const first = trimmed.length - trimmed.trimStart().length;
+  return trimmed.slice(trimmed.lastIndexOf('\n', first) + 1);
 }
 
 /**

@@ -39,8 +39,9 @@ const indexOfLast = (
 /** A rule, and right under it a few lines that point somewhere, as lists have them, or a name and no sentence. */
 function underRule(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
   for (let at = to - 1; at >= from; at -= 1) {
+    if (lines[at - 1]?.kind === 'text') continue;
     const text = lines[at]?.text ?? '';
-    if (!/^\s{0,3}(?:_{2,}|-{5,}|={20,})\s*$/.test(text) || lines[at - 1]?.kind === 'text') continue;
+    if (!/^\s{0,3}(?:_{2,}|-{5,}|={20,})\s*$/.test(text)) continue;
     if (!whole && lines.slice(from, at).every((line) => line.kind === 'blank')) return undefined;
     const signs = signsUnder(lines.slice(at + 1, to), text.trim());
     if (signs.length > 0) return { start: at, signs: ['rule', ...signs, 'last'] };
@@ -72,22 +73,18 @@ interface Paragraph {
   readonly text: string;
 }
 
-function paragraphs(lines: readonly Line[], from: number, to: number): Paragraph[] {
-  const found: Paragraph[] = [];
-  let open = false;
-  for (let at = from; at < to; at += 1) {
-    const line = lines[at];
-    if (line === undefined || line.kind === 'blank') {
-      open = false;
-    } else if (open) {
-      const last = found.pop();
-      if (last !== undefined) found.push({ from: last.from, text: `${last.text} ${line.text}` });
-    } else {
-      open = true;
-      found.push({ from: at, text: line.text });
-    }
+/** The last paragraph of lines `from` to `to`. */
+function lastParagraph(lines: readonly Line[], from: number, to: number): Paragraph | undefined {
+  let start = to;
+  while (start > from && lines[start - 1]?.kind === 'blank') start -= 1;
+  if (start === from) return undefined;
+  let text = '';
+  while (start > from && lines[start - 1]?.kind !== 'blank') {
+    start -= 1;
+    const line = lines[start]?.text ?? '';
+    text = text === '' ? line : `${line} ${text}`;
   }
-  return found;
+  return { from: start, text };
 }
 
 const FIRST_PERSON =
@@ -96,12 +93,12 @@ const FIRST_SENTENCE = 160;
 
 /** Speaks as lawyers do of the mail itself: confidential and one more, or three of five, from its first sentence on. */
 function speaksLegally(text: string): boolean {
-  if (text.length < 100 || FIRST_PERSON.test(text)) return false;
+  if (text.length < 100 || FIRST_PERSON.test(text) || !SPEAKS_OF_MAIL.test(text)) return false;
   const found = LEGAL.filter((form) => form.test(text)).length;
   const confidential = LEGAL[0]?.test(text) === true;
-  const opens =
-    LEGAL.some((form) => form.test(text.slice(0, FIRST_SENTENCE))) || SPEAKS_OF_MAIL.test(text.slice(0, 60));
-  return opens && SPEAKS_OF_MAIL.test(text) && (found >= 3 || (confidential && found >= 2));
+  if (found < (confidential ? 2 : 3)) return false;
+  const opening = text.slice(0, FIRST_SENTENCE);
+  return LEGAL.some((form) => form.test(opening)) || SPEAKS_OF_MAIL.test(text.slice(0, 60));
 }
 
 const isHeading = (text: string): boolean =>
@@ -111,7 +108,7 @@ const isHeading = (text: string): boolean =>
 
 /** A paragraph in which a scanner speaks of the mail; below a legal one it is part of the footer, alone it may be typed. */
 const isScanNote = (text: string): boolean =>
-  SPEAKS_OF_MAIL.test(text.slice(0, 60)) && SCANNED.test(text) && !FIRST_PERSON.test(text);
+  SCANNED.test(text) && SPEAKS_OF_MAIL.test(text.slice(0, 60)) && !FIRST_PERSON.test(text);
 
 /** Whether a paragraph speaks as lawyers do; above one that does, a word of theirs about the mail is enough. */
 const isLegal = (text: string, isAboveOne: boolean): boolean =>
@@ -119,20 +116,22 @@ const isLegal = (text: string, isAboveOne: boolean): boolean =>
 
 /** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
-  const all = paragraphs(lines, from, to);
-  let first = all.length;
-  let signs: Sign[] = [];
-  const note = isScanNote(all[first - 1]?.text ?? '') ? 1 : 0;
-  for (let at = first - 1 - note; at >= (whole ? 0 : 1); at -= 1) {
-    if (!isLegal(all[at]?.text ?? '', first < all.length)) break;
-    first = at;
-    signs = ['legal-words', 'last'];
+  let top = from;
+  while (!whole && top < to && lines[top]?.kind === 'blank') top += 1;
+  // What was typed stands above: unless all may be one, the first paragraph is no footer.
+  const isBelow = (one: Paragraph): boolean => whole || one.from > top;
+  let first: Paragraph | undefined;
+  let next = lastParagraph(lines, from, to);
+  if (next === undefined || !isBelow(next)) return undefined;
+  if (isScanNote(next.text)) next = lastParagraph(lines, from, next.from);
+  while (next !== undefined && isBelow(next) && isLegal(next.text, first !== undefined)) {
+    first = next;
+    next = lastParagraph(lines, from, first.from);
   }
-  const paragraph = all[first];
-  if (paragraph === undefined) return undefined;
-  const above = all[first - 1];
-  const headed = above !== undefined && (whole || first > 1) && isHeading(above.text);
-  return { start: headed ? above.from : paragraph.from, signs: headed ? [...signs, 'heading'] : signs };
+  if (first === undefined) return undefined;
+  return next !== undefined && isBelow(next) && isHeading(next.text)
+    ? { start: next.from, signs: ['legal-words', 'last', 'heading'] }
+    : { start: first.from, signs: ['legal-words', 'last'] };
 }
 
 /** What a scanner adds as a paragraph of its own: "Virus-free", and its link. */
@@ -176,6 +175,9 @@ function strayRule(lines: readonly Line[], from: number, to: number): Footer | u
   return start === to ? undefined : { start, signs: ['rule', 'last'] };
 }
 
+/** The kinds of footers, the last in the text first. */
+const FOOTERS = [scanNote, underRule, legalFooter, strayRule, dashName];
+
 /**
  * The footer that runs to the end of the text of lines `from` to `to`, if there is one. `whole` says that all of it
  * may be a footer, since something was typed before.
@@ -189,7 +191,7 @@ export function findFooter(
   const tail = Math.max(from, to - MAX_TAIL);
   const start = Math.max(tail, indexOfLast(lines, tail, to, ({ kind }) => kind === 'code') + 1);
   let found: Footer | undefined;
-  for (const find of [scanNote, underRule, legalFooter, strayRule, dashName]) {
+  for (const find of FOOTERS) {
     const more = find(lines, start, found?.start ?? to, whole || start > from);
     if (more !== undefined) found = { start: more.start, signs: [...more.signs, ...(found?.signs ?? [])] };
   }

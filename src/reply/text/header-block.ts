@@ -7,6 +7,7 @@
  */
 import { FACT, labelOf } from './evidence.ts';
 import { readFrame } from './frame-line.ts';
+import type { Line } from './lines.ts';
 import { isProven, type Sign } from './signs.ts';
 import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
 import { FROM_LABEL, SUBJECT_LABEL } from './words.ts';
@@ -51,8 +52,11 @@ const PERSON = /@|\p{L}[\p{L}'’.-]*[\s,]+["'(]?\p{L}|^\s*[^\s\p{Lu}\p{Ll}]{2,}
 
 const BRACKETED = /[<[(](?:mailto:)?[^\s<>@]+@[^\s<>@]+[>\])]/i;
 
-const valueOf = (text: string): string =>
-  text.slice(text.search(/[:：]/u) + 1).replace(/^[*_\s]+|[*_\s]+$/gu, '');
+/** The value of a field, without the marks of emphasis around it. */
+function valueOf(text: string): string {
+  const value = text.slice(text.indexOf(':') + 1).trim();
+  return /^[*_]|[*_]$/.test(value) ? value.replace(/^[*_\s]+|[*_\s]+$/gu, '') : value;
+}
 
 /** Collects the label lines from `from`, with at most two wrapped lines under each. */
 export function readHeaders(view: View, from: number): HeaderBlock {
@@ -198,16 +202,18 @@ function isComplete(block: HeaderBlock): boolean {
   return block.labels >= 4 && block.bracketed && block.stamped;
 }
 
-/** The header block that starts at line `at`, or under the rule there. */
-export function matchHeaders(view: View, at: number): Intro | undefined {
+/** Whether a line is a field that clients never show. */
+const isRawField = (line: Line | undefined): boolean =>
+  line?.kind === 'text' && has(line.facts, FACT.label) && RAW_FIELD.test(labelOf(line.text)?.trim() ?? '');
+
+/** The header block that starts at line `at`, or under the rule that is there. */
+export function matchHeaders(view: View, at: number, rule: boolean): Intro | undefined {
   const { lines } = view;
   const line = lines[at];
   if (line === undefined) return undefined;
-  const rule = isRule(line.text);
   const start = rule ? nextContent(lines, at + 1) : at;
   if (start === undefined || !has(lines[start]?.facts ?? 0, FACT.label)) return undefined;
-  const above = labelOf(lines[at - 1]?.text ?? '')?.trim() ?? '';
-  if (!rule && lines[at - 1]?.kind === 'text' && RAW_FIELD.test(above)) return undefined;
+  if (!rule && isRawField(lines[at - 1])) return undefined;
   if (/^[\s*_]*(?!\p{Script=Georgian})\p{Ll}/u.test(lines[start]?.text ?? '')) return undefined;
   const block = readHeaders(view, start);
   if (block.labels === 0 || (block.raw && block.known.length < 2)) return undefined;

@@ -45,14 +45,13 @@ function matchIntro(view: View, at: number): Intro | undefined {
   const above = view.lines[at - 1];
   if (isIndented(line) && (isBlankOrEnd(above) || isIndented(above)) && !isFirstAlone(view, at))
     return matchAttribution(view, at);
-  const first = line.text.trimStart().charAt(0);
-  if (/[-_=*~#+>—–─━═]/u.test(first)) {
+  if (/^\s*[-_=*~#+>—–─━═]/u.test(line.text)) {
     const framed = matchFrame(view, at);
     if (framed !== undefined) return framed;
-    if (isRule(line.text)) return matchHeaders(view, at);
+    if (isRule(line.text)) return matchHeaders(view, at, true);
   }
   if ((line.facts & (FACT.label | FACT.colon)) !== 0) {
-    const headed = matchForward(view, at) ?? matchHeaders(view, at);
+    const headed = matchForward(view, at) ?? matchHeaders(view, at, false);
     if (headed !== undefined) return headed;
   }
   return matchAttribution(view, at);

@@ -62,7 +62,6 @@ function isPrompt(lines: readonly Line[]): boolean {
 
 /** Whether a run of quoted lines is the writer's own: a citation by its markup, or a session. */
 function isOwn(lines: readonly Line[], run: Run): boolean {
-  if (run.announced) return false;
   const quoted = lines.slice(run.from, run.to);
   return isPrompt(quoted) || quoted.every((line) => line.kind !== 'quote' || line.hint === 'citation');
 }
@@ -80,7 +79,6 @@ function isMarkup(lines: readonly Line[], run: Run, cite: boolean): boolean {
  * above leads up to it with a colon.
  */
 function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
-  if (run.announced) return false;
   if (inside) return true;
   const markup = isMarkup(lines, run, true);
   const above = lines[run.from - 1]?.kind === 'blank' ? lines[run.from - 2] : lines[run.from - 1];
@@ -89,9 +87,10 @@ function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
 
 /** Which quotes stay, by the rules at the head of this file. */
 function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<Run> {
+  const quotes = runs.filter((run) => run.kind === 'quote');
+  if (quotes.length === 0) return new Set();
   const typed = runs.filter((run) => run.kind === 'text' && isContent(lines, run));
   const last = typed.at(-1);
-  const quotes = runs.filter((run) => run.kind === 'quote');
   // What stands between the reply and an announced original belongs to the reply.
   const original = quotes.findLast((run) => run.announced);
   const marked = (run: Run): boolean => isMarkup(lines, run, false);
@@ -100,7 +99,8 @@ function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<R
     (original !== undefined &&
       run.from < original.from &&
       (marked(run) || typed.some((one) => one.from < run.from)));
-  const own = (run: Run): boolean => isOwn(lines, run) || isLedUpTo(lines, run, inside(run));
+  const own = (run: Run): boolean =>
+    !run.announced && (isOwn(lines, run) || isLedUpTo(lines, run, inside(run)));
   const kept = new Set<Run>(quotes.filter(own));
   if (last === undefined) return kept;
   const inner = quotes.filter((run) => run.from < last.from);
@@ -114,7 +114,7 @@ function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<R
 
 /** What was cut with a run, and why: a quote at the end of all is proven by its place as well. */
 function cutOf(run: Run): Cut {
-  const signs: Sign[] = [...new Set(run.signs)];
+  const signs: Sign[] = run.signs.filter((sign, at) => run.signs.indexOf(sign) === at);
   if (run.kind === 'quote' && signs.length < 2) signs.push('last');
   const what = 'footer' in run ? 'footer' : run.kind === 'text' ? 'original' : run.kind;
   return { what, signs };

@@ -40,10 +40,14 @@ const INITIALS = /^(?!PS>)\p{Lu}{2}>\s\S/u;
 const STOP = /(\sգր(?:ել է|եց))[.։]$/u;
 const COLON_BEFORE = /^:(\p{Script=Hebrew}.*)$/u;
 
+/** Latin, Greek, Cyrillic, Han, kana and Hangul with their usual punctuation: nothing in them is folded. */
+const PLAIN =
+  /^[\t\x20-\x7e\u00a1-\u00ac\u00ae-\u052f\u2010-\u2027\u3001-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*$/;
+
 /** Removes the marks of direction, folds wide punctuation and foreign digits to their ASCII form. */
 export function foldLine(line: string): string {
-  const head = line.length > LOOK ? line.slice(0, LOOK) : line;
-  if (/^[\x20-\x7e\t]*\r?\n?$/.test(head)) return head.trimEnd();
+  const head = (line.length > LOOK ? line.slice(0, LOOK) : line).trimEnd();
+  if (PLAIN.test(head)) return head;
   return head
     .replace(INVISIBLE, '')
     .replace(/[\u00a0\u202f\u3000]/g, ' ')
@@ -54,16 +58,41 @@ export function foldLine(line: string): string {
     .replace(COLON_BEFORE, '$1:');
 }
 
-/** Makes a line out of its raw form; `hint` comes from a tree, `code` from the fences around it. */
-export function makeLine(raw: string, code: boolean, hint?: LineHint): Line {
-  const text = foldLine(raw);
-  if (code) return { raw, text, kind: 'code', facts: 0, hint };
-  if (text.trimStart() === '') return { raw, text, kind: 'blank', facts: 0, hint };
-  // Of a quoted line only its end matters: it may be the rest of an address that was wrapped ("> wrote:").
-  if (QUOTE.test(text) || INITIALS.test(text))
-    return { raw, text, kind: 'quote', facts: text.endsWith(':') ? FACT.colon : 0, hint };
-  return { raw, text, kind: 'text', facts: readEvidence(text), hint };
+/** Tells what a folded line is. */
+function kindOf(text: string): LineKind {
+  if (text === '') return 'blank';
+  return QUOTE.test(text) || INITIALS.test(text) ? 'quote' : 'text';
 }
+
+/** A line that reads its facts when they are first asked for: below an opening most lines never are. */
+class LazyLine implements Line {
+  readonly raw: string;
+  readonly text: string;
+  readonly kind: LineKind;
+  readonly hint: LineHint | undefined;
+  #facts = -1;
+
+  constructor(raw: string, code: boolean, hint: LineHint | undefined) {
+    this.raw = raw;
+    this.text = foldLine(raw);
+    this.kind = code ? 'code' : kindOf(this.text);
+    this.hint = hint;
+  }
+
+  get facts(): number {
+    if (this.#facts < 0) this.#facts = this.#read();
+    return this.#facts;
+  }
+
+  #read(): number {
+    if (this.kind === 'text') return readEvidence(this.text);
+    // Of a quoted line only its end matters: it may be the rest of an address that was wrapped ("> wrote:").
+    return this.kind === 'quote' && this.text.endsWith(':') ? FACT.colon : 0;
+  }
+}
+
+/** Makes a line out of its raw form; `hint` comes from a tree, `code` from the fences around it. */
+export const makeLine = (raw: string, code: boolean, hint?: LineHint): Line => new LazyLine(raw, code, hint);
 
 /** Lines beyond this number are one piece with the last of them: no reply is that long. */
 const MAX_LINES = 20_000;

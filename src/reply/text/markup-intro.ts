@@ -21,8 +21,8 @@ export function markupIntro(view: View, at: number): Intro | undefined {
   const line = lines[at];
   if (line === undefined) return undefined;
   if (line.hint === 'forward') return { kind: 'forward', end: at + 1, strong: true, signs: [] };
-  const next = isRule(line.text) ? nextContent(lines, at + 1) : undefined;
-  const hint = line.hint ?? (next === undefined ? undefined : lines[next]?.hint);
+  const below = lines[nextContent(lines, at + 1) ?? -1]?.hint;
+  const hint = line.hint ?? (below !== undefined && isRule(line.text) ? below : undefined);
   if (hint !== 'intro' && hint !== 'container') return undefined;
   const found = findIntro(view, at);
   if (found?.kind === 'forward') return found;

@@ -6,16 +6,13 @@
  * Limits: a broken line is looked at with its two neighbours; the scan never goes back.
  */
 import { type Line, makeLine } from './lines.ts';
-import { nextContent } from './view.ts';
+import { nextContent, unbalanced } from './view.ts';
 
 const LONG = 60;
 
 const MAX_INNER = 8;
 
 const withoutMarks = (line: Line | undefined): string => (line?.text ?? '').replace(/^[\s>＞»]+/, '');
-const count = (text: string, mark: string): number => text.split(mark).length - 1;
-const unbalanced = (text: string, opening: string, closing: string): boolean =>
-  count(text, opening) > count(text, closing);
 
 /** Whether unquoted `line` is the rest of the quoted line above it; `before` says the run had such a line already. */
 function isBrokenOff(above: Line | undefined, line: Line, before: boolean): boolean {

@@ -174,6 +174,7 @@ class Scan {
   }
 
   #delimits(line: Line, at: number): boolean {
+    if (line.text.trim() !== '--') return false;
     const ends = (below: number): boolean =>
       this.#lines[below]?.kind === 'quote' || findIntro(this.#view, below) !== undefined;
     const bounded =
@@ -212,6 +213,7 @@ class Scan {
   }
 
   #take(kind: State, to: number): void {
+    if (this.#grow(kind, to, undefined)) return;
     const signs: readonly Sign[] = kind === 'text' ? [] : ['delimiter', 'lines-below'];
     this.#add({ kind, from: this.#at, to, announced: false, led: false, signs });
   }
@@ -222,13 +224,18 @@ class Scan {
 
   /** Adds a run, melted into the one before when both are text or both signature. */
   #add(run: Run): void {
-    const last = this.#runs[this.#runs.length - 1];
-    if (last?.kind === run.kind && run.kind !== 'quote' && last.forward === run.forward) {
-      last.to = run.to;
-    } else {
-      this.#runs.push(run);
-    }
+    if (this.#grow(run.kind, run.to, run.forward)) return;
+    this.#runs.push(run);
     this.#at = run.to;
+  }
+
+  /** Lets the last run grow up to line `to` when it is of this kind, and no quote. */
+  #grow(kind: Run['kind'], to: number, forward: true | undefined): boolean {
+    const last = this.#runs.at(-1);
+    if (last?.kind !== kind || kind === 'quote' || last.forward !== forward) return false;
+    last.to = to;
+    this.#at = to;
+    return true;
   }
 }
 

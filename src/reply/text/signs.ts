@@ -86,5 +86,5 @@ export const isForm = (sign: Sign): boolean => FORM.has(sign);
 
 /** Whether these signs allow a cut: two, and one of them no form. */
 export function isProven(signs: readonly Sign[]): boolean {
-  return new Set(signs).size >= 2 && signs.some((sign) => !isForm(sign));
+  return signs.some((sign) => !isForm(sign)) && signs.some((sign) => sign !== signs[0]);
 }

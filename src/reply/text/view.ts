@@ -41,7 +41,11 @@ export const has = (facts: number, wanted: number): boolean => (facts & wanted) 
 /** Whether nothing stands there. */
 export const isBlankOrEnd = (line: Line | undefined): boolean => line === undefined || line.kind === 'blank';
 /** Whether a line is indented as far as Markdown's code. */
-export const isIndented = (line: Line | undefined): boolean => /^(?: {4}|\t)/.test(line?.text ?? '');
+export const isIndented = (line: Line | undefined): boolean =>
+  line !== undefined && (line.text.startsWith('\t') || line.text.startsWith('    '));
+/** Whether one mark stands in the text more often than the other. */
+export const unbalanced = (text: string, opening: string, closing: string): boolean =>
+  text.includes(opening) && text.split(opening).length > text.split(closing).length;
 /** The number of words. */
 export const countWords = (text: string): number => text.trim().split(/\s+/).length;
 /** A rule of dashes, underscores or the like, with nothing else on the line. */

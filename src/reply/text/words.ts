@@ -7,8 +7,17 @@
  * Limits: a language that is missing here falls back to the form, which is the safe side: text is kept.
  */
 
-/** Stems that begin a word. */
-const word = (stems: string): RegExp => new RegExp(`(?<![\\p{L}\\p{M}])(?:${stems})`, 'iu');
+/** A question to a text. */
+interface Words {
+  test(text: string): boolean;
+}
+
+/** Stems that begin a word; most texts hold them nowhere, which is seen sooner. */
+function word(stems: string): Words {
+  const anywhere = new RegExp(stems, 'iu');
+  const first = new RegExp(`(?<![\\p{L}\\p{M}])(?:${stems})`, 'iu');
+  return { test: (text) => anywhere.test(text) && first.test(text) };
+}
 
 const anyOf = (stems: readonly string[]): RegExp => new RegExp(stems.join('|'), 'i');
 
@@ -94,7 +103,7 @@ export const SUBJECT_LABEL = new RegExp(
 );
 
 /** Words of legal footers, "confidential" first; each begins a word. */
-export const LEGAL: readonly RegExp[] = [
+export const LEGAL: readonly Words[] = [
   word(
     'confidential|confidentie|confidenci|confidentialité|confidenz|vertraulich|riservat|vertrouwelijk|конфиденц|конфіденц|poufn|důvěrn|luottamuksell|fortrolig|konfidenti|bizalmas|gizli|機密|机密|保密|기밀|סודי|سري',
   ),
