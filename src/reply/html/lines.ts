@@ -8,7 +8,7 @@ import type { LineHint } from '../text/lines.ts';
 import { type Run, renderRuns } from './markdown.ts';
 import { escapeLineStart } from './markdown-escape.ts';
 
-/** A written line: `plain` for the judge, `markdown` for the post; `code` inside a fence, `broken` where text goes on. */
+/** A written line: `plain` for the judge, `markdown` for the post; `code` inside a fence. */
 export interface WrittenLine {
   readonly plain: string;
   readonly markdown: string;

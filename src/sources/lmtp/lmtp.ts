@@ -13,7 +13,8 @@ import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import type { Reply } from '../../mail/status.ts';
 import { createMemoryBudget } from './message-buffer.ts';
 import { LmtpReader, type Step } from './reader.ts';
-import { LmtpSession, type SessionLimits, type SessionShared } from './session.ts';
+import { LmtpSession } from './session.ts';
+import type { SessionLimits, SessionShared } from './wire.ts';
 
 /** The listener's limits; sizes in bytes. */
 export interface LmtpOptions extends SessionLimits {
@@ -23,6 +24,9 @@ export interface LmtpOptions extends SessionLimits {
 
 /** smtp-server's idle timeout is out of the way: a session keeps deadlines in total. */
 const NO_IDLE_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** For net.createServer, which smtp-server's types do not know: a client may close its side and still wait for replies. */
+const HALF_OPEN = { allowHalfOpen: true };
 
 const TOO_MANY: Reply = { basic: 421, enhanced: '4.3.2', text: 'too many connections' };
 const STOPPING: Reply = { basic: 421, enhanced: '4.3.2', text: 'service is stopping' };
@@ -47,8 +51,7 @@ export class LmtpServer extends SMTPServer {
       disabledCommands: ['AUTH', 'STARTTLS'],
       socketTimeout: NO_IDLE_TIMEOUT_MS,
       logger: false,
-      // For net.createServer: a client may close its side after the message and still wait for the replies.
-      ...{ allowHalfOpen: true },
+      ...HALF_OPEN,
     });
     this.#options = options;
     this.shared = {

@@ -9,51 +9,22 @@
  */
 
 import type { Verdict } from '../../gate/gate.ts';
-import { Transaction, type TransactionShared } from '../../gate/transaction.ts';
+import { Transaction } from '../../gate/transaction.ts';
 import { noteVerdict } from '../../gate/verdict-note.ts';
 import { type Disposition, replyTo } from '../../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../../mail/envelope.ts';
 import { formatReply, type Reply } from '../../mail/status.ts';
-import type { SlowDown } from '../slow-down.ts';
-import { type Content, type MemoryBudget, MessageBuffer } from './message-buffer.ts';
+import { type Content, MessageBuffer } from './message-buffer.ts';
 import type { ReaderTarget, Step } from './reader.ts';
-
-/** A session's limits; times in milliseconds in total, sizes in bytes. */
-export interface SessionLimits {
-  readonly hostname: string;
-  readonly maxRecipients: number;
-  readonly maxBadCommands: number;
-  readonly maxMessageBytes: number;
-  readonly commandTimeoutMs: number;
-  readonly dataTimeoutMs: number;
-}
-
-/** What all sessions of a listener share. */
-export interface SessionShared extends TransactionShared {
-  /** Replaced by a new configuration. */
-  limits: SessionLimits;
-  readonly budget: MemoryBudget;
-  readonly slowDown: SlowDown;
-  /** Whether the daemon is stopping: no new transaction then. */
-  readonly isStopping: () => boolean;
-}
-
-/** The connection under a session. */
-export interface Wire {
-  readonly id: string;
-  /** Sends text. */
-  readonly send: (text: string) => void;
-  /** When the client has taken what was sent. */
-  readonly drained: () => Step;
-  /** Sends what was sent, then closes. */
-  readonly close: () => void;
-  /** Closes at once; the client learns nothing. */
-  readonly abort: () => void;
-  /** Makes the bytes that follow the content of a message. */
-  readonly expectMessage: (message: MessageBuffer) => void;
-}
+import type { SessionShared, Wire } from './wire.ts';
 
 const OK: Reply = { basic: 250, enhanced: '2.0.0', text: 'OK' };
+/** The answers to commands that change nothing. */
+const INFORMATIVE: Readonly<Record<string, Reply>> = {
+  NOOP: OK,
+  VRFY: { basic: 252, enhanced: '2.5.2', text: 'send some mail and see' },
+  HELP: { basic: 214, enhanced: '2.0.0', text: 'LHLO MAIL RCPT DATA RSET NOOP VRFY QUIT' },
+};
 const STOPPING = replyTo({ verdict: 'deferred', reason: 'stopping' });
 
 /** A session. Its states: greeted → LHLO → transaction → content → replies → LHLO. */
@@ -132,24 +103,20 @@ export class LmtpSession implements ReaderTarget {
       case 'RSET':
         this.#reset();
         return this.#reply(OK);
-      case 'NOOP':
-        return this.#reply(OK);
-      case 'VRFY':
-        return this.#reply({ basic: 252, enhanced: '2.5.2', text: 'send some mail and see' });
-      case 'HELP':
-        return this.#reply({
-          basic: 214,
-          enhanced: '2.0.0',
-          text: 'LHLO MAIL RCPT DATA RSET NOOP VRFY QUIT',
-        });
       case 'QUIT':
         return this.#end({ basic: 221, enhanced: '2.0.0', text: 'bye' });
-      case 'HELO':
-      case 'EHLO':
-        return this.#bad({ basic: 500, enhanced: '5.5.1', text: 'this is LMTP: say LHLO' });
       default:
-        return this.#bad({ basic: 500, enhanced: '5.5.2', text: 'command not recognized' });
+        return this.#other(verb);
     }
+  }
+
+  /** Answers what changes nothing, and what is no command of ours. */
+  #other(verb: string): Step {
+    const answer = INFORMATIVE[verb];
+    if (answer !== undefined) return this.#reply(answer);
+    if (verb === 'HELO' || verb === 'EHLO')
+      return this.#bad({ basic: 500, enhanced: '5.5.1', text: 'this is LMTP: say LHLO' });
+    return this.#bad({ basic: 500, enhanced: '5.5.2', text: 'command not recognized' });
   }
 
   #hello(argument: string): Step {
