@@ -31,10 +31,11 @@ const performIt: Perform = (spec, input, context) => spec.run(input, context);
 export async function runCommandLine(
   argv: readonly string[],
   perform: Perform = performIt,
+  open: (json: boolean) => Output = processOutput,
 ): Promise<ExitStatus | typeof INTERRUPTED> {
-  let output = processOutput(false);
+  let output = open(false);
   const openOutput = (json: boolean): Output => {
-    output = processOutput(json);
+    output = open(json);
     return output;
   };
   const complain = (problem: string): void => {
@@ -64,6 +65,12 @@ function buildProgram(openOutput: (json: boolean) => Output, perform: Perform): 
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
+      writeOut: (text) => {
+        openOutput(false).write(text);
+      },
+      writeErr: (text) => {
+        openOutput(false).warn(text);
+      },
       outputError: (text, write) => {
         write(`${NAME}: ${printableUsageError(text)}\n`);
       },

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { VERDICT_HOURS } from '../../src/store/sqlite/verdict-counts.ts';
 import type { Store } from '../../src/store/store.ts';
+import { TOOL } from '../support/command.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, newItem, onTerminal, TOOL, type Tool } from './tool.ts';
+import { initialise, newItem, onTerminal, type Tool } from './tool.ts';
 
 const HOUR = 3_600_000;
 

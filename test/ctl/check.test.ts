@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { createGate } from '../../src/gate/gate.ts';
+import { TOOL } from '../support/command.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, onTerminal, parseRows, type Row, TOOL, type Tool } from './tool.ts';
+import { initialise, onTerminal, parseRows, type Row, type Tool } from './tool.ts';
 
 const THREAD = 'acme/site/issue/7';
 

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { TOOL } from '../support/command.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { accept, newItem } from '../support/item.ts';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -20,7 +21,7 @@ import { replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, TOOL, type Tool } from './tool.ts';
+import { initialise, type Tool } from './tool.ts';
 
 const DAY = 86_400_000;
 const MIB = 1024 * 1024;

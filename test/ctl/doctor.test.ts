@@ -14,6 +14,7 @@ import {
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { TOOL } from '../support/command.ts';
 import { type Daemon, type Row, type Settings, startDaemon } from '../support/daemon.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import {
@@ -26,7 +27,7 @@ import {
 import { type RunResult, run, runOk } from '../support/process.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
-import { runTool, TOOL } from './tool.ts';
+import { runTool } from './tool.ts';
 
 const skip = postfixUnavailable();
 

@@ -11,9 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import { TOOL } from '../support/command.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, parseRows, runTool, TOOL, type Tool } from './tool.ts';
+import { initialise, parseRows, runTool, type Tool } from './tool.ts';
 
 const NOBODY = 65534;
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to become another user' };

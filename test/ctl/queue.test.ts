@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
 import type { Store } from '../../src/store/store.ts';
+import { TOOL } from '../support/command.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, newItem, TOOL, type Tool } from './tool.ts';
+import { initialise, newItem, type Tool } from './tool.ts';
 
 const RAW = Buffer.from('Subject: caf\xe9\r\n\r\nbyte for byte\x00\xff\n', 'latin1');
 const IDS = ['aaaaaa0000000001', 'aaaaaa0000000002', 'bbbbbb0000000003', 'cccccc0000000004'] as const;

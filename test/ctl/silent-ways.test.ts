@@ -1,7 +1,7 @@
 // The ways in which a site loses every reply with nobody told: each has a finding of doctor, a line in the log and a metric.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -39,10 +39,15 @@ async function loseReplies(t: TestContext, daemon: Daemon, header: string, to?: 
   }
 }
 
-/** The value of a series on the metrics page. */
+/** The value of a series on the metrics page, which is served a moment after the first greeting. */
 async function metric(scratch: Scratch, series: string): Promise<string | undefined> {
+  const socketPath = scratch.path('metrics.sock');
+  await eventually(
+    () => (existsSync(socketPath) ? true : undefined),
+    () => socketPath,
+  );
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    get({ socketPath: scratch.path('metrics.sock'), path: '/metrics' }, resolve).on('error', reject);
+    get({ socketPath, path: '/metrics' }, resolve).on('error', reject);
   });
   const lines = (await text(answer)).split('\n');
   return lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1);

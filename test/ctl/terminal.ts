@@ -2,9 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { TOOL } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { runOk } from '../support/process.ts';
-import { TOOL, type Tool } from './tool.ts';
+import { type Tool } from './tool.ts';
 
 /** The size of a terminal. */
 export interface Size {

@@ -1,19 +1,16 @@
-// The real bin/mailgw-ctl on a configuration that its own init made in a scratch directory.
+// mailgw-ctl on a configuration that its own init made in a scratch directory.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import type { NewItem } from '../../src/store/queue.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { type RunResult, repositoryRoot, run } from '../support/process.ts';
+import { runCommand, TOOL } from '../support/command.ts';
+import { type RunResult, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
 
 /** One object of `--json`. */
 export type Row = Record<string, unknown>;
-
-/** The path of the tool. */
-export const TOOL = join(repositoryRoot, 'bin', 'mailgw-ctl');
 
 /** Runs the tool with nothing but these arguments; `environment` as `NAME=value`. */
 export async function runTool(
@@ -44,7 +41,7 @@ export class Tool {
 
   /** Runs a command. */
   async run(...args: string[]): Promise<RunResult> {
-    return await runTool(['--config', this.config, ...args]);
+    return await runCommand(this.config, ['--config', this.config, ...args]);
   }
 
   /** Runs a command that must succeed without a word on standard error; its standard output. */
@@ -93,9 +90,11 @@ export function parseRows(stdout: string): Row[] {
 
 /** A tool whose scratch directory `init` has set up. */
 export async function initialise(scratch: Scratch): Promise<Tool> {
-  const result = await runTool(['init', '--domain', 'reply.example.org', '--directory', scratch.directory]);
-  assert.equal(result.code, 0, result.stderr);
-  return new Tool(scratch);
+  const tool = new Tool(scratch);
+  const words = ['init', '--domain', 'reply.example.org', '--directory', scratch.directory];
+  const { code, stderr } = await runCommand(tool.config, words);
+  assert.equal(code, 0, stderr);
+  return tool;
 }
 
 /** A new item for the store, with whatever the test cares about. */

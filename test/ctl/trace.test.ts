@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { TOOL } from '../support/command.ts';
 import { type Daemon, type Row, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -9,7 +10,6 @@ import { newMessageId, replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { run } from '../support/process.ts';
 import { suiteScratch, testScratch } from '../support/scratch.ts';
-import { TOOL } from './tool.ts';
 
 const RECEIVED =
   'Received: from a.example (a.example [192.0.2.7]) by mx.example.org (Postfix) with ESMTPS id 4XyZ1w2vBczDs; Fri, 20 Nov 2026 09:14:03 +0000';

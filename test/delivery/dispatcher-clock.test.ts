@@ -115,6 +115,10 @@ async function openBench(t: TestContext): Promise<Bench> {
   const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'daemon' });
   scratch.defer(() => store.close());
   const bench = new Bench(store);
+  // An attempt without an outcome would keep its deadline, and this process with it, for half a minute.
+  scratch.defer(() => {
+    for (const answer of bench.posts) answer(TAKEN);
+  });
   scratch.defer(() => bench.dispatcher.stop(0));
   return bench;
 }

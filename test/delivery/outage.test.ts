@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Post } from '../../src/reply/post.ts';
 import type { Outcome } from '../../src/sinks/sink.ts';
 import { type Dispatch, enqueue, openDispatch, RETRY, START } from '../support/dispatch.ts';
+import { roundsOf } from '../support/rounds.ts';
 
 const POSTED: Outcome = { kind: 'posted', diagnostic: '201 Created' };
 const DOWN: Outcome = { kind: 'deferred', diagnostic: 'no answer: connect ECONNREFUSED' };
@@ -18,10 +19,10 @@ async function enqueueMany(dispatch: Dispatch, items: number, threads: number): 
   );
 }
 
-describe('a sink that is down for a day with 10,000 items queued', () => {
+describe('a sink that is down for a day with a long queue', () => {
   it('gets each of them once when it is back, in order per thread, and a stuck thread stops no other', async (t) => {
-    const items = 10_000;
-    const threads = 500;
+    const items = roundsOf(10_000);
+    const threads = items / 20;
     const stuck = 'thread/7';
     const others = items - items / threads;
     let isUp = false;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runCommandLine } from '../../src/ctl/program.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
-import { TOOL } from '../ctl/tool.ts';
+import { TOOL } from '../support/command.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -22,8 +22,8 @@ import { canRun, GROUPS } from './tool-tables.ts';
 /** Programs that are not ours, as the pages call them, and the test that runs them so. */
 const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   [/^npm ci$/, '.ci/run'],
-  [/^npm install --global /, 'test/system/npm-package.test.ts'],
-  [/^(?:cp|systemd-sysusers|systemd-tmpfiles|systemctl|postconf|sh) /, 'test/system/ten-lines.test.ts'],
+  [/^npm install --global /, 'test/system/npm-package.slow.test.ts'],
+  [/^(?:cp|systemd-sysusers|systemd-tmpfiles|systemctl|postconf|sh) /, 'test/system/ten-lines.slow.test.ts'],
   [/^postfix (?:check|reload)$/, 'test/system/page-commands.test.ts'],
   [/^(?:swaks|echo|sed|printf|nc) /, 'test/system/page-commands.test.ts'],
   [

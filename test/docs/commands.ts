@@ -14,7 +14,7 @@ export interface Shown {
 
 /** Pages whose commands a test of their own follows word for word. */
 export const OWN_TEST: Readonly<Record<string, string>> = {
-  'docs/quick-start.md': 'test/system/quick-start.test.ts',
+  'docs/quick-start.md': 'test/system/quick-start.slow.test.ts',
 };
 
 /** Where a command is, for messages. */

@@ -7,10 +7,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { newMessageId, replyMessage } from '../support/message.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 import { CrashShim } from './crash-shim.ts';
 import { LmtpWire } from './lmtp-wire.ts';
-import { Chance, failedRound, roundsOf } from './rounds.ts';
+import { Chance, failedRound } from './rounds.ts';
 import { type FaultSite, makeSite, withStore } from './site.ts';
 import { inspectStore } from './store-file.ts';
 

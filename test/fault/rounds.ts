@@ -1,16 +1,7 @@
-// How many rounds a fault test runs, and the chance it takes them with.
+// The chance that a fault test takes its rounds with, and how it says which round failed.
 //
 // Contract: a test draws every random number from one seeded source, and names the seed when it fails, so that
-// MAILGW_FAULT_SEED repeats its choices. MAILGW_FAULT_ROUNDS (200) scales every test's number of rounds.
-
-/** Rounds of the random kills; the other tests scale with it. */
-const DEFAULT_ROUNDS = 200;
-
-/** The rounds of a test that has `rounds` where nobody asks for more. */
-export function roundsOf(rounds: number): number {
-  const asked = Number(process.env.MAILGW_FAULT_ROUNDS ?? DEFAULT_ROUNDS);
-  return Math.max(1, Math.round((rounds * asked) / DEFAULT_ROUNDS));
-}
+// MAILGW_FAULT_SEED repeats its choices.
 
 /** A source of chance: mulberry32, 32 bits of state, good enough to choose moments by. */
 export class Chance {

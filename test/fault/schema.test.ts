@@ -8,9 +8,10 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 import { CrashShim } from './crash-shim.ts';
-import { Chance, failedRound, roundsOf } from './rounds.ts';
+import { Chance, failedRound } from './rounds.ts';
 import { type FaultSite, makeSite } from './site.ts';
 import { inspectStore, type StoreContents } from './store-file.ts';
 

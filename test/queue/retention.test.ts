@@ -11,6 +11,7 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, NOW, newItem } from '../support/item.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 
 const DAY = 86_400_000;
@@ -193,7 +194,7 @@ describe('retention', () => {
 });
 
 describe('the file', () => {
-  const messages = 100_000;
+  const messages = roundsOf(100_000);
 
   it(`stays small while ${messages} messages go through it`, async (t) => {
     const { store, path } = await open(t);

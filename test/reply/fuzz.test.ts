@@ -1,14 +1,15 @@
 /**
  * Mutated messages through the whole of reply/: none throws, none takes over 2 s, none is blank without a reason.
- * MAILGW_FUZZ sets the number (CI: 200000), MAILGW_FUZZ_SEED the seed, which a failure prints.
+ * MAILGW_FUZZ_SEED sets the seed, which a failure prints.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { roundsOf } from '../support/rounds.ts';
 
-const COUNT = Number(process.env['MAILGW_FUZZ'] ?? 3000);
+const COUNT = roundsOf(200_000, 3000);
 const SEED = Number(process.env['MAILGW_FUZZ_SEED'] ?? Date.now() % 1_000_000);
 const WORKERS = Math.min(availableParallelism(), Math.ceil(COUNT / 1000));
 

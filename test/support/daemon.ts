@@ -8,8 +8,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
+import { runCommand } from './command.ts';
 import { eventually } from './eventually.ts';
-import { DaemonProcess, type RunResult, repositoryRoot, run } from './process.ts';
+import { DaemonProcess, type RunResult, repositoryRoot } from './process.ts';
 import type { Scratch } from './scratch.ts';
 
 /** Settings by section and key, as in mailgw.toml. */
@@ -195,7 +196,7 @@ export class Daemon {
     return readFileSync(this.#log, 'utf8');
   }
 
-  /** Runs `mailgw-ctl --config … --json ARGS` and returns the objects it prints; throws if it fails. */
+  /** Runs `mailgw-ctl --config … --json ARGS`, which must succeed, and returns the objects it prints. */
   async ctl(...args: string[]): Promise<Row[]> {
     const result = await this.tryCtl(...args);
     if (result.code !== 0) {
@@ -211,8 +212,7 @@ export class Daemon {
 
   /** Like ctl, for a command that is expected to fail. */
   async tryCtl(...args: string[]): Promise<RunResult> {
-    const program = join(repositoryRoot, 'bin', 'mailgw-ctl');
-    return await run(process.execPath, [program, '--config', this.config, '--json', ...args]);
+    return await runCommand(this.config, ['--config', this.config, '--json', ...args]);
   }
 
   /** Adds a user with one registered address. */

@@ -1,4 +1,4 @@
-// What is tried inside the machine that booted.test.ts boots: the units as shipped, under a real systemd.
+// What is tried inside the machine that booted.slow.test.ts boots: the units as shipped, under a real systemd.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Ledger } from '../fault/ledger.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
 import { assertDelivered } from '../fault/promise.ts';
-import { Chance, roundsOf } from '../fault/rounds.ts';
+import { Chance } from '../fault/rounds.ts';
 import { Senders } from '../fault/senders.ts';
 import type { Recipient } from '../fault/site.ts';
 import type { Row } from '../support/daemon.ts';
@@ -14,6 +14,7 @@ import { eventually } from '../support/eventually.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
 import { run, runOk } from '../support/process.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { Scratch } from '../support/scratch.ts';
 import { checkout, takeSteps } from './steps.ts';
 

@@ -24,11 +24,12 @@ import { type Hostile, hostileMessages } from '../support/hostile.ts';
 import { type Mailbox, type ReceivedMail, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { type Postfix, type PostfixOptions, postfixUnavailable, startPostfix } from '../support/postfix.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { rspamdUnavailable, startRspamd } from '../support/rspamd.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { SmtpSession } from '../support/smtp.ts';
 
-const HOSTILE = 240;
+const HOSTILE = roundsOf(240, 80);
 const SESSIONS = 4;
 const ALICE = 'alice@example.com';
 const GENUINE_ADDRESS = '192.0.2.10';

@@ -28,13 +28,14 @@ import {
 import { replyMessage } from '../support/message.ts';
 import { type PostfixOptions, postfixUnavailable, readExample } from '../support/postfix.ts';
 import { run } from '../support/process.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { rspamdUnavailable, startRspamd } from '../support/rspamd.ts';
 import type { Scratch } from '../support/scratch.ts';
 import { ALICE, freshAddress, type Site, suiteSite } from '../support/site.ts';
 import { SmtpSession } from '../support/smtp.ts';
 
 /** Through each of the set-ups; all of a run are repeated by its seed. */
-const FORGERIES = 400;
+const FORGERIES = roundsOf(400, 100);
 const BY_SENDMAIL = 24;
 const SESSIONS = 4;
 const SEED = 20_261_128;

@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type RunResult, repositoryRoot, run, runOk } from '../support/process.ts';
+import { ROUNDS } from '../support/rounds.ts';
 import type { Scratch } from '../support/scratch.ts';
 import { mountTmpfs } from '../support/tmpfs.ts';
 import { ALL_TAKEN, type Step } from './steps.ts';
@@ -126,7 +127,7 @@ SuccessAction=poweroff-force
 FailureAction=poweroff-force
 [Service]
 Type=oneshot
-Environment=MAILGW_FAULT_ROUNDS=${process.env.MAILGW_FAULT_ROUNDS ?? 200}
+Environment=MAILGW_ROUNDS=${ROUNDS}
 StandardOutput=append:${LOG}
 StandardError=append:${LOG}
 ExecStart=${command}

@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { TOOL } from '../ctl/tool.ts';
 import { commandsOf, OWN_TEST, type Shown, whereIs } from '../docs/commands.ts';
 import { PAGE_NAMES, readPage, takeApart } from '../docs/pages.ts';
+import { TOOL } from '../support/command.ts';
 import { policySocketIn, postfixUnavailable } from '../support/postfix.ts';
 import { type RunResult, repositoryRoot, run, runOk } from '../support/process.ts';
 import { freshAddress, suiteSite } from '../support/site.ts';
@@ -21,7 +21,7 @@ function linesWith(begin: string): Shown[] {
     .flatMap((name) => takeApart(readPage(name)).blocks)
     .filter(({ language }) => language === 'sh')
     .flatMap(commandsOf)
-    // Those of README's ten lines are typed by ten-lines.test.ts, one after the other.
+    // Those of README's ten lines are typed by ten-lines.slow.test.ts, one after the other.
     .filter(({ words, text }) => words.join(' ').startsWith(begin) && !text.includes('/tmp/minted'));
   assert.notEqual(shown.length, 0, begin);
   return [...new Map(shown.map((each) => [each.text, each])).values()];

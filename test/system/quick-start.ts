@@ -1,4 +1,4 @@
-// What is done inside the machine that quick-start.test.ts boots: docs/quick-start.md, word for word.
+// What is done inside the machine that quick-start.slow.test.ts boots: docs/quick-start.md, word for word.
 //
 // Contract: each block of commands is a step. A `sh` block is typed into one bash, as an admin would; one marked `second`
 // into another, where it goes on running; one marked `repeat` is typed again until it prints what it should, for what

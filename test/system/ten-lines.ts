@@ -1,4 +1,4 @@
-// What is done inside the machine that ten-lines.test.ts boots: the lines of README's "Run it", word for word, in a checkout.
+// What is done inside the machine that ten-lines.slow.test.ts boots: the lines of README's "Run it", word for word, in a checkout.
 //
 // Contract: the first line, which asks a registry, was done by the test that boots the machine; the others are typed one by
 // one, and none may fail. Postfix is as Debian's installer leaves it, and rspamd as its package does, but that it is told to

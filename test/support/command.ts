@@ -1,0 +1,51 @@
+// A command of mailgw-ctl: in a short run within this process, in a full one as a process of its own.
+//
+// Contract: the same command line is read and the same is printed. What is left out in a short run is the start of the
+// program, which takes longer than most commands; tests of how it ends, or of a terminal, start it themselves.
+// Limits: a command gives up root for good, so one on a store of another user is always a process of its own; and so is
+// doctor, which blocks its process while it asks servers that may be the test's.
+
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Output } from '../../src/ctl/terminal/print.ts';
+import { runCommandLine } from '../../src/ctl/program.ts';
+import { type RunResult, repositoryRoot, run } from './process.ts';
+import { ROUNDS } from './rounds.ts';
+
+/** The path of the tool. */
+export const TOOL = join(repositoryRoot, 'bin', 'mailgw-ctl');
+
+/** Runs a command line on the site of this configuration. */
+export async function runCommand(config: string, words: readonly string[]): Promise<RunResult> {
+  if (ROUNDS === 'short' && isOurs(config) && !words.includes('doctor')) return await runHere(words);
+  return await run('env', ['-u', 'COLUMNS', '-u', 'NO_COLOR', process.execPath, TOOL, ...words]);
+}
+
+/** Whether the configuration's store, or where one would be made, belongs to the user of this process. */
+function isOurs(config: string): boolean {
+  const text = existsSync(config) ? readFileSync(config, 'utf8') : '';
+  const store = /^path = "(.+)"$/m.exec(text)?.[1] ?? join(dirname(config), 'mailgw.db');
+  const places = [dirname(config), dirname(store), store];
+  return places.every((place) => !existsSync(place) || lstatSync(place).uid === process.getuid?.());
+}
+
+async function runHere(words: readonly string[]): Promise<RunResult> {
+  let stdout = '';
+  let stderr = '';
+  const open = (json: boolean): Output => ({
+    ...{ json, width: Infinity, terminal: false, colour: false, watched: false, draw: undefined },
+    write: (text) => {
+      stdout += Buffer.from(text).toString('utf8');
+    },
+    warn: (text) => {
+      stderr += text;
+    },
+  });
+  const mask = process.umask(0o022); // a command narrows it for good
+  try {
+    const code = await runCommandLine(words, undefined, open);
+    return { code, stdout, stderr };
+  } finally {
+    process.umask(mask);
+  }
+}
