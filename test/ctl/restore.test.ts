@@ -15,7 +15,7 @@ import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
 import { withStore } from '../fault/site.ts';
-import { openGate, reasonOf } from '../intake/gate.ts';
+import { openGate, reasonOf } from '../gate/gate.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { NO_SINK } from '../support/intake.ts';

@@ -7,8 +7,8 @@
 
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Output } from '../../src/ctl/terminal/print.ts';
 import { runCommandLine } from '../../src/ctl/program.ts';
+import type { Output } from '../../src/ctl/terminal/print.ts';
 import { type RunResult, repositoryRoot, run } from './process.ts';
 import { ROUNDS } from './rounds.ts';
 

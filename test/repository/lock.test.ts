@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { repositoryRoot, run } from './support/process.ts';
-import { testScratch } from './support/scratch.ts';
+import { repositoryRoot, run } from '../support/process.ts';
+import { testScratch } from '../support/scratch.ts';
 
 interface Lock {
   readonly packages: Record<string, { integrity?: string }>;

@@ -10,18 +10,18 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Config, loadConfig, tomlKey } from '../src/config/config.ts';
-import type { Setting } from '../src/config/kinds.ts';
-import { SETTINGS } from '../src/config/table.ts';
-import { LmtpWire } from './fault/lmtp-wire.ts';
-import { type Daemon, type Settings, startDaemon, toToml } from './support/daemon.ts';
-import { eventually } from './support/eventually.ts';
-import { startPlatform } from './support/platform.ts';
-import { policyRequest } from './support/policy.ts';
-import { type Scratch, suiteScratch } from './support/scratch.ts';
-import type { SettingRead } from './support/setting-reads.ts';
+import { type Config, loadConfig, tomlKey } from '../../src/config/config.ts';
+import type { Setting } from '../../src/config/kinds.ts';
+import { SETTINGS } from '../../src/config/table.ts';
+import { LmtpWire } from '../fault/lmtp-wire.ts';
+import { type Daemon, type Settings, startDaemon, toToml } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { startPlatform } from '../support/platform.ts';
+import { policyRequest } from '../support/policy.ts';
+import { type Scratch, suiteScratch } from '../support/scratch.ts';
+import type { SettingRead } from '../support/setting-reads.ts';
 
-const RECORDER = pathToFileURL(new URL('./support/setting-reads.js', import.meta.url).pathname).href;
+const RECORDER = pathToFileURL(new URL('../support/setting-reads.js', import.meta.url).pathname).href;
 
 /** Who copies a section's values at the start, for a part that takes the next ones itself. */
 const copiedFor = (setting: string, module: string): string =>

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Config, dedupeWindowMs, loadConfig, readConfig, tomlKey } from '../src/config/config.ts';
-import type { Setting } from '../src/config/kinds.ts';
-import { readSecretFile } from '../src/config/secret-file.ts';
-import { SETTINGS } from '../src/config/table.ts';
-import { testScratch } from './support/scratch.ts';
+import { type Config, dedupeWindowMs, loadConfig, readConfig, tomlKey } from '../../src/config/config.ts';
+import type { Setting } from '../../src/config/kinds.ts';
+import { readSecretFile } from '../../src/config/secret-file.ts';
+import { SETTINGS } from '../../src/config/table.ts';
+import { testScratch } from '../support/scratch.ts';
 
 const LEAST = `
 [reply]

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { repositoryRoot, runOk } from './support/process.ts';
+import { repositoryRoot, runOk } from '../support/process.ts';
 
 /** The files that a set runs. */
 async function filesOf(set: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Config, readConfig } from '../src/config/config.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 
 const REST = `
 [reply]

@@ -13,7 +13,7 @@ import { accept, ids, lease, NOW, newItem, settle } from '../support/item.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 
-const DUMP = join(repositoryRoot, 'test/queue/fixtures/store-0.1.0.sql');
+const DUMP = join(repositoryRoot, 'test/store/fixtures/store-0.1.0.sql');
 
 type Row = Readonly<Record<string, unknown>>;
 

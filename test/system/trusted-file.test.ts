@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { readSecretFile } from '../src/config/secret-file.ts';
-import { loadSink } from '../src/sinks/load-sink.ts';
-import { distrust } from '../src/system/trusted-file.ts';
-import { testScratch } from './support/scratch.ts';
+import { readSecretFile } from '../../src/config/secret-file.ts';
+import { loadSink } from '../../src/sinks/load-sink.ts';
+import { distrust } from '../../src/system/trusted-file.ts';
+import { testScratch } from '../support/scratch.ts';
 
 const MODULE =
   "export const createSink = () => ({ deliver: async () => ({ kind: 'posted', diagnostic: '' }), close: async () => {} });";

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
-import { writeConfig } from './support/daemon.ts';
-import { eventually } from './support/eventually.ts';
-import { LmtpClient } from './support/lmtp.ts';
-import { repositoryRoot } from './support/process.ts';
-import { testScratch } from './support/scratch.ts';
+import { writeConfig } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { LmtpClient } from '../support/lmtp.ts';
+import { repositoryRoot } from '../support/process.ts';
+import { testScratch } from '../support/scratch.ts';
 
 const NOBODY = { url: 'http://127.0.0.1:1/', secret: `whsec_${Buffer.alloc(32).toString('base64')}` };
 

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { MAX_ANSWER_BYTES } from '../../../src/sinks/http-exchange.ts';
-import type { Outcome } from '../../../src/sinks/sink.ts';
+import { MAX_ANSWER_BYTES } from '../../src/sinks/http-exchange.ts';
+import type { Outcome } from '../../src/sinks/sink.ts';
 import {
   assertDeferred,
   deliver,
@@ -16,7 +16,7 @@ import {
   serveAnswer,
   serveHttp,
   serveRaw,
-} from '../../support/loopback.ts';
+} from '../support/loopback.ts';
 
 /** Short enough for a test that waits one of them out, long enough for a loopback answer. */
 const SHORT = { connectMs: 300, headersMs: 300, answerMs: 300 };

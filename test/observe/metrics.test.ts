@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { NOTICE_KINDS } from '../src/mail/notice.ts';
-import { countingLog, MAX_LOOP_DELAY_MS, watchEventLoop } from '../src/observe/metrics.ts';
+import { NOTICE_KINDS } from '../../src/mail/notice.ts';
+import { countingLog, MAX_LOOP_DELAY_MS, watchEventLoop } from '../../src/observe/metrics.ts';
 
 describe('a main loop that stands still', () => {
   it('is logged with how long it did', async (t) => {

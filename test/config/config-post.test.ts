@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Config, readConfig } from '../src/config/config.ts';
-import { ATTACHMENT_LIMITS } from '../src/mail/attachment-limits.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
+import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
 
 const BASE = `
 [reply]

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { parseRows, runTool } from './ctl/tool.ts';
-import { writeConfig } from './support/daemon.ts';
-import { eventually } from './support/eventually.ts';
-import { NO_SINK } from './support/intake.ts';
-import { DaemonProcess, repositoryRoot, runOk } from './support/process.ts';
-import { type Scratch, testScratch } from './support/scratch.ts';
+import { parseRows, runTool } from '../ctl/tool.ts';
+import { writeConfig } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { NO_SINK } from '../support/intake.ts';
+import { DaemonProcess, repositoryRoot, runOk } from '../support/process.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
 
 /** The user and group that nothing belongs to. */
 const NOBODY = '65534';

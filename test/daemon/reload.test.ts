@@ -4,17 +4,17 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { Ledger } from './fault/ledger.ts';
-import { LmtpWire } from './fault/lmtp-wire.ts';
-import { assertDelivered } from './fault/promise.ts';
-import { Chance } from './fault/rounds.ts';
-import { Senders } from './fault/senders.ts';
-import { makeSite } from './fault/site.ts';
-import { type Daemon, startDaemon } from './support/daemon.ts';
-import { eventually } from './support/eventually.ts';
-import { newMessageId, replyMessage } from './support/message.ts';
-import { startPlatform } from './support/platform.ts';
-import { testScratch } from './support/scratch.ts';
+import { Ledger } from '../fault/ledger.ts';
+import { LmtpWire } from '../fault/lmtp-wire.ts';
+import { assertDelivered } from '../fault/promise.ts';
+import { Chance } from '../fault/rounds.ts';
+import { Senders } from '../fault/senders.ts';
+import { makeSite } from '../fault/site.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { newMessageId, replyMessage } from '../support/message.ts';
+import { startPlatform } from '../support/platform.ts';
+import { testScratch } from '../support/scratch.ts';
 
 /** Replaces a part of the configuration, which must be there. */
 function edit(daemon: Daemon, from: string | RegExp, to: string): void {

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type Settings, writeConfig } from './support/daemon.ts';
-import { eventually } from './support/eventually.ts';
-import { DaemonProcess, repositoryRoot } from './support/process.ts';
-import { type Scratch, testScratch } from './support/scratch.ts';
+import { type Settings, writeConfig } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { DaemonProcess, repositoryRoot } from '../support/process.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
 
 /** A daemon that starts, reloads a configuration that is refused and stops; its output's lines. */
 async function linesOf(

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { it } from 'node:test';
-import { openSupervision } from '../src/system/supervision.ts';
-import { eventually } from './support/eventually.ts';
-import { testScratch } from './support/scratch.ts';
+import { openSupervision } from '../../src/system/supervision.ts';
+import { eventually } from '../support/eventually.ts';
+import { testScratch } from '../support/scratch.ts';
 
 it('a sign of life comes only after the store has answered', async (t) => {
   const scratch = testScratch(t);

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type StatusFacts, statusLine } from '../src/daemon/status-line.ts';
-import { discardsIn, discardsInWords } from '../src/observe/discards.ts';
-import type { VerdictCount } from '../src/observe/figures.ts';
-import { MOST_COUNTED } from '../src/store/queue.ts';
+import { type StatusFacts, statusLine } from '../../src/daemon/status-line.ts';
+import { discardsIn, discardsInWords } from '../../src/observe/discards.ts';
+import type { VerdictCount } from '../../src/observe/figures.ts';
+import { MOST_COUNTED } from '../../src/store/queue.ts';
 
 const counted = (verdict: string, reason: string, count: number, cause?: string): VerdictCount => ({
   ...{ verdict, reason, count, lastAt: 0 },

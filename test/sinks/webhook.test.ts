@@ -13,7 +13,7 @@ import {
   samplePost,
   serveHttp,
   testDirectory,
-} from '../../support/loopback.ts';
+} from '../support/loopback.ts';
 
 interface Received {
   readonly method: string | undefined;

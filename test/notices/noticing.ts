@@ -11,13 +11,13 @@ import { loadNoticeTexts } from '../../src/notices/texts.ts';
 import type { NoticeView } from '../../src/store/notices.ts';
 import type { NewItem } from '../../src/store/queue.ts';
 import type { Store } from '../../src/store/store.ts';
+import { type Dispatching, startDispatching } from '../delivery/dispatching.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, newItem } from '../support/item.ts';
 import { type Mailbox, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { addUser } from '../support/mint.ts';
 import { testScratch } from '../support/scratch.ts';
-import { type Dispatching, startDispatching } from './dispatching.ts';
 
 /** How notices of the tests are sent. */
 export function mailerTo(mailbox: Mailbox): MailerOptions {

@@ -5,16 +5,16 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { acceptPepper, pepperKnown } from '../src/site/pepper.ts';
-import { openSqliteStore } from '../src/store/sqlite/store.ts';
-import { runTool } from './ctl/tool.ts';
-import { LmtpWire } from './fault/lmtp-wire.ts';
-import { type Daemon, startDaemon } from './support/daemon.ts';
-import { eventually } from './support/eventually.ts';
-import { NO_SINK } from './support/intake.ts';
-import { PolicyClient } from './support/policy.ts';
-import { readiness } from './support/readiness.ts';
-import { type Scratch, testScratch } from './support/scratch.ts';
+import { acceptPepper, pepperKnown } from '../../src/site/pepper.ts';
+import { openSqliteStore } from '../../src/store/sqlite/store.ts';
+import { runTool } from '../ctl/tool.ts';
+import { LmtpWire } from '../fault/lmtp-wire.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { NO_SINK } from '../support/intake.ts';
+import { PolicyClient } from '../support/policy.ts';
+import { readiness } from '../support/readiness.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
 
 interface Place {
   readonly scratch: Scratch;

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { assertDeferred, deliver, openSink, serveAnswer, serveHttps } from '../../support/loopback.ts';
+import { assertDeferred, deliver, openSink, serveAnswer, serveHttps } from '../support/loopback.ts';
 
 describe('a platform behind TLS', () => {
   const directory = mkdtempSync(join(tmpdir(), 'mailgw-tls-'));
