@@ -27,6 +27,8 @@ type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
 
 const MAX_QUOTES = 20;
 const MAX_INDENT = 24;
+/** White space that a browser folds; a blank by itself, as between all words, stays what it is. */
+const FOLDED = / ?[\t\r\n\f][ \t\r\n\f]*| {2}[ \t\r\n\f]*/g;
 /** Rows of preformatted text beyond this number are one line with the last. */
 const MAX_ROWS = 10_000;
 
@@ -80,7 +82,7 @@ export class LineWriter {
       this.#lineByLine(value, style);
       return;
     }
-    const folded = value.replace(/[ \t\r\n\f]+/g, ' ').replace(/\u00a0/g, ' ');
+    const folded = value.replace(FOLDED, ' ').replaceAll('\u00a0', ' ');
     const text = this.#ends === '' || this.#ends === ' ' ? folded.replace(/^ +/, '') : folded;
     if (text !== '') this.#add(text, this.#tables > 0 ? { ...style, text, cell: true } : { ...style, text });
     else if (value.includes('\u00a0') && this.#tables === 0) this.#held = true;

@@ -231,6 +231,7 @@ export const escapeLabel = (text: string): string =>
 
 /** Escapes what Markdown would read at the start of a line: headings, quotes, bullets, rules, fences, tables. */
 export function escapeLineStart(line: string): string {
+  if (!/^[\s#>|+*=~_:\d-]/.test(line)) return line;
   const indent = /^[ \t]*/.exec(line)?.[0] ?? '';
   // So far in, it would be code; and a blank that does not fold is seen as typed.
   const lead = indent.length > 3 || indent.includes('\t') ? indent.replace(/[ \t]/g, '\u00a0') : indent;
