@@ -8,7 +8,7 @@
  */
 
 import { bareTarget, escapeTarget, foreignHost, isSafeTarget } from './link-target.ts';
-import { escapePlainLine, escapeText, OPAQUE } from './markdown-escape.ts';
+import { escapePlainLine, escapeText, OPAQUE, type Places } from './markdown-escape.ts';
 
 /** A stretch of text in one style; `href` is the target of the link it belongs to. */
 export interface Run {
@@ -106,7 +106,7 @@ const isText = (run: Run): boolean => run.code !== true && run.raw !== true;
 const withoutBars = ({ cell }: Pick<Run, 'cell'>, text: string): string =>
   cell === true ? text.replaceAll('|', '\\|') : text;
 
-/** Writes a line of runs: the text escaped as a whole, then the marks between its pieces. */
+/** Writes a line of merged runs: the text escaped as a whole, then the marks between its pieces. */
 class LineRenderer {
   readonly #runs: readonly Placed[];
   readonly #line: string;
@@ -114,23 +114,22 @@ class LineRenderer {
 
   constructor(runs: readonly Run[]) {
     let line = '';
-    this.#runs = mergeRuns(runs).map((run) => {
+    this.#runs = runs.map((run) => {
       const from = line.length;
       line += isText(run) ? run.text : OPAQUE;
       return { run, from, to: line.length };
     });
     this.#line = line;
+    this.#escaped = escapePlainLine(line, () => this.#places());
+  }
+
+  #places(): Places {
     const linked = this.#runs.filter(({ run }) => run.href !== undefined);
-    this.#escaped = escapePlainLine({
-      text: line,
-      seams: new Set(
-        this.#runs.length > 1 || linked.length > 0 || this.#runs.some(({ run }) => isStyled(run))
-          ? this.#runs.flatMap(seamsOf)
-          : [],
-      ),
+    return {
+      seams: new Set(this.#runs.flatMap(seamsOf)),
       links: new Set(linked.map(({ from }) => from)),
       labels: linked.map(({ from, to }) => [from, to] as const),
-    });
+    };
   }
 
   render(): string {
@@ -140,44 +139,51 @@ class LineRenderer {
       let end = at + 1;
       while (href !== undefined && this.#runs[end]?.run.href === href) end += 1;
       const group = this.#runs.slice(at, end);
-      const before = endOf(parts);
-      parts.push(href === undefined ? this.#shown(group, before) : this.#link(group, href, before));
+      if (href === undefined) this.#show(group, parts);
+      else this.#link(group, href, parts);
       at = end;
     }
     return parts.join('');
   }
 
-  #link(group: readonly Placed[], href: string, before: string): string {
+  #link(group: readonly Placed[], href: string, parts: string[]): void {
     const [from, to] = [group[0]?.from ?? 0, group.at(-1)?.to ?? 0];
     const text = group.map(({ run }) => (run.raw === true ? '' : run.text)).join('');
-    if (text.trim() === '' && group.every(({ run }) => run.raw !== true)) return this.#shown(group, before);
+    if (text.trim() === '' && group.every(({ run }) => run.raw !== true)) {
+      this.#show(group, parts);
+      return;
+    }
     const bare = group.every(({ run }) => isText(run)) ? bareTarget(text.trim(), href) : undefined;
     // What follows without a blank would belong to a bare address.
     const isApart = /^(?:[.,;:!?)\]'"]{0,3}(?:\s|$))/.test(this.#line.slice(to, to + 4));
-    if (bare === 'mail' || (bare === 'text' && isApart)) return this.#escaped(from, to);
-    if (bare === 'target' && isApart) return href;
-    const foreign = foreignHost(text, href);
-    const note = foreign === undefined ? '' : ` (${escapeText(foreign)})`;
-    return `[${this.#shown(group, '[')}](${escapeTarget(href)})${note}`;
+    if (bare === 'mail' || (bare === 'text' && isApart)) parts.push(this.#escaped(from, to));
+    else if (bare === 'target' && isApart) parts.push(href);
+    else {
+      const label = ['['];
+      this.#show(group, label);
+      const foreign = foreignHost(text, href);
+      const note = foreign === undefined ? '' : ` (${escapeText(foreign)})`;
+      parts.push(`${label.join('')}](${escapeTarget(href)})${note}`);
+    }
   }
 
-  /** Runs of one link, or a run by itself; `before` is the end of what stands on the line already. */
-  #shown(group: readonly Placed[], before: string): string {
-    const parts = [before];
+  /** Adds runs of one link, or a run by itself, to what stands on the line already. */
+  #show(group: readonly Placed[], parts: string[]): void {
     for (const { run, from, to } of group) {
       if (run.raw === true) parts.push(run.text);
       else if (run.code === true) parts.push(this.#code(run));
-      else parts.push(this.#text(run, from, to, endOf(parts)));
+      else parts.push(this.#text(run, from, to, parts));
     }
-    return parts.slice(1).join('');
   }
 
   #code(run: Run): string {
     return run.text.trim() === '' ? run.text : withoutBars(run, codeSpan(run.text));
   }
 
-  #text(run: Run, from: number, to: number, before: string): string {
+  #text(run: Run, from: number, to: number, parts: readonly string[]): string {
     const text = withoutBars(run, this.#escaped(from, to));
+    if (!isStyled(run)) return text;
+    const before = endOf(parts);
     // Marks that touch other marks are read in more than one way.
     if (/(?<!\\)[*~]$/.test(before) && !isSpace(text[0])) return text;
     return styled(run, text, before.at(-1), this.#line[to]);
@@ -188,9 +194,10 @@ const isPlain = (run: Run): boolean => isText(run) && !isStyled(run) && run.href
 
 /** One line of runs as Markdown, without what only the start of a line needs. */
 export function renderRuns(runs: readonly Run[]): string {
-  const [only] = runs;
+  const merged = mergeRuns(runs);
+  const [only] = merged;
+  if (only === undefined) return '';
   // Most lines of most mails, at a fraction of the cost.
-  if (runs.length === 1 && only !== undefined && isPlain(only))
-    return withoutBars(only, escapeText(only.text));
-  return new LineRenderer(runs).render();
+  if (merged.length === 1 && isPlain(only)) return withoutBars(only, escapeText(only.text));
+  return new LineRenderer(merged).render();
 }
