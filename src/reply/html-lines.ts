@@ -21,6 +21,8 @@ interface List {
   readonly indent: string;
 }
 
+/** What is done where that which was opened ends. */
+export type Leave = () => void;
 type Style = Omit<Run, 'text' | 'raw'>;
 type Opening = Extract<LineHint, 'intro' | 'container' | 'forward'>;
 type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
@@ -134,7 +136,7 @@ export class LineWriter {
   }
 
   /** Opens a signature. */
-  signature(): () => void {
+  signature(): Leave {
     this.endLine(false);
     this.#signature += 1;
     return () => {
@@ -144,7 +146,7 @@ export class LineWriter {
   }
 
   /** Opens a quote; `hint` says who made it. */
-  quote(hint: QuoteHint): () => void {
+  quote(hint: QuoteHint): Leave {
     this.endLine(true);
     const outer = this.#unmarked;
     if (this.#quotes === 0) this.#unmarked = hint;
@@ -157,7 +159,7 @@ export class LineWriter {
   }
 
   /** Opens a list, numbered from `start` or bulleted. */
-  list(start: number | undefined): () => void {
+  list(start: number | undefined): Leave {
     this.#lists.push({ number: start, indent: this.#indent });
     return () => {
       this.#indent = this.#lists.pop()?.indent ?? '';
@@ -165,7 +167,7 @@ export class LineWriter {
   }
 
   /** Opens an item of the list. */
-  item(): () => void {
+  item(): Leave {
     const list = this.#lists.at(-1) ?? { number: undefined, indent: this.#indent };
     const marker = list.number === undefined ? '- ' : `${list.number}. `;
     if (list.number !== undefined) list.number += 1;
@@ -182,7 +184,7 @@ export class LineWriter {
    * Opens preformatted text that is no code: the line ends count, the rest is as elsewhere; `block` says that it ends
    * its last line.
    */
-  keepLines(block: boolean): () => void {
+  keepLines(block: boolean): Leave {
     this.#kept += 1;
     return () => {
       if (block) this.endLine(false);
@@ -198,7 +200,7 @@ export class LineWriter {
   }
 
   /** Opens preformatted text. */
-  fence(): () => void {
+  fence(): Leave {
     const opening = this.#pre === 0 ? this.#fenceLine() : undefined;
     this.#pre += 1;
     return () => {
@@ -235,7 +237,7 @@ export class LineWriter {
   }
 
   /** Opens a table of data; other tables only lay out the page. */
-  table(): () => void {
+  table(): Leave {
     this.#tables += 1;
     this.#row = 0;
     return () => {
@@ -244,7 +246,7 @@ export class LineWriter {
   }
 
   /** Opens a row. */
-  row(): () => void {
+  row(): Leave {
     this.#cells = 0;
     if (this.#tables > 0) this.#row += 1;
     return () => {
@@ -259,7 +261,7 @@ export class LineWriter {
   }
 
   /** Opens a cell. */
-  cell(): () => void {
+  cell(): void {
     this.#cells += 1;
     if (this.#tables > 0) {
       const bar = this.#cells === 1 ? '| ' : ' | ';
@@ -267,7 +269,6 @@ export class LineWriter {
     } else if (this.#cells > 1) {
       this.text(' ', {});
     }
-    return () => undefined;
   }
 
   /** All lines, the last one included. */
