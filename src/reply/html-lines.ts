@@ -5,7 +5,7 @@
  * an empty line that the writer made with `<br>` stays.
  */
 import type { LineHint } from './lines.ts';
-import { type Run, renderRuns } from './markdown.ts';
+import { type Run, renderRuns, type Style, UNSTYLED } from './markdown.ts';
 import { escapeLineStart } from './markdown-escape.ts';
 
 /** A written line: `plain` for the judge, `markdown` for the post; `code` inside a fence, `broken` where text goes on. */
@@ -23,7 +23,6 @@ interface List {
 
 /** What is done where that which was opened ends. */
 export type Leave = () => void;
-type Style = Omit<Run, 'text' | 'raw'>;
 type Opening = Extract<LineHint, 'intro' | 'container' | 'forward'>;
 type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
 
@@ -86,13 +85,13 @@ export class LineWriter {
     }
     const folded = value.replace(FOLDED, ' ').replaceAll('\u00a0', ' ');
     const text = this.#ends === '' || this.#ends === ' ' ? folded.replace(/^ +/, '') : folded;
-    if (text !== '') this.#add(text, this.#tables > 0 ? { ...style, text, cell: true } : { ...style, text });
+    if (text !== '') this.#add(text, { text, style, raw: false, cell: this.#tables > 0 });
     else if (value.includes('\u00a0') && this.#tables === 0) this.#held = true;
   }
 
   /** Adds what is Markdown already; `plain` stands for it in the plain text. */
   raw(markdown: string, plain: string, style: Style): void {
-    this.#add(plain, { href: style.href, text: markdown, raw: true });
+    this.#addRaw(plain, markdown, { ...UNSTYLED, href: style.href });
   }
 
   #add(plain: string, run: Run): void {
@@ -101,10 +100,14 @@ export class LineWriter {
     this.#runs.push(run);
   }
 
+  #addRaw(plain: string, text: string, style = UNSTYLED): void {
+    this.#add(plain, { text, style, raw: true, cell: false });
+  }
+
   #preformatted(value: string): void {
     rowsOf(value).forEach((row, at) => {
       if (at > 0) this.#flush();
-      this.#add(row, { text: row, raw: true });
+      this.#addRaw(row, row);
     });
   }
 
@@ -116,14 +119,14 @@ export class LineWriter {
 
   /** Ends the line even if it is empty, as `<br>` does. */
   breakLine(): void {
-    if (this.#row > 0 && this.#tables > 0) this.text(' ', {});
+    if (this.#row > 0 && this.#tables > 0) this.text(' ', UNSTYLED);
     else this.#flush();
   }
 
   /** Draws a rule across the page. */
   rule(): void {
     this.endLine(true);
-    this.#add('----------', { text: '---', raw: true });
+    this.#addRaw('----------', '---');
     this.#flush();
     this.#margin = true;
   }
@@ -195,7 +198,7 @@ export class LineWriter {
   #lineByLine(value: string, style: Style): void {
     rowsOf(value).forEach((row, at) => {
       if (at > 0) this.#flush();
-      this.#add(row, { ...style, text: row });
+      this.#add(row, { text: row, style, raw: false, cell: false });
     });
   }
 
@@ -251,11 +254,11 @@ export class LineWriter {
     if (this.#tables > 0) this.#row += 1;
     return () => {
       if (this.#tables === 0) return;
-      this.#add(' |', { text: ' |', raw: true });
+      this.#addRaw(' |', ' |');
       this.endLine(false);
       if (this.#row !== 1) return;
       const bars = `${'|---'.repeat(this.#cells)}|`;
-      this.#add(bars, { text: bars, raw: true });
+      this.#addRaw(bars, bars);
       this.#flush();
     };
   }
@@ -265,9 +268,9 @@ export class LineWriter {
     this.#cells += 1;
     if (this.#tables > 0) {
       const bar = this.#cells === 1 ? '| ' : ' | ';
-      this.#add(bar, { text: bar, raw: true });
+      this.#addRaw(bar, bar);
     } else if (this.#cells > 1) {
-      this.text(' ', {});
+      this.text(' ', UNSTYLED);
     }
   }
 

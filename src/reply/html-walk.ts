@@ -14,13 +14,11 @@ import { isText } from './html-pre.ts';
 import { announces, type Mark, markOf } from './html-quotes.ts';
 import { type Survey, surveyTree } from './html-survey.ts';
 import { attribute, type HtmlNode, styleOf } from './html-tree.ts';
-import { escapeTarget } from './link-target.ts';
-import type { Run } from './markdown.ts';
+import { escapeTarget, isSafeTarget } from './link-target.ts';
+import { type Style, UNSTYLED } from './markdown.ts';
 import { escapeLabel } from './markdown-escape.ts';
 
 const MAX_DEPTH = 600;
-
-type Style = Omit<Run, 'text' | 'raw'>;
 
 /** How an element is left. */
 interface End {
@@ -61,7 +59,7 @@ class Walk {
   }
 
   lines(): WrittenLine[] {
-    this.#push(this.#root, {}, false, NO_BLOCK);
+    this.#push(this.#root, UNSTYLED, false, NO_BLOCK);
     for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
       const node = frame.children[frame.next];
       frame.next += 1;
@@ -196,8 +194,11 @@ function restyle(node: HtmlNode, tag: string, style: Style): Style {
     case 'kbd':
     case 'samp':
       return { ...style, code: true };
-    case 'a':
-      return { ...style, href: cleanLine(attribute(node, 'href')) || undefined };
+    case 'a': {
+      // Of a link that nobody may follow the text is left.
+      const href = cleanLine(attribute(node, 'href'));
+      return { ...style, href: isSafeTarget(href) ? href : undefined };
+    }
     default:
       return style;
   }
