@@ -30,6 +30,7 @@ const PLAIN = /^[\n\t\x20-\x7e]*$/;
 
 /** Cleans text of several lines. */
 export function cleanText(text: string): string {
+  if (PLAIN.test(text)) return text;
   const unixLines = text.replaceAll('\r\n', '\n');
   if (PLAIN.test(unixLines)) return unixLines;
   return (

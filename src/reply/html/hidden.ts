@@ -1,9 +1,9 @@
 /**
  * Elements that no reader of the mail sees: previews of templates, words for filters.
  *
- * Contract: `isHidden` reads the element's own style and attributes, in all spellings of nothing.
+ * Contract: `isHidden` reads the element's own attributes and style (as styleOf gives it), in all spellings of nothing.
  */
-import { attribute, type HtmlNode, isBare, styleOf } from './tree.ts';
+import { attribute, type HtmlNode, isBare } from './tree.ts';
 
 const NOTHING = '0(?:\\.0+)?(?:px|pt|em|rem|ex|%)?(?:!important)?(?:;|$)';
 const HIDDEN = new RegExp(
@@ -21,10 +21,9 @@ const HIDDEN = new RegExp(
 const NO_SPACE = new RegExp(`(?:^|;)(?:max-)?(?:height|width):${NOTHING}`);
 
 /** Whether nothing of the element is shown. */
-export function isHidden(node: HtmlNode): boolean {
+export function isHidden(node: HtmlNode, style: string): boolean {
   if (isBare(node)) return false;
   if (node.attrs?.some(({ name }) => name === 'hidden') === true) return true;
-  const style = styleOf(node);
   if (style === '')
     return attribute(node, 'aria-hidden') === 'true' && node.tagName === 'span' && isEmpty(node);
   return HIDDEN.test(style) || (NO_SPACE.test(style) && /overflow(?:-[xy])?:(?:hidden|clip)/.test(style));

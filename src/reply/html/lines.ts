@@ -5,7 +5,7 @@
  * an empty line that the writer made with `<br>` stays.
  */
 import type { LineHint } from '../text/lines.ts';
-import { type Run, renderRuns } from './markdown.ts';
+import { type Run, renderRuns, type Style, UNSTYLED } from './markdown.ts';
 import { escapeLineStart } from './markdown-escape.ts';
 
 /** A written line: `plain` for the judge, `markdown` for the post; `code` inside a fence. */
@@ -21,12 +21,15 @@ interface List {
   readonly indent: string;
 }
 
-type Style = Omit<Run, 'text' | 'raw'>;
+/** What is done where that which was opened ends. */
+export type Leave = () => void;
 type Opening = Extract<LineHint, 'intro' | 'container' | 'forward'>;
 type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
 
 const MAX_QUOTES = 20;
 const MAX_INDENT = 24;
+/** White space that a browser folds; a blank by itself, as between all words, stays what it is. */
+const FOLDED = / ?[\t\r\n\f][ \t\r\n\f]*| {2}[ \t\r\n\f]*/g;
 /** Rows of preformatted text beyond this number are one line with the last. */
 const MAX_ROWS = 10_000;
 
@@ -80,15 +83,15 @@ export class LineWriter {
       this.#lineByLine(value, style);
       return;
     }
-    const folded = value.replace(/[ \t\r\n\f]+/g, ' ').replace(/\u00a0/g, ' ');
+    const folded = value.replace(FOLDED, ' ').replaceAll('\u00a0', ' ');
     const text = this.#ends === '' || this.#ends === ' ' ? folded.replace(/^ +/, '') : folded;
-    if (text !== '') this.#add(text, this.#tables > 0 ? { ...style, text, cell: true } : { ...style, text });
+    if (text !== '') this.#add(text, { text, style, raw: false, cell: this.#tables > 0 });
     else if (value.includes('\u00a0') && this.#tables === 0) this.#held = true;
   }
 
   /** Adds what is Markdown already; `plain` stands for it in the plain text. */
   raw(markdown: string, plain: string, style: Style): void {
-    this.#add(plain, { href: style.href, text: markdown, raw: true });
+    this.#addRaw(plain, markdown, { ...UNSTYLED, href: style.href });
   }
 
   #add(plain: string, run: Run): void {
@@ -97,10 +100,14 @@ export class LineWriter {
     this.#runs.push(run);
   }
 
+  #addRaw(plain: string, text: string, style = UNSTYLED): void {
+    this.#add(plain, { text, style, raw: true, cell: false });
+  }
+
   #preformatted(value: string): void {
     rowsOf(value).forEach((row, at) => {
       if (at > 0) this.#flush();
-      this.#add(row, { text: row, raw: true });
+      this.#addRaw(row, row);
     });
   }
 
@@ -112,14 +119,14 @@ export class LineWriter {
 
   /** Ends the line even if it is empty, as `<br>` does. */
   breakLine(): void {
-    if (this.#row > 0 && this.#tables > 0) this.text(' ', {});
+    if (this.#row > 0 && this.#tables > 0) this.text(' ', UNSTYLED);
     else this.#flush();
   }
 
   /** Draws a rule across the page. */
   rule(): void {
     this.endLine(true);
-    this.#add('----------', { text: '---', raw: true });
+    this.#addRaw('----------', '---');
     this.#flush();
     this.#margin = true;
   }
@@ -132,7 +139,7 @@ export class LineWriter {
   }
 
   /** Opens a signature. */
-  signature(): () => void {
+  signature(): Leave {
     this.endLine(false);
     this.#signature += 1;
     return () => {
@@ -142,7 +149,7 @@ export class LineWriter {
   }
 
   /** Opens a quote; `hint` says who made it. */
-  quote(hint: QuoteHint): () => void {
+  quote(hint: QuoteHint): Leave {
     this.endLine(true);
     const outer = this.#unmarked;
     if (this.#quotes === 0) this.#unmarked = hint;
@@ -155,7 +162,7 @@ export class LineWriter {
   }
 
   /** Opens a list, numbered from `start` or bulleted. */
-  list(start: number | undefined): () => void {
+  list(start: number | undefined): Leave {
     this.#lists.push({ number: start, indent: this.#indent });
     return () => {
       this.#indent = this.#lists.pop()?.indent ?? '';
@@ -163,7 +170,7 @@ export class LineWriter {
   }
 
   /** Opens an item of the list. */
-  item(): () => void {
+  item(): Leave {
     const list = this.#lists.at(-1) ?? { number: undefined, indent: this.#indent };
     const marker = list.number === undefined ? '- ' : `${list.number}. `;
     if (list.number !== undefined) list.number += 1;
@@ -180,7 +187,7 @@ export class LineWriter {
    * Opens preformatted text that is no code: the line ends count, the rest is as elsewhere; `block` says that it ends
    * its last line.
    */
-  keepLines(block: boolean): () => void {
+  keepLines(block: boolean): Leave {
     this.#kept += 1;
     return () => {
       if (block) this.endLine(false);
@@ -191,12 +198,12 @@ export class LineWriter {
   #lineByLine(value: string, style: Style): void {
     rowsOf(value).forEach((row, at) => {
       if (at > 0) this.#flush();
-      this.#add(row, { ...style, text: row });
+      this.#add(row, { text: row, style, raw: false, cell: false });
     });
   }
 
   /** Opens preformatted text. */
-  fence(): () => void {
+  fence(): Leave {
     const opening = this.#pre === 0 ? this.#fenceLine() : undefined;
     this.#pre += 1;
     return () => {
@@ -233,7 +240,7 @@ export class LineWriter {
   }
 
   /** Opens a table of data; other tables only lay out the page. */
-  table(): () => void {
+  table(): Leave {
     this.#tables += 1;
     this.#row = 0;
     return () => {
@@ -242,30 +249,29 @@ export class LineWriter {
   }
 
   /** Opens a row. */
-  row(): () => void {
+  row(): Leave {
     this.#cells = 0;
     if (this.#tables > 0) this.#row += 1;
     return () => {
       if (this.#tables === 0) return;
-      this.#add(' |', { text: ' |', raw: true });
+      this.#addRaw(' |', ' |');
       this.endLine(false);
       if (this.#row !== 1) return;
       const bars = `${'|---'.repeat(this.#cells)}|`;
-      this.#add(bars, { text: bars, raw: true });
+      this.#addRaw(bars, bars);
       this.#flush();
     };
   }
 
   /** Opens a cell. */
-  cell(): () => void {
+  cell(): void {
     this.#cells += 1;
     if (this.#tables > 0) {
       const bar = this.#cells === 1 ? '| ' : ' | ';
-      this.#add(bar, { text: bar, raw: true });
+      this.#addRaw(bar, bar);
     } else if (this.#cells > 1) {
-      this.text(' ', {});
+      this.text(' ', UNSTYLED);
     }
-    return () => undefined;
   }
 
   /** All lines, the last one included. */

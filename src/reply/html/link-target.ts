@@ -66,6 +66,7 @@ const SHOWN = new RegExp(
 
 /** The hosts that a text shows to a reader. */
 function hostsIn(text: string): string[] {
+  if (/^[a-z\d ,]*$/i.test(text)) return [];
   const plain = text
     .normalize('NFKC')
     .replace(/\p{Cf}/gu, '')
@@ -78,7 +79,8 @@ function hostsIn(text: string): string[] {
 
 /** The host of the target where the text shows another one; undefined where nobody is misled. */
 export function foreignHost(text: string, href: string): string | undefined {
+  const shown = hostsIn(text.trim());
+  if (shown.length === 0) return undefined;
   const target = hostOf(href);
-  if (target === undefined) return undefined;
-  return hostsIn(text.trim()).some((host) => host !== target) ? target || 'nowhere' : undefined;
+  return target !== undefined && shown.some((host) => host !== target) ? target || 'nowhere' : undefined;
 }

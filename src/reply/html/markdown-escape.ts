@@ -8,9 +8,8 @@
  * Limits: linear in the length of the line.
  */
 
-/** A line of text about to be marked up. */
-export interface PlainLine {
-  readonly text: string;
+/** Where a line of text is about to be marked up. */
+export interface Places {
   /** Places where marks may be put: before the character with that index, or at the end. */
   readonly seams?: ReadonlySet<number>;
   /** Of the seams those where a link begins. */
@@ -36,7 +35,7 @@ const isAsciiPunctuation = (char: string | undefined): boolean =>
   char !== undefined && /[!-/:-@[-`{-~]/.test(char);
 
 /** The characters that may have to be escaped within a line. */
-const JUDGED = '\\`*_~&!<[]';
+const JUDGED = /[\\`*_~&!<[\]]/g;
 
 /** What is written at a character. */
 const MARK = { escape: 1, opensAngle: 2, closesAngle: 3 } as const;
@@ -54,7 +53,7 @@ class Escaper {
   readonly #end: number;
   #label = 0;
 
-  constructor({ text, seams = new Set(), links = new Set(), labels = [] }: PlainLine) {
+  constructor(text: string, { seams = new Set(), links = new Set(), labels = [] }: Places) {
     this.#text = text;
     this.#seams = seams;
     this.#links = links;
@@ -66,18 +65,23 @@ class Escaper {
   marks(): Uint8Array {
     const urls = this.#urls();
     let next = 0;
-    for (let at = 0; at < this.#text.length; ) {
+    for (let at = this.#nextJudged(0); at < this.#text.length; ) {
       const url = urls[next];
       if (url === undefined || at < url[0]) {
-        at += this.#judge(at);
+        at = this.#nextJudged(at + this.#judge(at));
         continue;
       }
       next += 1;
-      at = Math.max(at, url[1]);
+      at = this.#nextJudged(Math.max(at, url[1]));
     }
     for (const bracket of this.#open) this.#marks[bracket] = MARK.escape;
     this.#bound(urls);
     return this.#marks;
+  }
+
+  #nextJudged(from: number): number {
+    JUDGED.lastIndex = from;
+    return JUDGED.test(this.#text) ? JUDGED.lastIndex - 1 : this.#text.length;
   }
 
   /** Addresses of the web outside links, which stay as they are: each to its first seam or entity. */
@@ -136,7 +140,6 @@ class Escaper {
   /** Judges the character at a place, and gives the number of characters that are settled by it. */
   #judge(at: number): number {
     const text = this.#text;
-    if (!JUDGED.includes(text[at] ?? '')) return 1;
     const [before, after] = [text[at - 1], text[at + 1]];
     const isAtSeam = this.#seams.has(at) || this.#seams.has(at + 1);
     const isFree = isSpace(before) && isSpace(after) && !isAtSeam;
@@ -203,11 +206,15 @@ class Escaper {
   }
 }
 
-/** A line that was judged: gives any stretch of it escaped. */
-export function escapePlainLine(line: PlainLine): (from: number, to: number) => string {
-  const { text } = line;
+const NOWHERE: Places = {};
+
+/** Judges a line: what it gives escapes any stretch of it. Most lines have nothing to escape, and need no places. */
+export function escapePlainLine(
+  text: string,
+  places: () => Places = () => NOWHERE,
+): (from: number, to: number) => string {
   if (!/[\\`*_~[\]<&!]|:\/\/|www\./i.test(text)) return (from, to) => text.slice(from, to);
-  const marks = new Escaper(line).marks();
+  const marks = new Escaper(text, places()).marks();
   return (from, to) => {
     let out = '';
     let plain = from;
@@ -223,14 +230,18 @@ export function escapePlainLine(line: PlainLine): (from: number, to: number) => 
 }
 
 /** Escapes plain text that stands on a line by itself; bare addresses of the web stay as they are. */
-export const escapeText = (text: string): string => escapePlainLine({ text })(0, text.length);
+export const escapeText = (text: string): string => escapePlainLine(text)(0, text.length);
 
 /** Escapes plain text for the brackets of an image. */
 export const escapeLabel = (text: string): string =>
-  escapePlainLine({ text, labels: [[0, text.length]], seams: new Set([text.length]) })(0, text.length);
+  escapePlainLine(text, () => ({ labels: [[0, text.length]], seams: new Set([text.length]) }))(
+    0,
+    text.length,
+  );
 
 /** Escapes what Markdown would read at the start of a line: headings, quotes, bullets, rules, fences, tables. */
 export function escapeLineStart(line: string): string {
+  if (!/^[\s#>|+*=~_:\d-]/.test(line)) return line;
   const indent = /^[ \t]*/.exec(line)?.[0] ?? '';
   // So far in, it would be code; and a blank that does not fold is seen as typed.
   const lead = indent.length > 3 || indent.includes('\t') ? indent.replace(/[ \t]/g, '\u00a0') : indent;

@@ -7,21 +7,30 @@
  * Limits: linear in the length of the line.
  */
 
-import { bareTarget, escapeTarget, foreignHost, isSafeTarget } from './link-target.ts';
-import { escapePlainLine, escapeText, OPAQUE } from './markdown-escape.ts';
+import { bareTarget, escapeTarget, foreignHost } from './link-target.ts';
+import { escapePlainLine, escapeText, OPAQUE, type Places } from './markdown-escape.ts';
 
-/** A stretch of text in one style; `href` is the target of the link it belongs to. */
+/** How text looks; `href` is the target of the link it belongs to. */
+export interface Style {
+  readonly bold: boolean;
+  readonly italic: boolean;
+  readonly strike: boolean;
+  readonly code: boolean;
+  /** Only an address that a reader may follow. */
+  readonly href: string | undefined;
+}
+
+/** The look of text that nothing was said about. */
+export const UNSTYLED: Style = { bold: false, italic: false, strike: false, code: false, href: undefined };
+
+/** A stretch of text in one style. */
 export interface Run {
   readonly text: string;
-  readonly bold?: boolean;
-  readonly italic?: boolean;
-  readonly strike?: boolean;
-  readonly code?: boolean;
-  readonly href?: string | undefined;
+  readonly style: Style;
   /** The text is Markdown already, such as an image, and is not escaped. */
-  readonly raw?: boolean;
+  readonly raw: boolean;
   /** The text stands in a table, whose bars it must not draw. */
-  readonly cell?: boolean;
+  readonly cell: boolean;
 }
 
 function codeSpan(text: string): string {
@@ -52,29 +61,27 @@ function emphasise(
   return opens && closes ? `${lead}${mark}${inner}${mark}${tail}` : text;
 }
 
-function styled(run: Run, text: string, before: string | undefined, after: string | undefined): string {
+function styled({ style }: Run, text: string, before: string | undefined, after: string | undefined): string {
   let shown = text;
-  if (run.strike === true) shown = emphasise(shown, '~~', before, after);
-  if (run.italic === true) shown = emphasise(shown, '*', before, after);
-  if (run.bold === true) shown = emphasise(shown, '**', before, after);
+  if (style.strike) shown = emphasise(shown, '~~', before, after);
+  if (style.italic) shown = emphasise(shown, '*', before, after);
+  if (style.bold) shown = emphasise(shown, '**', before, after);
   return shown;
 }
 
-const sameStyle = (a: Run, b: Run): boolean =>
-  a.code === b.code &&
-  a.href === b.href &&
-  a.raw === b.raw &&
-  (a.code === true || (a.bold === b.bold && a.italic === b.italic && a.strike === b.strike));
+const sameLook = (a: Style, b: Style): boolean =>
+  a === b ||
+  (a.code === b.code &&
+    a.href === b.href &&
+    (a.code || (a.bold === b.bold && a.italic === b.italic && a.strike === b.strike)));
 
 /** Joins neighbours of one style, so that each mark is written once. */
 function mergeRuns(runs: readonly Run[]): Run[] {
   const merged: Run[] = [];
-  for (const each of runs) {
-    // Of a link that nobody may follow the text is left.
-    const run = each.href !== undefined && !isSafeTarget(each.href) ? { ...each, href: undefined } : each;
+  for (const run of runs) {
     const last = merged.at(-1);
-    if (last !== undefined && sameStyle(last, run))
-      merged[merged.length - 1] = { ...last, text: last.text + run.text };
+    if (last !== undefined && last.raw === run.raw && sameLook(last.style, run.style))
+      merged[merged.length - 1] = { ...run, text: last.text + run.text, style: last.style, cell: last.cell };
     else if (run.text !== '') merged.push(run);
   }
   return merged;
@@ -91,7 +98,7 @@ interface Placed {
 const endOf = (parts: readonly string[]): string =>
   ((parts.at(-2)?.slice(-1) ?? '') + (parts.at(-1)?.slice(-2) ?? '')).slice(-2);
 
-const isStyled = (run: Run): boolean => run.bold === true || run.italic === true || run.strike === true;
+const isStyled = ({ style }: Run): boolean => style.bold || style.italic || style.strike;
 
 /** Where marks may be put for a run: at its ends, and inside of the blanks there. */
 function seamsOf({ run, from, to }: Placed): number[] {
@@ -100,13 +107,12 @@ function seamsOf({ run, from, to }: Placed): number[] {
   return [from, from + lead, from + Math.max(lead, run.text.trimEnd().length), to];
 }
 
-const isText = (run: Run): boolean => run.code !== true && run.raw !== true;
+const isText = ({ style, raw }: Run): boolean => !style.code && !raw;
 
 /** The text of a run, whose bars draw no cell. */
-const withoutBars = ({ cell }: Pick<Run, 'cell'>, text: string): string =>
-  cell === true ? text.replaceAll('|', '\\|') : text;
+const withoutBars = ({ cell }: Run, text: string): string => (cell ? text.replaceAll('|', '\\|') : text);
 
-/** Writes a line of runs: the text escaped as a whole, then the marks between its pieces. */
+/** Writes a line of merged runs: the text escaped as a whole, then the marks between its pieces. */
 class LineRenderer {
   readonly #runs: readonly Placed[];
   readonly #line: string;
@@ -114,83 +120,90 @@ class LineRenderer {
 
   constructor(runs: readonly Run[]) {
     let line = '';
-    this.#runs = mergeRuns(runs).map((run) => {
+    this.#runs = runs.map((run) => {
       const from = line.length;
       line += isText(run) ? run.text : OPAQUE;
       return { run, from, to: line.length };
     });
     this.#line = line;
-    const linked = this.#runs.filter(({ run }) => run.href !== undefined);
-    this.#escaped = escapePlainLine({
-      text: line,
-      seams: new Set(
-        this.#runs.length > 1 || linked.length > 0 || this.#runs.some(({ run }) => isStyled(run))
-          ? this.#runs.flatMap(seamsOf)
-          : [],
-      ),
+    this.#escaped = escapePlainLine(line, () => this.#places());
+  }
+
+  #places(): Places {
+    const linked = this.#runs.filter(({ run }) => run.style.href !== undefined);
+    return {
+      seams: new Set(this.#runs.flatMap(seamsOf)),
       links: new Set(linked.map(({ from }) => from)),
       labels: linked.map(({ from, to }) => [from, to] as const),
-    });
+    };
   }
 
   render(): string {
     const parts: string[] = [];
     for (let at = 0; at < this.#runs.length; ) {
-      const href = this.#runs[at]?.run.href;
+      const href = this.#runs[at]?.run.style.href;
       let end = at + 1;
-      while (href !== undefined && this.#runs[end]?.run.href === href) end += 1;
+      while (href !== undefined && this.#runs[end]?.run.style.href === href) end += 1;
       const group = this.#runs.slice(at, end);
-      const before = endOf(parts);
-      parts.push(href === undefined ? this.#shown(group, before) : this.#link(group, href, before));
+      if (href === undefined) this.#show(group, parts);
+      else this.#link(group, href, parts);
       at = end;
     }
     return parts.join('');
   }
 
-  #link(group: readonly Placed[], href: string, before: string): string {
+  #link(group: readonly Placed[], href: string, parts: string[]): void {
     const [from, to] = [group[0]?.from ?? 0, group.at(-1)?.to ?? 0];
-    const text = group.map(({ run }) => (run.raw === true ? '' : run.text)).join('');
-    if (text.trim() === '' && group.every(({ run }) => run.raw !== true)) return this.#shown(group, before);
+    const text = group.map(({ run }) => (run.raw ? '' : run.text)).join('');
+    if (text.trim() === '' && group.every(({ run }) => !run.raw)) {
+      this.#show(group, parts);
+      return;
+    }
     const bare = group.every(({ run }) => isText(run)) ? bareTarget(text.trim(), href) : undefined;
     // What follows without a blank would belong to a bare address.
     const isApart = /^(?:[.,;:!?)\]'"]{0,3}(?:\s|$))/.test(this.#line.slice(to, to + 4));
-    if (bare === 'mail' || (bare === 'text' && isApart)) return this.#escaped(from, to);
-    if (bare === 'target' && isApart) return href;
-    const foreign = foreignHost(text, href);
-    const note = foreign === undefined ? '' : ` (${escapeText(foreign)})`;
-    return `[${this.#shown(group, '[')}](${escapeTarget(href)})${note}`;
+    if (bare === 'mail' || (bare === 'text' && isApart)) parts.push(this.#escaped(from, to));
+    else if (bare === 'target' && isApart) parts.push(href);
+    else {
+      const label = ['['];
+      this.#show(group, label);
+      const foreign = foreignHost(text, href);
+      const note = foreign === undefined ? '' : ` (${escapeText(foreign)})`;
+      parts.push(`${label.join('')}](${escapeTarget(href)})${note}`);
+    }
   }
 
-  /** Runs of one link, or a run by itself; `before` is the end of what stands on the line already. */
-  #shown(group: readonly Placed[], before: string): string {
-    const parts = [before];
+  /** Adds runs of one link, or a run by itself, to what stands on the line already. */
+  #show(group: readonly Placed[], parts: string[]): void {
     for (const { run, from, to } of group) {
-      if (run.raw === true) parts.push(run.text);
-      else if (run.code === true) parts.push(this.#code(run));
-      else parts.push(this.#text(run, from, to, endOf(parts)));
+      if (run.raw) parts.push(run.text);
+      else if (run.style.code) parts.push(this.#code(run));
+      else parts.push(this.#text(run, from, to, parts));
     }
-    return parts.slice(1).join('');
   }
 
   #code(run: Run): string {
     return run.text.trim() === '' ? run.text : withoutBars(run, codeSpan(run.text));
   }
 
-  #text(run: Run, from: number, to: number, before: string): string {
+  #text(run: Run, from: number, to: number, parts: readonly string[]): string {
     const text = withoutBars(run, this.#escaped(from, to));
+    if (!isStyled(run)) return text;
+    const before = endOf(parts);
     // Marks that touch other marks are read in more than one way.
     if (/(?<!\\)[*~]$/.test(before) && !isSpace(text[0])) return text;
     return styled(run, text, before.at(-1), this.#line[to]);
   }
 }
 
-const isPlain = (run: Run): boolean => isText(run) && !isStyled(run) && run.href === undefined;
+const isPlain = (run: Run): boolean => isText(run) && !isStyled(run) && run.style.href === undefined;
 
 /** One line of runs as Markdown, without what only the start of a line needs. */
 export function renderRuns(runs: readonly Run[]): string {
-  const [only] = runs;
+  const merged = mergeRuns(runs);
+  const [only] = merged;
+  if (only === undefined) return '';
   // Most lines of most mails, at a fraction of the cost.
-  if (runs.length === 1 && only !== undefined && isPlain(only))
-    return withoutBars(only, escapeText(only.text));
-  return new LineRenderer(runs).render();
+  if (merged.length === 1 && isPlain(only)) return withoutBars(only, escapeText(only.text));
+  return new LineRenderer(merged).render();
 }

@@ -10,16 +10,7 @@
 import { FACT } from '../text/evidence.ts';
 import { makeLine } from '../text/lines.ts';
 import { FORWARDED } from '../text/words.ts';
-import {
-  attribute,
-  classesOf,
-  firstWords,
-  type HtmlNode,
-  idOf,
-  isBare,
-  openingText,
-  styleOf,
-} from './tree.ts';
+import { attribute, classesOf, firstWords, type HtmlNode, idOf, openingText } from './tree.ts';
 
 /** What an element marks. */
 export type Mark =
@@ -93,8 +84,7 @@ function isSignature(node: HtmlNode, classes: readonly string[], id: string): bo
 }
 
 /** The line that Outlook and Windows Mail draw above the header block of the original. */
-function drawsRule(node: HtmlNode): boolean {
-  const style = styleOf(node);
+function drawsRule(style: string): boolean {
   if (!style.includes('border-top')) return false;
   if (/border:none;border-top:solid#?[\da-z]{3,10}1\.0pt;padding:3\.0pt0(?:in|cm|mm)?0/.test(style))
     return true;
@@ -102,13 +92,13 @@ function drawsRule(node: HtmlNode): boolean {
 }
 
 /** A quoting blockquote says so, by its type, by a source, by a client's class or by the bar at its side. */
-function blockquoteMark(node: HtmlNode, classes: readonly string[], inQuote: boolean): Mark {
+function blockquoteMark(node: HtmlNode, classes: readonly string[], inQuote: boolean, style: string): Mark {
   if (attribute(node, 'type') === 'cite' || attribute(node, 'cite') !== '' || classes.includes('iosymail'))
     return 'cite';
   if (inQuote) return 'cite';
   // Outside the quote that Gmail makes, this class is what its own button for citations writes.
   if (classes.includes('gmail_quote')) return 'citation';
-  return /border-left(?:-width|-style)?:(?!0|none)/.test(styleOf(node)) ? 'cite' : 'blockquote';
+  return /border-left(?:-width|-style)?:(?!0|none)/.test(style) ? 'cite' : 'blockquote';
 }
 
 /** A container of a quote that holds a forwarded message is content. */
@@ -124,12 +114,20 @@ export function announces(node: HtmlNode): boolean {
   return (facts & (FACT.dateFirst | FACT.addressFirst | FACT.label)) !== 0 || /^[-_=*]{3,}/.test(text);
 }
 
-/** What the element marks, if anything; `inQuote` says whether it stands inside a marked quote. */
-export function markOf(node: HtmlNode, inQuote: boolean): Mark | undefined {
-  if (isBare(node)) return node.tagName === 'blockquote' ? blockquoteMark(node, [], inQuote) : undefined;
+/** Marks stand in these, and all but the rule and a blockquote's bar in no other. */
+const TELLING = new Set(['class', 'id', 'name', 'data-marker', 'data-smartmail', 'data-signatureblock']);
+const isTelling = (node: HtmlNode): boolean => node.attrs?.some(({ name }) => TELLING.has(name)) === true;
+
+/**
+ * What the element marks, if anything; `inQuote` says whether it stands inside a marked quote, `style` is what styleOf
+ * gives.
+ */
+export function markOf(node: HtmlNode, inQuote: boolean, style: string): Mark | undefined {
+  const isBlockquote = node.tagName === 'blockquote';
+  if (!isBlockquote && !isTelling(node)) return drawsRule(style) ? 'rule' : undefined;
   const classes = classesOf(node);
   const id = idOf(node);
-  if (node.tagName === 'blockquote' && !QUOTE_IDS.has(id)) return blockquoteMark(node, classes, inQuote);
+  if (isBlockquote && !QUOTE_IDS.has(id)) return blockquoteMark(node, classes, inQuote, style);
   if (isQuote(node, classes, id)) return holdsForward(node) ? undefined : 'quote';
   if (isSignature(node, classes, id)) return 'signature';
   if (classes.includes('moz-forward-container')) return 'forward';
@@ -137,5 +135,5 @@ export function markOf(node: HtmlNode, inQuote: boolean): Mark | undefined {
   if (OPENING_IDS.has(id) || divider === '__DIVIDER__' || divider === '__HEADERS__') return 'opening';
   if (classes.includes('moz-cite-prefix') || classes.includes('gmail_attr'))
     return holdsForward(node) ? undefined : 'opening';
-  return drawsRule(node) ? 'rule' : undefined;
+  return drawsRule(style) ? 'rule' : undefined;
 }

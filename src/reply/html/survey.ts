@@ -39,7 +39,7 @@ const LAYOUT = new Set(['img', 'input', 'button']);
 export function surveyTree(root: HtmlNode): Survey {
   const survey = new Surveyor();
   const stack: Frame[] = [{ node: root, parent: undefined, table: undefined, pre: false }];
-  for (let frame = stack.pop(); frame !== undefined; frame = stack.pop()) stack.push(...survey.visit(frame));
+  for (let frame = stack.pop(); frame !== undefined; frame = stack.pop()) survey.visit(frame, stack);
   return survey.result();
 }
 
@@ -48,19 +48,17 @@ class Surveyor {
   readonly #tables: Table[] = [];
   #outsidePre = false;
 
-  /** Takes note of a node and gives its children. */
-  visit(frame: Frame): Frame[] {
+  /** Takes note of a node and puts its children on the stack. */
+  visit(frame: Frame, stack: Frame[]): void {
     const tag = frame.node.tagName ?? '';
     if (tag === 'blockquote') this.#quote(frame);
     if (frame.table !== undefined) noteIn(frame.table, tag);
     const table = tag === 'table' ? this.#open(frame) : frame.table;
     const pre = frame.pre || tag === 'pre' || DROPPED.has(tag);
-    const children: Frame[] = [];
     for (const child of frame.node.childNodes ?? []) {
-      if (child.tagName !== undefined) children.push({ node: child, parent: frame, table, pre });
+      if (child.tagName !== undefined) stack.push({ node: child, parent: frame, table, pre });
       else if (!pre && child.value !== undefined && /\S/.test(child.value)) this.#outsidePre = true;
     }
-    return children;
   }
 
   result(): Survey {

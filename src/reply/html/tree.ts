@@ -19,10 +19,12 @@ export const isBare = (node: HtmlNode): boolean => (node.attrs?.length ?? 0) ===
 
 /** The value of an attribute, or the empty string. */
 export function attribute(node: HtmlNode, name: string): string {
-  return node.attrs?.find((attr) => attr.name === name)?.value ?? '';
+  for (const attr of node.attrs ?? []) if (attr.name === name) return attr.value;
+  return '';
 }
 
-const cleanName = (name: string): string => name.replace(/^3D"?|"$/g, '').replace(/^(?:x_|ecx)+/, '');
+const cleanName = (name: string): string =>
+  /^(?:3D|x_|ecx)|"$/.test(name) ? name.replace(/^3D"?|"$/g, '').replace(/^(?:x_|ecx)+/, '') : name;
 
 /** The classes of an element, without what a webmail put before them. */
 export function classesOf(node: HtmlNode): readonly string[] {

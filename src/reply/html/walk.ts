@@ -9,9 +9,9 @@
 import { cleanLine, cleanText } from '../../mail/clean-text.ts';
 import { BLOCKS, DROPPED, PARAGRAPHS } from './blocks.ts';
 import { isHidden } from './hidden.ts';
-import { LineWriter, type WrittenLine } from './lines.ts';
-import { escapeTarget } from './link-target.ts';
-import type { Run } from './markdown.ts';
+import { type Leave, LineWriter, type WrittenLine } from './lines.ts';
+import { escapeTarget, isSafeTarget } from './link-target.ts';
+import { type Style, UNSTYLED } from './markdown.ts';
 import { escapeLabel } from './markdown-escape.ts';
 import { isText } from './pre.ts';
 import { announces, type Mark, markOf } from './quotes.ts';
@@ -19,88 +19,111 @@ import { type Survey, surveyTree } from './survey.ts';
 import { attribute, type HtmlNode, styleOf } from './tree.ts';
 
 const MAX_DEPTH = 600;
-const LEAVES_NOTHING = (): void => undefined;
 
-type Style = Omit<Run, 'text' | 'raw'>;
+/** How an element is left. */
+interface End {
+  readonly leaveTag: Leave | undefined;
+  readonly leaveMark: Leave | undefined;
+  readonly isBlock: boolean;
+  readonly margin: boolean;
+}
 
+const NO_BLOCK: End = { leaveTag: undefined, leaveMark: undefined, isBlock: false, margin: false };
+
+/** An element whose children are being written. */
 interface Frame {
-  readonly node: HtmlNode;
+  readonly children: readonly HtmlNode[];
+  /** The child that is next. */
+  next: number;
   readonly style: Style;
   readonly inQuote: boolean;
-  readonly depth: number;
-  readonly leave?: () => void;
+  readonly end: End;
 }
 
 /** Walks a tree and writes its lines. */
 class Walk {
   readonly #writer = new LineWriter();
-  readonly #stack: Frame[] = [];
-  readonly #survey: Survey;
+  /** The elements that are open; their number is the depth. */
+  readonly #frames: Frame[] = [];
   readonly #root: HtmlNode;
+  #surveyed: Survey | undefined;
 
   constructor(root: HtmlNode) {
     this.#root = root;
-    this.#survey = surveyTree(root);
+  }
+
+  /** Only marked quotes, tables and preformatted text ask for it. */
+  get #survey(): Survey {
+    this.#surveyed ??= surveyTree(this.#root);
+    return this.#surveyed;
   }
 
   lines(): WrittenLine[] {
-    this.#stack.push({ node: this.#root, style: {}, inQuote: false, depth: 0 });
-    for (let frame = this.#stack.pop(); frame !== undefined; frame = this.#stack.pop()) {
-      if (frame.leave !== undefined) frame.leave();
-      else this.#enter(frame);
+    this.#push(this.#root, UNSTYLED, false, NO_BLOCK);
+    for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
+      const node = frame.children[frame.next];
+      frame.next += 1;
+      if (node === undefined) this.#leave(frame);
+      else this.#enter(node, frame);
     }
     return this.#writer.finish();
   }
 
-  #enter(frame: Frame): void {
-    const { node, style } = frame;
+  #push(node: HtmlNode, style: Style, inQuote: boolean, end: End): void {
+    this.#frames.push({ children: node.childNodes ?? [], next: 0, style, inQuote, end });
+  }
+
+  #leave({ end: { leaveTag, leaveMark, isBlock, margin } }: Frame): void {
+    this.#frames.pop();
+    leaveTag?.();
+    leaveMark?.();
+    if (isBlock) this.#writer.endLine(margin);
+  }
+
+  #enter(node: HtmlNode, { style, inQuote }: Frame): void {
     if (node.value !== undefined) {
       // Entities may stand for anything, and what is escaped must not change afterwards.
       this.#writer.text(cleanText(node.value), style);
       return;
     }
-    const tag = node.tagName ?? '';
-    if (DROPPED.has(tag) || isHidden(node)) return;
-    if (frame.depth >= MAX_DEPTH || tag === '') {
-      this.#children(frame, style, frame.inQuote);
-      return;
-    }
-    if (tag === 'br') this.#writer.breakLine();
-    else if (tag === 'img') this.#image(node, style);
-    else if (tag === 'hr') this.#rule(node);
-    else this.#element(frame, tag);
+    const tag = node.tagName;
+    if (tag === undefined || DROPPED.has(tag)) return;
+    const css = styleOf(node);
+    if (isHidden(node, css)) return;
+    if (this.#frames.length >= MAX_DEPTH) this.#push(node, style, inQuote, NO_BLOCK);
+    else if (tag === 'br') this.#writer.breakLine();
+    else if (tag === 'img') this.#image(node, style, css);
+    else if (tag === 'hr') this.#rule(node, css);
+    else this.#element(node, tag, css, style, inQuote);
   }
 
-  #rule(node: HtmlNode): void {
+  #rule(node: HtmlNode, css: string): void {
     this.#writer.rule();
-    if (markOf(node, false) === 'opening') this.#writer.hintNext('intro');
+    if (markOf(node, false, css) === 'opening') this.#writer.hintNext('intro');
   }
 
-  #element(frame: Frame, tag: string): void {
-    const mark = this.#mark(frame);
-    const margin = PARAGRAPHS.has(tag) && !/MsoNormal|MsoPlainText/.test(attribute(frame.node, 'class'));
-    if (BLOCKS.has(tag)) this.#writer.endLine(margin);
-    const leaveMark = this.#openMark(BLOCKS.has(tag) || mark !== 'signature' ? mark : undefined);
-    const leaveTag = this.#open(frame.node, tag);
-    this.#leaveWith(frame, () => {
-      leaveTag();
-      leaveMark();
-      if (BLOCKS.has(tag)) this.#writer.endLine(margin);
-    });
-    this.#children(frame, restyle(frame, tag), frame.inQuote || mark === 'quote');
+  #element(node: HtmlNode, tag: string, css: string, style: Style, inQuote: boolean): void {
+    const mark = this.#mark(node, inQuote, css);
+    const isBlock = BLOCKS.has(tag);
+    const margin = PARAGRAPHS.has(tag) && !/MsoNormal|MsoPlainText/.test(attribute(node, 'class'));
+    if (isBlock) this.#writer.endLine(margin);
+    const leaveMark = isBlock || mark !== 'signature' ? this.#openMark(mark) : undefined;
+    const leaveTag = this.#open(node, tag, css, isBlock);
+    const end = { leaveTag, leaveMark, isBlock, margin };
+    this.#push(node, restyle(node, tag, style), inQuote || mark === 'quote', end);
   }
 
   /**
    * A marked quote without a blockquote inside is quoted as a whole, if it begins as an original does: clients leave
    * the mark behind.
    */
-  #mark(frame: Frame): Mark | undefined {
-    const mark = markOf(frame.node, frame.inQuote);
-    if (mark !== 'quote' || this.#survey.quoting.has(frame.node)) return mark;
-    return announces(frame.node) ? 'cite' : undefined;
+  #mark(node: HtmlNode, inQuote: boolean, css: string): Mark | undefined {
+    const mark = markOf(node, inQuote, css);
+    if (mark !== 'quote' || this.#survey.quoting.has(node)) return mark;
+    return announces(node) ? 'cite' : undefined;
   }
 
-  #openMark(mark: Mark | undefined): () => void {
+  #openMark(mark: Mark | undefined): Leave | undefined {
     const writer = this.#writer;
     if (mark === 'signature') return writer.signature();
     if (mark === 'cite' || mark === 'citation' || mark === 'blockquote') return writer.quote(mark);
@@ -108,21 +131,21 @@ class Walk {
     if (mark === 'opening') writer.hintNext('intro');
     if (mark === 'forward') writer.hintNext('forward');
     if (mark === 'rule') writer.rule();
-    return LEAVES_NOTHING;
+    return undefined;
   }
 
-  #open(node: HtmlNode, tag: string): () => void {
+  #open(node: HtmlNode, tag: string, css: string, isBlock: boolean): Leave | undefined {
     const writer = this.#writer;
     if (tag === 'ul' || tag === 'ol')
       return writer.list(tag === 'ol' ? Number(attribute(node, 'start') || 1) : undefined);
     if (tag === 'li') return writer.item();
-    if (tag !== 'pre' && styleOf(node).includes('white-space:pre')) return writer.keepLines(BLOCKS.has(tag));
+    if (tag !== 'pre' && css.includes('white-space:pre')) return writer.keepLines(isBlock);
     if (tag === 'pre') return this.#isPlainMail(node) ? writer.keepLines(true) : writer.fence();
     if (/^h[1-6]$/.test(tag)) writer.heading(Number(tag.charAt(1)));
     if (tag === 'table' && this.#survey.data.has(node)) return writer.table();
-    if (tag === 'td' || tag === 'th') return writer.cell();
+    if (tag === 'td' || tag === 'th') writer.cell();
     if (tag === 'tr') return writer.row();
-    return LEAVES_NOTHING;
+    return undefined;
   }
 
   /** A whole mail in one `pre`, the quotes that Thunderbird puts into one, and prose are text and not code. */
@@ -130,21 +153,8 @@ class Walk {
     return !this.#survey.outsidePre || isText(node);
   }
 
-  #leaveWith(frame: Frame, leave: () => void): void {
-    const { node, style, inQuote, depth } = frame;
-    this.#stack.push({ node, style, inQuote, depth, leave });
-  }
-
-  #children(frame: Frame, style: Style, inQuote: boolean): void {
-    const children = frame.node.childNodes ?? [];
-    for (let at = children.length - 1; at >= 0; at -= 1) {
-      const node = children[at];
-      if (node !== undefined) this.#stack.push({ node, style, inQuote, depth: frame.depth + 1 });
-    }
-  }
-
-  #image(node: HtmlNode, style: Style): void {
-    if (isPixel(node)) return;
+  #image(node: HtmlNode, style: Style, css: string): void {
+    if (isPixel(node, css)) return;
     const alt = cleanText(attribute(node, 'alt')).replace(/\s+/g, ' ').trim();
     const source = cleanLine(attribute(node, 'src'));
     if (/^\p{Extended_Pictographic}/u.test(alt)) this.#writer.text(alt, style);
@@ -159,16 +169,15 @@ class Walk {
 }
 
 /** A picture of a point or two is there to report that the mail was opened. */
-function isPixel(node: HtmlNode): boolean {
+function isPixel(node: HtmlNode, css: string): boolean {
   const sizes = [attribute(node, 'width'), attribute(node, 'height')].map((size) =>
     Number.parseInt(size, 10),
   );
   if (sizes.some((size) => size <= 2)) return true;
-  return /(?:^|;)(?:max-)?(?:width|height):[012](?:px)?(?:;|!|$)/.test(styleOf(node));
+  return /(?:^|;)(?:max-)?(?:width|height):[012](?:px)?(?:;|!|$)/.test(css);
 }
 
-function restyle(frame: Frame, tag: string): Style {
-  const { style, node } = frame;
+function restyle(node: HtmlNode, tag: string, style: Style): Style {
   switch (tag) {
     case 'b':
     case 'strong':
@@ -185,8 +194,11 @@ function restyle(frame: Frame, tag: string): Style {
     case 'kbd':
     case 'samp':
       return { ...style, code: true };
-    case 'a':
-      return { ...style, href: cleanLine(attribute(node, 'href')) || undefined };
+    case 'a': {
+      // Of a link that nobody may follow the text is left.
+      const href = cleanLine(attribute(node, 'href'));
+      return { ...style, href: isSafeTarget(href) ? href : undefined };
+    }
     default:
       return style;
   }
