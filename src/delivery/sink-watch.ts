@@ -7,14 +7,14 @@
  */
 
 import type { Log } from '../observe/log.ts';
-import type { Queue, SinkStatus } from '../store/queue.ts';
+import type { SinkReports, SinkStatus } from '../store/sink-status.ts';
 import { errorText } from '../system/error-text.ts';
 import type { AttemptOutcome } from './attempt.ts';
 import { Breaker, type Tried } from './breaker.ts';
 
 /** What a watch works with; times in milliseconds. */
 export interface SinkWatchOptions {
-  readonly queue: Pick<Queue, 'setSinkStatus'>;
+  readonly queue: SinkReports;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -10,9 +10,9 @@ import type { HoldReason } from '../mail/disposition.ts';
 import { type Header, headerValues } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
 import { messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
+import type { Authentication } from '../mail/origin.ts';
 import { addressMaxAgeMs } from '../mail/probe.ts';
 import { judgeAge, verifyBoundReply } from '../mail/token.ts';
-import type { Authentication } from '../store/queue.ts';
 import { discard, type End, endAt, type Findings, sawAge } from './finding.ts';
 import { type Claim, NOT_YET, type Target } from './recipient.ts';
 

@@ -12,9 +12,9 @@ import { isOwnPath, judgeSender } from '../mail/authentication.ts';
 import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
+import type { Authentication } from '../mail/origin.ts';
 import { roomInSignatures } from '../mail/signature-room.ts';
 import { tokenText } from '../mail/token.ts';
-import type { Authentication } from '../store/queue.ts';
 import { type Decision, type End, endAt, type Findings } from './finding.ts';
 import type { Claim } from './recipient.ts';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { NewItem } from '../../src/store/queue.ts';
+import type { NewItem } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';

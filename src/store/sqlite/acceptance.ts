@@ -6,7 +6,8 @@
  * the same mail once more wants it posted, and posted once.
  */
 import { bounded } from '../../mail/bounded.ts';
-import type { Acceptance, ImmediateLease, NewItem } from '../queue.ts';
+import type { ImmediateLease, ItemAcceptance } from '../acceptance.ts';
+import type { NewItem } from '../item.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
@@ -16,7 +17,7 @@ import type { Database } from './schema.ts';
 
 /** What became of the items of one message. */
 export interface Accepted {
-  readonly acceptances: readonly Acceptance[];
+  readonly acceptances: readonly ItemAcceptance[];
   /** The ids of those that were leased at once. */
   readonly leased: readonly string[];
 }
@@ -129,7 +130,7 @@ export function prepareAccept(
   return (items, raw, lease) => {
     let room = lease === undefined || isPaused() ? 0 : lease.limit;
     const leased: string[] = [];
-    const acceptances = items.map((item): Acceptance => {
+    const acceptances = items.map((item): ItemAcceptance => {
       const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
       if (typeof state === 'object')
         return { kind: revive(item, state) ? 'queued' : 'duplicate', id: state.id };

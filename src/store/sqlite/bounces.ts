@@ -1,5 +1,6 @@
 /** How many notifications to a user came back, in SQLite: counted with the bounce's own commit, so that a copy is not. */
-import type { BounceCounts, BounceKind, NewItem } from '../queue.ts';
+import type { BounceCounts } from '../figures.ts';
+import type { BounceKind, NewItem } from '../item.ts';
 import type { Database } from './schema.ts';
 
 /** Prepares the count, to be called inside the transaction of an accept. */

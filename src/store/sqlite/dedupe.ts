@@ -7,7 +7,8 @@
  */
 import { betterKeys, type Copy, keyOf, sameWordsKeys } from '../../mail/belief.ts';
 import type { Digest } from '../../mail/fingerprint.ts';
-import type { Authentication, ItemState, NewItem } from '../queue.ts';
+import type { Authentication } from '../../mail/origin.ts';
+import type { ItemState, NewItem } from '../item.ts';
 import type { Database } from './schema.ts';
 
 /** The item that a new one repeats; `isEqual` when both are believed alike. */

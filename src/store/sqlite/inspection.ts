@@ -4,9 +4,11 @@
  * Contract: reads only, each by itself; what changes between two of them may show. Attempts are kept from the first that
  * did not post; a drop or a prune of the item removes them with it.
  */
+
+import type { Authentication } from '../../mail/origin.ts';
 import type { AttemptView, Flow, Trace, WaitingThread } from '../inspection.ts';
+import type { ItemView } from '../item.ts';
 import type { NoticeView } from '../notices.ts';
-import type { Authentication, ItemView } from '../queue.ts';
 import type { Database } from './schema.ts';
 
 /** The reads, synchronous on one connection. */

@@ -5,16 +5,10 @@
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
 import { bounded } from '../../mail/bounded.ts';
-import type {
-  Authentication,
-  ItemState,
-  LeasedItem,
-  OperatorAction,
-  OperatorResult,
-  Queue,
-  Settle,
-} from '../queue.ts';
-import { MAX_WORKER_DEATHS } from '../queue.ts';
+import type { Authentication } from '../../mail/origin.ts';
+import type { OperatorAction, OperatorResult } from '../desk.ts';
+import type { ItemState, LeasedItem } from '../item.ts';
+import { type ClockChange, type LeaseRequest, MAX_WORKER_DEATHS, type Settle } from '../leases.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
 import { prepareLease } from './leases.ts';
@@ -27,13 +21,13 @@ export interface ItemOperations {
   /** Inserts the items of one message that are no duplicates. */
   readonly accept: Accept;
   /** Claims due heads of threads. */
-  readonly lease: (request: Parameters<Queue['lease']>[0]) => LeasedItem[];
+  readonly lease: (request: LeaseRequest) => LeasedItem[];
   /** Writes outcomes of leases that still hold. */
   readonly settle: (settles: readonly Settle[]) => void;
   /** Frees leases that have ended; gives their number. */
   readonly reclaim: (now: number, inFlight: readonly string[]) => number;
   /** Moves due times and leases after the clock jumped. */
-  readonly retime: (change: Parameters<Queue['retime']>[0]) => void;
+  readonly retime: (change: ClockChange) => void;
   /** Applies an operator's action. */
   readonly operate: (action: OperatorAction, id: string, now: number) => OperatorResult;
   /** Stops or resumes leasing. */

@@ -5,7 +5,8 @@
  * the costs do not grow with what waits; with them, by what waits of theirs.
  */
 
-import type { BounceKind, LeasedItem, Queue } from '../queue.ts';
+import type { BounceKind, LeasedItem } from '../item.ts';
+import type { LeaseRequest } from '../leases.ts';
 import { prepareOwners } from './owner.ts';
 import { prepareProbe } from './probe.ts';
 import type { Database } from './schema.ts';
@@ -39,7 +40,7 @@ export function prepareLease(
   database: Database,
   isPaused: () => boolean,
   elect: (thread: string) => void,
-): (request: Parameters<Queue['lease']>[0]) => LeasedItem[] {
+): (request: LeaseRequest) => LeasedItem[] {
   const owners = prepareOwners(database);
   const findProbe = prepareProbe(database);
   const columns = `item_number AS itemNumber, id, user, user_number AS userNumber, thread AS orderedBy,

@@ -6,7 +6,7 @@
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
  */
-import type { Pruned, PruneRequest } from '../queue.ts';
+import type { Pruned, PruneRequest } from '../retention.ts';
 import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
 

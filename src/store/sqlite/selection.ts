@@ -1,5 +1,5 @@
 /** What an operator's filter selects, in SQLite: items, their ids, and how many there are by state and age. */
-import type { AgeCount, ItemFilter } from '../queue.ts';
+import type { AgeCount, ItemFilter } from '../desk.ts';
 import type { Database } from './schema.ts';
 
 /** The reads by filter. */

@@ -1,5 +1,5 @@
 /** What the daemon last found out about its sink, in SQLite, for tools in other processes to see. */
-import type { SinkState, SinkStatus } from '../queue.ts';
+import type { SinkState, SinkStatus } from '../sink-status.ts';
 import type { Database } from './schema.ts';
 
 /** The operations on the sink's row, each to be called inside a transaction. */

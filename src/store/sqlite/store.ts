@@ -12,27 +12,16 @@ import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import type { VerdictCount } from '../../observe/figures.ts';
 import { errorText } from '../../system/error-text.ts';
+import type { AcceptResult, ImmediateLease } from '../acceptance.ts';
 import type { BucketChange } from '../buckets.ts';
+import type { AgeCount, ItemFilter, OperatorAction, OperatorResult } from '../desk.ts';
 import type { Directory, Restoration, User } from '../directory.ts';
+import type { Backlog, BounceCounts, QueueCounts } from '../figures.ts';
+import type { ItemView, LeasedItem, NewItem } from '../item.ts';
+import type { Settle } from '../leases.ts';
 import type { LeasedNotice, NewNotice, NoticeSettlement, NoticeView } from '../notices.ts';
-import type {
-  AcceptResult,
-  AgeCount,
-  Backlog,
-  BounceCounts,
-  ImmediateLease,
-  ItemFilter,
-  ItemView,
-  LeasedItem,
-  NewItem,
-  OperatorAction,
-  OperatorResult,
-  Pruned,
-  PruneRequest,
-  QueueCounts,
-  Settle,
-  SinkStatus,
-} from '../queue.ts';
+import type { Pruned, PruneRequest } from '../retention.ts';
+import type { SinkStatus } from '../sink-status.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { checkPlace, isFull } from './explain.ts';

@@ -1,8 +1,9 @@
 /** What the store's reading connection answers: users, threads and buckets for the gate, items for the operator. */
 
 import type { VerdictCount } from '../../observe/figures.ts';
-import type { Backlog, ItemFilter, ItemState, ItemView, NewItem, QueueCounts } from '../queue.ts';
-import { ITEM_STATES, MOST_COUNTED } from '../queue.ts';
+import type { ItemFilter } from '../desk.ts';
+import { type Backlog, MOST_COUNTED, type QueueCounts } from '../figures.ts';
+import { ITEM_STATES, type ItemState, type ItemView, type NewItem } from '../item.ts';
 import { type BounceViews, prepareBounceViews } from './bounces.ts';
 import { type BucketViews, prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';

@@ -11,7 +11,7 @@
 
 import { type CommitMeasures, commitMeasures } from '../../observe/metrics.ts';
 import { errorText } from '../../system/error-text.ts';
-import type { Pruned } from '../queue.ts';
+import type { Pruned } from '../retention.ts';
 import { type BucketOperations, prepareBuckets } from './buckets.ts';
 import { type DirectoryOperations, prepareDirectory } from './directory.ts';
 import { codeOf, isFull } from './explain.ts';
