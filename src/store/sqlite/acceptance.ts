@@ -11,6 +11,7 @@ import type { NewItem } from '../item.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
+import { OPEN } from './migrations.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
 import type { Database } from './schema.ts';
@@ -96,9 +97,7 @@ export function prepareAccept(
 ): Accept {
   const claim = prepareClaim(database);
   const revive = prepareRevive(database, elect);
-  const open = database.prepare<[string]>(
-    "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
-  );
+  const open = database.prepare<[string]>(`SELECT 1 FROM item WHERE thread = ? AND state IN ${OPEN}`);
   const insert = prepareInsert(database);
   const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);

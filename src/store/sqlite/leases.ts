@@ -6,7 +6,8 @@
  */
 
 import type { BounceKind, LeasedItem } from '../item.ts';
-import type { LeaseRequest } from '../leases.ts';
+import type { Leases } from '../leases.ts';
+import type { AtOnce } from './at-once.ts';
 import { prepareOwners } from './owner.ts';
 import { prepareProbe } from './probe.ts';
 import type { Database } from './schema.ts';
@@ -40,7 +41,7 @@ export function prepareLease(
   database: Database,
   isPaused: () => boolean,
   elect: (thread: string) => void,
-): (request: LeaseRequest) => LeasedItem[] {
+): AtOnce<Leases>['lease'] {
   const owners = prepareOwners(database);
   const findProbe = prepareProbe(database);
   const columns = `item_number AS itemNumber, id, user, user_number AS userNumber, thread AS orderedBy,
