@@ -5,11 +5,11 @@
  * did not post; a drop or a prune of the item removes them with it.
  */
 
-import type { Authentication } from '../../mail/origin.ts';
 import type { AttemptView, Inspection, Trace, WaitingThread } from '../inspection.ts';
 import type { ItemView } from '../item.ts';
 import type { NoticeView } from '../notices.ts';
 import type { AtOnce } from './at-once.ts';
+import { columnsOf, type ItemRow, THREAD } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import type { Database } from './schema.ts';
 
@@ -22,16 +22,10 @@ const LEAST_PREFIX = /^[0-9a-v]{6,}$/;
 /** Rows from the newest on in which receipts are counted. */
 const MAX_COUNTED = 100_000;
 
-/** What beside its view a trace tells of an item. */
-interface FactsRow {
-  itemNumber: number;
-  id: string;
-  queueId: string | null;
-  senderPolicy: Authentication['policy'];
-  senderResult: Authentication['result'];
-  spamFlagged: number | null;
-  hasContent: number;
-}
+/** The fields that a trace tells of an item beside its view. */
+const FACTS = ['itemNumber', 'id', 'queueId', 'senderPolicy', 'senderResult', 'spamFlagged'] as const;
+
+type FactsRow = Pick<ItemRow, (typeof FACTS)[number]> & { readonly hasContent: number };
 
 /** Gives the reads, each prepared when it is asked: the daemon asks none. `get` and `noticesOf` are of other views. */
 export function inspect(
@@ -61,8 +55,7 @@ export function inspect(
 
 function factsOf(database: Database, name: string): FactsRow[] {
   const named = database.prepare<{ name: string; bare: string; prefix: string }, FactsRow>(
-    `SELECT item_number AS itemNumber, id, queue_id AS queueId, sender_policy AS senderPolicy,
-       sender_result AS senderResult, spam_flagged AS spamFlagged,
+    `SELECT ${columnsOf(FACTS)},
        EXISTS (SELECT 1 FROM content WHERE content.item_number = item.item_number) AS hasContent
      FROM item WHERE message_id IN (@bare, '<' || @bare || '>') OR queue_id = @name OR id GLOB @prefix
      ORDER BY item_number LIMIT ${MAX_TRACES}`,
@@ -91,7 +84,7 @@ function waitingThreads(database: Database, limit: number): WaitingThread[] {
     [number],
     Omit<WaitingThread, 'lastDiagnostic'> & { lastDiagnostic: string | null }
   >(
-    `SELECT coalesce(bounce_thread, thread) AS thread, count(*) AS items, min(received_at) AS oldestReceivedAt,
+    `SELECT ${THREAD} AS thread, count(*) AS items, min(received_at) AS oldestReceivedAt,
        max(attempts) AS attempts, max(iif(head = 1, last_diagnostic, NULL)) AS lastDiagnostic
      FROM item WHERE state IN ${OPEN} GROUP BY thread ORDER BY oldestReceivedAt LIMIT ?`,
   );

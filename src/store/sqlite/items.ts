@@ -5,13 +5,13 @@
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
 import { bounded } from '../../mail/bounded.ts';
-import type { Authentication } from '../../mail/origin.ts';
 import type { Desk, OperatorAction, OperatorResult } from '../desk.ts';
 import type { ItemState } from '../item.ts';
 import { type Leases, MAX_WORKER_DEATHS, type Settle } from '../leases.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import { prepareLease } from './leases.ts';
 import { OPEN } from './migrations.ts';
 import { prepareAddNotice } from './notices.ts';
@@ -182,26 +182,27 @@ const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to:
   drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
 };
 
-/** What an action needs to know of its item. */
-interface OperatedRow {
-  itemNumber: number;
-  id: string;
-  state: ItemState;
-  user: string;
-  userNumber: number | null;
-  thread: string;
-  holdReason: string | null;
-  receivedAt: number;
-  contentKept: number;
-  result: Authentication['result'];
-  fingerprint: Uint8Array | null;
-  written: Uint8Array | null;
-}
+/** The fields that an action needs to know of its item. */
+const OPERATED = [
+  'itemNumber',
+  'id',
+  'state',
+  'user',
+  'userNumber',
+  'orderedBy',
+  'holdReason',
+  'receivedAt',
+  'contentKept',
+  'senderResult',
+  'fingerprint',
+  'written',
+] as const;
+
+type OperatedRow = Pick<ItemRow, (typeof OPERATED)[number]>;
 
 function prepareOperate(database: Database, elect: (thread: string) => void): AtOnce<Desk>['operate'] {
   const find = database.prepare<[string], OperatedRow>(
-    `SELECT item_number AS itemNumber, id, state, user, user_number AS userNumber, thread, hold_reason AS holdReason, received_at AS receivedAt,
-       content_kept AS contentKept, sender_result AS result, fingerprint, written FROM item WHERE id = ?`,
+    `SELECT ${columnsOf(OPERATED)} FROM item WHERE id = ?`,
   );
   const dedupe = prepareDedupeChanges(database);
   const refusalOf = prepareRefusal(database, dedupe);
@@ -225,7 +226,7 @@ function prepareOperate(database: Database, elect: (thread: string) => void): At
     if (action === 'release') dedupe.release(item);
     // What was posted is on the platform: a repetition stays one.
     if (action === 'drop' && item.state !== 'posted') dedupe.forget(item);
-    elect(item.thread);
+    elect(item.orderedBy);
     return { kind: 'done', id, state: to };
   };
 }

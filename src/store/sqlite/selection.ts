@@ -1,6 +1,7 @@
 /** What an operator's filter selects, in SQLite: items, their ids, and how many there are by state and age. */
 import type { AgeCount, Desk, ItemFilter } from '../desk.ts';
 import type { AtOnce } from './at-once.ts';
+import { THREAD } from './item-columns.ts';
 import type { Database } from './schema.ts';
 
 /** The condition of a filter and the values in it. */
@@ -24,7 +25,7 @@ export function selection({ state, user, thread, since, settledSince, hasContent
     values.push(...state);
   }
   add('user = ?', user);
-  add('coalesce(bounce_thread, thread) = ?', thread);
+  add(`${THREAD} = ?`, thread);
   add('received_at >= ?', since);
   add('settled_at >= ?', settledSince);
   if (hasContent === true) conditions.push("(state <> 'posted' OR content_kept = 1)");

@@ -13,6 +13,7 @@ import { prepareReadContent } from './content.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
 import type { Operations } from './operations.ts';
@@ -48,14 +49,31 @@ export function prepareViews(database: Database): Views {
   };
 }
 
-type Nullable<T> = { [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
+const VIEW = [
+  'id',
+  'state',
+  'user',
+  'thread',
+  'bounce',
+  'messageId',
+  'reversePath',
+  'repliedToAt',
+  'receivedAt',
+  'attempts',
+  'dueAt',
+  'leaseUntil',
+  'settledAt',
+  'holdReason',
+  'spamScore',
+  'lastDiagnostic',
+  'bytes',
+] as const satisfies readonly (keyof ItemView)[];
 
-const ITEM_COLUMNS = `SELECT id, state, user, coalesce(bounce_thread, thread) AS thread, bounce, message_id AS messageId, reverse_path AS reversePath,
-  replied_to_at AS repliedToAt, received_at AS receivedAt, attempts, due_at AS dueAt, lease_until AS leaseUntil,
-  settled_at AS settledAt, hold_reason AS holdReason, spam_score AS spamScore,
-  last_diagnostic AS lastDiagnostic, bytes FROM item`;
+type ViewRow = Pick<ItemRow, keyof ItemView>;
 
-function toItemView(row: Nullable<ItemView>): ItemView {
+const SELECT_VIEW = `SELECT ${columnsOf(VIEW)} FROM item`;
+
+function toItemView(row: ViewRow): ItemView {
   return {
     ...row,
     bounce: row.bounce ?? undefined,
@@ -76,7 +94,7 @@ function prepareItemViews(database: Database) {
       "SELECT min(due_at) FROM item WHERE head = 1 AND state IN ('ready','waiting')",
     )
     .pluck();
-  const byId = database.prepare<[string], Nullable<ItemView>>(`${ITEM_COLUMNS} WHERE id = ?`);
+  const byId = database.prepare<[string], ViewRow>(`${SELECT_VIEW} WHERE id = ?`);
   const byState = database.prepare<[], { state: ItemState; count: number }>(
     'SELECT state, count(*) AS count FROM item GROUP BY state',
   );
@@ -116,7 +134,7 @@ function prepareItemViews(database: Database) {
 function list(database: Database, filter: ItemFilter): ItemView[] {
   const { where, values } = selection(filter);
   return database
-    .prepare<(string | number)[], Nullable<ItemView>>(`${ITEM_COLUMNS} ${where} ORDER BY item_number LIMIT ?`)
+    .prepare<(string | number)[], ViewRow>(`${SELECT_VIEW} ${where} ORDER BY item_number LIMIT ?`)
     .all(...values, filter.limit ?? DEFAULT_LIST_LIMIT)
     .map(toItemView);
 }
