@@ -4,7 +4,7 @@ import { createGate, type Gate } from '../gate/gate.ts';
 import { gateRules } from '../site/gate-rules.ts';
 import { judgePepper, pepperProblem } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
-import type { Queue } from '../store/queue.ts';
+import type { Acceptance } from '../store/acceptance.ts';
 
 /** Stands where an item's id would: none is given without a commit. */
 const NO_ID = 'dry-run';
@@ -26,4 +26,4 @@ export function openDryGate({ config, pepper, store }: SecretSession): Gate {
   });
 }
 
-const refuseToWrite: Queue['accept'] = () => Promise.reject(new Error('a dry gate commits nothing'));
+const refuseToWrite: Acceptance['accept'] = () => Promise.reject(new Error('a dry gate commits nothing'));

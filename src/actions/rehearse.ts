@@ -17,7 +17,7 @@ import { formatPost } from '../sinks/webhook/body.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession } from '../site/session.ts';
-import type { NewItem } from '../store/queue.ts';
+import type { NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */

@@ -1,7 +1,7 @@
 /** A queue item as commands name and show one. */
 
 import { badInput } from '../actions/fault.ts';
-import { ITEM_STATES, type ItemState, type ItemView } from '../store/queue.ts';
+import { ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from '../system/iso-time.ts';
 import type { Row } from './terminal/print.ts';

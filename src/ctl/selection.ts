@@ -1,7 +1,8 @@
 /** The filters that select items of the queue: the same options for listing, counting and acting. */
 
 import { usage } from '../actions/fault.ts';
-import { ITEM_STATES, type ItemFilter, type ItemState } from '../store/queue.ts';
+import type { ItemFilter } from '../store/desk.ts';
+import { ITEM_STATES, type ItemState } from '../store/item.ts';
 import type { Input, OptionSpec } from './command.ts';
 import { readState } from './item.ts';
 import { readSince } from './terminal/time.ts';

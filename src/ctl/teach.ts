@@ -5,14 +5,13 @@ import type { Config } from '../config/config.ts';
 import { endpointText } from '../config/text.ts';
 import { openSpamd } from '../gate/spam-policy.ts';
 import type { SpamClass, SpamdFailure } from '../gate/spamd.ts';
-import type { ItemView } from '../store/queue.ts';
-import type { Store } from '../store/store.ts';
+import type { Contents, ItemView } from '../store/item.ts';
 
 /** Teaches spamd what an item was: whether it learned something, or knew. A Fault when it cannot be taught. */
 export type Teach = (item: ItemView, as: SpamClass) => Promise<'learned' | 'known'>;
 
 /** A teacher of the configured spamd, whatever the source of verdicts is: the site's filter may be the same spamd. */
-export function openTeach({ spam }: Config, store: Pick<Store, 'content'>): Teach {
+export function openTeach({ spam }: Config, store: Contents): Teach {
   const spamd = openSpamd(spam);
   return async ({ id, state }, as) => {
     const content = await store.content(id);

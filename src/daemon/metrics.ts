@@ -28,7 +28,7 @@ import { version } from '../system/version.ts';
 
 /** What the daemon knows of itself. */
 export interface MetricsSources {
-  readonly store: Pick<Store, 'addVerdicts'>;
+  readonly store: Pick<Store, 'ping'>;
   readonly verdicts: Counting;
   readonly delivery: DeliveryMeasures;
   readonly commits: CommitMeasures;
@@ -121,8 +121,7 @@ async function whyUnready(sources: MetricsSources): Promise<string | undefined> 
     timer.unref();
   });
   try {
-    // No verdicts: a transaction of the writer's that changes nothing.
-    return await Promise.race([store.addVerdicts([]).then(() => undefined), silence]);
+    return await Promise.race([store.ping({ mustWrite: true }).then(() => undefined), silence]);
   } catch (error) {
     return `the store fails: ${errorText(error)}`;
   } finally {

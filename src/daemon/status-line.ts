@@ -5,7 +5,8 @@
  * first.
  */
 import { type Discards, discardsInWords } from '../observe/discards.ts';
-import { MOST_COUNTED, type SinkState } from '../store/queue.ts';
+import { MOST_COUNTED } from '../store/figures.ts';
+import type { SinkState } from '../store/sink-status.ts';
 
 /** What the line is made of. */
 export interface StatusFacts {

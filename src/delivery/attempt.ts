@@ -6,12 +6,13 @@
  */
 
 import { cleanLine } from '../mail/clean-text.ts';
+import type { ReplyOrigin } from '../mail/origin.ts';
 import type { Log } from '../observe/log.ts';
 import { type DeliveryMeasures, statusClass } from '../observe/metrics.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import type { ReadBounce } from '../sinks/bounce-event.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
-import type { LeasedItem, Queue } from '../store/queue.ts';
+import type { Contents, LeasedItem } from '../store/item.ts';
 import { DeadlineError, type OnLate, withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
 
@@ -23,7 +24,7 @@ export interface Leased {
 
 /** What an attempt works with. */
 export interface AttemptOptions {
-  readonly queue: Pick<Queue, 'content'>;
+  readonly queue: Contents;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
   /** Hides tokens in a text that the sink gets. */
@@ -146,15 +147,9 @@ export async function askSink(
   }
 }
 
-/** The fields of an item that its post repeats. */
-type PostOrigin = Pick<
-  LeasedItem,
-  'id' | 'user' | 'thread' | 'repliedToAt' | 'messageId' | 'receivedAt' | 'authentication' | 'spam'
->;
-
 /** The post of an item, from what was parsed of its message; `mask` hides tokens in what the item itself brings. */
 export function toPost(
-  item: PostOrigin,
+  item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
   mask: (text: string) => string,
 ): Post {

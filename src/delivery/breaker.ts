@@ -15,7 +15,7 @@
  */
 
 import type { Outcome } from '../sinks/sink.ts';
-import type { SinkState } from '../store/queue.ts';
+import type { SinkState } from '../store/sink-status.ts';
 
 /** Different items in a row that open the breaker. */
 export const OPENING_FAILURES = 5;

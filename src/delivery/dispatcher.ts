@@ -12,7 +12,10 @@
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AcceptResult, LeasedItem, NewItem, Queue, Settle } from '../store/queue.ts';
+import type { Acceptance, AcceptResult } from '../store/acceptance.ts';
+import type { Contents, LeasedItem, NewItem } from '../store/item.ts';
+import type { Leases, Settle } from '../store/leases.ts';
+import type { SinkReports } from '../store/sink-status.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
 import { type AttemptOptions, attempt, type Leased } from './attempt.ts';
@@ -26,10 +29,7 @@ import { WallClock } from './wall-clock.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
 export interface DispatcherOptions extends AttemptOptions, EndingOptions {
-  readonly queue: Pick<
-    Queue,
-    'accept' | 'lease' | 'settle' | 'content' | 'nextDueAt' | 'reclaim' | 'retime' | 'setSinkStatus'
-  >;
+  readonly queue: Acceptance & Leases & Contents & SinkReports;
   /** Milliseconds of a clock that nobody sets. */
   readonly monotonic: () => number;
   readonly concurrency: number;

@@ -8,8 +8,9 @@
 import type { RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
 import type { DeliveryMeasures } from '../observe/metrics.ts';
+import type { LeasedItem } from '../store/item.ts';
+import type { Settle, Settlement } from '../store/leases.ts';
 import type { NewNotice } from '../store/notices.ts';
-import type { LeasedItem, Settle, Settlement } from '../store/queue.ts';
 import { errorText } from '../system/error-text.ts';
 import type { Attempt } from './attempt.ts';
 import { type Attempted, type Circumstances, isPoison, settlementOf } from './settlement.ts';

@@ -1,6 +1,7 @@
 /** What is settled after an attempt: its outcome, or the end of an item's tries. */
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
-import { type LeasedItem, MAX_WORKER_DEATHS, type Settlement } from '../store/queue.ts';
+import type { LeasedItem } from '../store/item.ts';
+import { MAX_WORKER_DEATHS, type Settlement } from '../store/leases.ts';
 import type { Attempt } from './attempt.ts';
 import { type Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 

@@ -7,7 +7,7 @@
  */
 
 import type { Log } from '../observe/log.ts';
-import type { Queue, Settle } from '../store/queue.ts';
+import type { Leases, Settle } from '../store/leases.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
 
@@ -16,7 +16,7 @@ const GATHER_MS = 3;
 
 /** What a settler works with. */
 export interface SettlerOptions {
-  readonly queue: Pick<Queue, 'settle'>;
+  readonly queue: Leases;
   readonly log: Log;
   /** How far due times were moved so far, because the clock was set. */
   readonly movedMs: () => number;

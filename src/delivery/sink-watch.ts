@@ -8,14 +8,14 @@
 
 import type { Log } from '../observe/log.ts';
 import type { Outcome } from '../sinks/sink.ts';
-import type { Queue, SinkStatus } from '../store/queue.ts';
+import type { SinkReports, SinkStatus } from '../store/sink-status.ts';
 import { errorText } from '../system/error-text.ts';
 import type { Attempt } from './attempt.ts';
 import { Breaker, type Tried } from './breaker.ts';
 
 /** What a watch works with; times in milliseconds. */
 export interface SinkWatchOptions {
-  readonly queue: Pick<Queue, 'setSinkStatus'>;
+  readonly queue: SinkReports;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

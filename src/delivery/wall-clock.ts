@@ -6,7 +6,7 @@
  * adds what it grew by until the write. What was timed elsewhere and comes into the store late is looked for a while.
  */
 import type { Log } from '../observe/log.ts';
-import type { Queue } from '../store/queue.ts';
+import type { Leases } from '../store/leases.ts';
 
 /** How far the wall clock may be off the monotonic one before it counts as set. */
 const JUMP_MS = 2000;
@@ -17,7 +17,7 @@ const LOOK_MS = 1000;
 
 /** What a wall clock is made of. */
 export interface WallClockOptions {
-  readonly queue: Pick<Queue, 'retime'>;
+  readonly queue: Leases;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -14,10 +14,10 @@ import type { SpoofCause } from '../mail/disposition.ts';
 import type { Header } from '../mail/header.ts';
 import type { Mailbox } from '../mail/mailbox.ts';
 import { draftNotice, type NoticeKind } from '../mail/notice.ts';
+import type { Authentication } from '../mail/origin.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
 import type { User } from '../store/directory.ts';
 import type { NewNotice } from '../store/notices.ts';
-import type { Authentication } from '../store/queue.ts';
 import type { End } from './trail.ts';
 
 /** What the gate found out about a reply that ended. */

@@ -13,7 +13,7 @@ import { fingerprint } from '../mail/fingerprint.ts';
 import { type Header, headerValue, headerValues } from '../mail/header.ts';
 import { messageIdCandidates, normaliseMessageId, parseThreadMessageId } from '../mail/message-id.ts';
 import { verifyBoundReply } from '../mail/token.ts';
-import type { NewItem } from '../store/queue.ts';
+import type { NewItem } from '../store/item.ts';
 import type { Case } from './case.ts';
 import type { Claim, Target } from './recipient.ts';
 

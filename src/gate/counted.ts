@@ -5,8 +5,8 @@
  * deferred is given back, since it comes again and is counted then.
  */
 import type { Disposition } from '../mail/disposition.ts';
+import type { Authentication } from '../mail/origin.ts';
 import type { Token } from '../mail/token.ts';
-import type { Authentication } from '../store/queue.ts';
 import type { RateLimit, Rates, Standing } from './rates.ts';
 import type { Claim } from './recipient.ts';
 

@@ -10,7 +10,7 @@
 import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Disposition, SpoofCause } from '../mail/disposition.ts';
-import type { Queue } from '../store/queue.ts';
+import type { Acceptance } from '../store/acceptance.ts';
 import { type Envelope, messageOf } from './case.ts';
 import { counted } from './counted.ts';
 import { isReply, type Judgement, judgeMessage } from './judging.ts';
@@ -36,7 +36,7 @@ export type Verdict = Disposition & {
 
 /** What the gate decides by. */
 export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
-  readonly queue: Pick<Queue, 'accept'>;
+  readonly queue: Acceptance;
   /** How our own mail is recognised beside its reply addresses. */
   readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
   /** Whether the store has too little space left to take more. */

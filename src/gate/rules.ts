@@ -3,7 +3,7 @@
  */
 import type { ReplyAddressForm } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
-import type { Authentication } from '../store/queue.ts';
+import type { Authentication } from '../mail/origin.ts';
 import type { AuthorNotices } from './author-notices.ts';
 import type { RecipientOptions } from './recipient.ts';
 import type { SpamPolicy } from './spam-policy.ts';

@@ -13,13 +13,13 @@ import { scanHeader } from '../mail/header.ts';
 import { senderOf } from '../mail/mailbox.ts';
 import { draftNotice, type NoticeKind } from '../mail/notice.ts';
 import type { DroppedPart, ParsedReply } from '../reply/post.ts';
+import type { Contents } from '../store/item.ts';
 import type { NewNotice } from '../store/notices.ts';
-import type { Queue } from '../store/queue.ts';
 
 /** What drafting works with. */
 export interface DraftingOptions {
   /** The raw message of an item. */
-  readonly content: Queue['content'];
+  readonly content: Contents['content'];
   /** The kinds that the site wants sent. */
   readonly kinds: readonly NoticeKind[];
   /** Hides tokens in a text. */

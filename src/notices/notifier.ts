@@ -12,9 +12,9 @@ import { foldAddress, splitAddress } from '../mail/address.ts';
 import { renderNotice } from '../mail/notice.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
-import type { Directory } from '../store/directory.ts';
+import type { Users } from '../store/directory.ts';
+import type { Contents } from '../store/item.ts';
 import type { LeasedNotice, NoticeSettlement, Notices } from '../store/notices.ts';
-import type { Queue } from '../store/queue.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
 import type { NoticeMail, SendNotice, SendOutcome } from './mailer.ts';
@@ -22,9 +22,7 @@ import type { NoticeTexts } from './texts.ts';
 
 /** What the notifier works with. */
 export interface NotifierOptions {
-  readonly store: Pick<Notices, 'leaseNotice' | 'settleNotice' | 'nextNoticeAt'> &
-    Pick<Queue, 'content'> &
-    Pick<Directory, 'userByName' | 'userByNumber'>;
+  readonly store: Notices & Contents & Users;
   readonly texts: NoticeTexts;
   readonly send: SendNotice;
   /** Whether a plus tag makes another address, as for the sender policy. */

@@ -5,6 +5,7 @@
  * died are values; a parser that cannot work at all (no worker starts) throws, which callers take as temporary.
  */
 
+import type { ReplyOrigin } from '../mail/origin.ts';
 import type { Cut } from './text/signs.ts';
 
 /** One attachment of a post; `content` are its decoded bytes. */
@@ -117,13 +118,4 @@ export interface ReplyParser {
 }
 
 /** A reply ready for a platform; times in milliseconds since the epoch. */
-export interface Post extends ParsedReply {
-  readonly id: string;
-  readonly user: string;
-  readonly thread: string;
-  readonly repliedToAt: number;
-  readonly messageId: string | undefined;
-  readonly receivedAt: number;
-  readonly authentication: { readonly policy: string; readonly result: string };
-  readonly spam: { readonly score: number | undefined; readonly flagged: boolean } | undefined;
-}
+export interface Post extends ParsedReply, ReplyOrigin {}

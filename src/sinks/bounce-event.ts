@@ -9,8 +9,8 @@
 import { foldAddress } from '../mail/address.ts';
 import { parseBounce } from '../mail/bounce.ts';
 import { printable } from '../mail/encoded-word.ts';
-import type { Directory } from '../store/directory.ts';
-import type { BounceKind, LeasedItem } from '../store/queue.ts';
+import type { Users } from '../store/directory.ts';
+import type { BounceKind, LeasedItem } from '../store/item.ts';
 
 /** A bounce as a sink gets it; times in milliseconds since the epoch. */
 export interface BounceEvent {
@@ -35,17 +35,14 @@ export interface BounceEvent {
 export type ReadBounce = (item: LeasedItem, raw: Uint8Array) => Promise<BounceEvent | undefined>;
 
 /** Gives the function that reads bounces; `mask` hides tokens. */
-export function createReadBounce(
-  directory: Pick<Directory, 'userByName' | 'userByNumber'>,
-  mask: (text: string) => string,
-): ReadBounce {
+export function createReadBounce(users: Users, mask: (text: string) => string): ReadBounce {
   const clean = (text: string | undefined): string | undefined =>
     text === undefined ? undefined : printable(mask(text));
   return async ({ id, user: name, userNumber, thread, receivedAt, bounce: kind }, raw) => {
     const bounce = parseBounce(raw);
     if (bounce === null || kind === undefined) return undefined;
     const user =
-      userNumber === undefined ? await directory.userByName(name) : await directory.userByNumber(userNumber);
+      userNumber === undefined ? await users.userByName(name) : await users.userByNumber(userNumber);
     const failed = bounce.recipient === undefined ? undefined : foldAddress(bounce.recipient);
     return {
       id,

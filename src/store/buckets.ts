@@ -1,4 +1,4 @@
-/** The rates' token buckets as a port. Contract and failure as of queue.ts. */
+/** The rates' token buckets as a port. Contract and failure as of store.ts. */
 import type { SavedBucket } from '../mail/rate.ts';
 
 /** The token buckets of the rates, by name; mail/rate.ts says what their times mean. */

@@ -1,7 +1,7 @@
 /**
  * The directory as a port: users with their addresses and salts, and the threads.
  *
- * Contract and failure as of the queue's (queue.ts). All times are integer milliseconds since the epoch.
+ * Contract and failure as of store.ts. All times are integer milliseconds since the epoch.
  */
 
 /** A salt; `endsAt` is undefined for the current one and the end of the grace period for a previous one. */
@@ -47,12 +47,16 @@ export type Restoration =
   /** Somebody else has the name by now. */
   | { readonly kind: 'name-taken'; readonly by: number };
 
-/** Users, salts and threads. */
-export interface Directory {
+/** The users as whoever has a name or a number looks them up. */
+export interface Users {
   /** The user with this number. */
   userByNumber(number: number): Promise<User | undefined>;
   /** The user with this name. */
   userByName(name: string): Promise<User | undefined>;
+}
+
+/** Users, salts and threads. */
+export interface Directory extends Users {
   /** All users by name. */
   listUsers(): Promise<readonly User[]>;
   /** Adds a user; undefined when the name is taken. */

@@ -1,6 +1,8 @@
-/** Looks into the store as a port. Contract and failure as of queue.ts. */
+/** Looks into the store as a port. Contract and failure as of store.ts. */
+
+import type { Authentication } from '../mail/origin.ts';
+import type { ItemView, NewItem } from './item.ts';
 import type { NoticeView } from './notices.ts';
-import type { Authentication, ItemView } from './queue.ts';
 
 /** An attempt that was not the last, as the store keeps it; one that posted its item is the item's own end. */
 export interface AttemptView {
@@ -44,6 +46,8 @@ export interface Flow {
 export interface Inspection {
   /** The ways of the items with this id, a beginning of it, this Message-ID or this queue id of Postfix's, oldest first. */
   traces(name: string): Promise<readonly Trace[]>;
+  /** Finds the item of which an accept would call this one a duplicate: its id. */
+  duplicateOf(item: NewItem): Promise<string | undefined>;
   /** The threads that wait longest. */
   waitingThreads(limit: number): Promise<readonly WaitingThread[]>;
   /** What came and went since `since`. */

@@ -1,4 +1,4 @@
-/** The notices as a port: mail to users about their own replies, on its way. Contract and failure as of queue.ts. */
+/** The notices as a port: mail to users about their own replies, on its way. Contract and failure as of store.ts. */
 import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
 
 /** A notice about to enter the store: at most one per user, kind and day of `createdAt` in UTC (G7). */

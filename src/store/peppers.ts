@@ -1,4 +1,4 @@
-/** The peppers that a store's addresses were minted under, as a port. Contract and failure as of queue.ts. */
+/** The peppers that a store's addresses were minted under, as a port. Contract and failure as of store.ts. */
 
 /** A pepper by its fingerprint; `acceptedAt` in milliseconds since the epoch. */
 export interface AcceptedPepper {

@@ -1,4 +1,4 @@
-/** The restore that a store went through, as a port. Contract and failure as of queue.ts. */
+/** The restore that a store went through, as a port. Contract and failure as of store.ts. */
 
 /** Numbers of one kind: the highest that the backup had given, and the highest that may have been given since. */
 export interface NumberRange {

@@ -1,5 +1,5 @@
 /**
- * Retention: prunes the store step by step, for as long as the daemon runs.
+ * Retention: its port, and what prunes the store step by step for as long as the daemon runs.
  *
  * Contract: once a second it asks the store for one bounded step, and for more with pauses in between while there is
  * more to do, so that messages and settlements always find the writer free. While space is low every unused page
@@ -10,7 +10,38 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../observe/log.ts';
 import { errorText } from '../system/error-text.ts';
 import { RESTORABLE_MS } from './directory.ts';
-import type { PruneRequest, Queue } from './queue.ts';
+
+/** What retention removes: what was posted, or received, before these times. */
+export interface PruneRequest {
+  /** The content of items posted before then. */
+  readonly contentBefore: number;
+  /** The rows of items posted before then, with what is left of their content. */
+  readonly rowsBefore: number;
+  /** The dedupe rows of messages received before then. */
+  readonly dedupeBefore: number;
+  /** The rows of notices that ended before then; none by default. */
+  readonly noticesBefore?: number | undefined;
+  /** Users removed before then, who cannot be restored any more; none by default. */
+  readonly usersBefore?: number | undefined;
+  /** Unused bytes that the store may keep for its own use; what is more goes back to the file system. */
+  readonly keepFreeBytes: number;
+}
+
+/** What one step of pruning did; `isDone` when nothing is left for another. */
+export interface Pruned {
+  readonly contents: number;
+  readonly rows: number;
+  readonly dedupes: number;
+  readonly users: number;
+  readonly freedBytes: number;
+  readonly isDone: boolean;
+}
+
+/** The port of retention. */
+export interface Retention {
+  /** Removes a bounded number of what is out of date; open, held and failed items are never touched (G3). */
+  prune(request: PruneRequest): Promise<Pruned>;
+}
 
 /** How long things are kept, in milliseconds. */
 export interface RetentionPeriods {
@@ -21,7 +52,7 @@ export interface RetentionPeriods {
 
 /** What retention works with. */
 export interface RetentionOptions {
-  readonly queue: Pick<Queue, 'prune'>;
+  readonly queue: Retention;
   /** Read before each step: a new configuration may change them. */
   readonly periods: () => RetentionPeriods;
   /** Whether new mail waits for space. */
@@ -43,11 +74,8 @@ const KEPT_FREE_BYTES = 64 * 1024 * 1024;
 /** A notice's row is what keeps a second one of its day from being sent (G7). */
 const LEAST_NOTICE_MS = 2 * 86_400_000;
 
-/** Which times a step at `now` goes by. */
-export function outOfDate(
-  periods: RetentionPeriods,
-  now: number,
-): Pick<PruneRequest, 'contentBefore' | 'rowsBefore' | 'dedupeBefore' | 'noticesBefore' | 'usersBefore'> {
+/** Gives the times that a step at `now` goes by. */
+export function outOfDate(periods: RetentionPeriods, now: number): Omit<PruneRequest, 'keepFreeBytes'> {
   return {
     contentBefore: now - periods.contentMs,
     rowsBefore: now - periods.rowsMs,

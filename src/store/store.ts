@@ -1,16 +1,44 @@
-/** The whole store, behind one face. */
+/**
+ * The store: the sum of its ports, each of which stands in a file of its own by the role of its caller.
+ *
+ * Contract (docs/how-it-works.md, The queue): a resolved {@link Acceptance.accept} means the items are on disk (G1); at most
+ * one item per fingerprint and belief (G2); only settle, prune and the operator end an item (G3); a lease that is lost
+ * makes the item ready again (G4); items of one thread are leased in the order of arrival (G5). The ports speak no SQL
+ * and are asynchronous throughout, so that a store on another host can stand behind them.
+ * Failure: expected results are values; a rejected promise is a broken store, and temporary to every caller.
+ * All times are integer milliseconds since the epoch.
+ */
+import type { Acceptance } from './acceptance.ts';
 import type { Buckets } from './buckets.ts';
+import type { Desk } from './desk.ts';
 import type { Directory } from './directory.ts';
+import type { Figures } from './figures.ts';
 import type { Inspection } from './inspection.ts';
+import type { Contents } from './item.ts';
+import type { Leases } from './leases.ts';
 import type { Notices } from './notices.ts';
 import type { Peppers } from './peppers.ts';
-import type { Queue } from './queue.ts';
 import type { Restores } from './restores.ts';
+import type { Retention } from './retention.ts';
+import type { SinkReports } from './sink-status.ts';
 
 /** The whole store behind all ports. */
-export interface Store extends Queue, Directory, Peppers, Restores, Notices, Buckets, Inspection {
-  /** Resolves when whatever does the writing has answered, be it that it cannot write now. */
-  ping(): Promise<void>;
+export interface Store
+  extends Acceptance,
+    Leases,
+    Contents,
+    Retention,
+    Desk,
+    Figures,
+    SinkReports,
+    Directory,
+    Peppers,
+    Restores,
+    Notices,
+    Buckets,
+    Inspection {
+  /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */
+  ping(sign?: { readonly mustWrite: boolean }): Promise<void>;
   /** Ends all work in order and closes the files. */
   close(): Promise<void>;
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import type { NewItem, Settlement } from '../../src/store/queue.ts';
+import type { NewItem } from '../../src/store/item.ts';
+import type { Settlement } from '../../src/store/leases.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { testScratch } from '../support/scratch.ts';

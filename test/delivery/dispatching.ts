@@ -9,7 +9,7 @@ import { createTokenMask } from '../../src/mail/token-mask.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
-import type { ItemState, ItemView } from '../../src/store/queue.ts';
+import type { ItemState, ItemView } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/eventually.ts';

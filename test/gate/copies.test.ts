@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { GateOptions } from '../../src/gate/gate.ts';
-import type { OperatorAction, OperatorResult } from '../../src/store/queue.ts';
+import type { OperatorAction, OperatorResult } from '../../src/store/desk.ts';
 import { FAILED, ids, lease, POSTED, settle } from '../support/item.ts';
 import { newMessageId } from '../support/message.ts';
 import { itemsIn, message, openGate, START, send, type TestGate } from './gate.ts';

@@ -8,7 +8,7 @@ import type { Claim, RecipientVerdict } from '../../src/gate/recipient.ts';
 import type { Disposition } from '../../src/mail/disposition.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../../src/mail/item-id.ts';
 import type { User } from '../../src/store/directory.ts';
-import type { ItemView } from '../../src/store/queue.ts';
+import type { ItemView } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { newMessageId } from '../support/message.ts';

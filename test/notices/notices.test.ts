@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { NewItem } from '../../src/store/queue.ts';
+import type { NewItem } from '../../src/store/item.ts';
 import { eventually } from '../support/eventually.ts';
 import { NOW } from '../support/item.ts';
 import { fieldsOf, fileOf, textOf } from '../support/mailbox.ts';

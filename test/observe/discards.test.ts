@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { type StatusFacts, statusLine } from '../../src/daemon/status-line.ts';
 import { discardsIn, discardsInWords } from '../../src/observe/discards.ts';
 import type { VerdictCount } from '../../src/observe/figures.ts';
-import { MOST_COUNTED } from '../../src/store/queue.ts';
+import { MOST_COUNTED } from '../../src/store/figures.ts';
 
 const counted = (verdict: string, reason: string, count: number, cause?: string): VerdictCount => ({
   ...{ verdict, reason, count, lastAt: 0 },

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { LOG_EVENTS } from '../../src/observe/log.ts';
 import { METRICS } from '../../src/observe/metrics-table.ts';
-import { ITEM_STATES } from '../../src/store/queue.ts';
+import { ITEM_STATES } from '../../src/store/item.ts';
 import { METRICS_PAGE, metricsPage } from '../docs/metrics-page.ts';
 import { type Daemon, type Settings, startDaemon, writeConfig } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { NewItem } from '../../src/store/queue.ts';
+import type { NewItem } from '../../src/store/item.ts';
 import {
   accept,
   deferredUntil,

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ItemState, OperatorAction } from '../../src/store/queue.ts';
+import type { OperatorAction } from '../../src/store/desk.ts';
+import type { ItemState } from '../../src/store/item.ts';
 import type { Store } from '../../src/store/store.ts';
 import {
   accept,

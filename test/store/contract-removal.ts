@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RESTORABLE_MS, type User } from '../../src/store/directory.ts';
-import type { PruneRequest } from '../../src/store/queue.ts';
+import type { PruneRequest } from '../../src/store/retention.ts';
 import type { Store } from '../../src/store/store.ts';
 import { accept, ids, lease, NOW, newItem, POSTED, queued, settle } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import type { PruneRequest } from '../../src/store/queue.ts';
+import type { PruneRequest } from '../../src/store/retention.ts';
 import { startRetention } from '../../src/store/retention.ts';
 import { checkStore } from '../../src/store/sqlite/check.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';

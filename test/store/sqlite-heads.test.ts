@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import type { OperatorAction, Settlement } from '../../src/store/queue.ts';
+import type { OperatorAction } from '../../src/store/desk.ts';
+import type { Settlement } from '../../src/store/leases.ts';
 import { prepareDirectory } from '../../src/store/sqlite/directory.ts';
 import { prepareItems, voidLeases } from '../../src/store/sqlite/items.ts';
 import { prepareProbe } from '../../src/store/sqlite/probe.ts';

@@ -10,7 +10,7 @@ import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
 import type { Post } from '../../src/reply/post.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
-import type { NewItem } from '../../src/store/queue.ts';
+import type { NewItem } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { replyMessage } from './message.ts';

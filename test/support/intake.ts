@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
-import type { ItemView } from '../../src/store/queue.ts';
+import type { ItemView } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type Daemon, type Settings, startDaemon } from './daemon.ts';

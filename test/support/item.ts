@@ -2,7 +2,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../../src/mail/item-id.ts';
-import type { Acceptance, LeasedItem, NewItem, Queue, Settlement } from '../../src/store/queue.ts';
+import type { ItemAcceptance } from '../../src/store/acceptance.ts';
+import type { LeasedItem, NewItem } from '../../src/store/item.ts';
+import type { Settlement } from '../../src/store/leases.ts';
+import type { Store } from '../../src/store/store.ts';
 
 /** The time at which the tests' items are received: 2026-11-20T09:15:00Z. */
 export const NOW = Date.UTC(2026, 10, 20, 9, 15, 0);
@@ -31,24 +34,24 @@ export function newItem(change: Partial<NewItem> = {}): NewItem {
 
 /** Commits items of one message; throws when there was no space. */
 export async function accept(
-  queue: Queue,
+  queue: Store,
   items: readonly NewItem[],
   raw: Uint8Array = RAW,
-): Promise<readonly Acceptance[]> {
+): Promise<readonly ItemAcceptance[]> {
   const result = await queue.accept(items, raw);
   if (result.kind !== 'committed') throw new Error(result.detail);
   return result.acceptances;
 }
 
 /** Commits one item and gives its id back. */
-export async function queued(queue: Queue, change: Partial<NewItem> = {}): Promise<string> {
+export async function queued(queue: Store, change: Partial<NewItem> = {}): Promise<string> {
   const item = newItem(change);
   await accept(queue, [item]);
   return item.id;
 }
 
 /** Leases what is due at `now`, for a minute. */
-export async function lease(queue: Queue, now = NOW, limit = 100): Promise<readonly LeasedItem[]> {
+export async function lease(queue: Store, now = NOW, limit = 100): Promise<readonly LeasedItem[]> {
   return await queue.lease({ now, leaseMs: 60_000, limit });
 }
 
@@ -59,7 +62,7 @@ export function ids(items: readonly { readonly id: string }[]): string[] {
 
 /** Settles one lease. */
 export async function settle(
-  queue: Queue,
+  queue: Store,
   { id, attempts }: Pick<LeasedItem, 'id' | 'attempts'>,
   settlement: Settlement,
 ): Promise<void> {

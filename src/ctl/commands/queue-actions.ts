@@ -10,7 +10,8 @@
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
 import type { SpamClass } from '../../gate/spamd.ts';
 import type { Session } from '../../site/session.ts';
-import { ITEM_STATES, type ItemState, type OperatorAction, type OperatorResult } from '../../store/queue.ts';
+import type { OperatorAction, OperatorResult } from '../../store/desk.ts';
+import { ITEM_STATES, type ItemState } from '../../store/item.ts';
 import type { Store } from '../../store/store.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { findItem } from '../item.ts';

@@ -1,5 +1,5 @@
 /** `mailgw-ctl queue shape`: how many items there are by state and age, as qshape(1) shows Postfix's queue. */
-import { ITEM_STATES } from '../../store/queue.ts';
+import { ITEM_STATES } from '../../store/item.ts';
 import type { CommandSpec } from '../command.ts';
 import { OPEN_OPTION, readSelection, SELECTION_OPTIONS } from '../selection.ts';
 import { withStore } from '../session.ts';

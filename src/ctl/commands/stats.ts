@@ -1,5 +1,5 @@
 /** `mailgw-ctl stats`: the queue and the gate in figures. */
-import { ITEM_STATES, type ItemState } from '../../store/queue.ts';
+import { ITEM_STATES, type ItemState } from '../../store/item.ts';
 import { VERDICT_HOURS } from '../../store/sqlite/verdict-counts.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { badInput } from '../../actions/fault.ts';
 import type { Config } from '../../config/config.ts';
 import { parseDuration } from '../../config/kinds.ts';
-import { ITEM_STATES } from '../../store/queue.ts';
+import { ITEM_STATES } from '../../store/item.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import { cells, printable, truncate } from '../../system/printable.ts';

@@ -9,8 +9,8 @@
 import { badInput } from '../../actions/fault.ts';
 import { tokenMask } from '../../site/notices.ts';
 import type { Trace } from '../../store/inspection.ts';
+import type { ItemView } from '../../store/item.ts';
 import type { NoticeView } from '../../store/notices.ts';
-import type { ItemView } from '../../store/queue.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
 import { hideTokens, itemDetailRow } from '../item.ts';

@@ -15,7 +15,7 @@ import { PROBE_THREAD } from '../../mail/probe.ts';
 import { mintSealedToken, userKey } from '../../mail/token.ts';
 import type { SecretSession } from '../../site/session.ts';
 import type { User } from '../../store/directory.ts';
-import type { ItemView } from '../../store/queue.ts';
+import type { ItemView } from '../../store/item.ts';
 import { currentSalt } from '../known-user.ts';
 import { checkProbe, PROVE } from './authserv.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';

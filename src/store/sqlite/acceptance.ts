@@ -6,17 +6,19 @@
  * the same mail once more wants it posted, and posted once.
  */
 import { bounded } from '../../mail/bounded.ts';
-import type { Acceptance, ImmediateLease, NewItem } from '../queue.ts';
+import type { ImmediateLease, ItemAcceptance } from '../acceptance.ts';
+import type { NewItem } from '../item.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
+import { OPEN } from './migrations.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
 import type { Database } from './schema.ts';
 
 /** What became of the items of one message. */
 export interface Accepted {
-  readonly acceptances: readonly Acceptance[];
+  readonly acceptances: readonly ItemAcceptance[];
   /** The ids of those that were leased at once. */
   readonly leased: readonly string[];
 }
@@ -95,9 +97,7 @@ export function prepareAccept(
 ): Accept {
   const claim = prepareClaim(database);
   const revive = prepareRevive(database, elect);
-  const open = database.prepare<[string]>(
-    "SELECT 1 FROM item WHERE thread = ? AND state IN ('ready','waiting','leased')",
-  );
+  const open = database.prepare<[string]>(`SELECT 1 FROM item WHERE thread = ? AND state IN ${OPEN}`);
   const insert = prepareInsert(database);
   const owners = prepareOwners(database);
   const keep = prepareKeepContent(database);
@@ -129,7 +129,7 @@ export function prepareAccept(
   return (items, raw, lease) => {
     let room = lease === undefined || isPaused() ? 0 : lease.limit;
     const leased: string[] = [];
-    const acceptances = items.map((item): Acceptance => {
+    const acceptances = items.map((item): ItemAcceptance => {
       const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
       if (typeof state === 'object')
         return { kind: revive(item, state) ? 'queued' : 'duplicate', id: state.id };

@@ -1,5 +1,7 @@
 /** How many notifications to a user came back, in SQLite: counted with the bounce's own commit, so that a copy is not. */
-import type { BounceCounts, BounceKind, NewItem } from '../queue.ts';
+import type { Figures } from '../figures.ts';
+import type { BounceKind, NewItem } from '../item.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
 /** Prepares the count, to be called inside the transaction of an accept. */
@@ -15,14 +17,8 @@ export function prepareCountBounce(database: Database): (item: NewItem, kind: Bo
   };
 }
 
-/** The reads on the counts. */
-export interface BounceViews {
-  /** Bounces of one user, or of all. */
-  bounceCounts(user?: string): BounceCounts;
-}
-
 /** Prepares the reads on a reading connection. */
-export function prepareBounceViews(database: Database): BounceViews {
+export function prepareBounceViews(database: Database): AtOnce<Figures, 'bounceCounts'> {
   const sum = database.prepare<[string | null], { hard: number; soft: number; lastAt: number | null }>(
     `SELECT ifnull(sum(hard), 0) AS hard, ifnull(sum(soft), 0) AS soft, max(last_at) AS lastAt
      FROM bounce_count JOIN user USING (user_number) WHERE name = ifnull(?, name)`,

@@ -1,15 +1,10 @@
 /** The token buckets of the rates in SQLite: the statements that write and read them. */
-import type { BucketChange, Buckets } from '../buckets.ts';
+import type { Buckets } from '../buckets.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
-/** The operation on buckets, to be called inside a transaction. */
-export interface BucketOperations {
-  /** Writes what changed. */
-  readonly saveBuckets: (change: BucketChange) => void;
-}
-
 /** Prepares the statements on a writing connection. */
-export function prepareBuckets(database: Database): BucketOperations {
+export function prepareBuckets(database: Database): AtOnce<Buckets, 'saveBuckets'> {
   const set = database.prepare<[string, number, number]>(
     `INSERT INTO bucket (name, full_at, saved_at) VALUES (?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at, saved_at = excluded.saved_at`,
@@ -25,18 +20,13 @@ export function prepareBuckets(database: Database): BucketOperations {
 
 type Loaded = Awaited<ReturnType<Buckets['loadBuckets']>>;
 
-/** The reads of buckets on a reading connection. */
-export interface BucketViews {
-  /** All of them. */
-  readonly buckets: () => Loaded;
-  /** One by its name. */
-  readonly bucket: (name: string) => Loaded[number] | undefined;
-}
-
-/** Prepares the reads. */
-export function prepareBucketViews(database: Database): BucketViews {
+/** Prepares the reads on a reading connection. */
+export function prepareBucketViews(database: Database): AtOnce<Buckets, 'loadBuckets' | 'bucket'> {
   const columns = 'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket';
   const all = database.prepare<[], Loaded[number]>(columns);
   const byName = database.prepare<[string], Loaded[number]>(`${columns} WHERE name = ?`);
-  return { buckets: () => all.all(), bucket: (name) => byName.get(name) };
+  return {
+    loadBuckets: () => all.all(),
+    bucket: (name) => byName.get(name),
+  };
 }

@@ -6,7 +6,7 @@
  * Failure: a rejected promise; the next question starts another thread.
  */
 import { Worker } from 'node:worker_threads';
-import type { QueueCounts } from '../queue.ts';
+import type { QueueCounts } from '../figures.ts';
 
 /** What the thread answers. */
 export type CountsAnswer =

@@ -7,7 +7,8 @@
  */
 import { betterKeys, type Copy, keyOf, sameWordsKeys } from '../../mail/belief.ts';
 import type { Digest } from '../../mail/fingerprint.ts';
-import type { Authentication, ItemState, NewItem } from '../queue.ts';
+import type { Authentication } from '../../mail/origin.ts';
+import type { ItemState, NewItem } from '../item.ts';
 import type { Database } from './schema.ts';
 
 /** The item that a new one repeats; `isEqual` when both are believed alike. */
@@ -84,7 +85,7 @@ interface Known {
 
 /** An item that is to be posted by the operator's word, with what its copies are found by. */
 interface Wanted extends Known, KeptCopy {
-  readonly result: Authentication['result'];
+  readonly senderResult: Authentication['result'];
 }
 
 /** The item as which a reply was posted, or is to be; without a state where that item is gone. */
@@ -104,7 +105,7 @@ export interface DedupeChanges {
 }
 
 /** The copy that an item is once it is not held; undefined for one that nothing shadows. */
-function releasedCopy({ fingerprint, written, result }: Wanted): Copy | undefined {
+function releasedCopy({ fingerprint, written, senderResult: result }: Wanted): Copy | undefined {
   if (fingerprint === null) return undefined;
   const said = written === null ? undefined : digest(written);
   return { fingerprint: digest(fingerprint), written: said, result, isHeld: false };

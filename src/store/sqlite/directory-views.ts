@@ -1,18 +1,7 @@
 /** What the gate asks about users and threads: one statement for each, because it asks for every recipient. */
-import type { User } from '../directory.ts';
+import type { Directory, User } from '../directory.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
-
-/** The reads of the directory, synchronous. */
-export interface DirectoryViews {
-  /** The user with this number. */
-  userByNumber(number: number): User | undefined;
-  /** The user with this name. */
-  userByName(name: string): User | undefined;
-  /** All users by name. */
-  listUsers(): User[];
-  /** The locator of a thread number. */
-  threadByNumber(number: number): string | undefined;
-}
 
 /** One salt of a user, and the user: number, name, enabled, created_at, addresses, salt, its created_at, its ends_at. */
 type Row = [number, string, number, number, string | null, Buffer | null, number, number | null];
@@ -27,9 +16,9 @@ const USERS = `SELECT u.user_number, name, enabled, u.created_at,
 // The current salt first: it is the one that nearly every token was minted under.
 const IN_ORDER = 'ORDER BY name, ends_at IS NOT NULL, ends_at DESC';
 
-/** Prepares the statements on a reading connection. */
-export function prepareDirectoryViews(database: Database): DirectoryViews {
-  // In place of nobody somebody, so that the time which an address takes does not tell who is a user.
+/** Prepares the look-up of a user by number. */
+export function prepareUserByNumber(database: Database): AtOnce<Directory>['userByNumber'] {
+  // For an unknown number the first user is read, so that the time taken does not reveal who exists.
   const byNumber = database
     .prepare<[number], Row>(
       `${USERS} WHERE u.user_number =
@@ -37,16 +26,23 @@ export function prepareDirectoryViews(database: Database): DirectoryViews {
        ${IN_ORDER}`,
     )
     .raw();
+  return (number) => {
+    const user = usersOf(byNumber.all(number))[0];
+    return user?.number === number ? user : undefined;
+  };
+}
+
+/** Prepares the statements on a reading connection. */
+export function prepareDirectoryViews(
+  database: Database,
+): AtOnce<Directory, 'userByNumber' | 'userByName' | 'listUsers' | 'threadByNumber'> {
   const byName = database.prepare<[string], Row>(`${USERS} WHERE name = ? ${IN_ORDER}`).raw();
   const all = database.prepare<[], Row>(`${USERS} ${IN_ORDER}`).raw();
   const locator = database
     .prepare<[number], string>('SELECT locator FROM thread WHERE thread_number = ?')
     .pluck();
   return {
-    userByNumber: (number) => {
-      const user = usersOf(byNumber.all(number))[0];
-      return user?.number === number ? user : undefined;
-    },
+    userByNumber: prepareUserByNumber(database),
     userByName: (name) => usersOf(byName.all(name))[0],
     listUsers: () => usersOf(all.all()),
     threadByNumber: (number) => locator.get(number),
@@ -69,7 +65,9 @@ function usersOf(rows: readonly Row[]): User[] {
       };
       users.push(user);
     }
-    if (salt !== null) user.salts.push({ salt, createdAt: saltCreatedAt, endsAt: endsAt ?? undefined });
+    if (salt === null) continue;
+    const octets = new Uint8Array(salt.buffer, salt.byteOffset, salt.byteLength);
+    user.salts.push({ salt: octets, createdAt: saltCreatedAt, endsAt: endsAt ?? undefined });
   }
   return users;
 }

@@ -1,24 +1,13 @@
 /** Users, salts and threads in SQLite: the statements that change them, inside the writer's transaction. */
 import type { Directory } from '../directory.ts';
+import type { AtOnce } from './at-once.ts';
+import { prepareUserByNumber } from './directory-views.ts';
 import type { Database } from './schema.ts';
 
-/** The arguments of the directory's operations, as the port has them. */
-type Args<K extends keyof Directory> = Parameters<Directory[K]>;
-
-/** The operations on the directory, each to be called inside a transaction. */
-export interface DirectoryOperations {
-  /** Adds a user; its number, or undefined when the name is taken. */
-  readonly addUser: (user: Args<'addUser'>[0]) => number | undefined;
-  /** Changes a user; false when there is none. */
-  readonly setUser: (name: string, change: Args<'setUser'>[1]) => boolean;
-  /** Gives a user a new salt. */
-  readonly rotateSalt: (...args: Args<'rotateSalt'>) => boolean;
-  /** The number of a thread, made when it is new. */
-  readonly threadNumber: (locator: string) => number;
-}
-
 /** Prepares the statements on a writing connection. */
-export function prepareDirectory(database: Database): DirectoryOperations {
+export function prepareDirectory(
+  database: Database,
+): AtOnce<Directory, 'addUser' | 'setUser' | 'rotateSalt' | 'threadNumber'> {
   const numberOf = database.prepare<[string], { number: number }>(
     'SELECT user_number AS number FROM user WHERE name = ?',
   );
@@ -60,7 +49,8 @@ function prepareAddresses(database: Database): (userNumber: number, addresses: r
 function prepareAddUser(
   database: Database,
   setAddresses: (userNumber: number, addresses: readonly string[]) => void,
-): DirectoryOperations['addUser'] {
+): AtOnce<Directory>['addUser'] {
+  const userByNumber = prepareUserByNumber(database);
   const insert = database.prepare<[string, number]>(
     'INSERT INTO user (name, enabled, created_at) VALUES (?, 1, ?) ON CONFLICT DO NOTHING',
   );
@@ -70,7 +60,7 @@ function prepareAddUser(
     const number = Number(lastInsertRowid);
     setAddresses(number, addresses);
     insertSalt(database, number, salt, now);
-    return number;
+    return userByNumber(number);
   };
 }
 

@@ -5,49 +5,34 @@
  * behind: of every thread with open items exactly one has head = 1, the leased one or else the oldest.
  */
 import { bounded } from '../../mail/bounded.ts';
-import type {
-  Authentication,
-  ItemState,
-  LeasedItem,
-  OperatorAction,
-  OperatorResult,
-  Queue,
-  Settle,
-} from '../queue.ts';
-import { MAX_WORKER_DEATHS } from '../queue.ts';
+import type { Desk, OperatorAction, OperatorResult } from '../desk.ts';
+import type { ItemState } from '../item.ts';
+import { type Leases, MAX_WORKER_DEATHS, type Settle } from '../leases.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
+import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import { prepareLease } from './leases.ts';
+import { OPEN } from './migrations.ts';
 import { prepareAddNotice } from './notices.ts';
 import { prepareOwners } from './owner.ts';
 import type { Database } from './schema.ts';
 
-/** The operations on items, each to be called inside a transaction. */
-export interface ItemOperations {
-  /** Inserts the items of one message that are no duplicates. */
-  readonly accept: Accept;
-  /** Claims due heads of threads. */
-  readonly lease: (request: Parameters<Queue['lease']>[0]) => LeasedItem[];
-  /** Writes outcomes of leases that still hold. */
-  readonly settle: (settles: readonly Settle[]) => void;
-  /** Frees leases that have ended; gives their number. */
-  readonly reclaim: (now: number, inFlight: readonly string[]) => number;
-  /** Moves due times and leases after the clock jumped. */
-  readonly retime: (change: Parameters<Queue['retime']>[0]) => void;
-  /** Applies an operator's action. */
-  readonly operate: (action: OperatorAction, id: string, now: number) => OperatorResult;
-  /** Stops or resumes leasing. */
-  readonly setPaused: (paused: boolean) => void;
-}
+/** The writes on items. */
+type ItemStatements = AtOnce<Leases, 'lease' | 'settle' | 'reclaim' | 'retime'> &
+  AtOnce<Desk, 'operate' | 'setPaused'> & {
+    /** Inserts the items of one message that are no duplicates. */
+    readonly accept: Accept;
+  };
 
-/** What the operations are to do beyond their arguments. */
+/** Settings of the operations on items. */
 export interface ItemSettings {
   /** Whether a posted item keeps its content until it is pruned. */
   readonly keepContent: boolean;
 }
 
 /** Prepares the statements on a writing connection. */
-export function prepareItems(database: Database, { keepContent }: ItemSettings): ItemOperations {
+export function prepareItems(database: Database, { keepContent }: ItemSettings): ItemStatements {
   const elect = prepareElection(database);
   const isPaused = preparePaused(database);
   return {
@@ -68,11 +53,11 @@ export function prepareElection(database: Database): (thread: string) => void {
   );
   const unseat = database.prepare<[string, string]>(
     `UPDATE item SET head = 0 WHERE thread = ? AND head = 1
-       AND item_number > (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ('ready','waiting','leased'))`,
+       AND item_number > (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ${OPEN})`,
   );
   const seat = database.prepare<[string]>(
     `UPDATE item SET head = 1 WHERE head = 0 AND item_number =
-       (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ('ready','waiting','leased'))`,
+       (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ${OPEN})`,
   );
   return (thread) => {
     if (leased.get(thread) !== undefined) return;
@@ -91,7 +76,7 @@ function prepareSettle(
   database: Database,
   elect: (thread: string) => void,
   keepContent: boolean,
-): ItemOperations['settle'] {
+): AtOnce<Leases>['settle'] {
   const leased = database.prepare<
     [string, number],
     { itemNumber: number; thread: string; workerDeaths: number }
@@ -157,7 +142,7 @@ function prepareSettle(
   };
 }
 
-function prepareReclaim(database: Database, elect: (thread: string) => void): ItemOperations['reclaim'] {
+function prepareReclaim(database: Database, elect: (thread: string) => void): AtOnce<Leases>['reclaim'] {
   const expired = database.prepare<[number], { itemNumber: number; id: string; thread: string }>(
     "SELECT item_number AS itemNumber, id, thread FROM item WHERE state = 'leased' AND lease_until <= ?",
   );
@@ -175,13 +160,12 @@ function prepareReclaim(database: Database, elect: (thread: string) => void): It
   };
 }
 
-function prepareRetime(database: Database): ItemOperations['retime'] {
-  const open = "state IN ('ready','waiting','leased')";
+function prepareRetime(database: Database): AtOnce<Leases>['retime'] {
   const move = database.prepare<[number, number]>(
-    `UPDATE item SET due_at = iif(state = 'waiting', due_at + ?, due_at), lease_until = lease_until + ? WHERE ${open}`,
+    `UPDATE item SET due_at = iif(state = 'waiting', due_at + ?, due_at), lease_until = lease_until + ? WHERE state IN ${OPEN}`,
   );
   const clamp = database.prepare<[number, number, number]>(
-    `UPDATE item SET due_at = ? WHERE ${open}
+    `UPDATE item SET due_at = ? WHERE state IN ${OPEN}
        AND (state = 'ready' AND due_at > ? OR state = 'waiting' AND due_at > ?)`,
   );
   return ({ now, byMs, longestMs }) => {
@@ -198,26 +182,27 @@ const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to:
   drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
 };
 
-/** What an action needs to know of its item. */
-interface OperatedRow {
-  itemNumber: number;
-  id: string;
-  state: ItemState;
-  user: string;
-  userNumber: number | null;
-  thread: string;
-  holdReason: string | null;
-  receivedAt: number;
-  contentKept: number;
-  result: Authentication['result'];
-  fingerprint: Uint8Array | null;
-  written: Uint8Array | null;
-}
+/** The fields that an action needs to know of its item. */
+const OPERATED = [
+  'itemNumber',
+  'id',
+  'state',
+  'user',
+  'userNumber',
+  'orderedBy',
+  'holdReason',
+  'receivedAt',
+  'contentKept',
+  'senderResult',
+  'fingerprint',
+  'written',
+] as const;
 
-function prepareOperate(database: Database, elect: (thread: string) => void): ItemOperations['operate'] {
+type OperatedRow = Pick<ItemRow, (typeof OPERATED)[number]>;
+
+function prepareOperate(database: Database, elect: (thread: string) => void): AtOnce<Desk>['operate'] {
   const find = database.prepare<[string], OperatedRow>(
-    `SELECT item_number AS itemNumber, id, state, user, user_number AS userNumber, thread, hold_reason AS holdReason, received_at AS receivedAt,
-       content_kept AS contentKept, sender_result AS result, fingerprint, written FROM item WHERE id = ?`,
+    `SELECT ${columnsOf(OPERATED)} FROM item WHERE id = ?`,
   );
   const dedupe = prepareDedupeChanges(database);
   const refusalOf = prepareRefusal(database, dedupe);
@@ -241,7 +226,7 @@ function prepareOperate(database: Database, elect: (thread: string) => void): It
     if (action === 'release') dedupe.release(item);
     // What was posted is on the platform: a repetition stays one.
     if (action === 'drop' && item.state !== 'posted') dedupe.forget(item);
-    elect(item.thread);
+    elect(item.orderedBy);
     return { kind: 'done', id, state: to };
   };
 }
@@ -268,7 +253,7 @@ function prepareRefusal(
   };
 }
 
-function prepareSetPaused(database: Database): ItemOperations['setPaused'] {
+function prepareSetPaused(database: Database): AtOnce<Desk>['setPaused'] {
   const set = database.prepare<[number]>(
     "INSERT INTO flag (name, value) VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );

@@ -5,49 +5,47 @@
  * the costs do not grow with what waits; with them, by what waits of theirs.
  */
 
-import type { BounceKind, LeasedItem, Queue } from '../queue.ts';
+import type { LeasedItem } from '../item.ts';
+import type { Leases } from '../leases.ts';
+import type { AtOnce } from './at-once.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import { prepareOwners } from './owner.ts';
 import { prepareProbe } from './probe.ts';
 import type { Database } from './schema.ts';
 
-/** One row of a lease; SQLite's null stands for undefined. */
-interface LeaseRow {
-  itemNumber: number;
-  id: string;
-  user: string;
-  userNumber: number | null;
-  thread: string;
-  /** The thread by which the queue has it in order: of a bounce one of its own. */
-  orderedBy: string;
-  bounce: BounceKind | null;
-  repliedToAt: number;
-  messageId: string | null;
-  queueId: string | null;
-  reversePath: string;
-  receivedAt: number;
-  senderPolicy: LeasedItem['authentication']['policy'];
-  senderResult: LeasedItem['authentication']['result'];
-  spamScore: number | null;
-  spamFlagged: number | null;
-  attempts: number;
-  workerDeaths: number;
-  bytes: number;
-}
+const LEASED = [
+  'itemNumber',
+  'id',
+  'user',
+  'userNumber',
+  'thread',
+  'orderedBy',
+  'bounce',
+  'repliedToAt',
+  'messageId',
+  'queueId',
+  'reversePath',
+  'receivedAt',
+  'senderPolicy',
+  'senderResult',
+  'spamScore',
+  'spamFlagged',
+  'attempts',
+  'workerDeaths',
+  'bytes',
+] as const;
+
+type LeaseRow = Pick<ItemRow, (typeof LEASED)[number]>;
 
 /** Prepares the statements on a writing connection; while `isPaused` nothing is leased. */
 export function prepareLease(
   database: Database,
   isPaused: () => boolean,
   elect: (thread: string) => void,
-): (request: Parameters<Queue['lease']>[0]) => LeasedItem[] {
+): AtOnce<Leases>['lease'] {
   const owners = prepareOwners(database);
   const findProbe = prepareProbe(database);
-  const columns = `item_number AS itemNumber, id, user, user_number AS userNumber, thread AS orderedBy,
-       coalesce(bounce_thread, thread) AS thread, bounce,
-       replied_to_at AS repliedToAt, message_id AS messageId, queue_id AS queueId,
-       reverse_path AS reversePath, received_at AS receivedAt, sender_policy AS senderPolicy,
-       sender_result AS senderResult, spam_score AS spamScore, spam_flagged AS spamFlagged,
-       attempts, worker_deaths AS workerDeaths, bytes`;
+  const columns = columnsOf(LEASED);
   const ofDue = `SELECT ${columns} FROM item
      WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ?`;
   const due = database.prepare<[number, number, number], LeaseRow>(`${ofDue} ORDER BY due_at LIMIT ?`);

@@ -7,23 +7,19 @@
  */
 import { bounded } from '../../mail/bounded.ts';
 import type { NoticeDraft } from '../../mail/notice.ts';
-import type { LeasedNotice, NewNotice, NoticeSettlement, Notices, NoticeView } from '../notices.ts';
+import type { NewNotice, Notices, NoticeView } from '../notices.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The operations on notices, each to be called inside a transaction. */
-export interface NoticeOperations {
-  /** Adds a notice; false when the user had one of its kind that day, or is not to have it. */
-  readonly addNotice: (notice: NewNotice) => boolean;
-  /** Claims the notice that is due longest. */
-  readonly leaseNotice: (request: Parameters<Notices['leaseNotice']>[0]) => LeasedNotice | undefined;
-  /** Writes an outcome of a claim that still holds. */
-  readonly settleNotice: (id: string, attempts: number, settlement: NoticeSettlement) => void;
-}
+/** The port as statements carry it out. */
+type Statements = AtOnce<Notices>;
 
 /** Prepares the statements on a writing connection. */
-export function prepareNotices(database: Database): NoticeOperations {
+export function prepareNotices(
+  database: Database,
+): AtOnce<Notices, 'addNotice' | 'leaseNotice' | 'settleNotice'> {
   return {
     addNotice: prepareAddNotice(database),
     leaseNotice: prepareLeaseNotice(database),
@@ -32,7 +28,7 @@ export function prepareNotices(database: Database): NoticeOperations {
 }
 
 /** Prepares the insert, which an item's settlement shares. */
-export function prepareAddNotice(database: Database): NoticeOperations['addNotice'] {
+export function prepareAddNotice(database: Database): Statements['addNotice'] {
   const insert = database.prepare(
     `INSERT INTO notice (id, state, user, user_number, kind, day, item_id, draft, original, created_at, due_at, attempts)
      SELECT @id, 'waiting', @user, @userNumber, @kind, @day, @itemId, @draft, @original, @createdAt, @createdAt, 0
@@ -64,7 +60,7 @@ interface LeaseRow extends Pick<NewNotice, 'id' | 'user' | 'kind' | 'createdAt'>
   attempts: number;
 }
 
-function prepareLeaseNotice(database: Database): NoticeOperations['leaseNotice'] {
+function prepareLeaseNotice(database: Database): Statements['leaseNotice'] {
   const due = database.prepare<[number, number], LeaseRow>(
     `SELECT id, user, user_number AS userNumber, kind, item_id AS itemId, draft, original, created_at AS createdAt, attempts FROM notice
      WHERE state = 'waiting' AND (due_at <= ? OR due_at > ?) ORDER BY due_at LIMIT 1`,
@@ -87,7 +83,7 @@ function prepareLeaseNotice(database: Database): NoticeOperations['leaseNotice']
   };
 }
 
-function prepareSettleNotice(database: Database): NoticeOperations['settleNotice'] {
+function prepareSettleNotice(database: Database): Statements['settleNotice'] {
   const end = database.prepare<[string, number, string, string, number]>(
     `UPDATE notice SET state = ?, settled_at = ?, last_diagnostic = ?, due_at = NULL, draft = NULL, original = NULL
      WHERE id = ? AND state = 'waiting' AND attempts = ?`,
@@ -107,36 +103,31 @@ export function recallNotices(database: Database, now: number): void {
   database.prepare<[number]>("UPDATE notice SET due_at = ? WHERE state = 'waiting'").run(now);
 }
 
-/** The reads on notices. */
-export interface NoticeViews {
-  /** When the next notice becomes due. */
-  nextNoticeAt(): number | undefined;
-  /** The newest notices, newest first. */
-  listNotices(limit: number): NoticeView[];
-  /** The notices about one item, oldest first. */
-  noticesOf(itemId: string): NoticeView[];
-}
-
 type ViewRow = {
   [K in keyof NoticeView]: undefined extends NoticeView[K]
     ? Exclude<NoticeView[K], undefined> | null
     : NoticeView[K];
 };
 
+const VIEW = `SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt,
+  settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice`;
+
 /** Prepares the reads on a reading connection. */
-export function prepareNoticeViews(database: Database): NoticeViews {
+export function prepareNoticeViews(database: Database): AtOnce<Notices, 'nextNoticeAt' | 'listNotices'> {
   const next = database
     .prepare<[], number | null>("SELECT min(due_at) FROM notice WHERE state = 'waiting'")
     .pluck();
-  const columns = `SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt,
-       settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice`;
-  const newest = database.prepare<[number], ViewRow>(`${columns} ORDER BY notice_number DESC LIMIT ?`);
-  const ofItem = database.prepare<[string], ViewRow>(`${columns} WHERE item_id = ? ORDER BY notice_number`);
+  const newest = database.prepare<[number], ViewRow>(`${VIEW} ORDER BY notice_number DESC LIMIT ?`);
   return {
     nextNoticeAt: () => next.get() ?? undefined,
     listNotices: (limit) => newest.all(limit).map(toNoticeView),
-    noticesOf: (itemId) => ofItem.all(itemId).map(toNoticeView),
   };
+}
+
+/** Prepares the read of the notices about one item, oldest first. */
+export function prepareNoticesOf(database: Database): (itemId: string) => NoticeView[] {
+  const ofItem = database.prepare<[string], ViewRow>(`${VIEW} WHERE item_id = ? ORDER BY notice_number`);
+  return (itemId) => ofItem.all(itemId).map(toNoticeView);
 }
 
 function toNoticeView(row: ViewRow): NoticeView {

@@ -4,7 +4,7 @@
  *
  * Contract: an address enters with the commit of a reply that was authenticated for it, and goes with its user.
  */
-import type { NewItem } from '../queue.ts';
+import type { NewItem } from '../item.ts';
 import type { Database } from './schema.ts';
 
 /** Prepares the insert, to be called inside the transaction of an accept, for a user who is there. */

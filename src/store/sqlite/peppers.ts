@@ -1,21 +1,10 @@
 /** The fingerprints of peppers in SQLite: a row for each time that one was put in force, and none is ever removed. */
 import type { AcceptedPepper, Peppers } from '../peppers.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
-/** The operations on peppers, each to be called inside a transaction. */
-export interface PepperOperations {
-  /** Puts a pepper in force. */
-  readonly acceptPepper: (...args: Parameters<Peppers['acceptPepper']>) => void;
-}
-
-/** The reads of peppers, synchronous. */
-export interface PepperViews {
-  /** All that were accepted, the one in force last. */
-  peppers(): AcceptedPepper[];
-}
-
 /** Prepares the statement on a writing connection. */
-export function preparePeppers(database: Database): PepperOperations {
+export function preparePeppers(database: Database): AtOnce<Peppers, 'acceptPepper'> {
   const insert = database.prepare<[Uint8Array, number, number]>(
     `INSERT INTO pepper (fingerprint, accepted_at)
      SELECT ?, ? WHERE ? = 0 OR NOT EXISTS (SELECT 1 FROM pepper)`,
@@ -28,7 +17,7 @@ export function preparePeppers(database: Database): PepperOperations {
 }
 
 /** Prepares the read. */
-export function preparePepperViews(database: Database): PepperViews {
+export function preparePepperViews(database: Database): AtOnce<Peppers, 'peppers'> {
   const all = database.prepare<[], AcceptedPepper>(
     'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
   );

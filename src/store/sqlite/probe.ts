@@ -5,7 +5,7 @@
  * new item; else none, and what is due longest is as good as any. Each waiting item of a user to be avoided takes a step
  * of the index of due items: 100,000 of them some 40 ms, and probes are seconds apart.
  */
-import type { LeaseProbe } from '../queue.ts';
+import type { LeaseProbe } from '../leases.ts';
 import type { Database } from './schema.ts';
 
 /** Finds the number of the item that makes the best probe. */

@@ -6,7 +6,8 @@
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
  */
-import type { Pruned, PruneRequest } from '../queue.ts';
+import type { Retention } from '../retention.ts';
+import type { AtOnce } from './at-once.ts';
 import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
 
@@ -16,12 +17,6 @@ const STEP_ROWS = 100;
 /** Most bytes of content that one call removes: every page of it is read to be freed. */
 const STEP_BYTES = 4 * 1024 * 1024;
 
-/** The operation, to be called inside a transaction. */
-export interface PruneOperations {
-  /** Removes some of what is out of date. */
-  readonly prune: (request: PruneRequest) => Pruned;
-}
-
 /** An item with what its removal weighs. */
 interface Row {
   readonly itemNumber: number;
@@ -29,7 +24,7 @@ interface Row {
 }
 
 /** Prepares the statements on a writing connection. */
-export function preparePrune(database: Database): PruneOperations {
+export function preparePrune(database: Database): AtOnce<Retention> {
   const contents = prepareContents(database);
   const rows = prepareRows(database);
   const dedupes = database.prepare<[number]>(

@@ -6,23 +6,12 @@
  * address that somebody else has registered by then is left out: it may be another person's mailbox.
  */
 import { foldAddress } from '../../mail/address.ts';
-import { RESTORABLE_MS, type RemovedUser, type Restoration } from '../directory.ts';
+import { type Directory, RESTORABLE_MS, type RemovedUser } from '../directory.ts';
+import type { AtOnce } from './at-once.ts';
+import { prepareUserByNumber } from './directory-views.ts';
 import { prepareElection } from './items.ts';
 import { prepareOwners } from './owner.ts';
 import type { Database } from './schema.ts';
-
-/** A restoration as the writer knows it: whoever asked reads the user. */
-type Restored = Exclude<Restoration, { kind: 'restored' }> | Omit<Restoration & { kind: 'restored' }, 'user'>;
-
-/** The operations on removed users, each to be called inside a transaction. */
-export interface RemovalOperations {
-  /** Removes a user; false when there is none of that name. */
-  readonly removeUser: (name: string, now: number) => boolean;
-  /** Erases a user, removed or not; false when there is none of that number. */
-  readonly eraseUser: (number: number) => boolean;
-  /** Restores a user. */
-  readonly restoreUser: (number: number, now: number) => Restored;
-}
 
 /** What else there is of a user: where it stands, and where it stands once the user was removed. */
 const BELONGINGS = [
@@ -32,7 +21,9 @@ const BELONGINGS = [
 ] as const;
 
 /** Prepares the statements on a writing connection. */
-export function prepareRemoval(database: Database): RemovalOperations {
+export function prepareRemoval(
+  database: Database,
+): AtOnce<Directory, 'removeUser' | 'eraseUser' | 'restoreUser'> {
   const erase = database.prepare<[number]>('DELETE FROM user WHERE user_number = ?');
   const eraseRemoved = database.prepare<[number]>('DELETE FROM removed_user WHERE user_number = ?');
   const remove = prepareRemove(database, (number) => erase.run(number));
@@ -54,7 +45,7 @@ export function overwriting<T>(database: Database, erase: () => T): T {
   }
 }
 
-function prepareRemove(database: Database, erase: (number: number) => void): RemovalOperations['removeUser'] {
+function prepareRemove(database: Database, erase: (number: number) => void): AtOnce<Directory>['removeUser'] {
   const columns = columnsOf(database, 'user');
   const move = database
     .prepare<[number, string], number>(
@@ -77,7 +68,7 @@ function prepareRemove(database: Database, erase: (number: number) => void): Rem
 function prepareRestore(
   database: Database,
   eraseRemoved: (number: number) => void,
-): RemovalOperations['restoreUser'] {
+): AtOnce<Directory>['restoreUser'] {
   const find = database.prepare<[number, number], { name: string; by: number | null }>(
     `SELECT name, (SELECT user_number FROM user WHERE user.name = removed_user.name) AS by
      FROM removed_user WHERE user_number = ? AND removed_at > ?`,
@@ -88,15 +79,20 @@ function prepareRestore(
   const leaveOut = prepareLeaveOut(database);
   const owners = prepareOwners(database);
   const elect = prepareElection(database);
+  const userByNumber = prepareUserByNumber(database);
   return (number, now) => {
-    const user = find.get(number, now - RESTORABLE_MS);
-    if (user === undefined) return { kind: 'unknown' };
-    if (user.by !== null) return { kind: 'name-taken', by: user.by };
+    const removed = find.get(number, now - RESTORABLE_MS);
+    if (removed === undefined) return { kind: 'unknown' };
+    if (removed.by !== null) return { kind: 'name-taken', by: removed.by };
     for (const copy of copies) copy(number);
     eraseRemoved(number);
-    const threads = owners.release(number, user.name, now);
+    const threads = owners.release(number, removed.name, now);
     for (const thread of new Set(threads)) elect(thread);
-    return { kind: 'restored', released: threads.length, leftOut: leaveOut(number) };
+    const leftOut = leaveOut(number);
+    const user = userByNumber(number);
+    return user === undefined
+      ? { kind: 'unknown' }
+      : { kind: 'restored', user, released: threads.length, leftOut };
   };
 }
 
@@ -147,14 +143,8 @@ function prepareLeaveOut(database: Database): (number: number) => { address: str
   };
 }
 
-/** The read of the removed users, synchronous. */
-export interface RemovalViews {
-  /** The users who were removed and not erased, the last one first. */
-  removedUsers(): RemovedUser[];
-}
-
-/** Prepares the read. */
-export function prepareRemovalViews(database: Database): RemovalViews {
+/** Prepares the read of the removed users. */
+export function prepareRemovalViews(database: Database): AtOnce<Directory, 'removedUsers'> {
   const all = database.prepare<[], Omit<RemovedUser, 'addresses'> & { addresses: string }>(
     `SELECT user_number AS number, name, removed_at AS removedAt,
        (SELECT json_group_array(address) FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses

@@ -3,14 +3,9 @@
  *
  * Contract: a restored store gives no number again that the lost one may have given: new ones begin above `upTo`.
  */
-import type { Restore } from '../restores.ts';
+import type { Restore, Restores } from '../restores.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
-
-/** The read of the last restore, synchronous. */
-export interface RestoreViews {
-  /** The last restore, if there ever was one; read once. */
-  lastRestore(): Restore | undefined;
-}
 
 /** A row of the table. */
 interface Row {
@@ -22,8 +17,8 @@ interface Row {
   readonly threadUpTo: number;
 }
 
-/** Prepares the read. */
-export function prepareRestoreViews(database: Database): RestoreViews {
+/** Prepares the read of the last restore: it is read once. */
+export function prepareRestoreViews(database: Database): AtOnce<Restores> {
   const last = database.prepare<[], Row>(
     `SELECT restored_at AS restoredAt, backed_up_at AS backedUpAt, user_number AS userNumber, user_up_to AS userUpTo,
        thread_number AS threadNumber, thread_up_to AS threadUpTo FROM restore WHERE restored_at = (SELECT max(restored_at) FROM restore)`,

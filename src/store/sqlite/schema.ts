@@ -37,7 +37,7 @@ const CHECKPOINT_PAGES = 4000;
 /** The size that the log is kept at: the pages up to a checkpoint, and the largest batch on top of them. */
 export const LOG_BYTES = 24 * 1024 * 1024;
 
-/** How long a connection waits for another process's write, in milliseconds. */
+/** How to open a connection; `busyTimeoutMs` bounds the wait for another process's write. */
 export interface OpenOptions {
   readonly readonly: boolean;
   readonly busyTimeoutMs: number;

@@ -1,14 +1,8 @@
 /** What an operator's filter selects, in SQLite: items, their ids, and how many there are by state and age. */
-import type { AgeCount, ItemFilter } from '../queue.ts';
+import type { AgeCount, Desk, ItemFilter } from '../desk.ts';
+import type { AtOnce } from './at-once.ts';
+import { THREAD } from './item-columns.ts';
 import type { Database } from './schema.ts';
-
-/** The reads by filter. */
-export interface SelectionViews {
-  /** The ids of the items that match, oldest first. */
-  ids(filter: ItemFilter): string[];
-  /** How many match by state and age; `bounds` are times of receipt, newest first. */
-  shape(filter: ItemFilter, bounds: readonly number[]): AgeCount[];
-}
 
 /** The condition of a filter and the values in it. */
 export interface Selection {
@@ -31,15 +25,15 @@ export function selection({ state, user, thread, since, settledSince, hasContent
     values.push(...state);
   }
   add('user = ?', user);
-  add('coalesce(bounce_thread, thread) = ?', thread);
+  add(`${THREAD} = ?`, thread);
   add('received_at >= ?', since);
   add('settled_at >= ?', settledSince);
   if (hasContent === true) conditions.push("(state <> 'posted' OR content_kept = 1)");
   return { where: `WHERE ${conditions.join(' AND ')}`, values };
 }
 
-/** The reads on a reading connection. */
-export function prepareSelectionViews(database: Database): SelectionViews {
+/** Prepares the reads by filter. */
+export function prepareSelectionViews(database: Database): AtOnce<Desk, 'ids' | 'shape'> {
   return {
     ids: (filter) => {
       const { where, values } = selection(filter);

@@ -1,15 +1,10 @@
 /** What the daemon last found out about its sink, in SQLite, for tools in other processes to see. */
-import type { SinkState, SinkStatus } from '../queue.ts';
+import type { SinkReports, SinkStatus } from '../sink-status.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
-/** The operations on the sink's row, each to be called inside a transaction. */
-export interface SinkOperations {
-  /** Writes the sink's status, or forgets it. */
-  readonly setSinkStatus: (status: SinkStatus | undefined) => void;
-}
-
 /** Prepares the statement on a writing connection. */
-export function prepareSinkOperations(database: Database): SinkOperations {
+export function prepareSinkReports(database: Database): AtOnce<SinkReports> {
   const set = database.prepare<[string, number, string]>(
     `INSERT INTO sink (sink_number, state, since_at, diagnostic) VALUES (1, ?, ?, ?)
      ON CONFLICT (sink_number) DO UPDATE SET state = excluded.state, since_at = excluded.since_at, diagnostic = excluded.diagnostic`,
@@ -24,7 +19,7 @@ export function prepareSinkOperations(database: Database): SinkOperations {
 
 /** Prepares the read; undefined until the daemon has found something out. */
 export function prepareSinkView(database: Database): () => SinkStatus | undefined {
-  const get = database.prepare<[], { state: SinkState; sinceAt: number; diagnostic: string }>(
+  const get = database.prepare<[], SinkStatus>(
     'SELECT state, since_at AS sinceAt, diagnostic FROM sink WHERE sink_number = 1',
   );
   return () => get.get();

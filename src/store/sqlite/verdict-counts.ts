@@ -4,6 +4,8 @@
  * Contract: counts are kept by the hour for {@link VERDICT_HOURS}; older ones are added up in one row, that of hour 0.
  */
 import type { VerdictCount } from '../../observe/figures.ts';
+import type { Figures } from '../figures.ts';
+import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
 /** How many hours back the counts are told apart: 90 days. */
@@ -13,14 +15,8 @@ const HOUR_MS = 3_600_000;
 
 const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS);
 
-/** The operation on the counts, to be called inside a transaction. */
-export interface VerdictOperations {
-  /** Adds to the counts. */
-  readonly addVerdicts: (counts: readonly VerdictCount[]) => void;
-}
-
 /** Prepares the statements on a writing connection. */
-export function prepareVerdictOperations(database: Database): VerdictOperations {
+export function prepareVerdicts(database: Database): AtOnce<Figures, 'addVerdicts'> {
   const conflict = `ON CONFLICT (verdict, reason, cause, hour) DO UPDATE SET
     count = count + excluded.count, last_at = max(last_at, excluded.last_at)`;
   const add = database.prepare<[string, string, string, number, number, number]>(
@@ -48,7 +44,7 @@ export function prepareVerdictOperations(database: Database): VerdictOperations 
 }
 
 /** Prepares the read: all verdicts, or those given in the hour of `since` and later. */
-export function prepareVerdictView(database: Database): (since?: number) => VerdictCount[] {
+export function prepareVerdictView(database: Database): AtOnce<Figures>['verdicts'] {
   const view = database.prepare<[number], Omit<VerdictCount, 'cause'> & { cause: string | null }>(
     `SELECT verdict, reason, nullif(cause, '') AS cause, sum(count) AS count, max(last_at) AS lastAt FROM verdict_count
      WHERE hour >= ? GROUP BY verdict, reason, cause ORDER BY verdict, reason, cause`,

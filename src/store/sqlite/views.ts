@@ -1,89 +1,79 @@
 /** What the store's reading connection answers: users, threads and buckets for the gate, items for the operator. */
 
-import type { VerdictCount } from '../../observe/figures.ts';
-import type { Backlog, ItemFilter, ItemState, ItemView, NewItem, QueueCounts } from '../queue.ts';
-import { ITEM_STATES, MOST_COUNTED } from '../queue.ts';
-import { type BounceViews, prepareBounceViews } from './bounces.ts';
-import { type BucketViews, prepareBucketViews } from './buckets.ts';
+import type { Desk, ItemFilter } from '../desk.ts';
+import { type Figures, MOST_COUNTED, type QueueCounts } from '../figures.ts';
+import type { Inspection } from '../inspection.ts';
+import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../item.ts';
+import type { Leases } from '../leases.ts';
+import type { Store } from '../store.ts';
+import type { AtOnce } from './at-once.ts';
+import { prepareBounceViews } from './bounces.ts';
+import { prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
-import { type DirectoryViews, prepareDirectoryViews } from './directory-views.ts';
-import { type InspectionViews, prepareInspection } from './inspection.ts';
+import { prepareDirectoryViews } from './directory-views.ts';
+import { inspect } from './inspection.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
-import { type NoticeViews, prepareNoticeViews } from './notices.ts';
-import { type PepperViews, preparePepperViews } from './peppers.ts';
-import { prepareRemovalViews, type RemovalViews } from './removal.ts';
-import { prepareRestoreViews, type RestoreViews } from './restores.ts';
+import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
+import type { Operations } from './operations.ts';
+import { preparePepperViews } from './peppers.ts';
+import { prepareRemovalViews } from './removal.ts';
+import { prepareRestoreViews } from './restores.ts';
 import type { Database } from './schema.ts';
-import { prepareSelectionViews, type SelectionViews, selection } from './selection.ts';
+import { prepareSelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
-
-/** The reads of all ports, synchronous on one connection. */
-export interface Views
-  extends DirectoryViews,
-    RemovalViews,
-    PepperViews,
-    RestoreViews,
-    NoticeViews,
-    BounceViews,
-    BucketViews,
-    SelectionViews {
-  /** What tools ask that tell of one mail's way; prepared with the first question, for the daemon asks none. */
-  readonly inspection: () => InspectionViews;
-  /** The raw message of an item. */
-  content(id: string): Uint8Array | undefined;
-  /** When the next item becomes due. */
-  nextDueAt(): number | undefined;
-  /** Items matching a filter, oldest first. */
-  list(filter: ItemFilter): ItemView[];
-  /** One item by its id. */
-  get(id: string): ItemView | undefined;
-  /** The item of which a new one would be a duplicate. */
-  duplicateOf(item: NewItem): string | undefined;
-  /** How often each verdict was given, in all or since an hour. */
-  verdicts(since?: number): VerdictCount[];
-  /** Items by state. */
-  counts(): QueueCounts;
-  /** Items that are not settled, by their own index. */
-  backlog(): Backlog;
-}
 
 /** Most items that one listing gives when it names no limit. */
 const DEFAULT_LIST_LIMIT = 1000;
 
-/** Prepares the statements on a reading connection. */
+/** The reads: what the writer does not do. */
+export type Views = AtOnce<Omit<Store, 'close' | keyof Operations>>;
+
+/** Prepares the reads of all ports on a reading connection. */
 export function prepareViews(database: Database): Views {
   const items = prepareItemViews(database);
-  const notices = prepareNoticeViews(database);
   return {
+    ...items,
+    ...prepareNoticeViews(database),
+    ...inspect(database, items.get, prepareNoticesOf(database)),
+    ...prepareSelectionViews(database),
+    ...prepareBounceViews(database),
+    verdicts: prepareVerdictView(database),
     ...prepareDirectoryViews(database),
     ...prepareRemovalViews(database),
-    ...preparePepperViews(database),
-    ...items,
-    ...notices,
-    inspection: () =>
-      prepareInspection(
-        database,
-        (id) => items.get(id),
-        (id) => notices.noticesOf(id),
-      ),
-    ...prepareBounceViews(database),
-    ...prepareSelectionViews(database),
-    verdicts: prepareVerdictView(database),
     ...prepareBucketViews(database),
+    ...preparePepperViews(database),
     ...prepareRestoreViews(database),
   };
 }
 
-type Nullable<T> = { [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
+const VIEW = [
+  'id',
+  'state',
+  'user',
+  'thread',
+  'bounce',
+  'messageId',
+  'reversePath',
+  'repliedToAt',
+  'receivedAt',
+  'attempts',
+  'dueAt',
+  'leaseUntil',
+  'settledAt',
+  'holdReason',
+  'spamScore',
+  'lastDiagnostic',
+  'bytes',
+] as const satisfies readonly (keyof ItemView)[];
 
-const ITEM_COLUMNS = `SELECT id, state, user, coalesce(bounce_thread, thread) AS thread, bounce, message_id AS messageId, reverse_path AS reversePath,
-  replied_to_at AS repliedToAt, received_at AS receivedAt, attempts, due_at AS dueAt, lease_until AS leaseUntil,
-  settled_at AS settledAt, hold_reason AS holdReason, spam_score AS spamScore,
-  last_diagnostic AS lastDiagnostic, bytes FROM item`;
+type ViewRow = Pick<ItemRow, keyof ItemView>;
 
-function toItemView(row: Nullable<ItemView>): ItemView {
+const SELECT_VIEW = `SELECT ${columnsOf(VIEW)} FROM item`;
+
+function toItemView(row: ViewRow): ItemView {
   return {
     ...row,
     bounce: row.bounce ?? undefined,
@@ -97,23 +87,19 @@ function toItemView(row: Nullable<ItemView>): ItemView {
   };
 }
 
-function prepareItemViews(
-  database: Database,
-): Pick<Views, 'content' | 'nextDueAt' | 'list' | 'get' | 'duplicateOf' | 'counts' | 'backlog'> {
+function prepareItemViews(database: Database) {
   const paused = database.prepare<[], 1>("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1").pluck();
   const due = database
     .prepare<[], number | null>(
       "SELECT min(due_at) FROM item WHERE head = 1 AND state IN ('ready','waiting')",
     )
     .pluck();
-  const byId = database.prepare<[string], Nullable<ItemView>>(`${ITEM_COLUMNS} WHERE id = ?`);
+  const byId = database.prepare<[string], ViewRow>(`${SELECT_VIEW} WHERE id = ?`);
   const byState = database.prepare<[], { state: ItemState; count: number }>(
     'SELECT state, count(*) AS count FROM item GROUP BY state',
   );
   const oldest = database
-    .prepare<[], number | null>(
-      "SELECT min(received_at) FROM item WHERE state IN ('ready','waiting','leased')",
-    )
+    .prepare<[], number | null>(`SELECT min(received_at) FROM item WHERE state IN ${OPEN}`)
     .pluck();
   const open = database
     .prepare<[], number>(
@@ -142,13 +128,13 @@ function prepareItemViews(
       };
     },
     backlog: () => ({ open: open.get() ?? 0, paused: paused.get() === 1, sink: sink() }),
-  };
+  } satisfies Partial<AtOnce<Contents & Desk & Leases & Figures & Inspection>>;
 }
 
 function list(database: Database, filter: ItemFilter): ItemView[] {
   const { where, values } = selection(filter);
   return database
-    .prepare<(string | number)[], Nullable<ItemView>>(`${ITEM_COLUMNS} ${where} ORDER BY item_number LIMIT ?`)
+    .prepare<(string | number)[], ViewRow>(`${SELECT_VIEW} ${where} ORDER BY item_number LIMIT ?`)
     .all(...values, filter.limit ?? DEFAULT_LIST_LIMIT)
     .map(toItemView);
 }

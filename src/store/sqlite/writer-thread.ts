@@ -6,7 +6,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../store-error.ts';
-import type { Answer, Operations, Request, WriterData, WriterNews } from './writer.ts';
+import type { Operations } from './operations.ts';
+import type { Answer, Request, WriterData, WriterNews } from './writer.ts';
 import type { WriterHello } from './writer-worker.ts';
 
 /** A write that failed; `code` is SQLite's result code. */
@@ -33,6 +34,8 @@ type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => vo
 
 /** The writer's thread as seen from here: requests of one tick travel together. */
 export class WriterThread {
+  /** The names of what the thread carries out. */
+  readonly operations: readonly (keyof Operations)[];
   readonly #worker: Worker;
   readonly #listeners: WriterListeners;
   readonly #pending = new Map<number, Settler>();
@@ -42,7 +45,8 @@ export class WriterThread {
   #broken: Error | undefined;
   #closing = false;
 
-  private constructor(worker: Worker, listeners: WriterListeners) {
+  private constructor(worker: Worker, operations: readonly (keyof Operations)[], listeners: WriterListeners) {
+    this.operations = operations;
     this.#worker = worker;
     this.#listeners = listeners;
     worker.on('message', (message: readonly Answer[] | WriterNews) => {
@@ -69,7 +73,7 @@ export class WriterThread {
       worker.once('message', (hello: WriterHello) => {
         worker.off('error', reject);
         worker.off('exit', ended);
-        if (hello.ready) resolve(new WriterThread(worker, listeners));
+        if (hello.ready) resolve(new WriterThread(worker, hello.operations, listeners));
         else reject(new StoreError(hello.kind, hello.message));
       });
     });
@@ -79,15 +83,20 @@ export class WriterThread {
   call<K extends keyof Operations>(
     name: K,
     args: Parameters<Operations[K]>,
-    bytes = 0,
+    bytes?: number,
   ): Promise<ReturnType<Operations[K]>> {
+    return this.ask(name, args, bytes) as Promise<ReturnType<Operations[K]>>;
+  }
+
+  /** Asks for an operation whose types its caller knows. */
+  ask(name: keyof Operations, args: readonly unknown[], bytes = 0): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#broken !== undefined || this.#closing) {
         reject(this.#broken ?? new Error('the store is closed'));
         return;
       }
       const sequence = ++this.#sequence;
-      this.#pending.set(sequence, { resolve: resolve as (value: unknown) => void, reject });
+      this.#pending.set(sequence, { resolve, reject });
       if (this.#outbox.length === 0) {
         setImmediate(() => {
           this.#flush();

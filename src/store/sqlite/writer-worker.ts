@@ -10,13 +10,14 @@ import type { StoreErrorKind } from '../store-error.ts';
 import { explain, guarded } from './explain.ts';
 import { voidLeases } from './items.ts';
 import { recallNotices } from './notices.ts';
+import type { Operations } from './operations.ts';
 import { checkIntegrity, ensureStore, examineWithLog, openConnection, removeDrafts } from './schema.ts';
 import { forgetSinkStatus } from './sink-status.ts';
 import { type Request, Writer, type WriterData, type WriterNews } from './writer.ts';
 
-/** What the writer says once: that it serves, or why it cannot. */
+/** What the writer says once: that it serves, and with which operations; or why it cannot. */
 export type WriterHello =
-  | { readonly ready: true }
+  | { readonly ready: true; readonly operations: readonly (keyof Operations)[] }
   | { readonly ready: false; readonly kind: StoreErrorKind; readonly message: string };
 
 /** How often the files are looked at; a commit that promises something looks as well. */
@@ -103,7 +104,7 @@ function serve(port: MessagePort): void {
     writer.close();
     port.close();
   });
-  hello({ ready: true });
+  hello({ ready: true, operations: writer.operations });
   writer.keepLogSize();
 }
 

@@ -11,35 +11,13 @@
 
 import { type CommitMeasures, commitMeasures } from '../../observe/metrics.ts';
 import { errorText } from '../../system/error-text.ts';
-import type { Pruned } from '../queue.ts';
-import { type BucketOperations, prepareBuckets } from './buckets.ts';
-import { type DirectoryOperations, prepareDirectory } from './directory.ts';
+import type { Pruned } from '../retention.ts';
 import { codeOf, isFull } from './explain.ts';
-import { type ItemOperations, prepareItems } from './items.ts';
-import { type NoticeOperations, prepareNotices } from './notices.ts';
-import { type PepperOperations, preparePeppers } from './peppers.ts';
-import { type PruneOperations, preparePrune } from './prune.ts';
-import { prepareRemoval, type RemovalOperations } from './removal.ts';
+import { type Operations, prepareOperations } from './operations.ts';
 import { rescue } from './rescue.ts';
 import type { Database } from './schema.ts';
-import { prepareSinkOperations, type SinkOperations } from './sink-status.ts';
 import { StoreFiles } from './store-files.ts';
-import { prepareVerdictOperations, type VerdictOperations } from './verdict-counts.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
-
-/** Every operation that the writer carries out. */
-export type Operations = ItemOperations &
-  NoticeOperations &
-  PruneOperations &
-  SinkOperations &
-  VerdictOperations &
-  DirectoryOperations &
-  RemovalOperations &
-  PepperOperations &
-  BucketOperations & {
-    /** Nothing: the answer is what counts. */
-    readonly ping: () => void;
-  };
 
 /** One request: an operation by name with its arguments; `bytes` is its weight in a batch. */
 export interface Request {
@@ -122,24 +100,18 @@ export class Writer {
     this.#database = database;
     this.#isDaemon = daemon;
     this.#log = new WriteAheadLog(database, path);
-    this.#operations = {
-      ...prepareItems(database, { keepContent }),
-      ...prepareNotices(database),
-      ...preparePrune(database),
-      ...prepareSinkOperations(database),
-      ...prepareVerdictOperations(database),
-      ...prepareDirectory(database),
-      ...prepareRemoval(database),
-      ...preparePeppers(database),
-      ...prepareBuckets(database),
-      ping: () => undefined,
-    };
+    this.#operations = prepareOperations(database, { keepContent });
     const begin = database.prepare<[]>('BEGIN IMMEDIATE');
     this.#begin = () => begin.run();
     const commit = database.prepare<[]>('COMMIT');
     this.#commit = () => commit.run();
     this.#full = () => database.pragma('synchronous = FULL');
     this.#normal = () => database.pragma('synchronous = NORMAL');
+  }
+
+  /** The names of the operations. */
+  get operations(): readonly (keyof Operations)[] {
+    return Object.keys(this.#operations) as (keyof Operations)[];
   }
 
   /** Runs a batch as one transaction, or request by request when that fails. */

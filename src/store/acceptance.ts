@@ -1,0 +1,38 @@
+/** Acceptance as a port: how verified replies enter the store. Contract and failure as of store.ts. */
+import type { LeasedItem, NewItem } from './item.ts';
+
+/**
+ * What became of one new item; a duplicate carries the id of the item that came first. Of a dead letter a new copy is
+ * no duplicate: that item is queued again, under its own id.
+ */
+export interface ItemAcceptance {
+  readonly kind: 'queued' | 'held' | 'duplicate';
+  readonly id: string;
+}
+
+/**
+ * All items of one message committed together, or refused together for want of space; `leased` are those that were
+ * leased with it.
+ */
+export type AcceptResult =
+  | {
+      readonly kind: 'committed';
+      readonly acceptances: readonly ItemAcceptance[];
+      readonly leased: readonly LeasedItem[];
+    }
+  | { readonly kind: 'storage-full'; readonly detail: string };
+
+/** The wish to lease new items with their commit: at most so many, so long. */
+export interface ImmediateLease {
+  readonly limit: number;
+  readonly leaseMs: number;
+}
+
+/** The entrance of the store. */
+export interface Acceptance {
+  /**
+   * Commits one item per recipient of a message; resolves after the commit is on disk. May take `raw`'s memory over.
+   * With a wish to lease, items that a look for due ones would give now are leased by the same commit.
+   */
+  accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult>;
+}

@@ -1,0 +1,41 @@
+/** The store in figures, as a port: items, bounces and verdicts counted. Contract and failure as of store.ts. */
+import type { QueueFigures, VerdictCount } from '../observe/figures.ts';
+import type { ItemState } from './item.ts';
+import type { SinkStatus } from './sink-status.ts';
+
+/** Items by state, and the receipt time of the oldest one that still waits for its post. */
+export interface QueueCounts extends QueueFigures {
+  readonly byState: Readonly<Record<ItemState, number>>;
+  readonly sink: SinkStatus | undefined;
+}
+
+/** Items that are not settled, counted up to {@link MOST_COUNTED}, and what is known of the sink. */
+export interface Backlog {
+  readonly open: number;
+  readonly paused: boolean;
+  readonly sink: SinkStatus | undefined;
+}
+
+/** A backlog is not counted further than this: the count blocks the main loop. */
+export const MOST_COUNTED = 100_000;
+
+/** Bounces counted so far, and when the last one came. */
+export interface BounceCounts {
+  readonly hard: number;
+  readonly soft: number;
+  readonly lastAt: number | undefined;
+}
+
+/** What is counted. */
+export interface Figures {
+  /** Adds to the counts of verdicts. Needs no fsync of its own. */
+  addVerdicts(counts: readonly VerdictCount[]): Promise<void>;
+  /** Gives the counts of verdicts: all, or since the hour of `since`. */
+  verdicts(since?: number): Promise<readonly VerdictCount[]>;
+  /** Counts the items by state, for `stats`. */
+  counts(): Promise<QueueCounts>;
+  /** Counts what a status line tells, at a cost that does not grow with what was posted. */
+  backlog(): Promise<Backlog>;
+  /** Counts the bounces of notifications to this user, or to all. */
+  bounceCounts(user?: string): Promise<BounceCounts>;
+}

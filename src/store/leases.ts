@@ -1,0 +1,83 @@
+/** Leases as a port: items claimed for an attempt, and what becomes of them. Contract and failure as of store.ts. */
+import type { LeasedItem } from './item.ts';
+import type { NewNotice } from './notices.ts';
+
+/**
+ * The wish for an item that shows whether the sink works: one that has not failed, of none of these users; failing that,
+ * unless it is strict, any that has not failed, then what is due longest.
+ */
+export interface LeaseProbe {
+  readonly avoid: readonly string[];
+  readonly isStrict: boolean;
+}
+
+/** Which items are wanted, and for how long. */
+export interface LeaseRequest {
+  readonly now: number;
+  readonly leaseMs: number;
+  readonly limit: number;
+  /** The largest message that is wanted; by default any. */
+  readonly maxBytes?: number | undefined;
+  readonly probe?: LeaseProbe | undefined;
+  /** Users of whom nothing is wanted; a probe may be theirs. */
+  readonly leftOut?: readonly string[] | undefined;
+}
+
+/** Attempts that may kill their worker before an item counts as poison (G6). */
+export const MAX_WORKER_DEATHS = 3;
+
+/**
+ * The outcome of an attempt as the queue records it; `workerDied` counts towards poison (G6). A `notice` enters the
+ * store with the outcome that it is about, or not at all.
+ */
+export type Settlement =
+  | { readonly kind: 'posted'; readonly at: number; readonly notice?: NewNotice | undefined }
+  | {
+      readonly kind: 'deferred';
+      readonly at: number;
+      readonly dueAt: number;
+      readonly diagnostic: string;
+      readonly workerDied: boolean;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly at: number;
+      readonly diagnostic: string;
+      readonly notice?: NewNotice | undefined;
+    }
+  /** No attempt was made: the item is as it was before the lease. */
+  | { readonly kind: 'returned' };
+
+/** One settlement with the lease that it ends. */
+export interface Settle {
+  readonly id: string;
+  readonly attempts: number;
+  readonly settlement: Settlement;
+}
+
+/** A change of the wall clock; 0 at a start, where nobody knows whether it jumped. */
+export interface ClockChange {
+  readonly now: number;
+  readonly byMs: number;
+  readonly longestMs: number;
+}
+
+/** The items that are due, and those that somebody works on. */
+export interface Leases {
+  /**
+   * Claims due items, at most one per thread, and none while the queue is paused; of a probe only one. Those of users
+   * that are gone are held instead.
+   */
+  lease(request: LeaseRequest): Promise<readonly LeasedItem[]>;
+  /** Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. */
+  settle(settles: readonly Settle[]): Promise<void>;
+  /** Makes every leased item ready again whose lease has ended, except those that `inFlight` names. */
+  reclaim(now: number, inFlight: readonly string[]): Promise<number>;
+  /**
+   * Moves what lies on the wall clock after that jumped by `byMs`. An item that was ready, or would wait longer than
+   * `longestMs`, is due at once.
+   */
+  retime(change: ClockChange): Promise<void>;
+  /** When the next item becomes due; undefined when none is waiting or the queue is paused. */
+  nextDueAt(): Promise<number | undefined>;
+}

@@ -1,0 +1,20 @@
+/** What is known of the sink, as a port: the daemon reports it, tools read it. Contract and failure as of store.ts. */
+
+/**
+ * What is known of a sink: it takes posts; it asked to be left alone; it cannot be reached or fails; it is
+ * misconfigured, here or on its side.
+ */
+export type SinkState = 'up' | 'paused' | 'down' | 'broken';
+
+/** A sink's state, since when, and the last answer that supports it. */
+export interface SinkStatus {
+  readonly state: SinkState;
+  readonly sinceAt: number;
+  readonly diagnostic: string;
+}
+
+/** Reports on the sink; the figures have the last one. */
+export interface SinkReports {
+  /** Records what is known of the sink; undefined is nothing. */
+  setSinkStatus(status: SinkStatus | undefined): Promise<void>;
+}
