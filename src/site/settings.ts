@@ -7,17 +7,16 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Config, loadConfig } from '../config/config.ts';
+import { type Config, type Configured, loadConfig, valueIn } from '../config/config.ts';
+import { ROWS } from '../config/rows.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
 import type { LoadedSink, OnFault } from '../sinks/load-sink.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { distrust } from '../system/trusted-file.ts';
 
-/** The configuration, its file's table, and what stands in the files that it names. */
-export interface Settings {
-  readonly config: Config;
-  readonly written: Readonly<Record<string, unknown>>;
+/** The configuration, and what stands in the files that it names. */
+export interface Settings extends Configured {
   readonly pepper: Buffer;
   readonly texts: NoticeTexts;
   /** Digests of files by the key that names them, to see that one changed. */
@@ -89,12 +88,14 @@ export async function readSetup(path: string, onFault?: OnFault): Promise<SetupR
   return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
 }
 
-/** The files that keys name. */
-function namedFiles({ reply, notice, sink }: Config): [key: string, paths: string[]][] {
+/** Gives the files that keys name; of a sink's options those whose names end in `_file`. */
+function namedFiles(config: Config): [key: string, paths: string[]][] {
   const named: [string, unknown][] = [
-    ['reply.pepper_file', reply.pepperFile],
-    ['notice.texts', notice.texts],
-    ...Object.entries(sink)
+    ...ROWS.filter(({ setting }) => setting.names !== undefined).map((row): [string, unknown] => [
+      row.key,
+      valueIn(config, row),
+    ]),
+    ...Object.entries(config.sink)
       .filter(([key]) => key.endsWith('_file'))
       .map(([key, value]): [string, unknown] => [`sink.${key}`, value]),
   ];

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tomlKey } from '../../src/config/config.ts';
 import { type Setting, show } from '../../src/config/kinds.ts';
+import { tomlKey } from '../../src/config/rows.ts';
 import { SETTINGS } from '../../src/config/table.ts';
 import { repositoryRoot } from '../support/process.ts';
 

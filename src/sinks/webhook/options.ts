@@ -12,6 +12,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { errorText } from '../../system/error-text.ts';
 import { distrust } from '../../system/trusted-file.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../../system/unix-socket.ts';
 
 /** Where the posts go: an HTTP origin, or a Unix socket, and the path with its query. */
 export interface WebhookTarget {
@@ -41,9 +42,6 @@ export type WebhookOptionsRead =
 
 /** Bytes that a secret must have (Standard Webhooks: 24 to 64). */
 const MIN_SECRET_BYTES = 24;
-
-/** Bytes of a Unix socket's path that fit `sockaddr_un`. */
-const MAX_SOCKET_PATH_BYTES = 107;
 
 const KEYS = ['type', 'url', 'secret_file', 'ca_file'];
 const URL_FORMS = 'https://host/path, http://host/path or unix:/path/to.sock:/path';
