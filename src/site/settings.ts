@@ -11,6 +11,7 @@ import { type Config, type Configured, loadConfig, valueIn } from '../config/con
 import { ROWS } from '../config/rows.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
+import { namesFile } from '../sinks/catalogue.ts';
 import type { LoadedSink, OnFault } from '../sinks/load-sink.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { distrust } from '../system/trusted-file.ts';
@@ -88,17 +89,16 @@ export async function readSetup(path: string, onFault?: OnFault): Promise<SetupR
   return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
 }
 
-/** Gives the files that keys name; of a sink's options those whose names end in `_file`. */
+/** Gives the files that keys name. */
 function namedFiles(config: Config): [key: string, paths: string[]][] {
-  const named: [string, unknown][] = [
-    ...ROWS.filter(({ setting }) => setting.names !== undefined).map((row): [string, unknown] => [
-      row.key,
-      valueIn(config, row),
-    ]),
-    ...Object.entries(config.sink)
-      .filter(([key]) => key.endsWith('_file'))
-      .map(([key, value]): [string, unknown] => [`sink.${key}`, value]),
-  ];
+  const { sink } = config;
+  const named: [string, unknown][] = [];
+  for (const row of ROWS) {
+    if (row.setting.names !== undefined) named.push([row.key, valueIn(config, row)]);
+  }
+  for (const [key, value] of Object.entries(sink)) {
+    if (namesFile(sink.type, key)) named.push([`sink.${key}`, value]);
+  }
   return named.map(([key, value]) => [key, [value].flat().filter((path) => typeof path === 'string')]);
 }
 
