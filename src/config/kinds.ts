@@ -147,11 +147,11 @@ export function parseDuration(value: string): number | undefined {
   return quantity(value, MS_PER, MORE_MS_PER);
 }
 
-/** A size such as `"25MiB"`, in bytes. */
-export function size(fallback: string, doc: string): Setting<number> {
+/** A size such as `"25MiB"`, in bytes; the default may be given as their number. */
+export function size(fallback: string | number, doc: string): Setting<number> {
   return setting(
     'a size such as "25MiB" or "256KiB"',
-    fallback,
+    typeof fallback === 'number' ? inUnits(fallback, BYTES_PER) : fallback,
     doc,
     (value) => (typeof value === 'string' ? quantity(value, BYTES_PER, MORE_BYTES_PER) : undefined),
     (value) => inUnits(value, BYTES_PER),

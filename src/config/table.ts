@@ -223,13 +223,18 @@ export const SETTINGS = {
   },
   attachments: {
     maxFileBytes: kind.size(
-      '10MiB',
+      ATTACHMENT_LIMITS.maxFileBytes,
       'The largest attachment that is posted; a larger one is left out, and the post says so.',
     ),
-    maxFiles: kind.integer(20, 0, 1000, 'Attachments of one reply; more are left out, and the post says so.'),
-    maxTotalBytes: kind.size('25MiB', 'All attachments of one reply together.'),
+    maxFiles: kind.integer(
+      ATTACHMENT_LIMITS.maxFiles,
+      0,
+      1000,
+      'Attachments of one reply; more are left out, and the post says so.',
+    ),
+    maxTotalBytes: kind.size(ATTACHMENT_LIMITS.maxTotalBytes, 'All attachments of one reply together.'),
     allow: kind.texts(
-      [],
+      ATTACHMENT_LIMITS.allow,
       'The only attachments that are posted, judged by what their bytes show and not by what is declared; empty allows all. "image/*" has no SVG, which can run scripts: name "image/svg+xml" to allow it.',
       FILE_PATTERNS,
       isFilePattern,
