@@ -9,12 +9,12 @@ import { parse, TomlError } from 'smol-toml';
 import { matchRecipient } from '../mail/address.ts';
 import { errorText } from '../system/error-text.ts';
 import { type Setting, show } from './kinds.ts';
-import { SETTINGS } from './table.ts';
+import { ROWS, type Row } from './rows.ts';
+import { SETTINGS, SINK_TYPE } from './table.ts';
 
 /** Where the configuration is looked for when no `--config` is given. */
 export const DEFAULT_CONFIG_PATH = '/etc/mailgw/mailgw.toml';
 
-type Section = Readonly<Record<string, Setting<unknown>>>;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
 /** The configuration; durations in milliseconds, sizes in bytes. `sink` holds the options as the file has them. */
@@ -24,9 +24,15 @@ export type Config = {
   };
 } & { readonly sink: Readonly<Record<string, unknown>> };
 
-/** A configuration with the table that it was read from, or every problem that it has. */
+/** A configuration, and its settings by their keys as the file has them, defaults included. */
+export interface Configured {
+  readonly config: Config;
+  readonly written: Readonly<Record<string, unknown>>;
+}
+
+/** A configuration, or every problem that it has. */
 export type Loaded =
-  | { readonly ok: true; readonly config: Config; readonly written: Readonly<Record<string, unknown>> }
+  | ({ readonly ok: true } & Configured)
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const DAY_MS = 86_400_000;
@@ -45,11 +51,6 @@ export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number 
 /** The address that notices come from. */
 export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
   return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
-}
-
-/** The key of a property in the file: snake case without the unit. */
-export function tomlKey(property: string): string {
-  return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** What to do about a file that cannot be read, by the system's code. */
@@ -85,8 +86,9 @@ export function readConfig(source: string, name = 'configuration'): Loaded {
   }
   const problems: string[] = [];
   const config: Record<string, unknown> = {};
-  for (const [section, settings] of Object.entries(SETTINGS)) {
-    config[section] = readSection(section, settings, table[section], problems);
+  const written: Record<string, unknown> = {};
+  for (const section of Object.keys(SETTINGS)) {
+    config[section] = readSection(section, table[section], written, problems);
   }
   for (const section of Object.keys(table)) {
     if (section !== 'sink' && !(section in SETTINGS))
@@ -94,17 +96,15 @@ export function readConfig(source: string, name = 'configuration'): Loaded {
   }
   config.sink = readSink(table.sink, problems);
   if (problems.length > 0) return { ok: false, problems };
-  const complete = deepFreeze(config) as Config;
+  const complete = frozen(config);
   const conflicts = crossCheck(complete);
-  return conflicts.length > 0
-    ? { ok: false, problems: conflicts }
-    : { ok: true, config: complete, written: table };
+  return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config: complete, written };
 }
 
 function readSection(
   section: string,
-  settings: Section,
   table: unknown,
+  written: Record<string, unknown>,
   problems: string[],
 ): Record<string, unknown> {
   const given = table ?? {};
@@ -112,40 +112,53 @@ function readSection(
     problems.push(`${section}: ${show(given)} is not a table`);
     return {};
   }
-  const known = new Map(Object.keys(settings).map((property) => [tomlKey(property), property]));
-  for (const key of Object.keys(given)) {
-    if (!known.has(key))
-      problems.push(
-        unknownKey(
-          `${section}.${key}`,
-          [...known.keys()].map((k) => `${section}.${k}`),
-        ),
-      );
+  const rows = ROWS.filter((row) => row.section === section);
+  const keys = rows.map(({ key }) => key);
+  for (const key of Object.keys(given).map((key) => `${section}.${key}`)) {
+    if (!keys.includes(key)) problems.push(unknownKey(key, keys));
   }
   const values: Record<string, unknown> = {};
-  for (const [property, setting] of Object.entries(settings)) {
-    const key = tomlKey(property);
-    const value = given[key] ?? setting.fallback;
+  for (const { property, name, key, setting } of rows) {
+    const value = given[name] ?? setting.fallback;
     if (value === undefined) {
-      problems.push(`${section}.${key}: is missing; expected ${setting.expects}`);
+      problems.push(`${key}: is missing; expected ${setting.expects}`);
       continue;
     }
+    written[key] = value;
     const read = setting.read(value);
     if (read.ok) values[property] = read.value;
-    else problems.push(`${section}.${key}: ${read.problem}`);
+    else problems.push(`${key}: ${read.problem}`);
   }
   return values;
 }
 
+/** Reads the part of the sink's table that every sink has; the sink itself reads the rest. */
 function readSink(table: unknown, problems: string[]): Record<string, unknown> {
   if (!isTable(table)) {
     problems.push('sink: is missing; expected a table with type = "webhook" and its url');
     return {};
   }
-  if (typeof table.type !== 'string' || (table.type !== 'webhook' && !table.type.startsWith('/'))) {
-    problems.push(`sink.type: ${show(table.type)} is not "webhook" or the absolute path of a sink module`);
-  }
+  const type = SINK_TYPE.read(table.type);
+  if (!type.ok) problems.push(`sink.type: ${type.problem}`);
   return table;
+}
+
+/** Gives the value that a configuration has for a row of the table. */
+export function valueIn(config: Config, { section, property }: Row): unknown {
+  const sections: Readonly<Record<string, Readonly<Record<string, unknown>>>> = config;
+  return sections[section]?.[property];
+}
+
+/** Gives a new configuration, in which what waits for a restart has its value of before. */
+export function overlay(before: Configured, after: Configured): Configured {
+  const config: Record<string, Record<string, unknown>> = {};
+  const written: Record<string, unknown> = {};
+  for (const row of ROWS) {
+    const from = row.setting.applies === 'restart' ? before : after;
+    (config[row.section] ??= {})[row.property] = valueIn(from.config, row);
+    written[row.key] = from.written[row.key];
+  }
+  return { config: frozen({ ...config, sink: after.config.sink }), written };
 }
 
 function crossCheck(config: Config): string[] {
@@ -243,8 +256,12 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** Freezes a table and all tables in it; gives what is frozen. */
-export function deepFreeze(value: unknown): unknown {
+/** Freezes what the table of settings was read into, to its depths. */
+function frozen(config: Readonly<Record<string, unknown>>): Config {
+  return deepFreeze(config) as Config;
+}
+
+function deepFreeze(value: unknown): unknown {
   if (isTable(value)) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }

@@ -1,9 +1,11 @@
 /**
- * The kinds of setting: how a value of the TOML file becomes a typed value, or a problem in plain words.
+ * The kinds of setting: how a value of the TOML file becomes a typed value and is written as one again.
  *
- * Contract: a reader never throws and never guesses; a problem names what was found and what was expected.
+ * Contract: a reader never throws and never guesses; a problem names what was found and what was expected. What a kind
+ * writes, it reads back as the same value.
  */
 import type { Rate } from '../mail/rate.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../system/unix-socket.ts';
 
 /** A reader's answer. */
 export type Read<T> =
@@ -15,28 +17,25 @@ export interface Setting<T> {
   readonly expects: string;
   readonly fallback: unknown;
   readonly doc: string;
+  /** When a reload brings a new value into effect: the daemon holds open from its start what waits for a restart. */
+  readonly applies: 'now' | 'restart';
+  /** The content that belongs to the setting: of the file or the directory at its path, or of a secret's file. */
+  readonly names?: 'file' | 'secret';
   /** Converts a value of the file. */
   readonly read: (value: unknown) => Read<T>;
+  /** Converts a value back into one of the file, in the largest unit that leaves no remainder. */
+  write(value: T): unknown;
 }
 
-const MS_PER: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-const BYTES_PER: Readonly<Record<string, number>> = {
-  B: 1,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-  KB: 1000,
-  MB: 1000 ** 2,
-  GB: 1000 ** 3,
-};
+/** Units as they are written, the largest first. */
+type Units = Readonly<Record<string, number>>;
+
+const MS_PER: Units = { d: 86_400_000, h: 3_600_000, min: 60_000, s: 1000, ms: 1 };
+const BYTES_PER: Units = { GiB: 1024 ** 3, MiB: 1024 ** 2, KiB: 1024, B: 1 };
+
+/** Units that are read only. */
+const MORE_MS_PER: Units = { m: 60_000, w: 604_800_000 };
+const MORE_BYTES_PER: Units = { KB: 1000, MB: 1000 ** 2, GB: 1000 ** 3 };
 
 /** Shows a value of the file in a message, shortened. */
 export function show(value: unknown): string {
@@ -49,6 +48,7 @@ function setting<T>(
   fallback: unknown,
   doc: string,
   convert: (value: unknown) => T | undefined,
+  write: (value: T) => unknown = (value) => value,
 ): Setting<T> {
   const read = (value: unknown): Read<T> => {
     const converted = convert(value);
@@ -56,7 +56,24 @@ function setting<T>(
       ? { ok: false, problem: `${show(value)} is not ${expects}` }
       : { ok: true, value: converted };
   };
-  return { expects, fallback, doc, read };
+  return { expects, fallback, doc, applies: 'now', read, write };
+}
+
+/** Makes a kind optional: undefined is an empty text in the file, and the default. */
+export function optional<T>(kind: (fallback: '', doc: string) => Setting<T>) {
+  return (doc: string): Setting<T | undefined> => {
+    const inner = kind('', doc);
+    return {
+      ...inner,
+      read: (value) => (value === '' ? { ok: true, value: undefined } : inner.read(value)),
+      write: (value) => (value === undefined ? '' : inner.write(value)),
+    };
+  };
+}
+
+/** Makes new values of a kind wait for a restart. */
+export function atStart<A extends readonly unknown[], T>(kind: (...given: A) => Setting<T>) {
+  return (...given: A): Setting<T> => ({ ...kind(...given), applies: 'restart' });
 }
 
 /** Any text that `accepts` takes. */
@@ -71,33 +88,19 @@ export function text(
   );
 }
 
-/** A text that may be left out. */
-export function optionalText(doc: string): Setting<string | undefined> {
-  return {
-    expects: 'a text',
-    fallback: '',
-    doc,
-    read: (value) =>
-      typeof value === 'string'
-        ? { ok: true, value: value === '' ? undefined : value }
-        : { ok: false, problem: `${show(value)} is not a text` },
-  };
-}
-
 /** An absolute path. */
 export function path(fallback: string | undefined, doc: string): Setting<string> {
   return text(fallback, doc, 'an absolute path', (value) => value.startsWith('/') && !value.includes('\0'));
 }
 
-/** An absolute path that may be left out. */
-export function optionalPath(doc: string): Setting<string | undefined> {
-  const { expects, read } = path(undefined, doc);
-  return {
-    expects,
-    fallback: '',
-    doc,
-    read: (value) => (value === '' ? { ok: true, value: undefined } : read(value)),
-  };
+/** The absolute path of a file, or of a directory, that is read with the configuration. */
+export function file(fallback: string | undefined, doc: string): Setting<string> {
+  return { ...path(fallback, doc), names: 'file' };
+}
+
+/** The absolute path of a file with a secret. */
+export function secretFile(fallback: string | undefined, doc: string): Setting<string> {
+  return { ...path(fallback, doc), names: 'secret' };
 }
 
 /** A whole number from `least` to `most`. */
@@ -109,19 +112,12 @@ export function integer(fallback: number, least: number, most: number, doc: stri
   );
 }
 
-/** A number that may be left out. */
-export function optionalNumber(least: number, most: number, doc: string): Setting<number | undefined> {
-  return {
-    expects: `a number from ${least} to ${most}`,
-    fallback: '',
-    doc,
-    read: (value) => {
-      if (value === '') return { ok: true, value: undefined };
-      return typeof value === 'number' && value >= least && value <= most
-        ? { ok: true, value }
-        : { ok: false, problem: `${show(value)} is not a number from ${least} to ${most}` };
-    },
-  };
+/** A kind of number from `least` to `most`. */
+export function number(least: number, most: number) {
+  return (fallback: number | '', doc: string): Setting<number> =>
+    setting(`a number from ${least} to ${most}`, fallback, doc, (value) =>
+      typeof value === 'number' && value >= least && value <= most ? value : undefined,
+    );
 }
 
 /** One of a few words. */
@@ -137,38 +133,42 @@ export function oneOf<const W extends string>(
 
 /** A time span such as `"90d"`, in milliseconds. */
 export function duration(fallback: string, doc: string): Setting<number> {
-  return setting('a duration such as "30s", "10min", "12h" or "90d"', fallback, doc, (value) =>
-    typeof value === 'string' ? parseDuration(value) : undefined,
-  );
-}
-
-/** A time span that may be left to mailgw. */
-export function optionalDuration(doc: string): Setting<number | undefined> {
-  const { expects, read } = duration('0s', doc);
-  return {
-    expects,
-    fallback: '',
+  return setting(
+    'a duration such as "30s", "10min", "12h" or "90d"',
+    fallback,
     doc,
-    read: (value) => (value === '' ? { ok: true, value: undefined } : read(value)),
-  };
+    (value) => (typeof value === 'string' ? parseDuration(value) : undefined),
+    (value) => inUnits(value, MS_PER),
+  );
 }
 
 /** Reads a duration text; milliseconds. */
 export function parseDuration(value: string): number | undefined {
-  return quantity(value, MS_PER);
+  return quantity(value, MS_PER, MORE_MS_PER);
 }
 
-/** A size such as `"25MiB"`, in bytes. */
-export function size(fallback: string, doc: string): Setting<number> {
-  return setting('a size such as "25MiB" or "256KiB"', fallback, doc, (value) =>
-    typeof value === 'string' ? quantity(value, BYTES_PER) : undefined,
+/** A size such as `"25MiB"`, in bytes; the default may be given as their number. */
+export function size(fallback: string | number, doc: string): Setting<number> {
+  return setting(
+    'a size such as "25MiB" or "256KiB"',
+    typeof fallback === 'number' ? inUnits(fallback, BYTES_PER) : fallback,
+    doc,
+    (value) => (typeof value === 'string' ? quantity(value, BYTES_PER, MORE_BYTES_PER) : undefined),
+    (value) => inUnits(value, BYTES_PER),
   );
 }
 
-function quantity(value: string, units: Readonly<Record<string, number>>): number | undefined {
-  const match = /^(\d{1,9}) ?([A-Za-z]+)$/.exec(value);
-  const unit = units[match?.[2] ?? ''];
-  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
+function quantity(value: string, units: Units, more: Units): number | undefined {
+  const [, digits, name = ''] = /^(\d{1,9}) ?([A-Za-z]+)$/.exec(value) ?? [];
+  const unit = units[name] ?? more[name];
+  return unit === undefined ? undefined : Number(digits) * unit;
+}
+
+/** The number in the largest unit that leaves no remainder. */
+function inUnits(value: number, units: Units): string {
+  const all = Object.entries(units);
+  const [name, size] = all.find(([, size]) => value !== 0 && value % size === 0) ?? all.at(-1) ?? ['', 1];
+  return `${value / size}${name}`;
 }
 
 /** A list of texts that `accepts` takes one by one. */
@@ -187,50 +187,77 @@ export function texts<const W extends string = string>(
 
 /** A file mode such as `"0660"`. */
 export function mode(fallback: string, doc: string): Setting<number> {
-  return setting('a file mode in octal such as "0660"', fallback, doc, (value) =>
-    typeof value === 'string' && /^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined,
-  );
-}
-
-/** A listener: a Unix socket by its path, or a host and a port. */
-export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number };
-
-/** A listener such as `"127.0.0.1:783"`, `"[::1]:783"` or `"unix:/run/spamd.sock"`. */
-export function endpoint(fallback: string, doc: string): Setting<Endpoint> {
-  return setting('"host:port" or "unix:" and an absolute path', fallback, doc, (value) =>
-    typeof value === 'string' ? parseEndpoint(value) : undefined,
-  );
-}
-
-/** A listener that may be left out. */
-export function optionalEndpoint(doc: string): Setting<Endpoint | undefined> {
-  const { expects, read } = endpoint('', doc);
-  return {
-    expects,
-    fallback: '',
+  return setting(
+    'a file mode in octal such as "0660"',
+    fallback,
     doc,
-    read: (value) => (value === '' ? { ok: true, value: undefined } : read(value)),
-  };
+    (value) =>
+      typeof value === 'string' && /^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined,
+    (value) => `0${value.toString(8).padStart(3, '0')}`,
+  );
 }
 
-/** Unix socket paths longer than this do not fit sockaddr_un. */
-const MAX_SOCKET_PATH_BYTES = 107;
+/** A host and a port. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
 
-function parseEndpoint(value: string): Endpoint | undefined {
-  const path = /^unix:(\/[^\0]+)$/.exec(value)?.[1];
-  if (path !== undefined) return Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES ? undefined : { path };
-  const match = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(value);
+/** A place of a server such as `"127.0.0.1:25"` or `"[::1]:25"`. */
+export function place(fallback: string, doc: string): Setting<Place> {
+  return setting('a host and a port such as "127.0.0.1:25"', fallback, doc, parsePlace, endpointText);
+}
+
+/** Reads a host and a port; brackets around an IPv6 address are no part of it. */
+export function parsePlace(value: unknown): Place | undefined {
+  if (typeof value !== 'string') return undefined;
+  const match = /^(?:\[([\da-f:.]+)\]|([^\s:/@[\]]+)):(\d{1,5})$/i.exec(value);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port };
 }
 
+/** A listener: a Unix socket by its path, or a host and a port. */
+export type Endpoint = { readonly path: string } | Place;
+
+/** A listener such as `"127.0.0.1:783"`, `"[::1]:783"` or `"unix:/run/spamd.sock"`. */
+export function endpoint(fallback: string, doc: string): Setting<Endpoint> {
+  return setting(
+    '"host:port" or "unix:" and an absolute path',
+    fallback,
+    doc,
+    (value) => parseSocket(value) ?? parsePlace(value),
+    endpointText,
+  );
+}
+
+function parseSocket(value: unknown): { path: string } | undefined {
+  const path = typeof value === 'string' ? /^unix:(\/[^\0]+)$/.exec(value)?.[1] : undefined;
+  return path === undefined || Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES ? undefined : { path };
+}
+
+/** Writes a listener, or a place, as the file names it. */
+export function endpointText(endpoint: Endpoint): string {
+  if ('path' in endpoint) return `unix:${endpoint.path}`;
+  const { host, port } = endpoint;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** A rate such as `"120/h"`, or `"off"`. */
 export function rate(fallback: string, doc: string): Setting<Rate | 'off'> {
-  return setting('"off" or a rate such as "5/s", "20/min", "120/h" or "500/d"', fallback, doc, (value) => {
-    if (value === 'off') return 'off';
-    const match = typeof value === 'string' ? /^([1-9]\d{0,8})\/(s|min|h|d)$/.exec(value) : null;
-    const perMs = MS_PER[match?.[2] ?? ''];
-    return match === null || perMs === undefined ? undefined : { count: Number(match[1]), perMs };
-  });
+  return setting(
+    '"off" or a rate such as "5/s", "20/min", "120/h" or "500/d"',
+    fallback,
+    doc,
+    (value) => (value === 'off' ? value : parseRate(value)),
+    // The span is one unit: "1h" without its number.
+    (value) => (value === 'off' ? value : `${value.count}/${inUnits(value.perMs, MS_PER).slice(1)}`),
+  );
+}
+
+function parseRate(value: unknown): Rate | undefined {
+  const [, count, per = ''] =
+    (typeof value === 'string' && /^([1-9]\d{0,8})\/(s|min|h|d)$/.exec(value)) || [];
+  const perMs = MS_PER[per];
+  return perMs === undefined ? undefined : { count: Number(count), perMs };
 }

@@ -4,52 +4,35 @@
  * Contract: a property's unit suffix (`Ms`, `Bytes`) is not part of its key in the file: `maxAgeMs` is `max_age`.
  * docs/settings.md and mailgw.toml(5) are generated from it.
  */
-import { foldDomain, parseForm, prefixFits, splitAddress } from '../mail/address.ts';
 import { ATTACHMENT_LIMITS } from '../mail/attachment-limits.ts';
 import { NOTICE_KINDS, type NoticeKind } from '../mail/notice.ts';
+import { isDomain, isFieldName, isFilePattern, isForm, isNoticeKind, isPrefix, isSender } from './forms.ts';
 import * as kind from './kinds.ts';
-
-const isDomain = (value: string): boolean =>
-  value.length <= 253 && /^(?=.)[^\s@/:.]+(\.[^\s@/:.]+)*$/.test(foldDomain(value));
-
-/** `image/png`, `image/*` or `.exe`. */
-const isFilePattern = (value: string): boolean =>
-  /^(?:[a-z0-9][\w.+-]*\/(?:\*|[\w.+-]+)|\.[^\s./\\]+)$/i.test(value);
-
-/** A field name as RFC 5322 §2.2 has it. */
-const isFieldName = (value: string): boolean => /^[!-9;-~]{1,76}$/.test(value);
-const isNoticeKind = (value: string): value is NoticeKind =>
-  (NOTICE_KINDS as readonly string[]).includes(value);
-
-const isPrefix = (value: string): boolean => prefixFits(value) && /^[^\s@"<>()\\,;:[\]]*$/.test(value);
-
-/** A prefix, perhaps empty, and a domain. */
-const isForm = (value: string): boolean => {
-  const { prefix, domain } = parseForm(value);
-  return value.includes('@') && isPrefix(prefix) && isDomain(domain);
-};
-
-const isServer = (value: string): boolean => /^(?:\[[0-9a-f:]+\]|[^\s:/@[\]]+):\d{1,5}$/i.test(value);
-
-/** Empty, or an address that can stand in a field of ours as it is. */
-const isSender = (value: string): boolean =>
-  value === '' ||
-  (/^[\w.+=-]+@[^@]+$/.test(value) && value.length <= 254 && isDomain(splitAddress(value)?.domain ?? ''));
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
 /** Whether what a person typed may act on the platform: a webhook gets it as it is, unless the site makes it inert. */
 const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
 
+const socketGroup = kind.atStart(kind.optional(kind.text));
+
+/** The one setting of `[sink]` that every sink has. */
+export const SINK_TYPE = kind.text(
+  undefined,
+  '`"webhook"`, or the absolute path of a sink module.',
+  '"webhook" or the absolute path of a sink module',
+  (value) => value === 'webhook' || value.startsWith('/'),
+);
+
 /** Every setting by section; `[sink]` is apart, because a sink reads its own options. */
 export const SETTINGS = {
   lmtp: {
-    socket: kind.path(
+    socket: kind.atStart(kind.path)(
       '/var/spool/postfix/mailgw/lmtp.sock',
       'The Unix socket that Postfix delivers to; unused when systemd passes one.',
     ),
-    mode: kind.mode('0660', 'The file mode of the socket.'),
-    group: kind.optionalText('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    mode: kind.atStart(kind.mode)('0660', 'The file mode of the socket.'),
+    group: socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
     hostname: kind.text('localhost', 'The name in the greeting.', 'a host name', isDomain),
     maxConnections: kind.integer(100, 1, 10_000, 'Connections served at a time; more are answered 421.'),
     maxRecipients: kind.integer(100, 1, 1000, 'Recipients of one transaction; more are answered 452.'),
@@ -79,13 +62,13 @@ export const SETTINGS = {
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
-    pepperFile: kind.path(
+    pepperFile: kind.secretFile(
       '/etc/mailgw/pepper',
       'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
     ),
   },
   store: {
-    path: kind.path(
+    path: kind.atStart(kind.path)(
       '/var/lib/mailgw/mailgw.db',
       'The SQLite database of users, salts, threads and the queue.',
     ),
@@ -93,7 +76,7 @@ export const SETTINGS = {
       '128MiB',
       'Free space of its file system below which new mail is answered 452, so that Postfix keeps it; "0B" looks for none.',
     ),
-    keepContentMs: kind.duration(
+    keepContentMs: kind.atStart(kind.duration)(
       '3d',
       'How long the message of a posted reply is kept, so that "mailgw-ctl queue retry --state posted" can post it again; "0s" removes it at once. When the disk runs low, the oldest go before new mail is put off.',
     ),
@@ -101,7 +84,7 @@ export const SETTINGS = {
       '30d',
       'How long a posted reply stays in "mailgw-ctl queue list"; failed ones stay until you drop them.',
     ),
-    dedupeWindowMs: kind.optionalDuration(
+    dedupeWindowMs: kind.optional(kind.duration)(
       'How long a repeated message is known as one; longer than 7 days and reply.max_age. Empty is reply.max_age and 14 days.',
     ),
   },
@@ -111,7 +94,7 @@ export const SETTINGS = {
       'strict',
       'Who may reply: "strict" wants a registered From address and a DMARC, aligned DKIM or SPF pass; "flag" only marks the post; "off" trusts the token.',
     ),
-    authservId: kind.optionalText(
+    authservId: kind.optional(kind.text)(
       'The authserv-id that your own filter writes into Authentication-Results; needed for "strict" and "flag".',
     ),
     ownReceived: kind.integer(
@@ -160,11 +143,11 @@ export const SETTINGS = {
     ),
   },
   policy: {
-    socket: kind.optionalPath(
+    socket: kind.atStart(kind.optional(kind.path))(
       'The Unix socket on which Postfix asks about addresses in the SMTP session (check_policy_service); empty serves none, unless systemd passes one.',
     ),
-    mode: kind.mode('0660', 'The file mode of the socket.'),
-    group: kind.optionalText('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    mode: kind.atStart(kind.mode)('0660', 'The file mode of the socket.'),
+    group: socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
     maxConnections: kind.integer(
       250,
       1,
@@ -188,9 +171,7 @@ export const SETTINGS = {
       'hold',
       'What becomes of spam: "hold" keeps it for "mailgw-ctl queue release" or "drop"; "discard" drops it; "tag" posts it with spam.flagged.',
     ),
-    threshold: kind.optionalNumber(
-      -1000,
-      1000,
+    threshold: kind.optional(kind.number(-1000, 1000))(
       "The score from which on a reply is spam; empty leaves that to the filter's own verdict.",
     ),
     unchecked: kind.oneOf(
@@ -216,7 +197,7 @@ export const SETTINGS = {
       'Believe fields only above this Received field, counted from the top, when your own hosts wrote those above and it; 0 believes them anywhere.',
     ),
     spamd: kind.endpoint('127.0.0.1:783', 'Where spamd listens.'),
-    spamdUser: kind.optionalText(
+    spamdUser: kind.optional(kind.text)(
       "Whose preferences and Bayes database spamd uses; empty is spamd's own choice.",
     ),
     spamdConnectTimeoutMs: kind.duration('2s', 'Time for spamd to take a connection.'),
@@ -242,13 +223,18 @@ export const SETTINGS = {
   },
   attachments: {
     maxFileBytes: kind.size(
-      '10MiB',
+      ATTACHMENT_LIMITS.maxFileBytes,
       'The largest attachment that is posted; a larger one is left out, and the post says so.',
     ),
-    maxFiles: kind.integer(20, 0, 1000, 'Attachments of one reply; more are left out, and the post says so.'),
-    maxTotalBytes: kind.size('25MiB', 'All attachments of one reply together.'),
+    maxFiles: kind.integer(
+      ATTACHMENT_LIMITS.maxFiles,
+      0,
+      1000,
+      'Attachments of one reply; more are left out, and the post says so.',
+    ),
+    maxTotalBytes: kind.size(ATTACHMENT_LIMITS.maxTotalBytes, 'All attachments of one reply together.'),
     allow: kind.texts(
-      [],
+      ATTACHMENT_LIMITS.allow,
       'The only attachments that are posted, judged by what their bytes show and not by what is declared; empty allows all. "image/*" has no SVG, which can run scripts: name "image/svg+xml" to allow it.',
       FILE_PATTERNS,
       isFilePattern,
@@ -267,11 +253,9 @@ export const SETTINGS = {
       `a list of ${NOTICE_KINDS.map((each) => `"${each}"`).join(', ')}`,
       isNoticeKind,
     ),
-    server: kind.text(
+    server: kind.place(
       '127.0.0.1:25',
       'The Postfix of this host, which sends notices, without TLS or authentication.',
-      'a host and a port such as "127.0.0.1:25"',
-      isServer,
     ),
     from: kind.text(
       '',
@@ -286,7 +270,7 @@ export const SETTINGS = {
       'a language such as "en", "de" or "fr"',
       (value) => /^[a-z]{2,3}$/.test(value),
     ),
-    texts: kind.optionalPath(
+    texts: kind.optional(kind.file)(
       'A directory of texts of your own, KIND.LANGUAGE.txt, that stand in for the built-in ones of the same name.',
     ),
   },
@@ -320,11 +304,11 @@ export const SETTINGS = {
     stopTimeoutMs: kind.duration('20s', 'Time for attempts under way to finish when the daemon stops.'),
   },
   metrics: {
-    listen: kind.optionalEndpoint(
+    listen: kind.atStart(kind.optional(kind.endpoint))(
       'Where /metrics (for Prometheus), /healthz and /readyz are served, without a password: a port of the loopback such as "127.0.0.1:9464", or "unix:/run/mailgw/metrics.sock". Empty serves none.',
     ),
-    mode: kind.mode('0660', 'The file mode of the Unix socket.'),
-    group: kind.optionalText('The group that owns the Unix socket; empty leaves it as it is.'),
+    mode: kind.atStart(kind.mode)('0660', 'The file mode of the Unix socket.'),
+    group: socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
   },
   log: {
     level: kind.oneOf(['debug', 'info', 'warn', 'error'], 'info', 'The least urgent event that is logged.'),

@@ -6,35 +6,27 @@
  */
 
 import { printableJson } from '../system/printable.ts';
-import { type Config, tomlKey } from './config.ts';
-import type { Endpoint, Setting } from './kinds.ts';
+import { type Config, valueIn } from './config.ts';
+import { ROWS, type Row } from './rows.ts';
 import { SETTINGS } from './table.ts';
 
 const LINE_CHARS = 100;
 
-/** One setting as the file has it; `text` is a TOML value. */
-export interface SettingLine {
-  readonly section: string;
-  readonly key: string;
-  readonly text: string;
+/** A row of the table with its value as the file would have it. */
+export interface SettingLine extends Row {
+  readonly value: unknown;
   readonly isDefault: boolean;
-  readonly doc: string;
 }
 
-/** Every setting of a configuration but the sink's, in the order of the table. */
+/** Gives every setting of a configuration but the sink's, in the order of the table. */
 export function settingLines(config: Config): SettingLine[] {
-  const lines: SettingLine[] = [];
-  for (const [section, settings] of Object.entries(SETTINGS)) {
-    const values: Readonly<Record<string, unknown>> = config[section as keyof typeof SETTINGS];
-    for (const [property, { fallback, doc, read }] of Object.entries<Setting<unknown>>(settings)) {
-      const given = settingText(property, values[property]);
-      const standard = read(fallback);
-      const isDefault = standard.ok && settingText(property, standard.value) === given;
-      const text = isDefault ? tomlValue(fallback) : given;
-      lines.push({ section, key: tomlKey(property), text, isDefault, doc });
-    }
-  }
-  return lines;
+  return ROWS.map((row) => {
+    const { read, fallback } = row.setting;
+    const value = row.setting.write(valueIn(config, row));
+    const standard = read(fallback);
+    const isDefault = standard.ok && tomlValue(row.setting.write(standard.value)) === tomlValue(value);
+    return { ...row, value: isDefault ? fallback : value, isDefault };
+  });
 }
 
 /** A commented configuration with every setting; those not in `values` (by `section.key`) stand as comments. */
@@ -46,13 +38,12 @@ export function commentedConfig(
     '# mailgw: the configuration. Every setting stands here; one behind "#" has the default that it shows.',
     '# After a change: mailgw-ctl config check',
   ];
-  for (const [section, settings] of Object.entries(SETTINGS)) {
+  for (const section of Object.keys(SETTINGS)) {
     lines.push('', `[${section}]`);
-    for (const [property, { expects, fallback, doc }] of Object.entries(settings)) {
-      const key = tomlKey(property);
-      const value = values[`${section}.${key}`];
-      lines.push(...comment(`${doc} Takes ${expects}.`));
-      lines.push(value === undefined ? `#${key} = ${tomlValue(fallback)}` : `${key} = ${tomlValue(value)}`);
+    for (const { name, key, setting } of ROWS.filter((row) => row.section === section)) {
+      const value = values[key];
+      lines.push(...comment(`${setting.doc} Takes ${setting.expects}.`));
+      lines.push(`${value === undefined ? '#' : ''}${name} = ${tomlValue(value ?? setting.fallback)}`);
     }
   }
   return `${[...lines, '', '[sink]', ...sink].join('\n')}\n`;
@@ -67,55 +58,6 @@ export function comment(text: string): string[] {
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
   }
   return lines.map((line) => `# ${line}`);
-}
-
-/** A value of the configuration in the words of the file: `90d` for milliseconds, `25MiB` for bytes. */
-function settingText(property: string, value: unknown): string {
-  if (value === undefined) return '""';
-  if (typeof value === 'number') {
-    if (property.endsWith('Ms')) return tomlValue(inUnits(value, DURATIONS));
-    if (property.endsWith('Bytes')) return tomlValue(inUnits(value, SIZES));
-    if (property === 'mode') return tomlValue(`0${value.toString(8).padStart(3, '0')}`);
-  }
-  if (isEndpoint(value)) return tomlValue(endpointText(value));
-  if (isRate(value)) return tomlValue(`${value.count}/${PER[value.perMs] ?? `${value.perMs}ms`}`);
-  return tomlValue(value);
-}
-
-const DURATIONS: readonly (readonly [number, string])[] = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'min'],
-  [1000, 's'],
-  [1, 'ms'],
-];
-const SIZES: readonly (readonly [number, string])[] = [
-  [1024 ** 3, 'GiB'],
-  [1024 ** 2, 'MiB'],
-  [1024, 'KiB'],
-  [1, 'B'],
-];
-const PER: Readonly<Record<number, string>> = { 1000: 's', 60_000: 'min', 3_600_000: 'h', 86_400_000: 'd' };
-
-/** The number in the largest unit that leaves no remainder. */
-function inUnits(value: number, units: readonly (readonly [number, string])[]): string {
-  const [size, unit] = units.find(([size]) => value !== 0 && value % size === 0) ?? units.at(-1) ?? [1, ''];
-  return `${value / size}${unit}`;
-}
-
-function isRate(value: unknown): value is { count: number; perMs: number } {
-  return typeof value === 'object' && value !== null && 'count' in value && 'perMs' in value;
-}
-
-function isEndpoint(value: unknown): value is Endpoint {
-  return typeof value === 'object' && value !== null && ('path' in value || 'port' in value);
-}
-
-/** A listener as the file names it. */
-export function endpointText(endpoint: Endpoint): string {
-  if ('path' in endpoint) return `unix:${endpoint.path}`;
-  const { host, port } = endpoint;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** A value as TOML writes it, tables inline. */

@@ -2,7 +2,7 @@
 
 import { badInput, EXIT, Fault } from '../actions/fault.ts';
 import type { Config } from '../config/config.ts';
-import { endpointText } from '../config/text.ts';
+import { endpointText } from '../config/kinds.ts';
 import { openSpamd } from '../gate/spam-policy.ts';
 import type { SpamClass, SpamdFailure } from '../gate/spamd.ts';
 import type { Contents, ItemView } from '../store/item.ts';

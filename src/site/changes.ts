@@ -6,9 +6,9 @@
  * no change. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
  * until the restart.
  */
-import { type Config, deepFreeze, tomlKey } from '../config/config.ts';
-import { type Setting, show } from '../config/kinds.ts';
-import { SETTINGS } from '../config/table.ts';
+import { overlay, valueIn } from '../config/config.ts';
+import { show } from '../config/kinds.ts';
+import { ROWS } from '../config/rows.ts';
 import type { Settings } from './settings.ts';
 
 /** One key that changed. */
@@ -31,21 +31,6 @@ export type Reloaded =
 /** Reloads; `mayVoid` where the operator knows that addresses which are out will be refused. Never rejects. */
 export type Reload = (mayVoid: boolean) => Promise<Reloaded>;
 
-/** What the daemon holds open from its start to its end. */
-const AT_START: ReadonlySet<string> = new Set([
-  'lmtp.socket',
-  'lmtp.mode',
-  'lmtp.group',
-  'policy.socket',
-  'policy.mode',
-  'policy.group',
-  'store.path',
-  'store.keep_content',
-  'metrics.listen',
-  'metrics.mode',
-  'metrics.group',
-]);
-
 /** What every reply address that is out rests on. */
 const ADDRESSES_REST_ON: ReadonlySet<string> = new Set(['reply.domain', 'reply.prefix', 'reply.pepper_file']);
 
@@ -54,29 +39,19 @@ export function voidingChanges(changes: readonly SettingChange[]): readonly Sett
   return changes.filter(({ key, needsRestart }) => ADDRESSES_REST_ON.has(key) && !needsRestart);
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
-/** Every setting of the table with its key. */
-function* eachSetting(): Generator<{ section: keyof typeof SETTINGS; property: string; key: string }> {
-  for (const section of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) {
-    for (const property of Object.keys(SETTINGS[section]))
-      yield { section, property, key: tomlKey(property) };
-  }
-}
-
-/** The keys that changed, in the order of docs/settings.md. */
+/** Gives the keys that changed, in the order of docs/settings.md. */
 export function changedSettings(before: Settings, after: Settings): SettingChange[] {
   const changes: SettingChange[] = [];
-  for (const { section, property, key } of eachSetting()) {
-    if (isSame(valueIn(before.config, section, property), valueIn(after.config, section, property))) continue;
-    const texts = [before, after].map(({ written }) => writtenText(written, section, property));
+  for (const row of ROWS) {
+    if (isSame(valueIn(before.config, row), valueIn(after.config, row))) continue;
+    const texts = [before, after].map(({ written }) => show(written[row.key]));
     const isTold = texts.every((text) => !text.includes('@'));
     changes.push({
-      key: `${section}.${key}`,
+      key: row.key,
       from: isTold ? texts[0] : undefined,
       to: isTold ? texts[1] : undefined,
       isFileOnly: false,
-      needsRestart: AT_START.has(`${section}.${key}`),
+      needsRestart: row.setting.applies === 'restart',
     });
   }
   const [old, now] = [before.config.sink, after.config.sink];
@@ -95,32 +70,9 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
   return changes;
 }
 
-/** The new settings, with the old ones where only a start can change them. */
+/** Gives the new settings, with the old ones where only a start can change them. */
 export function settingsInEffect(before: Settings, after: Settings): Settings {
-  const config: Record<string, Record<string, unknown>> = {};
-  const written: Record<string, Record<string, unknown>> = {};
-  for (const { section, property, key } of eachSetting()) {
-    const from = AT_START.has(`${section}.${key}`) ? before : after;
-    (config[section] ??= {})[property] = valueIn(from.config, section, property);
-    (written[section] ??= {})[key] = writtenValue(from.written, section, property);
-  }
-  const complete = deepFreeze({ ...config, sink: after.config.sink }) as Config;
-  return { ...after, config: complete, written };
-}
-
-function valueIn(config: Config, section: keyof typeof SETTINGS, property: string): unknown {
-  return (config[section] as Table)[property];
-}
-
-function writtenValue(written: Table, section: keyof typeof SETTINGS, property: string): unknown {
-  const table = written[section] as Table | undefined;
-  const { fallback } = (SETTINGS[section] as Readonly<Record<string, Setting<unknown>>>)[property] ?? {};
-  return table?.[tomlKey(property)] ?? fallback;
-}
-
-function writtenText(written: Table, section: keyof typeof SETTINGS, property: string): string {
-  const value = writtenValue(written, section, property);
-  return value === undefined ? '""' : show(value);
+  return { ...after, ...overlay(before, after) };
 }
 
 function isSame(a: unknown, b: unknown): boolean {

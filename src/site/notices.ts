@@ -74,10 +74,10 @@ export function openNotifier(config: Config, texts: NoticeTexts, store: Store, l
 
 /** Loads the mailer with the first notice: most daemons send none for days. */
 function openSendNotice(config: Config): SendNotice {
-  const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(config.notice.server) ?? [];
+  const { host, port } = config.notice.server;
   const options = {
     host,
-    port: Number(port),
+    port,
     from: { address: noticeSender(config), name: config.notice.name },
     domain: config.reply.domain,
     loopToken: noticeLoopToken(config),

@@ -7,17 +7,17 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Config, loadConfig } from '../config/config.ts';
+import { type Config, type Configured, loadConfig, valueIn } from '../config/config.ts';
+import { ROWS } from '../config/rows.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
+import { namesFile } from '../sinks/catalogue.ts';
 import type { LoadedSink, OnFault } from '../sinks/load-sink.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { distrust } from '../system/trusted-file.ts';
 
-/** The configuration, its file's table, and what stands in the files that it names. */
-export interface Settings {
-  readonly config: Config;
-  readonly written: Readonly<Record<string, unknown>>;
+/** The configuration, and what stands in the files that it names. */
+export interface Settings extends Configured {
   readonly pepper: Buffer;
   readonly texts: NoticeTexts;
   /** Digests of files by the key that names them, to see that one changed. */
@@ -89,15 +89,16 @@ export async function readSetup(path: string, onFault?: OnFault): Promise<SetupR
   return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
 }
 
-/** The files that keys name. */
-function namedFiles({ reply, notice, sink }: Config): [key: string, paths: string[]][] {
-  const named: [string, unknown][] = [
-    ['reply.pepper_file', reply.pepperFile],
-    ['notice.texts', notice.texts],
-    ...Object.entries(sink)
-      .filter(([key]) => key.endsWith('_file'))
-      .map(([key, value]): [string, unknown] => [`sink.${key}`, value]),
-  ];
+/** Gives the files that keys name. */
+function namedFiles(config: Config): [key: string, paths: string[]][] {
+  const { sink } = config;
+  const named: [string, unknown][] = [];
+  for (const row of ROWS) {
+    if (row.setting.names !== undefined) named.push([row.key, valueIn(config, row)]);
+  }
+  for (const [key, value] of Object.entries(sink)) {
+    if (namesFile(sink.type, key)) named.push([`sink.${key}`, value]);
+  }
   return named.map(([key, value]) => [key, [value].flat().filter((path) => typeof path === 'string')]);
 }
 

@@ -29,8 +29,8 @@ export interface SocketFile {
 /** First descriptor that systemd passes (sd_listen_fds(3)). */
 const FIRST_PASSED_FD = 3;
 
-/** Unix socket paths longer than this do not fit sockaddr_un. */
-const MAX_PATH_BYTES = 107;
+/** Bytes of a Unix socket's path that fit sockaddr_un. */
+export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Our sockets by the names that systemd gives them (FileDescriptorName=). */
 export type SocketName = 'lmtp' | 'policy';
@@ -57,8 +57,8 @@ export async function listenOnDescriptor(server: Server, fd: number): Promise<vo
 
 /** Makes `server` listen on a socket file. */
 export async function listenOnFile(server: Server, file: SocketFile): Promise<void> {
-  if (Buffer.byteLength(file.path) > MAX_PATH_BYTES) {
-    throw new ListenError(`${file.path}: a Unix socket's path has at most ${MAX_PATH_BYTES} bytes`);
+  if (Buffer.byteLength(file.path) > MAX_SOCKET_PATH_BYTES) {
+    throw new ListenError(`${file.path}: a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes`);
   }
   const gid = file.group === undefined ? undefined : groupId(file.group, file.section);
   try {

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Config, dedupeWindowMs, loadConfig, readConfig, tomlKey } from '../../src/config/config.ts';
+import { type Config, dedupeWindowMs, loadConfig, readConfig } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
+import { ROWS, tomlKey } from '../../src/config/rows.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
 import { SETTINGS } from '../../src/config/table.ts';
+import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/options.ts';
 import { testScratch } from '../support/scratch.ts';
 
 const LEAST = `
@@ -71,6 +73,29 @@ describe('a sound configuration', () => {
     assert.deepEqual([config.lmtp.maxMessageBytes, config.lmtp.maxBufferedBytes], [1_000_000, 1024 ** 3]);
     assert.deepEqual([config.lmtp.commandTimeoutMs, config.lmtp.mode], [500, 0o666]);
     assert.deepEqual([config.rate.total, config.rate.perUser], [{ count: 5, perMs: 1000 }, 'off']);
+  });
+
+  it('writes every value as one that it reads back', () => {
+    const given: readonly [Setting<unknown>, ...unknown[]][] = [
+      ...ROWS.flatMap(({ setting }) =>
+        setting.fallback === undefined ? [] : [[setting, setting.fallback] as [Setting<unknown>, unknown]],
+      ),
+      [SETTINGS.lmtp.commandTimeoutMs, '0s', '1500ms', '90 s', '1w', '5m'],
+      [SETTINGS.lmtp.maxMessageBytes, '0B', '1000KB', '1536KiB', '3GiB'],
+      [SETTINGS.lmtp.mode, '600', '0007'],
+      [SETTINGS.rate.total, 'off', '5/s', '20/min', '120/h', '500/d'],
+      [SETTINGS.spam.spamd, '[::1]:783', 'unix:/run/spamd.sock'],
+      [SETTINGS.spam.threshold, '', 6.5],
+      [SETTINGS.notice.server, '[::1]:25', 'mail.example.org:2525'],
+      [WEBHOOK_SETTINGS.url, 'https://h.example/p?q=1', 'unix:/run/p.sock:/hooks?a=b'],
+    ];
+    for (const [setting, ...values] of given) {
+      for (const value of values) {
+        const read = setting.read(value);
+        assert.ok(read.ok, String(value));
+        assert.deepEqual(setting.read(setting.write(read.value)), read, String(value));
+      }
+    }
   });
 
   it('every default is what its own setting accepts', () => {

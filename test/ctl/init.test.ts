@@ -12,7 +12,8 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type Config, loadConfig, readConfig, tomlKey } from '../../src/config/config.ts';
+import { type Config, loadConfig, readConfig } from '../../src/config/config.ts';
+import { tomlKey } from '../../src/config/rows.ts';
 import { SETTINGS } from '../../src/config/table.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';

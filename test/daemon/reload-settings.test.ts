@@ -10,9 +10,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Config, loadConfig, tomlKey } from '../../src/config/config.ts';
+import { type Config, loadConfig, valueIn } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
-import { SETTINGS } from '../../src/config/table.ts';
+import { ROWS } from '../../src/config/rows.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
 import { type Daemon, type Settings, startDaemon, toToml } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
@@ -36,16 +36,6 @@ interface Observed {
   readonly to: string;
 }
 
-/** Every setting as section and property. */
-const ALL = Object.entries(SETTINGS).flatMap(([section, settings]) =>
-  Object.entries(settings).map(([property, setting]) => ({
-    section,
-    property,
-    key: `${section}.${tomlKey(property)}`,
-    setting: setting as Setting<unknown>,
-  })),
-);
-
 /** A valid value that means something else: a word that the setting's own expectation names, or one of a few. */
 function otherValue(setting: Setting<unknown>, now: unknown): unknown {
   const words = [...setting.expects.matchAll(/"([^"]+)"/g)].map(([, word]) => word);
@@ -68,10 +58,6 @@ function otherValue(setting: Setting<unknown>, now: unknown): unknown {
 
 const asJson = (value: unknown): string => (value === undefined ? '' : JSON.stringify(value));
 
-function valueOf(config: Config, section: string, property: string): unknown {
-  return (config as Readonly<Record<string, Readonly<Record<string, unknown>>>>)[section]?.[property];
-}
-
 function load(path: string): Config {
   const loaded = loadConfig(path);
   assert.ok(loaded.ok, JSON.stringify(loaded));
@@ -91,9 +77,9 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
     'notice.texts': scratch.path('texts'),
   };
   const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sink } };
-  for (const { section, property, key, setting } of ALL) {
-    const value = demanded[key] ?? otherValue(setting, valueOf(config, section, property));
-    (settings[section] ??= {})[tomlKey(property)] = value;
+  for (const row of ROWS) {
+    const value = demanded[row.key] ?? otherValue(row.setting, valueIn(config, row));
+    (settings[row.section] ??= {})[row.name] = value;
   }
   return settings as Settings;
 }
@@ -176,11 +162,11 @@ describe('every setting of the table', () => {
     );
     told.set('store.path', (JSON.parse(line) as { effect: Effect }).effect);
     assert.equal(await daemon.stop(), 'exit 0');
-    observed = ALL.map(({ section, property, key }) => ({
-      setting: `${section}.${property}`,
-      key,
-      from: asJson(valueOf(first, section, property)),
-      to: asJson(key === 'store.path' ? otherStore : valueOf(second, section, property)),
+    observed = ROWS.map((row) => ({
+      setting: `${row.section}.${row.property}`,
+      key: row.key,
+      from: asJson(valueIn(first, row)),
+      to: asJson(row.key === 'store.path' ? otherStore : valueIn(second, row)),
     }));
   });
 
@@ -207,12 +193,20 @@ describe('every setting of the table', () => {
 
   it('is another one after the reload', () => {
     for (const { key, from, to } of observed) assert.notEqual(to, from, key);
-    assert.equal(observed.length, ALL.length);
+    assert.equal(observed.length, ROWS.length);
   });
 
   it('is told as what really becomes of it', () => {
     const truth = Object.fromEntries(observed.map((each) => [each.key, effectOf(each)]));
     assert.deepEqual(Object.fromEntries(told), truth);
+  });
+
+  it('is read by a part or live where its row says "now", and by nobody anew where it says "restart"', () => {
+    const said = ROWS.map(({ key, setting }) => [key, setting.applies === 'now' ? 'now' : 'after a restart']);
+    assert.deepEqual(
+      observed.map((each) => [each.key, effectOf(each)]),
+      said,
+    );
   });
 
   it('is refused without --yes where it voids the addresses that are out, and no other is', () => {

@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { INTERRUPTED } from '../../src/actions/fault.ts';
-import { DEFAULT_CONFIG_PATH, tomlKey } from '../../src/config/config.ts';
+import { DEFAULT_CONFIG_PATH } from '../../src/config/config.ts';
 import { type Setting, show } from '../../src/config/kinds.ts';
+import { tomlKey } from '../../src/config/rows.ts';
 import { SETTINGS } from '../../src/config/table.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {

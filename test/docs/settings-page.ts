@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tomlKey } from '../../src/config/config.ts';
 import { type Setting, show } from '../../src/config/kinds.ts';
+import { tomlKey } from '../../src/config/rows.ts';
 import { SETTINGS } from '../../src/config/table.ts';
+import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/options.ts';
 import { repositoryRoot } from '../support/process.ts';
 
 /** Where the page is. */
@@ -21,15 +22,11 @@ export const SINK_OPTIONS: readonly {
   readonly key: string;
   readonly doc: string;
   readonly fallback?: string;
-}[] = [
-  { key: 'type', doc: '`"webhook"`, or the absolute path of a sink module.' },
-  { key: 'url', doc: 'Where the webhook posts to: http, https, or `unix:/path/to.sock:/path`.' },
-  {
-    key: 'secret_file',
-    doc: 'The signing secret, `whsec_` and base64 on one line; a list of two during a rotation.',
-  },
-  { key: 'ca_file', doc: 'PEM certificates to trust instead.', fallback: 'built-in certificates' },
-];
+}[] = Object.entries(WEBHOOK_SETTINGS).map(([key, setting]) => ({
+  key,
+  doc: setting.doc,
+  ...('unset' in setting && { fallback: setting.unset }),
+}));
 
 const SINK = `
 ## [sink]

@@ -70,10 +70,8 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
 }
 
 function showObjects(config: Config, context: Context): void {
-  for (const { section, key, text, isDefault, doc } of settingLines(config)) {
-    // A TOML value of these kinds is JSON too.
-    const value: unknown = JSON.parse(text);
-    printObject(context.output, { key: `${section}.${key}`, value, default: isDefault, doc });
+  for (const { key, setting, value, isDefault } of settingLines(config)) {
+    printObject(context.output, { key, value, default: isDefault, doc: setting.doc });
   }
   for (const [key, value] of Object.entries(config.sink)) {
     printObject(context.output, { key: `sink.${key}`, value: hidden(key, value), default: false, doc: null });
@@ -83,10 +81,10 @@ function showObjects(config: Config, context: Context): void {
 function showToml(config: Config): string {
   const lines: string[] = [];
   let current = '';
-  for (const { section, key, text, isDefault } of settingLines(config)) {
+  for (const { section, name, value, isDefault } of settingLines(config)) {
     if (section !== current) lines.push(...(current === '' ? [] : ['']), `[${section}]`);
     current = section;
-    lines.push(`${key} = ${text}${isDefault ? '  # default' : ''}`);
+    lines.push(`${name} = ${tomlValue(value)}${isDefault ? '  # default' : ''}`);
   }
   lines.push('', '[sink]');
   for (const [key, value] of Object.entries(config.sink)) {

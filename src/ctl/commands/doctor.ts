@@ -6,6 +6,7 @@
  */
 
 import { badInput, usage } from '../../actions/fault.ts';
+import { parsePlace } from '../../config/kinds.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Examination } from '../doctor/examine.ts';
 import { concludeFindings, printFinding } from '../doctor/report.ts';
@@ -13,7 +14,6 @@ import { readMessageFile } from '../message-file.ts';
 
 const DEFAULT_WAIT_SECONDS = 15;
 const MOST_WAIT_SECONDS = 3600;
-const LAST_PORT = 65_535;
 
 /** `doctor`. */
 export const doctorCommand: CommandSpec = {
@@ -43,9 +43,10 @@ export const doctorCommand: CommandSpec = {
   ],
   run: async (input, context) => {
     const message = input.text('message');
-    const smtp = input.text('smtp');
-    if (smtp !== undefined && !isPlace(smtp))
-      throw badInput(`--smtp "${smtp}": expected a host and a port such as 127.0.0.1:25`);
+    const given = input.text('smtp');
+    const smtp = parsePlace(given);
+    if (given !== undefined && smtp === undefined)
+      throw badInput(`--smtp "${given}": expected a host and a port such as 127.0.0.1:25`);
     if (smtp === undefined && (input.text('user') ?? input.text('wait')) !== undefined)
       throw usage('doctor: --user and --wait are for the probe that --smtp sends');
     const wait = input.text('wait') ?? String(DEFAULT_WAIT_SECONDS);
@@ -67,8 +68,3 @@ export const doctorCommand: CommandSpec = {
     concludeFindings(findings);
   },
 };
-
-function isPlace(text: string): boolean {
-  const [, port = ''] = /^(?:\[[0-9a-f:]+\]|[^\s:]+):(\d{1,5})$/i.exec(text) ?? [];
-  return Number(port) >= 1 && Number(port) <= LAST_PORT;
-}

@@ -7,7 +7,7 @@
 
 import { badInput, EXIT, Fault, usage } from '../../actions/fault.ts';
 import type { Config } from '../../config/config.ts';
-import { endpointText } from '../../config/text.ts';
+import { endpointText } from '../../config/kinds.ts';
 import { openSpamd, openSpamPolicy } from '../../gate/spam-policy.ts';
 import type { SpamClass } from '../../gate/spamd.ts';
 import { scanHeader } from '../../mail/header.ts';

@@ -10,12 +10,10 @@ import { basename, dirname, join } from 'node:path';
 import { EXIT, systemCode } from '../../actions/fault.ts';
 import type { Config } from '../../config/config.ts';
 import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../config/secret-file.ts';
+import { MIN_SECRET_BYTES } from '../../sinks/webhook/options.ts';
 import { distrust } from '../../system/trusted-file.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
-
-/** Bytes of a Standard Webhooks secret. */
-const SECRET_BYTES = 24;
 
 /** Examines them. */
 export function checkFiles(config: Config, configPath: string): Finding[] {
@@ -24,7 +22,7 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
     checkConfiguration(config, configPath),
     checkSecret(config, 'files.pepper', 'reply.pepper_file', pepperFile, PEPPER_BYTES),
     ...sinkSecrets(config).map((file) =>
-      checkSecret(config, 'files.sink_secret', 'sink.secret_file', file, SECRET_BYTES),
+      checkSecret(config, 'files.sink_secret', 'sink.secret_file', file, MIN_SECRET_BYTES),
     ),
     ...checkStoreFiles(config),
     checkSocketDirectory(config),

@@ -8,6 +8,7 @@
 
 import { describe, EXIT } from '../../actions/fault.ts';
 import type { Config } from '../../config/config.ts';
+import { endpointText, type Place } from '../../config/kinds.ts';
 import { openSpamd } from '../../gate/spam-policy.ts';
 import type { LoadedSink } from '../../sinks/load-sink.ts';
 import type { Sink } from '../../sinks/sink.ts';
@@ -114,9 +115,9 @@ export async function checkNotices(config: Config): Promise<Finding[]> {
           fix: 'mend the text, or leave notice.texts empty',
         }),
       );
-  const { server } = config.notice;
+  const server = endpointText(config.notice.server);
   try {
-    const { greeting } = await greet(parsePlace(server));
+    const { greeting } = await greet(config.notice.server);
     if (greeting.code !== 220) throw new Error(`says "${greeting.text}"`);
     return [...findings, fine(check, `${server}: ${greeting.text}`)];
   } catch (error) {
@@ -131,17 +132,8 @@ export async function checkNotices(config: Config): Promise<Finding[]> {
   }
 }
 
-async function greet(place: {
-  host: string;
-  port: number;
-}): Promise<{ greeting: { code: number; text: string } }> {
+async function greet(place: Place): Promise<{ greeting: { code: number; text: string } }> {
   const talk = await openTalk(place, WITHIN_MS);
   talk.close();
   return talk;
-}
-
-/** A host and a port as they stand in settings, `[::1]:25` included. */
-export function parsePlace(text: string): { host: string; port: number } {
-  const colon = text.lastIndexOf(':');
-  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) };
 }

@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, EXIT } from '../../actions/fault.ts';
 import { type Rehearsal, rehearse, type Step } from '../../actions/rehearse.ts';
+import { endpointText, type Place } from '../../config/kinds.ts';
 import { foldDomain, formatReplyAddress } from '../../mail/address.ts';
 import { PROBE_THREAD } from '../../mail/probe.ts';
 import { mintSealedToken, userKey } from '../../mail/token.ts';
@@ -19,7 +20,6 @@ import type { ItemView } from '../../store/item.ts';
 import { currentSalt } from '../known-user.ts';
 import { checkProbe, PROVE } from './authserv.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
-import { parsePlace } from './platform.ts';
 import { openTalk, type Said } from './talk.ts';
 
 /** For the SMTP session: a policy service may take its time with bad addresses. */
@@ -31,8 +31,7 @@ const REHEARSAL_THREAD = 'mailgw:rehearsal';
 
 /** What a round trip is made with. */
 export interface RoundTripOptions {
-  /** A host and a port. */
-  readonly smtp: string;
+  readonly smtp: Place;
   /** Whose address is minted; the first user that can have one unless given. */
   readonly user: string | undefined;
   readonly waitMs: number;
@@ -56,7 +55,7 @@ export async function makeRoundTrip(session: SecretSession, options: RoundTripOp
   const id = `doctor.${randomBytes(12).toString('hex')}@${foldDomain(session.config.reply.domain)}`;
   const findings = [fine('round_trip.mint', `an address of ${user.name}, good for ten minutes`)];
   const refusal = await send(options.smtp, to, probeMessage(user, to, id));
-  findings.push(refusal ?? fine('round_trip.smtp', `${options.smtp} took the message`));
+  findings.push(refusal ?? fine('round_trip.smtp', `${endpointText(options.smtp)} took the message`));
   if (refusal !== undefined) return findings;
   const item = await arrival(session, id, options.waitMs);
   if (item === undefined) return [...findings, lost(options)];
@@ -100,10 +99,10 @@ function probeMessage(user: User, to: string, id: string): string {
   ].join('\r\n');
 }
 
-async function send(smtp: string, to: string, message: string): Promise<Finding | undefined> {
-  const check = 'round_trip.smtp';
+async function send(place: Place, to: string, message: string): Promise<Finding | undefined> {
+  const smtp = endpointText(place);
   try {
-    const talk = await openTalk(parsePlace(smtp), SMTP_WITHIN_MS);
+    const talk = await openTalk(place, SMTP_WITHIN_MS);
     try {
       const dialogue: readonly (readonly [string, string, number])[] = [
         ['EHLO', 'EHLO localhost', 250],
@@ -122,7 +121,7 @@ async function send(smtp: string, to: string, message: string): Promise<Finding 
       talk.close();
     }
   } catch (error) {
-    return problem(check, EXIT.unavailable, {
+    return problem('round_trip.smtp', EXIT.unavailable, {
       what: `--smtp ${smtp}: ${describe(error)}`,
       why: 'no mail comes in here',
       fix: 'postfix status; postfix start; or name another place with --smtp',
@@ -156,7 +155,7 @@ async function arrival({ store }: SecretSession, id: string, waitMs: number): Pr
 
 function lost({ smtp, waitMs }: RoundTripOptions): Finding {
   return problem('round_trip.lmtp', EXIT.unavailable, {
-    what: `${smtp} took the message, and ${waitMs / 1000} s later mailgwd has not got it`,
+    what: `${endpointText(smtp)} took the message, and ${waitMs / 1000} s later mailgwd has not got it`,
     why: 'Postfix cannot deliver to mailgwd, delivers somewhere else, or uses another store',
     fix: 'postqueue -p   # shows why it is deferred; and grep status= in the mail log',
   });

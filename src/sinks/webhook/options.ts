@@ -1,17 +1,16 @@
 /**
  * The options of the webhook sink: the `[sink]` table read into what the sink needs.
  *
- *     url          https://…, http://… or unix:/path/to.sock:/hooks/mail
- *     secret_file  a file with a Standard Webhooks secret; a list of files signs with each, for rotation
- *     ca_file      PEM certificates that an https platform is trusted by, instead of the built-in ones
- *
  * Contract: every problem is reported at once, each naming its key, the value and what was expected. A password
  * in a URL is not repeated.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import * as kind from '../../config/kinds.ts';
+import { SINK_TYPE } from '../../config/table.ts';
 import { errorText } from '../../system/error-text.ts';
 import { distrust } from '../../system/trusted-file.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../../system/unix-socket.ts';
 
 /** Where the posts go: an HTTP origin, or a Unix socket, and the path with its query. */
 export interface WebhookTarget {
@@ -40,26 +39,53 @@ export type WebhookOptionsRead =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Bytes that a secret must have (Standard Webhooks: 24 to 64). */
-const MIN_SECRET_BYTES = 24;
+export const MIN_SECRET_BYTES = 24;
 
-/** Bytes of a Unix socket's path that fit `sockaddr_un`. */
-const MAX_SOCKET_PATH_BYTES = 107;
-
-const KEYS = ['type', 'url', 'secret_file', 'ca_file'];
 const URL_FORMS = 'https://host/path, http://host/path or unix:/path/to.sock:/path';
 
-type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+type Read<T> = kind.Read<T>;
 
 const fail = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
+
+const url: kind.Setting<WebhookTarget> = {
+  expects: URL_FORMS,
+  fallback: undefined,
+  doc: 'Where the webhook posts to: http, https, or `unix:/path/to.sock:/path`.',
+  applies: 'now',
+  read: readTarget,
+  write: ({ origin, socketPath, path }) =>
+    socketPath === undefined ? origin + path : `unix:${socketPath}:${path}`,
+};
+
+/** The settings of the webhook's `[sink]`, by their names; docs/settings.md and mailgw.toml(5) have them from here. */
+export const WEBHOOK_SETTINGS = {
+  type: SINK_TYPE,
+  url,
+  /** One of them, or each of a list. */
+  secret_file: {
+    ...kind.secretFile(
+      undefined,
+      'The signing secret, `whsec_` and base64 on one line; a list of two during a rotation.',
+    ),
+    expects: 'the absolute path of a file, or a list of them',
+  },
+  ca_file: {
+    ...kind.file(undefined, 'PEM certificates to trust instead.'),
+    expects: 'the absolute path of a file of PEM certificates',
+    /** The default in words. */
+    unset: 'built-in certificates',
+  },
+};
 
 /** Reads the `[sink]` table of a webhook sink. */
 export function readWebhookOptions(
   table: Readonly<Record<string, unknown>>,
   readSecretFile: ReadSecretFile,
 ): WebhookOptionsRead {
-  const unknown = Object.keys(table).filter((key) => !KEYS.includes(key));
-  const problems = unknown.map((key) => `sink.${key}: unknown key; the webhook sink has ${KEYS.join(', ')}`);
-  const target = readTarget(table.url);
+  const keys = Object.keys(WEBHOOK_SETTINGS);
+  const unknown = Object.keys(table).filter((key) => !keys.includes(key));
+  const problems = unknown.map((key) => `sink.${key}: unknown key; the webhook sink has ${keys.join(', ')}`);
+  const target = WEBHOOK_SETTINGS.url.read(table.url);
   if (!target.ok) problems.push(`sink.url: ${target.problem}`);
   const secrets = readSecrets(table.secret_file, readSecretFile, problems);
   const ca = readCa(table.ca_file, target.ok ? target.value : undefined);
@@ -95,16 +121,17 @@ function readUnixTarget(value: string): Read<WebhookTarget> {
 }
 
 function readSecrets(value: unknown, read: ReadSecretFile, problems: string[]): Buffer[] {
-  const expected = 'expected the absolute path of a file, or a list of them';
+  const { read: readPath, expects } = WEBHOOK_SETTINGS.secret_file;
   const files: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  if (files.length === 0) problems.push(`sink.secret_file: is missing; ${expected}`);
+  if (files.length === 0) problems.push(`sink.secret_file: is missing; expected ${expects}`);
   const secrets: Buffer[] = [];
   for (const file of files) {
-    if (!isAbsolutePath(file)) {
-      problems.push(`sink.secret_file: ${show(file)} is not an absolute path; ${expected}`);
+    const path = readPath(file);
+    if (!path.ok) {
+      problems.push(`sink.secret_file: ${path.problem}; expected ${expects}`);
       continue;
     }
-    const secret = read('sink.secret_file', file, MIN_SECRET_BYTES);
+    const secret = read('sink.secret_file', path.value, MIN_SECRET_BYTES);
     if (secret.ok) secrets.push(secret.bytes);
     else problems.push(secret.problem);
   }
@@ -113,24 +140,21 @@ function readSecrets(value: unknown, read: ReadSecretFile, problems: string[]): 
 
 function readCa(value: unknown, target: WebhookTarget | undefined): Read<string | undefined> {
   if (value === undefined) return { ok: true, value: undefined };
-  const expected = 'expected the absolute path of a file of PEM certificates';
-  if (!isAbsolutePath(value)) return fail(`${show(value)} is not an absolute path; ${expected}`);
+  const { read, expects } = WEBHOOK_SETTINGS.ca_file;
+  const path = read(value);
+  if (!path.ok) return fail(`${path.problem}; expected ${expects}`);
   if (target !== undefined && !target.origin.startsWith('https:'))
     return fail(`${show(value)} has no use here; expected only where sink.url is https`);
-  const distrusted = distrust(value, 'believed');
+  const distrusted = distrust(path.value, 'believed');
   if (distrusted !== undefined) return fail(distrusted);
   try {
-    const pem = readFileSync(value, 'utf8');
+    const pem = readFileSync(path.value, 'utf8');
     // tls.connect passes over a file without certificates in silence, and then trusts nobody.
     new X509Certificate(pem).toString();
     return { ok: true, value: pem };
   } catch (error) {
-    return fail(`${show(value)} cannot be used: ${firstLine(error)}; ${expected}`);
+    return fail(`${show(value)} cannot be used: ${firstLine(error)}; expected ${expects}`);
   }
-}
-
-function isAbsolutePath(value: unknown): value is string {
-  return typeof value === 'string' && value.startsWith('/');
 }
 
 function show(value: unknown): string {
