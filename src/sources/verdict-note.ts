@@ -4,14 +4,15 @@ import type { Verdict } from '../gate/gate.ts';
 import type { Claim } from '../gate/recipient.ts';
 import { isDroppedReply } from '../mail/disposition.ts';
 import type { Log } from '../observe/log.ts';
-import type { CountVerdict } from '../observe/metrics.ts';
+import type { Meter } from '../observe/meter.ts';
+import type { CountVerdict } from '../observe/verdict-counts.ts';
 
 /** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
 const MAX_LOGGED_ID = 998;
 
 /** Logs and counts a verdict; of a good address `claim` says whose it is. */
 export function noteVerdict(
-  { log, count }: { readonly log: Log; readonly count: CountVerdict },
+  { log, meter, count }: { readonly log: Log; readonly meter: Meter; readonly count: CountVerdict },
   session: string,
   disposition: Verdict,
   claim?: Claim,
@@ -19,7 +20,9 @@ export function noteVerdict(
   const { verdict, reason, detail } = disposition;
   const counted = reason === 'no-such-address' ? detail : reason;
   const cause = 'cause' in disposition ? disposition.cause : undefined;
-  count(verdict, counted, { spam: spamWord(disposition), cause });
+  count(verdict, counted, cause);
+  const spam = spamWord(disposition);
+  if (spam !== undefined) meter.add('mailgw_spam_verdicts_total', { spam });
   const fields = {
     verdict,
     reason,

@@ -14,7 +14,8 @@ import { type Disposition, replyTo } from '../../mail/disposition.ts';
 import { type MailCommand, parseMail, parseRcpt } from '../../mail/envelope.ts';
 import { formatReply, type Reply } from '../../mail/status.ts';
 import type { Log } from '../../observe/log.ts';
-import type { CountVerdict } from '../../observe/metrics.ts';
+import type { Meter } from '../../observe/meter.ts';
+import type { CountVerdict } from '../../observe/verdict-counts.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { SlowDown } from '../slow-down.ts';
 import { noteVerdict } from '../verdict-note.ts';
@@ -37,6 +38,7 @@ export interface SessionShared {
   limits: SessionLimits;
   readonly gate: Gate;
   readonly log: Log;
+  readonly meter: Meter;
   readonly count: CountVerdict;
   readonly budget: MemoryBudget;
   readonly slowDown: SlowDown;
