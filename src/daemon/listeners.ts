@@ -8,7 +8,8 @@ import { adminSocketPath } from '../api/admin.ts';
 import type { Config } from '../config/config.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Log } from '../observe/log.ts';
-import type { CountVerdict } from '../observe/metrics.ts';
+import type { Meter } from '../observe/meter.ts';
+import type { CountVerdict } from '../observe/verdict-counts.ts';
 import { LmtpServer } from '../sources/lmtp/lmtp.ts';
 import { PolicyServer } from '../sources/policy/policy.ts';
 import { GuessesByClient, SlowDown, type SlowDownOptions } from '../sources/slow-down.ts';
@@ -39,13 +40,22 @@ export interface Listeners {
 }
 
 /** Creates the listeners on one gate; they do not listen yet. */
-export function createListeners(config: Config, gate: Gate, log: Log, count: CountVerdict): Listeners {
+export function createListeners(
+  config: Config,
+  gate: Gate,
+  log: Log,
+  meter: Meter,
+  count: CountVerdict,
+): Listeners {
   const slowDown = new SlowDown(slowDownOptions(config));
-  const lmtp = new LmtpServer(config.lmtp, { gate, slowDown, log, count });
+  const lmtp = new LmtpServer(config.lmtp, { gate, slowDown, log, meter, count });
   const quarter = ({ policy }: Config): number => Math.ceil(policy.maxConnections / 4);
   const slowAnswers = new SlowDown(slowDownOptions(config, quarter(config)));
   const guesses = new GuessesByClient(config.rate.badAddressForgetMs, () => performance.now());
-  const policy = new PolicyServer({ ...config.policy, gate, log, count, guesses, slowDown: slowAnswers });
+  const policy = new PolicyServer({
+    ...config.policy,
+    ...{ gate, log, meter, count, guesses, slowDown: slowAnswers },
+  });
   return {
     lmtp,
     policy,

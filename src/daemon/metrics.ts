@@ -1,53 +1,34 @@
 /**
- * Metrics and health as a site configures them: what the daemon counts, made into pages that it serves.
+ * Metrics and health as a site configures them: the pages that the daemon serves, and how the queue, the store's files
+ * and the process are read for them.
  *
- * Contract: nothing is loaded, opened or counted anew unless `metrics.listen` is set. A scrape reads numbers, asks the
- * store's writer for a sign of life, and lets a thread of its own count the queue.
+ * Contract: nothing is loaded, opened or read unless `metrics.listen` is set. A scrape reads numbers, asks the store's
+ * writer for a sign of life, and lets a thread of its own count the queue.
  */
 import { stat, statfs } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import { createStatusServer } from '../api/status.ts';
 import type { Config } from '../config/config.ts';
-import type { Rates } from '../gate/rates.ts';
-import type { Log, LogEvent } from '../observe/log.ts';
-import type { LogOutput } from '../observe/log-output.ts';
-import type {
-  CommitMeasures,
-  Counting,
-  DeliveryMeasures,
-  LoopWatch,
-  NoticeCounts,
-} from '../observe/metrics.ts';
-import type { Seen } from '../observe/metrics-table.ts';
+import type { Log } from '../observe/log.ts';
+import type { Meter } from '../observe/meter.ts';
+import { SINK_STATES } from '../observe/metrics-table.ts';
+import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
 import type { Store } from '../store/store.ts';
 import { errorText } from '../system/error-text.ts';
 import { ListenError, listenOnFile } from '../system/unix-socket.ts';
 import { version } from '../system/version.ts';
 
-/** What the daemon knows of itself. */
-export interface MetricsSources {
+/** What decides whether mail can be taken. */
+export interface Readiness {
   readonly store: Pick<Store, 'ping'>;
-  readonly verdicts: Counting;
-  readonly delivery: DeliveryMeasures;
-  readonly commits: CommitMeasures;
-  readonly events: Readonly<Record<LogEvent, number>>;
-  readonly notices: NoticeCounts;
-  readonly loop: LoopWatch;
-  /** The rates as they are now: a reload may begin to limit them. */
-  readonly rates: () => Rates | undefined;
-  /** Connections open now. */
-  readonly connections: () => Seen['connections'];
   /** Whether the daemon takes no more mail. */
   readonly isStopping: () => boolean;
   /** Whether mail is put off for want of space. */
   readonly isSpaceLow: () => boolean;
   /** Why all mail is put off, if it is. */
   readonly trouble: () => string | undefined;
-  /** Whether the pepper is the one of the store, as last heard. */
-  readonly isPepperKnown: () => boolean;
-  readonly output: Pick<LogOutput, 'lostLines'>;
 }
 
 /** The listener of metrics and health. */
@@ -63,20 +44,21 @@ const SIGN_OF_LIFE_MS = 5000;
 export async function openMetrics(
   config: Config,
   log: Log,
-  sources: MetricsSources,
+  meter: Meter,
+  readiness: Readiness,
 ): Promise<MetricsListener | undefined> {
   if (config.metrics.listen === undefined) return undefined;
   const { createMetricsPage } = await import('../observe/metrics-page.ts');
-  const page = createMetricsPage();
+  const page = createMetricsPage(meter);
   const counts = createCountsReader(config.store.path);
-  const release = version();
-  const unready = (): Promise<string | undefined> => whyUnready(sources);
+  const unready = (): Promise<string | undefined> => whyUnready(readiness);
+  meter.inquire('mailgw_up', {}, async () => Number((await unready()) === undefined));
+  watchQueue(meter, counts);
+  watchFiles(meter, config.store.path);
+  watchProcess(meter);
   const server = createStatusServer({
     unready,
-    metrics: async () => {
-      const seen = await look(config, sources, release, counts);
-      return { contentType: page.contentType, text: await page.render(seen) };
-    },
+    metrics: async () => ({ contentType: page.contentType, text: await page.render() }),
   });
   await listen(server, config, log);
   return {
@@ -86,6 +68,43 @@ export async function openMetrics(
       await counts.close();
     },
   };
+}
+
+/** Watches the queue: its figures are counted once for a page, because all inquiries begin in one tick. */
+function watchQueue(meter: Meter, counts: CountsReader): void {
+  for (const state of ITEM_STATES)
+    meter.inquire('mailgw_queue_items', { state }, async () => (await counts.read()).byState[state]);
+  meter.inquire('mailgw_queue_oldest_seconds', {}, async () => {
+    const { oldestReceivedAt } = await counts.read();
+    return oldestReceivedAt === undefined ? 0 : Math.max(0, Date.now() - oldestReceivedAt) / 1000;
+  });
+  meter.inquire('mailgw_queue_paused', {}, async () => Number((await counts.read()).paused));
+  for (const state of SINK_STATES) {
+    meter.inquire('mailgw_sink_state', { state }, async () =>
+      Number((await counts.read()).sink?.state === state),
+    );
+  }
+}
+
+/** Watches the files of the store, as far as the file system tells. */
+function watchFiles(meter: Meter, path: string): void {
+  meter.inquire('mailgw_store_bytes', { file: 'database' }, async () => (await stat(path)).size);
+  meter.inquire('mailgw_store_bytes', { file: 'log' }, async () => (await stat(`${path}-wal`)).size);
+  meter.inquire('mailgw_store_free_bytes', {}, async () => {
+    const { bavail, bsize } = await statfs(dirname(path));
+    return bavail * bsize;
+  });
+}
+
+/** Watches the process as Prometheus names it. */
+function watchProcess(meter: Meter): void {
+  meter.watch('mailgw_build_info', { version: version(), node: process.versions.node }, () => 1);
+  meter.watch('process_cpu_seconds_total', {}, () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  meter.watch('process_resident_memory_bytes', {}, () => process.memoryUsage.rss());
+  meter.watch('process_start_time_seconds', {}, () => performance.timeOrigin / 1000);
 }
 
 async function listen(server: Server, { metrics }: Config, log: Log): Promise<void> {
@@ -107,8 +126,12 @@ async function listen(server: Server, { metrics }: Config, log: Log): Promise<vo
 }
 
 /** Why no mail can be taken now, if it cannot. */
-async function whyUnready(sources: MetricsSources): Promise<string | undefined> {
-  const { store, isStopping, isSpaceLow, trouble } = sources;
+async function whyUnready({
+  store,
+  isStopping,
+  isSpaceLow,
+  trouble,
+}: Readiness): Promise<string | undefined> {
   if (isStopping()) return 'stopping';
   const reason = trouble();
   if (reason !== undefined) return reason;
@@ -127,48 +150,4 @@ async function whyUnready(sources: MetricsSources): Promise<string | undefined> 
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function look(
-  { store: { path } }: Config,
-  sources: MetricsSources,
-  release: string,
-  counts: CountsReader,
-): Promise<Seen> {
-  const orNone = <T>(found: Promise<T>): Promise<T | undefined> => found.catch(() => undefined);
-  const [reason, queue, database, log, space] = await Promise.all([
-    whyUnready(sources),
-    orNone(counts.read()),
-    orNone(stat(path)),
-    orNone(stat(`${path}-wal`)),
-    orNone(statfs(dirname(path))),
-  ]);
-  const { user, system } = process.cpuUsage();
-  return {
-    version: release,
-    isUp: reason === undefined,
-    isPepperKnown: sources.isPepperKnown(),
-    now: Date.now(),
-    queue,
-    verdicts: sources.verdicts.verdicts(),
-    spam: sources.verdicts.spam,
-    delivery: sources.delivery,
-    commits: sources.commits,
-    events: sources.events,
-    notices: sources.notices,
-    loop: sources.loop.delay(),
-    connections: sources.connections(),
-    rateBuckets: sources.rates()?.buckets ?? 0,
-    lostLines: sources.output.lostLines,
-    files: {
-      databaseBytes: database?.size,
-      logBytes: log?.size,
-      freeBytes: space && space.bavail * space.bsize,
-    },
-    process: {
-      cpuSeconds: (user + system) / 1e6,
-      residentBytes: process.memoryUsage.rss(),
-      startedAtSeconds: performance.timeOrigin / 1000,
-    },
-  };
 }

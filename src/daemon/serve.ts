@@ -15,16 +15,13 @@ import type { Dispatcher } from '../delivery/dispatcher.ts';
 import { createGate, type Gate } from '../gate/gate.ts';
 import { openRates, type Rates } from '../gate/rates.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
+import type { CommitMeasures } from '../observe/commit-measures.ts';
 import { discardsIn, yesterday } from '../observe/discards.ts';
 import { type Log, openLog } from '../observe/log.ts';
 import { type LogOutput, openLogOutput } from '../observe/log-output.ts';
-import {
-  type CommitMeasures,
-  countingLog,
-  createDeliveryMeasures,
-  startCounting,
-  watchEventLoop,
-} from '../observe/metrics.ts';
+import { watchEventLoop } from '../observe/loop-watch.ts';
+import { Meter } from '../observe/meter.ts';
+import { startCounting } from '../observe/verdict-counts.ts';
 import type { ParserPool } from '../reply/parser-pool.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { createDispatcher, dispatching } from '../site/dispatcher.ts';
@@ -162,14 +159,14 @@ export async function serve({
     log('log_lost', { lines });
   });
   let write = openLog(config.log, output);
-  const {
-    log,
-    events,
-    notices: noticeCounts,
-  } = countingLog((event, fields, level) => {
+  const meter = new Meter();
+  const log: Log = (event, fields, level) => {
+    meter.add('mailgw_events_total', { event });
     write(event, fields, level);
-  });
-  const delivery = createDeliveryMeasures();
+  };
+  meter.watch('mailgw_log_lost_lines_total', {}, () => output.lostLines);
+  meter.share('mailgw_commit_seconds', {}, commits.seconds);
+  meter.share('mailgw_commit_messages', {}, commits.messages);
   log('starting', { version: version(), store: config.store.path });
   if (process.getuid?.() === 0)
     log('runs_as_root', { reason: "runs as root; the package's service runs as user mailgw" });
@@ -190,17 +187,15 @@ export async function serve({
     watchSpace(config, log),
   ]);
   let sink = firstSink;
-  const parserOf = (of: Config): ParserPool =>
-    openParser(of, of.delivery.parserWorkers, (ms) => {
-      delivery.parse.observe(ms / 1000);
-    });
+  const parserOf = (of: Config): ParserPool => openParser(of, of.delivery.parserWorkers, meter);
   let parser = parserOf(config);
-  const dispatcher = createDispatcher(store, log, delivery, dispatching(config, store, sink, parser));
-  const verdicts = startCounting((counts) => store.addVerdicts(counts), Date.now);
+  const dispatcher = createDispatcher(store, log, meter, dispatching(config, store, sink, parser));
+  const verdicts = startCounting(meter, (counts) => store.addVerdicts(counts), Date.now);
   const ratesOf = ({ rate }: Config): Promise<Rates | undefined> =>
     openRates({ settings: rate, buckets: store, log, now: Date.now, monotonic: () => performance.now() });
   let rates = await ratesOf(config);
-  const pepper = new PepperWatch({ store, log, now: Date.now }, namedPepper(settings));
+  meter.watch('mailgw_rate_buckets', {}, () => rates?.buckets ?? 0);
+  const pepper = new PepperWatch({ store, log, meter, now: Date.now }, namedPepper(settings));
   await pepper.doubt()?.catch(() => undefined); // a store that fails says so to whoever asks for an address
   const doubts = doubtsOf(news, pepper, output);
   let gate = openGate(settings, store, rates, space, dispatcher, doubts, log, output);
@@ -208,30 +203,28 @@ export async function serve({
     config,
     standingFor(() => gate),
     log,
+    meter,
     verdicts.count,
   );
-  const loop = watchEventLoop(log);
+  const stopLoopWatch = watchEventLoop(log, meter);
   let isStopping = false;
   let metrics: MetricsListener | undefined;
   try {
     const { lmtp, policy } = listeners;
     await listen(policy.server, 'policy', config, log);
     await listen(lmtp.server, 'lmtp', config, log);
-    metrics = await openMetrics(config, log, {
-      ...{ store, verdicts, delivery, commits, events, loop, output },
-      notices: noticeCounts,
-      rates: () => rates,
-      connections: () => ({ lmtp: lmtp.connections.size, policy: policy.connections }),
+    metrics = await openMetrics(config, log, meter, {
+      store,
       isStopping: () => isStopping,
       isSpaceLow: space.isLow,
-      ...{ trouble: doubts.trouble, isPepperKnown: doubts.isPepperKnown },
+      trouble: doubts.trouble,
     });
   } catch (error) {
     await store.close();
     if (!(error instanceof ListenError)) throw error;
     throw new StartError(EXIT.cannotCreate, [`metrics.listen: ${error.message}`]);
   }
-  const notifier = openNotifier(config, settings.texts, store, log);
+  const notifier = openNotifier(config, settings.texts, store, log, meter);
   dispatcher.start();
   notifier.start();
   const stopRetention = startRetention({
@@ -298,7 +291,7 @@ export async function serve({
     await rates?.stop();
     await verdicts.stop();
     space.close();
-    loop.stop();
+    stopLoopWatch();
     await metrics?.close();
     await parser.close();
     await store.close();

@@ -8,7 +8,8 @@
 import { cleanLine } from '../mail/clean-text.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
 import type { Log } from '../observe/log.ts';
-import { type DeliveryMeasures, statusClass } from '../observe/metrics.ts';
+import type { Meter } from '../observe/meter.ts';
+import { STATUS_CLASSES } from '../observe/metrics-table.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import type { ReadBounce } from '../sinks/bounce-event.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
@@ -31,8 +32,8 @@ export interface AttemptOptions {
   readonly mask: (text: string) => string;
   /** Reads a bounce as an event; without it the sink is told of none. */
   readonly readBounce?: ReadBounce | undefined;
-  readonly measures?: DeliveryMeasures | undefined;
   readonly log: Log;
+  readonly meter?: Meter | undefined;
   /** The time in total, parsing apart. */
   readonly attemptTimeoutMs: number;
 }
@@ -93,7 +94,7 @@ function nothing(kind: 'failed' | 'posted', diagnostic: string): Attempt {
 }
 
 async function preparePost(
-  { parser, sink, mask, measures }: AttemptOptions,
+  { parser, sink, mask, meter }: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
@@ -106,13 +107,13 @@ async function preparePost(
       if (item.attempts > 1 && (await sink.exists?.(post, signal)) === true) {
         return { kind: 'posted', diagnostic: 'was on the platform already' };
       }
-      return measured(measures, () => sink.deliver(post, signal));
+      return measured(meter, () => sink.deliver(post, signal));
     },
   };
 }
 
 async function prepareBounce(
-  { sink, readBounce, measures }: AttemptOptions,
+  { sink, readBounce, meter }: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
@@ -120,17 +121,20 @@ async function prepareBounce(
   if (bounce === undefined) return nothing('failed', 'no bounce can be read');
   const tell = sink.bounced?.bind(sink);
   if (tell === undefined) return nothing('posted', 'the sink does not want to know of bounces');
-  return { deliver: (signal) => measured(measures, () => tell(bounce, signal)) };
+  return { deliver: (signal) => measured(meter, () => tell(bounce, signal)) };
 }
 
-async function measured(
-  measures: DeliveryMeasures | undefined,
-  ask: () => Promise<Outcome>,
-): Promise<Outcome> {
+async function measured(meter: Meter | undefined, ask: () => Promise<Outcome>): Promise<Outcome> {
   const askedAt = performance.now();
   const outcome = await ask();
-  measures?.requests[statusClass(outcome.status)].observe((performance.now() - askedAt) / 1000);
+  const seconds = (performance.now() - askedAt) / 1000;
+  meter?.observe('mailgw_sink_request_seconds', { status: statusClass(outcome.status) }, seconds);
   return outcome;
+}
+
+/** Gives the class of a status, if there is one. */
+function statusClass(status: number | undefined): (typeof STATUS_CLASSES)[number] {
+  return STATUS_CLASSES.find((name) => name.startsWith(String(Math.floor((status ?? 0) / 100)))) ?? 'none';
 }
 
 /** Runs what is asked of the sink within one deadline; one that gives no answer is deferred. */

@@ -7,7 +7,7 @@
 
 import type { RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
-import type { DeliveryMeasures } from '../observe/metrics.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { LeasedItem } from '../store/item.ts';
 import type { Settle, Settlement } from '../store/leases.ts';
 import type { NewNotice } from '../store/notices.ts';
@@ -30,7 +30,7 @@ export interface EndingOptions {
   /** Drafts the notice about an ended attempt; without it nobody is told. */
   readonly draftNotice?: DraftNotice | undefined;
   readonly log: Log;
-  readonly measures?: DeliveryMeasures | undefined;
+  readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A number in [0, 1). */
@@ -45,13 +45,13 @@ export async function endAttempt(
   attempt: Attempt,
   { dueFrom, breaker, tookMs }: Pick<Circumstances, 'dueFrom' | 'breaker'> & { readonly tookMs: number },
 ): Promise<Settle> {
-  const { log, measures, now, random, retry } = options;
+  const { log, meter, now, random, retry } = options;
   const { outcome } = attempt;
   const settlement = settlementOf(item, attempt, { at: now(), dueFrom, random: random(), retry, breaker });
   if (isPoison(item, attempt)) {
     log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
   }
-  if (measures !== undefined) measures.attempts[settlement.kind]++;
+  meter?.add('mailgw_attempts_total', { outcome: settlement.kind });
   log('attempt', {
     id: item.id,
     outcome: settlement.kind,

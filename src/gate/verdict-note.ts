@@ -2,7 +2,8 @@
 
 import { isDroppedReply } from '../mail/disposition.ts';
 import type { Log } from '../observe/log.ts';
-import type { CountVerdict } from '../observe/metrics.ts';
+import type { Meter } from '../observe/meter.ts';
+import type { CountVerdict } from '../observe/verdict-counts.ts';
 import type { Verdict } from './gate.ts';
 import type { Claim } from './recipient.ts';
 
@@ -12,12 +13,13 @@ const MAX_LOGGED_ID = 998;
 /** Where verdicts are logged and counted. */
 export interface Notes {
   readonly log: Log;
+  readonly meter: Meter;
   readonly count: CountVerdict;
 }
 
 /** Logs and counts a verdict; of a good address `claim` says whose it is. */
 export function noteVerdict(
-  { log, count }: Notes,
+  { log, meter, count }: Notes,
   session: string,
   disposition: Verdict,
   claim?: Claim,
@@ -25,7 +27,9 @@ export function noteVerdict(
   const { verdict, reason, detail } = disposition;
   const counted = reason === 'no-such-address' ? detail : reason;
   const cause = 'cause' in disposition ? disposition.cause : undefined;
-  count(verdict, counted, { spam: spamWord(disposition), cause });
+  count(verdict, counted, cause);
+  const spam = spamWord(disposition);
+  if (spam !== undefined) meter.add('mailgw_spam_verdicts_total', { spam });
   const fields = {
     verdict,
     reason,

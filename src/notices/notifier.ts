@@ -12,6 +12,7 @@ import { foldAddress, splitAddress } from '../mail/address.ts';
 import { renderNotice } from '../mail/notice.ts';
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { Users } from '../store/directory.ts';
 import type { Contents } from '../store/item.ts';
 import type { LeasedNotice, NoticeSettlement, Notices } from '../store/notices.ts';
@@ -28,6 +29,7 @@ export interface NotifierOptions {
   /** Whether a plus tag makes another address, as for the sender policy. */
   readonly plusTags: 'compare' | 'ignore';
   readonly log: Log;
+  readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A number in [0, 1). */
@@ -155,9 +157,10 @@ export class Notifier {
   }
 
   async #settle(notice: LeasedNotice, outcome: SendOutcome): Promise<void> {
-    const { store, log, now } = this.#options;
+    const { store, log, meter, now } = this.#options;
     const settlement = this.#settlementOf(notice, outcome);
     const event = `notice_${settlement.kind}` as const;
+    meter?.add('mailgw_notices_total', { kind: notice.kind, outcome: settlement.kind });
     log(event, {
       id: notice.id,
       kind: notice.kind,

@@ -1,44 +1,43 @@
 /**
  * The page that Prometheus reads: the only importer of prom-client.
  *
- * Contract: nothing is kept here; every scrape fills prom-client's metrics from what was seen at that moment. Every
+ * Contract: nothing is kept here; every scrape fills prom-client's metrics from the meter's numbers at that moment. Every
  * metric of the table is on every page with its HELP and TYPE, also one without a sample yet.
  * Standards: the Prometheus text exposition format 0.0.4.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { METRICS, type Measured, type Sample, type Seen } from './metrics-table.ts';
+import type { Measured, Meter, Sample } from './meter.ts';
+import { METRICS } from './metrics-table.ts';
 
 /** The page. */
 export interface MetricsPage {
   readonly contentType: string;
-  /** Its text. */
-  render(seen: Seen): Promise<string>;
+  /** Its text now. */
+  render(): Promise<string>;
 }
 
-/** Prepares the page. */
-export function createMetricsPage(): MetricsPage {
+/** Prepares the page of a meter. */
+export function createMetricsPage(meter: Meter): MetricsPage {
   const registry = new Registry();
-  const fill: ((seen: Seen) => void)[] = [];
+  const fill: (() => void)[] = [];
   for (const [name, metric] of Object.entries(METRICS)) {
     const { help, labels: labelNames } = metric;
+    const options = { name, help, labelNames, registers: [registry] };
     if (metric.type === 'histogram') {
-      const histogram = new MeasuredHistogram({ name, help, labelNames, registers: [registry] });
-      fill.push((seen) => {
-        histogram.measured = metric.read(seen);
-      });
+      new MeasuredHistogram(options, meter.distributions(name));
     } else {
-      const options = { name, help, labelNames, registers: [registry] };
       const { set, reset } = metric.type === 'gauge' ? settableGauge(options) : settableCounter(options);
-      fill.push((seen) => {
+      fill.push(() => {
         reset();
-        for (const sample of metric.read(seen)) set(sample);
+        for (const sample of meter.samples(name)) set(sample);
       });
     }
   }
   return {
     contentType: registry.contentType,
-    render: (seen) => {
-      for (const each of fill) each(seen);
+    render: async () => {
+      await meter.findOut();
+      for (const each of fill) each();
       return registry.metrics();
     },
   };
@@ -92,16 +91,18 @@ const NOTHING = (): void => undefined;
 class MeasuredHistogram extends Histogram {
   readonly #name: string;
   readonly #help: string;
-  measured: readonly Measured[] = [];
+  readonly #measured: readonly Measured[];
 
-  constructor(options: Options) {
+  /** Registers a histogram whose distributions are these at any time. */
+  constructor(options: Options, measured: readonly Measured[]) {
     super(options);
+    this.#measured = measured;
     this.#name = options.name;
     this.#help = options.help;
   }
 
   override async get(): Promise<HistogramValues> {
-    const values = this.measured.flatMap((measured) => valuesOf(this.#name, measured));
+    const values = this.#measured.flatMap((measured) => valuesOf(this.#name, measured));
     // The type's number stands for the word that the page needs.
     const type = 'histogram' as unknown as HistogramValues['type'];
     return Promise.resolve({

@@ -6,7 +6,7 @@
 import type { Config } from '../config/config.ts';
 import { Dispatcher, type DispatcherChange } from '../delivery/dispatcher.ts';
 import type { Log } from '../observe/log.ts';
-import type { DeliveryMeasures } from '../observe/metrics.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { ParserPool } from '../reply/parser-pool.ts';
 import { createReadBounce } from '../sinks/bounce-event.ts';
 import type { Sink } from '../sinks/sink.ts';
@@ -38,16 +38,11 @@ export function dispatching(config: Config, store: Store, sink: Sink, parser: Pa
 }
 
 /** Creates the dispatcher of a daemon. */
-export function createDispatcher(
-  store: Store,
-  log: Log,
-  measures: DeliveryMeasures,
-  change: DispatcherChange,
-): Dispatcher {
+export function createDispatcher(store: Store, log: Log, meter: Meter, change: DispatcherChange): Dispatcher {
   return new Dispatcher({
     queue: store,
     log,
-    measures,
+    meter,
     now: Date.now,
     monotonic: () => performance.now(),
     random: Math.random,

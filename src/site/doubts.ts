@@ -15,8 +15,6 @@ export interface Doubts {
   readonly doubt: GateOptions['doubt'];
   /** Why all mail is put off, in words. */
   readonly trouble: () => string | undefined;
-  /** Whether the pepper is the one of the store, as last heard. */
-  readonly isPepperKnown: () => boolean;
 }
 
 /** Gathers the doubts of the store's files, the pepper and the log. */
@@ -32,6 +30,5 @@ export function doubtsOf(
       return why === undefined ? pepper.doubt() : { reason: 'store', why };
     },
     trouble: () => loss() ?? pepper.problem ?? (output.isStalled ? 'nobody reads the log' : undefined),
-    isPepperKnown: () => pepper.problem === undefined,
   };
 }

@@ -13,6 +13,7 @@ import type { SendNotice } from '../notices/mailer.ts';
 import { Notifier, type NotifierChange } from '../notices/notifier.ts';
 import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
 import type { Log } from '../observe/log.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { Store } from '../store/store.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 
@@ -61,11 +62,18 @@ export function notifying(config: Config, texts: NoticeTexts): NotifierChange {
 }
 
 /** What sends notices, not yet started. */
-export function openNotifier(config: Config, texts: NoticeTexts, store: Store, log: Log): Notifier {
+export function openNotifier(
+  config: Config,
+  texts: NoticeTexts,
+  store: Store,
+  log: Log,
+  meter: Meter,
+): Notifier {
   return new Notifier({
     store,
     ...notifying(config, texts),
     log,
+    meter,
     now: Date.now,
     random: Math.random,
     pollMs: POLL_MS,

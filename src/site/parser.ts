@@ -3,14 +3,15 @@
  * would be posted.
  */
 import type { Config } from '../config/config.ts';
+import type { Meter } from '../observe/meter.ts';
 import { createParserPool, type ParserPool } from '../reply/parser-pool.ts';
 
 /** Creates the pool of parsers, `size` workers at most. */
-export function openParser(config: Config, size: number, onParsed?: (ms: number) => void): ParserPool {
+export function openParser(config: Config, size: number, meter?: Meter): ParserPool {
   const { mentions, references, commands, closing } = config.post;
   return createParserPool({
     size,
-    onParsed,
+    onParsed: (ms) => meter?.observe('mailgw_parse_seconds', {}, ms / 1000),
     deadlineMs: config.delivery.parseTimeoutMs,
     attachments: config.attachments,
     post: {

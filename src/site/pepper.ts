@@ -9,6 +9,7 @@
 import type { Doubt } from '../gate/recipient.ts';
 import { pepperFingerprint } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { AcceptedPepper, Peppers } from '../store/peppers.ts';
 
 /** How a pepper stands to a store; a store without any takes the first that comes. */
@@ -93,6 +94,7 @@ export function pepperProblem(
 export interface PepperWatchOptions {
   readonly store: Peppers;
   readonly log: Log;
+  readonly meter: Meter;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -113,6 +115,7 @@ export class PepperWatch {
   constructor(options: PepperWatchOptions, named: NamedPepper) {
     this.#options = options;
     this.#named = named;
+    options.meter.watch('mailgw_pepper_known', {}, () => Number(this.problem === undefined));
   }
 
   /** Takes another pepper, which is asked about with the next question. */

@@ -35,6 +35,8 @@ describe('a notice', () => {
     assert.deepEqual([notice?.state, notice?.kind, notice?.itemId], ['sent', 'empty', item]);
     assert.match(textOf(mail), /> > Does it work\?/);
     assert.equal(fileOf(mail)?.toString(), raw);
+    const counted = test.meter.samples('mailgw_notices_total').filter(({ value }) => value > 0);
+    assert.deepEqual(counted, [{ labels: { kind: 'empty', outcome: 'sent' }, value: 1 }]);
   });
 
   it('of a post that the platform refused says why, and quotes what was typed', async (t) => {

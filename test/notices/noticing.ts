@@ -8,6 +8,7 @@ import { createDraftNotice } from '../../src/notices/draft.ts';
 import { createSendNotice, type MailerOptions } from '../../src/notices/mailer.ts';
 import { Notifier } from '../../src/notices/notifier.ts';
 import { loadNoticeTexts } from '../../src/notices/texts.ts';
+import { Meter } from '../../src/observe/meter.ts';
 import type { NewItem } from '../../src/store/item.ts';
 import type { NoticeView } from '../../src/store/notices.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -34,6 +35,7 @@ export function mailerTo(mailbox: Mailbox): MailerOptions {
 export interface Noticing extends Dispatching {
   readonly mailbox: Mailbox;
   readonly notifier: Notifier;
+  readonly meter: Meter;
   /** Queues a message as it stands; the item's id. */
   send(raw: string, change?: Partial<NewItem>): Promise<string>;
   /** The newest notices, as soon as so many have ended. */
@@ -57,12 +59,14 @@ export async function startNoticing(t: TestContext, directory?: string, language
   const mailbox = await startMailbox(testScratch(t));
   const loaded = loadNoticeTexts(directory, language);
   if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
+  const meter = new Meter();
   const notifier = new Notifier({
     store: test.store,
     texts: loaded.texts,
     send: createSendNotice(mailerTo(mailbox)),
     plusTags: 'ignore',
     log: (event, fields) => test.log.push({ event, ...fields }),
+    meter,
     now: () => test.clock.now,
     random: () => 1,
     pollMs: 20,
@@ -73,6 +77,7 @@ export async function startNoticing(t: TestContext, directory?: string, language
     ...test,
     mailbox,
     notifier,
+    meter,
     send: async (raw, change = {}) => {
       const item = newItem({ receivedAt: test.clock.now, thread: `t/${++ids}`, ...change });
       await accept(test.store, [item], Buffer.from(raw));

@@ -34,7 +34,7 @@ const STOPPING: Reply = { basic: 421, enhanced: '4.3.2', text: 'service is stopp
 type ConnectionOptions = ConstructorParameters<typeof SMTPConnection>[2];
 
 /** What a server works with beside its limits. */
-export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'count' | 'slowDown'>;
+export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'meter' | 'count' | 'slowDown'>;
 
 /** An LMTP server; it listens where its `server` is made to listen. */
 export class LmtpServer extends SMTPServer {
@@ -45,7 +45,7 @@ export class LmtpServer extends SMTPServer {
   #isStopping = false;
 
   constructor(options: LmtpOptions, shared: LmtpShared) {
-    const { log } = shared;
+    const { log, meter } = shared;
     super({
       lmtp: true,
       disabledCommands: ['AUTH', 'STARTTLS'],
@@ -60,6 +60,7 @@ export class LmtpServer extends SMTPServer {
       budget: createMemoryBudget(options.maxBufferedBytes),
       isStopping: () => this.#isStopping,
     };
+    meter.watch('mailgw_connections', { service: 'lmtp' }, () => this.connections.size);
     this.on('error', (error: Error) => {
       log('connection_closed', { reason: error.message });
     });

@@ -20,7 +20,8 @@ import {
 } from '../../mail/access-policy.ts';
 import type { Disposition } from '../../mail/disposition.ts';
 import type { Log } from '../../observe/log.ts';
-import type { CountVerdict } from '../../observe/metrics.ts';
+import type { Meter } from '../../observe/meter.ts';
+import type { CountVerdict } from '../../observe/verdict-counts.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { GuessesByClient, SlowDown } from '../slow-down.ts';
 
@@ -37,6 +38,7 @@ const MAX_LOGGED_CHARS = 128;
 export interface PolicyOptions {
   readonly gate: Pick<Gate, 'recipient'>;
   readonly log: Log;
+  readonly meter: Meter;
   readonly count: CountVerdict;
   readonly guesses: GuessesByClient;
   readonly slowDown: SlowDown;
@@ -63,14 +65,10 @@ export class PolicyServer {
     this.server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#connect(socket);
     });
+    options.meter.watch('mailgw_connections', { service: 'policy' }, () => this.#connections.size);
     this.server.on('error', (error) => {
       options.log('connection_closed', { reason: error.message, service: 'policy' });
     });
-  }
-
-  /** Connections open. */
-  get connections(): number {
-    return this.#connections.size;
   }
 
   #connect(socket: Socket): void {

@@ -35,7 +35,7 @@ export interface StoreOptions {
   readonly mode: 'daemon' | 'tool';
   /** Whether posted items keep their content until they are pruned; by default it goes at once. */
   readonly keepContent?: boolean | undefined;
-  /** Memory of metrics.ts in which the writer measures its commits. */
+  /** Memory of commit-measures.ts in which the writer measures its commits. */
   readonly measures?: SharedArrayBuffer | undefined;
   /** Told once when the writer's thread died: nothing can be stored any more. */
   readonly onBroken?: ((error: Error) => void) | undefined;

@@ -9,7 +9,7 @@
  * that did not fit. After an I/O error nothing more is promised before the log has been written anew.
  */
 
-import { type CommitMeasures, commitMeasures } from '../../observe/metrics.ts';
+import { type CommitMeasures, commitMeasures } from '../../observe/commit-measures.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { Pruned } from '../retention.ts';
 import { codeOf, isFull } from './explain.ts';
