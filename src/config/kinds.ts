@@ -160,7 +160,7 @@ export function size(fallback: string | number, doc: string): Setting<number> {
 
 function quantity(value: string, units: Units, more: Units): number | undefined {
   const [, digits, name = ''] = /^(\d{1,9}) ?([A-Za-z]+)$/.exec(value) ?? [];
-  const unit = units[name] ?? more[name];
+  const unit = [units, more].find((known) => Object.hasOwn(known, name))?.[name];
   return unit === undefined ? undefined : Number(digits) * unit;
 }
 

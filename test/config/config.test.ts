@@ -145,6 +145,13 @@ describe('problems', () => {
     ]);
   });
 
+  it('a unit is one of ours, and no word that every object knows', () => {
+    assert.deepEqual(problemsWith('lmtp', 'command_timeout = "5constructor"', 'max_message = "5toString"'), [
+      'lmtp.command_timeout: "5constructor" is not a duration such as "30s", "10min", "12h" or "90d"',
+      'lmtp.max_message: "5toString" is not a size such as "25MiB" or "256KiB"',
+    ]);
+  });
+
   it('what is missing is named with what is expected', () => {
     assert.deepEqual(problemsOf(''), [
       'reply.domain: is missing; expected a domain',
