@@ -1,11 +1,8 @@
 /** The filters that select items of the queue: the same options for listing, counting and acting. */
 
-import { usage } from '../actions/fault.ts';
-import type { ItemFilter } from '../store/desk.ts';
-import { ITEM_STATES, type ItemState } from '../store/item.ts';
+import type { Selection } from '../actions/items.ts';
+import { ITEM_STATES } from '../store/item.ts';
 import type { Input, OptionSpec } from './command.ts';
-import { readState } from './item.ts';
-import { readSince } from './terminal/time.ts';
 
 /** The options. */
 export const SELECTION_OPTIONS: readonly OptionSpec[] = [
@@ -32,15 +29,13 @@ export function isSelective(input: Input): boolean {
   return input.list('state').length > 0 || texts.some((text) => text !== undefined);
 }
 
-/** What the options select; `states` are those meant when none is named. */
-export function readSelection(input: Input, states?: readonly ItemState[]): ItemFilter {
-  const named = input.list('state').map((text) => readState('--state', text));
-  if (input.flag('open') && named.length > 0) throw usage('expected either --open or --state');
-  const open = input.flag('open') ? ITEM_STATES.filter((state) => state !== 'posted') : states;
+/** Takes the selection from the options. */
+export function selectionOf(input: Input): Selection {
   return {
-    state: named.length > 0 ? [...new Set(named)] : open,
+    states: input.list('state'),
+    isOpen: input.flag('open'),
     user: input.text('user'),
     thread: input.text('thread'),
-    since: readSince(input.text('since')),
+    since: input.text('since'),
   };
 }

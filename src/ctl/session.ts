@@ -10,7 +10,6 @@ import { dirname } from 'node:path';
 import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { readPepper } from '../config/secret-file.ts';
-import { adoptPepper } from '../site/pepper.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { Store } from '../store/store.ts';
 import { STORE_EXIT } from '../store/store-error.ts';
@@ -45,12 +44,6 @@ export async function withPepper<T>(
   const config = openConfig(context);
   const pepper = openPepper(config);
   return onStore(config, (store) => use({ config, pepper, store }));
-}
-
-/** Returns when the pepper may mint for the store; otherwise a Fault: its addresses would be void, or all others. */
-export async function checkMinting({ config, pepper, store }: SecretSession): Promise<void> {
-  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, Date.now());
-  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
 }
 
 /** Runs `use` on the path of the configured store, which must be there, as the user to whom it belongs. */

@@ -1,6 +1,6 @@
 /** `mailgw-ctl notice`: the mail that told users about their own replies, and what waits to be sent. */
 
-import { badInput } from '../../actions/fault.ts';
+import { readLimit } from '../../actions/items.ts';
 import type { NoticeView } from '../../store/notices.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandGroup, CommandSpec } from '../command.ts';
@@ -16,10 +16,7 @@ const list: CommandSpec = {
   examples: ['list', 'list --limit 10 --json'],
   run: (input, context) =>
     withStore(context, async ({ store }) => {
-      const text = input.text('limit') ?? String(DEFAULT_LIMIT);
-      if (!/^[1-9]\d{0,8}$/.test(text))
-        throw badInput(`--limit "${text}": is not a whole number from 1 to 999999999`);
-      const notices = await store.listNotices(Number(text));
+      const notices = await store.listNotices(readLimit(input.text('limit') ?? String(DEFAULT_LIMIT)));
       printRows(
         context.output,
         notices.map(noticeRow),

@@ -4,6 +4,7 @@
  * Contract: a pepper is never printed, only a fingerprint by which two outputs can be compared. `accept` gives the word
  * that a store needs before another pepper counts, and says what it voids.
  */
+import { listPeppers } from '../../actions/peppers.ts';
 import { pepperFingerprint } from '../../mail/token.ts';
 import { acceptPepper, judgePepper, type PepperStanding, showPepper } from '../../site/pepper.ts';
 import type { SecretSession } from '../../site/session.ts';
@@ -18,29 +19,20 @@ const list: CommandSpec = {
   summary: 'list the peppers that addresses were minted under, by fingerprint, and the one in the file',
   examples: ['list', 'list --json'],
   run: (_input, context) =>
-    withPepper(context, async ({ config, pepper, store }) => {
-      const own = pepperFingerprint(pepper);
-      const accepted = await store.peppers();
-      const rows = accepted.map(({ fingerprint, acceptedAt }, index) => ({
-        pepper_fingerprint: showPepper(fingerprint),
-        in_force: index === accepted.length - 1,
-        in_file: own.equals(fingerprint),
+    withPepper(context, async (session) => {
+      const rows = (await listPeppers(session)).map(({ fingerprint, isInForce, isInFile, acceptedAt }) => ({
+        pepper_fingerprint: fingerprint,
+        in_force: isInForce,
+        in_file: isInFile,
         accepted_at: isoTime(acceptedAt),
       }));
-      const isKnown = rows.some((row) => row.in_file);
-      const inFile = {
-        pepper_fingerprint: showPepper(own),
-        in_force: false,
-        in_file: true,
-        accepted_at: null,
-      };
       printRows(
         context.output,
-        isKnown ? rows : [...rows, inFile],
+        rows,
         [
           { key: 'pepper_fingerprint', title: 'fingerprint' },
           { key: 'in_force' },
-          { key: 'in_file', title: config.reply.pepperFile },
+          { key: 'in_file', title: session.config.reply.pepperFile },
           { key: 'accepted_at' },
         ],
         '',

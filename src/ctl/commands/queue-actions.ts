@@ -8,76 +8,59 @@
  */
 
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import type { SpamClass } from '../../gate/spamd.ts';
+import { findItem } from '../../actions/items.ts';
+import {
+  findMatching,
+  type Left,
+  OPERATIONS,
+  type Operation,
+  operate,
+  stateInWords,
+} from '../../actions/operate.ts';
+import { openTeach, type Teach } from '../../actions/spam.ts';
 import type { Session } from '../../site/session.ts';
-import type { OperatorAction, OperatorResult } from '../../store/desk.ts';
-import { ITEM_STATES, type ItemState } from '../../store/item.ts';
-import type { Store } from '../../store/store.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
-import { findItem } from '../item.ts';
-import { isSelective, readSelection, SELECTION_OPTIONS } from '../selection.ts';
+import { isSelective, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
 import { withStore } from '../session.ts';
-import { openTeach, type Teach } from '../teach.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { interrupted, interruptibly } from '../terminal/interrupt.ts';
 import { type Output, printDone, printText, progressOn } from '../terminal/print.ts';
 
 /** An action in words. */
-interface Wording {
-  readonly action: OperatorAction;
+interface Wording extends Operation {
   readonly summary: string;
-  readonly applies: string;
   readonly examples: readonly string[];
-  /** The states meant by `--all` when none is named. */
-  readonly states: readonly ItemState[];
-  /** What spamd may be taught along with it, and the states of items to which it can be done. */
-  readonly teaches?: { readonly as: SpamClass; readonly doc: string; readonly states: readonly ItemState[] };
+  /** Of the option that has spamd taught, where there is one. */
+  readonly teachDoc?: string;
 }
 
 const WORDINGS: readonly Wording[] = [
   {
-    action: 'retry',
+    ...OPERATIONS.retry,
     summary: 'try items again now, dead letters among them',
-    applies: 'only ready, waiting, failed and posted items can be tried again',
     examples: [
       'retry 01hq3f',
       'retry --all',
       'retry --state failed --since 1d --yes',
       'retry --state posted --since 2026-11-20T09:00Z',
     ],
-    states: ['waiting', 'failed'],
   },
   {
-    action: 'hold',
+    ...OPERATIONS.hold,
     summary: 'keep items from being posted until they are released',
-    applies: 'only ready, waiting and failed items can be held',
     examples: ['hold 01hq3f', 'hold --user mallory'],
-    states: ['ready', 'waiting', 'failed'],
   },
   {
-    action: 'release',
+    ...OPERATIONS.release,
     summary: 'let held items be posted',
-    applies: 'only held items can be released, but for a probe of doctor',
     examples: ['release 01hq3f', 'release 01hq3f --ham', 'release --all --user alice'],
-    states: ['held'],
-    teaches: {
-      as: 'ham',
-      doc: 'teach spamd first that they are no spam; what it does not take stays held',
-      states: ['held'],
-    },
+    teachDoc: 'teach spamd first that they are no spam; what it does not take stays held',
   },
   {
-    action: 'drop',
+    ...OPERATIONS.drop,
     summary: 'remove items and their messages for good',
-    applies:
-      'an item that is being posted cannot be dropped; "mailgw-ctl queue pause" keeps new attempts from starting',
     examples: ['drop 01hq3f', 'drop 01hq3f --spam', 'drop --state held --user mallory'],
-    states: ['ready', 'waiting', 'held', 'failed'],
-    teaches: {
-      as: 'spam',
-      doc: 'teach spamd first that they are spam; what it does not take is not dropped',
-      states: ITEM_STATES.filter((state) => state !== 'leased'),
-    },
+    teachDoc: 'teach spamd first that they are spam; what it does not take is not dropped',
   },
 ];
 
@@ -94,7 +77,7 @@ export const actionCommands: readonly CommandSpec[] = WORDINGS.map((wording) => 
     YES_OPTION,
     ...(wording.teaches === undefined
       ? []
-      : [{ flags: `--${wording.teaches.as}`, doc: wording.teaches.doc }]),
+      : [{ flags: `--${wording.teaches.as}`, doc: wording.teachDoc ?? '' }]),
   ],
   examples: wording.examples,
   run: (input, context) =>
@@ -131,7 +114,7 @@ async function onNamed(
         printDone(
           context.output,
           { id, action: wording.action, state: done },
-          `item ${id} is ${inWords(done)}`,
+          `item ${id} is ${stateInWords(done)}`,
         );
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -152,7 +135,8 @@ async function onMatching(
   { output }: Context,
 ): Promise<readonly string[]> {
   const { store } = session;
-  const { ids, gone } = await matching(store, wording, input);
+  const { ids, gone: missing } = await findMatching(session, wording, selectionOf(input));
+  const gone = missing === 0 ? '' : `; of ${count(missing)} more the message is not kept any more`;
   if (ids.length === 0) {
     if (!output.json) printText(output, gone === '' ? 'No item matches.' : `Nothing to do${gone}`);
     return [];
@@ -175,7 +159,7 @@ async function onMatching(
           problems.push(...result.reason.problems);
         } else if (typeof result.value === 'string') {
           done += 1;
-          states.add(inWords(result.value));
+          states.add(stateInWords(result.value));
           if (output.json)
             printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
         } else if (result.value.copy !== undefined) {
@@ -205,35 +189,8 @@ const stateWords = (states: ReadonlySet<string>): string => [...states].join(' o
 
 const count = (items: number): string => `${items} ${items === 1 ? 'item' : 'items'}`;
 
-/** The items that match and can be acted upon; `gone` says how many cannot, because their messages are not kept. */
-async function matching(
-  store: Store,
-  { action, states }: Wording,
-  input: Input,
-): Promise<{ readonly ids: readonly string[]; readonly gone: string }> {
-  const filter = readSelection(input, states);
-  const named = [filter.state ?? []].flat();
-  if (action !== 'retry' || !named.includes('posted')) return { ids: await store.ids(filter), gone: '' };
-  if (named.length > 1 || filter.since === undefined)
-    throw usage(
-      'queue retry --state posted: expected --since and no other state: it posts again what the platform has taken since then',
-    );
-  // What counts is when the platform took it, however long it had waited before.
-  const posted = { ...filter, since: undefined, settledSince: filter.since };
-  const [all, ids] = await Promise.all([store.ids(posted), store.ids({ ...posted, hasContent: true })]);
-  const missing = all.length - ids.length;
-  return { ids, gone: missing === 0 ? '' : `; of ${count(missing)} more the message is not kept any more` };
-}
-
 function readTeach({ config, store }: Session, { teaches }: Wording, input: Input): Teach | undefined {
   return teaches !== undefined && input.flag(teaches.as) ? openTeach(config, store) : undefined;
-}
-
-/** Why an item was left alone, and what to do about it; `copy` where another copy of the reply is there. */
-interface Left {
-  readonly left: string;
-  readonly advice: string;
-  readonly copy?: { readonly of: string; readonly state: ItemState };
 }
 
 /** Tells scripts of an item that stays as it is, because another copy of the reply is there. */
@@ -241,46 +198,3 @@ function printCopy(output: Output, { action }: Wording, id: string, { copy }: Le
   if (output.json && copy !== undefined)
     printDone(output, { id, action, state: copy.state, duplicate_of: copy.of }, '');
 }
-
-/** Says of an item that another copy of the reply is there. */
-function leftAsCopy(id: string, { of, was, state }: Extract<OperatorResult, { kind: 'duplicate' }>): Left {
-  const copy = { of, state: was };
-  const fate = state === undefined ? 'was posted' : `is ${inWords(state)}`;
-  const left = `stays ${was}: another copy of this reply, item ${of}, ${fate}`;
-  if (state === 'failed')
-    return { copy, left, advice: `"mailgw-ctl queue retry ${of}" has that one tried again` };
-  if (state === 'held')
-    return { copy, left, advice: `"mailgw-ctl queue release ${of}" lets that one be posted` };
-  return { copy, left, advice: `"mailgw-ctl queue drop ${id}" removes this copy` };
-}
-
-/** The state that an item is in now; or why it was left alone. */
-async function operate(
-  store: Store,
-  { action, applies, teaches }: Wording,
-  id: string,
-  teach: Teach | undefined,
-): Promise<ItemState | 'dropped' | Left> {
-  // Before the action: it may be the end of the message.
-  const item = teach === undefined ? undefined : await store.get(id);
-  if (item !== undefined && teaches?.states.includes(item.state) === true) await teach?.(item, teaches.as);
-  const result = await store.operate(action, id, Date.now());
-  switch (result.kind) {
-    case 'done':
-      return result.state;
-    case 'not-applicable':
-      return { left: `is ${result.state}`, advice: applies };
-    case 'no-user':
-      throw new Fault(EXIT.badInput, [
-        `item ${id}: its user "${result.user}" was removed, and whoever has that name now is somebody else; "mailgw-ctl user restore ${result.user}" brings user and reply back within 30 days, "mailgw-ctl queue drop ${id}" removes the item`,
-      ]);
-    case 'no-content':
-      return { left: 'is posted', advice: 'its message is not kept any more: store.keep_content' };
-    case 'duplicate':
-      return leftAsCopy(id, result);
-    case 'unknown':
-      return { left: 'is gone meanwhile', advice: '"mailgw-ctl queue list" shows what there is' };
-  }
-}
-
-const inWords = (state: string): string => (state === 'ready' ? 'ready to be posted' : state);

@@ -1,7 +1,8 @@
 /** `mailgw-ctl queue shape`: how many items there are by state and age, as qshape(1) shows Postfix's queue. */
+import { readSelection } from '../../actions/items.ts';
 import { ITEM_STATES } from '../../store/item.ts';
 import type { CommandSpec } from '../command.ts';
-import { OPEN_OPTION, readSelection, SELECTION_OPTIONS } from '../selection.ts';
+import { OPEN_OPTION, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
 import { withStore } from '../session.ts';
 import { printRows } from '../terminal/print.ts';
 
@@ -29,7 +30,7 @@ export const shapeCommand: CommandSpec = {
     withStore(context, async ({ store }) => {
       const now = Date.now();
       const counts = await store.shape(
-        readSelection(input),
+        readSelection(selectionOf(input)),
         AGES.map(({ ms }) => now - ms),
       );
       const rows = ITEM_STATES.flatMap((state) => {

@@ -5,11 +5,11 @@
  * unless it would go to a terminal; all else that is shown has its tokens hidden.
  */
 
-import { badInput } from '../../actions/fault.ts';
+import { findItem, hideTokens, itemContent, readLimit, readSelection } from '../../actions/items.ts';
 import { tokenMask } from '../../site/notices.ts';
-import type { CommandGroup, CommandSpec, Context, Input } from '../command.ts';
-import { findItem, hideTokens, itemDetailRow, itemRow } from '../item.ts';
-import { OPEN_OPTION, readSelection, SELECTION_OPTIONS } from '../selection.ts';
+import type { CommandGroup, CommandSpec, Context } from '../command.ts';
+import { itemDetailRow, itemRow } from '../item.ts';
+import { OPEN_OPTION, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
 import { withStore } from '../session.ts';
 import { printBytes, printDone, printNote, printObject, printRow, printRows } from '../terminal/print.ts';
 import { actionCommands } from './queue-actions.ts';
@@ -29,8 +29,8 @@ const list: CommandSpec = {
   run: (input, context) =>
     withStore(context, async ({ config, store }) => {
       const mask = tokenMask(config);
-      const limit = readLimit(input);
-      const items = await store.list({ ...readSelection(input), limit: limit + 1 });
+      const limit = readLimit(input.text('limit') ?? String(DEFAULT_LIMIT));
+      const items = await store.list({ ...readSelection(selectionOf(input)), limit: limit + 1 });
       printRows(
         context.output,
         items.slice(0, limit).map((item) => hideTokens(itemRow(item), mask)),
@@ -66,12 +66,8 @@ const cat: CommandSpec = {
   summary: 'print the message of an item as it was received',
   examples: ['cat 01hq3f', 'cat 01hq3f > reply.eml'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
-      const { id, state } = await findItem(store, input.argument());
-      const content = await store.content(id);
-      if (content === undefined) {
-        throw badInput(`item ${id}: is ${state} and its message is not kept`);
-      }
+    withStore(context, async (session) => {
+      const { id, content } = await itemContent(session, input.argument());
       if (context.output.json) {
         const base64 = Buffer.from(content).toString('base64');
         printObject(context.output, { id, bytes: content.length, content_base64: base64 });
@@ -106,12 +102,4 @@ function setPaused(context: Context, paused: boolean): Promise<void> {
     const sentence = paused ? 'the queue is paused; "mailgw-ctl queue resume" ends that' : 'the queue runs';
     printDone(context.output, { paused }, sentence);
   });
-}
-
-function readLimit(input: Input): number {
-  const text = input.text('limit');
-  if (text === undefined) return DEFAULT_LIMIT;
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw badInput(`--limit "${text}": is not a whole number from 1 to 999999999`);
-  return Number(text);
 }

@@ -4,19 +4,15 @@
  * Contract: a name may have been several people's. What a command cannot tell apart it asks for by number, and does nothing.
  */
 
-import { badInput, usage } from '../../actions/fault.ts';
+import { usage } from '../../actions/fault.ts';
+import { eraseUser, findErasable, removeUser, restoreUser } from '../../actions/removal.ts';
+import { findUser, restorableUntil } from '../../actions/users.ts';
+import type { Session } from '../../site/session.ts';
 import type { RemovedUser, User } from '../../store/directory.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
-import {
-  findUser,
-  isRestorable,
-  noteMissingAddress,
-  restorableUntil,
-  unknownUser,
-  userRow,
-} from '../known-user.ts';
+import { noteMissingAddress, userRow } from '../known-user.ts';
 import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { printDone, printNote, printRows, type Row } from '../terminal/print.ts';
@@ -33,11 +29,11 @@ export const remove: CommandSpec = {
   ],
   examples: ['remove alice', 'remove alice --forever'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
-      if (input.flag('forever')) return erase(input, context, store);
+    withStore(context, async (session) => {
+      if (input.flag('forever')) return erase(input, context, session);
       if (input.text('number') !== undefined)
         throw usage('user remove: expected --number together with --forever');
-      const user = await findUser(store, input.argument());
+      const user = await findUser(session.store, input.argument());
       const removed = { ...user, removedAt: Date.now() };
       const until = isoTime(restorableUntil(removed)) ?? '';
       const undo = `"mailgw-ctl user restore ${user.name}" takes it back until ${until}`;
@@ -46,7 +42,7 @@ export const remove: CommandSpec = {
         context.output,
         `user remove ${user.name}: their reply addresses are void; ${undo}`,
       );
-      if (!(await store.removeUser(user.name, removed.removedAt))) throw await unknownUser(store, user.name);
+      await removeUser(session, user, removed.removedAt);
       printDone(
         context.output,
         { ...userRow(user), ...removalRow(removed) },
@@ -63,17 +59,8 @@ export const restore: CommandSpec = {
   examples: ['restore alice', 'restore alice --number 7'],
   run: (input, context) =>
     withStore(context, async (session) => {
-      const { store } = session;
       const name = input.argument();
-      const removed = (await store.removedUsers()).filter((user) => user.name === name && isRestorable(user));
-      const { number } = chosen(input, removed, unrestorable(name));
-      const done = await store.restoreUser(number, Date.now());
-      if (done.kind === 'unknown') throw unrestorable(name);
-      if (done.kind === 'name-taken')
-        throw badInput(
-          `user "${name}": number ${done.by} has the name now; after "mailgw-ctl user remove ${name}" (which can be taken back too) "mailgw-ctl user restore ${name} --number ${number}" brings number ${number} back`,
-        );
-      const { user, released, leftOut } = done;
+      const { user, released, leftOut } = await restoreUser(session, name, input.text('number'));
       for (const { address, user: other } of leftOut) {
         const all = [...user.addresses, address].map((each) => `--address ${each}`).join(' ');
         printNote(
@@ -113,10 +100,9 @@ export async function printRemoved({ output }: Context, store: Store): Promise<v
 }
 
 /** Says that a new user is not the one who had the name before. */
-export async function noteNamesake(user: User, { output }: Context, store: Store): Promise<void> {
-  const { name } = user;
-  const before = (await store.removedUsers()).find((each) => each.name === name && isRestorable(each));
+export function noteNamesake(user: User, before: RemovedUser | undefined, { output }: Context): void {
   if (before === undefined) return;
+  const { name } = user;
   const number = String(before.number);
   printNote(
     output,
@@ -124,43 +110,15 @@ export async function noteNamesake(user: User, { output }: Context, store: Store
   );
 }
 
-/** Erases a user, removed before or not. */
-async function erase(input: Input, { output }: Context, store: Store): Promise<void> {
+async function erase(input: Input, { output }: Context, session: Session): Promise<void> {
   const name = input.argument();
-  const there = await store.userByName(name);
-  const removed = (await store.removedUsers()).filter((user) => user.name === name);
-  const users = there === undefined ? removed : [there, ...removed];
-  const user = chosen(input, users, await unknownUser(store, name));
+  const user = await findErasable(session, name, input.text('number'));
   const { number, addresses } = user;
   const what = `user ${name}, number ${number}, and their reply addresses are gone for good`;
   await confirm(input, output, `user remove --forever: ${what}`);
-  if (!(await store.eraseUser(number))) throw await unknownUser(store, name);
+  await eraseUser(session, user);
   printDone(output, { user: name, number, addresses, restorable_until: null }, what);
 }
-
-/** The one user that the command means: the only one, or the one with the number that was given. */
-function chosen<T extends User | RemovedUser>(input: Input, users: readonly T[], none: Error): T {
-  const wanted = input.text('number');
-  if (wanted !== undefined && !/^[1-9]\d{0,12}$/.test(wanted))
-    throw badInput(`--number "${wanted}": is not the number of a user; "user list --removed" shows them`);
-  const matching = users.filter(({ number }) => wanted === undefined || number === Number(wanted));
-  const [first] = matching;
-  if (first === undefined) throw none;
-  if (matching.length === 1) return first;
-  const each = matching.map((user) =>
-    'removedAt' in user
-      ? `${user.number} (removed at ${isoTime(user.removedAt) ?? ''})`
-      : `${user.number} (not removed)`,
-  );
-  throw badInput(
-    `user "${first.name}": the name is that of ${each.length} users; expected --number with one of ${each.join(', ')}`,
-  );
-}
-
-const unrestorable = (name: string): Error =>
-  badInput(
-    `user "${name}": no such user was removed within 30 days; "mailgw-ctl user list --removed" shows who was`,
-  );
 
 function removalRow(user: Pick<RemovedUser, 'removedAt'>): Row {
   return { removed_at: isoTime(user.removedAt), restorable_until: isoTime(restorableUntil(user)) };

@@ -3,21 +3,16 @@
  *
  * Contract: a salt is never printed, only a fingerprint by which two outputs can be compared.
  */
-import { randomBytes } from 'node:crypto';
-import { badInput, usage } from '../../actions/fault.ts';
-import { parseDuration } from '../../config/kinds.ts';
-import { SALT_BYTES } from '../../mail/token.ts';
+import { usage } from '../../actions/fault.ts';
+import { listSalts, readGraceEnd, rotateSalt } from '../../actions/salts.ts';
+import { findUser } from '../../actions/users.ts';
 import type { User } from '../../store/directory.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandGroup, CommandSpec, Input } from '../command.ts';
-import { findUser, saltFingerprint } from '../known-user.ts';
 import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { printDone, printRows } from '../terminal/print.ts';
-
-/** A longer grace than any address lives for says nothing. */
-const MAX_GRACE_MS = 3650 * 86_400_000;
 
 const rotate: CommandSpec = {
   words: 'rotate [user]',
@@ -29,21 +24,19 @@ const rotate: CommandSpec = {
   ],
   examples: ['rotate alice', 'rotate alice --grace 7d', 'rotate --all --grace 30d'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
+    withStore(context, async (session) => {
       const now = Date.now();
-      const graceMs = readGrace(input);
-      const graceEndsAt = graceMs === undefined ? undefined : now + graceMs;
+      const graceEndsAt = readGraceEnd(input.text('grace'), now);
       const until = isoTime(graceEndsAt);
-      const users = await chosenUsers(input, store);
+      const users = await chosenUsers(input, session.store);
       if (input.flag('all')) await confirm(input, context.output, whatAll(users.length, until));
       for (const user of users) {
-        const salt = randomBytes(SALT_BYTES);
-        await store.rotateSalt(user.name, salt, now, graceEndsAt);
+        const fingerprint = await rotateSalt(session, user, now, graceEndsAt);
         printDone(
           context.output,
           {
             user: user.name,
-            salt_fingerprint: saltFingerprint(salt),
+            salt_fingerprint: fingerprint,
             created_at: isoTime(now),
             grace_ends_at: until,
           },
@@ -58,19 +51,14 @@ const list: CommandSpec = {
   summary: 'list the salts that verify, by fingerprint',
   examples: ['list'],
   run: (_input, context) =>
-    withStore(context, async ({ store }) => {
-      const now = Date.now();
-      const rows = (await store.listUsers()).flatMap((user) =>
-        user.salts
-          .filter(({ endsAt }) => endsAt === undefined || endsAt > now)
-          .map((salt) => ({
-            user: user.name,
-            salt_fingerprint: saltFingerprint(salt.salt),
-            current: salt.endsAt === undefined,
-            created_at: isoTime(salt.createdAt),
-            ends_at: isoTime(salt.endsAt),
-          })),
-      );
+    withStore(context, async (session) => {
+      const rows = (await listSalts(session)).map(({ user, fingerprint, createdAt, endsAt }) => ({
+        user,
+        salt_fingerprint: fingerprint,
+        current: endsAt === undefined,
+        created_at: isoTime(createdAt),
+        ends_at: isoTime(endsAt),
+      }));
       printRows(
         context.output,
         rows,
@@ -103,14 +91,4 @@ async function chosenUsers(input: Input, store: Store): Promise<readonly User[]>
     throw usage('salt rotate: expected either a user or --all');
   }
   return name === undefined ? store.listUsers() : [await findUser(store, name)];
-}
-
-function readGrace(input: Input): number | undefined {
-  const text = input.text('grace');
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined || ms > MAX_GRACE_MS) {
-    throw badInput(`--grace "${text}": is not a duration such as "12h" or "7d", of at most ten years`);
-  }
-  return ms === 0 ? undefined : ms;
 }

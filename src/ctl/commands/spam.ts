@@ -5,19 +5,15 @@
  * whatever the source is. 69 when spamd does not answer, or refuses; what it says is named.
  */
 
-import { badInput, EXIT, Fault, usage } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import { usage } from '../../actions/fault.ts';
+import { findItem } from '../../actions/items.ts';
+import { checkSpam, openTeach, pingSpamd } from '../../actions/spam.ts';
 import { endpointText } from '../../config/kinds.ts';
-import { openSpamd, openSpamPolicy } from '../../gate/spam-policy.ts';
 import type { SpamClass } from '../../gate/spamd.ts';
-import { scanHeader } from '../../mail/header.ts';
-import { judgeScore } from '../../mail/spam.ts';
 import type { CommandGroup, CommandSpec, Input } from '../command.ts';
-import { findItem } from '../item.ts';
 import { readMessageFile } from '../message-file.ts';
 import { openConfig, withStore } from '../session.ts';
-import { openTeach, spamdFault } from '../teach.ts';
-import { printDone, printRow, type Row } from '../terminal/print.ts';
+import { printDone, printRow } from '../terminal/print.ts';
 
 const check: CommandSpec = {
   words: 'check <file>',
@@ -26,10 +22,7 @@ const check: CommandSpec = {
   run: async (input, context) => {
     const { spam } = openConfig(context);
     const raw = readMessageFile(input.argument());
-    printRow(
-      context.output,
-      spam.source === 'spamd' ? await checkBySpamd(spam, raw) : await checkByHeader(spam, raw),
-    );
+    printRow(context.output, await checkSpam(spam, raw));
   },
 };
 
@@ -63,8 +56,7 @@ const ping: CommandSpec = {
   examples: ['ping'],
   run: async (_input, context) => {
     const { spam } = openConfig(context);
-    const result = await openSpamd(spam).ping();
-    if (!result.ok) throw spamdFault(spam, result);
+    await pingSpamd(spam);
     const spamd = endpointText(spam.spamd);
     printDone(context.output, { spamd, ok: true }, `spamd answers at ${spamd}`);
   },
@@ -80,38 +72,4 @@ export const spamGroup: CommandGroup = {
 function readClass(input: Input): SpamClass {
   if (input.flag('spam') === input.flag('ham')) throw usage('spam learn: expected either --spam or --ham');
   return input.flag('spam') ? 'spam' : 'ham';
-}
-
-async function checkBySpamd(spam: Config['spam'], raw: Uint8Array): Promise<Row> {
-  const result = await openSpamd(spam).symbols(raw);
-  if (!result.ok) throw spamdFault(spam, result);
-  const { score, threshold, symbols } = result.value;
-  const { flagged } = judgeScore({ score, flagged: result.value.flagged }, spam.threshold);
-  return {
-    source: 'spamd',
-    flagged,
-    score,
-    threshold: spam.threshold ?? threshold,
-    symbols,
-    verdict: flagged ? spam.action : 'pass',
-  };
-}
-
-async function checkByHeader(spam: Config['spam'], raw: Uint8Array): Promise<Row> {
-  const policy = openSpamPolicy(spam);
-  if (policy === undefined) {
-    throw new Fault(EXIT.configuration, 'spam.source: is "off"; there is no filter to ask');
-  }
-  const scan = scanHeader(raw);
-  if (!scan.ok) throw badInput(`the message has no header that could be read: ${scan.problem}`);
-  const answer = await policy.ask(scan.header, raw);
-  const isChecked = !('unchecked' in answer);
-  return {
-    source: 'header',
-    flagged: isChecked ? answer.flagged : null,
-    score: isChecked ? (answer.score ?? null) : null,
-    threshold: spam.threshold ?? null,
-    symbols: null,
-    verdict: isChecked ? (answer.flagged ? spam.action : 'pass') : spam.unchecked,
-  };
 }

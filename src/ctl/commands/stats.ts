@@ -1,12 +1,12 @@
 /** `mailgw-ctl stats`: the queue and the gate in figures. */
-import { ITEM_STATES, type ItemState } from '../../store/item.ts';
+
+import { takeStats } from '../../actions/stats.ts';
+import { ITEM_STATES } from '../../store/item.ts';
 import { VERDICT_HOURS } from '../../store/sqlite/verdict-counts.ts';
-import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
 import { withStore } from '../session.ts';
 import { printNote, printObject, printRow, printRows, printText } from '../terminal/print.ts';
-import { readSince } from '../terminal/time.ts';
 
 const COLUMNS = ['verdict', 'reason', 'cause', 'count', 'last_at'].map((key) => ({ key }));
 
@@ -22,20 +22,18 @@ export const statsCommand: CommandSpec = {
   ],
   examples: ['stats', 'stats --since 1d', 'stats --json'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
-      const since = readSince(input.text('since'));
+    withStore(context, async (session) => {
+      const { since, counts, byState, bounces, ...stats } = await takeStats(session, input.text('since'));
       if (since !== undefined && Date.now() - since > VERDICT_HOURS * 3_600_000) {
         printNote(context.output, `verdicts are told apart by the hour for ${VERDICT_HOURS / 24} days only`);
       }
-      const bounces = await store.bounceCounts();
-      const { byState, oldestReceivedAt, paused, sink } = await store.counts();
-      const counted = since === undefined ? byState : await receivedSince(store, since);
-      const verdicts = (await store.verdicts(since)).map(({ verdict, reason, cause, count, lastAt }) => ({
+      const { oldestReceivedAt, paused, sink } = counts;
+      const verdicts = stats.verdicts.map(({ verdict, reason, cause, count, lastAt }) => ({
         ...{ verdict, reason, cause: cause ?? null, count },
         last_at: isoTime(lastAt),
       }));
       const row = {
-        ...Object.fromEntries(ITEM_STATES.map((state) => [state, counted[state]])),
+        ...Object.fromEntries(ITEM_STATES.map((state) => [state, byState[state]])),
         oldest_received_at: isoTime(oldestReceivedAt),
         oldest_age_seconds:
           oldestReceivedAt === undefined
@@ -45,9 +43,8 @@ export const statsCommand: CommandSpec = {
         sink: sink?.state ?? 'unknown',
         sink_since: isoTime(sink?.sinceAt),
         sink_diagnostic: sink?.diagnostic ?? null,
-        // Bounces are counted without their time.
-        hard_bounces: since === undefined ? bounces.hard : null,
-        soft_bounces: since === undefined ? bounces.soft : null,
+        hard_bounces: bounces?.hard ?? null,
+        soft_bounces: bounces?.soft ?? null,
       };
       if (context.output.json) {
         printObject(context.output, { ...row, verdicts });
@@ -63,9 +60,3 @@ export const statsCommand: CommandSpec = {
       );
     }),
 };
-
-async function receivedSince(store: Store, since: number): Promise<Readonly<Record<ItemState, number>>> {
-  const counts = await store.shape({ since }, []);
-  const countOf = (state: ItemState): number => counts.find((found) => found.state === state)?.count ?? 0;
-  return Object.fromEntries(ITEM_STATES.map((state) => [state, countOf(state)])) as Record<ItemState, number>;
-}

@@ -5,8 +5,8 @@
  * Unix seconds, or an age such as "3d", which means so long ago. Anything else is undefined, never a guess.
  */
 
-import { badInput } from '../../actions/fault.ts';
-import { parseDuration } from '../../config/kinds.ts';
+import { parseDuration } from '../config/kinds.ts';
+import { badInput } from './fault.ts';
 
 /** What {@link parseTime} reads, for messages. */
 export const TIME_FORMS =

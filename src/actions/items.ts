@@ -1,0 +1,95 @@
+/**
+ * Items of the queue by name and by selection, for showing, counting and operating alike.
+ *
+ * Contract: an item is named by its id or a unique beginning of it. What is shown of one has its tokens hidden first.
+ */
+import type { Session } from '../site/session.ts';
+import type { ItemFilter } from '../store/desk.ts';
+import { ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
+import type { Store } from '../store/store.ts';
+import { badInput, usage } from './fault.ts';
+import { readSince } from './time.ts';
+
+/** What selects items; each of it as it was given, and undefined or empty where it was not. */
+export interface Selection {
+  readonly states: readonly string[];
+  /** Only items that are not posted. */
+  readonly isOpen: boolean;
+  readonly user: string | undefined;
+  readonly thread: string | undefined;
+  /** A time in any form that times are read in. */
+  readonly since: string | undefined;
+}
+
+/** Characters of an id that are enough to name an item, as long as no other begins with them. */
+const LEAST_PREFIX = 6;
+
+/** More items than any queue holds: a listing without a limit of its own. */
+const ALL_ITEMS = 2 ** 31 - 1;
+
+/** Hides the tokens in an object's texts: mail of strangers, and what a sink said of it, may hold one. */
+export function hideTokens<T extends object>(shown: T, mask: (text: string) => string): T {
+  const entries = Object.entries(shown).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? mask(value) : value,
+  ]);
+  return Object.fromEntries(entries) as T;
+}
+
+/** Finds the item with this id, or whose id alone begins with it. */
+export async function findItem(store: Store, name: string): Promise<ItemView> {
+  const exact = await store.get(name);
+  if (exact !== undefined) return exact;
+  const near =
+    name.length < LEAST_PREFIX
+      ? []
+      : (await store.list({ limit: ALL_ITEMS })).filter(({ id }) => id.startsWith(name));
+  const [only, another] = near;
+  if (only === undefined) {
+    throw badInput(`item "${name}": there is no such item; "mailgw-ctl queue list" shows them`);
+  }
+  if (another !== undefined) {
+    throw badInput(
+      `item "${name}": ${near.length} items begin so, ${only.id} and ${another.id} among them; give more of the id`,
+    );
+  }
+  return only;
+}
+
+/** Reads a state by its name. */
+function readState(text: string): ItemState {
+  const state = ITEM_STATES.find((known) => known === text);
+  if (state === undefined) throw badInput(`--state "${text}": is not one of ${ITEM_STATES.join(', ')}`);
+  return state;
+}
+
+/** Says what a selection selects; `states` are those meant when none is named. */
+export function readSelection(given: Selection, states?: readonly ItemState[]): ItemFilter {
+  const named = given.states.map(readState);
+  if (given.isOpen && named.length > 0) throw usage('expected either --open or --state');
+  const open = given.isOpen ? ITEM_STATES.filter((state) => state !== 'posted') : states;
+  return {
+    state: named.length > 0 ? [...new Set(named)] : open,
+    user: given.user,
+    thread: given.thread,
+    since: readSince(given.since),
+  };
+}
+
+/** Reads an item's message as it was received. */
+export async function itemContent(
+  { store }: Session,
+  name: string,
+): Promise<{ readonly id: string; readonly content: Uint8Array }> {
+  const { id, state } = await findItem(store, name);
+  const content = await store.content(id);
+  if (content === undefined) throw badInput(`item ${id}: is ${state} and its message is not kept`);
+  return { id, content };
+}
+
+/** Reads how many things are to be listed. */
+export function readLimit(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw badInput(`--limit "${text}": is not a whole number from 1 to 999999999`);
+  return Number(text);
+}

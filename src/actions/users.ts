@@ -1,0 +1,160 @@
+/**
+ * Who the platform may post as: users by name, the addresses that they write from, and what stands of them.
+ *
+ * Failure: a Fault for a name that no user has, or that cannot be one, and for an address that cannot be a user's.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { foldAddress, foldDomain, splitAddress } from '../mail/address.ts';
+import { parseRcpt } from '../mail/envelope.ts';
+import { leftIn, type Rate, type SavedBucket, untilFull, userBucket } from '../mail/rate.ts';
+import { SALT_BYTES } from '../mail/token.ts';
+import type { Session } from '../site/session.ts';
+import { RESTORABLE_MS, type RemovedUser, type Salt, type User } from '../store/directory.ts';
+import type { BounceCounts } from '../store/figures.ts';
+import type { Store } from '../store/store.ts';
+import { isoTime } from '../system/iso-time.ts';
+import { isPrintable } from '../system/printable.ts';
+import { badInput } from './fault.ts';
+
+const MAX_NAME_OCTETS = 255;
+
+const FINGERPRINT_CHARS = 12;
+
+/** A user with what only one user is asked for. */
+export interface UserDetail {
+  readonly user: User;
+  readonly bounces: BounceCounts;
+  /** What rate.per_user leaves the user now; null when there is no limit. */
+  readonly repliesLeft: number | null;
+}
+
+/** Adds a user; `namesake` is who was removed under the name and could still come back. */
+export async function addUser(
+  session: Session,
+  name: string,
+  addresses: readonly string[],
+): Promise<{ readonly user: User; readonly namesake: RemovedUser | undefined }> {
+  const { store } = session;
+  checkName(name);
+  const own = readAddresses(session, addresses);
+  const user = await store.addUser({
+    name,
+    addresses: own,
+    salt: randomBytes(SALT_BYTES),
+    now: Date.now(),
+  });
+  if (user === undefined) {
+    throw badInput(`user "${name}": exists already; "mailgw-ctl user set" changes a user`);
+  }
+  return { user, namesake: await lastRestorable(store, name) };
+}
+
+/** Replaces the addresses that a user writes from. */
+export async function setAddresses(
+  session: Session,
+  name: string,
+  addresses: readonly string[],
+): Promise<User> {
+  return change(session.store, name, { addresses: readAddresses(session, addresses) });
+}
+
+/** Lets a user's replies be accepted, or refused. */
+export async function setEnabled({ store }: Session, name: string, enabled: boolean): Promise<User> {
+  return change(store, name, { enabled });
+}
+
+/** Finds a user with their bounces and what their rate leaves them. */
+export async function showUser({ store, config }: Session, name: string): Promise<UserDetail> {
+  const user = await findUser(store, name);
+  const bucket = await store.bucket(userBucket(user.number));
+  return {
+    user,
+    bounces: await store.bounceCounts(user.name),
+    repliesLeft: repliesLeft(config.rate.perUser, bucket),
+  };
+}
+
+/** Finds the user with this name. */
+export async function findUser(store: Store, name: string): Promise<User> {
+  const user = await store.userByName(name);
+  if (user === undefined) throw await unknownUser(store, name);
+  return user;
+}
+
+/** The fault of a name that no user has, or not any more. */
+export async function unknownUser(store: Store, name: string): Promise<Error> {
+  const removed = await lastRestorable(store, name);
+  return badInput(
+    removed === undefined
+      ? `user "${name}": there is no such user; "mailgw-ctl user list" shows them`
+      : `user "${name}": was removed at ${isoTime(removed.removedAt) ?? ''}; "mailgw-ctl user restore ${name}" brings them back`,
+  );
+}
+
+/** Says whether a user cannot reply for want of an address. */
+export function lacksAddress({ config }: Session, user: User): boolean {
+  return user.addresses.length === 0 && config.sender.policy === 'strict';
+}
+
+/** The time when a user who was removed cannot come back any more. */
+export const restorableUntil = ({ removedAt }: Pick<RemovedUser, 'removedAt'>): number =>
+  removedAt + RESTORABLE_MS;
+
+/** Says whether a user who was removed can come back now. */
+export const isRestorable = (user: RemovedUser): boolean => restorableUntil(user) > Date.now();
+
+/** The salt that a user's new addresses are minted under. */
+export function currentSalt(user: User): Salt | undefined {
+  return user.salts.find(({ endsAt }) => endsAt === undefined);
+}
+
+/** Names a salt shortly, and gives nothing of it away. */
+export function saltFingerprint(salt: Uint8Array): string {
+  const hash = createHash('sha256').update('mailgw salt fingerprint\0').update(salt);
+  return hash.digest('hex').slice(0, FINGERPRINT_CHARS);
+}
+
+async function lastRestorable(store: Store, name: string): Promise<RemovedUser | undefined> {
+  return (await store.removedUsers()).find((user) => user.name === name && isRestorable(user));
+}
+
+async function change(store: Store, name: string, what: Parameters<Store['setUser']>[1]): Promise<User> {
+  if (!(await store.setUser(name, what))) throw await unknownUser(store, name);
+  return findUser(store, name);
+}
+
+function checkName(name: string): void {
+  if (
+    name.trim() !== name ||
+    name === '' ||
+    !isPrintable(name) ||
+    Buffer.byteLength(name) > MAX_NAME_OCTETS
+  ) {
+    throw badInput(
+      `user "${name}": expected 1 to ${MAX_NAME_OCTETS} octets without control characters or spaces around them`,
+    );
+  }
+}
+
+/** Checks addresses, and leaves each out that was given before in another case. */
+export function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
+  const { domain } = config.reply;
+  const found = new Map<string, string>();
+  for (const address of addresses) {
+    const parsed = parseRcpt(`TO:<${address}>`);
+    const parts = splitAddress(address);
+    if (!parsed.ok || parsed.value !== address || parts === undefined || !isPrintable(address)) {
+      throw badInput(`--address "${address}": is not a mail address; expected one such as alice@example.com`);
+    }
+    if (foldDomain(parts.domain) === foldDomain(domain)) {
+      throw badInput(`--address "${address}": is in reply.domain; expected the address the user writes from`);
+    }
+    found.set(foldAddress(address), address);
+  }
+  return [...found.values()];
+}
+
+function repliesLeft(rate: Rate | 'off', bucket: SavedBucket | undefined): number | null {
+  if (rate === 'off') return null;
+  return bucket === undefined ? rate.count : leftIn(untilFull(bucket, Date.now(), rate), 0, rate);
+}
