@@ -23,7 +23,7 @@ function drawRooms(floors: readonly Floor[]): string {
   const rows = numbered.flatMap(({ floor }) =>
     Object.entries(floor).map(([room, what]) => `| \`src/${room}/\` | ${what} |`),
   );
-  return ['```', ...drawn, '```', '', '| room | what is in it |', '|---|---|', ...rows].join('\n');
+  return ['```text', ...drawn, '```', '', '| room | what is in it |', '|---|---|', ...rows].join('\n');
 }
 
 /** The page as it should be. */
