@@ -37,9 +37,11 @@ interface Building {
   nodes: number;
   open: number;
   root: HtmlNode;
+  /** No limit was reached. */
+  isWhole: boolean;
 }
 
-const begun = (): Building => ({ end: 0, nodes: 0, open: 0, root: { nodeName: '#document' } });
+const begun = (): Building => ({ end: 0, nodes: 0, open: 0, root: { nodeName: '#document' }, isWhole: true });
 
 /** The tree under way: parse5 builds one in one go, and an adapter made anew for each would take a tenth of its time. */
 let building = begun();
@@ -70,18 +72,19 @@ const boundedAdapter: TreeAdapter<DefaultTreeAdapterMap> = {
   updateNodeSourceCodeLocation: () => undefined,
 };
 
-/** Parses as far as the limits allow; `isWhole` when none was reached. */
-function build(html: string, located: boolean): Building & { readonly isWhole: boolean } {
-  building = begun();
+/** Parses as far as the limits allow. */
+function build(html: string, located: boolean): Building {
+  const built = begun();
+  building = built;
   try {
     parse(html, { treeAdapter: boundedAdapter, sourceCodeLocationInfo: located });
-    return { ...building, isWhole: true };
   } catch (error) {
     if (!(error instanceof LimitReached)) throw error;
-    return { ...building, isWhole: false };
+    built.isWhole = false;
   } finally {
     building = begun(); // so that no tree outlives its mail
   }
+  return built;
 }
 
 /** The tree, and the source that is left where a limit stopped it. */
@@ -126,7 +129,11 @@ function goesOn(line: WrittenLine, next: WrittenLine | undefined): boolean {
   return !isMarkup(next.markdown) && !/^[>\s]*(?:#{1,6} |\||```|-{3}$)/.test(line.markdown);
 }
 
-function judgeWritten(written: readonly WrittenLine[], known: KnownOriginal): ExtractedReply {
+function judgeWritten(
+  written: readonly WrittenLine[],
+  known: KnownOriginal,
+  formless: number,
+): ConvertedReply {
   const lines = written.map((line) => makeLine(line.plain, line.code, line.hint));
   const { verdicts, cuts } = judgeLines(lines, known);
   return {
@@ -134,6 +141,7 @@ function judgeWritten(written: readonly WrittenLine[], known: KnownOriginal): Ex
     quoted: joinPart(written, verdicts, 'quoted'),
     signature: joinPart(written, verdicts, 'signature'),
     cuts,
+    formless,
   };
 }
 
@@ -190,5 +198,5 @@ export function htmlToMarkdown(html: string, known?: KnownSource): ConvertedRepl
   const { root, rest } = parseWithin(source);
   const written = writeLines(root);
   const lines = rest === '' ? written : written.concat(linesWithoutForm(rest));
-  return { ...judgeWritten(lines, prepareKnown(known)), formless: rest.length };
+  return judgeWritten(lines, prepareKnown(known), rest.length);
 }

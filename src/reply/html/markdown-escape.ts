@@ -206,15 +206,14 @@ class Escaper {
   }
 }
 
-const NOWHERE: Places = {};
+/** Without one of these nothing has to be escaped but an exclamation mark before a link. */
+const MARKUP = /[\\`*_~[\]]|<[a-z/!?]|&#?[a-z\d]|:\/\/|www\./i;
 
 /** Judges a line: what it gives escapes any stretch of it. Most lines have nothing to escape, and need no places. */
-export function escapePlainLine(
-  text: string,
-  places: () => Places = () => NOWHERE,
-): (from: number, to: number) => string {
-  if (!/[\\`*_~[\]<&!]|:\/\/|www\./i.test(text)) return (from, to) => text.slice(from, to);
-  const marks = new Escaper(text, places()).marks();
+export function escapePlainLine(text: string, places?: () => Places): (from: number, to: number) => string {
+  if (!MARKUP.test(text) && (places === undefined || !text.includes('!')))
+    return (from, to) => text.slice(from, to);
+  const marks = new Escaper(text, places?.() ?? {}).marks();
   return (from, to) => {
     let out = '';
     let plain = from;
