@@ -272,10 +272,6 @@ export async function serve({
       return statusLine(await statusFacts(settings.config, store, known));
     },
   });
-  log('ready', { pid: process.pid });
-  supervision.ready();
-  parser.warm();
-  sink.warm?.();
 
   const stop = async (signal: string): Promise<void> => {
     if (isStopping) return;
@@ -307,4 +303,9 @@ export async function serve({
       );
     });
   }
+  // Said last: whoever reads it may end the daemon.
+  log('ready', { pid: process.pid });
+  supervision.ready();
+  parser.warm();
+  sink.warm?.();
 }
