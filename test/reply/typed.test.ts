@@ -40,6 +40,10 @@ describe('what was typed', () => {
     const text = `On 5 Mar 2024 14:07, Ann Ex <ann@ex.example> wrote:⏎⏎${question}⏎⏎The small ones, please.`;
     assertReply(text, 'The small ones, please.', { ...ANN, lines: [question] });
   });
+  it('stays where an address that is known has no word before its @', () => {
+    const text = 'From: Berlin BER⏎To: Paris CDG⏎Date: 5 March 2024, 14:07⏎Flight: AF 1235⏎⏎Is it fine?';
+    assertReply(text, text, { addresses: ['+++@ex.example'] });
+  });
   it('stays around lines of the original that the writer repeats', () => {
     const question = 'Which hinges shall I take for the shed?';
     const text = `You asked:⏎${question}⏎⏎The small ones, please.`;

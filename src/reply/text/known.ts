@@ -48,7 +48,10 @@ const MAX_LINES = 5000;
 const LEAST_LINE = 16;
 const LEAST_WORD = 3;
 
-const fold = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
+/** Words of ASCII with single blanks between them: nothing in them is folded but their case. */
+const PLAIN = /^[!-~]*(?: [!-~]+)*$/;
+const fold = (text: string): string =>
+  PLAIN.test(text) ? text.toLowerCase() : text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
 /** A word in Latin letters ends where another script begins: Korean and Japanese put their particles directly behind a name. */
 const wordsOf = (text: string): string[] =>
   fold(text).match(/[\p{Script=Latin}\p{M}\p{N}]+|[\p{L}\p{M}\p{N}]+/gu) ?? [];
@@ -101,7 +104,7 @@ interface Folded {
   readonly subjects: readonly string[];
   readonly names: readonly (readonly string[])[];
   readonly addresses: readonly string[];
-  readonly locals: readonly string[];
+  readonly locals: readonly (readonly string[])[];
   readonly lines: ReadonlySet<string>;
 }
 
@@ -128,7 +131,9 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
     addresses: folded,
     locals: folded
       .map((address) => address.slice(0, address.indexOf('@')))
-      .filter((local) => local.length >= LEAST_WORD && !ROLE.test(local)),
+      .filter((local) => local.length >= LEAST_WORD && !ROLE.test(local))
+      .map(wordsOf)
+      .filter((words) => words.length > 0),
     lines: own,
   };
 }
@@ -197,11 +202,13 @@ class Original implements KnownOriginal {
     if (addresses.length + names.length === 0) return undefined;
     const folded = fold(text);
     if (addresses.some((address) => folded.includes(address))) return 'known-address';
-    const words = new Set(wordsOf(text));
-    if (names.some((name) => name.every((word) => words.has(word)))) return 'known-name';
-    return locals.some((local) => wordsOf(local).every((word) => words.has(word)))
-      ? 'known-address'
-      : undefined;
+    const mayStand = (words: readonly string[]): boolean => words.every((word) => folded.includes(word));
+    // Most lines name nobody, which is seen before they are taken apart.
+    if (!names.some(mayStand) && !locals.some(mayStand)) return undefined;
+    const own = new Set(wordsOf(text));
+    const stands = (words: readonly string[]): boolean => words.every((word) => own.has(word));
+    if (names.some(stands)) return 'known-name';
+    return locals.some(stands) ? 'known-address' : undefined;
   }
 
   hasLine(text: string): boolean {
