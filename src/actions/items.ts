@@ -5,7 +5,7 @@
  */
 import type { Session } from '../site/session.ts';
 import type { ItemFilter } from '../store/desk.ts';
-import { ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
+import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
 import type { Store } from '../store/store.ts';
 import { badInput, usage } from './fault.ts';
 import { readSince } from './time.ts';
@@ -77,14 +77,22 @@ export function readSelection(given: Selection, states?: readonly ItemState[]): 
 }
 
 /** Reads an item's message as it was received. */
+export async function contentOf(
+  store: Contents,
+  { id, state }: Pick<ItemView, 'id' | 'state'>,
+): Promise<Uint8Array> {
+  const content = await store.content(id);
+  if (content === undefined) throw badInput(`item ${id}: is ${state} and its message is not kept`);
+  return content;
+}
+
+/** Reads the message of the item with this name. */
 export async function itemContent(
   { store }: Session,
   name: string,
 ): Promise<{ readonly id: string; readonly content: Uint8Array }> {
-  const { id, state } = await findItem(store, name);
-  const content = await store.content(id);
-  if (content === undefined) throw badInput(`item ${id}: is ${state} and its message is not kept`);
-  return { id, content };
+  const item = await findItem(store, name);
+  return { id: item.id, content: await contentOf(store, item) };
 }
 
 /** Reads how many things are to be listed. */

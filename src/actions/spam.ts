@@ -9,23 +9,21 @@ import { openSpamd, openSpamPolicy } from '../gate/spam-policy.ts';
 import type { SpamClass, SpamdFailure } from '../gate/spamd.ts';
 import { scanHeader } from '../mail/header.ts';
 import { judgeScore } from '../mail/spam.ts';
-import type { ItemView } from '../store/item.ts';
-import type { Store } from '../store/store.ts';
+import type { Contents, ItemView } from '../store/item.ts';
 import { badInput, EXIT, Fault } from './fault.ts';
+import { contentOf } from './items.ts';
 
 /** A teacher of spamd: tells it what an item was, and says whether it learned something, or knew. */
 export type Teach = (item: ItemView, as: SpamClass) => Promise<'learned' | 'known'>;
 
 /** Makes a teacher of the configured spamd, whatever the source of verdicts is: the site's filter may be the same spamd. */
-export function openTeach({ spam }: Config, store: Pick<Store, 'content'>): Teach {
+export function openTeach({ spam }: Config, store: Contents): Teach {
   const spamd = openSpamd(spam);
-  return async ({ id, state }, as) => {
-    const content = await store.content(id);
-    if (content === undefined) throw badInput(`item ${id}: is ${state} and its message is not kept`);
-    const result = await spamd.learn(content, as);
+  return async (item, as) => {
+    const result = await spamd.learn(await contentOf(store, item), as);
     if (result.ok) return result.value;
     const problem = spamdFault(spam, result).problems.join('; ');
-    throw new Fault(EXIT.unavailable, `item ${id}: spamd was not taught: ${problem}`);
+    throw new Fault(EXIT.unavailable, `item ${item.id}: spamd was not taught: ${problem}`);
   };
 }
 

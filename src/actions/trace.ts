@@ -56,9 +56,9 @@ function stepsOf(trace: Trace): readonly Step[] {
   const { item, attempts, notices } = trace;
   const past = [
     { ms: item.receivedAt, event: 'received', detail: verdictOf(trace) },
-    ...attempts.map(({ attempt, at, outcome, diagnostic }) => ({
-      ...{ ms: at, event: outcome, detail: `attempt ${attempt}: ${diagnostic}` },
-    })),
+    ...attempts.map(({ attempt, at, outcome, diagnostic }) => {
+      return { ms: at, event: outcome, detail: `attempt ${attempt}: ${diagnostic}` };
+    }),
     ...(item.state === 'posted' && item.settledAt !== undefined
       ? [{ ms: item.settledAt, event: 'posted', detail: `attempt ${item.attempts}` }]
       : []),

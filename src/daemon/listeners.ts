@@ -54,7 +54,12 @@ export function createListeners(
   const guesses = new GuessesByClient(config.rate.badAddressForgetMs, () => performance.now());
   const policy = new PolicyServer({
     ...config.policy,
-    ...{ gate, log, meter, count, guesses, slowDown: slowAnswers },
+    gate,
+    log,
+    meter,
+    count,
+    guesses,
+    slowDown: slowAnswers,
   });
   return {
     lmtp,

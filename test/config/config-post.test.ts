@@ -1,27 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Config, readConfig } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/config.ts';
 import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
+import { configOf, LEAST, problemsOf } from './least.ts';
 
-const BASE = `
-[reply]
-domain = "reply.example.org"
-[sender]
-policy = "off"
-[sink]
-type = "webhook"
-`;
-
-function config(more = ''): Config {
-  const loaded = readConfig(BASE + more);
-  if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
-  return loaded.config;
-}
-
-function problems(more: string): readonly string[] {
-  const loaded = readConfig(BASE + more);
-  return loaded.ok ? [] : loaded.problems;
-}
+const config = (more = ''): Config => configOf(LEAST + more);
+const problems = (more: string): readonly string[] => problemsOf(LEAST + more);
 
 describe('[attachments]', () => {
   it('has the limits of the parser for its defaults', () => {

@@ -1,29 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Config, readConfig } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/config.ts';
+import { configOf, LEAST, problemsOf } from './least.ts';
 
-const REST = `
-[reply]
-domain = "reply.example.org"
-[sender]
-policy = "off"
-[sink]
-type = "webhook"
-url = "https://tracker.example.org/hooks/mail"
-secret_file = "/etc/mailgw/webhook.secret"
-[spam]
-`;
-
-function spam(...lines: string[]): Config['spam'] {
-  const read = readConfig(REST + lines.join('\n'));
-  assert.ok(read.ok, JSON.stringify(read));
-  return read.config.spam;
-}
-
-function problems(...lines: string[]): readonly string[] {
-  const read = readConfig(REST + lines.join('\n'));
-  return read.ok ? [] : read.problems;
-}
+/** The section with these lines. */
+const withLines = (lines: readonly string[]): string => `${LEAST}[spam]\n${lines.join('\n')}`;
+const spam = (...lines: string[]): Config['spam'] => configOf(withLines(lines)).spam;
+const problems = (...lines: string[]): readonly string[] => problemsOf(withLines(lines));
 
 describe('[spam]', () => {
   it('needs nothing: the usual fields, held on spam, let in without a verdict', () => {

@@ -4,34 +4,14 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Config, dedupeWindowMs, loadConfig, readConfig } from '../../src/config/config.ts';
+import { dedupeWindowMs, loadConfig, readConfig } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
 import { ROWS, tomlKey } from '../../src/config/rows.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
 import { SETTINGS } from '../../src/config/table.ts';
 import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/options.ts';
 import { testScratch } from '../support/scratch.ts';
-
-const LEAST = `
-[reply]
-domain = "reply.example.org"
-[sender]
-policy = "off"
-[sink]
-type = "webhook"
-url = "https://tracker.example.org/hooks/mail"
-`;
-
-function configOf(source: string): Config {
-  const loaded = readConfig(source);
-  if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
-  return loaded.config;
-}
-
-function problemsOf(source: string): readonly string[] {
-  const loaded = readConfig(source);
-  return loaded.ok ? [] : loaded.problems;
-}
+import { configOf, LEAST, problemsOf } from './least.ts';
 
 /** The problems of the least configuration with one more section. */
 function problemsWith(section: string, ...lines: string[]): readonly string[] {

@@ -29,7 +29,10 @@ export const statsCommand: CommandSpec = {
       }
       const { oldestReceivedAt, paused, sink } = counts;
       const verdicts = stats.verdicts.map(({ verdict, reason, cause, count, lastAt }) => ({
-        ...{ verdict, reason, cause: cause ?? null, count },
+        verdict,
+        reason,
+        cause: cause ?? null,
+        count,
         last_at: isoTime(lastAt),
       }));
       const row = {

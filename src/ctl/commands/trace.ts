@@ -29,11 +29,14 @@ function asObject({ trace, way }: TracedItem): object {
     sender_result: trace.authentication.result,
     spam_flagged: trace.isFlaggedSpam ?? null,
     content_kept: trace.hasContent,
-    tries: trace.attempts.map(({ attempt, at, outcome, diagnostic }) => ({
-      ...{ attempt, at: isoTime(at), outcome, diagnostic },
-    })),
+    tries: trace.attempts.map(({ attempt, at, outcome, diagnostic }) => {
+      return { attempt, at: isoTime(at), outcome, diagnostic };
+    }),
     notices: trace.notices.map((notice) => ({
-      ...{ id: notice.id, kind: notice.kind, state: notice.state, attempts: notice.attempts },
+      id: notice.id,
+      kind: notice.kind,
+      state: notice.state,
+      attempts: notice.attempts,
       created_at: isoTime(notice.createdAt),
       settled_at: isoTime(notice.settledAt),
       last_diagnostic: notice.lastDiagnostic ?? null,
