@@ -23,8 +23,8 @@ import { version } from '../system/version.ts';
 /** What decides whether mail can be taken. */
 export interface Readiness {
   readonly store: Pick<Store, 'ping'>;
-  /** Whether the daemon takes no more mail. */
-  readonly isStopping: () => boolean;
+  /** How far the daemon is: mail is taken while it serves. */
+  readonly state: () => 'starting' | 'serving' | 'stopping';
   /** Whether mail is put off for want of space. */
   readonly isSpaceLow: () => boolean;
   /** Why all mail is put off, if it is. */
@@ -40,7 +40,7 @@ export interface MetricsListener {
 /** How long the store's writer may take for a sign of life. */
 const SIGN_OF_LIFE_MS = 5000;
 
-/** Serves metrics and health; undefined where the site wants none. Throws a {@link ListenError}. */
+/** Serves metrics and health; undefined where the site wants none. Rejects with a {@link ListenError}. */
 export async function openMetrics(
   config: Config,
   log: Log,
@@ -110,29 +110,33 @@ function watchProcess(meter: Meter): void {
 async function listen(server: Server, { metrics }: Config, log: Log): Promise<void> {
   const { listen: endpoint, mode, group } = metrics;
   if (endpoint === undefined) return;
-  if ('path' in endpoint) {
-    await listenOnFile(server, { path: endpoint.path, mode, group, section: 'metrics' });
-  } else {
-    const { host, port } = endpoint;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => {
-        reject(new ListenError(`${host}:${port}: cannot listen: ${error.message}`));
-      });
-      server.listen({ host, port }, resolve);
-    });
+  try {
+    if ('path' in endpoint)
+      await listenOnFile(server, { path: endpoint.path, mode, group, section: 'metrics' });
+    else await listenOnPort(server, endpoint);
+  } catch (error) {
+    throw error instanceof ListenError ? new ListenError(`metrics.listen: ${error.message}`) : error;
   }
   const where = 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
   log('listening', { service: 'metrics', socket: where });
 }
 
+function listenOnPort(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(new ListenError(`${host}:${port}: cannot listen: ${error.message}`));
+    });
+    server.listen({ host, port }, resolve);
+  });
+}
+
 /** Why no mail can be taken now, if it cannot. */
-async function whyUnready({
-  store,
-  isStopping,
-  isSpaceLow,
-  trouble,
-}: Readiness): Promise<string | undefined> {
-  if (isStopping()) return 'stopping';
+async function whyUnready({ store, state, isSpaceLow, trouble }: Readiness): Promise<string | undefined> {
+  const now = state();
+  if (now !== 'serving') return now;
   const reason = trouble();
   if (reason !== undefined) return reason;
   if (isSpaceLow()) return 'less space is free for the store than store.low_water';

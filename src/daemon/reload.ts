@@ -6,9 +6,7 @@
  * problem of a refused one. What would void the reply addresses that are out is refused unless its operator says so.
  * Failure: whatever is wrong, the daemon goes on with what it has.
  */
-
 import type { Log } from '../observe/log.ts';
-import type { Sink } from '../sinks/sink.ts';
 import {
   changedSettings,
   type Reload,
@@ -17,56 +15,61 @@ import {
   settingsInEffect,
   voidingChanges,
 } from '../site/changes.ts';
-import { readSetup, type Settings } from '../site/settings.ts';
+import { readSetup } from '../site/settings.ts';
+import type { Site } from '../site/site.ts';
 import { errorText } from '../system/error-text.ts';
 
 /** What a reload works with. */
 export interface ReloadOptions {
   /** The path of the configuration. */
   readonly path: string;
-  /** The settings that the daemon started with. */
-  readonly settings: Settings;
-  /** Makes the daemon go on with new settings; what may fail comes before the first change. */
-  readonly take: (settings: Settings, sink: Sink) => Promise<void>;
+  readonly site: Site;
+  /** Whether the daemon stops, and takes no configuration any more. */
+  readonly isStopping: () => boolean;
+  /** Told that another setup is in force; resolves when nobody uses the parts before it. */
+  readonly adopted: () => Promise<void>;
   readonly log: Log;
 }
 
 /** Gives the function that reloads. */
-export function createReload({ path, settings, take, log }: ReloadOptions): Reload {
-  let inEffect = settings;
-  const reload = async (mayVoid: boolean): Promise<Reloaded> => {
-    const read = await readSetup(path, (reason) => {
-      log('sink_fault', { reason });
-    });
-    if (!read.ok) return read;
-    const changes = changedSettings(inEffect, read.settings);
-    const voiding = mayVoid ? [] : voidingChanges(changes);
-    if (voiding.length > 0) {
-      await read.sink.close();
-      return { ok: false, problems: voiding.map(whyVoid) };
-    }
-    const next = settingsInEffect(inEffect, read.settings);
-    try {
-      await take(next, read.sink);
-    } catch (error) {
-      await read.sink.close();
-      throw error;
-    }
-    inEffect = next;
-    return { ok: true, changes };
-  };
+export function createReload(options: ReloadOptions): Reload {
   let last: Promise<unknown> = Promise.resolve();
   return (mayVoid) => {
     const reloaded = last
-      .then(() => reload(mayVoid))
+      .then(() => reload(options, mayVoid))
       .catch((error: unknown): Reloaded => {
         return { ok: false, problems: [errorText(error)] };
       });
     last = reloaded.then((result) => {
-      tell(log, path, result);
+      tell(options.log, options.path, result);
     });
     return reloaded;
   };
+}
+
+async function reload(
+  { path, site, isStopping, adopted, log }: ReloadOptions,
+  mayVoid: boolean,
+): Promise<Reloaded> {
+  const read = await readSetup(path, (reason) => {
+    log('sink_fault', { reason });
+  });
+  if (!read.ok) return read;
+  const { settings, sink } = read;
+  const before = site.setup.settings;
+  const changes = changedSettings(before, settings);
+  const problems = isStopping() ? ['the daemon stops'] : mayVoid ? [] : voidingChanges(changes).map(whyVoid);
+  if (problems.length > 0) {
+    await sink.close();
+    return { ok: false, problems };
+  }
+  const next = { settings: settingsInEffect(before, settings), sink };
+  const closeOld = site.change(
+    next,
+    changes.map(({ key }) => key),
+  );
+  void adopted().then(closeOld);
+  return { ok: true, changes };
 }
 
 function whyVoid({ key, from, to, isFileOnly }: SettingChange): string {

@@ -4,9 +4,11 @@
  * Contract: made of facts alone; what keeps mail from being taken or posted stands in it as long as it lasts, the gravest
  * first.
  */
-import { type Discards, discardsInWords } from '../observe/discards.ts';
+import type { Config } from '../config/config.ts';
+import { type Discards, discardsIn, discardsInWords, yesterday } from '../observe/discards.ts';
 import { MOST_COUNTED } from '../store/figures.ts';
 import type { SinkState } from '../store/sink-status.ts';
+import type { Store } from '../store/store.ts';
 
 /** What the line is made of. */
 export interface StatusFacts {
@@ -20,6 +22,17 @@ export interface StatusFacts {
   readonly trouble: string | undefined;
   readonly isSpaceLow: boolean;
   readonly discards: Discards | undefined;
+}
+
+/** Reads what the line tells now, and writes it. */
+export async function readStatus(
+  { reply }: Config,
+  store: Store,
+  known: Pick<StatusFacts, 'trouble' | 'isSpaceLow'>,
+): Promise<string> {
+  const { open, paused, sink } = await store.backlog();
+  const discards = discardsIn(await store.verdicts(yesterday(Date.now())));
+  return statusLine({ ...known, domain: reply.domain, open, isPaused: paused, sink: sink?.state, discards });
 }
 
 /** Writes the line. */

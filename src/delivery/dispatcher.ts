@@ -12,7 +12,7 @@
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Acceptance, AcceptResult } from '../store/acceptance.ts';
+import type { AcceptResult, ImmediateLease } from '../store/acceptance.ts';
 import type { Contents, LeasedItem, NewItem } from '../store/item.ts';
 import type { Leases, Settle } from '../store/leases.ts';
 import type { SinkReports } from '../store/sink-status.ts';
@@ -29,7 +29,7 @@ import { WallClock } from './wall-clock.ts';
 
 /** What the dispatcher works with; times in milliseconds. */
 export interface DispatcherOptions extends AttemptOptions, EndingOptions {
-  readonly queue: Acceptance & Leases & Contents & SinkReports;
+  readonly queue: Leases & Contents & SinkReports;
   /** Milliseconds of a clock that nobody sets. */
   readonly monotonic: () => number;
   readonly concurrency: number;
@@ -57,23 +57,9 @@ const LOOK_AGAIN_MS = 100;
 /** How often leases are looked for that no attempt of ours holds. */
 const RECLAIM_MS = 60_000;
 
-/** What a new configuration may change while the dispatcher works. */
-export type DispatcherChange = Pick<
-  DispatcherOptions,
-  | 'parser'
-  | 'sink'
-  | 'mask'
-  | 'readBounce'
-  | 'draftNotice'
-  | 'concurrency'
-  | 'maxBufferedBytes'
-  | 'attemptTimeoutMs'
-  | 'retry'
->;
-
-/** The dispatcher; its life: `start`, any number of `wake` and `change`, `stop`. */
+/** The dispatcher; its life: `start`, any number of `wake` and `renew`, `stop`. */
 export class Dispatcher {
-  #options: DispatcherOptions;
+  readonly #inForce: () => DispatcherOptions;
   readonly #bell = new Bell();
   readonly #inFlight = new Map<string, Promise<void>>();
   /** Items whose attempt has ended and whose outcome is not in the store yet: they are nobody else's. */
@@ -94,16 +80,24 @@ export class Dispatcher {
   #watch: SinkWatch;
   readonly #clock: WallClock;
   readonly #settler: Settler;
-  #leaseMs: number;
 
-  constructor(options: DispatcherOptions) {
-    this.#options = options;
+  /** Takes what gives the options in force; of these the queue, the log and the clocks stay the same. */
+  constructor(inForce: () => DispatcherOptions) {
+    const options = inForce();
+    this.#inForce = inForce;
     this.#reclaimedAt = options.monotonic();
     this.#watch = watchOf(options);
     const clock = new WallClock(options);
     this.#clock = clock;
     this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
-    this.#leaseMs = options.attemptTimeoutMs + LEASE_MARGIN_MS;
+  }
+
+  get #options(): DispatcherOptions {
+    return this.#inForce();
+  }
+
+  get #leaseMs(): number {
+    return this.#options.attemptTimeoutMs + LEASE_MARGIN_MS;
   }
 
   /** Starts dispatching. */
@@ -117,12 +111,10 @@ export class Dispatcher {
   }
 
   /**
-   * Goes on with another sink and other settings, and resolves when the attempts under way, which may use the old ones,
-   * are over. Nothing is known of the new sink, so that what the old one's breaker held back is tried.
+   * Looks anew, now that another sink and other settings are in force, and resolves when the attempts under way, which
+   * may use the old ones, are over. Nothing is known of the new sink: what the old one's breaker held back is tried.
    */
-  async change(change: DispatcherChange): Promise<void> {
-    this.#options = { ...this.#options, ...change };
-    this.#leaseMs = change.attemptTimeoutMs + LEASE_MARGIN_MS;
+  async renew(): Promise<void> {
     this.#watch = watchOf(this.#options);
     this.#watch.forget();
     this.#shares.forget();
@@ -131,26 +123,29 @@ export class Dispatcher {
     await Promise.allSettled(this.#inFlight.values());
   }
 
-  /** Commits new items; those that need not wait for others are leased with it, and begin. */
-  async accept(items: readonly NewItem[], raw: Uint8Array): Promise<AcceptResult> {
+  /**
+   * Wishes to lease new items with their commit, as far as they need not wait for others; undefined is none. What became
+   * of them is to be told to {@link arrived}.
+   */
+  expect(items: readonly NewItem[], bytes: number): ImmediateLease | undefined {
     const { leftOut } = this.#shares;
     const isShared = leftOut.size > 0 && items.some(({ user }) => leftOut.has(user));
-    const limit = isShared ? 0 : Math.min(this.#roomForNew(raw.byteLength), items.length);
+    const limit = isShared ? 0 : Math.min(this.#roomForNew(bytes), items.length);
     if (limit === 0) this.#isBehind ||= !items.every(({ user }) => leftOut.has(user));
     this.#expected += limit;
-    const result = await this.#options.queue
-      .accept(items, raw, limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs })
-      .finally(() => {
-        this.#expected -= limit;
-      });
-    if (result.kind !== 'committed') return result;
+    return limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs };
+  }
+
+  /** Begins what was leased with the commit of new items; without a result there was no commit. */
+  arrived(wish: ImmediateLease | undefined, raw: Uint8Array, result: AcceptResult | undefined): void {
+    this.#expected -= wish?.limit ?? 0;
+    if (result?.kind !== 'committed') return;
     // Unless the store has taken its memory over, which leaves nothing of it here.
     const isAtHand = raw.byteLength > 0 && raw.byteLength < AT_HAND_BYTES;
     for (const item of result.leased) this.#ahead.push({ item, raw: isAtHand ? raw : undefined });
     // In a turn of its own: the reply to the client comes first.
     if (result.leased.length > 0) setImmediate(this.#beginAhead);
-    if (result.leased.length < items.length) this.#bell.ring();
-    return result;
+    if (result.leased.length < result.acceptances.length) this.#bell.ring();
   }
 
   /** How many new items may begin now: none while there are others that came before them. */

@@ -12,7 +12,7 @@ import type { Own } from '../mail/automatic.ts';
 import type { Disposition, SpoofCause } from '../mail/disposition.ts';
 import type { Acceptance } from '../store/acceptance.ts';
 import { type Envelope, messageOf } from './case.ts';
-import { counted } from './counted.ts';
+import { Charges } from './charges.ts';
 import { isReply, type Judgement, judgeMessage } from './judging.ts';
 import {
   type Claim,
@@ -78,19 +78,24 @@ export function createGate(options: GateOptions): Gate {
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
-    message: (envelope, claims, raw) =>
-      counted(options.rates, claims, async (charge) => {
+    message: async (envelope, claims, raw) => {
+      const charges = new Charges(options.rates, claims);
+      try {
         const message = messageOf(envelope, raw);
-        const judgements = await judgeMessage(rules, message, claims, charge, undefined);
-        const { messageId, queueId } = message;
+        const judgements = await judgeMessage(rules, message, claims, charges.take, undefined);
         const dispositions = await commit(options, judgements, raw);
+        charges.keep(dispositions);
+        const { messageId, queueId } = message;
         return dispositions.map((disposition, index) => ({
           ...disposition,
           messageId,
           queueId,
           ...(options.spam && spamOf(judgements[index])),
         }));
-      }),
+      } finally {
+        charges.giveBack();
+      }
+    },
   };
 }
 

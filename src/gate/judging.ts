@@ -15,7 +15,7 @@ import type { NewItem } from '../store/item.ts';
 import { type EndedReply, tellDropped, tellExpired } from './author-notices.ts';
 import { bounceItem } from './bounces.ts';
 import type { Case, Message } from './case.ts';
-import { type Charge, standingOf } from './counted.ts';
+import { type Charge, standingOf } from './charges.ts';
 import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from './message-rules.ts';
 import { rateLimited } from './rates.ts';
 import type { Claim, Target } from './recipient.ts';

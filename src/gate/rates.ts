@@ -43,7 +43,8 @@ export type Standing = 'vouched' | 'unvouched';
 
 /** What rates work with. */
 export interface RateOptions {
-  readonly settings: RateSettings;
+  /** The rates in force. */
+  readonly settings: () => RateSettings;
   readonly buckets: Buckets;
   readonly log: Log;
   /** Milliseconds since the epoch. */
@@ -80,11 +81,9 @@ interface Limit {
   readonly owns: (name: string) => boolean;
 }
 
-/** Loads the buckets of the time before; undefined when no rate is limited. */
-export async function openRates(options: RateOptions): Promise<Rates | undefined> {
-  const limits = limitsOf(options.settings);
-  if (limits.length === 0) return undefined;
-  const rates = new Rates(options, limits);
+/** Loads the buckets of the time before. */
+export async function openRates(options: RateOptions): Promise<Rates> {
+  const rates = new Rates(options);
   await rates.load();
   return rates;
 }
@@ -116,6 +115,7 @@ function limitsOf({ perUser, perAddress, total }: RateSettings): Limit[] {
 /** The buckets. */
 export class Rates {
   readonly #options: RateOptions;
+  #settings: RateSettings;
   #limits: readonly Limit[];
   /** When each bucket is full again, by the monotonic clock; the one used longest ago comes first. */
   readonly #fullAt = new Map<string, number>();
@@ -129,9 +129,32 @@ export class Rates {
   #saving: Promise<void> = Promise.resolve();
 
   /** To be made with {@link openRates}. */
-  constructor(options: RateOptions, limits: readonly Limit[]) {
+  constructor(options: RateOptions) {
     this.#options = options;
-    this.#limits = limits;
+    this.#settings = options.settings();
+    this.#limits = limitsOf(this.#settings);
+  }
+
+  /** Gives the limits in force, which the buckets follow. */
+  #inForce(): readonly Limit[] {
+    const settings = this.#options.settings();
+    if (settings !== this.#settings) this.#follow(settings);
+    return this.#limits;
+  }
+
+  /** Takes other limits; a bucket keeps what it holds, and is full no later than the new limit has it. */
+  #follow(settings: RateSettings): void {
+    this.#settings = settings;
+    this.#limits = limitsOf(settings);
+    const now = this.#options.monotonic();
+    for (const [name, fullAt] of this.#fullAt) {
+      const rate = this.#rateOf(name);
+      if (rate === undefined) this.#forget(name);
+      else if (fullAt > now + rate.perMs) {
+        this.#fullAt.set(name, now + rate.perMs);
+        this.#mark(name);
+      }
+    }
   }
 
   /** The rate that a bucket is limited by, if any. */
@@ -157,25 +180,6 @@ export class Rates {
     this.#arm(SAVE_MS);
   }
 
-  /** Whether nothing is limited any more. */
-  get isOff(): boolean {
-    return this.#limits.length === 0;
-  }
-
-  /** Takes other limits; a bucket keeps what it holds, and is full no later than the new limit has it. */
-  change(settings: RateSettings): void {
-    this.#limits = limitsOf(settings);
-    const now = this.#options.monotonic();
-    for (const [name, fullAt] of this.#fullAt) {
-      const rate = this.#rateOf(name);
-      if (rate === undefined) this.#forget(name);
-      else if (fullAt > now + rate.perMs) {
-        this.#fullAt.set(name, now + rate.perMs);
-        this.#mark(name);
-      }
-    }
-  }
-
   /** Saves what is left; to be called after the last reply was judged, before the store closes. */
   async stop(): Promise<void> {
     this.#hasStopped = true;
@@ -187,7 +191,7 @@ export class Rates {
   /** The limit that one more reply to this token would go beyond; changes nothing. */
   reached(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
     const now = this.#options.monotonic();
-    return this.#limits.find(
+    return this.#inForce().find(
       ({ rate, bucketOf }) => !hasOne(this.#fullAt.get(nameFor(standing, bucketOf(token))) ?? now, now, rate),
     )?.limit;
   }
@@ -208,7 +212,7 @@ export class Rates {
 
   /** Undoes a `take`: the reply was neither kept nor dropped, and will come again. */
   giveBack(token: Token, standing: Standing = 'vouched'): void {
-    for (const { rate, bucketOf } of this.#limits) {
+    for (const { rate, bucketOf } of this.#inForce()) {
       const name = nameFor(standing, bucketOf(token));
       const fullAt = this.#fullAt.get(name);
       if (fullAt !== undefined) this.#touch(name, giveOneBack(fullAt, rate));
@@ -245,6 +249,7 @@ export class Rates {
 
   /** Forgets some of the buckets that are full; every bucket has its turn. */
   sweep(): void {
+    this.#inForce();
     const now = this.#options.monotonic();
     for (let looked = 0; looked < SWEEP_BUCKETS; looked++) {
       this.#sweep ??= this.#fullAt.entries();

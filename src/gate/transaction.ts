@@ -14,7 +14,8 @@ import { type Notes, noteVerdict } from './verdict-note.ts';
 
 /** What transactions of one source share. */
 export interface TransactionShared extends Notes {
-  readonly gate: Gate;
+  /** The gate in force; a transaction ends on the one that it began with. */
+  readonly gate: () => Gate;
 }
 
 /** A verdict that nobody could reach, as it is told: temporary. */
@@ -41,12 +42,14 @@ export async function askRecipient(
 /** A transaction that MAIL has begun. */
 export class Transaction {
   readonly #shared: TransactionShared;
+  readonly #gate: Gate;
   readonly #session: string;
   readonly #envelope: Envelope;
   readonly #claims: Claim[] = [];
 
   constructor(shared: TransactionShared, session: string, envelope: Envelope) {
     this.#shared = shared;
+    this.#gate = shared.gate();
     this.#session = session;
     this.#envelope = envelope;
   }
@@ -58,8 +61,8 @@ export class Transaction {
 
   /** Judges a recipient, and takes one that is good. Whoever answers a refusal notes it: it may have to wait. */
   async recipient(address: string): Promise<Disposition | undefined> {
-    const { gate, log } = this.#shared;
-    const verdict = await askRecipient(gate, log, address, { session: this.#session });
+    const { log } = this.#shared;
+    const verdict = await askRecipient(this.#gate, log, address, { session: this.#session });
     if (verdict.kind === 'refused') return verdict.disposition;
     this.#claims.push(verdict.claim);
     return undefined;
@@ -72,12 +75,10 @@ export class Transaction {
 
   /** Judges the message: a verdict for each claim. Undefined where their number is in doubt: then nothing may be answered. */
   async message(raw: Uint8Array): Promise<readonly Verdict[] | undefined> {
-    const { gate, log } = this.#shared;
     try {
-      return this.#noted(await gate.message(this.#envelope, this.#claims, raw));
+      return this.#noted(await this.#gate.message(this.#envelope, this.#claims, raw));
     } catch (error) {
-      const disposition = broken(log, error, { session: this.#session });
-      return this.refuse(disposition);
+      return this.refuse(broken(this.#shared.log, error, { session: this.#session }));
     }
   }
 

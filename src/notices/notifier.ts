@@ -21,13 +21,19 @@ import { errorText } from '../system/error-text.ts';
 import type { NoticeMail, SendNotice, SendOutcome } from './mailer.ts';
 import type { NoticeTexts } from './texts.ts';
 
-/** What the notifier works with. */
-export interface NotifierOptions {
-  readonly store: Notices & Contents & Users;
+/** How notices are made and sent. */
+export interface Sending {
   readonly texts: NoticeTexts;
   readonly send: SendNotice;
   /** Whether a plus tag makes another address, as for the sender policy. */
   readonly plusTags: 'compare' | 'ignore';
+}
+
+/** What the notifier works with. */
+export interface NotifierOptions {
+  readonly store: Notices & Contents & Users;
+  /** How notices are made and sent now. */
+  readonly sending: () => Sending;
   readonly log: Log;
   readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
@@ -50,12 +56,9 @@ const LEASE_MS = SEND_MS + 60_000;
 /** A local part that no server reads in two ways: a notice is not worth a quoted one. */
 const PLAIN_LOCAL_PART = /^[^\s\p{C}"(),:;<>@[\\\]]+$/u;
 
-/** What a new configuration may change while the notifier works. */
-export type NotifierChange = Pick<NotifierOptions, 'texts' | 'send' | 'plusTags'>;
-
-/** The notifier; its life: `start`, any number of `wake` and `change`, `stop`. */
+/** The notifier; its life: `start`, any number of `wake`, `stop`. */
 export class Notifier {
-  #options: NotifierOptions;
+  readonly #options: NotifierOptions;
   readonly #bell = new Bell();
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
@@ -72,11 +75,6 @@ export class Notifier {
   /** Says that there may be a notice. */
   wake(): void {
     this.#bell.ring();
-  }
-
-  /** Sends the next notice with other settings. */
-  change(change: NotifierChange): void {
-    this.#options = { ...this.#options, ...change };
   }
 
   /** Ends the attempt under way, which is repeated after the next start. */
@@ -117,10 +115,9 @@ export class Notifier {
     try {
       const mail = await this.#compose(notice);
       if (typeof mail === 'string') return { kind: 'failed', diagnostic: `withdrawn: ${mail}` };
-      return await this.#options.send(
-        mail,
-        AbortSignal.any([AbortSignal.timeout(SEND_MS), this.#stopping.signal]),
-      );
+      return await this.#options
+        .sending()
+        .send(mail, AbortSignal.any([AbortSignal.timeout(SEND_MS), this.#stopping.signal]));
     } catch (error) {
       return { kind: 'deferred', diagnostic: `internal: ${errorText(error)}` };
     }
@@ -137,7 +134,8 @@ export class Notifier {
     draft,
     original,
   }: LeasedNotice): Promise<NoticeMail | string> {
-    const { store, texts, plusTags } = this.#options;
+    const { store, sending } = this.#options;
+    const { texts, plusTags } = sending();
     const user =
       userNumber === undefined ? await store.userByName(name) : await store.userByNumber(userNumber);
     if (user?.enabled !== true) return 'the user is gone or disabled';

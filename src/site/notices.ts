@@ -10,12 +10,13 @@ import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
 import { createDraftNotice } from '../notices/draft.ts';
 import type { SendNotice } from '../notices/mailer.ts';
-import { Notifier, type NotifierChange } from '../notices/notifier.ts';
-import { type LoadedTexts, loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
+import { Notifier, type Sending } from '../notices/notifier.ts';
+import { type LoadedTexts, loadNoticeTexts } from '../notices/texts.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { Store } from '../store/store.ts';
 import { noticeLoopToken } from './gate-rules.ts';
+import type { Part, Site } from './site.ts';
 
 /** How often the store is looked at for notices. */
 const POLL_MS = 1000;
@@ -56,22 +57,19 @@ export function tokenMask({ reply }: Config): (text: string) => string {
   return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
 }
 
-/** The part of the notifier's options that follows the configuration. */
-export function notifying(config: Config, texts: NoticeTexts): NotifierChange {
-  return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
-}
+/** How notices are made and sent, as a part. */
+const SENDING: Part<Sending> = {
+  reads: ['notice', 'reply', 'sender.plus_tags'],
+  open: ({ settings: { config, texts } }) => {
+    return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
+  },
+};
 
-/** What sends notices, not yet started. */
-export function openNotifier(
-  config: Config,
-  texts: NoticeTexts,
-  store: Store,
-  log: Log,
-  meter: Meter,
-): Notifier {
+/** Creates what sends notices, not yet started. */
+export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Notifier {
   return new Notifier({
     store,
-    ...notifying(config, texts),
+    sending: site.part(SENDING),
     log,
     meter,
     now: Date.now,

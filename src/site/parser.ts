@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts';
 import type { Meter } from '../observe/meter.ts';
 import { createParserPool, type ParserPool } from '../reply/parser-pool.ts';
+import type { Part } from './site.ts';
 
 /** Creates the pool of parsers, `size` workers at most. */
 export function openParser(config: Config, size: number, meter?: Meter): ParserPool {
@@ -26,11 +27,21 @@ export function openParser(config: Config, size: number, meter?: Meter): ParserP
   });
 }
 
-/** Whether two configurations take messages apart in the same way. */
-export function isSameParser(a: Config, b: Config): boolean {
-  const parsing = ({ reply, post, attachments, delivery }: Config): unknown => {
-    const { parserWorkers, parseTimeoutMs } = delivery;
-    return [reply.prefix, reply.domain, post, attachments, parserWorkers, parseTimeoutMs];
+/** The daemon's parser as a part. */
+export function parserPart(meter: Meter): Part<ParserPool> {
+  return {
+    reads: [
+      'reply.domain',
+      'reply.prefix',
+      'post',
+      'attachments',
+      'delivery.parser_workers',
+      'delivery.parse_timeout',
+    ],
+    open: ({ settings: { config } }) => openParser(config, config.delivery.parserWorkers, meter),
+    warm: (parser) => {
+      parser.warm();
+    },
+    close: (parser) => parser.close(),
   };
-  return JSON.stringify(parsing(a)) === JSON.stringify(parsing(b));
 }

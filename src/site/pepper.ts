@@ -92,6 +92,8 @@ export function pepperProblem(
 
 /** What the daemon watches its pepper with. */
 export interface PepperWatchOptions {
+  /** The pepper in force. */
+  readonly named: () => NamedPepper;
   readonly store: Peppers;
   readonly log: Log;
   readonly meter: Meter;
@@ -108,43 +110,39 @@ export interface NamedPepper {
 /** The daemon's doubt whether its pepper is the store's; asked with each address for as long as there is one. */
 export class PepperWatch {
   readonly #options: PepperWatchOptions;
-  #named: NamedPepper;
-  #isTrusted = false;
+  /** The pepper that was found to be the store's. */
+  #trusted: Uint8Array | undefined;
   #problem: string | undefined;
 
-  constructor(options: PepperWatchOptions, named: NamedPepper) {
+  constructor(options: PepperWatchOptions) {
     this.#options = options;
-    this.#named = named;
     options.meter.watch('mailgw_pepper_known', {}, () => Number(this.problem === undefined));
-  }
-
-  /** Takes another pepper, which is asked about with the next question. */
-  change(named: NamedPepper): void {
-    if (Buffer.compare(named.pepper, this.#named.pepper) === 0) return;
-    this.#named = named;
-    this.#isTrusted = false;
   }
 
   /** Why no address can be judged, as last heard. */
   get problem(): string | undefined {
-    return this.#isTrusted ? undefined : this.#problem;
+    return this.#isTrusted() ? undefined : this.#problem;
   }
 
   /** Why no address can be judged; at once undefined when the pepper is the store's. */
   readonly doubt = (): Promise<Doubt | undefined> | undefined => {
-    if (this.#isTrusted) return undefined;
+    if (this.#isTrusted()) return undefined;
     return this.#ask().then((why) => (why === undefined ? undefined : { reason: 'pepper', why }));
   };
 
+  #isTrusted(): boolean {
+    return this.#options.named().pepper === this.#trusted;
+  }
+
   async #ask(): Promise<string | undefined> {
-    const { store, log, now } = this.#options;
-    const named = this.#named;
-    const problem = await adoptPepper(store, named.pepper, named.file, now());
-    if (named !== this.#named) return this.#ask();
-    if (this.#isTrusted) return undefined;
+    const { named, store, log, now } = this.#options;
+    const { pepper, file } = named();
+    const problem = await adoptPepper(store, pepper, file, now());
+    if (pepper !== named().pepper) return this.#ask();
+    if (this.#isTrusted()) return undefined;
     const before = this.#problem;
     this.#problem = problem;
-    this.#isTrusted = problem === undefined;
+    this.#trusted = problem === undefined ? pepper : undefined;
     if (problem !== undefined && problem !== before) log('pepper_unknown', { reason: problem });
     if (problem === undefined && before !== undefined) log('pepper_accepted');
     return problem;

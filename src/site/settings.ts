@@ -73,9 +73,15 @@ export async function openSink(config: Config, onFault?: OnFault): Promise<Loade
   return loadSink(config.sink, { now: Date.now, readSecretFile, onFault });
 }
 
-/** Everything, or every problem that it has. */
+/** The settings, and the sink that was opened with them. */
+export interface Setup {
+  readonly settings: Settings;
+  readonly sink: Sink;
+}
+
+/** The setup, or every problem that it has. */
 export type SetupRead =
-  | { readonly ok: true; readonly settings: Settings; readonly sink: Sink }
+  | ({ readonly ok: true } & Setup)
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Reads everything and opens a sink. */

@@ -14,6 +14,17 @@ export interface SlowDownOptions {
   readonly maxWaiting: number;
 }
 
+/** Gives the delays that a site configures. */
+export function delaysOf({
+  badAddressDelayMs,
+  badAddressDelayLongestMs,
+}: {
+  readonly badAddressDelayMs: number;
+  readonly badAddressDelayLongestMs: number;
+}): Omit<SlowDownOptions, 'maxWaiting'> {
+  return { firstMs: badAddressDelayMs, longestMs: badAddressDelayLongestMs };
+}
+
 /** How long the answer to the n-th bad address in a row waits: the first may be a slip. */
 export function delayMs(count: number, { firstMs, longestMs }: Omit<SlowDownOptions, 'maxWaiting'>): number {
   const doublings = Math.min(count - 2, 30); // further ones change nothing but the arithmetic
@@ -22,18 +33,20 @@ export function delayMs(count: number, { firstMs, longestMs }: Omit<SlowDownOpti
 
 /** The answers that wait. */
 export class SlowDown {
-  #options: SlowDownOptions;
+  readonly #options: () => SlowDownOptions;
   readonly #waiting = new Set<() => void>();
   #hasEnded = false;
 
-  constructor(options: SlowDownOptions) {
+  /** Takes what gives the options in force; answers that wait already keep their time. */
+  constructor(options: () => SlowDownOptions) {
     this.#options = options;
   }
 
   /** What the answer to the n-th bad address in a row has to wait for; undefined is nothing. */
   pause(count: number): Promise<void> | undefined {
-    const ms = delayMs(count, this.#options);
-    if (ms === 0 || this.#hasEnded || this.#waiting.size >= this.#options.maxWaiting) return undefined;
+    const options = this.#options();
+    const ms = delayMs(count, options);
+    if (ms === 0 || this.#hasEnded || this.#waiting.size >= options.maxWaiting) return undefined;
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
@@ -43,11 +56,6 @@ export class SlowDown {
       const timer = setTimeout(wake, ms);
       this.#waiting.add(wake);
     });
-  }
-
-  /** Takes other settings for the answers to come. */
-  change(options: SlowDownOptions): void {
-    this.#options = options;
   }
 
   /** Lets every answer go, and none wait any more: the daemon stops. */
@@ -67,12 +75,13 @@ interface Guesses {
 
 /** Bad addresses by client; times on a clock that nobody can set. */
 export class GuessesByClient {
-  #forgetMs: number;
+  readonly #forgetMs: () => number;
   readonly #monotonic: () => number;
   /** The client seen longest ago comes first. */
   readonly #clients = new Map<string, Guesses>();
 
-  constructor(forgetMs: number, monotonic: () => number) {
+  /** Takes what gives the time in force after which clients are forgotten. */
+  constructor(forgetMs: () => number, monotonic: () => number) {
     this.#forgetMs = forgetMs;
     this.#monotonic = monotonic;
   }
@@ -82,17 +91,12 @@ export class GuessesByClient {
     return this.#clients.size;
   }
 
-  /** Takes another time after which clients are forgotten. */
-  change(forgetMs: number): void {
-    this.#forgetMs = forgetMs;
-  }
-
   /** Counts a bad address of a client; how many in a row that makes. */
   count(address: string): number {
     const client = clientOf(address);
     const at = this.#monotonic();
     const before = this.#clients.get(client);
-    const count = before === undefined || at - before.at > this.#forgetMs ? 1 : before.count + 1;
+    const count = before === undefined || at - before.at > this.#forgetMs() ? 1 : before.count + 1;
     this.#clients.delete(client);
     this.#clients.set(client, { count, at });
     this.#forgetOldest(at);
@@ -101,9 +105,10 @@ export class GuessesByClient {
 
   #forgetOldest(now: number): void {
     // Many at once: a Map's first entry is found slowly behind ones that were removed.
+    const forgetMs = this.#forgetMs();
     const most = this.#clients.size > MAX_CLIENTS ? MAX_CLIENTS * 0.75 : MAX_CLIENTS;
     for (const [client, { at }] of this.#clients) {
-      if (this.#clients.size <= most && now - at <= this.#forgetMs) return;
+      if (this.#clients.size <= most && now - at <= forgetMs) return;
       this.#clients.delete(client);
     }
   }

@@ -23,10 +23,6 @@ import type { SettingRead } from '../support/setting-reads.ts';
 
 const RECORDER = pathToFileURL(new URL('../support/setting-reads.js', import.meta.url).pathname).href;
 
-/** Who copies a section's values at the start, for a part that takes the next ones itself. */
-const copiedFor = (setting: string, module: string): string =>
-  module === 'daemon/listeners.js' && setting.startsWith('policy.') ? 'sources/policy/policy.js' : module;
-
 type Effect = 'now' | 'after a restart';
 
 interface Observed {
@@ -100,19 +96,23 @@ describe('every setting of the table', () => {
       // That the directory of the store is safe is asked before a configuration is taken.
       .filter(({ setting, module }) => setting !== 'store.path' || module !== 'site/settings.js');
 
-  /** Has both listeners and retention work. */
+  /** Has both sources, with a good address and with a bad one, and retention work. */
   const exercise = async (daemon: Daemon): Promise<void> => {
     const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'a/b/1' });
     const wire = await LmtpWire.connect(daemon.socket);
     assert.equal((await wire?.begin([address]))?.isDataWanted, true);
+    await wire?.finish('Subject: nobody wrote this', 1);
+    const bad = address.replace(/(.)@/, (_, last) => (last === 'a' ? 'b@' : 'a@'));
+    const refused = await wire?.begin([bad]);
+    assert.match(refused?.recipients[0] ?? '', /^550 /);
     wire?.close();
     const other = await LmtpWire.connect(daemon.socket);
     other?.write('NONSENSE\r\n');
     await other?.replies(2);
     other?.close();
     const client = createConnection(policySocket);
-    client.write(policyRequest({ recipient: 'somebody@example.com' }));
-    await once(client, 'data');
+    client.write(policyRequest({ recipient: bad }));
+    assert.match(String((await once(client, 'data'))[0]), /^action=550 /);
     client.destroy();
     const begun = linesRead().length;
     const prunes = (): SettingRead | undefined =>
@@ -179,7 +179,7 @@ describe('every setting of the table', () => {
   /** Says in a reload's words what became of a change; otherwise who still has the old value. */
   const effectOf = ({ setting, from, to }: Observed): string => {
     const before = whoRead(setting, from, 0, atReload.begun);
-    const old = new Set(before.map((module) => copiedFor(setting, module)));
+    const old = new Set(before);
     const now = whoRead(setting, to, atReload.begun);
     const stale = whoRead(setting, from, atReload.over);
     if (now.length === 0) return old.size === 0 ? 'nobody reads it' : 'after a restart';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Dispatcher } from '../../src/delivery/dispatcher.ts';
+import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 import type { Outcome } from '../../src/sinks/sink.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
@@ -49,9 +49,8 @@ class Bench {
 
   constructor(store: Store) {
     this.store = store;
-    this.dispatcher = new Dispatcher({
+    const inForce: DispatcherOptions = {
       queue: {
-        accept: (...args) => store.accept(...args),
         lease: (request) => store.lease(request),
         settle: (settles) => store.settle(settles),
         content: (id) => store.content(id),
@@ -79,7 +78,8 @@ class Bench {
       attemptTimeoutMs: 30_000,
       retry: { firstMs: HOUR_MS, longestMs: HOUR_MS, maxAgeMs: 9000 * DAY_MS },
       pollMs: 60_000,
-    });
+    };
+    this.dispatcher = new Dispatcher(() => inForce);
   }
 
   /** Lets so much time pass on both clocks, and has the dispatcher look. */

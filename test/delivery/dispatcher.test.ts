@@ -273,7 +273,6 @@ describe('the queue behind it', () => {
     const test = await startDispatching(t, {
       queue: (store) => ({
         nextDueAt: () => store.nextDueAt(),
-        accept: (...args) => store.accept(...args),
         lease: (request) =>
           failures-- > 0 ? Promise.reject(new Error('disk I/O error')) : store.lease(request),
         settle: (settles) => store.settle(settles),
@@ -307,7 +306,6 @@ describe('the queue behind it', () => {
         concurrency: 2,
         queue: (store) => ({
           nextDueAt: () => store.nextDueAt(),
-          accept: (...args) => store.accept(...args),
           lease: (request) => store.lease(request),
           content: (id) => store.content(id),
           reclaim: (now, inFlight) => store.reclaim(now, inFlight),
@@ -347,7 +345,6 @@ describe('what is known of the sink', () => {
     const test = await startDispatching(t, {
       queue: (store) => ({
         nextDueAt: () => store.nextDueAt(),
-        accept: (...args) => store.accept(...args),
         lease: (request) => store.lease(request),
         settle: (settles) => store.settle(settles),
         content: (id) => store.content(id),
@@ -395,7 +392,7 @@ describe('what is known of the sink', () => {
     const parser = createParserPool({ size: 1 });
     t.after(() => parser.close());
     const retry = { firstMs: 1000, longestMs: 5000, maxAgeMs: 60_000 };
-    await test.dispatcher.change({
+    await test.renew({
       ...{ sink, parser, retry, concurrency: 1, attemptTimeoutMs: 10_000, maxBufferedBytes: 1 },
       mask: (text) => text,
     });

@@ -30,6 +30,8 @@ export interface Dispatching {
   readonly store: Store;
   readonly platform: Platform;
   readonly dispatcher: Dispatcher;
+  /** Puts other options in force. */
+  renew(change: Partial<DispatcherOptions>): Promise<void>;
   readonly clock: { now: number };
   readonly log: Logged[];
   /** Queues a reply to a thread, alice's unless said otherwise, and wakes the dispatcher; its id. */
@@ -55,7 +57,7 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
   const clock = { now: NOW };
   const log: Logged[] = [];
   const { sink, queue, ...options } = choice;
-  const dispatcher = new Dispatcher({
+  let inForce: DispatcherOptions = {
     queue: queue?.(store) ?? store,
     parser,
     mask: createTokenMask(FORM),
@@ -70,7 +72,8 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
     retry: { firstMs: 1000, longestMs: 5000, maxAgeMs: 60_000 },
     pollMs: 60_000,
     ...options,
-  });
+  };
+  const dispatcher = new Dispatcher(() => inForce);
   scratch.defer(async () => {
     await dispatcher.stop(0);
     await parser.close();
@@ -81,6 +84,10 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
     store,
     platform,
     dispatcher,
+    renew: (change) => {
+      inForce = { ...inForce, ...change };
+      return dispatcher.renew();
+    },
     clock,
     log,
     queue: async (thread, body, user = 'alice') => {

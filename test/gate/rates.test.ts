@@ -26,6 +26,8 @@ const OFF: RateSettings = { perUser: 'off', perAddress: 'off', total: 'off' };
 class Lives {
   readonly clock = { wall: Date.UTC(2026, 10, 20), monotonic: 5000 };
   readonly events: string[] = [];
+  /** The rates in force. */
+  settings = OFF;
   store: Store | undefined;
   readonly #scratch: Scratch;
 
@@ -38,16 +40,15 @@ class Lives {
     await this.store?.close();
     this.clock.monotonic = 10;
     this.store = await openSqliteStore({ path: this.#scratch.path('mailgw.db'), mode: 'tool' });
-    const rates = await openRates({
-      settings: { ...OFF, ...settings },
+    this.settings = { ...OFF, ...settings };
+    return openRates({
+      settings: () => this.settings,
       buckets: this.store,
       log: (event) => this.events.push(event),
       now: () => this.clock.wall,
       monotonic: () => this.clock.monotonic,
       ...(maxBuckets === undefined ? {} : { maxBuckets }),
     });
-    assert.ok(rates !== undefined);
-    return rates;
   }
 
   /** Time goes by on both clocks. */
@@ -75,12 +76,22 @@ function takeAll(rates: Rates, of: Token, most = 1000): number {
 }
 
 describe('rates', () => {
-  it('are not there at all when no rate is limited', async (t) => {
+  it('limit nothing when no rate is limited, and keep no bucket', async (t) => {
+    const rates = await new Lives(t).begin({});
+    assert.equal(takeAll(rates, token(1, 1), 5000), 5000);
+    assert.equal(rates.buckets, 0);
+  });
+
+  it('follow other limits: a bucket is full no later than the new limit has it, or gone with its limit', async (t) => {
+    const settings = { perUser: perHour(3), total: { count: 3, perMs: 24 * HOUR_MS } };
     const lives = new Lives(t);
-    await lives.begin({ total: perHour(1) });
-    const buckets = lives.store!;
-    const clocks = { now: () => 0, monotonic: () => 0 };
-    assert.equal(await openRates({ settings: OFF, buckets, log: () => undefined, ...clocks }), undefined);
+    const rates = await lives.begin(settings);
+    assert.equal(takeAll(rates, token(1, 1)), 3);
+    lives.settings = { ...OFF, total: perHour(60) };
+    assert.equal(rates.reached(token(1, 1)), 'rate.total');
+    assert.equal(rates.buckets, 1);
+    lives.pass(60_000);
+    assert.equal(takeAll(rates, token(1, 1)), 1);
   });
 
   it('limit a user over all addresses, an address, and all together; the limit is named', async (t) => {

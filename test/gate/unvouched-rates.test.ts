@@ -34,12 +34,13 @@ async function openPlace(t: TestContext, options: Partial<GateOptions>): Promise
   const buckets = await openSqliteStore({ path: scratch.path('buckets.db'), mode: 'tool' });
   scratch.defer(() => buckets.close());
   const rate = { count: 5, perMs: HOUR_MS };
+  const settings = {
+    perUser: { count: 8, perMs: HOUR_MS },
+    perAddress: rate,
+    total: { count: 9, perMs: HOUR_MS },
+  };
   const rates = await openRates({
-    settings: {
-      perUser: { count: 8, perMs: HOUR_MS },
-      perAddress: rate,
-      total: { count: 9, perMs: HOUR_MS },
-    },
+    settings: () => settings,
     ...{ buckets, log: () => undefined, now: () => 0, monotonic: () => 1000 },
   });
   const test = await openGate(t, { authservId: 'mx.example.org', rates, ...options });
@@ -47,7 +48,7 @@ async function openPlace(t: TestContext, options: Partial<GateOptions>): Promise
   const arrive = (lines: readonly string[]): Promise<string> =>
     send(test, address, message([...lines, RECEIVED, `To: ${address}`]));
   const alice = (): Promise<string> => arrive([`${RESULTS} dmarc=pass header.from=example.com`]);
-  return { test, rates: rates!, address, arrive, alice };
+  return { test, rates, address, arrive, alice };
 }
 
 describe('mail that nobody vouches for', () => {

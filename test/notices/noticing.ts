@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { NOTICE_KINDS } from '../../src/mail/notice.ts';
 import { createDraftNotice } from '../../src/notices/draft.ts';
 import { createSendNotice, type MailerOptions } from '../../src/notices/mailer.ts';
-import { Notifier } from '../../src/notices/notifier.ts';
+import { Notifier, type Sending } from '../../src/notices/notifier.ts';
 import { loadNoticeTexts } from '../../src/notices/texts.ts';
 import { Meter } from '../../src/observe/meter.ts';
 import type { NewItem } from '../../src/store/item.ts';
@@ -60,11 +60,14 @@ export async function startNoticing(t: TestContext, directory?: string, language
   const loaded = loadNoticeTexts(directory, language);
   if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
   const meter = new Meter();
-  const notifier = new Notifier({
-    store: test.store,
+  const sending: Sending = {
     texts: loaded.texts,
     send: createSendNotice(mailerTo(mailbox)),
     plusTags: 'ignore',
+  };
+  const notifier = new Notifier({
+    store: test.store,
+    sending: () => sending,
     log: (event, fields) => test.log.push({ event, ...fields }),
     meter,
     now: () => test.clock.now,

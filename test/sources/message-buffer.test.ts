@@ -22,7 +22,11 @@ function model(wire: string): Read | undefined {
 
 /** The buffer, fed chunk by chunk. */
 function feed(wire: string, cuts: readonly number[]): Read | undefined {
-  const message = new MessageBuffer(1_000_000, undefined, createMemoryBudget(1_000_000));
+  const message = new MessageBuffer(
+    1_000_000,
+    undefined,
+    createMemoryBudget(() => 1_000_000),
+  );
   const bytes = Buffer.from(wire, 'latin1');
   const edges = [...new Set([0, ...cuts.filter((cut) => cut < bytes.length), bytes.length])];
   edges.sort((a, b) => a - b);

@@ -21,7 +21,7 @@ describe('the delay of an answer', () => {
   });
 
   it('is waited for by a few at a time only, and by none once the daemon stops', async () => {
-    const slowDown = new SlowDown({ firstMs: 3_600_000, longestMs: 3_600_000, maxWaiting: 2 });
+    const slowDown = new SlowDown(() => ({ firstMs: 3_600_000, longestMs: 3_600_000, maxWaiting: 2 }));
     const waiting = [slowDown.pause(2), slowDown.pause(3)];
     assert.ok(waiting.every((pause) => pause !== undefined));
     assert.equal(slowDown.pause(9), undefined);
@@ -34,7 +34,10 @@ describe('the delay of an answer', () => {
 describe('bad addresses by client', () => {
   it('are counted in a row, and forgotten after a while without another', () => {
     let now = 0;
-    const guesses = new GuessesByClient(600_000, () => now);
+    const guesses = new GuessesByClient(
+      () => 600_000,
+      () => now,
+    );
     assert.deepEqual([guesses.count('192.0.2.1'), guesses.count('192.0.2.1')], [1, 2]);
     assert.equal(guesses.count('192.0.2.2'), 1);
     now += 600_000;
@@ -45,7 +48,10 @@ describe('bad addresses by client', () => {
   });
 
   it('count one /64 of IPv6 as one client, however it is written', () => {
-    const guesses = new GuessesByClient(600_000, () => 0);
+    const guesses = new GuessesByClient(
+      () => 600_000,
+      () => 0,
+    );
     const one = ['2001:db8::1', '2001:DB8:0:0::2', '2001:db8:0:0:ffff:1:2:3', '2001:0db8::'];
     assert.deepEqual(
       one.map((address) => guesses.count(address)),
@@ -57,7 +63,10 @@ describe('bad addresses by client', () => {
   });
 
   it('take no more memory from any number of clients', () => {
-    const guesses = new GuessesByClient(600_000, () => 0);
+    const guesses = new GuessesByClient(
+      () => 600_000,
+      () => 0,
+    );
     for (let client = 0; client < 20_000; client++) guesses.count(`10.${client >> 8}.${client & 255}.1`);
     assert.ok(guesses.size <= 4096, String(guesses.size));
     assert.equal(guesses.count('x'.repeat(100_000)), 1);

@@ -36,7 +36,7 @@ export class Dispatch {
 
   constructor(store: Store, options: Pick<DispatcherOptions, 'parser' | 'sink'>) {
     this.store = store;
-    this.dispatcher = new Dispatcher({
+    const inForce: DispatcherOptions = {
       ...options,
       mask: (text) => text,
       queue: store,
@@ -52,7 +52,8 @@ export class Dispatch {
       attemptTimeoutMs: 30_000,
       retry: RETRY,
       pollMs: 5,
-    });
+    };
+    this.dispatcher = new Dispatcher(() => inForce);
   }
 
   /** Milliseconds since the epoch. */

@@ -17,7 +17,7 @@ import { LmtpSession } from './session.ts';
 import type { SessionLimits, SessionShared } from './wire.ts';
 
 /** The listener's limits; sizes in bytes. */
-export interface LmtpOptions extends SessionLimits {
+export interface LmtpLimits extends SessionLimits {
   readonly maxConnections: number;
   readonly maxBufferedBytes: number;
 }
@@ -41,10 +41,11 @@ export class LmtpServer extends SMTPServer {
   declare readonly server: Server;
   readonly shared: SessionShared;
   readonly outbox = new Outbox();
-  #options: LmtpOptions;
+  readonly #limits: () => LmtpLimits;
   #isStopping = false;
 
-  constructor(options: LmtpOptions, shared: LmtpShared) {
+  /** Takes what gives the limits in force, for open connections as well. */
+  constructor(limits: () => LmtpLimits, shared: LmtpShared) {
     const { log, meter } = shared;
     super({
       lmtp: true,
@@ -53,11 +54,11 @@ export class LmtpServer extends SMTPServer {
       logger: false,
       ...HALF_OPEN,
     });
-    this.#options = options;
+    this.#limits = limits;
     this.shared = {
       ...shared,
-      limits: options,
-      budget: createMemoryBudget(options.maxBufferedBytes),
+      limits,
+      budget: createMemoryBudget(() => limits().maxBufferedBytes),
       isStopping: () => this.#isStopping,
     };
     meter.watch('mailgw_connections', { service: 'lmtp' }, () => this.connections.size);
@@ -77,17 +78,10 @@ export class LmtpServer extends SMTPServer {
   /** Why a new connection is turned away, if it is. */
   refusal(): Reply | undefined {
     if (this.#isStopping) return STOPPING;
-    if (this.connections.size <= this.#options.maxConnections) return undefined;
+    if (this.connections.size <= this.#limits().maxConnections) return undefined;
     this.shared.log('connection_refused', { reason: 'too many connections' });
     this.shared.count('deferred', 'too-many-connections');
     return TOO_MANY;
-  }
-
-  /** Takes other limits, for open connections as well; a message under way keeps those that it began with. */
-  change(options: LmtpOptions): void {
-    this.shared.budget.give(options.maxBufferedBytes - this.#options.maxBufferedBytes);
-    this.shared.limits = options;
-    this.#options = options;
   }
 
   /** Stops accepting, lets transactions under way end, and resolves when the last connection is gone. */

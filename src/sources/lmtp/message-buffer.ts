@@ -16,17 +16,17 @@ export interface MemoryBudget {
   readonly give: (bytes: number) => void;
 }
 
-/** Builds a budget of so many bytes. */
-export function createMemoryBudget(limitBytes: number): MemoryBudget {
-  let left = limitBytes;
+/** Builds a budget of as many bytes as the limit in force allows. */
+export function createMemoryBudget(limitBytes: () => number): MemoryBudget {
+  let taken = 0;
   return {
     take: (bytes) => {
-      if (bytes > left) return false;
-      left -= bytes;
+      if (bytes > limitBytes() - taken) return false;
+      taken += bytes;
       return true;
     },
     give: (bytes) => {
-      left += bytes;
+      taken -= bytes;
     },
   };
 }

@@ -55,7 +55,7 @@ export class LmtpSession implements ReaderTarget {
       this.#end(refusal);
       return;
     }
-    this.#write(`220 ${this.#shared.limits.hostname} LMTP mailgw`);
+    this.#write(`220 ${this.#shared.limits().hostname} LMTP mailgw`);
     this.#flush();
     this.#expectCommand();
   }
@@ -123,7 +123,7 @@ export class LmtpSession implements ReaderTarget {
     if (argument === '' || argument.includes(' ')) {
       return this.#bad({ basic: 501, enhanced: '5.5.4', text: 'syntax: LHLO hostname' });
     }
-    const { hostname, maxMessageBytes } = this.#shared.limits;
+    const { hostname, maxMessageBytes } = this.#shared.limits();
     this.#hasGreeted = true;
     this.#reset();
     const lines = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', `SIZE ${maxMessageBytes}`];
@@ -146,11 +146,11 @@ export class LmtpSession implements ReaderTarget {
       this.#note({ verdict: 'rejected', reason: 'malformed', detail: 'MAIL' });
       return this.#bad(parsed.reply);
     }
-    const refused = this.#shared.gate.transaction();
+    const refused = this.#shared.gate().transaction();
     this.#refusal = refused && replyTo(refused);
     if (refused !== undefined) return this.#answer(refused);
     const { reversePath, sizeBytes } = parsed.value;
-    if ((sizeBytes ?? 0) > this.#shared.limits.maxMessageBytes) {
+    if ((sizeBytes ?? 0) > this.#shared.limits().maxMessageBytes) {
       return this.#answer({ verdict: 'rejected', reason: 'too-big', detail: 'by the declared SIZE' });
     }
     this.#declaredBytes = sizeBytes;
@@ -167,7 +167,7 @@ export class LmtpSession implements ReaderTarget {
       this.#note({ verdict: 'rejected', reason: 'no-such-address', detail: 'syntax' });
       return this.#bad(parsed.reply);
     }
-    if (transaction.recipients >= this.#shared.limits.maxRecipients) {
+    if (transaction.recipients >= this.#shared.limits().maxRecipients) {
       return this.#answer({ verdict: 'deferred', reason: 'too-many-recipients' });
     }
     return this.#judgeRecipient(transaction, parsed.value);
@@ -204,7 +204,7 @@ export class LmtpSession implements ReaderTarget {
     if (transaction === undefined || transaction.recipients === 0) {
       return this.#tooEarly('no valid recipients');
     }
-    const { maxMessageBytes, dataTimeoutMs } = this.#shared.limits;
+    const { maxMessageBytes, dataTimeoutMs } = this.#shared.limits();
     const message = new MessageBuffer(maxMessageBytes, this.#declaredBytes, this.#shared.budget);
     this.#wire.expectMessage(message);
     this.#arm(dataTimeoutMs);
@@ -266,7 +266,7 @@ export class LmtpSession implements ReaderTarget {
   /** A refused command; too many of them end the session. */
   #bad(reply: Reply): 'go-on' {
     this.#badCommands++;
-    if (this.#badCommands < this.#shared.limits.maxBadCommands) return this.#reply(reply);
+    if (this.#badCommands < this.#shared.limits().maxBadCommands) return this.#reply(reply);
     return this.#end({ basic: 421, enhanced: '4.7.0', text: 'too many bad commands' });
   }
 
@@ -295,7 +295,7 @@ export class LmtpSession implements ReaderTarget {
 
   /** The client owes us a command: one deadline for all of it, whatever trickles in. */
   #expectCommand(): void {
-    this.#arm(this.#shared.limits.commandTimeoutMs);
+    this.#arm(this.#shared.limits().commandTimeoutMs);
   }
 
   #arm(timeoutMs: number): void {

@@ -18,8 +18,8 @@ export interface SessionLimits {
 
 /** What all sessions of a listener share. */
 export interface SessionShared extends TransactionShared {
-  /** Replaced by a new configuration. */
-  limits: SessionLimits;
+  /** The limits in force; a message under way keeps those that it began with. */
+  readonly limits: () => SessionLimits;
   readonly budget: MemoryBudget;
   readonly slowDown: SlowDown;
   /** Whether the daemon is stopping: no new transaction then. */

@@ -34,21 +34,25 @@ const MAX_UNREAD_BYTES = 64 * 1024;
 /** Characters of a client's own words that a log line repeats. */
 const MAX_LOGGED_CHARS = 128;
 
-/** What the service works with; times in milliseconds in total. */
-export interface PolicyOptions {
-  readonly gate: Pick<Gate, 'recipient'>;
-  readonly log: Log;
-  readonly meter: Meter;
-  readonly count: CountVerdict;
-  readonly guesses: GuessesByClient;
-  readonly slowDown: SlowDown;
+/** The service's limits; times in milliseconds in total. */
+export interface PolicyLimits {
   readonly maxConnections: number;
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
 }
 
-/** What a new configuration may change while the service answers. */
-export type PolicyChange = Pick<PolicyOptions, 'maxConnections' | 'requestTimeoutMs' | 'idleTimeoutMs'>;
+/** What the service works with. */
+export interface PolicyOptions {
+  /** The limits in force, for open connections as well. */
+  readonly limits: () => PolicyLimits;
+  /** The gate in force. */
+  readonly gate: () => Pick<Gate, 'recipient'>;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly count: CountVerdict;
+  readonly guesses: GuessesByClient;
+  readonly slowDown: SlowDown;
+}
 
 const NOTHING = Buffer.alloc(0);
 const END_OF_REQUEST = '\n\n';
@@ -61,7 +65,7 @@ export class PolicyServer {
   #isStopping = false;
 
   constructor(options: PolicyOptions) {
-    this.#options = { ...options };
+    this.#options = options;
     this.server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#connect(socket);
     });
@@ -72,7 +76,7 @@ export class PolicyServer {
   }
 
   #connect(socket: Socket): void {
-    if (this.#isStopping || this.#connections.size >= this.#options.maxConnections) {
+    if (this.#isStopping || this.#connections.size >= this.#options.limits().maxConnections) {
       const reason = this.#isStopping ? 'stopping' : 'too many connections';
       this.#options.log('connection_refused', { reason, service: 'policy' });
       socket.destroy();
@@ -83,11 +87,6 @@ export class PolicyServer {
     void connection.serve().finally(() => {
       this.#connections.delete(connection);
     });
-  }
-
-  /** Takes other limits, for open connections as well: they share the options. */
-  change({ maxConnections, requestTimeoutMs, idleTimeoutMs }: PolicyChange): void {
-    Object.assign(this.#options, { maxConnections, requestTimeoutMs, idleTimeoutMs });
   }
 
   /** Stops accepting, answers the requests under way, and resolves when the last connection is gone. */
@@ -144,7 +143,7 @@ class PolicyConnection {
       clearTimeout(this.#deadline);
       this.#socket.destroySoon();
       // A client that has asked its last and never reads the answer.
-      this.#socket.setTimeout(this.#options.requestTimeoutMs, () => {
+      this.#socket.setTimeout(this.#options.limits().requestTimeoutMs, () => {
         this.abort();
       });
     }
@@ -206,7 +205,7 @@ class PolicyConnection {
     // None: asked before RCPT, or for several at once. No domain: "postmaster" of this host.
     if (!recipient.includes('@')) return undefined;
     const { gate, log } = this.#options;
-    const verdict = await askRecipient(gate, log, recipient, { service: 'policy' });
+    const verdict = await askRecipient(gate(), log, recipient, { service: 'policy' });
     if (verdict.kind === 'claim') return undefined;
     const { disposition } = verdict;
     const isOurs = disposition.reason !== 'no-such-address' || disposition.detail !== 'other-domain';
@@ -221,7 +220,7 @@ class PolicyConnection {
 
   /** The client owes us a request: one deadline for all of it, whatever trickles in; a longer one before it. */
   #await(): void {
-    const { requestTimeoutMs, idleTimeoutMs } = this.#options;
+    const { requestTimeoutMs, idleTimeoutMs } = this.#options.limits();
     const awaited = this.#partial.length === 0 ? 'request' : 'rest';
     if (awaited === 'rest' && this.#awaited === 'rest') return;
     this.#awaited = awaited;

@@ -21,8 +21,6 @@ export interface DiskSpace {
   readonly isLow: () => boolean;
   /** Says that so many bytes are about to be stored, since the next look may be too late to notice. */
   readonly take: (bytes: number) => void;
-  /** Takes another mark. */
-  readonly setLowWater: (bytes: number) => void;
   /** Ends the watch. */
   readonly close: () => void;
 }
@@ -30,7 +28,8 @@ export interface DiskSpace {
 /** What to watch. */
 export interface DiskSpaceOptions {
   readonly directory: string;
-  readonly lowWaterBytes: number;
+  /** The mark in force. */
+  readonly lowWaterBytes: () => number;
   /** Told when a look finds the space below the mark, and when one finds it back. */
   readonly onChange: (isLow: boolean, freeBytes: number, lowWaterBytes: number) => void;
 }
@@ -38,21 +37,20 @@ export interface DiskSpaceOptions {
 /** Begins a watch. */
 export async function openDiskSpace({
   directory,
-  lowWaterBytes: firstLowWaterBytes,
+  lowWaterBytes,
   onChange,
 }: DiskSpaceOptions): Promise<DiskSpace> {
-  let lowWaterBytes = firstLowWaterBytes;
   let freeBytes = Infinity;
   let isReportedLow = false;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
-  const isLow = (): boolean => freeBytes < lowWaterBytes;
+  const isLow = (): boolean => freeBytes < lowWaterBytes();
   const watch = async (): Promise<void> => {
     freeBytes = await freeBytesOf(directory).catch(() => Infinity);
     if (isClosed) return;
     if (isLow() !== isReportedLow) {
       isReportedLow = isLow();
-      onChange(isReportedLow, freeBytes, lowWaterBytes);
+      onChange(isReportedLow, freeBytes, lowWaterBytes());
     }
     timer = setTimeout(() => void watch(), LOOK_MS);
     timer.unref();
@@ -62,9 +60,6 @@ export async function openDiskSpace({
     isLow,
     take: (bytes) => {
       freeBytes = Math.max(0, freeBytes - COPIES * bytes);
-    },
-    setLowWater: (bytes) => {
-      lowWaterBytes = bytes;
     },
     close: () => {
       isClosed = true;

@@ -11,11 +11,9 @@ import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorText } from '../../system/error-text.ts';
-import type { AcceptResult, ImmediateLease } from '../acceptance.ts';
-import type { LeasedItem, NewItem } from '../item.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
-import { checkPlace, isFull } from './explain.ts';
+import { checkPlace } from './explain.ts';
 import { reads, writes } from './face.ts';
 import { claimStore } from './one-daemon.ts';
 import { adoptable, adoptRescued } from './rescue.ts';
@@ -97,46 +95,6 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** Messages from this size on are handed to the writer's thread, smaller ones copied: see docs/decisions.md. */
-const TRANSFER_FROM_BYTES = 32 * 1024;
-
-/** The leases of new items, which nobody has tried before. */
-function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: number): LeasedItem[] {
-  if (ids.length === 0) return [];
-  return items
-    .filter(({ id }) => ids.includes(id))
-    .map((item) => {
-      const { id, user, userNumber, thread, bounce, repliedToAt, messageId, queueId } = item;
-      const { reversePath, receivedAt, authentication, spam } = item;
-      const origin = { messageId, queueId, reversePath, receivedAt, authentication, spam };
-      const owner = { user, userNumber };
-      return { id, ...owner, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
-    });
-}
-
-/** Commits new items. A full disk is a value. */
-async function accept(
-  writer: WriterThread,
-  items: readonly NewItem[],
-  raw: Uint8Array,
-  lease: ImmediateLease | undefined,
-): Promise<AcceptResult> {
-  const bytes = raw.byteLength; // 0 once the writer has the buffer
-  const isOwn = raw.byteOffset === 0 && raw.byteLength * 2 >= raw.buffer.byteLength;
-  if (isOwn && raw.byteLength >= TRANSFER_FROM_BYTES && raw.buffer instanceof ArrayBuffer) {
-    writer.transfer(raw.buffer);
-  }
-  try {
-    const { acceptances, leased } = await writer.call('accept', [items, raw, lease], bytes);
-    return { kind: 'committed', acceptances, leased: leasedOf(items, leased, bytes) };
-  } catch (error) {
-    if (error instanceof WriteError && isFull(error.code)) {
-      return { kind: 'storage-full', detail: error.message };
-    }
-    throw error;
-  }
-}
-
 /** Puts the store together; `held` are closed behind everything else. */
 function createStore(
   writer: WriterThread,
@@ -146,7 +104,7 @@ function createStore(
   return {
     ...reads(prepareViews(reader)),
     ...writes(writer),
-    accept: (items, raw, lease) => accept(writer, items, raw, lease),
+    accept: (items, raw, lease) => writer.accept(items, raw, lease),
     addNotice: (notice) => writer.call('addNotice', [notice], notice.original?.byteLength),
     ping: async (sign) => {
       await writer.call('ping', []).catch((error: unknown) => {

@@ -5,7 +5,10 @@
  * fails rejects alone; when the thread dies all do, and whoever started it is told once.
  */
 import { Worker } from 'node:worker_threads';
+import type { AcceptResult, ImmediateLease } from '../acceptance.ts';
+import type { LeasedItem, NewItem } from '../item.ts';
 import { StoreError } from '../store-error.ts';
+import { isFull } from './explain.ts';
 import type { Operations } from './operations.ts';
 import type { Answer, Request, WriterData, WriterNews } from './writer.ts';
 import type { WriterHello } from './writer-worker.ts';
@@ -29,6 +32,9 @@ export interface WriterListeners {
   /** Told when the store's files are lost, and what became of what was in them. */
   readonly onNews: (news: WriterNews) => void;
 }
+
+/** Messages from this size on are handed to the writer's thread, smaller ones copied: see docs/decisions.md. */
+const TRANSFER_FROM_BYTES = 32 * 1024;
 
 type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => void };
 
@@ -88,6 +94,26 @@ export class WriterThread {
     return this.ask(name, args, bytes) as Promise<ReturnType<Operations[K]>>;
   }
 
+  /** Commits new items. A full disk is a value. */
+  async accept(
+    items: readonly NewItem[],
+    raw: Uint8Array,
+    lease: ImmediateLease | undefined,
+  ): Promise<AcceptResult> {
+    const bytes = raw.byteLength; // 0 once the writer has the buffer
+    const isOwn = raw.byteOffset === 0 && raw.byteLength * 2 >= raw.buffer.byteLength;
+    if (isOwn && raw.byteLength >= TRANSFER_FROM_BYTES && raw.buffer instanceof ArrayBuffer)
+      this.#transfer(raw.buffer);
+    try {
+      const { acceptances, leased } = await this.call('accept', [items, raw, lease], bytes);
+      return { kind: 'committed', acceptances, leased: leasedOf(items, leased, bytes) };
+    } catch (error) {
+      if (error instanceof WriteError && isFull(error.code))
+        return { kind: 'storage-full', detail: error.message };
+      throw error;
+    }
+  }
+
   /** Asks for an operation whose types its caller knows. */
   ask(name: keyof Operations, args: readonly unknown[], bytes = 0): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -107,7 +133,7 @@ export class WriterThread {
   }
 
   /** Hands a buffer over to the writer with the requests of this tick instead of copying it. */
-  transfer(buffer: ArrayBuffer): void {
+  #transfer(buffer: ArrayBuffer): void {
     if (!this.#transfers.includes(buffer)) this.#transfers.push(buffer);
   }
 
@@ -144,4 +170,18 @@ export class WriterThread {
     this.#worker.postMessage('close');
     await exited;
   }
+}
+
+/** The leases of new items, which nobody has tried before. */
+function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: number): LeasedItem[] {
+  if (ids.length === 0) return [];
+  return items
+    .filter(({ id }) => ids.includes(id))
+    .map((item) => {
+      const { id, user, userNumber, thread, bounce, repliedToAt, messageId, queueId } = item;
+      const { reversePath, receivedAt, authentication, spam } = item;
+      const origin = { messageId, queueId, reversePath, receivedAt, authentication, spam };
+      const owner = { user, userNumber };
+      return { id, ...owner, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
+    });
 }

@@ -21,28 +21,35 @@ export function standingOf(
   return policy === 'off' || result === 'pass' ? 'vouched' : 'unvouched';
 }
 
-/** Judges a message for its claims; `judge` charges each of them. */
-export async function counted<V extends Disposition>(
-  rates: Pick<Rates, 'take' | 'giveBack'> | undefined,
-  claims: readonly Claim[],
-  judge: (charge: Charge) => Promise<readonly V[]>,
-): Promise<readonly V[]> {
-  if (rates === undefined) return judge(() => undefined);
-  const taken = new Map<number, { readonly token: Token; readonly standing: Standing }>();
-  const charge: Charge = (index, standing) => {
-    const token = claims[index]?.proof.token;
+/** What a transaction was charged. Its life: `take` for each claim, `keep` once the verdicts are there, `giveBack`. */
+export class Charges {
+  readonly #rates: Pick<Rates, 'take' | 'giveBack'> | undefined;
+  readonly #claims: readonly Claim[];
+  readonly #taken = new Map<number, { readonly token: Token; readonly standing: Standing }>();
+
+  constructor(rates: Pick<Rates, 'take' | 'giveBack'> | undefined, claims: readonly Claim[]) {
+    this.#rates = rates;
+    this.#claims = claims;
+  }
+
+  readonly take: Charge = (index, standing) => {
+    if (this.#rates === undefined) return undefined;
+    const token = this.#claims[index]?.proof.token;
     if (token === undefined) throw new Error(`there is no claim ${index}`);
-    const limit = rates.take(token, standing);
-    if (limit === undefined) taken.set(index, { token, standing });
+    const limit = this.#rates.take(token, standing);
+    if (limit === undefined) this.#taken.set(index, { token, standing });
     return limit;
   };
-  try {
-    const verdicts = await judge(charge);
+
+  /** Keeps what was taken for verdicts that stand. */
+  keep(verdicts: readonly Disposition[]): void {
     verdicts.forEach(({ verdict }, index) => {
-      if (verdict !== 'deferred') taken.delete(index);
+      if (verdict !== 'deferred') this.#taken.delete(index);
     });
-    return verdicts;
-  } finally {
-    for (const { token, standing } of taken.values()) rates.giveBack(token, standing);
+  }
+
+  /** Gives back what is not kept. */
+  giveBack(): void {
+    for (const { token, standing } of this.#taken.values()) this.#rates?.giveBack(token, standing);
   }
 }

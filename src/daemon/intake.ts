@@ -1,0 +1,48 @@
+/** The way in: the gate on what it stands on, for the sources. */
+import type { Dispatcher } from '../delivery/dispatcher.ts';
+import { openRates } from '../gate/rates.ts';
+import { startCounting } from '../observe/verdict-counts.ts';
+import { createAccept } from '../site/accept.ts';
+import { type Doubts, doubtsOf } from '../site/doubts.ts';
+import { gatePart } from '../site/gate.ts';
+import { PepperWatch } from '../site/pepper.ts';
+import type { Intake } from '../sources/source.ts';
+import type { Ground } from './ground.ts';
+
+/** The pepper's watch and what else keeps the daemon from answering. */
+export async function openDoubts({ site, store, log, meter, news, output }: Ground): Promise<Doubts> {
+  const pepper = new PepperWatch({
+    named: () => {
+      const { pepper: bytes, config } = site.setup.settings;
+      return { pepper: bytes, file: config.reply.pepperFile };
+    },
+    store,
+    log,
+    meter,
+    now: Date.now,
+  });
+  // A store that fails says so to whoever asks for an address.
+  const ask = async (): Promise<unknown> => pepper.doubt()?.catch(() => undefined);
+  await ask();
+  site.part({ reads: ['reply.pepper_file'], open: () => void ask() });
+  return doubtsOf(news, pepper, output);
+}
+
+/** Opens what sources work with. */
+export async function openIntake(ground: Ground, dispatcher: Dispatcher, doubts: Doubts): Promise<Intake> {
+  const { life, site, store, space, log, meter, output } = ground;
+  const verdicts = startCounting(meter, (counts) => store.addVerdicts(counts), Date.now);
+  life.ends(() => verdicts.stop());
+  const rates = await openRates({
+    settings: () => site.config.rate,
+    buckets: store,
+    log,
+    now: Date.now,
+    monotonic: () => performance.now(),
+  });
+  life.ends(() => rates.stop());
+  meter.watch('mailgw_rate_buckets', {}, () => rates.buckets);
+  const accept = createAccept({ store, space, rates, dispatcher });
+  const gate = site.part(gatePart({ store, accept, rates, space, doubts, log, output }));
+  return { config: () => site.config, gate, log, meter, count: verdicts.count };
+}

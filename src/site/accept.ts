@@ -1,0 +1,35 @@
+/**
+ * The entrance of the queue as the gate has it: where what came in meets what is delivered.
+ *
+ * Contract: items are committed with the dispatcher's wish to begin them at once, and with the buckets that they emptied,
+ * in one transaction; the space that they take is counted before it is taken.
+ */
+import type { Dispatcher } from '../delivery/dispatcher.ts';
+import type { Rates } from '../gate/rates.ts';
+import type { Acceptance, AcceptResult } from '../store/acceptance.ts';
+import type { DiskSpace } from '../store/sqlite/disk-space.ts';
+
+/** What an entrance stands on. */
+export interface Entrance {
+  readonly store: Acceptance;
+  readonly space: Pick<DiskSpace, 'take'>;
+  readonly rates: Pick<Rates, 'saveUrgent'>;
+  readonly dispatcher: Pick<Dispatcher, 'expect' | 'arrived'>;
+}
+
+/** Builds the function that accepts the items of one message. */
+export function createAccept({ store, space, rates, dispatcher }: Entrance): Acceptance['accept'] {
+  return async (items, raw) => {
+    space.take(raw.byteLength);
+    const wish = dispatcher.expect(items, raw.byteLength);
+    let result: AcceptResult | undefined;
+    try {
+      const accepting = store.accept(items, raw, wish);
+      rates.saveUrgent(); // in the same tick, and so in the same transaction
+      result = await accepting;
+      return result;
+    } finally {
+      dispatcher.arrived(wish, raw, result);
+    }
+  };
+}
