@@ -1,7 +1,7 @@
 /** What is settled after an attempt: its outcome, or the end of an item's tries. */
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { LeasedItem } from '../store/item.ts';
-import { MAX_WORKER_DEATHS, type Settlement } from '../store/leases.ts';
+import { isPoison, poisoned, type Settlement } from '../store/leases.ts';
 import type { Attempt } from './attempt.ts';
 import { type Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 
@@ -19,22 +19,18 @@ export interface Circumstances {
   readonly breaker: Pick<Breaker, 'isOpen' | 'failsByItself'>;
 }
 
-/** Whether an attempt was the last one that its item may kill a worker with (G6). */
-export function isPoison({ workerDeaths }: LeasedItem, { cause }: Attempt): boolean {
-  return cause === 'worker-died' && workerDeaths + 1 >= MAX_WORKER_DEATHS;
-}
-
 /** Decides what becomes of an item. */
 export function settlementOf(item: LeasedItem, attempt: Attempt, circumstances: Circumstances): Attempted {
   const { outcome, cause } = attempt;
   const { at, dueFrom, random } = circumstances;
   const { diagnostic } = outcome;
   if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic, at };
-  if (isPoison(item, attempt)) return { kind: 'failed', at, diagnostic: `poison: ${diagnostic}` };
+  const workerDied = cause === 'worker-died';
+  if (isPoison(item.workerDeaths, workerDied)) return poisoned(at, diagnostic);
   const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
   const decision = decideRetry(scheduleOf(item, attempt, circumstances), failure, dueFrom, random);
   if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
-  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied: cause === 'worker-died' };
+  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied };
 }
 
 /**
