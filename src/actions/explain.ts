@@ -18,9 +18,9 @@ import { openDryGate } from './dry-gate.ts';
 import { badInput } from './fault.ts';
 
 /** `valid`, `needs-in-reply-to` for a bound address alone, or why it is refused. */
-type Verdict = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
+type Validity = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
 
-const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
+const EXPLANATIONS: Readonly<Record<Validity, string>> = {
   valid: 'a reply to this address is accepted now',
   'needs-in-reply-to':
     'the address is genuine; --in-reply-to tells whether a reply to that notification is too',
@@ -39,7 +39,7 @@ interface Target {
 /** What an address means; null where that cannot be known. Times in ISO 8601. */
 type AddressMeaning = {
   readonly address: string;
-  readonly verdict: Verdict;
+  readonly verdict: Validity;
   readonly explanation: string;
   readonly form: Token['form'] | null;
   readonly user: string | null;
@@ -100,7 +100,7 @@ async function judge(
   sealed: Target | undefined,
   inReplyTo: string | undefined,
   rules: Finding[],
-): Promise<[Verdict, Target?]> {
+): Promise<[Validity, Target?]> {
   const recipient = await openDryGate(session).recipient(address, rules);
   if (recipient.kind === 'claim') {
     const { claim } = recipient;
@@ -120,7 +120,7 @@ function judgeBound(
   claim: Claim,
   inReplyTo: string | undefined,
   rules: Finding[],
-): [Verdict, Target?] {
+): [Validity, Target?] {
   if (inReplyTo === undefined) return ['needs-in-reply-to'];
   const { domain, maxAgeMs } = config.reply;
   if (messageIdCandidates([inReplyTo], [], domain).length === 0) {

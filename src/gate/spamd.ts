@@ -226,7 +226,7 @@ function understand<T>(said: string, read: (answer: Answer) => T | undefined): S
   const status = STATUS.exec(said);
   if (status === null) return failure('broken', 'the answer is not in the spamc protocol, or cut off');
   const [line, code, text = ''] = status;
-  if (code !== '0') return failure('refused', `answer ${code}: ${printable(text)}`);
+  if (code !== '0') return failure('refused', `answer ${code}: ${asciiLine(text)}`);
   const answer = parseAnswer(text, said.slice(line.length));
   const value = answer === undefined ? undefined : read(answer);
   return value === undefined ? failure('broken', 'the answer is malformed or cut off') : { ok: true, value };
@@ -264,7 +264,7 @@ function readScore({ fields }: Answer): SpamdScore | undefined {
 function readSymbols(answer: Answer): SpamdSymbols | undefined {
   const score = readScore(answer);
   if (score === undefined || !answer.fields.has('content-length')) return undefined;
-  const symbols = answer.body.split(',').map((symbol) => printable(symbol.trim()));
+  const symbols = answer.body.split(',').map((symbol) => asciiLine(symbol.trim()));
   return { ...score, symbols: symbols.filter((symbol) => symbol !== '') };
 }
 
@@ -274,6 +274,6 @@ function readLearned({ fields }: Answer): 'learned' | 'known' {
 }
 
 /** What spamd said as it may stand in a log line. */
-function printable(text: string): string {
+function asciiLine(text: string): string {
   return text.slice(0, MAX_REASON_CHARS).replace(/[^\x20-\x7e]/g, '?');
 }

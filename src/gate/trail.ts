@@ -20,9 +20,13 @@ export type Rule =
   | 'duplicate';
 
 /** What a rule decided: to go on, as usual or with a mark, or one of the dispositions. */
-export type Decision = 'pass' | 'off' | 'flagged' | 'held' | 'duplicate' | Exclude<Verdict, 'accepted'>;
-
-type Verdict = Disposition['verdict'];
+export type Decision =
+  | 'pass'
+  | 'off'
+  | 'flagged'
+  | 'held'
+  | 'duplicate'
+  | Exclude<Disposition['verdict'], 'accepted'>;
 
 /** One rule's decision, and in words what it rests on. */
 export interface Finding {

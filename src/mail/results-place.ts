@@ -55,7 +55,7 @@ export type Placed =
     };
 
 /** One field with how many Received fields stand above it, and whether any of them tells of sendmail(1). */
-interface Seen {
+interface PlacedField {
   readonly field: AuthenticationResults;
   readonly above: number;
   readonly isLocal: boolean;
@@ -85,7 +85,7 @@ const LOCAL: Placed = {
 };
 
 /** The fields; where the topmost Received tells of sendmail(1), those above it with their signatures and failures alone. */
-function believed(placed: readonly Seen[], isLocal: boolean): Placed {
+function believed(placed: readonly PlacedField[], isLocal: boolean): Placed {
   if (!isLocal) return { kind: 'believed', fields: placed.map(({ field }) => field) };
   const fields = placed.map(({ field, above }) => {
     const results = field.results.filter(({ method, result }) => method === 'dkim' || result === 'fail');
@@ -103,13 +103,13 @@ function noReceived(received: number, ownReceived: number): Placed {
 }
 
 function absent(
-  seen: readonly Seen[],
-  ours: readonly Seen[],
+  seen: readonly PlacedField[],
+  ours: readonly PlacedField[],
   trust: Required<Pick<Trust, 'authservId' | 'ownReceived'>>,
 ): Placed {
   const { authservId, ownReceived } = trust;
   // A milter's field one Received too deep is the common case, and more likely the filter's than what is deeper.
-  const isNear = ({ above }: Seen): boolean => above <= ownReceived + 1;
+  const isNear = ({ above }: PlacedField): boolean => above <= ownReceived + 1;
   const other = seen.find((one) => isNear(one) && !ours.includes(one))?.field.authservId;
   const [lost] = ours;
   if (lost !== undefined && (isNear(lost) || other === undefined)) {
@@ -129,8 +129,8 @@ function absent(
   return { kind: 'none', cause: 'no-results', reason };
 }
 
-function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly received: number } {
-  const seen: Seen[] = [];
+function resultsIn(header: Header): { readonly seen: readonly PlacedField[]; readonly received: number } {
+  const seen: PlacedField[] = [];
   let received = 0;
   let isLocal = false;
   for (const { name, value, isSpaced } of header.fields) {

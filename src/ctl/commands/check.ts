@@ -7,7 +7,7 @@
  */
 
 import { badInput } from '../../actions/fault.ts';
-import type { Rehearsal, Rehearsed, SplitText, Step, WebhookBody } from '../../actions/rehearse.ts';
+import type { Rehearsal, Rehearsed, SplitText, Stage, WebhookBody } from '../../actions/rehearse.ts';
 import { headerValue, scanHeader } from '../../mail/header.ts';
 import { senderOf } from '../../mail/mailbox.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
@@ -69,7 +69,7 @@ function guessReversePath(raw: Uint8Array): string {
   return sender.ok ? sender.mailbox.address : UNKNOWN_SENDER;
 }
 
-function inWords(step: Step | undefined): string {
+function inWords(step: Stage | undefined): string {
   if (step === undefined) return 'unknown';
   const what = [step.verdict, step.reason].filter((word) => word !== null).join(' ');
   const answer = step.reply === null ? '' : `, answered "${step.reply}"`;
@@ -89,7 +89,7 @@ function report({ steps, text, body }: Rehearsal, context: Context): void {
 }
 
 /** A line for each rule of a step, or one for a step that is not the gate's. */
-function linesOf({ step, verdict, reason, detail, rules }: Step): readonly Line[] {
+function linesOf({ step, verdict, reason, detail, rules }: Stage): readonly Line[] {
   if (rules.length > 0) return rules;
   return [{ rule: step, result: verdict, saw: [reason, detail].filter((word) => word !== null).join(': ') }];
 }

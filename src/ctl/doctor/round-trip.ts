@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, EXIT } from '../../actions/fault.ts';
-import { type Rehearsal, rehearse, type Step } from '../../actions/rehearse.ts';
+import { type Rehearsal, rehearse, type Stage } from '../../actions/rehearse.ts';
 import { currentSalt } from '../../actions/users.ts';
 import { endpointText, type Place } from '../../config/kinds.ts';
 import { foldDomain, formatReplyAddress } from '../../mail/address.ts';
@@ -217,7 +217,7 @@ function verdictOf({ steps, body }: Rehearsal, proof: string | undefined): Findi
   });
 }
 
-function inWords(step: Step | undefined): string {
+function inWords(step: Stage | undefined): string {
   const decisive = step?.rules.find(({ result }) => result !== 'pass' && result !== 'off');
   const rule = decisive ?? step?.rules.at(-1);
   const saw = rule === undefined ? step?.detail : `${rule.rule}: ${rule.saw}`;

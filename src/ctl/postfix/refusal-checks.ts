@@ -25,7 +25,7 @@ export const RESTRICTIONS = [
 ];
 
 /** How a Postfix refuses bad addresses. */
-interface Seen {
+interface Refusals {
   readonly probes: boolean;
   /** The policy service that is ours, as Postfix names it. */
   readonly ours: string | undefined;
@@ -45,7 +45,7 @@ export function checkRefusals(wiring: Wiring): Finding[] {
 }
 
 /** What the restrictions name. */
-export function refusalsIn(wiring: Wiring): Seen {
+export function refusalsIn(wiring: Wiring): Refusals {
   const { setup } = wiring;
   const classes = splitList(setup.setting('smtpd_restriction_classes'));
   const all = [...RESTRICTIONS, ...classes].map((name) => setup.setting(name)).join(' ');
@@ -72,7 +72,7 @@ export function stripsSpamFields(setup: PostfixSetup): boolean {
   return setup.lookUp(setup.setting('header_checks'), 'X-Spam-Flag: NO') !== undefined;
 }
 
-function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Seen): Finding {
+function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Refusals): Finding {
   const check = 'postfix.refusal';
   const { socket } = config.policy;
   if (ours !== undefined) return fine(check, `smtpd(8) asks the policy service at ${ours}`);

@@ -12,7 +12,7 @@ import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import type { Reply } from '../../mail/status.ts';
 import { createMemoryBudget } from './message-buffer.ts';
-import { LmtpReader, type Step } from './reader.ts';
+import { LmtpReader, type Readiness } from './reader.ts';
 import { LmtpSession } from './session.ts';
 import type { SessionLimits, SessionShared } from './wire.ts';
 
@@ -245,7 +245,7 @@ class LmtpConnection extends SMTPConnection {
     this._socket.destroy();
   }
 
-  #drained(): Step {
+  #drained(): Readiness {
     const socket = this._socket;
     if (!socket.writableNeedDrain || socket.destroyed) return 'go-on';
     return new Promise((resolve) => {

@@ -13,16 +13,16 @@ import type { Content, MessageBuffer } from './message-buffer.ts';
 export const MAX_LINE_BYTES = 4096;
 
 /** What a line or a content does to the reader: go on at once, or after the promise. */
-export type Step = Promise<void> | 'go-on';
+export type Readiness = Promise<void> | 'go-on';
 
 /** What the reader hands on to. */
 export interface ReaderTarget {
   /** One command line without its line end; undefined stands for an overlong one. */
-  readonly line: (line: string | undefined) => Step;
+  readonly line: (line: string | undefined) => Readiness;
   /** The content that `expectMessage` announced. */
-  readonly content: (content: Content) => Step;
+  readonly content: (content: Content) => Readiness;
   /** Everything that has arrived is handed on. */
-  readonly idle: () => Step;
+  readonly idle: () => Readiness;
 }
 
 const LF = 0x0a;
@@ -53,7 +53,7 @@ export class LmtpReader {
   }
 
   /** Reads a chunk and takes its memory over; says when the next one may come, and rejects where a step throws. */
-  consume(chunk: Buffer): Step {
+  consume(chunk: Buffer): Readiness {
     try {
       return this.#consumeFrom(chunk, 0);
     } catch (error) {
@@ -62,7 +62,7 @@ export class LmtpReader {
   }
 
   /** Waits only where there is something to wait for: most chunks are read in one go. */
-  #consumeFrom(chunk: Buffer, start: number): Step {
+  #consumeFrom(chunk: Buffer, start: number): Readiness {
     let offset = start;
     while (offset < chunk.length && !this.#isClosed) {
       const message = this.#message;
@@ -77,7 +77,7 @@ export class LmtpReader {
     return this.#target.idle();
   }
 
-  #readContent(message: MessageBuffer, end: number | undefined): Step {
+  #readContent(message: MessageBuffer, end: number | undefined): Readiness {
     if (end === undefined) return 'go-on';
     this.#message = undefined;
     const step = this.#target.content(message.content());
@@ -90,7 +90,7 @@ export class LmtpReader {
     return step;
   }
 
-  #readLine(chunk: Buffer, start: number, end: number | undefined): Step {
+  #readLine(chunk: Buffer, start: number, end: number | undefined): Readiness {
     const stop = end === undefined ? chunk.length : end - 1;
     this.#lineBytes += stop - start;
     const isOverlong = this.#lineBytes > MAX_LINE_BYTES;
@@ -109,7 +109,7 @@ export class LmtpReader {
 }
 
 /** What a promise may resolve to in place of a step. */
-function settled(step: Step): Promise<void> | undefined {
+function settled(step: Readiness): Promise<void> | undefined {
   return step === 'go-on' ? undefined : step;
 }
 

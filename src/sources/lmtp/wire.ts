@@ -4,7 +4,7 @@
 import type { TransactionShared } from '../../gate/transaction.ts';
 import type { SlowDown } from '../slow-down.ts';
 import type { MemoryBudget, MessageBuffer } from './message-buffer.ts';
-import type { Step } from './reader.ts';
+import type { Readiness } from './reader.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
@@ -32,7 +32,7 @@ export interface Wire {
   /** Sends text. */
   readonly send: (text: string) => void;
   /** When the client has taken what was sent. */
-  readonly drained: () => Step;
+  readonly drained: () => Readiness;
   /** Sends what was sent, then closes. */
   readonly close: () => void;
   /** Closes at once; the client learns nothing. */
