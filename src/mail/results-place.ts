@@ -13,7 +13,7 @@
 import { type AuthenticationResults, parseAuthenticationResults } from './authentication-results.ts';
 import { type Header, headerValue } from './header.ts';
 
-/** Which fields to believe. */
+/** The fields that are to be believed. */
 export interface Trust {
   /** The authserv-id of our own filter, compared without case. */
   readonly authservId: string;
@@ -28,7 +28,7 @@ export interface Trust {
   readonly reversePath?: string;
 }
 
-/** Why no field is believed: a closed set, which findings and figures build on. */
+/** The reason why no field is believed: a closed set, which findings and figures build on. */
 export type Absence =
   /** No filter wrote anything where a filter of the site would. */
   | 'no-results'
@@ -84,7 +84,10 @@ const LOCAL: Placed = {
     'submitted by sendmail(1) on this host, where its author can write Authentication-Results and SPF proves nothing',
 };
 
-/** The fields; where the topmost Received tells of sendmail(1), those above it with their signatures and failures alone. */
+/**
+ * Gives the fields. Where the topmost Received tells of sendmail(1), those above it keep their signatures and
+ * failures alone.
+ */
 function believed(placed: readonly PlacedField[], isLocal: boolean): Placed {
   if (!isLocal) return { kind: 'believed', fields: placed.map(({ field }) => field) };
   const fields = placed.map(({ field, above }) => {
