@@ -12,12 +12,12 @@ import type { Gate, Verdict } from './gate.ts';
 import type { Claim, RecipientVerdict } from './recipient.ts';
 import { type Notes, noteVerdict } from './verdict-note.ts';
 
-/** What transactions of one source share. */
+/** The surroundings that all transactions of a source share. */
 export interface TransactionShared extends Notes {
   readonly gate: Gate;
 }
 
-/** A verdict that nobody could reach, as it is told: temporary. */
+/** Logs a failure of ours, and makes the temporary verdict of it. */
 function broken(log: Log, error: unknown, where: LogFields): Disposition {
   const detail = errorText(error);
   log('transaction_failed', { reason: detail, ...where });
@@ -51,7 +51,7 @@ export class Transaction {
     this.#envelope = envelope;
   }
 
-  /** The recipients that are taken so far. */
+  /** Counts the recipients that are taken so far. */
   get recipients(): number {
     return this.#claims.length;
   }

@@ -11,7 +11,7 @@ export interface LeaseProbe {
   readonly isStrict: boolean;
 }
 
-/** Which items are wanted, and for how long. */
+/** The wish for items: which ones, and for how long. */
 export interface LeaseRequest {
   readonly now: number;
   readonly leaseMs: number;
@@ -88,6 +88,6 @@ export interface Leases {
    * `longestMs`, is due at once.
    */
   retime(change: ClockChange): Promise<void>;
-  /** When the next item becomes due; undefined when none is waiting or the queue is paused. */
+  /** Gives the time at which the next item becomes due; undefined when none is waiting or the queue is paused. */
   nextDueAt(): Promise<number | undefined>;
 }

@@ -66,7 +66,7 @@ export function prepareElection(database: Database): (thread: string) => void {
   };
 }
 
-/** Whether the operator has stopped leasing. */
+/** Prepares the question whether the operator has stopped leasing. */
 function preparePaused(database: Database): () => boolean {
   const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
   return () => paused.get() !== undefined;

@@ -24,9 +24,9 @@ export class WriteError extends Error {
 
 /** Whom the thread's news are for. */
 export interface WriterListeners {
-  /** Told of its death. */
+  /** Hears of its death. */
   readonly onBroken: (error: Error) => void;
-  /** Told when the store's files are lost, and what became of what was in them. */
+  /** Hears that the store's files are lost, and then what became of what was in them. */
   readonly onNews: (news: WriterNews) => void;
 }
 
