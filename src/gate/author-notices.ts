@@ -42,7 +42,7 @@ export interface AuthorNotices {
   readonly add: (notice: NewNotice) => Promise<unknown>;
 }
 
-/** The surroundings of drafting. */
+/** The options of drafting. */
 export interface AuthorNoticeOptions {
   readonly form: ReplyAddressForm;
   /** Whether a plus tag makes another address, as for the sender policy. */

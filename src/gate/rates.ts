@@ -41,7 +41,7 @@ export type RateLimit = 'rate.per_user' | 'rate.per_address' | 'rate.total';
 /** The standing of a message: its user's own as far as the site's filter and policy say, or not. */
 export type Standing = 'vouched' | 'unvouched';
 
-/** The surroundings of rates. */
+/** The options of rates. */
 export interface RateOptions {
   readonly settings: RateSettings;
   readonly buckets: Buckets;

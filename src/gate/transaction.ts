@@ -12,7 +12,7 @@ import type { Gate, Verdict } from './gate.ts';
 import type { Claim, RecipientVerdict } from './recipient.ts';
 import { type Notes, noteVerdict } from './verdict-note.ts';
 
-/** The surroundings that all transactions of a source share. */
+/** The parts that all transactions of a source share. */
 export interface TransactionShared extends Notes {
   readonly gate: Gate;
 }

@@ -33,7 +33,7 @@ const STOPPING: Reply = { basic: 421, enhanced: '4.3.2', text: 'service is stopp
 
 type ConnectionOptions = ConstructorParameters<typeof SMTPConnection>[2];
 
-/** What a server works with beside its limits. */
+/** The parts that a server is given beside its limits. */
 export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'meter' | 'count' | 'slowDown'>;
 
 /** An LMTP server; it listens where its `server` is made to listen. */
@@ -74,7 +74,7 @@ export class LmtpServer extends SMTPServer {
     connection.init();
   }
 
-  /** Why a new connection is turned away, if it is. */
+  /** Says why a new connection is turned away, if it is. */
   refusal(): Reply | undefined {
     if (this.#isStopping) return STOPPING;
     if (this.connections.size <= this.#options.maxConnections) return undefined;

@@ -31,10 +31,10 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
   };
 }
 
-/** What was seen of CRLF `.` CRLF when the last chunk ended. */
+/** The part of CRLF `.` CRLF that was seen when the last chunk ended. */
 type DotState = 'nothing' | 'cr' | 'crlf' | 'dot' | 'dot-cr';
 
-/** How the content ended: whole, larger than allowed, or refused for want of memory. */
+/** The content as it ended: whole, larger than allowed, or refused for want of memory. */
 export type Content =
   | { readonly kind: 'whole'; readonly raw: Uint8Array }
   | { readonly kind: 'too-big' }
@@ -98,7 +98,7 @@ export class MessageBuffer {
     return undefined;
   }
 
-  /** What was collected, once `feed` has given an offset. */
+  /** Gives what was collected, once `feed` has given an offset. */
   content(): Content {
     return this.#refusal === undefined
       ? { kind: 'whole', raw: this.#memory.subarray(0, this.#length) }

@@ -12,16 +12,16 @@ import type { Content, MessageBuffer } from './message-buffer.ts';
 /** Octets of one command line; RFC 5321 §4.5.3.1.4 wants 512, the extensions add to it. */
 export const MAX_LINE_BYTES = 4096;
 
-/** What a line or a content does to the reader: go on at once, or after the promise. */
+/** The reader's leave to go on after a line or a content: at once, or after the promise. */
 export type Readiness = Promise<void> | 'go-on';
 
-/** What the reader hands on to. */
+/** The receiver of what the reader cuts. */
 export interface ReaderTarget {
-  /** One command line without its line end; undefined stands for an overlong one. */
+  /** Takes one command line without its line end; undefined stands for an overlong one. */
   readonly line: (line: string | undefined) => Readiness;
-  /** The content that `expectMessage` announced. */
+  /** Takes the content that `expectMessage` announced. */
   readonly content: (content: Content) => Readiness;
-  /** Everything that has arrived is handed on. */
+  /** Hears that everything that has arrived is handed on. */
   readonly idle: () => Readiness;
 }
 
@@ -40,7 +40,7 @@ export class LmtpReader {
     this.#target = target;
   }
 
-  /** From the next byte on, what arrives is the content of a message. */
+  /** Expects the content of a message from the next byte on. */
   expectMessage(message: MessageBuffer): void {
     this.#message = message;
   }
@@ -108,12 +108,12 @@ export class LmtpReader {
   }
 }
 
-/** What a promise may resolve to in place of a step. */
+/** Gives the leave in the form that an async function may return. */
 function settled(step: Readiness): Promise<void> | undefined {
   return step === 'go-on' ? undefined : step;
 }
 
-/** The offset after the next LF, or undefined. */
+/** Finds the offset after the next LF, or undefined. */
 function lineEnd(chunk: Buffer, start: number): number | undefined {
   const lf = chunk.indexOf(LF, start);
   return lf === -1 ? undefined : lf + 1;

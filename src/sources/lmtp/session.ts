@@ -71,7 +71,7 @@ export class LmtpSession implements ReaderTarget {
     clearTimeout(this.#deadline);
   }
 
-  /** The client has closed its side and everything that it sent is answered. */
+  /** Ends the session: the client has closed its side and everything that it sent is answered. */
   finish(): void {
     this.#hangUp();
   }
@@ -263,14 +263,17 @@ export class LmtpSession implements ReaderTarget {
     return this.#write(formatReply(reply));
   }
 
-  /** A refused command; too many of them end the session. */
+  /** Refuses a command; too many refusals end the session. */
   #bad(reply: Reply): 'go-on' {
     this.#badCommands++;
     if (this.#badCommands < this.#shared.limits.maxBadCommands) return this.#reply(reply);
     return this.#end({ basic: 421, enhanced: '4.7.0', text: 'too many bad commands' });
   }
 
-  /** No bad command: a client that pipelines has sent it before it could know that the one before was refused. */
+  /**
+   * Refuses a command that came too early. It counts as no bad one: a client that pipelines has sent it before it
+   * could know that the one before was refused.
+   */
   #tooEarly(text: string): 'go-on' {
     return this.#reply({ basic: 503, enhanced: '5.5.1', text });
   }
@@ -293,7 +296,7 @@ export class LmtpSession implements ReaderTarget {
     this.#replies = '';
   }
 
-  /** The client owes us a command: one deadline for all of it, whatever trickles in. */
+  /** Waits for the command that the client owes us: one deadline for all of it, whatever trickles in. */
   #expectCommand(): void {
     this.#arm(this.#shared.limits.commandTimeoutMs);
   }

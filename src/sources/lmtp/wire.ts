@@ -16,13 +16,13 @@ export interface SessionLimits {
   readonly dataTimeoutMs: number;
 }
 
-/** What all sessions of a listener share. */
+/** The parts that all sessions of a listener share. */
 export interface SessionShared extends TransactionShared {
   /** Replaced by a new configuration. */
   limits: SessionLimits;
   readonly budget: MemoryBudget;
   readonly slowDown: SlowDown;
-  /** Whether the daemon is stopping: no new transaction then. */
+  /** Tells whether the daemon is stopping: no new transaction then. */
   readonly isStopping: () => boolean;
 }
 
@@ -31,7 +31,7 @@ export interface Wire {
   readonly id: string;
   /** Sends text. */
   readonly send: (text: string) => void;
-  /** When the client has taken what was sent. */
+  /** Gives the leave to go on when the client has taken what was sent. */
   readonly drained: () => Readiness;
   /** Sends what was sent, then closes. */
   readonly close: () => void;

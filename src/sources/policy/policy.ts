@@ -34,7 +34,7 @@ const MAX_UNREAD_BYTES = 64 * 1024;
 /** Characters of a client's own words that a log line repeats. */
 const MAX_LOGGED_CHARS = 128;
 
-/** What the service works with; times in milliseconds in total. */
+/** The options of the service; times in milliseconds in total. */
 export interface PolicyOptions {
   readonly gate: Pick<Gate, 'recipient'>;
   readonly log: Log;
@@ -47,7 +47,7 @@ export interface PolicyOptions {
   readonly idleTimeoutMs: number;
 }
 
-/** What a new configuration may change while the service answers. */
+/** The settings that may change while the service answers. */
 export type PolicyChange = Pick<PolicyOptions, 'maxConnections' | 'requestTimeoutMs' | 'idleTimeoutMs'>;
 
 const NOTHING = Buffer.alloc(0);
@@ -201,7 +201,7 @@ class PolicyConnection {
     });
   }
 
-  /** Why a recipient is refused; undefined when it is good, or none of ours. */
+  /** Says why a recipient is refused; undefined when it is good, or none of ours. */
   async #judge(recipient: string): Promise<Disposition | undefined> {
     // None: asked before RCPT, or for several at once. No domain: "postmaster" of this host.
     if (!recipient.includes('@')) return undefined;
@@ -219,7 +219,10 @@ class PolicyConnection {
     await this.#options.slowDown.pause(count);
   }
 
-  /** The client owes us a request: one deadline for all of it, whatever trickles in; a longer one before it. */
+  /**
+   * Waits for the request that the client owes us: one deadline for all of it, whatever trickles in; a longer one
+   * before it.
+   */
   #await(): void {
     const { requestTimeoutMs, idleTimeoutMs } = this.#options;
     const awaited = this.#partial.length === 0 ? 'request' : 'rest';
