@@ -25,7 +25,7 @@ export interface EndedAttempt {
 /** Drafts the notice about an ended attempt; undefined when nobody is to be told. */
 export type DraftNotice = (ended: EndedAttempt) => Promise<NewNotice | undefined> | undefined;
 
-/** What the end of an attempt works with; times in milliseconds. */
+/** The options of the end of an attempt; times in milliseconds. */
 export interface EndingOptions {
   /** Drafts the notice about an ended attempt; without it nobody is told. */
   readonly draftNotice?: DraftNotice | undefined;
@@ -33,7 +33,7 @@ export interface EndingOptions {
   readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** A number in [0, 1). */
+  /** Gives a number in [0, 1). */
   readonly random: () => number;
   readonly retry: RetrySchedule;
 }

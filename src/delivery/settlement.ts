@@ -8,7 +8,7 @@ import { type Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 /** The settlement of an item of which an attempt was made. */
 export type Attempted = Exclude<Settlement, { kind: 'returned' }>;
 
-/** What a settlement depends on besides the outcome; times in milliseconds since the epoch. */
+/** The circumstances of a settlement besides the outcome; times in milliseconds since the epoch. */
 export interface Circumstances {
   readonly at: number;
   /** The time from which due times count. */
@@ -34,8 +34,8 @@ export function settlementOf(item: LeasedItem, attempt: Attempt, circumstances: 
 }
 
 /**
- * Behind an open breaker an item's own wait need not grow: probes are few, and the item is to be there when the sink
- * is back. Unless it fails though the sink takes others: then its own schedule holds.
+ * Shortens the schedule behind an open breaker: probes are few, and the item is to be there when the sink is back. An
+ * item that fails though the sink takes others keeps its own schedule.
  */
 function scheduleOf(
   { id }: LeasedItem,

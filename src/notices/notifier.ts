@@ -21,7 +21,7 @@ import { errorText } from '../system/error-text.ts';
 import type { NoticeMail, SendNotice, SendOutcome } from './mailer.ts';
 import type { NoticeTexts } from './texts.ts';
 
-/** What the notifier works with. */
+/** The options of the notifier. */
 export interface NotifierOptions {
   readonly store: Notices & Contents & Users;
   readonly texts: NoticeTexts;
@@ -32,7 +32,7 @@ export interface NotifierOptions {
   readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** A number in [0, 1). */
+  /** Gives a number in [0, 1). */
   readonly random: () => number;
   /** The longest time without a look at the store. */
   readonly pollMs: number;
@@ -50,7 +50,7 @@ const LEASE_MS = SEND_MS + 60_000;
 /** A local part that no server reads in two ways: a notice is not worth a quoted one. */
 const PLAIN_LOCAL_PART = /^[^\s\p{C}"(),:;<>@[\\\]]+$/u;
 
-/** What a new configuration may change while the notifier works. */
+/** The settings that may change while the notifier works. */
 export type NotifierChange = Pick<NotifierOptions, 'texts' | 'send' | 'plusTags'>;
 
 /** The notifier; its life: `start`, any number of `wake` and `change`, `stop`. */
@@ -112,7 +112,7 @@ export class Notifier {
     }
   }
 
-  /** The boundary of an attempt: whatever is thrown inside puts the notice off. */
+  /** Bounds an attempt: whatever is thrown inside puts the notice off. */
   async #attempt(notice: LeasedNotice): Promise<SendOutcome> {
     try {
       const mail = await this.#compose(notice);
@@ -126,7 +126,7 @@ export class Notifier {
     }
   }
 
-  /** The message of a notice, or why it may not be sent any more. */
+  /** Composes the message of a notice, or says why it may not be sent any more. */
   async #compose({
     id,
     user: name,
