@@ -30,13 +30,13 @@ const EXPLANATIONS: Readonly<Record<Validity, string>> = {
   ...NO_SUCH_ADDRESS,
 };
 
-/** Where a reply would go; `repliedTo` in Unix seconds. */
+/** The place where a reply would go; `repliedTo` in Unix seconds. */
 interface Target {
   readonly locator: string | undefined;
   readonly repliedTo: number;
 }
 
-/** What an address means; null where that cannot be known. Times in ISO 8601. */
+/** The meaning of an address; null where it cannot be known. Times in ISO 8601. */
 type AddressMeaning = {
   readonly address: string;
   readonly verdict: Validity;
@@ -50,7 +50,7 @@ type AddressMeaning = {
   readonly expires_at: string | null;
 };
 
-/** What an address means, and what each rule at RCPT saw. */
+/** The meaning of an address, and what each rule at RCPT saw. */
 export interface Explanation {
   readonly row: AddressMeaning;
   readonly rules: readonly Finding[];
@@ -88,7 +88,7 @@ export async function explainAddress(
   return { row, rules };
 }
 
-/** What a sealed token says of itself. */
+/** Reads what a sealed token says of itself. */
 async function sealedTarget({ store }: SecretSession, token: Token | undefined): Promise<Target | undefined> {
   if (token?.form !== 'sealed') return undefined;
   return { locator: await store.threadByNumber(token.threadNumber), repliedTo: token.repliedTo };
@@ -114,7 +114,7 @@ async function judge(
   return [sealed === undefined ? 'expired' : ageOf(session.config, sealed.repliedTo)];
 }
 
-/** The verdict on a genuine bound address once the notification is known. */
+/** Judges a genuine bound address once the notification is known. */
 function judgeBound(
   { config }: SecretSession,
   claim: Claim,

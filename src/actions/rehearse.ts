@@ -31,7 +31,7 @@ export interface Stage {
   readonly rules: readonly Saw[];
 }
 
-/** What a rule saw; of a text that was taken apart, each cut is one. */
+/** The findings of a rule; of a text that was taken apart, each cut is one. */
 export interface Saw {
   readonly rule: string;
   readonly result: string;
@@ -155,7 +155,7 @@ function ofDisposition(step: Stage['step'], disposition: Disposition, rules: rea
   return { step, verdict, reason, detail, reply: formatReply(replyTo(disposition)), rules };
 }
 
-/** What MAIL and RCPT refuse for their syntax alone. */
+/** Judges the syntax of what MAIL and RCPT would say. */
 function judgeEnvelope({ recipient, reversePath }: Rehearsed): Stage | undefined {
   const refused = (reply: Reply, detail: string): Stage => ({
     ...plain('envelope', 'rejected', 'syntax', detail),
@@ -208,7 +208,7 @@ function ofParse(parsed: ParseOutcome): Stage {
   }
 }
 
-/** A line for the text as a whole, and one for each cut with the signs that spoke for it. */
+/** Writes a line for the text as a whole, and one for each cut with the signs that spoke for it. */
 function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
   const cuts = body.cuts.map(({ what, signs }) => ({ rule: 'cut', result: what, saw: signs.join(', ') }));
   return [{ rule: 'parse', result, saw }, ...cuts];

@@ -50,7 +50,7 @@ export interface RetentionPeriods {
   readonly dedupeMs: number;
 }
 
-/** The surroundings of retention. */
+/** The options of retention. */
 export interface RetentionOptions {
   readonly queue: Retention;
   /** Gives the periods; asked before each step, because a new configuration may change them. */

@@ -12,7 +12,7 @@
 import { execFile } from 'node:child_process';
 import { writeSync } from 'node:fs';
 
-/** The surroundings of supervision. */
+/** The options of supervision. */
 export interface SupervisionOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly pid: number;

@@ -29,7 +29,7 @@ const LOOK_MS = 100;
 /** The thread that what arrived is tried out in; nothing is ever sent to an address of it. */
 const REHEARSAL_THREAD = 'mailgw:rehearsal';
 
-/** What a round trip is made with. */
+/** The means of a round trip. */
 export interface RoundTripOptions {
   readonly smtp: Place;
   /** Whose address is minted; the first user that can have one unless given. */
@@ -164,7 +164,7 @@ function lost({ smtp, waitMs }: RoundTripOptions): Finding {
 /** How long a reply that passed says something about the next one. */
 const PROOF_MS = 7 * 86_400_000;
 
-/** What shows that mail from outside has results, though the probe may have none. */
+/** Finds what shows that mail from outside has results, though the probe may have none. */
 async function proofOf(
   { store }: SecretSession,
   { isProven = false }: RoundTripOptions,

@@ -39,7 +39,7 @@ export type PlanStep = { readonly why: string } & (
   | { readonly kind: 'remark' }
 );
 
-/** The steps that are missing, in the order in which they are taken. */
+/** Plans the steps that are missing, in the order in which they are taken. */
 export function planWiring(wiring: Wiring): PlanStep[] {
   return [
     ...planClass(wiring),
@@ -52,7 +52,7 @@ export function planWiring(wiring: Wiring): PlanStep[] {
   ];
 }
 
-/** The steps as a shell takes them. */
+/** Writes the steps for a shell. */
 export function planText({ setup }: Wiring, steps: readonly PlanStep[]): string {
   if (steps.length === 0) return `# Postfix in ${setup.directory} has what it needs.`;
   const at = quoted(setup.directory);
@@ -67,7 +67,7 @@ export function planText({ setup }: Wiring, steps: readonly PlanStep[]): string 
   ].join('\n');
 }
 
-/** The commands of the steps. */
+/** Lists the commands of the steps. */
 export function commandsOf(setup: PostfixSetup, steps: readonly PlanStep[]): string[] {
   return steps.flatMap((step) => {
     if (step.kind === 'remark') return [];
@@ -111,7 +111,7 @@ function planTransport({ config, setup }: Wiring): PlanStep[] {
   ];
 }
 
-/** The transport in master.cf; one of another program is left alone. */
+/** Plans the transport in master.cf; one of another program is left alone. */
 function planService(config: Config, setup: PostfixSetup, transport: string): PlanStep[] {
   const service = setup.service(transport);
   if (service?.program === 'lmtp') return [];
@@ -141,7 +141,7 @@ function planRefusal(wiring: Wiring): PlanStep[] {
   return set(why, withProbes(config, setup), ...PROBE_SETTINGS.filter(({ name }) => !setup.isSet(name)));
 }
 
-/** The table with what a sender may not write, where it is needed and not there. */
+/** Plans the table with what a sender may not write, where it is needed and not there. */
 function planForgedFields({ config, setup }: Wiring): PlanStep[] {
   const lacksSpam = config.spam.source === 'header' && !stripsSpamFields(setup);
   if (!lacksSpam && !lacksResultTable({ config, setup })) return [];
@@ -161,7 +161,7 @@ function planForgedFields({ config, setup }: Wiring): PlanStep[] {
   ];
 }
 
-/** The filter for what users and web forms of the host hand to sendmail(1). */
+/** Plans the filter for what users and web forms of the host hand to sendmail(1). */
 function planLocalMail({ config, setup }: Wiring): PlanStep[] {
   if (config.sender.policy === 'off' || unfilteredMilters(setup).length === 0) return [];
   if (setup.setting('non_smtpd_milters') !== '')
