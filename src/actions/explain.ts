@@ -18,9 +18,9 @@ import { openDryGate } from './dry-gate.ts';
 import { badInput } from './fault.ts';
 
 /** `valid`, `needs-in-reply-to` for a bound address alone, or why it is refused. */
-type Verdict = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
+type Validity = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
 
-const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
+const EXPLANATIONS: Readonly<Record<Validity, string>> = {
   valid: 'a reply to this address is accepted now',
   'needs-in-reply-to':
     'the address is genuine; --in-reply-to tells whether a reply to that notification is too',
@@ -30,16 +30,16 @@ const EXPLANATIONS: Readonly<Record<Verdict, string>> = {
   ...NO_SUCH_ADDRESS,
 };
 
-/** Where a reply would go; `repliedTo` in Unix seconds. */
+/** The place where a reply would go; `repliedTo` in Unix seconds. */
 interface Target {
   readonly locator: string | undefined;
   readonly repliedTo: number;
 }
 
-/** What an address means; null where that cannot be known. Times in ISO 8601. */
+/** The meaning of an address; null where it cannot be known. Times in ISO 8601. */
 type AddressMeaning = {
   readonly address: string;
-  readonly verdict: Verdict;
+  readonly verdict: Validity;
   readonly explanation: string;
   readonly form: Token['form'] | null;
   readonly user: string | null;
@@ -50,7 +50,7 @@ type AddressMeaning = {
   readonly expires_at: string | null;
 };
 
-/** What an address means, and what each rule at RCPT saw. */
+/** The meaning of an address, and what each rule at RCPT saw. */
 export interface Explanation {
   readonly row: AddressMeaning;
   readonly rules: readonly Finding[];
@@ -88,7 +88,7 @@ export async function explainAddress(
   return { row, rules };
 }
 
-/** What a sealed token says of itself. */
+/** Reads what a sealed token says of itself. */
 async function sealedTarget({ store }: SecretSession, token: Token | undefined): Promise<Target | undefined> {
   if (token?.form !== 'sealed') return undefined;
   return { locator: await store.threadByNumber(token.threadNumber), repliedTo: token.repliedTo };
@@ -100,7 +100,7 @@ async function judge(
   sealed: Target | undefined,
   inReplyTo: string | undefined,
   rules: Finding[],
-): Promise<[Verdict, Target?]> {
+): Promise<[Validity, Target?]> {
   const recipient = await openDryGate(session).recipient(address, rules);
   if (recipient.kind === 'claim') {
     const { claim } = recipient;
@@ -114,13 +114,13 @@ async function judge(
   return [sealed === undefined ? 'expired' : ageOf(session.config, sealed.repliedTo)];
 }
 
-/** The verdict on a genuine bound address once the notification is known. */
+/** Judges a genuine bound address once the notification is known. */
 function judgeBound(
   { config }: SecretSession,
   claim: Claim,
   inReplyTo: string | undefined,
   rules: Finding[],
-): [Verdict, Target?] {
+): [Validity, Target?] {
   if (inReplyTo === undefined) return ['needs-in-reply-to'];
   const { domain, maxAgeMs } = config.reply;
   if (messageIdCandidates([inReplyTo], [], domain).length === 0) {

@@ -30,19 +30,19 @@ export class Fault extends Error {
   }
 }
 
-/** The fault of options that do not go together. */
+/** Makes the fault of options that do not go together. */
 export const usage = (problem: string): Fault => new Fault(EXIT.usage, problem);
 
-/** The fault of a value that cannot be what it should be, or that names nothing. */
+/** Makes the fault of a value that cannot be what it should be, or that names nothing. */
 export const badInput = (problem: string): Fault => new Fault(EXIT.badInput, problem);
 
-/** One line about any error: its message without what follows. */
+/** Describes any error in one line: its message without what follows. */
 export function describe(error: unknown): string {
   const message = errorText(error);
   return message.split('\n', 1)[0] ?? message;
 }
 
-/** The code of a system error, such as `ENOENT`. */
+/** Gives the code of a system error, such as `ENOENT`. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts';
 import { badInput, usage } from './fault.ts';
 import { readSince } from './time.ts';
 
-/** What selects items; each of it as it was given, and undefined or empty where it was not. */
+/** The choice of items by an operator; each condition as it was given, and undefined or empty where it was not. */
 export interface Selection {
   readonly states: readonly string[];
   /** Only items that are not posted. */

@@ -27,7 +27,7 @@ export interface Notification {
   readonly isBound: boolean;
 }
 
-/** What the notification must carry; times in Unix seconds. */
+/** The addresses that the notification must carry; times in Unix seconds. */
 export interface Minted {
   readonly replyTo: string;
   /** Without brackets. */

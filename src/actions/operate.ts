@@ -51,7 +51,9 @@ export const OPERATIONS = {
   },
 } as const satisfies Readonly<Record<OperatorAction, Operation>>;
 
-/** Why an item was left alone, and what to do about it; `copy` where another copy of the reply is there. */
+/**
+ * The reason why an item was left alone, and what to do about it; `copy` where another copy of the reply is there.
+ */
 export interface Left {
   readonly left: string;
   readonly advice: string;

@@ -21,7 +21,7 @@ import type { NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
-export interface Step {
+export interface Stage {
   readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'parse';
   readonly verdict: string;
   readonly reason: string | null;
@@ -31,7 +31,7 @@ export interface Step {
   readonly rules: readonly Saw[];
 }
 
-/** What a rule saw; of a text that was taken apart, each cut is one. */
+/** The findings of a rule; of a text that was taken apart, each cut is one. */
 export interface Saw {
   readonly rule: string;
   readonly result: string;
@@ -48,7 +48,7 @@ export type SplitText = Readonly<Record<'markdown' | 'text' | 'quoted' | 'signat
  * as the message was taken apart, also where nothing in it was typed.
  */
 export interface Rehearsal {
-  readonly steps: readonly Step[];
+  readonly steps: readonly Stage[];
   readonly text: SplitText | undefined;
   readonly body: WebhookBody | undefined;
 }
@@ -80,8 +80,8 @@ export interface Rehearsed {
 export async function rehearse(session: SecretSession, message: Rehearsed): Promise<Rehearsal> {
   const { config } = session;
   const gate = openDryGate(session);
-  const steps: Step[] = [];
-  const end = (...last: Step[]): Rehearsal => ({
+  const steps: Stage[] = [];
+  const end = (...last: Stage[]): Rehearsal => ({
     steps: [...steps, ...last],
     text: undefined,
     body: undefined,
@@ -140,24 +140,24 @@ function bodyOf(
 // ---- Steps in words ---------------------------------------------------------------------------------------------
 
 function plain(
-  step: Step['step'],
+  step: Stage['step'],
   verdict: string,
   reason: string | null,
   detail: string | null,
   rules: readonly Saw[] = [],
-): Step {
+): Stage {
   return { step, verdict, reason, detail, reply: null, rules };
 }
 
-function ofDisposition(step: Step['step'], disposition: Disposition, rules: readonly Finding[] = []): Step {
+function ofDisposition(step: Stage['step'], disposition: Disposition, rules: readonly Finding[] = []): Stage {
   const { verdict, reason } = disposition;
   const detail = disposition.detail ?? null;
   return { step, verdict, reason, detail, reply: formatReply(replyTo(disposition)), rules };
 }
 
-/** What MAIL and RCPT refuse for their syntax alone. */
-function judgeEnvelope({ recipient, reversePath }: Rehearsed): Step | undefined {
-  const refused = (reply: Reply, detail: string): Step => ({
+/** Judges the syntax of what MAIL and RCPT would say. */
+function judgeEnvelope({ recipient, reversePath }: Rehearsed): Stage | undefined {
+  const refused = (reply: Reply, detail: string): Stage => ({
     ...plain('envelope', 'rejected', 'syntax', detail),
     reply: formatReply(reply),
   });
@@ -167,13 +167,13 @@ function judgeEnvelope({ recipient, reversePath }: Rehearsed): Step | undefined 
   return rcpt.ok ? undefined : refused(rcpt.reply, `the recipient <${recipient}> is no mail address`);
 }
 
-function ofClaim({ user, proof, target }: Claim, rules: readonly Finding[]): Step {
+function ofClaim({ user, proof, target }: Claim, rules: readonly Finding[]): Stage {
   const thread = target === undefined ? 'bound: In-Reply-To or References must name it' : target.locator;
   const detail = `a ${proof.token.form} address of ${user.name}; thread: ${thread}`;
   return plain('recipient', 'accepted', null, detail, rules);
 }
 
-function ofItem(item: NewItem, rules: readonly Finding[]): Step {
+function ofItem(item: NewItem, rules: readonly Finding[]): Stage {
   const { policy, result } = item.authentication;
   const repliedTo = new Date(item.repliedToAt).toISOString();
   const detail = `thread: ${item.thread}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
@@ -183,7 +183,7 @@ function ofItem(item: NewItem, rules: readonly Finding[]): Step {
 
 const SIGNED = 'signed content read without verifying the signature';
 
-function ofParse(parsed: ParseOutcome): Step {
+function ofParse(parsed: ParseOutcome): Stage {
   switch (parsed.kind) {
     case 'parsed': {
       const { attachments, dropped, body } = parsed.reply;
@@ -208,7 +208,7 @@ function ofParse(parsed: ParseOutcome): Step {
   }
 }
 
-/** A line for the text as a whole, and one for each cut with the signs that spoke for it. */
+/** Writes a line for the text as a whole, and one for each cut with the signs that spoke for it. */
 function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
   const cuts = body.cuts.map(({ what, signs }) => ({ rule: 'cut', result: what, saw: signs.join(', ') }));
   return [{ rule: 'parse', result, saw }, ...cuts];

@@ -38,7 +38,7 @@ function spamdFault(spam: Config['spam'], { kind, reason }: SpamdFailure): Fault
   return new Fault(EXIT.unavailable, `spam.spamd: ${endpointText(spam.spamd)}: ${reason}; ${advice}`);
 }
 
-/** What a filter says of a message; null where it says nothing. */
+/** The opinion of a filter about a message; null where it has none. */
 export type SpamOpinion = {
   readonly source: 'spamd' | 'header';
   readonly flagged: boolean | null;

@@ -29,7 +29,7 @@ export function parseTime(text: string, nowMs: number): number | undefined {
   return Number.isNaN(ms) || ms < 0 ? undefined : ms;
 }
 
-/** The value of `--since`, or a Fault. */
+/** Reads the value of `--since`; throws a Fault. */
 export function readSince(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const since = parseTime(text, Date.now());

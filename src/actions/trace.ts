@@ -15,7 +15,7 @@ import { badInput } from './fault.ts';
 import { hideTokens } from './items.ts';
 
 /** One step of a way; `at` is null for what is now. */
-export interface Step {
+export interface TraceEvent {
   readonly at: string | null;
   readonly event: string;
   readonly detail: string;
@@ -24,7 +24,7 @@ export interface Step {
 /** An item with its way, in the order of its times. */
 export interface TracedItem {
   readonly trace: Trace;
-  readonly way: readonly Step[];
+  readonly way: readonly TraceEvent[];
 }
 
 /** Traces a mail: each item that the name is of. */
@@ -52,7 +52,7 @@ function withoutTokens(trace: Trace, mask: (text: string) => string): Trace {
 }
 
 /** Orders the way by its times; what is now comes last. */
-function stepsOf(trace: Trace): readonly Step[] {
+function stepsOf(trace: Trace): readonly TraceEvent[] {
   const { item, attempts, notices } = trace;
   const past = [
     { ms: item.receivedAt, event: 'received', detail: verdictOf(trace) },

@@ -81,7 +81,7 @@ export async function findUser(store: Store, name: string): Promise<User> {
   return user;
 }
 
-/** The fault of a name that no user has, or not any more. */
+/** Makes the fault of a name that no user has, or not any more. */
 export async function unknownUser(store: Store, name: string): Promise<Error> {
   const removed = await lastRestorable(store, name);
   return badInput(
@@ -96,14 +96,14 @@ export function lacksAddress({ config }: Session, user: User): boolean {
   return user.addresses.length === 0 && config.sender.policy === 'strict';
 }
 
-/** The time when a user who was removed cannot come back any more. */
+/** Gives the time until which a user who was removed can come back. */
 export const restorableUntil = ({ removedAt }: Pick<RemovedUser, 'removedAt'>): number =>
   removedAt + RESTORABLE_MS;
 
 /** Says whether a user who was removed can come back now. */
 export const isRestorable = (user: RemovedUser): boolean => restorableUntil(user) > Date.now();
 
-/** The salt that a user's new addresses are minted under. */
+/** Finds the salt that a user's new addresses are minted under. */
 export function currentSalt(user: User): Salt | undefined {
   return user.salts.find(({ endsAt }) => endsAt === undefined);
 }

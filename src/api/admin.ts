@@ -15,7 +15,7 @@ export const RELOAD_ALL_THE_SAME = '/reload?yes';
 
 const PATHS: ReadonlySet<string> = new Set(['/reload', RELOAD_ALL_THE_SAME]);
 
-/** The socket of the daemon that serves a store. */
+/** Gives the path of the socket on which the daemon of a store serves. */
 export function adminSocketPath(storePath: string): string {
   return `${storePath}.sock`;
 }

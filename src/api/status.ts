@@ -10,11 +10,11 @@
 import { createServer, type Server } from 'node:http';
 import { errorText } from '../system/error-text.ts';
 
-/** What is served. */
+/** The pages that are served, each by its source. */
 export interface StatusSources {
-  /** Why mail cannot be taken now; undefined when it can. */
+  /** Says why mail cannot be taken now; undefined when it can. */
   readonly unready: () => Promise<string | undefined>;
-  /** The page for Prometheus. */
+  /** Gives the page for Prometheus. */
   readonly metrics: () => Promise<Page>;
 }
 

@@ -43,12 +43,12 @@ const LEAST_DEDUPE_WINDOW_MS = 7 * DAY_MS;
 /** Longer, and Postfix's smtpd_policy_service_timeout (100 s) comes near. */
 const MOST_DELAY_MS = 60_000;
 
-/** How long dedupe rows live, in milliseconds. */
+/** Gives the time that dedupe rows live, in milliseconds. */
 export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number {
   return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
 }
 
-/** The address that notices come from. */
+/** Gives the address that notices come from. */
 export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
   return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
 }
@@ -204,7 +204,7 @@ function crossCheck(config: Config): string[] {
   return problems;
 }
 
-/** Whether only this host can connect to it. */
+/** Tells whether only this host can connect to it. */
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
@@ -238,7 +238,7 @@ function unknownKey(key: string, known: readonly string[]): string {
   return `${key}: unknown key${near === undefined ? '' : `; did you mean ${near}?`}`;
 }
 
-/** Whether two words are within two edits: enough to notice a slip of the pen. */
+/** Tells whether two words are within two edits: enough to notice a slip of the pen. */
 function distanceAtMostTwo(a: string, b: string): boolean {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

@@ -76,7 +76,7 @@ export function atStart<A extends readonly unknown[], T>(kind: (...given: A) => 
   return (...given: A): Setting<T> => ({ ...kind(...given), applies: 'restart' });
 }
 
-/** Any text that `accepts` takes. */
+/** Declares any text that `accepts` takes. */
 export function text(
   fallback: string | undefined,
   doc: string,
@@ -88,22 +88,22 @@ export function text(
   );
 }
 
-/** An absolute path. */
+/** Declares an absolute path. */
 export function path(fallback: string | undefined, doc: string): Setting<string> {
   return text(fallback, doc, 'an absolute path', (value) => value.startsWith('/') && !value.includes('\0'));
 }
 
-/** The absolute path of a file, or of a directory, that is read with the configuration. */
+/** Declares the absolute path of a file, or of a directory, that is read with the configuration. */
 export function file(fallback: string | undefined, doc: string): Setting<string> {
   return { ...path(fallback, doc), names: 'file' };
 }
 
-/** The absolute path of a file with a secret. */
+/** Declares the absolute path of a file with a secret. */
 export function secretFile(fallback: string | undefined, doc: string): Setting<string> {
   return { ...path(fallback, doc), names: 'secret' };
 }
 
-/** A whole number from `least` to `most`. */
+/** Declares a whole number from `least` to `most`. */
 export function integer(fallback: number, least: number, most: number, doc: string): Setting<number> {
   return setting(`a whole number from ${least} to ${most}`, fallback, doc, (value) =>
     typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
@@ -112,7 +112,7 @@ export function integer(fallback: number, least: number, most: number, doc: stri
   );
 }
 
-/** A kind of number from `least` to `most`. */
+/** Makes a kind of number from `least` to `most`. */
 export function number(least: number, most: number) {
   return (fallback: number | '', doc: string): Setting<number> =>
     setting(`a number from ${least} to ${most}`, fallback, doc, (value) =>
@@ -120,7 +120,7 @@ export function number(least: number, most: number) {
     );
 }
 
-/** One of a few words. */
+/** Declares one of a few words. */
 export function oneOf<const W extends string>(
   words: readonly W[],
   fallback: NoInfer<W> | undefined,
@@ -131,7 +131,7 @@ export function oneOf<const W extends string>(
   );
 }
 
-/** A time span such as `"90d"`, in milliseconds. */
+/** Declares a time span such as `"90d"`, in milliseconds. */
 export function duration(fallback: string, doc: string): Setting<number> {
   return setting(
     'a duration such as "30s", "10min", "12h" or "90d"',
@@ -147,7 +147,7 @@ export function parseDuration(value: string): number | undefined {
   return quantity(value, MS_PER, MORE_MS_PER);
 }
 
-/** A size such as `"25MiB"`, in bytes; the default may be given as their number. */
+/** Declares a size such as `"25MiB"`, in bytes; the default may be given as their number. */
 export function size(fallback: string | number, doc: string): Setting<number> {
   return setting(
     'a size such as "25MiB" or "256KiB"',
@@ -164,14 +164,14 @@ function quantity(value: string, units: Units, more: Units): number | undefined 
   return unit === undefined ? undefined : Number(digits) * unit;
 }
 
-/** The number in the largest unit that leaves no remainder. */
+/** Writes the number in the largest unit that leaves no remainder. */
 function inUnits(value: number, units: Units): string {
   const all = Object.entries(units);
   const [name, size] = all.find(([, size]) => value !== 0 && value % size === 0) ?? all.at(-1) ?? ['', 1];
   return `${value / size}${name}`;
 }
 
-/** A list of texts that `accepts` takes one by one. */
+/** Declares a list of texts that `accepts` takes one by one. */
 export function texts<const W extends string = string>(
   fallback: readonly W[],
   doc: string,
@@ -185,7 +185,7 @@ export function texts<const W extends string = string>(
   });
 }
 
-/** A file mode such as `"0660"`. */
+/** Declares a file mode such as `"0660"`. */
 export function mode(fallback: string, doc: string): Setting<number> {
   return setting(
     'a file mode in octal such as "0660"',
@@ -203,7 +203,7 @@ export interface Place {
   readonly port: number;
 }
 
-/** A place of a server such as `"127.0.0.1:25"` or `"[::1]:25"`. */
+/** Declares a place of a server such as `"127.0.0.1:25"` or `"[::1]:25"`. */
 export function place(fallback: string, doc: string): Setting<Place> {
   return setting('a host and a port such as "127.0.0.1:25"', fallback, doc, parsePlace, endpointText);
 }
@@ -220,7 +220,7 @@ export function parsePlace(value: unknown): Place | undefined {
 /** A listener: a Unix socket by its path, or a host and a port. */
 export type Endpoint = { readonly path: string } | Place;
 
-/** A listener such as `"127.0.0.1:783"`, `"[::1]:783"` or `"unix:/run/spamd.sock"`. */
+/** Declares a listener such as `"127.0.0.1:783"`, `"[::1]:783"` or `"unix:/run/spamd.sock"`. */
 export function endpoint(fallback: string, doc: string): Setting<Endpoint> {
   return setting(
     '"host:port" or "unix:" and an absolute path',
@@ -243,7 +243,7 @@ export function endpointText(endpoint: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** A rate such as `"120/h"`, or `"off"`. */
+/** Declares a rate such as `"120/h"`, or `"off"`. */
 export function rate(fallback: string, doc: string): Setting<Rate | 'off'> {
   return setting(
     '"off" or a rate such as "5/s", "20/min", "120/h" or "500/d"',

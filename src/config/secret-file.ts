@@ -50,7 +50,7 @@ export function readSecretFile(key: string, file: string, minBytes: number): Sec
   return { ok: true, bytes };
 }
 
-/** Where what stands in a file is read: in the file, or in the credential that stands for it. */
+/** Gives the place where a file's text is read: the file, or the credential that stands for it. */
 export function secretPlace(file: string): string {
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   if (credentials === undefined || !isForbidden(file)) return file;
@@ -58,7 +58,7 @@ export function secretPlace(file: string): string {
   return existsSync(credential) ? credential : file;
 }
 
-/** Whether a file was written after systemd made the credential that is read in its place. */
+/** Tells whether a file was written after systemd made the credential that is read in its place. */
 export function isNewerThanCredential(file: string): boolean {
   const place = secretPlace(file);
   if (place === file) return false;
@@ -70,7 +70,10 @@ export function isNewerThanCredential(file: string): boolean {
   }
 }
 
-/** systemd's credentials may carry an ACL, which shows as a group permission; nobody but systemd writes there. */
+/**
+ * Tells whether a file is a credential of systemd's. Its ACL may show as a group permission, and nobody but systemd
+ * writes there.
+ */
 function isCredential(file: string): boolean {
   const directories = [process.env.CREDENTIALS_DIRECTORY ?? CREDENTIALS, CREDENTIALS];
   return directories.some((directory) => file.startsWith(join(directory, '/')));
@@ -85,7 +88,7 @@ function isForbidden(file: string): boolean {
   }
 }
 
-/** What to do about a file that cannot be read. */
+/** Says what to do about a file that cannot be read. */
 function adviceOn(error: unknown, file: string): string {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':

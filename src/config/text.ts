@@ -29,7 +29,9 @@ export function settingLines(config: Config): SettingLine[] {
   });
 }
 
-/** A commented configuration with every setting; those not in `values` (by `section.key`) stand as comments. */
+/**
+ * Writes a commented configuration with every setting; those not in `values` (by `section.key`) stand as comments.
+ */
 export function commentedConfig(
   values: Readonly<Record<string, string | number>>,
   sink: readonly string[],
@@ -49,7 +51,7 @@ export function commentedConfig(
   return `${[...lines, '', '[sink]', ...sink].join('\n')}\n`;
 }
 
-/** A text as comment lines of the file. */
+/** Writes a text as comment lines of the file. */
 export function comment(text: string): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -60,7 +62,7 @@ export function comment(text: string): string[] {
   return lines.map((line) => `# ${line}`);
 }
 
-/** A value as TOML writes it, tables inline. */
+/** Writes a value as TOML, tables inline. */
 export function tomlValue(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return `[${value.map(tomlValue).join(', ')}]`;
@@ -72,7 +74,7 @@ export function tomlValue(value: unknown): string {
   return printableJson(value ?? '');
 }
 
-/** A key as TOML writes it. */
+/** Writes a key as TOML. */
 export function tomlKeyText(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : printableJson(key);
 }

@@ -37,7 +37,7 @@ export interface CommandGroup {
   readonly commands: readonly CommandSpec[];
 }
 
-/** What every command is given beside its own input. */
+/** The parts of the program that every command is given beside its own input. */
 export interface Context {
   readonly configPath: string;
   /** Whether `--config` was given. */
@@ -55,37 +55,37 @@ export class Input {
     this.#options = options;
   }
 
-  /** The argument at `index`, which the command's words make mandatory. */
+  /** Gives the argument at `index`, which the command's words make mandatory. */
   argument(index = 0): string {
     const value = this.args[index];
     if (value === undefined) throw new Error(`argument ${index} is missing from the command's words`);
     return value;
   }
 
-  /** The value of an option; undefined when it was not given. */
+  /** Gives the value of an option; undefined when it was not given. */
   text(name: string): string | undefined {
     const value = this.#options[name];
     return typeof value === 'string' ? value : undefined;
   }
 
-  /** The value of an option that the command requires. */
+  /** Gives the value of an option that the command requires. */
   required(name: string): string {
     const value = this.text(name);
     if (value === undefined) throw new Error(`option ${name} is not required by the command`);
     return value;
   }
 
-  /** Whether a flag was given. */
+  /** Tells whether a flag was given. */
   flag(name: string): boolean {
     return this.#options[name] === true;
   }
 
-  /** Whether a `--no-` flag was given, by its name without the `no`. */
+  /** Tells whether a `--no-` flag was given, by its name without the `no`. */
   turnedOff(name: string): boolean {
     return this.#options[name] === false;
   }
 
-  /** The values of an option that repeats. */
+  /** Lists the values of an option that repeats. */
   list(name: string): readonly string[] {
     const value = this.#options[name];
     return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];

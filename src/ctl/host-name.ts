@@ -26,12 +26,12 @@ export function hostNameOf(postfixDirectory: string): HostName {
   return { name: hostname(), source: "this host's short name" };
 }
 
-/** Whether a name has a domain that is one: Postfix and Debian make up the others. */
+/** Tells whether a name has a real domain: Postfix and Debian make up the others. */
 function isFull(name: string): boolean {
   return /^[^.\s]+\.[^\s]*[^.\s]$/.test(name) && !/\.localdomain$|^localhost\./i.test(name);
 }
 
-/** The canonical name, from /etc/hosts or DNS. */
+/** Looks the canonical name up, in /etc/hosts or DNS. */
 function resolved(): string {
   const { stdout, error } = spawnSync('hostname', ['-f'], { encoding: 'utf8', timeout: WITHIN_MS });
   return error === undefined ? stdout.trim() : '';

@@ -38,10 +38,10 @@ export interface Made {
 const SERVICE_USER = 'mailgw';
 const WEBHOOK_SECRET_BYTES = 32;
 
-/** The text of a new pepper file. */
+/** Makes the text of a new pepper file. */
 export const newPepper = (): string => `${randomBytes(PEPPER_BYTES).toString('base64')}\n`;
 
-/** The text of a new webhook secret file (Standard Webhooks). */
+/** Makes the text of a new webhook secret file (Standard Webhooks). */
 export const newWebhookSecret = (): string =>
   `whsec_${randomBytes(WEBHOOK_SECRET_BYTES).toString('base64')}\n`;
 
@@ -88,7 +88,7 @@ function guarded(path: string, make: () => Made): Made {
   }
 }
 
-/** Who is to own the secrets and the store: a named user, or the daemon's where root sets up a whole system. */
+/** Finds who is to own the secrets and the store: a named user, or the daemon's where root sets up a whole system. */
 export function readOwner(name: string | undefined, wholeSystem: boolean): Owner | undefined {
   const root = process.getuid?.() === 0;
   if (name === undefined) return root && wholeSystem ? lookUpUser(SERVICE_USER) : undefined;
@@ -101,7 +101,7 @@ export function readOwner(name: string | undefined, wholeSystem: boolean): Owner
   return owner;
 }
 
-/** What root must still do about the owners of what was there before, or of what there is no user for yet. */
+/** Says what root must still do about the owners of what was there before, or of what there is no user for yet. */
 export function ownerNotes(made: readonly Made[], wholeSystem: boolean): string[] {
   const notes = made.flatMap(({ path, owner }) =>
     owner === undefined || statSync(path).uid === owner.uid
@@ -118,7 +118,7 @@ export function ownerNotes(made: readonly Made[], wholeSystem: boolean): string[
   return notes;
 }
 
-/** The numbers of a user, wherever this host keeps its users; undefined when there is none. */
+/** Looks up the numbers of a user, wherever this host keeps its users; undefined when there is none. */
 export function lookUpUser(name: string): Owner | undefined {
   const number = (option: string): number =>
     Number(

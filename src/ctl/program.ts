@@ -22,7 +22,7 @@ import {
 } from './commands.ts';
 import { type Output, processOutput } from './terminal/print.ts';
 
-/** What is done with a command whose line is in order. */
+/** The carrying out of a command whose line is in order. */
 export type Perform = (spec: CommandSpec, input: Input, context: Context) => Promise<void> | void;
 
 const performIt: Perform = (spec, input, context) => spec.run(input, context);
@@ -118,7 +118,9 @@ function addCommand(parent: Command, spec: CommandSpec, path: readonly string[],
   });
 }
 
-/** Commander's own message; all in it but its suggestion on a second line may be what somebody typed. */
+/**
+ * Makes commander's own message printable: all in it but its suggestion on a second line may be what somebody typed.
+ */
 function printableUsageError(text: string): string {
   const [, problem = text, suggestion = ''] =
     /^(?:error: )?([^]*?)(\n\(Did you mean [^\n]*\?\))?\n?$/.exec(text) ?? [];

@@ -23,7 +23,7 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
 /** For commands that show items. */
 export const OPEN_OPTION: OptionSpec = { flags: '--open', doc: 'only items that are not posted' };
 
-/** Whether any of the filters was given. */
+/** Tells whether any of the filters was given. */
 export function isSelective(input: Input): boolean {
   const texts = ['user', 'thread', 'since'].map((name) => input.text(name));
   return input.list('state').length > 0 || texts.some((text) => text !== undefined);

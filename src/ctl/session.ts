@@ -16,14 +16,14 @@ import { STORE_EXIT } from '../store/store-error.ts';
 import type { Context } from './command.ts';
 import { becomeStoreOwner } from './owner.ts';
 
-/** The configuration, or a Fault with every problem. */
+/** Opens the configuration; throws a Fault with every problem. */
 export function openConfig(context: Context): Config {
   const loaded = loadConfig(context.configPath);
   if (!loaded.ok) throw new Fault(EXIT.configuration, loaded.problems);
   return loaded.config;
 }
 
-/** The pepper, or a Fault that says what is wrong with its file. */
+/** Reads the pepper; throws a Fault that says what is wrong with its file. */
 export function openPepper(config: Config): Uint8Array {
   const secret = readPepper(config);
   if (secret.ok) return secret.bytes;

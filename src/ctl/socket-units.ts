@@ -17,7 +17,7 @@ const UNIT_DIRECTORIES = [
   '/lib/systemd/system',
 ];
 
-/** The configuration with the sockets that systemd passes in place of those that it names. */
+/** Puts the sockets that systemd passes in place of those that the configuration names. */
 export function withPassedSockets(config: Config, configPath: string): Config {
   const { lmtp, policy } = passedSockets(configPath);
   return {
@@ -33,7 +33,7 @@ export interface Service {
   readonly user: string | undefined;
 }
 
-/** The service that runs mailgwd on a configuration. */
+/** Finds the service that runs mailgwd on a configuration. */
 export function serviceOf(configPath: string): Service | undefined {
   const service = findService(readUnits(), configPath);
   return service && { name: service[0], user: service[1].get('User')?.at(-1) };
@@ -43,7 +43,7 @@ function findService(units: ReadonlyMap<string, Unit>, configPath: string): [str
   return [...units].find(([name, unit]) => name.endsWith('.service') && commandNames(unit, configPath));
 }
 
-/** The paths on which systemd listens for the daemon of a configuration. */
+/** Lists the paths on which systemd listens for the daemon of a configuration. */
 function passedSockets(configPath: string): { lmtp?: string; policy?: string } {
   const units = readUnits();
   const service = findService(units, configPath);
@@ -59,7 +59,7 @@ function passedSockets(configPath: string): { lmtp?: string; policy?: string } {
   return found;
 }
 
-/** Whether a service runs mailgwd on this configuration. */
+/** Tells whether a service runs mailgwd on this configuration. */
 function commandNames(unit: Unit, configPath: string): boolean {
   const command = unit.get('ExecStart')?.join(' ').split(/\s+/) ?? [];
   return command.some((word) => basename(word) === 'mailgwd') && command.includes(configPath);
@@ -68,7 +68,7 @@ function commandNames(unit: Unit, configPath: string): boolean {
 /** The values of a unit's keys, each in the order of the files. */
 type Unit = ReadonlyMap<string, readonly string[]>;
 
-/** The units that have to do with mailgw, by name. */
+/** Reads the units that have to do with mailgw, by name. */
 function readUnits(): Map<string, Unit> {
   const directories = unitDirectories();
   const names = new Set(directories.flatMap((directory) => listed(directory)).filter(isUnit));
@@ -86,7 +86,10 @@ function readUnits(): Map<string, Unit> {
 
 const isUnit = (name: string): boolean => /mailgw.*\.(?:service|socket)$/.test(name);
 
-/** Where systemd looks for units, the first first; an empty entry of the variable stands for the usual ones. */
+/**
+ * Lists the places where systemd looks for units, in its order; an empty entry of the variable stands for the usual
+ * ones.
+ */
 function unitDirectories(): string[] {
   const given = process.env.SYSTEMD_UNIT_PATH;
   if (given === undefined) return UNIT_DIRECTORIES;
@@ -116,7 +119,7 @@ function readText(path: string): string {
   }
 }
 
-/** The keys of a unit; an empty value takes back what stands before it. */
+/** Reads the keys of a unit; an empty value takes back what stands before it. */
 function parseUnit(text: string): Unit {
   const unit = new Map<string, string[]>();
   const lines = text

@@ -23,7 +23,7 @@ export interface Leased {
   readonly raw?: Uint8Array | undefined;
 }
 
-/** What an attempt works with. */
+/** The options of an attempt. */
 export interface AttemptOptions {
   readonly queue: Contents;
   readonly parser: Pick<ReplyParser, 'parse'>;
@@ -39,8 +39,8 @@ export interface AttemptOptions {
 }
 
 /**
- * Why an attempt ended as it did: by the sink's answer; for want of text; by what our limits or the message's own form
- * forbid; with the parser's worker; for want of anything to deliver; by a fault of ours.
+ * The cause by which an attempt ended: the sink's answer; no text; a limit of ours or the message's own form; the
+ * death of the parser's worker; nothing to deliver; a fault of ours.
  */
 export type Cause = 'sink' | 'empty' | 'unreadable' | 'worker-died' | 'nothing' | 'internal';
 
@@ -74,7 +74,7 @@ export async function attempt(options: AttemptOptions, leased: Leased): Promise<
   }
 }
 
-/** What there is to deliver, or the end of an attempt that has nothing. */
+/** The delivery that is ready, or the end of an attempt that has nothing to deliver. */
 type Prepared =
   | { readonly deliver: (signal: AbortSignal) => Promise<Outcome>; readonly reply?: ParsedReply | undefined }
   | Attempt;
@@ -151,7 +151,9 @@ export async function askSink(
   }
 }
 
-/** The post of an item, from what was parsed of its message; `mask` hides tokens in what the item itself brings. */
+/**
+ * Makes the post of an item from what was parsed of its message; `mask` hides tokens in what the item itself brings.
+ */
 export function toPost(
   item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
@@ -200,7 +202,7 @@ function unposted(parsed: Exclude<ParseOutcome, { kind: 'parsed' }>): Attempt {
   }
 }
 
-/** Why a reply is empty, and whether something of it was left out that would have made it a post. */
+/** Says why a reply is empty, and whether something of it was left out that would have made it a post. */
 function emptyDiagnostic({ reason, reply }: Extract<ParseOutcome, { kind: 'empty' }>): string {
   const dropped = [...new Set(reply.dropped.map((part) => part.reason))];
   return `empty reply: ${reason}${dropped.length === 0 ? '' : `; left out: ${dropped.join(', ')}`}`;

@@ -39,9 +39,9 @@ const USERS_PER_DOUBLING = 32;
 /** Items that are remembered as failing by themselves. */
 const MOST_POISON = 10_000;
 
-/** What a breaker takes from outside. */
+/** The options of a breaker. */
 export interface BreakerOptions {
-  /** A number in [0, 1). */
+  /** Gives a number in [0, 1). */
   readonly random: () => number;
   /** The longest Retry-After that is honoured. */
   readonly longestAskedMs: number;
@@ -53,7 +53,7 @@ export interface Tried {
   readonly user: string;
 }
 
-/** What may begin: so many items; of a probe, whom it is best not of, and whether of others alone. */
+/** The leave to begin: so many items; of a probe, whom it is best not of, and whether of others alone. */
 export interface Admission {
   readonly limit: number;
   readonly probe?: { readonly avoid: readonly string[]; readonly isStrict: boolean };
@@ -85,23 +85,23 @@ export class Breaker {
     this.#options = options;
   }
 
-  /** What is known of the sink; undefined until an answer has shown it. */
+  /** Gives what is known of the sink; undefined until an answer has shown it. */
   get state(): SinkState | undefined {
     return this.#state;
   }
 
-  /** Whether attempts are held back. */
+  /** Tells whether attempts are held back. */
   get isOpen(): boolean {
     return this.#opening !== undefined;
   }
 
-  /** How many attempts may begin, whoever's they are. */
+  /** Counts the attempts that may begin, whoever's they are. */
   room(now: number): number {
     if (this.#opening === undefined) return Number.POSITIVE_INFINITY;
     return this.#opening.probe === undefined && this.#opening.until <= now ? 1 : 0;
   }
 
-  /** What may begin. */
+  /** Gives the leave to begin. */
   admission(now: number): Admission {
     if (this.#opening === undefined) return { limit: Number.POSITIVE_INFINITY };
     const isStrict = this.room(now) === 0;
@@ -114,24 +114,24 @@ export class Breaker {
     if (this.#opening !== undefined) this.#opening.newcomerAt = now + NEWCOMER_MS;
   }
 
-  /** The time until a probe may begin; 0 when nothing is paused. */
+  /** Gives the time until a probe may begin; 0 when nothing is paused. */
   pauseMs(now: number): number {
     return Math.max(0, (this.#opening?.until ?? 0) - now);
   }
 
-  /** The time until a newcomer may begin; undefined when there is none to come. */
+  /** Gives the time until a newcomer may begin; undefined when there is none to come. */
   newcomerMs(now: number): number | undefined {
     const opening = this.#opening;
     if (opening === undefined || this.#users.size >= MOST_USERS) return undefined;
     return Math.max(0, opening.newcomerAt - now, opening.askedUntil - now);
   }
 
-  /** Whether an item failed although the sink took others. */
+  /** Tells whether an item failed although the sink took others. */
   failsByItself(id: string): boolean {
     return this.#strikes.has(id);
   }
 
-  /** An attempt begins; in an open breaker it is the probe or a newcomer, unless it was let in before. */
+  /** Notes that an attempt begins; in an open breaker it is the probe or a newcomer, unless it was let in before. */
   begin({ id, user }: Tried, now: number): void {
     const opening = this.#opening;
     if (opening === undefined) return;
@@ -143,7 +143,7 @@ export class Breaker {
     }
   }
 
-  /** An attempt ended with what the sink made of it; undefined when the sink was never asked. */
+  /** Notes that an attempt ended with what the sink made of it; undefined when the sink was never asked. */
   end(item: Tried, outcome: Outcome | undefined, now: number): void {
     const isProbe = this.#opening?.probe === item.id;
     const isNewcomer = this.#opening?.newcomers.delete(item.id) === true;
@@ -225,7 +225,7 @@ export class Breaker {
     if (this.#opening !== undefined) this.#opening.until = Math.max(this.#opening.until, until);
   }
 
-  /** The sink takes posts: what failed before failed while it does. */
+  /** Closes the breaker: the sink takes posts, so what failed before failed while it does. */
   #close(): void {
     for (const id of this.#failed) {
       const strikes = (this.#strikes.get(id) ?? 0) + 1;

@@ -27,7 +27,7 @@ import { SinkWatch } from './sink-watch.ts';
 import { UnderWay, wantedBytes } from './under-way.ts';
 import { WallClock } from './wall-clock.ts';
 
-/** What the dispatcher works with; times in milliseconds. */
+/** The options of the dispatcher; times in milliseconds. */
 export interface DispatcherOptions extends AttemptOptions, EndingOptions {
   readonly queue: Leases & Contents & SinkReports;
   /** Milliseconds of a clock that nobody sets. */
@@ -148,13 +148,13 @@ export class Dispatcher {
     if (result.leased.length < result.acceptances.length) this.#bell.ring();
   }
 
-  /** How many new items may begin now: none while there are others that came before them. */
+  /** Counts the new items that may begin now: none while there are others that came before them. */
   #roomForNew(bytes: number): number {
     if (bytes > (wantedBytes(this.#ahead) ?? bytes)) return 0;
     return this.#isBehind || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
   }
 
-  /** How many more items may be leased while the breaker is closed. */
+  /** Counts the items that may still be leased while the breaker is closed. */
   #room(): number {
     return Math.max(0, 2 * this.#options.concurrency - this.#leased());
   }
@@ -163,7 +163,10 @@ export class Dispatcher {
     return this.#inFlight.size + this.#ahead.length + this.#expected;
   }
 
-  /** What is to be leased now; not a few at a time: each look costs a batch of the store, and so many are at hand. */
+  /**
+   * Says what is to be leased now. Each look costs a batch of the store, so a few are not worth one while many are at
+   * hand.
+   */
   #wanted(): Admission {
     const { concurrency, monotonic } = this.#options;
     const { breaker } = this.#watch;
@@ -174,7 +177,7 @@ export class Dispatcher {
       : { limit: 0 };
   }
 
-  /** The time until the breaker may let something begin; undefined when it holds nothing back. */
+  /** Gives the time until the breaker may let something begin; undefined when it holds nothing back. */
   #heldMs(): number | undefined {
     const { breaker } = this.#watch;
     const now = this.#options.monotonic();
@@ -268,7 +271,7 @@ export class Dispatcher {
     this.#giveBackHeld();
   };
 
-  /** What an open breaker lets in is shared out by the breaker. */
+  /** Tells whether an item may begin; what an open breaker lets in is shared out by the breaker. */
   readonly #mayBegin = ({ item }: Leased): boolean => {
     const { concurrency, monotonic } = this.#options;
     const free = concurrency - this.#inFlight.size;

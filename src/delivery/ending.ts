@@ -9,11 +9,11 @@ import type { RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { LeasedItem } from '../store/item.ts';
-import type { Settle, Settlement } from '../store/leases.ts';
+import { isPoison, type Settle, type Settlement } from '../store/leases.ts';
 import type { NewNotice } from '../store/notices.ts';
 import { errorText } from '../system/error-text.ts';
 import type { Attempt } from './attempt.ts';
-import { type Attempted, type Circumstances, isPoison, settlementOf } from './settlement.ts';
+import { type Attempted, type Circumstances, settlementOf } from './settlement.ts';
 
 /** An attempt after which the item is posted or failed. */
 export interface EndedAttempt {
@@ -25,7 +25,7 @@ export interface EndedAttempt {
 /** Drafts the notice about an ended attempt; undefined when nobody is to be told. */
 export type DraftNotice = (ended: EndedAttempt) => Promise<NewNotice | undefined> | undefined;
 
-/** What the end of an attempt works with; times in milliseconds. */
+/** The options of the end of an attempt; times in milliseconds. */
 export interface EndingOptions {
   /** Drafts the notice about an ended attempt; without it nobody is told. */
   readonly draftNotice?: DraftNotice | undefined;
@@ -33,7 +33,7 @@ export interface EndingOptions {
   readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** A number in [0, 1). */
+  /** Gives a number in [0, 1). */
   readonly random: () => number;
   readonly retry: RetrySchedule;
 }
@@ -48,7 +48,7 @@ export async function endAttempt(
   const { log, meter, now, random, retry } = options;
   const { outcome } = attempt;
   const settlement = settlementOf(item, attempt, { at: now(), dueFrom, random: random(), retry, breaker });
-  if (isPoison(item, attempt)) {
+  if (isPoison(item.workerDeaths, attempt.cause === 'worker-died')) {
     log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
   }
   meter?.add('mailgw_attempts_total', { outcome: settlement.kind });

@@ -1,14 +1,14 @@
 /** What is settled after an attempt: its outcome, or the end of an item's tries. */
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { LeasedItem } from '../store/item.ts';
-import { MAX_WORKER_DEATHS, type Settlement } from '../store/leases.ts';
+import { isPoison, poisoned, type Settlement } from '../store/leases.ts';
 import type { Attempt } from './attempt.ts';
 import { type Breaker, LONGEST_PAUSE_MS } from './breaker.ts';
 
 /** The settlement of an item of which an attempt was made. */
 export type Attempted = Exclude<Settlement, { kind: 'returned' }>;
 
-/** What a settlement depends on besides the outcome; times in milliseconds since the epoch. */
+/** The circumstances of a settlement besides the outcome; times in milliseconds since the epoch. */
 export interface Circumstances {
   readonly at: number;
   /** The time from which due times count. */
@@ -19,27 +19,23 @@ export interface Circumstances {
   readonly breaker: Pick<Breaker, 'isOpen' | 'failsByItself'>;
 }
 
-/** Whether an attempt was the last one that its item may kill a worker with (G6). */
-export function isPoison({ workerDeaths }: LeasedItem, { cause }: Attempt): boolean {
-  return cause === 'worker-died' && workerDeaths + 1 >= MAX_WORKER_DEATHS;
-}
-
 /** Decides what becomes of an item. */
 export function settlementOf(item: LeasedItem, attempt: Attempt, circumstances: Circumstances): Attempted {
   const { outcome, cause } = attempt;
   const { at, dueFrom, random } = circumstances;
   const { diagnostic } = outcome;
   if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic, at };
-  if (isPoison(item, attempt)) return { kind: 'failed', at, diagnostic: `poison: ${diagnostic}` };
+  const workerDied = cause === 'worker-died';
+  if (isPoison(item.workerDeaths, workerDied)) return poisoned(at, diagnostic);
   const failure = { ...item, retryAfterMs: outcome.retryAfterMs };
   const decision = decideRetry(scheduleOf(item, attempt, circumstances), failure, dueFrom, random);
   if (decision.kind === 'too-old') return { kind: 'failed', at, diagnostic: `given up: ${diagnostic}` };
-  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied: cause === 'worker-died' };
+  return { kind: 'deferred', at, dueAt: decision.dueAt, diagnostic, workerDied };
 }
 
 /**
- * Behind an open breaker an item's own wait need not grow: probes are few, and the item is to be there when the sink
- * is back. Unless it fails though the sink takes others: then its own schedule holds.
+ * Shortens the schedule behind an open breaker: probes are few, and the item is to be there when the sink is back. An
+ * item that fails though the sink takes others keeps its own schedule.
  */
 function scheduleOf(
   { id }: LeasedItem,

@@ -14,11 +14,11 @@ import { errorText } from '../system/error-text.ts';
 /** How long an outcome waits for others. */
 const GATHER_MS = 3;
 
-/** What a settler works with. */
+/** The options of a settler. */
 export interface SettlerOptions {
   readonly queue: Leases;
   readonly log: Log;
-  /** How far due times were moved so far, because the clock was set. */
+  /** Gives how far due times were moved so far, because the clock was set. */
   readonly movedMs: () => number;
   /** The time between two tries on a store that fails. */
   readonly pollMs: number;
@@ -49,7 +49,7 @@ export class Settler {
     return this.#writing;
   }
 
-  /** From now on nothing waits for anything, and what fails is given up. */
+  /** Makes nothing wait for anything from now on; what fails is given up. */
   stop(): void {
     this.#isStopping = true;
     this.#bell.ring();
@@ -81,7 +81,7 @@ export class Settler {
   }
 }
 
-/** The outcome by the clock as it is now. */
+/** Moves the outcome by what the clock was set meanwhile. */
 function moved({ settle, movedMs }: Waiting, nowMovedMs: number): Settle {
   const { settlement } = settle;
   if (settlement.kind !== 'deferred' || movedMs === nowMovedMs) return settle;

@@ -19,7 +19,7 @@ const SLOTS_PER_KEPT = 8;
 /** Users that are remembered as prompt. */
 const MOST_PROMPT = 10_000;
 
-/** What one user has under way, and when that last became less, or more than nothing. */
+/** The attempts that one user has under way, and the time when they last became fewer, or more than none. */
 interface Share {
   underWay: number;
   movedAt: number;
@@ -32,12 +32,12 @@ export class Shares {
   readonly #prompt = new Set<string>();
   readonly #leftOut = new Set<string>();
 
-  /** Users of whom nothing more is to be leased now. */
+  /** Lists the users of whom nothing more is to be leased now. */
   get leftOut(): ReadonlySet<string> {
     return this.#leftOut;
   }
 
-  /** Whether an attempt of this user may begin, of so many slots in all while so many are free. */
+  /** Tells whether an attempt of this user may begin, of so many slots in all while so many are free. */
   mayBegin(user: string, slots: number, free: number, now: number): boolean {
     const share = this.#shares.get(user);
     if (share === undefined) return free > 0;

@@ -13,7 +13,7 @@ import { errorText } from '../system/error-text.ts';
 import type { Attempt } from './attempt.ts';
 import { Breaker, type Tried } from './breaker.ts';
 
-/** What a watch works with; times in milliseconds. */
+/** The options of a watch; times in milliseconds. */
 export interface SinkWatchOptions {
   readonly queue: SinkReports;
   readonly log: Log;
@@ -21,7 +21,7 @@ export interface SinkWatchOptions {
   readonly now: () => number;
   /** Milliseconds of a clock that nobody sets. */
   readonly monotonic: () => number;
-  /** A number in [0, 1). */
+  /** Gives a number in [0, 1). */
   readonly random: () => number;
 }
 

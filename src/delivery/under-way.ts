@@ -52,7 +52,10 @@ export class UnderWay {
   }
 }
 
-/** The largest message that is worth a lease; undefined is any: none more is large while a large one waits. */
+/**
+ * Gives the size of the largest message that is worth a lease: none more is large while a large one waits. Undefined
+ * is any.
+ */
 export function wantedBytes(ahead: readonly Leased[]): number | undefined {
   return ahead.some(isLarge) ? LARGE_BYTES - 1 : undefined;
 }

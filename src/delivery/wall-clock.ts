@@ -15,7 +15,7 @@ const JUMP_MS = 2000;
 const LATE_MS = 10_000;
 const LOOK_MS = 1000;
 
-/** What a wall clock is made of. */
+/** The options of a wall clock. */
 export interface WallClockOptions {
   readonly queue: Leases;
   readonly log: Log;
@@ -38,12 +38,12 @@ export class WallClock {
     this.#options = options;
   }
 
-  /** How far due times were moved so far, in milliseconds. */
+  /** Gives how far due times were moved so far, in milliseconds. */
   get movedMs(): number {
     return this.#movedMs;
   }
 
-  /** The time from which due times count. */
+  /** Gives the time from which due times count. */
   now(): number {
     const { now, monotonic } = this.#options;
     return this.#jump() === undefined ? now() : Math.round(monotonic() + (this.#offset ?? 0));
@@ -76,7 +76,7 @@ export class WallClock {
     log('clock_jumped', { by_ms: byMs });
   }
 
-  /** By how much the clock was set since due times were last moved. */
+  /** Measures by how much the clock was set since due times were last moved. */
   #jump(): number | undefined {
     const { now, monotonic } = this.#options;
     if (this.#offset === undefined) return undefined;

@@ -20,7 +20,7 @@ import type { User } from '../store/directory.ts';
 import type { NewNotice } from '../store/notices.ts';
 import type { End } from './trail.ts';
 
-/** What the gate found out about a reply that ended. */
+/** The gate's findings about a reply that ended. */
 export interface EndedReply {
   readonly user: User;
   readonly reversePath: string;
@@ -32,7 +32,7 @@ export interface EndedReply {
   readonly raw: Uint8Array;
 }
 
-/** How the gate tells authors; it drafts what the site wants told. */
+/** The gate's way to tell authors; it drafts what the site wants told. */
 export interface AuthorNotices {
   /** Drafts the notice about a reply that came too late; undefined when nobody is to be told. */
   readonly expired?: (reply: EndedReply, result: Authentication['result']) => NewNotice | undefined;
@@ -42,12 +42,12 @@ export interface AuthorNotices {
   readonly add: (notice: NewNotice) => Promise<unknown>;
 }
 
-/** What drafting works with. */
+/** The options of drafting. */
 export interface AuthorNoticeOptions {
   readonly form: ReplyAddressForm;
   /** Whether a plus tag makes another address, as for the sender policy. */
   readonly plusTags: 'compare' | 'ignore';
-  /** A fresh id of a notice. */
+  /** Makes a fresh id of a notice. */
   readonly newId: () => string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

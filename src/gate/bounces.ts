@@ -45,7 +45,7 @@ export function bounceItem({ gate, claim, message, header }: Case): NewItem | un
   };
 }
 
-/** The thread of a bound token: that of the returned message, or of one that the bounce refers to. */
+/** Finds the thread of a bound token: that of the returned message, or of one that the bounce refers to. */
 function boundTarget(
   domain: string,
   { proof: { token, keys } }: Claim,

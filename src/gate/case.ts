@@ -46,7 +46,7 @@ export function messageOf(envelope: Envelope, raw: Uint8Array): Message {
 
 const VISIBLE = /^[!-~]*$/;
 
-/** The message's id, as it may be shown: what people look for in logs, and what the platform gets. */
+/** Gives the message's id in a form that may be shown: people look for it in logs, and the platform gets it. */
 function messageIdOf(header: Header): string | undefined {
   const id = normaliseMessageId(headerValue(header, 'message-id') ?? '');
   if (id === undefined) return undefined;

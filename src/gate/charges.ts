@@ -13,7 +13,7 @@ import type { Claim } from './recipient.ts';
 /** Charges the claim of this index: the limit that there was nothing left of, if any. */
 export type Charge = (index: number, standing: Standing) => RateLimit | undefined;
 
-/** Whom a message counts for: its user, unless the policy asks for somebody to vouch for it and nobody does. */
+/** Tells for whom a message counts: its user, unless the policy asks for somebody to vouch for it and nobody does. */
 export function standingOf(
   policy: Authentication['policy'],
   result: Authentication['result'] | undefined,

@@ -34,22 +34,22 @@ export type Verdict = Disposition & {
   readonly spamScore?: number | undefined;
 };
 
-/** What the gate decides by. */
+/** The options of the gate, by which it decides. */
 export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
   readonly queue: Acceptance;
   /** How our own mail is recognised beside its reply addresses. */
   readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
-  /** Whether the store has too little space left to take more. */
+  /** Tells whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** Why the store can promise nothing any more, if so. */
   readonly storeLoss?: (() => string | undefined) | undefined;
-  /** Whether nobody reads the log, so that no verdict could be seen. */
+  /** Tells whether nobody reads the log, so that no verdict could be seen. */
   readonly isLogStalled: () => boolean;
 }
 
 /** The gate. Whoever gives it a trail gets a finding from every rule that was reached. */
 export interface Gate {
-  /** Why no transaction may begin now, if none may: nothing is transferred then that could not be kept. */
+  /** Says why no transaction may begin now, if none may. Nothing is transferred then that could not be kept. */
   transaction(): Disposition | undefined;
   /** Judges a recipient from its address alone; no side effect on the store. */
   recipient(address: string, trail?: Trail): Promise<RecipientVerdict>;
@@ -99,7 +99,7 @@ export function createGate(options: GateOptions): Gate {
   };
 }
 
-/** How to recognise what we sent: by a reply address, or as a notice. */
+/** Builds the marks of our own mail: a reply address, or those of a notice. */
 function ownOf({ form, notices }: GateOptions): Own {
   const sender = notices === undefined ? undefined : foldAddress(notices.from);
   return {
@@ -145,7 +145,7 @@ async function commit(
   });
 }
 
-/** What a hold of the sender policy rests on. */
+/** Says what a hold of the sender policy rests on. */
 function whyHeld({ item: { holdDetail }, holdCause }: Extract<Judgement, { kind: 'item' }>): {
   detail?: string;
   cause?: SpoofCause;

@@ -56,13 +56,13 @@ export async function judgeMessage(
   return judgements.map((judgement) => withSpam(judgement, decision, () => writtenDigest(header, raw)));
 }
 
-/** Whether an item is to be made of it, and not of a bounce or a probe, which no filter judges. */
+/** Tells whether an item is to be made of it that is neither a bounce nor a probe: no filter judges those. */
 export function isReply(judgement: Judgement): judgement is Extract<Judgement, { kind: 'item' }> {
   if (judgement.kind !== 'item') return false;
   return judgement.item.bounce === undefined && judgement.item.hold !== 'probe';
 }
 
-/** A judgement with what the spam rule decided; a reason to hold that was there before stays. */
+/** Adds the spam rule's decision to a judgement; a reason to hold that was there before stays. */
 function withSpam(judgement: Judgement, decision: SpamDecision, written: () => Digest): Judgement {
   if (!isReply(judgement)) return judgement;
   if (decision.kind === 'end') return decision;
@@ -115,7 +115,7 @@ function judgeClaim(gate: GateRules, message: Message, claim: Claim, trail: Trai
   return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
 }
 
-/** What is known of a reply that ends here. */
+/** Collects what is known of a reply that ends here. */
 function endedReply(
   { message, header, claim }: Case,
   author: Mailbox,

@@ -50,7 +50,10 @@ export function judgeOrigin(judged: Case): End | Origin {
   return { kind: 'person', hold, hasSign: true };
 }
 
-/** The verdict of the signs that count; `outranked` is the one that a known person's mail would have had. */
+/**
+ * Weighs the signs, and gives the verdict of those that count; `outranked` is the one that a known person's mail
+ * would have had.
+ */
 function weighSigns(judged: Case): { readonly automatic: Automatic | null; readonly outranked?: Automatic } {
   const { gate, message, header } = judged;
   const { raw, envelope } = message;
@@ -75,7 +78,7 @@ export function judgeAuthor(judged: Case): End | { readonly kind: 'author'; read
   return { kind: 'author', mailbox: sender.mailbox };
 }
 
-/** What a target is found and judged by: a case, or a question about an address alone. */
+/** The ground on which a target is found and judged: a case, or a question about an address alone. */
 interface Targeted {
   readonly gate: {
     readonly form: { readonly domain: string };

@@ -38,10 +38,10 @@ export interface RateSettings {
 /** A limit by its key in the configuration. */
 export type RateLimit = 'rate.per_user' | 'rate.per_address' | 'rate.total';
 
-/** Whether a message is its user's, as far as the site's filter and policy say. */
+/** The standing of a message: its user's own as far as the site's filter and policy say, or not. */
 export type Standing = 'vouched' | 'unvouched';
 
-/** What rates work with. */
+/** The options of rates. */
 export interface RateOptions {
   /** The rates in force. */
   readonly settings: () => RateSettings;
@@ -77,7 +77,7 @@ interface Limit {
   readonly limit: RateLimit;
   readonly rate: Rate;
   readonly bucketOf: (token: Token) => string;
-  /** Whether a bucket is one of this limit's; the name as of a message that is vouched for. */
+  /** Tells whether a bucket is one of this limit's, by its name as of a message that is vouched for. */
   readonly owns: (name: string) => boolean;
 }
 
@@ -157,7 +157,7 @@ export class Rates {
     }
   }
 
-  /** The rate that a bucket is limited by, if any. */
+  /** Gives the rate that limits a bucket, if any. */
   #rateOf(name: string): Rate | undefined {
     const bare = name.startsWith(UNVOUCHED) ? name.slice(UNVOUCHED.length) : name;
     return this.#limits.find(({ owns }) => owns(bare))?.rate;
@@ -188,7 +188,7 @@ export class Rates {
     await this.#saving;
   }
 
-  /** The limit that one more reply to this token would go beyond; changes nothing. */
+  /** Names the limit that one more reply to this token would go beyond; changes nothing. */
   reached(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
     const now = this.#options.monotonic();
     return this.#inForce().find(
@@ -297,7 +297,7 @@ export class Rates {
     }, ms).unref();
   }
 
-  /** What is to be done about a bucket in the store. */
+  /** Marks a bucket as one to be saved or forgotten. */
   #mark(name: string): void {
     if (this.#unsaved.size + this.#forgotten.size === 0) this.#arm(SAVE_MS);
     const [to, from] = this.#fullAt.has(name)
@@ -308,7 +308,7 @@ export class Rates {
   }
 }
 
-/** The end of a way at a limit: the sender comes again later. */
+/** Ends a way at a limit: the sender comes again later. */
 export function rateLimited(limit: RateLimit): End {
   return { kind: 'end', disposition: { verdict: 'deferred', reason: 'rate-limited', detail: limit } };
 }

@@ -23,13 +23,13 @@ import type { Restore, Restores } from '../store/restores.ts';
 import { type Rates, rateLimited } from './rates.ts';
 import { endAt, type Rule, sawAge, type Trail } from './trail.ts';
 
-/** Where a verified reply goes; `repliedTo` in Unix seconds. */
+/** The place where a verified reply goes; `repliedTo` in Unix seconds. */
 export interface Target {
   readonly locator: string;
   readonly repliedTo: number;
 }
 
-/** What proves that the user may reply: a token, and those of the user's keys that made it. */
+/** The proof that the user may reply: a token, and those of the user's keys that made it. */
 interface Proof {
   readonly kind: 'token';
   readonly token: Token;
@@ -48,14 +48,17 @@ export type RecipientVerdict =
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'refused'; readonly disposition: Disposition };
 
-/** Why no address can be judged: another pepper than the store's, under which no proof holds, or a store that is lost. */
+/**
+ * The reason why no address can be judged: another pepper than the store's, under which no proof holds, or a store
+ * that is lost.
+ */
 export interface Doubt {
   readonly reason: 'pepper' | 'store';
   /** In words. */
   readonly why: string;
 }
 
-/** What addresses are judged by. */
+/** The options of judging addresses. */
 export interface RecipientOptions {
   readonly form: ReplyAddressForm;
   readonly pepper: Uint8Array;
@@ -88,7 +91,7 @@ export const NOT_YET = {
   detail: 'the post lies in the future by our clock',
 } as const satisfies Disposition;
 
-/** A 5yz would be said of genuine addresses as well. */
+/** Defers what cannot be judged: a 5yz would hit genuine addresses as well. */
 export function doubtful({ reason, why: detail }: Doubt): Extract<Disposition, { verdict: 'deferred' }> {
   return { verdict: 'deferred', reason, detail };
 }

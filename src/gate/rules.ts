@@ -8,7 +8,7 @@ import type { AuthorNotices } from './author-notices.ts';
 import type { RecipientOptions } from './recipient.ts';
 import type { SpamPolicy } from './spam-policy.ts';
 
-/** What senders are judged by. */
+/** The options of judging senders. */
 export interface SenderPolicyOptions {
   readonly senderPolicy: Authentication['policy'];
   /** Needed unless the policy is `off`. */
@@ -25,7 +25,7 @@ export interface SenderPolicyOptions {
   readonly aliases?: readonly ReplyAddressForm[];
 }
 
-/** What messages are judged by. */
+/** The options of judging messages. */
 export interface GateRules extends Omit<RecipientOptions, 'directory'>, SenderPolicyOptions {
   /** Undefined when it is off. */
   readonly spam: SpamPolicy | undefined;
@@ -35,6 +35,6 @@ export interface GateRules extends Omit<RecipientOptions, 'directory'>, SenderPo
   readonly authorNotices?: AuthorNotices | undefined;
   /** How our own mail is recognised. */
   readonly own: Own;
-  /** A fresh item id. */
+  /** Makes a fresh item id. */
   readonly newId: () => string;
 }

@@ -54,13 +54,13 @@ export function judgeSenderPolicy(judged: Case, author: Mailbox): End | Sender {
   return { kind: 'sender', authentication, hold: 'spoofed', why: { detail: reason, ...cause } };
 }
 
-/** Whether the author of a reply passes, whatever the policy makes of it; where it is off nobody does. */
+/** Tells whether the author of a reply passes, whatever the policy makes of it; where it is off nobody does. */
 export function hasPass(judged: Case): boolean {
   const author = senderOf(judged.header);
   return author.ok && vouch(judged, author.mailbox).result === 'pass';
 }
 
-/** Whether the reverse-path is an address of the user's, and our filter says that it is no forged one. */
+/** Tells whether the reverse-path is an address of the user's that our filter does not call forged. */
 export function isFromUser({ gate, claim, message, header }: Case): boolean {
   const { senderPolicy, authservId, ownReceived = 0 } = gate;
   const { reversePath } = message.envelope;
@@ -81,7 +81,7 @@ function decide(
   return spoofed === 'flag' && result === 'none' ? 'flagged' : 'held';
 }
 
-/** What the reply is vouched for by: a sender who was authenticated, and who wrote to this address. */
+/** Says what the reply is vouched for by: a sender who was authenticated, and who wrote to this address. */
 function vouch(judged: Case, author: Mailbox): Vouched {
   const vouched = authenticate(judged, author);
   const { header, claim } = judged;

@@ -31,7 +31,7 @@ export interface SpamSettings {
   readonly spamdConcurrency: number;
 }
 
-/** What a source said: a verdict, or why there is none. */
+/** The answer of a source: a verdict, or why there is none. */
 export type SpamAnswer = SpamVerdict | { readonly unchecked: string };
 
 /** A source of verdicts, and what follows from them. */
@@ -52,7 +52,7 @@ export function openSpamd(settings: SpamSettings): Spamd {
   });
 }
 
-/** The configured policy; undefined when it is off. */
+/** Opens the configured policy; undefined when it is off. */
 export function openSpamPolicy(settings: SpamSettings, log?: Log): SpamPolicy | undefined {
   const { source, action, unchecked } = settings;
   switch (source) {
@@ -89,12 +89,12 @@ function askSpamd(settings: SpamSettings, log: Log | undefined): SpamPolicy['ask
   };
 }
 
-/** What the rule decided for every recipient of a message; `spam` is undefined when it is unchecked. */
+/** The decision of the rule for every recipient of a message; `spam` is undefined when it is unchecked. */
 export type SpamDecision =
   | End
   | { readonly kind: 'pass'; readonly spam: SpamVerdict | undefined; readonly hold: HoldReason | undefined };
 
-/** What is asked about: a message, judged once for all of its recipients. */
+/** The message that a source is asked about, once for all of its recipients. */
 interface Asked {
   readonly header: Header;
   readonly raw: Uint8Array;
@@ -124,7 +124,7 @@ function leaveUnchecked({ unchecked }: SpamPolicy, asked: Asked, saw: string): S
   return { kind: 'pass', spam: undefined, hold };
 }
 
-/** A verdict in words. */
+/** Puts a verdict into words. */
 function sawSpam({ score, flagged }: SpamVerdict): string {
   return `${flagged ? 'spam' : 'not spam'}${score === undefined ? '' : `, score ${score}`}`;
 }

@@ -10,10 +10,10 @@
  */
 import { connect } from 'node:net';
 
-/** Where spamd listens. */
+/** The address on which spamd listens. */
 export type SpamdAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** How spamd is asked; times in milliseconds. */
+/** The options of asking spamd; times in milliseconds. */
 export interface SpamdOptions {
   readonly address: SpamdAddress;
   /** Whose preferences and Bayes database spamd uses; undefined leaves that to spamd. */
@@ -37,17 +37,17 @@ export interface SpamdSymbols extends SpamdScore {
   readonly symbols: readonly string[];
 }
 
-/** What spamd can be taught about a message. */
+/** The class of a message that spamd can be taught. */
 export type SpamClass = 'spam' | 'ham';
 
-/** Why there is no answer; `refused` when spamd runs and does not do what it was asked. */
+/** The reason why there is no answer; `refused` when spamd runs and does not do what it was asked. */
 export interface SpamdFailure {
   readonly ok: false;
   readonly kind: 'unreachable' | 'deadline' | 'broken' | 'refused';
   readonly reason: string;
 }
 
-/** What spamd answered. */
+/** The answer of spamd. */
 export type SpamdResult<T> = { readonly ok: true; readonly value: T } | SpamdFailure;
 
 /** A client of one spamd. */
@@ -98,7 +98,7 @@ export function createSpamd(options: SpamdOptions): Spamd {
   };
 }
 
-/** The beginning of a message up to a line end, at most `most` bytes. */
+/** Gives the beginning of a message up to a line end, at most `most` bytes. */
 function firstLines(raw: Uint8Array, most: number): Uint8Array {
   if (raw.byteLength <= most) return raw;
   const end = raw.subarray(0, most).lastIndexOf(LF);
@@ -226,13 +226,16 @@ function understand<T>(said: string, read: (answer: Answer) => T | undefined): S
   const status = STATUS.exec(said);
   if (status === null) return failure('broken', 'the answer is not in the spamc protocol, or cut off');
   const [line, code, text = ''] = status;
-  if (code !== '0') return failure('refused', `answer ${code}: ${printable(text)}`);
+  if (code !== '0') return failure('refused', `answer ${code}: ${asciiLine(text)}`);
   const answer = parseAnswer(text, said.slice(line.length));
   const value = answer === undefined ? undefined : read(answer);
   return value === undefined ? failure('broken', 'the answer is malformed or cut off') : { ok: true, value };
 }
 
-/** Fields up to an empty line, without which something is missing; only PING has nothing but its status line. */
+/**
+ * Reads the fields up to an empty line, without which something is missing; only PING has nothing but its status
+ * line.
+ */
 function parseAnswer(text: string, rest: string): Answer | undefined {
   if (rest === '') return text === 'PONG' ? { text, fields: new Map(), body: '' } : undefined;
   const fields = new Map<string, string>();
@@ -264,7 +267,7 @@ function readScore({ fields }: Answer): SpamdScore | undefined {
 function readSymbols(answer: Answer): SpamdSymbols | undefined {
   const score = readScore(answer);
   if (score === undefined || !answer.fields.has('content-length')) return undefined;
-  const symbols = answer.body.split(',').map((symbol) => printable(symbol.trim()));
+  const symbols = answer.body.split(',').map((symbol) => asciiLine(symbol.trim()));
   return { ...score, symbols: symbols.filter((symbol) => symbol !== '') };
 }
 
@@ -273,7 +276,7 @@ function readLearned({ fields }: Answer): 'learned' | 'known' {
   return done.includes('local') ? 'learned' : 'known';
 }
 
-/** What spamd said as it may stand in a log line. */
-function printable(text: string): string {
+/** Makes one line for the log of what spamd said. */
+function asciiLine(text: string): string {
   return text.slice(0, MAX_REASON_CHARS).replace(/[^\x20-\x7e]/g, '?');
 }

@@ -19,10 +19,14 @@ export type Rule =
   | 'spam'
   | 'duplicate';
 
-/** What a rule decided: to go on, as usual or with a mark, or one of the dispositions. */
-export type Decision = 'pass' | 'off' | 'flagged' | 'held' | 'duplicate' | Exclude<Verdict, 'accepted'>;
-
-type Verdict = Disposition['verdict'];
+/** The decision of a rule: to go on, as usual or with a mark, or one of the dispositions. */
+export type Decision =
+  | 'pass'
+  | 'off'
+  | 'flagged'
+  | 'held'
+  | 'duplicate'
+  | Exclude<Disposition['verdict'], 'accepted'>;
 
 /** One rule's decision, and in words what it rests on. */
 export interface Finding {
@@ -31,7 +35,7 @@ export interface Finding {
   readonly saw: string;
 }
 
-/** What the rules saw, in their order; undefined where nobody asked. */
+/** The findings of the rules, in their order; undefined where nobody asked. */
 export type Trail = Finding[] | undefined;
 
 /** Whatever has a trail. */
@@ -68,7 +72,7 @@ export function discard(trailed: Trailed, rule: Rule, reason: DiscardReason, det
 
 const DAY_SECONDS = 86_400;
 
-/** An age in words; times in Unix seconds. */
+/** Puts an age into words; times in Unix seconds. */
 export function sawAge(repliedTo: number, nowMs: number, maxAgeMs: number): string {
   const days = (seconds: number): string => String(Math.round((seconds / DAY_SECONDS) * 10) / 10);
   const post = `the post is of ${new Date(repliedTo * 1000).toISOString().replace('.000Z', 'Z')}`;

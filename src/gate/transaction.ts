@@ -12,13 +12,13 @@ import type { Gate, Verdict } from './gate.ts';
 import type { Claim, RecipientVerdict } from './recipient.ts';
 import { type Notes, noteVerdict } from './verdict-note.ts';
 
-/** What transactions of one source share. */
+/** The parts that all transactions of a source share. */
 export interface TransactionShared extends Notes {
   /** The gate in force; a transaction ends on the one that it began with. */
   readonly gate: () => Gate;
 }
 
-/** A verdict that nobody could reach, as it is told: temporary. */
+/** Logs a failure of ours, and makes the temporary verdict of it. */
 function broken(log: Log, error: unknown, where: LogFields): Disposition {
   const detail = errorText(error);
   log('transaction_failed', { reason: detail, ...where });
@@ -54,7 +54,7 @@ export class Transaction {
     this.#envelope = envelope;
   }
 
-  /** The recipients that are taken so far. */
+  /** Counts the recipients that are taken so far. */
   get recipients(): number {
     return this.#claims.length;
   }

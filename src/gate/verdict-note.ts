@@ -10,7 +10,7 @@ import type { Claim } from './recipient.ts';
 /** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
 const MAX_LOGGED_ID = 998;
 
-/** Where verdicts are logged and counted. */
+/** The places where verdicts are logged and counted. */
 export interface Notes {
   readonly log: Log;
   readonly meter: Meter;
@@ -47,12 +47,12 @@ export function noteVerdict(
   log('verdict', fields, isMissed(disposition) ? 'warn' : undefined);
 }
 
-/** Whether a reply is lost by a verdict that nobody asked for: spam is discarded where the site says so. */
+/** Tells whether a reply is lost by a verdict that nobody asked for; of spam the site may ask for just that. */
 function isMissed(disposition: Verdict): boolean {
   return isDroppedReply(disposition) && disposition.reason !== 'spam';
 }
 
-/** What the filter said of a message, whatever it led to. */
+/** Says what the filter called a message, whatever it led to. */
 function spamWord({ reason, spam }: Verdict): Verdict['spam'] {
   if (spam !== undefined) return spam;
   if (reason === 'spam') return 'yes';

@@ -26,7 +26,7 @@ export function parsePolicyRequest(text: string): PolicyRequest | undefined {
 /** The answer that leaves the decision to what else Postfix is configured to ask. */
 export const NO_OPINION = 'action=DUNNO\n\n';
 
-/** The answer that refuses a recipient, in the words that LMTP has for the disposition. */
+/** Writes the answer that refuses a recipient, in the words that LMTP has for the disposition. */
 export function formatRefusal(disposition: Disposition): string {
   return `action=${formatReply(replyTo(disposition))}\n\n`;
 }

@@ -21,7 +21,7 @@ export interface Address {
   readonly domain: string;
 }
 
-/** How this installation's reply addresses look: `prefix` + token + `@` + `domain`. */
+/** The form of this installation's reply addresses: `prefix` + token + `@` + `domain`. */
 export interface ReplyAddressForm {
   readonly prefix: string;
   readonly domain: string;
@@ -44,7 +44,7 @@ export function foldDomain(domain: string): string {
   return (host.endsWith('.') ? host.slice(0, -1) : host).toLowerCase();
 }
 
-/** Whether a text can be a host name with U-labels (RFC 5890 §2.3.2.1). */
+/** Tells whether a text can be a host name with U-labels (RFC 5890 §2.3.2.1). */
 function isInternational(domain: string): boolean {
   return (
     domain.length <= MAX_DOMAIN_OCTETS &&
@@ -74,7 +74,7 @@ function foldAscii(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** Whether the prefix leaves room for a token within a local part. */
+/** Tells whether the prefix leaves room for a token within a local part. */
 export function prefixFits(prefix: string): boolean {
   return Buffer.byteLength(prefix) + TOKEN_CHARS <= MAX_LOCAL_PART_OCTETS;
 }
@@ -90,7 +90,7 @@ export function parseForm(text: string): ReplyAddressForm {
   return { prefix: text.slice(0, at), domain: text.slice(at + 1) };
 }
 
-/** What a recipient address is to us. */
+/** The meaning of a recipient address to us. */
 export type RecipientMatch =
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'other-domain' }

@@ -16,7 +16,7 @@ import { addressesOf, namedMailbox } from './mailbox.ts';
 
 const FIELDS = ['to', 'cc'] as const;
 
-/** Which of To and Cc name the token (in lower case) in an address of one of the `forms`. */
+/** Names the fields, To or Cc, whose addresses of these `forms` hold the token (in lower case). */
 export function fieldsNaming(
   header: Header,
   token: string,

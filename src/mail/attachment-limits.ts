@@ -3,7 +3,7 @@
  * (`.exe`).
  */
 
-/** What of a reply's files is posted. */
+/** Limits of the files that are posted with a reply. */
 export interface AttachmentLimits {
   readonly maxFileBytes: number;
   readonly maxFiles: number;

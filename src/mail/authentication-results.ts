@@ -59,7 +59,7 @@ export function parseAuthenticationResults(value: string): AuthenticationResults
   return doubt === undefined ? { authservId, results } : { authservId, results, doubt };
 }
 
-/** Whether a value that a sender may have chosen has no character that ends a value for some reader. */
+/** Tells whether a value that a sender may have chosen is free of characters that end a value for some reader. */
 export function isSafeValue(value: string): boolean {
   return PLAIN_ASCII.test(value) || SAFE_VALUE.test(value);
 }

@@ -23,7 +23,7 @@ import { canonicalDomain, type Mailbox } from './mailbox.ts';
 import { type Absence, placeResults, type Trust } from './results-place.ts';
 import { oddText } from './sender-text.ts';
 
-/** Why a sender does not pass. */
+/** The reason why a sender does not pass. */
 export type Cause =
   | Absence
   /** A field of ours can be read in two ways. */
@@ -62,8 +62,9 @@ export function judgeSender(header: Header, sender: Mailbox, trust: Trust): Send
 }
 
 /**
- * Whether our filter found that the reverse-path is its owner's, whoever From names: an SPF pass of its very domain, and
- * nothing that says otherwise. A bounce to it goes to who sent the message, and to nobody who was imitated.
+ * Tells whether our filter found that the reverse-path is its owner's, whoever From names. That takes an SPF pass of
+ * its very domain, and no result that says otherwise. A bounce to it then reaches the sender of the message, never
+ * somebody who was imitated.
  */
 export function isOwnPath(header: Header, trust: Trust & { readonly reversePath: string }): boolean {
   const placed = placeResults(header, trust);
@@ -92,7 +93,7 @@ function ambiguity(
   return { result: 'fail', cause: 'ambiguous', reason };
 }
 
-/** The results that may count: of each method those of the topmost field that reports it, and every failure. */
+/** Gives the results that may count: of each method those of the topmost field that reports it, and every failure. */
 function believable(fields: readonly AuthenticationResults[]): MethodResult[] {
   const results: MethodResult[] = [];
   const reported = new Set<string>();
@@ -150,8 +151,8 @@ const SPF_DENIAL = /^\s*(?:soft)?fail\b/i;
 const MAX_LOOKED_AT = 100;
 
 /**
- * Whether any result in the message, believed or not, may mean that `sender` did not write it; what can be read in two
- * ways may. For what is only done where nothing speaks for a forgery.
+ * Tells whether any result in the message, believed or not, may mean that `sender` did not write it. A result that
+ * can be read in two ways counts. For actions that want no sign of a forgery at all.
  */
 export function speaksAgainst(header: Header, sender: Mailbox): boolean {
   const values = headerValues(header, 'authentication-results').slice(0, MAX_LOOKED_AT);
@@ -169,7 +170,7 @@ function isDenial(result: MethodResult, from: string): boolean {
   return result.method === 'dmarc' || alignedDomain(result, from) !== undefined;
 }
 
-/** Whether a DMARC result is about the domain of our From, or of a From that another reader saw. */
+/** Tells whether a DMARC result is about the domain of our From, or of a From that another reader saw. */
 function speaksOf({ properties }: MethodResult, from: string): 'it' | 'another' | 'unclear' {
   const value = properties.get('header.from');
   if (value === undefined) return 'unclear';
@@ -179,7 +180,7 @@ function speaksOf({ properties }: MethodResult, from: string): 'it' | 'another' 
   return domain !== undefined && from.endsWith(`.${domain}`) ? 'unclear' : 'another';
 }
 
-/** The authenticated domain of a DKIM or SPF result, if it may speak for `from`. */
+/** Gives the authenticated domain of a DKIM or SPF result, if it may speak for `from`. */
 function alignedDomain({ method, properties }: MethodResult, from: string): string | undefined {
   const domain = authenticatedDomain(method, properties);
   if (domain === undefined) return undefined;
@@ -195,7 +196,10 @@ function authenticatedDomain(method: string, properties: ReadonlyMap<string, str
   return hostOf(signer ?? domainPart(properties.get('header.i')?.replace(/^@/, '')));
 }
 
-/** A domain alone, or that of an address whose local part is a dot-atom: readers differ on any other. */
+/**
+ * Gives a domain that stands alone, or that of an address with a dot-atom before it. Readers differ on any other
+ * address.
+ */
 function domainPart(value: string | undefined): string | undefined {
   const address = value?.replace(/^<(.*)>$/, '$1') ?? '';
   const at = address.lastIndexOf('@');
@@ -203,7 +207,7 @@ function domainPart(value: string | undefined): string | undefined {
   return DOT_ATOM.test(address.slice(0, at)) ? address.slice(at + 1) : undefined;
 }
 
-/** A host name as From fields are compared; `undefined` for all that has not two labels at least. */
+/** Gives a host name as From fields are compared; `undefined` for fewer than two labels. */
 function hostOf(value: string | undefined): string | undefined {
   const domain = value === undefined ? undefined : canonicalDomain(value);
   return domain !== undefined && HOST.test(domain) ? domain : undefined;

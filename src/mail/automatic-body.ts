@@ -23,17 +23,17 @@ import { bodyWindow, directParts } from './parts.ts';
 
 const TEXT_WINDOW_BYTES = 16 * 1024;
 
-/** The sign of the body: a status part, a bounce in words, an answer of a calendar, a receipt, an absence. */
+/** Finds the sign of the body: a status part, a bounce in words, an answer of a calendar, a receipt, an absence. */
 export function bodySign(raw: Uint8Array, header: Header): Sign | undefined {
   return bounceSign(raw, header) ?? textSign(raw, header);
 }
 
-/** The Subject as it reads, composed. */
+/** Reads the Subject as a person does, in composed characters. */
 export function subjectOf(header: Header): string {
   return fieldText(header, 'subject').normalize('NFC');
 }
 
-/** The signs without those of a title alone where the text shows that a person answers. */
+/** Leaves out the signs of a title alone where the text shows that a person answers. */
 export function believable(raw: Uint8Array, header: Header, signs: readonly Sign[]): readonly Sign[] {
   const isTitleAlone =
     signs.some(({ isTitle }) => isTitle) && signs.every((sign) => sign.isTitle || sign.kind === 'list');
@@ -46,7 +46,7 @@ export function believable(raw: Uint8Array, header: Header, signs: readonly Sign
   return signs.filter((sign) => sign.isTitle !== true || !isTyped(sign, isAbsence, text, typed));
 }
 
-/** Whether a person typed the text under a title that gave `sign`. */
+/** Tells whether a person typed the text under a title that gave `sign`. */
 function isTyped(sign: Sign, isAbsence: boolean, text: string, typed: string | undefined): boolean {
   if (isAbsence) return typed !== undefined || (text.trim() !== '' && !ABSENCE_TEXT.test(text));
   if (sign.soft === undefined) return typed !== undefined && !ABSENCE_TEXT.test(typed);
@@ -57,7 +57,7 @@ function isAnswer(header: Header): boolean {
   return (headerValue(header, 'in-reply-to') ?? headerValue(header, 'references') ?? '').includes('@');
 }
 
-/** The sign of a status part, or of a machine's text that speaks of failure. */
+/** Finds the sign of a status part, or of a machine's text that speaks of failure. */
 function bounceSign(raw: Uint8Array, header: Header): Sign | undefined {
   // People forward bounces, and some clients take them apart when they do.
   if (ANSWER_SUBJECT.test(subjectOf(header))) return undefined;
@@ -76,7 +76,10 @@ function bounceSign(raw: Uint8Array, header: Header): Sign | undefined {
   return soft('words', bounce(Rank.body, 'a failed message is returned with the reason'));
 }
 
-/** The hard sign of a text and a title that say the same, or of a calendar; people's mail has one of them at most. */
+/**
+ * Finds the hard sign of a text and a title that say the same, or of a calendar. People's mail has one of the two at
+ * most.
+ */
 function textSign(raw: Uint8Array, header: Header): Sign | undefined {
   if (isCalendarReply(raw, header)) return autoReply(Rank.body, 'a calendar answers an invitation');
   const subject = subjectOf(header);

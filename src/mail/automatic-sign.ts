@@ -6,7 +6,9 @@
  */
 import { mediaType, parameter } from './parts.ts';
 
-/** What a machine's mail is; `auto-reply` is all that a machine sent by itself and is none of the others. */
+/**
+ * A machine's mail by its purpose; `auto-reply` is all that a machine sent by itself and that is none of the others.
+ */
 export type AutomaticKind = 'bounce' | 'auto-reply' | 'report' | 'list' | 'loop';
 
 /** The verdict on automatic mail, and the sign that gave it, for the log. */
@@ -42,22 +44,22 @@ export interface Sign extends Automatic {
   readonly isTitle?: true;
 }
 
-/** The sign of a bounce. */
+/** Makes the sign of a bounce. */
 export const bounce = (rank: number, reason: string): Sign => ({ rank, kind: 'bounce', reason });
-/** The sign of mail that a program sent by itself. */
+/** Makes the sign of mail that a program sent by itself. */
 export const autoReply = (rank: number, reason: string): Sign => ({ rank, kind: 'auto-reply', reason });
-/** The sign of a report. */
+/** Makes the sign of a report. */
 export const report = (reason: string): Sign => ({ rank: Rank.reportType, kind: 'report', reason });
-/** The sign of a list. */
+/** Makes the sign of a list. */
 export const list = (reason: string): Sign => ({ rank: Rank.list, kind: 'list', reason });
-/** The sign of our own mail, or of mail that goes round in circles. */
+/** Makes the sign of our own mail, or of mail that goes round in circles. */
 export const loop = (rank: number, reason: string): Sign => ({ rank, kind: 'loop', reason });
 /** Marks a sign that only the Subject gives. */
 export const title = (sign: Sign): Sign => ({ ...sign, isTitle: true });
 /** Marks a sign that people's mail can bear as well. */
 export const soft = (where: NonNullable<Sign['soft']>, sign: Sign): Sign => ({ ...sign, soft: where });
 
-/** The verdict of the strongest sign. */
+/** Gives the verdict of the strongest sign. */
 export function strongest(signs: readonly Sign[]): Automatic | null {
   let best: Sign | undefined;
   for (const sign of signs) {
@@ -66,7 +68,7 @@ export function strongest(signs: readonly Sign[]): Automatic | null {
   return best === undefined ? null : { kind: best.kind, reason: best.reason };
 }
 
-/** The sign of the message's own type. */
+/** Finds the sign of the message's own type. */
 export function contentTypeSign(value: string): Sign | undefined {
   const type = mediaType(value);
   if (!type.startsWith('m')) return undefined;
@@ -76,7 +78,7 @@ export function contentTypeSign(value: string): Sign | undefined {
   return reportType === 'delivery-status' ? bounce(Rank.reportType, reason) : report(reason);
 }
 
-/** The sign of a part that only reports have. */
+/** Finds the sign of a part that only reports have. */
 export function statusPartSign(type: string): Sign | undefined {
   switch (type) {
     case 'message/delivery-status':
@@ -91,7 +93,7 @@ export function statusPartSign(type: string): Sign | undefined {
   }
 }
 
-/** A keyword for the log: a sender may write anything there, an address for instance. */
+/** Gives a keyword for the log where we know it; a sender may write anything there, an address for instance. */
 export function word(keyword: string): string {
   return /^[a-z][a-z-]{0,39}$/.test(keyword) ? keyword : 'another keyword';
 }

@@ -23,7 +23,7 @@ const ORIGINAL =
 const LABEL_LINE = /^[ \t]{0,8}[*•]?[ \t]{0,3}[^\s:：][^:：]{0,30}[:：][ \t]*\S/u;
 const TIME = /\d{1,2}[:.٫]\d{2}|[٠-٩۰-۹०-९]{1,2}:[٠-٩۰-۹०-९]{2}|\d{1,2}[時时시]/u;
 
-/** The first text of a message: its own, or that of its first text part. */
+/** Reads the first text of a message: its own, or that of its first text part. */
 export function readText(raw: Uint8Array, header: Header): string {
   const part = firstText({ header, type: typeOf(header), body: bodyWindow(raw, header) });
   return part === undefined ? '' : decodedText(part.header, part.body).slice(0, MAX_TEXT_LENGTH);
@@ -47,13 +47,15 @@ function partsOf({ header, body }: Part): Generator<Part> {
   return directParts(body, headerValue(header, 'content-type') ?? '');
 }
 
-/** The text above the first mark of a quote, or an original, as it stands; all of it where there is none. */
+/** Cuts the text at the first mark of a quote or an original; gives all of it where there is none. */
 export function aboveOriginal(text: string): string {
   const starts = [QUOTE_MARK, ORIGINAL].map((mark) => text.search(mark)).filter((start) => start !== -1);
   return starts.length === 0 ? text : text.slice(0, Math.min(...starts));
 }
 
-/** What somebody typed above the original; `undefined` where there is no original, or nothing above it. */
+/**
+ * Gives the text that somebody typed above the original; `undefined` where there is no original, or nothing above it.
+ */
 export function typedAbove(text: string): string | undefined {
   const written = aboveOriginal(text);
   if (written.length === text.length) return undefined;
@@ -63,7 +65,7 @@ export function typedAbove(text: string): string | undefined {
   return typed.trim() === '' ? undefined : typed;
 }
 
-/** The text without HTML's tags, blocks as lines. */
+/** Takes HTML's tags out of a text; blocks become lines. */
 export function withoutTags(text: string): string {
   return text
     .replace(/<(?:br|p|div|tr|li)\b[^<>]{0,500}>/gi, '\n')
@@ -72,8 +74,8 @@ export function withoutTags(text: string): string {
 }
 
 /**
- * Whether the text is nothing but a receipt: a short opening, the labels of the message that was read, among them the
- * answered `subject`, and when that was.
+ * Tells whether the text is a receipt and nothing more: a short opening, the labels of the message that was read, the
+ * answered `subject` among them, and the time of reading.
  */
 export function isReceiptText(text: string, subject: string): boolean {
   const lines = withoutTags(text)
@@ -100,7 +102,7 @@ function lengthOfRun(lines: readonly string[]): number {
 // "was read on 5 March 2024 14:07" has a colon, and is no label.
 const TIME_BEFORE_COLON = /^[^:：]*\d{1,2}[:：]\d/u;
 
-/** Whether a calendar program answers an invitation: as the message itself, or as another form of its text. */
+/** Tells whether a calendar program answers an invitation, as the message itself or as another form of its text. */
 export function isCalendarReply(raw: Uint8Array, header: Header): boolean {
   const whole: Part = { header, type: typeOf(header), body: bodyWindow(raw, header) };
   if (whole.type === 'text/calendar') return isAnswer(whole);

@@ -45,9 +45,9 @@ import { mailboxesOf } from './mailbox.ts';
 
 export type { Automatic } from './automatic-sign.ts';
 
-/** How to recognise what we sent ourselves. */
+/** The marks by which we recognise our own mail. */
 export interface Own {
-  /** Whether an address is one that we mint: a reply address, or the sender of our notices. */
+  /** Tells whether an address is one that we mint: a reply address, or the sender of our notices. */
   isOwnAddress(address: string): boolean;
   /** The value of X-Loop in our own mail. */
   readonly loopToken?: string;
@@ -120,7 +120,7 @@ export function classifyHeader(header: Header, reversePath: string, own?: Own): 
   return strongest(signsIn(header, reversePath, own));
 }
 
-/** Every sign of the envelope and the header; none in most mail. */
+/** Collects every sign of the envelope and the header; most mail has none. */
 function signsIn(header: Header, reversePath: string, own: Own | undefined): readonly Sign[] {
   const signs: Sign[] = [];
   const add = (sign: Sign | undefined): void => {
@@ -141,7 +141,7 @@ function signsIn(header: Header, reversePath: string, own: Own | undefined): rea
   return signs;
 }
 
-/** The hard signs, and the soft ones that another witness makes hard. */
+/** Picks the hard signs, and the soft ones that another witness makes hard. */
 function hardAmong(signs: readonly Sign[], header: Header): readonly Sign[] {
   const hasOther = signs.some((sign) => sign.soft === 'sender' || sign.soft === 'field');
   // Vacation programs of old say no more than "Precedence: bulk", and their owners' words in the Subject.
@@ -170,7 +170,7 @@ function pathSign(path: string): Sign | undefined {
   return address.includes('@') ? soft('sender', sign) : sign;
 }
 
-/** A field's value as it reads. */
+/** Reads a field's value as a person does. */
 function wordsOf(value: string): string {
   return (value.includes('=?') ? decodeWords(value) : value).normalize('NFC');
 }
@@ -214,7 +214,10 @@ function autoField(name: string): [string, FieldRule] {
   return [name, (value) => autoFieldSign(name, firstToken(value))];
 }
 
-/** An empty field says nothing for sure: gateways and templates leave such ones behind. */
+/**
+ * Gives the sign of a field that programs add. An empty one proves nothing by itself: gateways and templates leave
+ * such fields behind.
+ */
 function autoFieldSign(name: string, keyword: string): Sign | undefined {
   if (keyword === 'no') return undefined;
   const sign = autoReply(Rank.autoField, name);
@@ -229,14 +232,14 @@ function when(value: string, keyword: string, reason: string): Sign | undefined 
   return firstToken(value) === keyword ? autoReply(Rank.autoField, reason) : undefined;
 }
 
-/** The keyword that opens a value, in lower case: comments before it and parameters after it are skipped. */
+/** Gives the keyword that opens a value, in lower case; comments before it and parameters after it are skipped. */
 function firstToken(value: string): string {
   const lexer = new Lexer(value);
   lexer.skipSpace();
   return lexer.run(TOKEN).toLowerCase();
 }
 
-/** The message without the "From " line that mailbox files put before it. */
+/** Takes off the "From " line that mailbox files put before a message. */
 function withoutMailboxLine(raw: Uint8Array): Uint8Array {
   const opening = Buffer.from(raw.buffer, raw.byteOffset, Math.min(raw.byteLength, 1024)).toString('latin1');
   const line = /^>?From [^\n]*\n/.exec(opening);

@@ -23,8 +23,8 @@ export interface Copy {
 }
 
 /**
- * The key that a copy is known by: for the best its fingerprint. What the others add to it are a digest and a number,
- * so that adding them bit by bit keeps the keys apart, at a fraction of a digest's time.
+ * Gives the key by which a copy is known: for the best copy its fingerprint. The others add a digest and a number to
+ * it bit by bit. That keeps the keys apart at a fraction of a digest's time.
  */
 export function keyOf({ fingerprint, written = '', result, isHeld }: Copy): Uint8Array {
   const key = Buffer.from(fingerprint, 'latin1');
@@ -35,7 +35,7 @@ export function keyOf({ fingerprint, written = '', result, isHeld }: Copy): Uint
   return key;
 }
 
-/** The keys of the better copies, any of which makes this one a duplicate; none for the best. */
+/** Lists the keys of the better copies, any of which makes this one a duplicate; none for the best. */
 export function betterKeys(copy: Copy): readonly Uint8Array[] {
   const better = RESULTS.slice(0, RESULTS.indexOf(copy.result));
   const keyed = (isHeld: boolean) => (result: Copy['result']) => keyOf({ ...copy, result, isHeld });
@@ -44,8 +44,8 @@ export function betterKeys(copy: Copy): readonly Uint8Array[] {
 }
 
 /**
- * The keys of the copies that are believed less, say the very same, and are not held. As they come in they shadow
- * nothing; once one of them is posted, the operator wants no other.
+ * Lists the keys of the copies that say the very same, are believed less and are not held. They shadow nothing when
+ * they come in. Once one of them is posted, the operator wants no other.
  */
 export function sameWordsKeys(copy: Copy): readonly Uint8Array[] {
   if (copy.written === undefined) return [];

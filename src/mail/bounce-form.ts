@@ -57,7 +57,7 @@ const MACHINE = new RegExp(
   'iu',
 );
 
-/** Whether a message is returned with the reason why it was not delivered. */
+/** Tells whether a message is returned with the reason why it was not delivered. */
 export function isReturnedMail(raw: Uint8Array, header: Header): boolean {
   const text = readText(raw, header);
   if (!REPLY_CODE.test(text) && !FAILURE.test(text)) return false;
@@ -71,13 +71,16 @@ function hasReturnedPart(raw: Uint8Array, header: Header): boolean {
   return false;
 }
 
-/** Whether the fields of a message stand in a text, some of them those that nobody but a mail system repeats. */
+/** Tells whether a text repeats the fields of a message, with some that only a mail system repeats. */
 function hasReturnedFields(text: string): boolean {
   const names = new Set(Array.from(text.matchAll(FIELD), ([, name = '']) => name.toLowerCase()));
   return names.size >= FIELD_NAMES && [...names].some((name) => TRACE.test(name));
 }
 
-/** Whether a mail system wrote a text: what stands `above` the original opens as a bounce, and goes on like one. */
+/**
+ * Tells whether a mail system wrote a text: the part `above` the original opens as a bounce, and the rest goes on
+ * like one.
+ */
 export function isMachineText(above: string, text: string): boolean {
   const opening = above.trimStart().slice(0, OPENING_LENGTH);
   if (ADDRESS_LINE.exec(opening)?.index === 0 && REPLY_CODE.test(opening)) return true;

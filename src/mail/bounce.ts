@@ -33,7 +33,7 @@ export interface Bounce {
   readonly reportingMta?: string;
 }
 
-/** What a bounce states before it is judged. */
+/** The statements of a bounce before it is judged. */
 interface Findings {
   status?: string | undefined;
   recipient?: string | undefined;
@@ -77,7 +77,7 @@ export function parseBounce(raw: Uint8Array, ownAddress?: string): Bounce | null
   return judge(complete(stated ?? {}, header, text, ownAddress), text);
 }
 
-/** The Message-ID of the message that a bounce returns, as its field has it; only where a part of its own holds it. */
+/** Reads the Message-ID of the message that a bounce returns, as its field has it; only from a part of its own. */
 export function returnedMessageId(raw: Uint8Array): string | undefined {
   const scan = scanHeader(raw);
   if (!scan.ok) return undefined;
@@ -95,7 +95,7 @@ function isSuccess(action: string | undefined): boolean {
   return action === 'delivered' || action === 'relayed' || action === 'expanded';
 }
 
-/** The findings of the machine-readable part, or of its fields where a broken system put them into the text. */
+/** Reads the findings of the machine-readable part, or of its fields where a broken system put them into the text. */
 function statedFindings(header: Header, body: Buffer, parts: readonly Part[]): Findings | undefined {
   const isStatus = (type: string): boolean => /^message\/(?:global-)?delivery-status$/.test(type);
   for (const part of parts.filter(({ type }) => isStatus(type))) {
@@ -108,7 +108,7 @@ function statedFindings(header: Header, body: Buffer, parts: readonly Part[]): F
   return at === -1 ? undefined : recipientFindings(written.slice(at));
 }
 
-/** The group of fields that matters most: a failure, else a delay, else the first (RFC 3464 §2.3). */
+/** Reads the group of fields that matters most: a failure, else a delay, else the first (RFC 3464 §2.3). */
 function recipientFindings(status: string): Findings | undefined {
   const all = fieldGroups(status);
   const reportingMta = typed(all.find((group) => group.has('reporting-mta'))?.get('reporting-mta'));
@@ -153,14 +153,14 @@ function groupFindings(group: ReadonlyMap<string, string>): Findings {
   };
 }
 
-/** The value after its type, as in `smtp; 550 …`; the type is optional because some systems leave it out. */
+/** Gives the value after its type, as in `smtp; 550 …`; some systems leave the type out. */
 function typed(value: string | undefined): string | undefined {
   return value === undefined || value === ''
     ? undefined
     : value.replace(/^[\w-]{1,40}[ \t]{0,9};/, '').trim();
 }
 
-/** `status`, or the diagnostic's own where that says more than X.0.0. */
+/** Gives `status`, or the diagnostic's own status where `status` is no more than X.0.0. */
 function preciseStatus(status: string | undefined, diagnostic = ''): string | undefined {
   return status === undefined || status.endsWith('.0.0')
     ? (FAILED_STATUS.exec(diagnostic)?.[0] ?? status)
@@ -184,7 +184,7 @@ function complete(stated: Findings, header: Header, opening: string, ownAddress 
   };
 }
 
-/** The first line with a status, else with a reply code, else with a phrase that says why. */
+/** Finds the first line with a status, else with a reply code, else with a phrase that says why. */
 function diagnosticLine(opening: string): string | undefined {
   const lines = opening.split('\n');
   for (const sign of [FAILED_STATUS, REPLY_CODE, UNKNOWN_ADDRESS, FULL_MAILBOX]) {
@@ -220,7 +220,7 @@ function isHard({ action, status }: Findings, diagnostic: string, opening: strin
   return action === 'failed' || (PERMANENT.test(opening) && !DELAY.test(opening));
 }
 
-/** Whether a permanent status speaks of the address and not of this one message (RFC 3463 §3). */
+/** Tells whether a permanent status speaks of the address and not of this one message (RFC 3463 §3). */
 function isDeadStatus(status: string): boolean {
   const [, subject, detail] = status.split('.');
   switch (subject) {
@@ -241,7 +241,7 @@ function isDeadStatus(status: string): boolean {
   }
 }
 
-/** The text that the mail system wrote, up to the message that it returns. */
+/** Reads the text that the mail system wrote, up to the message that it returns. */
 function openingText(header: Header, body: Buffer, parts: readonly Part[]): string {
   const part = parts.find(({ type }) => type.startsWith('text/') && type !== 'text/rfc822-headers');
   const opening = part === undefined ? decodedText(header, body) : decodedText(part.header, part.body);
@@ -249,7 +249,7 @@ function openingText(header: Header, body: Buffer, parts: readonly Part[]): stri
   return end === -1 ? opening : opening.slice(0, end);
 }
 
-/** A body as text with LF line ends, its transfer encoding removed. */
+/** Decodes a body as text with LF line ends. */
 function text(bytes: Buffer): string {
   return bytes.toString('utf8', 0, BODY_WINDOW_BYTES).replaceAll('\r\n', '\n');
 }

@@ -9,7 +9,7 @@ export const MAX_TEXT_OCTETS = 998;
 
 const CUT = '…';
 
-/** The text, or as much of it as the bound leaves. */
+/** Shortens a text to the bound. */
 export function bounded(text: string): string {
   if (text.length * 3 <= MAX_TEXT_OCTETS || Buffer.byteLength(text) <= MAX_TEXT_OCTETS) return text;
   const room = MAX_TEXT_OCTETS - Buffer.byteLength(CUT);

@@ -52,7 +52,9 @@ const EAST_ASIAN: readonly EastAsian[] = [
   { name: 'big5', share: (bytes) => shareOfPairs(bytes, [0xa4, 0xc6], 0x40) },
 ];
 
-/** Names the charset of `bytes`, which are no UTF-8; a `label` that fits is believed unless another fits far better. */
+/**
+ * Names the charset of `bytes`, which are no UTF-8. A `label` that fits is believed unless another fits far better.
+ */
 export function guessCharset(bytes: Uint8Array, label?: string): string | undefined {
   const sample = bytes.subarray(0, SAMPLE_BYTES);
   // A short text says little against a label that fits.
@@ -71,12 +73,12 @@ export function guessCharset(bytes: Uint8Array, label?: string): string | undefi
 
 const KANA_LABELS = /^(euc-jp|shift_jis)$/;
 
-/** Whether kana stands in a text by its label: the readings of Chinese have none. */
+/** Tells whether a text has kana when read by its label; Chinese text read so has none. */
 function hasKana(sample: Uint8Array, label: string): boolean {
   return /[\u3041-\u30fa]/.test(decodeStrictly(sample, label) ?? '');
 }
 
-/** The sample up to its last line end, so that no character is cut. */
+/** Cuts the sample behind its last line end, so that no character is cut. */
 function wholeLines(sample: Uint8Array): Uint8Array {
   const end = sample.lastIndexOf(0x0a);
   return end === -1 ? sample : sample.subarray(0, end);
@@ -98,7 +100,7 @@ function* scores(sample: Uint8Array): Generator<readonly [string, number]> {
   }
 }
 
-/** The runs of bytes beyond ASCII. */
+/** Lists the runs of bytes beyond ASCII. */
 function highRuns(bytes: Uint8Array): { bytes: number; count: number } {
   const runs = { bytes: 0, count: 0 };
   let previous = 0;
@@ -112,7 +114,7 @@ function highRuns(bytes: Uint8Array): { bytes: number; count: number } {
   return runs;
 }
 
-/** The share of frequent letters, small ones or capitals that begin a word, among what is no ASCII. */
+/** Measures the share of frequent letters, small ones or capitals that begin a word, among all beyond ASCII. */
 function letterShare(text: string, frequent: string): number {
   const foreign = text.match(/[^\0-\x7f]/g)?.length ?? 0;
   const starts = text
@@ -129,7 +131,10 @@ function shareOf(text: string, wanted: RegExp): number {
   return foreign < 4 ? 0 : scaled((text.match(wanted)?.length ?? 0) / foreign);
 }
 
-/** Everyday Japanese is a third kana at least; the half-width ones are what other charsets look like. */
+/**
+ * Measures the share of kana. Everyday Japanese is a third kana at least; other charsets look like its half-width
+ * ones.
+ */
 function kanaShare(text: string): number {
   const foreign = text.match(/[^\0-\x7f]/g)?.length ?? 0;
   const kana = text.match(/[\u3040-\u30ff\u3001\u3002]/g)?.length ?? 0;
@@ -137,7 +142,7 @@ function kanaShare(text: string): number {
   return foreign < 4 || odd * 10 > foreign ? 0 : Math.min(1, (kana / foreign) * 2.5);
 }
 
-/** The share of pairs whose lead byte is within the bounds, or in the rows of punctuation. */
+/** Measures the share of pairs whose lead byte is within the bounds, or in the rows of punctuation. */
 function shareOfPairs(bytes: Uint8Array, [from, to]: readonly [number, number], trail: number): number {
   let pairs = 0;
   let found = 0;
@@ -151,14 +156,14 @@ function shareOfPairs(bytes: Uint8Array, [from, to]: readonly [number, number], 
   return pairs < 4 ? 0 : scaled(found / pairs);
 }
 
-/** A share of which less than four fifths says nothing. */
+/** Scales a share; less than four fifths says nothing. */
 function scaled(share: number): number {
   return share < 0.8 ? 0 : share;
 }
 
 /**
- * What a text in another Latin charset looks like when it is read as windows-1252: so many `signs`, twice as many
- * where windows-1252 is declared, `beside` and no letter that speaks for windows-1252.
+ * Signs of a text in another Latin charset when it is read as windows-1252: so many `signs`, twice as many where
+ * windows-1252 is declared; `beside` them, no letter that speaks for windows-1252.
  */
 interface LatinLook {
   readonly name: string;
@@ -187,8 +192,8 @@ const LATIN: readonly LatinLook[] = [
 ];
 
 /**
- * Names the Latin charset of a text that was read as windows-1252, which a label declares or none does; `undefined`
- * where that may well be right.
+ * Names the Latin charset of a text that was read as windows-1252, by its label or for want of one. `undefined` where
+ * windows-1252 may well be right.
  */
 export function guessLatin(text: string, isDeclared: boolean): string | undefined {
   const sample = text.slice(0, SAMPLE_BYTES);
@@ -199,13 +204,15 @@ export function guessLatin(text: string, isDeclared: boolean): string | undefine
   return LATIN.find(looks)?.name;
 }
 
-/** Whether the bytes beyond ASCII stand alone between letters, as accented ones do in the languages of Latin. */
+/**
+ * Tells whether the bytes beyond ASCII stand alone between letters, as accented ones do in the languages of Latin.
+ */
 export function isScattered(bytes: Uint8Array): boolean {
   const { bytes: high, count } = highRuns(bytes.subarray(0, SAMPLE_BYTES));
   return high < count * 1.8;
 }
 
-/** Whether they stand so within words: no character of two bytes begins in most of these. */
+/** Tells whether most of them stand alone between letters of ASCII, where no character of two bytes can begin. */
 export function isWithinWords(bytes: Uint8Array): boolean {
   const sample = Buffer.from(bytes.subarray(0, SAMPLE_BYTES)).toString('latin1');
   const within = sample.match(/(?<=[a-z])[\x80-\xff](?=[a-z])/gi)?.length ?? 0;

@@ -3,7 +3,7 @@
 /** A kind of charset: `other` are those of single bytes with letters of their own. */
 export type CharsetKind = 'latin' | 'thai' | 'other' | 'east-asian';
 
-/** The kind of a charset that node knows; what it does not know has single bytes. */
+/** Gives the kind of a charset that node knows; any other counts as one of single bytes. */
 export function charsetKind(name: string): CharsetKind {
   if (/^(gb18030|big5|euc-|shift_jis|iso-2022)/.test(name)) return 'east-asian';
   if (name === 'windows-874') return 'thai';

@@ -54,7 +54,7 @@ function remember<T>(known: Map<string, T>, label: string, value: T): T {
 
 const decoders = new Map<string, TextDecoder | undefined>();
 
-/** A decoder that throws on bytes which do not fit; `undefined` for a label that node does not know. */
+/** Opens a decoder that throws on bytes which do not fit; `undefined` for a label that node does not know. */
 function strictDecoder(name: string): TextDecoder | undefined {
   if (decoders.has(name)) return decoders.get(name);
   let decoder: TextDecoder | undefined;
@@ -68,7 +68,7 @@ function strictDecoder(name: string): TextDecoder | undefined {
 
 const names = new Map<string, string | undefined>();
 
-/** The name of the charset that a label means; `undefined` for one that says nothing. */
+/** Gives the name of the charset that a label means; `undefined` for a label that says nothing. */
 export function charsetName(label: string): string | undefined {
   if (names.has(label)) return names.get(label);
   return remember(names, label, nameOf(label));
@@ -86,12 +86,12 @@ function nameOf(label: string): string | undefined {
   return encoding === undefined ? loose : encoding === 'gbk' ? 'gb18030' : encoding;
 }
 
-/** Whether node can decode the charset of this name. */
+/** Tells whether node can decode the charset of this name. */
 export function isKnown(name: string): boolean {
   return strictDecoder(name) !== undefined;
 }
 
-/** The text when every byte fits. */
+/** Decodes bytes that all fit; `undefined` otherwise. */
 export function decodeStrictly(bytes: Uint8Array, name: string): string | undefined {
   const decoder = strictDecoder(name);
   if (decoder === undefined) return undefined;
@@ -107,7 +107,7 @@ export function decodeStrictly(bytes: Uint8Array, name: string): string | undefi
 
 const UTF_8 = new TextDecoder();
 
-/** The text with U+FFFD for what does not fit. */
+/** Decodes bytes, with U+FFFD for those that do not fit. */
 export function decodeLoosely(bytes: Uint8Array, name: string): string {
   if (name === 'windows-1252' || !isKnown(name)) return decodeWindows1252(bytes);
   return name === 'utf-8' ? UTF_8.decode(bytes) : new TextDecoder(name).decode(bytes);

@@ -23,14 +23,14 @@ const BELIEVABLE_DAMAGE = 50;
 
 const HZ = /^hz(-gb-?2312)?$/;
 
-/** Whether the charset of a label may be one that node lacks, in part or as a whole. */
+/** Tells whether the charset of a label may be one that node lacks, in part or as a whole. */
 export function mayBeForeign(label: string): boolean {
   const name = charsetName(label);
   if (name === undefined || HZ.test(name) || name.startsWith('iso-2022')) return false;
   return !isKnown(name) || name === 'euc-kr';
 }
 
-/** The charset in which mailparser must decode; `undefined` where node can, or the bytes show another. */
+/** Names the charset in which mailparser must decode; `undefined` where node can, or where the bytes show another. */
 export function foreignCharset(bytes: Uint8Array, label: string): string | undefined {
   const name = charsetName(label);
   if (name === undefined || !mayBeForeign(label) || hasEscapes(bytes)) return undefined;
@@ -40,7 +40,7 @@ export function foreignCharset(bytes: Uint8Array, label: string): string | undef
   return decodeCleanly(bytes, name) === undefined ? 'cp949' : undefined;
 }
 
-/** Whether every byte fits the charset of the label, and the label says one. */
+/** Tells whether the label names a charset and every byte fits it. */
 export function fitsCharset(bytes: Uint8Array, label: string): boolean {
   const name = charsetName(label);
   return name !== undefined && decodeCleanly(bytes, name) !== undefined;
@@ -68,14 +68,14 @@ function isUtf8(bytes: Uint8Array, text: string, label: string | undefined): boo
   );
 }
 
-/** The text when every byte fits, and none stands for something that nobody sends. */
+/** Decodes bytes that all fit, none of which stands for a character that nobody sends. */
 function decodeCleanly(bytes: Uint8Array, name: string): string | undefined {
   const text = decodeStrictly(bytes, name);
   if (text === undefined || charsetKind(name) !== 'east-asian') return text;
   return /[\x80-\x9f\ue000-\uf8ff]/.test(text) ? undefined : text;
 }
 
-/** Lines that are UTF-8 or ISO-2022 by themselves, and all others in one charset. */
+/** Decodes lines that are UTF-8 or ISO-2022 by themselves, and all others in one charset. */
 function decodeMixed(bytes: Uint8Array, label: string | undefined): string {
   const lines = splitLines(bytes).map((line) => ({ line, text: decodeAlone(line, label) }));
   const others = lines.filter(({ text }) => text === undefined).map(({ line }) => line);
@@ -86,7 +86,7 @@ function decodeMixed(bytes: Uint8Array, label: string | undefined): string {
     .join('');
 }
 
-/** The lines with their ends. */
+/** Splits bytes into lines with their ends. */
 function splitLines(bytes: Uint8Array): Uint8Array[] {
   const lines: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -98,19 +98,19 @@ function splitLines(bytes: Uint8Array): Uint8Array[] {
   return lines;
 }
 
-/** A line that needs no label: ASCII, ISO-2022, or UTF-8. */
+/** Decodes a line that needs no label: ASCII, ISO-2022, or UTF-8. */
 function decodeAlone(line: Uint8Array, label: string | undefined): string | undefined {
   if (isAscii(line)) return hasEscapes(line) ? decodeIso2022(line) : decodeWindows1252(line);
   const text = decodeStrictly(line, 'utf-8');
   return text !== undefined && isUtf8(line, text, label) ? text : undefined;
 }
 
-/** Text that is no UTF-8 anywhere, or hardly. */
+/** Decodes text with hardly any UTF-8 in it. */
 function decodeOther(bytes: Uint8Array, label: string | undefined): string {
   return decodeDamagedUtf8(bytes, label) ?? decodeBy(bytes, charsetOfOthers(bytes, label));
 }
 
-/** UTF-8 with a few bytes that are none, where the label does not speak against it. */
+/** Decodes UTF-8 with a few stray bytes, where the label does not speak against it. */
 function decodeDamagedUtf8(bytes: Uint8Array, label: string | undefined): string | undefined {
   if (label !== undefined && label !== 'utf-8' && decodeCleanly(bytes, label) !== undefined) return undefined;
   const text = decodeDamaged(bytes, 'utf-8');
@@ -120,7 +120,7 @@ function decodeDamagedUtf8(bytes: Uint8Array, label: string | undefined): string
 /** Letters that windows-1252 lacks: beside them one of its own would be no better than U+FFFD. */
 const FAR = /(?![\u2000-\u20cf\u2122\ufffd\ufe00-\ufe0f])[\u0250-\uffff]/;
 
-/** UTF-8 in which the bytes that are none are those of windows-1252, but for a character that the end cuts off. */
+/** Decodes UTF-8 whose stray bytes are windows-1252; a character that the end cuts off is left out. */
 function decodeWithLatin(bytes: Uint8Array): string {
   const pieces: string[] = [];
   let from = 0;
@@ -137,7 +137,7 @@ function decodeWithLatin(bytes: Uint8Array): string {
   return pieces.join('') + decodeLoosely(bytes.subarray(from), 'utf-8');
 }
 
-/** Bytes of the sequence at `at`, as far as there are bytes; 0 where none is. */
+/** Counts the bytes of the sequence at `at`, as far as there are bytes; 0 where none is. */
 function sequenceSize(bytes: Uint8Array, at: number): number {
   const lead = bytes[at] as number;
   const size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
@@ -149,7 +149,7 @@ function sequenceSize(bytes: Uint8Array, at: number): number {
 
 const WESTERN = /^(windows-1252|iso-8859-15)$/;
 
-/** The charset of bytes that are no UTF-8: the declared one or another that fits far better. */
+/** Names the charset of bytes that are no UTF-8: the declared one, or another that fits far better. */
 function charsetOfOthers(bytes: Uint8Array, label: string | undefined): string {
   const named = label === undefined || label === 'utf-8' || isLatinUnder(bytes, label) ? undefined : label;
   const fits = named !== undefined && decodeCleanly(bytes, named) !== undefined;
@@ -167,18 +167,18 @@ function charsetOfOthers(bytes: Uint8Array, label: string | undefined): string {
   return latinCharset(bytes, western) ?? western;
 }
 
-/** Whether a text by its label is one in Latin letters, and in a language that has them all. */
+/** Tells whether a text by its label is in Latin letters, and in a language that has them all. */
 function isRightLatin(bytes: Uint8Array, label: string): boolean {
   if (charsetKind(label) !== 'latin' || !isScattered(bytes)) return false;
   return fitsOneLanguage(bytes, label);
 }
 
-/** The Latin charset of a text under the label of another. */
+/** Names the Latin charset of a text under the label of another. */
 function latinUnder(bytes: Uint8Array, label: string): string | undefined {
   return /^(windows-125[047]|iso-8859-(2|13))$/.test(label) ? latinCharset(bytes, label) : undefined;
 }
 
-/** Whether the text is in letters of Latin, and the label of a charset without its accents. */
+/** Tells whether a text is in letters of Latin under the label of a charset without its accents. */
 function isLatinUnder(bytes: Uint8Array, label: string): boolean {
   switch (charsetKind(label)) {
     case 'latin':
@@ -192,8 +192,8 @@ function isLatinUnder(bytes: Uint8Array, label: string): boolean {
 }
 
 /**
- * The charset of Windows where a charset of ISO's is declared, and characters are used that only the other has; the
- * one of Ukraine where the letters are used that Russia's has frames for.
+ * Names the charset of Windows where one of ISO's is declared and characters are used that only the former has. Names
+ * the one of Ukraine where letters are used for which Russia's has frames.
  */
 function withItsControls(bytes: Uint8Array, label: string): string {
   if (label === 'koi8-r') return FRAME_IN_WORD.test(decodeLoosely(bytes, label)) ? 'koi8-u' : label;
@@ -219,7 +219,7 @@ function decodeBy(bytes: Uint8Array, name: string): string {
   return decodeStrictly(bytes, name) ?? decodeDamaged(bytes, name) ?? decodeWindows1252(bytes);
 }
 
-/** The text with a few replacement characters, or `undefined` when there are too many of them. */
+/** Decodes a text that has a few replacement characters; `undefined` when there are too many of them. */
 function decodeDamaged(bytes: Uint8Array, name: string): string | undefined {
   const text = decodeLoosely(bytes, name);
   let replaced = 0;
@@ -237,7 +237,7 @@ function decodeDamaged(bytes: Uint8Array, name: string): string | undefined {
 const INK =
   /[^\s\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u2060-\u2064\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0]/;
 
-/** Whether a reader would see nothing. */
+/** Tells whether a reader would see nothing. */
 export function isBlankText(text: string): boolean {
   return !INK.test(text);
 }

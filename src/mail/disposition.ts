@@ -7,7 +7,7 @@
 import type { Cause } from './authentication.ts';
 import type { Reply } from './status.ts';
 
-/** Why a recipient was refused as no address of ours; all of them look alike from outside. */
+/** The reason why a recipient was refused as no address of ours; all of them look alike from outside. */
 export type NoSuchAddressReason =
   | 'syntax'
   | 'other-domain'
@@ -18,7 +18,7 @@ export type NoSuchAddressReason =
   | 'forged'
   | 'disabled-user';
 
-/** Why a message was accepted on the wire and yet never becomes a post. */
+/** The reason why a message was accepted on the wire and yet never becomes a post. */
 export type DiscardReason =
   | 'bounce'
   | 'auto-reply'
@@ -30,10 +30,10 @@ export type DiscardReason =
   | 'spoofed'
   | 'spam';
 
-/** Why the sender policy vouches for nobody, as it is counted. */
+/** The reason why the sender policy vouches for nobody, as it is counted. */
 export type SpoofCause = Cause | 'not-registered' | 'not-addressed' | 'not-signed';
 
-/** Why a message waits for the operator. */
+/** The reason why a message waits for the operator. */
 export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator' | 'probe';
 
 /** The verdict on one recipient. `detail` is for the log only. */
@@ -79,7 +79,7 @@ export type Disposition =
 /** What a machine sent; the rest of what is discarded a person may have written. */
 const OF_MACHINES: ReadonlySet<string> = new Set<DiscardReason>(['bounce', 'auto-reply', 'report', 'loop']);
 
-/** Whether a person may miss a reply that ended so, and nobody told them. */
+/** Tells whether a person may miss a reply that ended so, and nobody told them. */
 export function isDroppedReply({
   verdict,
   reason,
@@ -90,7 +90,7 @@ export function isDroppedReply({
   return verdict === 'discarded' && !OF_MACHINES.has(reason);
 }
 
-/** The reply that a disposition gets. */
+/** Gives the reply to a disposition. */
 export function replyTo(disposition: Disposition): Reply {
   switch (disposition.verdict) {
     case 'accepted':

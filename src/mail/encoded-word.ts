@@ -22,7 +22,7 @@ export function decodeWords(text: string): string {
   return printable(text.includes('=?') ? replaceRuns(text, DECODED) : text);
 }
 
-/** `text` without control and bidirectional formatting characters, its white space collapsed and trimmed. */
+/** Cleans a line: no control and bidirectional formatting characters, its white space collapsed and trimmed. */
 export function printable(text: string): string {
   return text
     .replace(UNPRINTABLE, (run) => (/[\t\n\r\u2028\u2029]/.test(run) ? ' ' : ''))
@@ -38,11 +38,11 @@ export interface EncodedRun {
   readonly written: readonly string[];
 }
 
-/** What becomes of the runs in a text. */
+/** The treatment of the runs in a text. */
 export interface RunWriter {
   /** What a character beyond ASCII within a word stands for: itself in UTF-8, or a byte. */
   readonly raw: 'utf8' | 'latin1';
-  /** What stands in the place of a run. */
+  /** Writes the text that takes the place of a run. */
   readonly write: (run: EncodedRun) => string;
   /**
    * Whether runs stay encoded-words: the white space between two of them is no part of the text (RFC 2047 §6.2), but

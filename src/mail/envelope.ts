@@ -82,7 +82,7 @@ function splitPath(argument: string, keyword: string): { address: string; parame
   return { address, parameters: rest.split(' ').filter((part) => part !== '') };
 }
 
-/** Index of the `>` that closes the path opened at `start`; a quoted string may hold one itself. */
+/** Finds the index of the `>` that closes the path opened at `start`; a quoted string may hold one itself. */
 function pathEnd(argument: string, start: number): number | undefined {
   if (argument[start] !== '<') return undefined;
   let quoted = false;

@@ -12,7 +12,7 @@ import { decodeWords, type EncodedRun, replaceRuns } from './encoded-word.ts';
 import { type Header, type HeaderField, headerValue } from './header.ts';
 import { parameter } from './parts.ts';
 
-/** The body of a field; `charset` is the one of the message's text, which raw bytes share as a rule. */
+/** Reads the body of a field; `charset` is that of the message's text, which raw bytes share as a rule. */
 export function readableField({ value, isBytes }: HeaderField, charset: string | undefined): string {
   const text = value.includes('=?') ? readableWords(value, isBytes === true) : value;
   if (isBytes !== true && !text.includes('\x1b')) return text;
@@ -21,19 +21,19 @@ export function readableField({ value, isBytes }: HeaderField, charset: string |
     : text;
 }
 
-/** The topmost field of a name as a person reads it: its encoded-words decoded; empty when there is none. */
+/** Reads the topmost field of a name as a person does, its encoded-words decoded; empty when there is none. */
 export function fieldText(header: Header, name: string): string {
   const field = header.fields.find((candidate) => candidate.name === name);
   return field === undefined ? '' : decodeWords(writtenText(field, header));
 }
 
-/** The body of a field, its encoded-words as they stand and raw bytes as text. */
+/** Gives the body of a field, its encoded-words as they stand and raw bytes as text. */
 export function writtenText(field: HeaderField, header: Header): string {
   if (field.isBytes !== true && !field.value.includes('\x1b')) return field.value;
   return readableField(field, parameter(headerValue(header, 'content-type') ?? '', 'charset'));
 }
 
-/** A text with its encoded-words in UTF-8; `isBytes` says that its characters stand for bytes. */
+/** Decodes the encoded-words of a text; `isBytes` says that its characters stand for bytes. */
 export function readableWords(text: string, isBytes = false): string {
   return replaceRuns(text, { raw: isBytes ? 'latin1' : 'utf8', write: writeRun, isSpelling: true });
 }

@@ -15,7 +15,7 @@ const SAID_FIELDS = AUTHORED_FIELDS.filter((name) => name !== 'date');
 
 const DIGEST_BYTES = 16;
 
-/** Parts, each after its length in octets. */
+/** Joins parts, each after its length in octets. */
 const delimited = (parts: readonly string[]): string =>
   parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
 
@@ -27,7 +27,7 @@ export type Digest = string;
 
 const digestOf = (text: string): Digest => hash('sha256', text, 'binary').slice(0, DIGEST_BYTES);
 
-/** The fingerprint of a reply by one user to one thread. */
+/** Takes the fingerprint of a reply by one user to one thread. */
 export function fingerprint(userNumber: number, locator: string, header: Header, raw: Uint8Array): Digest {
   const value = headerValue(header, 'message-id');
   const messageId = value === undefined ? undefined : normaliseMessageId(value);
@@ -40,8 +40,8 @@ export function fingerprint(userNumber: number, locator: string, header: Header,
 }
 
 /**
- * The digest of what the person says: a forged copy may have the Message-ID, and not this. The Date is no part of it:
- * beside an id it tells no two mails apart, and what sends a mail again may write a new one.
+ * Takes the digest of what the person says. A forged copy may have the Message-ID, and not this. The Date stays out
+ * of it: beside an id it tells no two mails apart, and a program that sends a mail again may write a new one.
  */
 export function writtenDigest(header: Header, raw: Uint8Array): Digest {
   const body = hash('sha256', raw.subarray(header.bodyOffset), 'binary');

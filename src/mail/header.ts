@@ -49,7 +49,7 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** Length of the header block including its last line end, and where the body starts. */
+/** Measures the header block, its last line end included, and finds where the body starts. */
 function findBlock(raw: Buffer): { end: number; bodyOffset: number } {
   if (raw[0] === LF) return { end: 0, bodyOffset: 1 };
   if (raw[0] === CR && raw[1] === LF) return { end: 0, bodyOffset: 2 };
@@ -94,7 +94,7 @@ export function scanHeader(raw: Uint8Array, limits: HeaderLimits = HEADER_LIMITS
   return { ok: true, header: { fields, bodyOffset: block.bodyOffset } };
 }
 
-/** Index after the LF that ends the line starting at `from`, or `limit`. */
+/** Finds the index after the LF that ends the line starting at `from`, or `limit`. */
 function lineEndAt(bytes: Buffer, from: number, limit: number): number {
   const lf = bytes.indexOf(LF, from);
   return lf === -1 || lf >= limit ? limit : lf + 1;
@@ -104,7 +104,7 @@ function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === TAB;
 }
 
-/** Whether the line from here holds white space alone. */
+/** Tells whether the line from here holds white space alone. */
 function isBlankLine(bytes: Buffer, from: number): boolean {
   let at = from;
   while (isBlank(bytes[at])) at++;
@@ -152,14 +152,14 @@ function unfold(text: string): string {
   return trimmed.includes('\n') ? trimmed.replaceAll('\r\n', '').replaceAll('\n', '') : trimmed;
 }
 
-/** Every value of a field in order of appearance; `name` in lower case. */
+/** Lists the values of a field in order of appearance; `name` in lower case. */
 export function headerValues(header: Header, name: string): string[] {
   const values: string[] = [];
   for (const field of header.fields) if (field.name === name) values.push(field.value);
   return values;
 }
 
-/** The topmost value of a field, or `undefined`; only for fields whose repetition was judged before. */
+/** Gives the topmost value of a field, or `undefined`; only for fields whose repetition was judged before. */
 export function headerValue(header: Header, name: string): string | undefined {
   for (const field of header.fields) if (field.name === name) return field.value;
   return undefined;

@@ -29,7 +29,7 @@ const SETS: Readonly<Record<string, CharacterSet>> = {
 /** A sequence, with what ISO-2022-KR and -CN say of the set that SO switches to; SO and SI; a line end. */
 const SWITCH = /\x1b(\$\([ABCD@]|\$[AB@]|\([BHIJ]|\$\)[AC])|[\x0e\x0f]|\r?\n/g;
 
-/** Whether the bytes have a sequence that switches to the characters of East Asia. */
+/** Tells whether the bytes have a sequence that switches to the characters of East Asia. */
 export function hasEscapes(bytes: Uint8Array): boolean {
   if (bytes.indexOf(0x1b) === -1) return false;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
@@ -89,7 +89,7 @@ function decodeSet(run: string, set: CharacterSet): string {
   }
 }
 
-/** The characters, `size` bytes each, with their high bits set and `prefix` before each; others stay as they are. */
+/** Sets the high bits of characters of `size` bytes and puts `prefix` before each; all else stays as it is. */
 function raised(run: string, size: 1 | 2, prefix?: number): Buffer {
   const bytes: number[] = [];
   for (let at = 0; at < run.length; ) {

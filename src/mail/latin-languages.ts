@@ -55,24 +55,24 @@ const WORD = /\p{L}*(?![A-Za-zªºµ])\p{L}[\p{L}\p{M}]*/gu;
 /** Words beyond ASCII from which on a reading is judged by the language of most of them. */
 const MANY_WORDS = 6;
 
-/** The charset of a text in Latin letters, if another fits far better than `label`. */
+/** Names the charset of a text in Latin letters, if another fits far better than `label`. */
 export function latinCharset(bytes: Uint8Array, label: string): string | undefined {
   if (!isImplausible(sampleText(bytes, label) ?? '')) return undefined;
   return CANDIDATES.find((name) => name !== label && isFlawless(bytes, name));
 }
 
-/** Whether some charset of Latin letters has a reading that fits one language wholly. */
+/** Tells whether some charset of Latin letters has a reading that fits one language wholly. */
 export function isReadableAsLatin(bytes: Uint8Array): boolean {
   return CANDIDATES.some((name) => isFlawless(bytes, name));
 }
 
-/** Whether one language has all letters of a text, and no sign stands between letters. */
+/** Tells whether one language has all letters of a text, and no sign stands between letters. */
 export function fitsOneLanguage(bytes: Uint8Array, charset: string): boolean {
   const text = sampleText(bytes, charset);
   return text !== undefined && isOfOneLanguage(text);
 }
 
-/** Whether one language has all letters of a text, two at least, and little stands beside them. */
+/** Tells whether one language has all letters of a text, two at least, with little beside them. */
 export function isFlawless(bytes: Uint8Array, charset: string): boolean {
   const text = sampleText(bytes, charset);
   return text !== undefined && !BESIDE.test(text) && lettersOf(text).length > 1 && isOfOneLanguage(text);
@@ -82,7 +82,7 @@ function sampleText(bytes: Uint8Array, charset: string): string | undefined {
   return decodeStrictly(bytes.subarray(0, SAMPLE_BYTES), charset);
 }
 
-/** Whether words or signs of no language stand in a text, or no language has as much as half of its words. */
+/** Tells whether a text has words or signs of no language, or no language has half of its words. */
 function isImplausible(text: string): boolean {
   const words = [...new Set(text.match(WORD))].map(lettersOf);
   // A name of another language has a word of its own: words may be of any languages.
@@ -103,7 +103,7 @@ function signsWithin(text: string): number {
   return text.match(MISFIT)?.length ?? 0;
 }
 
-/** The small letters beyond ASCII of a text, each once; the dot of a Turkish capital counts for nothing. */
+/** Lists the small letters beyond ASCII of a text, each once; the dot of a Turkish capital counts for nothing. */
 function lettersOf(text: string): readonly string[] {
   return [...new Set(text.toLowerCase().match(/(?![a-zªºµ\u0307])[\p{L}\p{M}]/gu) ?? [])];
 }

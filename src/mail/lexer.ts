@@ -22,12 +22,12 @@ export class Lexer {
     this.text = text;
   }
 
-  /** The character at the position, or the empty string at the end. */
+  /** Gives the character at the position, or the empty string at the end. */
   get next(): string {
     return this.text.charAt(this.at);
   }
 
-  /** Whether all of the value is read. */
+  /** Tells whether all of the value is read. */
   atEnd(): boolean {
     return this.at >= this.text.length;
   }

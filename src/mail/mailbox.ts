@@ -22,7 +22,7 @@ export interface Mailbox {
   readonly name: string;
 }
 
-/** Why a From value names no single sender; `several` also stands for several From fields. */
+/** The reason why a From value names no single sender; `several` also stands for several From fields. */
 export type MailboxProblem = 'none' | 'several' | 'group' | 'syntax' | 'too-many';
 
 /** The one mailbox of a From field, or why there is none. */
@@ -50,14 +50,14 @@ const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 const HOST_CHARACTERS = /^[\p{L}\p{M}\p{N}._-]+$/u;
 const ASCII_HOST = /^[a-z0-9._-]+$/;
 
-/** The sender that the only From field of `header` names. */
+/** Reads the sender that the only From field of `header` names. */
 export function senderOf(header: Header): FromResult {
   const [value, ...more] = headerValues(header, 'from');
   if (value === undefined) return { ok: false, problem: 'none' };
   return more.length > 0 ? { ok: false, problem: 'several' } : parseFrom(value);
 }
 
-/** The one mailbox of a From field's unfolded value. */
+/** Reads the one mailbox of a From field's unfolded value. */
 export function parseFrom(value: string): FromResult {
   // A bare CR starts a new field for some readers, a NUL ends the value for others.
   if (CONTROL.test(value)) return { ok: false, problem: 'syntax' };
@@ -74,14 +74,14 @@ export function parseFrom(value: string): FromResult {
   return more.length > 0 ? { ok: false, problem: 'several' } : { ok: true, mailbox };
 }
 
-/** Every address of an unfolded To or Cc; none where readers could differ on who is meant. */
+/** Lists every address of an unfolded To or Cc; none where readers could differ on who is meant. */
 export function addressesOf(value: string): readonly string[] {
   if (CONTROL.test(value)) return [];
   const { mailboxes, hasGroup, fault } = parseMailboxList(value);
   return hasGroup || fault !== undefined ? [] : mailboxes.map(({ address }) => address);
 }
 
-/** Every mailbox that a From field may mean, as far as it can be read. */
+/** Lists every mailbox that a From field may mean, as far as it can be read. */
 export function mailboxesOf(value: string): readonly Mailbox[] {
   const { mailboxes, fault } = parseMailboxList(value);
   if (fault === undefined) return mailboxes;
@@ -94,8 +94,8 @@ const NAMED = /^([^<>\\]*)<([^<>\s,:;()"\\]+)>$/;
 const WORD_ENDS = /[\s',:;()"[\]]+/;
 
 /**
- * The mailbox of a field that breaks the grammar by its name alone, and in which nobody reads another address: each one
- * that the name shows, encoded or not, must be the same.
+ * Reads the mailbox of a field that breaks the grammar by its name alone, and in which nobody reads another address.
+ * Each address that the name shows, encoded or not, must be the same.
  */
 export function namedMailbox(
   value: string,
@@ -110,7 +110,7 @@ export function namedMailbox(
   return isClear ? { ...mailbox, name: decoded } : undefined;
 }
 
-/** Whether no reader finds another address in a name: "Ann @ Acme" is none, "ann @ acme . example" is one. */
+/** Tells whether no reader finds another address in a name: "Ann @ Acme" is none, "ann @ acme . example" is one. */
 function showsNoOther(
   name: string,
   { address }: Mailbox,
@@ -130,7 +130,7 @@ function isSameAddress(shown: string, address: string): boolean {
   return shown.toLowerCase() === address.toLowerCase();
 }
 
-/** Every mailbox of an address list, members of groups included, as far as it can be read. */
+/** Reads every mailbox of an address list, members of groups included, as far as it can be read. */
 export function parseMailboxList(value: string): MailboxList {
   const lexer = new Lexer(value);
   const mailboxes: Mailbox[] = [];
@@ -160,7 +160,7 @@ export function parseMailboxList(value: string): MailboxList {
   }
 }
 
-/** Whether the element read last is followed by a separator or the end. */
+/** Tells whether a separator or the end follows the element that was read last. */
 function atElementEnd(lexer: Lexer, inGroup: boolean): boolean {
   return lexer.atEnd() || lexer.next === ',' || (inGroup && lexer.next === ';');
 }
@@ -240,7 +240,7 @@ function mailbox(words: readonly Word[], rawDomain: string | undefined, name: st
   return address.length > MAX_ADDRESS_LENGTH ? 'syntax' : { address, domain, name };
 }
 
-/** A local part in its shortest spelling; `undefined` when the words make none. */
+/** Spells a local part as shortly as possible; `undefined` when the words make none. */
 function canonicalLocal(words: readonly Word[]): string | undefined {
   let local = '';
   let previous: Word | undefined;
@@ -268,7 +268,7 @@ function isDotAtom(text: string): boolean {
   return ATOMS.exec(text)?.[0] === text && text.split('.').every((atom) => atom !== '');
 }
 
-/** A domain in lower case and A-labels, or the literal as it is; `undefined` when it is no host name. */
+/** Gives a domain in lower case and A-labels, or the literal as it is; `undefined` when it is no host name. */
 export function canonicalDomain(domain: string): string | undefined {
   if (domain.startsWith('[')) return domain;
   if (domain.length > MAX_ADDRESS_LENGTH || domain.split('.').includes('')) return undefined;

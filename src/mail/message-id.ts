@@ -49,7 +49,7 @@ export function parseThreadMessageId(id: string, domain: string): ThreadReferenc
 }
 
 /**
- * The ids of our domain that a reply names, In-Reply-To first, then References from the newest, without
+ * Lists the ids of our domain that a reply names: In-Reply-To first, then References from the newest, without
  * repeats. Ids may be joined by commas, folded inside, or lack their brackets.
  */
 export function messageIdCandidates(
@@ -68,7 +68,7 @@ export function messageIdCandidates(
   return [...found];
 }
 
-/** Every id in a field body, in order, without brackets. */
+/** Lists every id in a field body, in order, without brackets. */
 export function splitIds(value: string): string[] {
   const ids: string[] = [];
   // A bracketed id may be folded inside; white space and commas separate the others.
@@ -80,9 +80,9 @@ export function splitIds(value: string): string[] {
 }
 
 /**
- * A Message-ID made comparable: no brackets, no white space, the domain folded. `undefined` when the field
- * holds no id at all. Where nothing stands in brackets the whole value is the id: its first word may be the same
- * in every message of a careless client, and a reply taken for a duplicate is lost.
+ * Makes a Message-ID comparable: no brackets, no white space, the domain folded. `undefined` when the field holds no
+ * id at all. Where nothing stands in brackets the whole value is the id. Its first word may be the same in every
+ * message of a careless client, and a reply taken for a duplicate is lost.
  */
 export function normaliseMessageId(value: string): string | undefined {
   const id = (/<([^<>]+)>/.exec(value)?.[1] ?? value).replace(/[\s<>]+/g, '');
@@ -95,8 +95,8 @@ export function normaliseMessageId(value: string): string | undefined {
 const LEAST_UNIQUE_OCTETS = 4;
 
 /**
- * Whether a normalised id can name one message only. A client that writes the same one into all of its mail, such as
- * `1@localhost`, has a host without a domain for it, or hardly anything before the `@`.
+ * Tells whether a normalised id can name one message only. A client that writes the same one into all of its mail,
+ * such as `1@localhost`, has a host without a domain for it, or hardly anything before the `@`.
  */
 export function isUnique(id: string): boolean {
   const at = id.lastIndexOf('@');

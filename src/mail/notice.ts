@@ -29,10 +29,10 @@ export const NOTICE_KINDS = [
 /** Kinds that came after the first release: a site's own languages may lack their texts. */
 export const LATER_KINDS: readonly NoticeKind[] = ['dropped'];
 
-/** What one notice is about. */
+/** The subject of one notice. */
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
-/** What a notice repeats of the reply that it is about. */
+/** The parts of a reply that a notice about it repeats. */
 export interface NoticeDraft {
   /** The reply's From address, for comparison with the user's registered ones; never written to as it is. */
   readonly from: string;
@@ -85,14 +85,14 @@ export function draftNotice(
   };
 }
 
-/** One printable line that no reader decodes into something else. */
+/** Makes one printable line that no reader decodes into something else. */
 export function noticeLine(text: string): string {
   const line = harmless(printable(text.slice(0, MAX_LINE_CHARS * 20)));
   const characters = Array.from(line);
   return characters.length <= MAX_LINE_CHARS ? line : `${characters.slice(0, MAX_LINE_CHARS - 1).join('')}…`;
 }
 
-/** Lines of printable text. */
+/** Makes lines of printable text. */
 function noticeText(text: string): string {
   return harmless(
     text
@@ -101,17 +101,17 @@ function noticeText(text: string): string {
   );
 }
 
-/** What is left to be decoded after decoding, or would not survive UTF-8. */
+/** Removes what is left to be decoded after decoding, or would not survive UTF-8. */
 function harmless(text: string): string {
   return text.replaceAll('=?', '= ?').replace(/\p{Cs}/gu, '\ufffd');
 }
 
-/** Whether a field of ours can carry the id as it is (RFC 5322 §3.6.4, a little more is in use). */
+/** Tells whether a field of ours can carry the id as it is (RFC 5322 §3.6.4; a little more is in use). */
 function isMessageId(id: string): boolean {
   return id.length <= MAX_ID_OCTETS && /^[\x21-\x3b\x3d\x3f-\x7e]+@[\x21-\x3b\x3d\x3f-\x7e]+$/.test(id);
 }
 
-/** The first language of Content-Language, which some clients write, or of Accept-Language, which others do. */
+/** Reads the first language of Content-Language, which some clients write, or of Accept-Language, which others do. */
 function languageOf(header: Header): string | undefined {
   for (const name of ['content-language', 'accept-language']) {
     const primary = /^\s*([a-z]{2,3})\b/i.exec(headerValue(header, name) ?? '')?.[1];

@@ -1,7 +1,7 @@
 /** What a reply's item in the store and its post on a platform say alike. */
 import type { SpamVerdict } from './spam.ts';
 
-/** What the gate found out about the sender. */
+/** The gate's findings about the sender. */
 export interface Authentication {
   readonly policy: 'strict' | 'flag' | 'off';
   readonly result: 'pass' | 'fail' | 'none';

@@ -29,19 +29,19 @@ export const RETURNED_TYPE =
 const MAX_PARTS = 20;
 const MAX_BOUNDARY_LENGTH = 200;
 
-/** The beginning of the body of `raw`, at most 64 KiB. */
+/** Gives the beginning of the body of `raw`, at most 64 KiB. */
 export function bodyWindow(raw: Uint8Array, header: Header): Buffer {
   const whole = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
   return whole.subarray(header.bodyOffset, header.bodyOffset + BODY_WINDOW_BYTES);
 }
 
-/** The type and subtype of a Content-Type value in lower case, without parameters. */
+/** Reads the type and subtype of a Content-Type value in lower case, without parameters. */
 export function mediaType(value: string): string {
   const end = value.indexOf(';');
   return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase();
 }
 
-/** A parameter of a Content-Type value; `undefined` when it is absent. */
+/** Reads a parameter of a Content-Type value; `undefined` when it is absent. */
 export function parameter(value: string, name: keyof typeof PARAMETERS): string | undefined {
   const match = PARAMETERS[name].exec(value);
   return match?.[1] ?? match?.[2];
@@ -54,7 +54,7 @@ const PARAMETERS = {
   'report-type': /;[ \t]*report-type[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;"]+))/i,
 };
 
-/** The direct parts of a body whose Content-Type is given; none when that is no multipart. */
+/** Walks the direct parts of a body whose Content-Type is given; there are none when that is no multipart. */
 export function* directParts(body: Buffer, contentType: string): Generator<Part> {
   if (!mediaType(contentType).startsWith('multipart/')) return;
   const boundary = parameter(contentType, 'boundary');
@@ -77,7 +77,10 @@ function readPart(bytes: Buffer): Part | undefined {
   return { header: scan.header, type, body: bytes.subarray(scan.header.bodyOffset) };
 }
 
-/** The text of a part or message, its transfer encoding undone, its charset as the bytes show it, line ends as LF. */
+/**
+ * Decodes the text of a part or message: its transfer encoding undone, its charset as the bytes show it, line ends as
+ * LF.
+ */
 export function decodedText(header: Header, body: Buffer): string {
   const charset = parameter(headerValue(header, 'content-type') ?? '', 'charset');
   const bytes = transferDecoded(header, body).subarray(0, BODY_WINDOW_BYTES);

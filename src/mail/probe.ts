@@ -12,12 +12,12 @@ export const PROBE_THREAD = 'mailgw:probe';
 /** How long a probe's address is good. */
 const PROBE_MAX_AGE_MS = 10 * 60_000;
 
-/** Whether an address is a probe's, by the thread that it names. */
+/** Tells whether an address is a probe's, by the thread that it names. */
 export function isProbe(target: { readonly locator: string } | undefined): boolean {
   return target?.locator === PROBE_THREAD;
 }
 
-/** The age up to which an address is good: the site's own limit, or a probe's where that is shorter. */
+/** Gives the age up to which an address is good: the site's own limit, or a probe's where that is shorter. */
 export function addressMaxAgeMs(target: { readonly locator: string }, maxAgeMs: number): number {
   return isProbe(target) ? Math.min(maxAgeMs, PROBE_MAX_AGE_MS) : maxAgeMs;
 }

@@ -8,7 +8,7 @@
  */
 import type { Token } from './token.ts';
 
-/** So many in a time span. */
+/** A number of replies in a time span. */
 export interface Rate {
   readonly count: number;
   readonly perMs: number;
@@ -17,33 +17,33 @@ export interface Rate {
 /** Sums of fractions must not cost the last one of a bucket. */
 const TOLERANCE_MS = 0.001;
 
-/** The time after which one more has flowed in. */
+/** Gives the time after which one more has flowed in. */
 function intervalMs({ count, perMs }: Rate): number {
   return perMs / count;
 }
 
-/** When a bucket is full again after one more was taken. */
+/** Gives the time at which a bucket is full again after one more was taken. */
 export function takeOne(fullAt: number, now: number, rate: Rate): number {
   return Math.max(fullAt, now) + intervalMs(rate);
 }
 
-/** When a bucket is full again after one was given back. */
+/** Gives the time at which a bucket is full again after one was given back. */
 export function giveOneBack(fullAt: number, rate: Rate): number {
   return fullAt - intervalMs(rate);
 }
 
-/** Whether there is one to take. */
+/** Tells whether there is one to take. */
 export function hasOne(fullAt: number, now: number, rate: Rate): boolean {
   return takeOne(fullAt, now, rate) - now <= rate.perMs + TOLERANCE_MS;
 }
 
-/** How many there are to take. */
+/** Counts those that there are to take. */
 export function leftIn(fullAt: number, now: number, rate: Rate): number {
   const missing = Math.max(0, fullAt - now - TOLERANCE_MS) / intervalMs(rate);
   return Math.max(0, Math.floor(rate.count - missing));
 }
 
-/** What is known of a bucket in the store: times of the wall clock. */
+/** A bucket as the store keeps it, in times of the wall clock. */
 export interface SavedBucket {
   readonly fullAt: number;
   readonly savedAt: number;
@@ -60,7 +60,7 @@ export function untilFull({ fullAt, savedAt }: SavedBucket, now: number, rate: R
 /** The bucket of all replies. */
 export const TOTAL_BUCKET = 'total';
 
-/** The bucket of a user. */
+/** Names the bucket of a user. */
 export function userBucket(userNumber: number): string {
   return `user/${userNumber}`;
 }
@@ -69,8 +69,8 @@ export function userBucket(userNumber: number): string {
 const IDENTITY_BYTES = { sealed: 15, bound: 10 } as const;
 
 /**
- * The bucket of an address, named by its token without the MACs: the name proves nothing to anybody, and a bound
- * token whose last bytes were changed, which RCPT cannot see, gets no bucket of its own.
+ * Names the bucket of an address by its token without the MACs. The name proves nothing to anybody. A bound token
+ * whose last bytes were changed, which RCPT cannot see, gets no bucket of its own.
  */
 export function addressBucket(token: Token): string {
   return `address/${token.bytes.toString('base64url', 0, IDENTITY_BYTES[token.form])}`;

@@ -21,14 +21,14 @@ const CLOSE = 0x29;
 const SEMICOLON = 0x3b;
 const BACKSLASH = 0x5c;
 
-/** The queue id of the topmost Received field; undefined when it names none. */
+/** Reads the queue id of the topmost Received field; undefined when it names none. */
 export function postfixQueueId(header: Header): string | undefined {
   const value = headerValue(header, 'received');
   const id = value === undefined ? undefined : wordAfterId(value);
   return id !== undefined && QUEUE_ID.test(id) ? id : undefined;
 }
 
-/** The word that follows `id`, which follows `by`, outside of comments and before the date. */
+/** Reads the word after `id`, which follows `by`, outside of comments and before the date. */
 function wordAfterId(value: string): string | undefined {
   const end = Math.min(value.length, MAX_CHARS);
   let awaited: 'by' | 'id' | 'any' = 'by';

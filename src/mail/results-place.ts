@@ -13,7 +13,7 @@
 import { type AuthenticationResults, parseAuthenticationResults } from './authentication-results.ts';
 import { type Header, headerValue } from './header.ts';
 
-/** Which fields to believe. */
+/** The fields that are to be believed. */
 export interface Trust {
   /** The authserv-id of our own filter, compared without case. */
   readonly authservId: string;
@@ -28,7 +28,7 @@ export interface Trust {
   readonly reversePath?: string;
 }
 
-/** Why no field is believed: a closed set, which findings and figures build on. */
+/** The reason why no field is believed: a closed set, which findings and figures build on. */
 export type Absence =
   /** No filter wrote anything where a filter of the site would. */
   | 'no-results'
@@ -55,7 +55,7 @@ export type Placed =
     };
 
 /** One field with how many Received fields stand above it, and whether any of them tells of sendmail(1). */
-interface Seen {
+interface PlacedField {
   readonly field: AuthenticationResults;
   readonly above: number;
   readonly isLocal: boolean;
@@ -84,8 +84,11 @@ const LOCAL: Placed = {
     'submitted by sendmail(1) on this host, where its author can write Authentication-Results and SPF proves nothing',
 };
 
-/** The fields; where the topmost Received tells of sendmail(1), those above it with their signatures and failures alone. */
-function believed(placed: readonly Seen[], isLocal: boolean): Placed {
+/**
+ * Gives the fields. Where the topmost Received tells of sendmail(1), those above it keep their signatures and
+ * failures alone.
+ */
+function believed(placed: readonly PlacedField[], isLocal: boolean): Placed {
   if (!isLocal) return { kind: 'believed', fields: placed.map(({ field }) => field) };
   const fields = placed.map(({ field, above }) => {
     const results = field.results.filter(({ method, result }) => method === 'dkim' || result === 'fail');
@@ -103,13 +106,13 @@ function noReceived(received: number, ownReceived: number): Placed {
 }
 
 function absent(
-  seen: readonly Seen[],
-  ours: readonly Seen[],
+  seen: readonly PlacedField[],
+  ours: readonly PlacedField[],
   trust: Required<Pick<Trust, 'authservId' | 'ownReceived'>>,
 ): Placed {
   const { authservId, ownReceived } = trust;
   // A milter's field one Received too deep is the common case, and more likely the filter's than what is deeper.
-  const isNear = ({ above }: Seen): boolean => above <= ownReceived + 1;
+  const isNear = ({ above }: PlacedField): boolean => above <= ownReceived + 1;
   const other = seen.find((one) => isNear(one) && !ours.includes(one))?.field.authservId;
   const [lost] = ours;
   if (lost !== undefined && (isNear(lost) || other === undefined)) {
@@ -129,8 +132,8 @@ function absent(
   return { kind: 'none', cause: 'no-results', reason };
 }
 
-function resultsIn(header: Header): { readonly seen: readonly Seen[]; readonly received: number } {
-  const seen: Seen[] = [];
+function resultsIn(header: Header): { readonly seen: readonly PlacedField[]; readonly received: number } {
+  const seen: PlacedField[] = [];
   let received = 0;
   let isLocal = false;
   for (const { name, value, isSpaced } of header.fields) {

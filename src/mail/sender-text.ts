@@ -30,7 +30,7 @@ export function oddText(header: Header, reversePath = ''): string | undefined {
   return oddSignature(header);
 }
 
-/** Whether the name that a client gave runs out of its place in the Received that our own host wrote. */
+/** Tells whether the name that a client gave runs out of its place in the Received that our own host wrote. */
 function isOddHelo(received: string): boolean {
   if (received.includes('\\')) return true;
   const parts = withoutComments(received)?.split(';');
@@ -39,7 +39,7 @@ function isOddHelo(received: string): boolean {
   return /^from /i.test(clauses) && (!OWN_RECEIVED.test(clauses) || clauses.split(/ by /i).length > 2);
 }
 
-/** The value without its comments; undefined where the parentheses do not pair. */
+/** Takes the comments out of a value; undefined where the parentheses do not pair. */
 function withoutComments(value: string): string | undefined {
   let text = '';
   let depth = 0;
@@ -55,7 +55,7 @@ function withoutComments(value: string): string | undefined {
   return depth === 0 ? text + value.slice(start) : undefined;
 }
 
-/** The tag of a signature that no honest signer writes; z=, which holds copies of fields, no filter repeats. */
+/** Finds the tag of a signature that no honest signer writes. z=, which holds copies of fields, no filter repeats. */
 function oddSignature(header: Header): string | undefined {
   for (const { name, value } of header.fields) {
     if (!SIGNATURES.includes(name)) continue;

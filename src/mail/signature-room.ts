@@ -14,7 +14,7 @@ import { canonicalDomain } from './mailbox.ts';
 const TAG = /^([A-Za-z]\w*)=(.*)$/;
 const WHITE_SPACE = /\s+/g;
 
-/** The tags of one signature, without white space; of a repeated one the first. */
+/** Reads the tags of one signature, without white space; of a repeated one the first. */
 function tagsOf(value: string): Map<string, string> {
   const tags = new Map<string, string>();
   for (const part of value.replaceAll(WHITE_SPACE, '').split(';')) {

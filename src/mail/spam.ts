@@ -20,13 +20,13 @@
  */
 import type { Header } from './header.ts';
 
-/** What the spam filter said; `score` is undefined when it gave only a verdict. */
+/** The answer of the spam filter; `score` is undefined when it gave only a verdict. */
 export interface SpamVerdict {
   readonly score: number | undefined;
   readonly flagged: boolean;
 }
 
-/** Which fields of a header to believe. */
+/** The fields of a header that are to be believed. */
 export interface SpamFields {
   /** Field names in lower case. */
   readonly names: ReadonlySet<string>;
@@ -60,7 +60,7 @@ export function parseSpamField(value: string): SpamVerdict | undefined {
   return score === undefined ? undefined : { score, flagged: false };
 }
 
-/** What the filter's fields say of a message; undefined when there are none. */
+/** Reads what the filter's fields say of a message; undefined when there are none. */
 export function spamVerdictOf(
   header: Header,
   fields: SpamFields,
@@ -77,7 +77,7 @@ export function judgeScore(verdict: SpamVerdict, threshold: number | undefined):
     : { score: verdict.score, flagged: verdict.score >= threshold };
 }
 
-/** The verdicts that count, one or all. */
+/** Reads the verdicts that count, one or all. */
 function trustedVerdicts(header: Header, { names, aboveReceived, disagreement }: SpamFields): SpamVerdict[] {
   const found: { readonly name: string; readonly verdict: SpamVerdict }[] = [];
   let received = 0;
@@ -105,7 +105,7 @@ function strictest(verdicts: readonly SpamVerdict[]): SpamVerdict {
   return { score, flagged };
 }
 
-/** A score without the sign of zero: spamd says `-0.0`. */
+/** Reads a score without the sign of zero: spamd says `-0.0`. */
 function numberOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text) + 0;
 }

@@ -19,7 +19,7 @@ export type Status = Success | Transient | Permanent;
 /** A status with the text that goes with it; the text is one line of printable characters. */
 export type Reply = Status & { readonly text: string };
 
-/** The line of a reply without its line end: `250 2.0.0 text`. */
+/** Writes the line of a reply without its line end: `250 2.0.0 text`. */
 export function formatReply(reply: Reply): string {
   return `${reply.basic} ${reply.enhanced} ${reply.text}`;
 }

@@ -128,7 +128,7 @@ class Search {
     this.#atDomain = atDomain;
   }
 
-  /** The text with each token in the rows as an ellipsis. */
+  /** Gives the text with an ellipsis in place of each token in the rows. */
   masked(rows: readonly Row[]): string {
     for (const [from, to] of rows) this.#search(from, to);
     if (this.#found.length === 0) return this.#text;
@@ -205,7 +205,7 @@ class Search {
     stretch.clear();
   }
 
-  /** Whether the characters from `start` to `last` are a token by their shape, or by the domain behind them. */
+  /** Tells whether the characters from `start` to `last` are a token by their shape, or by the domain behind them. */
   #isToken(start: number, last: number): boolean {
     const stretch = this.#stretch;
     if (last + 1 < stretch.length && !stretch.isEdge(last + 1)) return false;

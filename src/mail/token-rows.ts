@@ -27,7 +27,7 @@ for (const [characters, kind] of [
   for (const character of characters) KINDS[character.charCodeAt(0)] = kind;
 }
 
-/** What a character can be in a token's stretch of text; 0 where it ends one. */
+/** Tells what a character can be in a token's stretch of text; 0 where it ends one. */
 export function kindAt(text: string, at: number): number {
   const code = text.charCodeAt(at);
   if (code === 0x20 || code === 0x09) {
@@ -47,14 +47,14 @@ export function kindAt(text: string, at: number): number {
 const isWrapping = (code: number): boolean =>
   code === 0x0a || code === 0x0d || code === 0x3e || code === 0x20 || code === 0x09;
 
-/** Where such characters, in a row from a place on, end. */
+/** Finds where the row of such characters ends that begins at a place. */
 function endOfRow(text: string, from: number): number {
   let at = from;
   while (at < text.length && kindAt(text, at) !== 0) at += 1;
   return at;
 }
 
-/** Where such characters, in a row up to a place, start; looks no further than `least`. */
+/** Finds where the row of such characters starts that ends at a place; looks no further than `least`. */
 function startOfRow(text: string, to: number, least: number): number {
   let at = to;
   while (at > least && kindAt(text, at - 1) !== 0) at -= 1;
@@ -65,8 +65,8 @@ function startOfRow(text: string, to: number, least: number): number {
 export type Row = readonly [from: number, to: number];
 
 /**
- * The rows of such characters that are as long as a token. Looks at the end of where one would be first, so that of
- * ordinary prose a word in fifty characters is read.
+ * Finds the rows of such characters that are as long as a token. It looks at the place where one would end first, so
+ * that of ordinary prose a word in fifty characters is read.
  */
 export function longRows(text: string): Row[] {
   const rows: Row[] = [];
@@ -83,7 +83,7 @@ export function longRows(text: string): Row[] {
   return rows;
 }
 
-/** The rows that links are part of; the text of a link counts, its target does not. */
+/** Finds the rows that links are part of; the text of a link counts, its target does not. */
 export function linkedRows(text: string): Row[] {
   const rows: Row[] = [];
   let [from, to, apart] = [0, 0, 0];

@@ -54,12 +54,12 @@ export interface BoundToken {
 /** A well-formed token of either form. */
 export type Token = SealedToken | BoundToken;
 
-/** The key of a user: `HMAC-SHA256(pepper, salt)`. Without the pepper the database alone forges nothing. */
+/** Derives the key of a user: `HMAC-SHA256(pepper, salt)`. Without the pepper the database alone forges nothing. */
 export function userKey(pepper: Uint8Array, salt: Uint8Array): Buffer {
   return hmacSha256(pepper, salt);
 }
 
-/** What a pepper is recognised by, and nothing of it can be learnt from. */
+/** Takes the fingerprint by which a pepper is recognised, and from which nothing of it can be learnt. */
 export function pepperFingerprint(pepper: Uint8Array): Buffer {
   return hmacSha256(pepper, PEPPER_LABEL).subarray(0, PEPPER_FINGERPRINT_BYTES);
 }
@@ -87,12 +87,12 @@ export function parseToken(text: string): Token | undefined {
   }
 }
 
-/** A token as its address spells it, in lower case. */
+/** Spells a token as its address does, in lower case. */
 export function tokenText({ bytes }: Token): string {
   return encodeBase32(bytes);
 }
 
-/** What a sealed token is minted for; `repliedTo` in Unix seconds. */
+/** The contents of a sealed token before it is minted; `repliedTo` in Unix seconds. */
 export interface SealedClaim {
   readonly userNumber: number;
   readonly threadNumber: number;
@@ -111,7 +111,7 @@ export function mintSealedToken(key: Uint8Array, claim: SealedClaim): string {
   return encodeBase32(bytes);
 }
 
-/** Whether a sealed token was minted under `key` for the thread at `locator`. */
+/** Tells whether a sealed token was minted under `key` for the thread at `locator`. */
 export function verifySealedToken(key: Uint8Array, token: SealedToken, locator: string): boolean {
   return timingSafeEqual(sealedMac(key, token.bytes, locator).subarray(0, 15), token.bytes.subarray(15));
 }
@@ -134,12 +134,12 @@ export function mintBoundToken(
   return encodeBase32(bytes);
 }
 
-/** Whether a bound token's address part was minted under `key`: enough to refuse junk at RCPT. */
+/** Tells whether a bound token's address part was minted under `key`: enough to refuse junk at RCPT. */
 export function verifyBoundAddress(key: Uint8Array, token: BoundToken): boolean {
   return timingSafeEqual(boundAddressMac(key, token.bytes).subarray(0, 4), token.bytes.subarray(10, 14));
 }
 
-/** Whether a bound token was minted under `key` for the notification `messageId` (no brackets). */
+/** Tells whether a bound token was minted under `key` for the notification `messageId` (no brackets). */
 export function verifyBoundReply(key: Uint8Array, token: BoundToken, messageId: string): boolean {
   return timingSafeEqual(
     boundReplyMac(key, token.bytes, messageId).subarray(0, 16),

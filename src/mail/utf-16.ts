@@ -26,7 +26,9 @@ function byteOrderMark(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** By the label, unless somebody on the way made UTF-8 of it: then blanks and line ends are single bytes. */
+/**
+ * Decodes by the label. Single bytes for blanks and line ends show that somebody on the way made UTF-8 of the text.
+ */
 function decodeDeclared(bytes: Uint8Array, name: string | undefined, order: string): string | undefined {
   if (name?.startsWith('utf-16') !== true) return undefined;
   const isOther = !bytes.includes(0) && decodeStrictly(bytes, 'utf-8') !== undefined;
@@ -38,7 +40,7 @@ function even(bytes: Uint8Array): Uint8Array {
   return bytes.length % 2 === 0 ? bytes : bytes.subarray(0, -1);
 }
 
-/** The order in which a zero stands beside the letters of ASCII, if one does nearly everywhere on the one side. */
+/** Finds the byte order in which a zero stands beside nearly every letter of ASCII, on the one side. */
 function orderOfZeros(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   if (!bytes.includes(0)) return undefined;
   const end = Math.min(bytes.length, SAMPLE_BYTES) & ~1;

@@ -9,7 +9,7 @@ import { charsetKind } from './charset-kind.ts';
 
 const SAMPLE_BYTES = 64 * 1024;
 
-/** What valid UTF-8 is made of. */
+/** The make-up of valid UTF-8. */
 interface Sequences {
   /** Of two bytes. */
   pairs: number;
@@ -23,7 +23,7 @@ interface Sequences {
   readonly scripts: Map<string, number>;
 }
 
-/** Whether to read valid UTF-8 as such, `text` being that reading and `other` the one by the label. */
+/** Tells whether to read valid UTF-8 as such; `text` is that reading and `other` the one by the label. */
 export function isRatherUtf8(
   bytes: Uint8Array,
   text: string,
@@ -95,7 +95,7 @@ const SAMPLE_CHARS = 32 * 1024;
 const ODD =
   /[\x80-\x9f\ue000-\uf8ff\ufffd]|\p{Cn}|(?<=\p{L})…(?=\p{L})|(?<=[\p{L}\p{M}])[\xa2-\xa9\xac-\xb1\xb4\xb6\xb8\xbc-\xbf\xd7\xf7€‚ƒ„†‡ˆ‰˜\u2500-\u259f]|(?<=\p{Script=Latin})(?:\p{Script=Greek}|\p{Script=Cyrillic}|\p{Script=Hebrew}|\p{Script=Arabic}|\p{Script=Armenian}|\p{Script=Thai})|(?:\p{Script=Greek}|\p{Script=Cyrillic}|\p{Script=Hebrew}|\p{Script=Arabic}|\p{Script=Armenian}|\p{Script=Thai})(?=\p{Script=Latin})/gu;
 
-/** How many odd things a text has. */
+/** Counts the odd things in a text. */
 export function oddity(text: string): number {
   return text.slice(0, SAMPLE_CHARS).match(ODD)?.length ?? 0;
 }

@@ -9,7 +9,7 @@
 /** 0x80 to 0x9f, which windows-1252 has and Latin-1 has not. */
 const UPPER_CONTROLS = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
-/** Text in which some decoder took windows-1252 for Latin-1, put right: nobody sends C1 controls. */
+/** Restores text in which some decoder took windows-1252 for Latin-1: nobody sends C1 controls. */
 export function restoreWindows1252(text: string): string {
   return text.replace(/[\x80-\x9f]/g, (control) => UPPER_CONTROLS[control.charCodeAt(0) - 0x80] ?? control);
 }

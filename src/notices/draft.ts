@@ -16,7 +16,7 @@ import type { DroppedPart, ParsedReply } from '../reply/post.ts';
 import type { Contents } from '../store/item.ts';
 import type { NewNotice } from '../store/notices.ts';
 
-/** What drafting works with. */
+/** The options of drafting. */
 export interface DraftingOptions {
   /** The raw message of an item. */
   readonly content: Contents['content'];
@@ -24,7 +24,7 @@ export interface DraftingOptions {
   readonly kinds: readonly NoticeKind[];
   /** Hides tokens in a text. */
   readonly mask: (text: string) => string;
-  /** A fresh id of a notice. */
+  /** Makes a fresh id of a notice. */
   readonly newId: () => string;
 }
 
@@ -90,12 +90,12 @@ async function draft(
 
 const UNTOLD: ReadonlySet<DroppedPart['reason']> = new Set(['only-quoted', 'only-signature', 'html-limit']);
 
-/** The parts that a post lacks, but for the pictures that a quote or a signature brought along, and for layout. */
+/** Lists the parts that a post lacks, but for layout and the pictures that a quote or a signature brought along. */
 function leftOut(reply: ParsedReply): DroppedPart[] {
   return reply.dropped.filter(({ reason }) => !UNTOLD.has(reason));
 }
 
-/** What they typed; of an empty reply all of it, as the text may stand where we saw none. */
+/** Gives what they typed; of an empty reply all of it, as the text may stand where we saw none. */
 function textOf({ body }: ParsedReply, kind: NoticeKind): string {
   const parts = kind === 'empty' ? [body.text, body.quoted, body.signature] : [body.text];
   return parts.filter((part) => part.trim() !== '').join('\n\n');

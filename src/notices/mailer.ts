@@ -13,7 +13,7 @@ import { ORIGINAL_NAME } from '../mail/notice.ts';
 import { printable } from '../sinks/answer.ts';
 import { errorText } from '../system/error-text.ts';
 
-/** What every notice of a site has in common. */
+/** The settings that every notice of a site has in common. */
 export interface MailerOptions {
   readonly host: string;
   readonly port: number;
@@ -38,7 +38,7 @@ export interface NoticeMail {
   readonly original: Uint8Array | undefined;
 }
 
-/** What became of an attempt. */
+/** The outcome of an attempt. */
 export interface SendOutcome {
   readonly kind: 'sent' | 'deferred' | 'failed';
   readonly diagnostic: string;
@@ -122,7 +122,10 @@ function composeNotice({ from, domain, loopToken }: MailerOptions, mail: NoticeM
   };
 }
 
-/** Whether the server wants this recipient never; a refusal of anything else may be a setting that is put right. */
+/**
+ * Tells whether the server refuses this recipient for good; a refusal of anything else may be a setting that is put
+ * right.
+ */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { command, responseCode } = error as Error & { command?: unknown; responseCode?: unknown };

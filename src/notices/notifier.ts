@@ -21,7 +21,7 @@ import { errorText } from '../system/error-text.ts';
 import type { NoticeMail, SendNotice, SendOutcome } from './mailer.ts';
 import type { NoticeTexts } from './texts.ts';
 
-/** How notices are made and sent. */
+/** The way in which notices are made and sent. */
 export interface Sending {
   readonly texts: NoticeTexts;
   readonly send: SendNotice;
@@ -29,7 +29,7 @@ export interface Sending {
   readonly plusTags: 'compare' | 'ignore';
 }
 
-/** What the notifier works with. */
+/** The options of the notifier. */
 export interface NotifierOptions {
   readonly store: Notices & Contents & Users;
   /** How notices are made and sent now. */
@@ -38,7 +38,7 @@ export interface NotifierOptions {
   readonly meter?: Meter | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** A number in [0, 1). */
+  /** Gives a number in [0, 1). */
   readonly random: () => number;
   /** The longest time without a look at the store. */
   readonly pollMs: number;
@@ -110,7 +110,7 @@ export class Notifier {
     }
   }
 
-  /** The boundary of an attempt: whatever is thrown inside puts the notice off. */
+  /** Bounds an attempt: whatever is thrown inside puts the notice off. */
   async #attempt(notice: LeasedNotice): Promise<SendOutcome> {
     try {
       const mail = await this.#compose(notice);
@@ -123,7 +123,7 @@ export class Notifier {
     }
   }
 
-  /** The message of a notice, or why it may not be sent any more. */
+  /** Composes the message of a notice, or says why it may not be sent any more. */
   async #compose({
     id,
     user: name,

@@ -28,7 +28,7 @@ const FILE_NAME = /^([a-z]+)\.([a-z]{2,3})\.txt$/;
 
 /** The texts of a site. */
 export interface NoticeTexts {
-  /** The text of a kind in this language, or else in the site's. */
+  /** Gives the text of a kind in this language, or else in the site's. */
   text(kind: NoticeKind, language: string | undefined): NoticeTemplate;
 }
 

@@ -36,7 +36,7 @@ const OF_THE_SITE: ReadonlySet<string> = new Set<SpoofCause>([
   'local-submission',
 ]);
 
-/** What became of replies. */
+/** The fates of replies, in figures. */
 export interface Discards {
   readonly replies: number;
   readonly discarded: number;
@@ -76,7 +76,7 @@ export function discardsInWords({ replies, discarded, cause }: Discards): string
   return `${discarded} of ${replies} replies since yesterday were discarded${words}`;
 }
 
-/** When the counts begin that {@link discardsInWords} speaks of. */
+/** Gives the time from which {@link discardsInWords} counts. */
 export function yesterday(now: number): number {
   return now - 24 * 3_600_000;
 }

@@ -19,12 +19,12 @@ export class Distribution {
     this.#add(0, value);
   }
 
-  /** The sum of all values. */
+  /** Gives the sum of all values. */
   get sum(): number {
     return this.#numbers[0] ?? 0;
   }
 
-  /** The count of values up to each bound and above all, each without those before it. */
+  /** Counts the values up to each bound and above all, each without those before it. */
   get counts(): readonly number[] {
     return [...this.#numbers.subarray(1)];
   }

@@ -2,7 +2,7 @@
  * What is counted of the queue and of the gate, as metrics, the status line and tools read it.
  */
 
-/** How often a verdict was given since the store was made, and when last. */
+/** The count of a verdict since the store was made, and the time of the last one. */
 export interface VerdictCount {
   readonly verdict: string;
   readonly reason: string;

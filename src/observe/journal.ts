@@ -11,7 +11,7 @@ import { fstatSync } from 'node:fs';
 /** The priority of each level, of those of syslog(3). */
 const PRIORITIES = { error: 3, warn: 4, info: 6, debug: 7 } as const;
 
-/** Whether a descriptor leads to the journal. */
+/** Tells whether a descriptor leads to the journal. */
 export function leadsToJournal(descriptor: number): boolean {
   const { JOURNAL_STREAM } = process.env;
   if (JOURNAL_STREAM === undefined) return false;

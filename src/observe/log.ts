@@ -85,13 +85,13 @@ export const LOG_EVENTS = {
 /** The name of an event. */
 export type LogEvent = keyof typeof LOG_EVENTS;
 
-/** What an event may carry; undefined values are left out. */
+/** The fields that an event may carry; undefined values are left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Writes one event, at its own level unless this one calls for another. */
 export type Log = (event: LogEvent, fields?: LogFields, level?: LogLevel) => void;
 
-/** How the log is written; `auto` is `human` on a terminal. */
+/** The options of the log; `auto` is `human` on a terminal. */
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'auto' | 'json' | 'human';

@@ -14,7 +14,7 @@ export const MAX_LOOP_DELAY_MS = 100;
 const RESOLUTION_MS = 10;
 const LOOK_MS = 60_000;
 
-/** How late the main loop was, in milliseconds. */
+/** The delay of the main loop, in milliseconds. */
 interface LoopDelay {
   readonly longestMs: number;
   readonly p99Ms: number;
@@ -24,7 +24,8 @@ interface LoopDelay {
 export function watchEventLoop(log: Log, meter: Meter, lookMs = LOOK_MS): () => void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
-  // The histogram holds the time between two ticks, which is the resolution when nothing blocks.
+  // Takes the resolution off: the histogram holds the time between two ticks, which is the resolution when nothing
+  // blocks.
   const beyond = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
   const seen = (): LoopDelay => ({
     longestMs: beyond(delay.max),
@@ -40,7 +41,7 @@ export function watchEventLoop(log: Log, meter: Meter, lookMs = LOOK_MS): () => 
     }
   }, lookMs);
   timer.unref();
-  // The worse of the last look and of what was seen since: of one to two minutes.
+  // Gives the worse of the last look and of what was seen since: of one to two minutes.
   const worst = (key: keyof LoopDelay) => () => Math.max(last[key], seen()[key]) / 1000;
   meter.watch('mailgw_event_loop_delay_p99_seconds', {}, worst('p99Ms'));
   meter.watch('mailgw_event_loop_delay_max_seconds', {}, worst('longestMs'));

@@ -121,7 +121,7 @@ interface Branch<T> {
 
 const newBranch = <T>(): Branch<T> => ({ leaf: undefined, next: new Map() });
 
-/** What one metric keeps for each set of labels. */
+/** The values of one metric, one for each set of labels. */
 class Series<T> {
   /** In the order in which they began. */
   readonly all: T[] = [];
@@ -149,7 +149,7 @@ class Series<T> {
   }
 }
 
-/** Every combination of the labels' values; none when those of a label are not listed. */
+/** Lists every combination of the labels' values; none when those of a label are not listed. */
 function combinations(values: LabelValues): Labels[] {
   let all: Labels[] = [{}];
   for (const [label, words] of Object.entries(values))

@@ -12,7 +12,7 @@ import { METRICS } from './metrics-table.ts';
 /** The page. */
 export interface MetricsPage {
   readonly contentType: string;
-  /** Its text now. */
+  /** Writes its text as of now. */
   render(): Promise<string>;
 }
 
@@ -55,7 +55,10 @@ interface Settable {
   readonly reset: () => void;
 }
 
-/** A gauge without labels begins with a 0 that nobody measured; where there is no sample, it goes. */
+/**
+ * Makes a gauge that is set from elsewhere. One without labels would begin with a 0 that nobody measured, so that
+ * sample goes.
+ */
 function settableGauge(options: Options): Settable {
   const gauge = new Gauge(options);
   return {
@@ -69,7 +72,7 @@ function settableGauge(options: Options): Settable {
   };
 }
 
-/** A counter that is set: the one that counts is elsewhere. */
+/** Makes a counter that is set: the one that counts is elsewhere. */
 function settableCounter(options: Options): Settable {
   const counter = new Counter(options);
   return {
@@ -84,7 +87,7 @@ function settableCounter(options: Options): Settable {
 
 type HistogramValues = Awaited<ReturnType<Histogram['get']>>;
 
-/** What prom-client wants told of a metric that collects by itself, and does not use here. */
+/** Does nothing: prom-client wants to be told of a metric that collects by itself, and does not use it here. */
 const NOTHING = (): void => undefined;
 
 /** A histogram whose buckets were filled elsewhere. */
@@ -115,13 +118,13 @@ class MeasuredHistogram extends Histogram {
     });
   }
 
-  /** What prom-client asks for instead of `get` when it writes a page. */
+  /** Answers prom-client, which asks for this instead of `get` when it writes a page. */
   getForPromString(): Promise<HistogramValues> {
     return this.get();
   }
 }
 
-/** The samples of a distribution: each bucket with those below it, the sum and the count. */
+/** Lists the samples of a distribution: each bucket with those below it, the sum and the count. */
 function valuesOf(name: string, { labels, distribution }: Measured): HistogramValues['values'] {
   const { bounds, counts, sum } = distribution;
   let count = 0;

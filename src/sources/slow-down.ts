@@ -7,7 +7,7 @@
  * Limits: memory for {@link MAX_CLIENTS} clients; beyond it the one seen longest ago is forgotten.
  */
 
-/** How long answers wait, in milliseconds, and how many at a time. */
+/** The waits of answers, in milliseconds, and their number at a time. */
 export interface SlowDownOptions {
   readonly firstMs: number;
   readonly longestMs: number;
@@ -25,7 +25,7 @@ export function delaysOf({
   return { firstMs: badAddressDelayMs, longestMs: badAddressDelayLongestMs };
 }
 
-/** How long the answer to the n-th bad address in a row waits: the first may be a slip. */
+/** Gives the time that the answer to the n-th bad address in a row waits: the first may be a slip. */
 export function delayMs(count: number, { firstMs, longestMs }: Omit<SlowDownOptions, 'maxWaiting'>): number {
   const doublings = Math.min(count - 2, 30); // further ones change nothing but the arithmetic
   return doublings < 0 ? 0 : Math.min(longestMs, firstMs * 2 ** doublings);
@@ -42,7 +42,7 @@ export class SlowDown {
     this.#options = options;
   }
 
-  /** What the answer to the n-th bad address in a row has to wait for; undefined is nothing. */
+  /** Gives what the answer to the n-th bad address in a row has to wait for; undefined is nothing. */
   pause(count: number): Promise<void> | undefined {
     const options = this.#options();
     const ms = delayMs(count, options);
@@ -114,7 +114,9 @@ export class GuessesByClient {
   }
 }
 
-/** Who has one IPv6 address has its whole /64; any other text is its own client. */
+/**
+ * Names the client behind an address. Who has one IPv6 address has its whole /64; any other text is its own client.
+ */
 function clientOf(address: string): string {
   if (!/^[0-9a-f:]{2,39}$/i.test(address) || !address.includes(':')) return address.slice(0, 64);
   const [head = '', tail] = address.toLowerCase().split('::');

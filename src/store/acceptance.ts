@@ -2,8 +2,8 @@
 import type { LeasedItem, NewItem } from './item.ts';
 
 /**
- * What became of one new item; a duplicate carries the id of the item that came first. Of a dead letter a new copy is
- * no duplicate: that item is queued again, under its own id.
+ * The fate of one new item; a duplicate carries the id of the item that came first. A new copy of a dead letter is no
+ * duplicate: that item is queued again, under its own id.
  */
 export interface ItemAcceptance {
   readonly kind: 'queued' | 'held' | 'duplicate';

@@ -3,9 +3,9 @@ import type { SavedBucket } from '../mail/rate.ts';
 
 /** The token buckets of the rates, by name; mail/rate.ts says what their times mean. */
 export interface Buckets {
-  /** All buckets that are kept. */
+  /** Reads all buckets that are kept. */
   loadBuckets(): Promise<readonly (SavedBucket & { readonly name: string })[]>;
-  /** One bucket; undefined when it is full. */
+  /** Reads one bucket; undefined when it is full. */
   bucket(name: string): Promise<SavedBucket | undefined>;
   /** Writes the buckets `names` and removes those of `gone`. Needs no fsync; of one tick with an accept, one commit. */
   saveBuckets(change: BucketChange): Promise<void>;

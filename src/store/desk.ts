@@ -1,7 +1,7 @@
 /** The operator's desk as a port: items listed, counted and acted upon. Contract and failure as of store.ts. */
 import type { ItemState, ItemView } from './item.ts';
 
-/** Which items to list, oldest first. */
+/** The choice of items to list, oldest first. */
 export interface ItemFilter {
   readonly state?: ItemState | readonly ItemState[] | undefined;
   readonly user?: string | undefined;
@@ -23,7 +23,7 @@ export interface AgeCount {
   readonly bytes: number;
 }
 
-/** What an operator's action did: the item's new state, or why it does not apply. */
+/** The result of an operator's action: the item's new state, or why the action does not apply. */
 export type OperatorResult =
   | { readonly kind: 'done'; readonly id: string; readonly state: ItemState | 'dropped' }
   | { readonly kind: 'unknown' }
@@ -43,7 +43,7 @@ export type OperatorResult =
 /** An operator's action on one item. */
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'drop';
 
-/** What an operator does to items. */
+/** The operator's desk: actions on items. */
 export interface Desk {
   /** Lists items matching a filter. */
   list(filter: ItemFilter): Promise<readonly ItemView[]>;

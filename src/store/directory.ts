@@ -32,7 +32,7 @@ export interface RemovedUser {
   readonly addresses: readonly string[];
 }
 
-/** What a restoration did, or why it did nothing. */
+/** The result of a restoration, or why it did nothing. */
 export type Restoration =
   | {
       readonly kind: 'restored';
@@ -49,15 +49,15 @@ export type Restoration =
 
 /** The users as whoever has a name or a number looks them up. */
 export interface Users {
-  /** The user with this number. */
+  /** Finds the user with this number. */
   userByNumber(number: number): Promise<User | undefined>;
-  /** The user with this name. */
+  /** Finds the user with this name. */
   userByName(name: string): Promise<User | undefined>;
 }
 
 /** Users, salts and threads. */
 export interface Directory extends Users {
-  /** All users by name. */
+  /** Lists all users by name. */
   listUsers(): Promise<readonly User[]>;
   /** Adds a user; undefined when the name is taken. */
   addUser(user: {
@@ -77,12 +77,12 @@ export interface Directory extends Users {
   eraseUser(number: number): Promise<boolean>;
   /** Restores a user who was removed by number: the same salts and addresses, and what was held for want of them. */
   restoreUser(number: number, now: number): Promise<Restoration>;
-  /** The users who were removed and not erased, the last one first. */
+  /** Lists the users who were removed and not erased, the last one first. */
   removedUsers(): Promise<readonly RemovedUser[]>;
   /** Gives a user a new salt; the previous one verifies until `graceEndsAt`, or no longer at all. */
   rotateSalt(name: string, salt: Uint8Array, now: number, graceEndsAt: number | undefined): Promise<boolean>;
-  /** The locator of a thread number. */
+  /** Finds the locator of a thread number. */
   threadByNumber(number: number): Promise<string | undefined>;
-  /** The number of a thread, made when the locator is new. */
+  /** Gives the number of a thread; makes one when the locator is new. */
   threadNumber(locator: string): Promise<number>;
 }

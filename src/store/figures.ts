@@ -26,7 +26,7 @@ export interface BounceCounts {
   readonly lastAt: number | undefined;
 }
 
-/** What is counted. */
+/** The figures that the store counts. */
 export interface Figures {
   /** Adds to the counts of verdicts. Needs no fsync of its own. */
   addVerdicts(counts: readonly VerdictCount[]): Promise<void>;

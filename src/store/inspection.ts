@@ -12,7 +12,7 @@ export interface AttemptView {
   readonly diagnostic: string;
 }
 
-/** What the store holds of one item's way: to tell it, not to act on it. */
+/** The store's knowledge of one item's way: to tell it, not to act on it. */
 export interface Trace {
   readonly item: ItemView;
   readonly queueId: string | undefined;
@@ -35,7 +35,7 @@ export interface WaitingThread {
   readonly lastDiagnostic: string | undefined;
 }
 
-/** What came and went since a time. */
+/** The items that came and went since a time. */
 export interface Flow {
   readonly received: number;
   readonly posted: number;
@@ -44,14 +44,17 @@ export interface Flow {
 
 /** Looks into the store for people who ask what became of a mail, or what is slow. */
 export interface Inspection {
-  /** The ways of the items with this id, a beginning of it, this Message-ID or this queue id of Postfix's, oldest first. */
+  /**
+   * Finds the ways of the items with this id, a beginning of it, this Message-ID or this queue id of Postfix's,
+   * oldest first.
+   */
   traces(name: string): Promise<readonly Trace[]>;
   /** Finds the item of which an accept would call this one a duplicate: its id. */
   duplicateOf(item: NewItem): Promise<string | undefined>;
-  /** The threads that wait longest. */
+  /** Lists the threads that wait longest. */
   waitingThreads(limit: number): Promise<readonly WaitingThread[]>;
-  /** What came and went since `since`. */
+  /** Counts the items that came and went since `since`. */
   flow(since: number): Promise<Flow>;
-  /** When the last item came whose sender the site's filter vouched for, if one is kept. */
+  /** Gives the time of the last item whose sender the site's filter vouched for, if one is kept. */
   lastVouchedFor(): Promise<number | undefined>;
 }

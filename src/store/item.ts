@@ -8,10 +8,10 @@ export const ITEM_STATES = ['ready', 'waiting', 'leased', 'held', 'posted', 'fai
 /** One state of an item. */
 export type ItemState = (typeof ITEM_STATES)[number];
 
-/** Whether an address is dead, or only did not take one message. */
+/** The kind of a bounce: the address is dead, or only did not take one message. */
 export type BounceKind = 'hard' | 'soft';
 
-/** Where an item comes from: written when it enters, and the same ever after. */
+/** The origin of an item: written when it enters, and the same ever after. */
 export interface ItemOrigin extends ReplyOrigin {
   /** The user's number: the name may be somebody else's one day. Without one the name is believed. */
   readonly userNumber?: number | undefined;
@@ -59,6 +59,6 @@ export interface ItemView extends Omit<ItemOrigin, 'userNumber' | 'queueId' | 'a
 
 /** The messages of items. */
 export interface Contents {
-  /** The raw message of an item; undefined once it was dropped. */
+  /** Reads the raw message of an item; undefined once it was dropped. */
   content(id: string): Promise<Uint8Array | undefined>;
 }

@@ -11,7 +11,7 @@ export interface LeaseProbe {
   readonly isStrict: boolean;
 }
 
-/** Which items are wanted, and for how long. */
+/** The wish for items: which ones, and for how long. */
 export interface LeaseRequest {
   readonly now: number;
   readonly leaseMs: number;
@@ -23,8 +23,8 @@ export interface LeaseRequest {
   readonly leftOut?: readonly string[] | undefined;
 }
 
-/** Attempts that may kill their worker before an item counts as poison (G6). */
-export const MAX_WORKER_DEATHS = 3;
+/** The attempts of an item that may kill their worker; with the last of them it is poison (G6). */
+const MAX_WORKER_DEATHS = 3;
 
 /**
  * The outcome of an attempt as the queue records it; `workerDied` counts towards poison (G6). A `notice` enters the
@@ -47,6 +47,16 @@ export type Settlement =
     }
   /** No attempt was made: the item is as it was before the lease. */
   | { readonly kind: 'returned' };
+
+/** Tells whether an attempt made poison of its item; `workerDeaths` counts the workers killed before it. */
+export function isPoison(workerDeaths: number, workerDied: boolean): boolean {
+  return workerDied && workerDeaths + 1 >= MAX_WORKER_DEATHS;
+}
+
+/** Gives the settlement of poison. */
+export function poisoned(at: number, diagnostic: string): Extract<Settlement, { kind: 'failed' }> {
+  return { kind: 'failed', at, diagnostic: `poison: ${diagnostic}` };
+}
 
 /** One settlement with the lease that it ends. */
 export interface Settle {
@@ -78,6 +88,6 @@ export interface Leases {
    * `longestMs`, is due at once.
    */
   retime(change: ClockChange): Promise<void>;
-  /** When the next item becomes due; undefined when none is waiting or the queue is paused. */
+  /** Gives the time at which the next item becomes due; undefined when none is waiting or the queue is paused. */
   nextDueAt(): Promise<number | undefined>;
 }

@@ -61,8 +61,8 @@ export interface Notices {
   }): Promise<LeasedNotice | undefined>;
   /** Writes an outcome; one whose claim was lost meanwhile is ignored. */
   settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void>;
-  /** When the next notice becomes due; undefined when none waits. */
+  /** Gives the time at which the next notice becomes due; undefined when none waits. */
   nextNoticeAt(): Promise<number | undefined>;
-  /** The newest notices, newest first. */
+  /** Lists the newest notices, newest first. */
   listNotices(limit: number): Promise<readonly NoticeView[]>;
 }

@@ -8,7 +8,7 @@ export interface AcceptedPepper {
 
 /** The peppers of a store: never themselves, and every one that ever minted. */
 export interface Peppers {
-  /** All that were accepted, the oldest first; the last one is in force. */
+  /** Lists all that were accepted, the oldest first; the last one is in force. */
   peppers(): Promise<readonly AcceptedPepper[]>;
   /** Puts a pepper in force; with `onlyFirst` it does so only where none ever was. */
   acceptPepper(fingerprint: Uint8Array, now: number, onlyFirst: boolean): Promise<void>;

@@ -16,6 +16,6 @@ export interface Restore {
 
 /** Restores of a store. */
 export interface Restores {
-  /** The last one, if there ever was one. */
+  /** Reads the last one, if there ever was one. */
   lastRestore(): Promise<Restore | undefined>;
 }

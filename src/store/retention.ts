@@ -11,7 +11,7 @@ import type { Log } from '../observe/log.ts';
 import { errorText } from '../system/error-text.ts';
 import { RESTORABLE_MS } from './directory.ts';
 
-/** What retention removes: what was posted, or received, before these times. */
+/** The bounds of retention: what was posted, or received, before these times is removed. */
 export interface PruneRequest {
   /** The content of items posted before then. */
   readonly contentBefore: number;
@@ -27,7 +27,7 @@ export interface PruneRequest {
   readonly keepFreeBytes: number;
 }
 
-/** What one step of pruning did; `isDone` when nothing is left for another. */
+/** The work of one step of pruning; `isDone` when nothing is left for another. */
 export interface Pruned {
   readonly contents: number;
   readonly rows: number;
@@ -43,19 +43,19 @@ export interface Retention {
   prune(request: PruneRequest): Promise<Pruned>;
 }
 
-/** How long things are kept, in milliseconds. */
+/** The periods for which things are kept, in milliseconds. */
 export interface RetentionPeriods {
   readonly contentMs: number;
   readonly rowsMs: number;
   readonly dedupeMs: number;
 }
 
-/** What retention works with. */
+/** The options of retention. */
 export interface RetentionOptions {
   readonly queue: Retention;
-  /** Read before each step: a new configuration may change them. */
+  /** Gives the periods; asked before each step, because a new configuration may change them. */
   readonly periods: () => RetentionPeriods;
-  /** Whether new mail waits for space. */
+  /** Tells whether new mail waits for space. */
   readonly isSpaceLow: () => boolean;
   readonly log: Log;
   /** Milliseconds since the epoch. */

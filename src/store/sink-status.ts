@@ -1,8 +1,8 @@
 /** What is known of the sink, as a port: the daemon reports it, tools read it. Contract and failure as of store.ts. */
 
 /**
- * What is known of a sink: it takes posts; it asked to be left alone; it cannot be reached or fails; it is
- * misconfigured, here or on its side.
+ * The state of a sink: it takes posts; it asked to be left alone; it cannot be reached or fails; it is misconfigured,
+ * here or on its side.
  */
 export type SinkState = 'up' | 'paused' | 'down' | 'broken';
 

@@ -12,7 +12,7 @@ export type StoreErrorKind =
   | 'unusable'
   | 'no-directory';
 
-/** Why a store could not be opened. */
+/** The reason why a store could not be opened. */
 export class StoreError extends Error {
   readonly kind: StoreErrorKind;
 

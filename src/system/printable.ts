@@ -12,17 +12,17 @@ const WIDE =
   /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u{ff01}-\u{ff60}]/u;
 const NO_WIDTH = /^[\p{Mn}\p{Me}\u200c\u200d]$/u;
 
-/** Whether a text holds nothing that {@link printable} would escape. */
+/** Tells whether a text holds nothing that {@link printable} would escape. */
 export function isPrintable(text: string): boolean {
   return text.search(UNSAFE) === -1;
 }
 
-/** One line of text that is safe to show. */
+/** Makes a line safe to show. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escape);
 }
 
-/** Text of several lines that is safe to show: line ends and tabs stay as they are. */
+/** Makes a text of several lines safe to show: line ends and tabs stay as they are. */
 export function printableLines(text: string): string {
   return text
     .replaceAll('\r\n', '\n')
@@ -31,7 +31,7 @@ export function printableLines(text: string): string {
     .join('\n');
 }
 
-/** A JSON text of the same value in which no such character stands raw. */
+/** Writes a JSON text of the same value in which no such character stands raw. */
 export function printableJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, (character) =>
     Array.from({ length: character.length }, (_, index) => jsonEscape(character.charCodeAt(index))).join(''),
@@ -55,7 +55,7 @@ function escape(character: string): string {
 
 const jsonEscape = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
 
-/** The cells that a printable text takes on a terminal. */
+/** Counts the cells that a printable text takes on a terminal. */
 export function cells(text: string): number {
   let width = 0;
   for (const character of text) width += cellsOf(character);
@@ -68,7 +68,7 @@ function cellsOf(character: string): number {
   return WIDE.test(character) ? 2 : 1;
 }
 
-/** The text within `width` cells; what does not fit ends in an ellipsis. */
+/** Shortens the text to `width` cells; one that does not fit ends in an ellipsis. */
 export function truncate(text: string, width: number): string {
   if (cells(text) <= width) return text;
   let kept = '';

@@ -12,21 +12,21 @@
 import { execFile } from 'node:child_process';
 import { writeSync } from 'node:fs';
 
-/** What supervision works with. */
+/** The options of supervision. */
 export interface SupervisionOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly pid: number;
   /** Resolves when the store has answered. */
   readonly ping: () => Promise<void>;
-  /** The status line. */
+  /** Writes the status line. */
   readonly status: () => Promise<string>;
 }
 
 /** Supervision; its life: `ready`, `stopping`. */
 export interface Supervision {
-  /** The daemon serves: begins the signs of life. */
+  /** Says that the daemon serves, and begins the signs of life. */
   ready(): void;
-  /** The daemon stops, and gives signs of life until it has ended. */
+  /** Says that the daemon stops, and gives signs of life until it has ended. */
   stopping(): void;
 }
 
@@ -73,7 +73,7 @@ export function openSupervision({ environment, pid, ping, status }: SupervisionO
   };
 }
 
-/** The time within which systemd wants a sign of life, in milliseconds. */
+/** Reads the time within which systemd wants a sign of life, in milliseconds. */
 function watchdogOf({ WATCHDOG_USEC, WATCHDOG_PID }: NodeJS.ProcessEnv, pid: number): number | undefined {
   const ms = Number(WATCHDOG_USEC) / 1000;
   const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);

@@ -9,7 +9,7 @@
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** How far a file is trusted. */
+/** The trust in a file. */
 export type Trusted = 'run' | 'believed';
 
 /** Says who else may alter what stands at `path`; undefined where nobody may. */
@@ -22,7 +22,7 @@ export function distrust(path: string, trusted: Trusted): string | undefined {
   return undefined;
 }
 
-/** The file and the directories above it, by the name that was given and by the one behind its links. */
+/** Lists the file and the directories above it, by the name that was given and by the one behind its links. */
 function placesOf(path: string): Set<string> {
   const places = new Set<string>();
   for (const start of [path, realPath(path)]) {

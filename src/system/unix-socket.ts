@@ -12,7 +12,7 @@ import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorText } from './error-text.ts';
 
-/** Why a listener could not start. */
+/** The reason why a listener could not start. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
@@ -35,7 +35,7 @@ export const MAX_SOCKET_PATH_BYTES = 107;
 /** Our sockets by the names that systemd gives them (FileDescriptorName=). */
 export type SocketName = 'lmtp' | 'policy';
 
-/** The descriptor that systemd passed for `name`; a lone one that is not named after us is the LMTP socket. */
+/** Gives the descriptor that systemd passed for `name`; a lone one that is not named after us is the LMTP socket. */
 export function inheritedSocket(
   name: SocketName,
   environment: NodeJS.ProcessEnv,

@@ -7,7 +7,7 @@
  */
 
 import { badInput } from '../../actions/fault.ts';
-import type { Rehearsal, Rehearsed, SplitText, Step, WebhookBody } from '../../actions/rehearse.ts';
+import type { Rehearsal, Rehearsed, SplitText, Stage, WebhookBody } from '../../actions/rehearse.ts';
 import { headerValue, scanHeader } from '../../mail/header.ts';
 import { senderOf } from '../../mail/mailbox.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
@@ -59,7 +59,7 @@ function withoutBrackets(path: string): string {
 /** Stands for a sender of whom the file says nothing; the null reverse-path would make a bounce of it. */
 const UNKNOWN_SENDER = 'unknown@sender.invalid';
 
-/** The sender that the final delivery noted, or else who wrote the message. */
+/** Guesses the sender: the one that the final delivery noted, or else the author of the message. */
 function guessReversePath(raw: Uint8Array): string {
   const scan = scanHeader(raw);
   if (!scan.ok) return UNKNOWN_SENDER;
@@ -69,7 +69,7 @@ function guessReversePath(raw: Uint8Array): string {
   return sender.ok ? sender.mailbox.address : UNKNOWN_SENDER;
 }
 
-function inWords(step: Step | undefined): string {
+function inWords(step: Stage | undefined): string {
   if (step === undefined) return 'unknown';
   const what = [step.verdict, step.reason].filter((word) => word !== null).join(' ');
   const answer = step.reply === null ? '' : `, answered "${step.reply}"`;
@@ -88,8 +88,8 @@ function report({ steps, text, body }: Rehearsal, context: Context): void {
   if (text !== undefined) reportText(text, output);
 }
 
-/** A line for each rule of a step, or one for a step that is not the gate's. */
-function linesOf({ step, verdict, reason, detail, rules }: Step): readonly Line[] {
+/** Writes a line for each rule of a stage, or one for a stage that is not the gate's. */
+function linesOf({ step, verdict, reason, detail, rules }: Stage): readonly Line[] {
   if (rules.length > 0) return rules;
   return [{ rule: step, result: verdict, saw: [reason, detail].filter((word) => word !== null).join(': ') }];
 }
@@ -107,8 +107,8 @@ function reportPost({ data }: WebhookBody, output: Output): void {
 }
 
 /**
- * The text split in three, each in its colour with what spoke for its cuts, and the Markdown where the platform gets
- * another one.
+ * Reports the text split in three, each part in its colour with what spoke for its cuts. The Markdown follows where
+ * the platform gets another one.
  */
 function reportText({ markdown, text, quoted, signature, cuts }: SplitText, output: Output): void {
   const because = (wanted: (what: string) => boolean): string =>

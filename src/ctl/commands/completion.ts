@@ -17,7 +17,7 @@ export interface Completed {
   readonly options: readonly OptionSpec[];
 }
 
-/** What may follow some words: further words, and options. */
+/** The words that may follow some words, and the options. */
 interface Place {
   /** The words before, such as `queue list`. */
   readonly path: string;
@@ -42,7 +42,7 @@ const SHELLS: Readonly<Record<string, (name: string, places: readonly Place[]) =
 
 const SHELL_NAMES = Object.keys(SHELLS);
 
-/** `completion`, for the program that `completed` gives. */
+/** Declares `completion`, for the program that `completed` gives. */
 export function completionCommand(completed: () => Completed): CommandSpec {
   return {
     words: 'completion <shell>',
@@ -99,7 +99,7 @@ function flagOf({ flags, doc, values }: OptionSpec): Flag {
   return { names, doc, takes: values ?? (value === 'file' || value === 'dir' ? 'file' : 'text') };
 }
 
-/** The options that take a value, by what they take; an option means the same wherever it stands. */
+/** Collects the options that take a value, by what they take; an option means the same wherever it stands. */
 function valuesOf(places: readonly Place[]): ReadonlyMap<string, Exclude<Flag['takes'], 'nothing'>> {
   const found = new Map<string, Exclude<Flag['takes'], 'nothing'>>();
   for (const { names, takes } of places.flatMap(({ options }) => options)) {
@@ -110,7 +110,7 @@ function valuesOf(places: readonly Place[]): ReadonlyMap<string, Exclude<Flag['t
 
 const valued = (places: readonly Place[]): string[] => [...valuesOf(places).keys()];
 
-/** The branches of a `case` on the word before, which end the function where it is an option with a value. */
+/** Writes the branches of a `case` on the word before, which end the function where it is an option with a value. */
 function valueCases(
   places: readonly Place[],
   complete: (takes: Exclude<Flag['takes'], 'nothing'>) => string,
@@ -164,7 +164,7 @@ function bashValue(takes: Exclude<Flag['takes'], 'nothing'>): string {
 
 const shellName = (name: string): string => name.replaceAll('-', '_');
 
-/** A word in single quotes, for all three shells. */
+/** Puts a word in single quotes, for all three shells. */
 const quoted = (text: string): string => `'${text.replaceAll("'", '’')}'`;
 
 function zshScript(name: string, places: readonly Place[]): string {

@@ -52,7 +52,7 @@ export const configGroup: CommandGroup = {
   commands: [check, show],
 };
 
-/** What is wrong with the pepper, the texts of notices, and the sink, which reads its own options. */
+/** Checks the pepper, the texts of notices, and the sink, which reads its own options. */
 async function furtherProblems(config: Config, path: string): Promise<string[]> {
   const distrusted = distrustedPlaces(path, config);
   const pepper = readPepper(config);
@@ -93,7 +93,7 @@ function showToml(config: Config): string {
   return lines.join('\n');
 }
 
-/** A sink's option as it may be shown: a site's own sink may take a secret in the file, against advice. */
+/** Hides a sink's option that may hold a secret: a site's own sink may take one in the file, against advice. */
 function hidden(key: string, value: unknown): unknown {
   return /secret|token|passw|credential|api_?key/i.test(key) && !key.endsWith('_file') ? '(hidden)' : value;
 }

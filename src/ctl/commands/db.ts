@@ -148,7 +148,7 @@ async function checkNotServed(path: string): Promise<void> {
     );
 }
 
-/** What a restore costs. */
+/** Puts the costs of a restore into words. */
 function inWords({ backedUpAt, lost, kept }: Restored): string {
   const since = String(isoTime(backedUpAt));
   if (kept === undefined) return `there was no store; what came after ${since} is not in it`;

@@ -88,7 +88,7 @@ export const initCommand: CommandSpec = {
   },
 };
 
-/** What a Postfix beside us says in place of options that were not given. */
+/** The answers of a Postfix beside us, in place of options that were not given. */
 interface Asked {
   /** Where the authserv-id is from. */
   readonly host?: HostName | undefined;
@@ -104,7 +104,7 @@ function askPostfix(input: Input): Asked {
   };
 }
 
-/** Where things go; `directory` when all go into one. */
+/** The places of things; `directory` when all go into one. */
 interface Place {
   readonly directory: string | undefined;
   readonly config: string;
@@ -147,7 +147,7 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
   ]);
 }
 
-/** What is known of the filter and wanted of it; what is not given keeps its default. */
+/** Collects what is known of the filter and wanted of it; what is not given keeps its default. */
 function senderValues(input: Input, { host, filters }: Asked): Record<string, string | number> {
   const policy = input.text('senderPolicy');
   const given = input.text('ownReceived');
@@ -160,7 +160,7 @@ function senderValues(input: Input, { host, filters }: Asked): Record<string, st
   };
 }
 
-/** Both sockets in one directory; in Postfix's queue directory they are for its group. */
+/** Places both sockets in one directory; in Postfix's queue directory they are for its group. */
 function socketValues(directory: string | undefined): Record<string, string> {
   const lmtp =
     directory === undefined ? String(SETTINGS.lmtp.socket.fallback) : resolve(directory, 'lmtp.sock');
@@ -170,7 +170,7 @@ function socketValues(directory: string | undefined): Record<string, string> {
   return { 'lmtp.socket': lmtp, 'policy.socket': policy, ...groups };
 }
 
-/** The configuration about to be written; what is wrong with it was an option. */
+/** Checks the configuration about to be written; a problem in it was an option. */
 function check(text: string): Config {
   const read = readConfig(text, 'init');
   if (!read.ok) throw new Fault(EXIT.badInput, read.problems);
@@ -272,7 +272,7 @@ function report(all: readonly Made[], place: Place, configured: Configured, cont
   if (!context.output.json) printText(context.output, `\n${nextSteps(place, configured, context)}`);
 }
 
-/** A pepper that is made beside a store is hardly the one that its addresses were minted under. */
+/** Warns of a new pepper beside a store that is there: the store's addresses were hardly minted under it. */
 function otherPepper({ reply, store }: Config): string {
   return (
     `${reply.pepperFile} is new, and ${store.path} is not: the addresses that it gave were minted under another pepper. Put that one ` +

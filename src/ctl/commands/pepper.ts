@@ -64,7 +64,7 @@ const accept: CommandSpec = {
     }),
 };
 
-/** What an acceptance costs, in words. */
+/** Puts the costs of an acceptance into words. */
 async function voided(
   { store, config, pepper }: SecretSession,
   { inForce, earlierAt }: Extract<PepperStanding, { kind: 'other' }>,

@@ -64,7 +64,7 @@ async function directoryOf(input: Input): Promise<string> {
   return input.text('postfixConfig') ?? DEFAULT_POSTFIX_DIRECTORY;
 }
 
-/** The commands for the Postfix that is there; undefined where lines are wanted, or there is none. */
+/** Plans the commands for the Postfix that is there; undefined where lines are wanted, or there is none. */
 async function planFor(
   config: Config,
   input: Input,

@@ -60,7 +60,7 @@ export const topCommand: CommandSpec = {
 
 type Picture = Awaited<ReturnType<typeof take>>;
 
-/** Everything that one picture shows. */
+/** Takes everything that one picture shows. */
 async function take(store: Store, config: Config) {
   const now = Date.now();
   const [{ byState, oldestReceivedAt, paused, sink }, flow, threads, daemon] = await Promise.all([
@@ -130,7 +130,7 @@ async function watch(output: Output, intervalMs: number, next: () => Promise<Pic
   }
 }
 
-/** A picture that fits the terminal as it is now, with how to end it on the last line. */
+/** Draws a picture that fits the terminal as it is now, with how to end it on the last line. */
 function screenOf(output: Output, picture: Picture, intervalMs: number): string {
   // A terminal that does not know its size says 0.
   const columns = process.stdout.columns || Infinity;
@@ -190,7 +190,9 @@ function print(output: Output, picture: Picture): void {
 
 const LABEL_CELLS = 'last minute'.length;
 
-/** Lines of parts after a label; a part that does not fit begins the next one, and what fits no line is cut. */
+/**
+ * Sets parts in lines after a label. A part that does not fit begins the next line, and one that fits no line is cut.
+ */
 function wrap(label: string, parts: readonly string[], width: number): string[] {
   const lines: string[] = [];
   let line = label.padEnd(LABEL_CELLS);

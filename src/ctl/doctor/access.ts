@@ -14,7 +14,7 @@ export interface Member extends Owner {
   readonly groups?: readonly number[];
 }
 
-/** What keeps a user out: a path without the permission, or one that is not there. */
+/** The obstacle that keeps a user out: a path without the permission, or one that is not there. */
 export interface Obstacle {
   readonly path: string;
   readonly lacks: 'x' | 'w' | 'r' | 'existence';
@@ -25,7 +25,9 @@ export interface Obstacle {
 
 const BITS = { x: 1, w: 2, r: 4 } as const;
 
-/** The first obstacle between a user and a socket to write to, or a file to read; undefined when there is none. */
+/**
+ * Finds the first obstacle between a user and a socket to write to, or a file to read; undefined when there is none.
+ */
 export function obstacleTo(path: string, user: Member, need: 'w' | 'r'): Obstacle | undefined {
   const directories: string[] = [];
   for (let at = dirname(path); !directories.includes(at); at = dirname(at)) directories.unshift(at);
@@ -41,7 +43,7 @@ export function obstacleTo(path: string, user: Member, need: 'w' | 'r'): Obstacl
   return undefined;
 }
 
-/** A mode as chmod(1) takes it. */
+/** Writes a mode as chmod(1) takes it. */
 export function modeText(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0');
 }

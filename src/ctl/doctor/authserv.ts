@@ -66,8 +66,8 @@ function notBelieved({ sender }: Config, placed: Extract<Placed, { kind: 'none' 
 }
 
 /**
- * The same for a message that doctor sent itself. A filter may pass mail of this host by; then `proof` says that it does
- * not pass by what comes from outside.
+ * Checks the same for a message that doctor sent itself. A filter may pass mail of this host by; then `proof` says
+ * that it does not pass by what comes from outside.
  */
 export function checkProbe(config: Config, raw: Uint8Array, proof: string | undefined): Finding {
   const found = checkAuthservId(config, raw);
@@ -81,7 +81,7 @@ export function checkProbe(config: Config, raw: Uint8Array, proof: string | unde
 export const PROVE =
   'see postfix.filter above; if your filter leaves mail of this host alone, prove it with a message from outside: mailgw-ctl doctor --smtp HOST:PORT --message FILE';
 
-/** Whether no filter of the site wrote anything into a message. */
+/** Tells whether no filter of the site wrote anything into a message. */
 function lacksResults({ sender }: Config, raw: Uint8Array): boolean {
   const { authservId, ownReceived } = sender;
   const scan = scanHeader(raw);

@@ -38,7 +38,7 @@ function fixOf(service: Service | undefined, directory: string): string {
   return `stop the mailgwd that root started, chown -R ${user}: ${directory}; systemctl start ${name}, which has User=${user}`;
 }
 
-/** Whether somebody listens there. */
+/** Tells whether somebody listens there. */
 function isServed(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);

@@ -30,7 +30,7 @@ import { checkSockets } from './sockets.ts';
 import { checkPepper, checkQueue, checkStoreFile, checkUsers } from './store.ts';
 import { checkStoreFiles, holderOfRemoved } from './store-files.ts';
 
-/** What to examine. */
+/** The subjects of an examination. */
 export interface Examination {
   readonly configPath: string;
   /** Undefined for the usual one, if there is a Postfix at all. */
@@ -88,7 +88,7 @@ function misconfigured(what: string, configPath: string): Finding {
   });
 }
 
-/** The findings of one group; what is thrown in it is one more. */
+/** Gives the findings of one group; what is thrown in it is one more. */
 async function* guarded(
   group: string,
   check: () => readonly Finding[] | Promise<readonly Finding[]>,
@@ -122,7 +122,7 @@ async function checkPostfix(config: Config, { postfixDirectory }: Examination): 
   return read.ok ? [...findings, ...(await checkMilters(read.setup))] : findings;
 }
 
-/** What needs the store open: the queue's own figures and the round trip. */
+/** Checks what needs the store open: the queue's own figures and the round trip. */
 async function checkOpenStore(
   config: Config,
   pepper: Uint8Array | undefined,

@@ -54,7 +54,7 @@ function checkConfiguration(config: Config, path: string): Finding {
   return fine(check, shown);
 }
 
-/** What keeps mailgwd from reading a file that root can; only root sees that. */
+/** Finds what keeps mailgwd from reading a file that root can; only root sees that. */
 function unreadable(check: string, file: string, service: Member): Finding | undefined {
   const obstacle = process.getuid?.() === 0 ? obstacleTo(file, service, 'r') : undefined;
   if (obstacle === undefined) return undefined;
@@ -67,7 +67,7 @@ function unreadable(check: string, file: string, service: Member): Finding | und
   });
 }
 
-/** The files with the sink's secrets, where mailgw itself reads them. */
+/** Lists the files with the sink's secrets, where mailgw itself reads them. */
 function sinkSecrets(config: Config): string[] {
   const { type, secret_file: given } = config.sink;
   if (type !== 'webhook') return [];
@@ -105,7 +105,7 @@ function checkSecret(
   return unreadable(check, file, service) ?? whole;
 }
 
-/** A secret that only root can read: the service has it as a credential, or not at all. */
+/** Judges a secret that only root can read: the service has it as a credential, or not at all. */
 function judgeCredential(check: keyof typeof KINDS, key: string, file: string): Finding {
   const name = basename(file);
   const given = credentialsOf(name);
@@ -126,7 +126,7 @@ function judgeCredential(check: keyof typeof KINDS, key: string, file: string): 
   });
 }
 
-/** The credentials of this name that running services of ours have. */
+/** Lists the credentials of this name that running services of ours have. */
 function credentialsOf(name: string): string[] {
   if (!existsSync(CREDENTIALS)) return [];
   return readdirSync(CREDENTIALS)
@@ -137,13 +137,15 @@ function credentialsOf(name: string): string[] {
 
 const isCredential = (file: string): boolean => file.startsWith(join(CREDENTIALS, '/'));
 
-/** Whether this process is neither root nor as mailgwd: what it may not do says nothing of what mailgwd may. */
+/**
+ * Tells whether this process is neither root nor mailgwd's user. What it may not do says nothing of what mailgwd may.
+ */
 export function isStranger(config: Config): boolean {
   const self = process.getuid?.();
   return self !== 0 && self !== serviceUser(config)?.uid;
 }
 
-/** Whether a file is there that this process may not read. */
+/** Tells whether a file is there that this process may not read. */
 function isClosed(file: string): boolean {
   try {
     accessSync(file, constants.R_OK);
@@ -193,7 +195,7 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
   });
 }
 
-/** Who mailgwd runs as, as far as the store tells. */
+/** Finds the user that mailgwd runs as, as far as the store tells. */
 function serviceUser({ store: { path } }: Config): Member | undefined {
   const owner = statSync(dirname(path), { throwIfNoEntry: false });
   if (owner === undefined) return undefined;

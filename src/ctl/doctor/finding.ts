@@ -22,19 +22,19 @@ export type Finding =
   | ({ readonly check: string; readonly status: 'warning' } & Advice)
   | ({ readonly check: string; readonly status: 'problem'; readonly exit: ExitStatus } & Advice);
 
-/** All is well. */
+/** Says that all is well. */
 export const fine = (check: string, what: string): Finding => ({ check, status: 'ok', what });
 
-/** Nothing is wrong, and somebody may want to know. */
+/** Says that nothing is wrong, and that somebody may want to know. */
 export const note = (check: string, what: string): Finding => ({ check, status: 'note', what });
 
-/** It could not be examined, or there is nothing to examine. */
+/** Says that it could not be examined, or that there is nothing to examine. */
 export const skipped = (check: string, what: string): Finding => ({ check, status: 'skipped', what });
 
-/** It works, and not as it should. */
+/** Says that it works, and not as it should. */
 export const warning = (check: string, advice: Advice): Finding => ({ check, status: 'warning', ...advice });
 
-/** It does not work. */
+/** Says that it does not work. */
 export const problem = (check: string, exit: ExitStatus, advice: Advice): Finding => ({
   check,
   status: 'problem',

@@ -41,7 +41,7 @@ async function checkMilter(setup: PostfixSetup, { name, place }: Milter): Promis
   }
 }
 
-/** What Postfix does with mail while a milter does not answer. */
+/** Says what Postfix does with mail while a milter does not answer. */
 function whileDown(setup: PostfixSetup): string {
   const action = setup.setting('milter_default_action');
   if (action === 'accept') return 'mail comes in without its results, and "strict" discards every reply';

@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, EXIT } from '../../actions/fault.ts';
-import { type Rehearsal, rehearse, type Step } from '../../actions/rehearse.ts';
+import { type Rehearsal, rehearse, type Stage } from '../../actions/rehearse.ts';
 import { currentSalt } from '../../actions/users.ts';
 import { endpointText, type Place } from '../../config/kinds.ts';
 import { foldDomain, formatReplyAddress } from '../../mail/address.ts';
@@ -29,7 +29,7 @@ const LOOK_MS = 100;
 /** The thread that what arrived is tried out in; nothing is ever sent to an address of it. */
 const REHEARSAL_THREAD = 'mailgw:rehearsal';
 
-/** What a round trip is made with. */
+/** The means of a round trip. */
 export interface RoundTripOptions {
   readonly smtp: Place;
   /** Whose address is minted; the first user that can have one unless given. */
@@ -164,7 +164,7 @@ function lost({ smtp, waitMs }: RoundTripOptions): Finding {
 /** How long a reply that passed says something about the next one. */
 const PROOF_MS = 7 * 86_400_000;
 
-/** What shows that mail from outside has results, though the probe may have none. */
+/** Finds what shows that mail from outside has results, though the probe may have none. */
 async function proofOf(
   { store }: SecretSession,
   { isProven = false }: RoundTripOptions,
@@ -217,7 +217,7 @@ function verdictOf({ steps, body }: Rehearsal, proof: string | undefined): Findi
   });
 }
 
-function inWords(step: Step | undefined): string {
+function inWords(step: Stage | undefined): string {
   const decisive = step?.rules.find(({ result }) => result !== 'pass' && result !== 'off');
   const rule = decisive ?? step?.rules.at(-1);
   const saw = rule === undefined ? step?.detail : `${rule.rule}: ${rule.saw}`;

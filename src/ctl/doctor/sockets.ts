@@ -83,7 +83,7 @@ function unreachable(check: string, socket: string, error: unknown): Finding {
 /** Somebody who is nobody in particular: in no group that may own a socket. */
 const STRANGER = { uid: 65_534, gid: 65_534 };
 
-/** Who may connect is believed to be Postfix, behind the site's filter. */
+/** Checks who may connect: whoever does is believed to be Postfix, behind the site's filter. */
 function checkStrangers(socket: string): Finding[] {
   if (obstacleTo(socket, STRANGER, 'w') !== undefined) return [];
   return [

@@ -36,7 +36,7 @@ export function checkStoreFiles(path: string, pid: string | undefined): Finding 
   });
 }
 
-/** The process that has a removed file of the store open; for as long as doctor is root, it sees all. */
+/** Finds the process that has a removed file of the store open; as root, doctor sees all. */
 export function holderOfRemoved(path: string): string | undefined {
   const removed = new Set(['', '-wal', '-shm'].map((suffix) => `${path}${suffix} (deleted)`));
   return names('/proc').find(

@@ -115,7 +115,7 @@ async function checkSpace({ store }: Config): Promise<Finding> {
 
 const mebibytes = (bytes: number): number => Math.floor(bytes / 1024 ** 2);
 
-/** Whether this process may look at the store, or at the place where there is none yet. */
+/** Tells whether this process may look at the store, or at the place where there is none yet. */
 function mayRead(path: string): boolean {
   try {
     accessSync(existsSync(path) ? path : dirname(path), constants.R_OK);
@@ -151,7 +151,7 @@ async function checkClock(seen: QuickCheck | undefined, now: number): Promise<Fi
   return fine(check, seen === undefined ? shown : `${shown}; nothing in the store is newer`);
 }
 
-/** What systemd says of the clock; undefined where it does not run. */
+/** Asks systemd whether the clock is synchronized; undefined where it does not run. */
 function isSynchronized(): Promise<boolean | undefined> {
   return new Promise((resolve) => {
     const args = ['show', '--property=NTPSynchronized', '--value'];

@@ -6,7 +6,7 @@
  */
 import { connect, type Socket } from 'node:net';
 
-/** Where a server listens. */
+/** The place where a server listens. */
 export type Place = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** A reply's code, and its text without line ends. */

@@ -13,7 +13,7 @@ import type { PostfixSetup } from './postfix-setup.ts';
 import { classesOf, type DomainClass, openedPath, type Route, routeOf, sameFile } from './route.ts';
 import { domainOf, masterSnippet, wantedRoute, wantedSizeLimit } from './snippet.ts';
 
-/** What every check of the wiring looks at. */
+/** The objects of every check of the wiring. */
 export interface Wiring {
   readonly config: Config;
   readonly setup: PostfixSetup;
@@ -107,7 +107,7 @@ function checkRoute(config: Config, setup: PostfixSetup, route: Route | undefine
   ];
 }
 
-/** The line of a snippet without its comments. */
+/** Takes the comments out of a snippet, which leaves one line. */
 function oneLine(snippet: string): string {
   return snippet
     .replaceAll(/^#.*\n/gm, '')
@@ -157,7 +157,7 @@ function sizeFix(config: Config, setup: PostfixSetup, limit: number): string {
     : `${lower}; or set lmtp.max_message = "${limit}B", and all mail keeps its limit`;
 }
 
-/** The addresses under which Postfix looks a reply address up. */
+/** Lists the addresses under which Postfix looks a reply address up. */
 function lookedUp(config: Config, setup: PostfixSetup): string[] {
   const domain = domainOf(config);
   const local = `${config.reply.prefix}${ANY_TOKEN}`;
@@ -170,7 +170,7 @@ function checkTables(config: Config, setup: PostfixSetup): Finding[] {
   return [checkKnownRecipients(config, setup), checkRewriting(config, setup), noteDelimiter(config, setup)];
 }
 
-/** Whether Postfix takes every address of the reply domain for one that may exist. */
+/** Tells whether Postfix takes every address of the reply domain for one that may exist. */
 export function recipientsAreKnown({ config, setup }: Wiring): boolean {
   const tables = setup.setting('relay_recipient_maps');
   return tables === '' || lookedUp(config, setup).some((key) => setup.lookUp(tables, key) !== undefined);

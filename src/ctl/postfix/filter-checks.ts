@@ -36,7 +36,7 @@ function checkAnyFilter({ config, setup }: Wiring): Finding {
   return warning(check, advice);
 }
 
-/** What becomes of replies of which no filter says anything. */
+/** Says what becomes of replies of which no filter says anything. */
 export function consequenceOf(policy: string, spoofed: 'discard' | 'hold' | 'flag'): string {
   if (policy !== 'strict' || spoofed === 'flag') return 'every reply is posted as unproven';
   return spoofed === 'hold' ? 'every reply is held' : 'every reply is discarded as spoofed';

@@ -8,7 +8,7 @@ import type { PostfixSetup } from './postfix-setup.ts';
 import { splitList } from './postfix-setup.ts';
 import { openedPath } from './route.ts';
 
-/** Where a milter listens, with the name that Postfix has for it. */
+/** The place of a milter, with the name that Postfix has for it. */
 export interface Milter {
   /** As in smtpd_milters, such as `inet:127.0.0.1:11332`. */
   readonly name: string;
@@ -19,14 +19,14 @@ export interface Milter {
 /** The parameters that bring a filter in. */
 const PARAMETERS = ['smtpd_milters', 'content_filter'] as const;
 
-/** Every filter of mail by SMTP, as `parameter: value`. */
+/** Lists every filter of mail by SMTP, as `parameter: value`. */
 export function filtersOf(setup: PostfixSetup): string[] {
   return PARAMETERS.flatMap((parameter) =>
     valuesOf(setup, parameter).map((value) => `${parameter}: ${value}`),
   );
 }
 
-/** Every milter that some smtpd(8) asks. */
+/** Lists every milter that some smtpd(8) asks. */
 export function miltersOf(setup: PostfixSetup): Milter[] {
   const names = valuesOf(setup, 'smtpd_milters').flatMap((list) => splitList(list).map(addressOf));
   return [...new Set(names)].filter((name) => name !== 'DISABLE').map((name) => milterOf(setup, name));
@@ -37,7 +37,7 @@ function valuesOf(setup: PostfixSetup, parameter: string): string[] {
   return [...new Set(values)].filter((value) => value !== '');
 }
 
-/** An address without the settings that may stand with it in braces. */
+/** Gives an address without the settings that may stand with it in braces. */
 function addressOf(entry: string): string {
   const [, inBraces = entry] = /^\{\s*([^\s,}]+)/.exec(entry) ?? [];
   return inBraces;

@@ -15,7 +15,7 @@ export interface Setting {
   readonly value: string;
 }
 
-/** The live value of a parameter as it was written, empty where it comes to nothing. */
+/** Gives the live value of a parameter as it was written, empty where it comes to nothing. */
 export function liveValue(setup: PostfixSetup, name: string): string {
   // A default such as relay_domains' own says much and is empty in the end.
   return setup.setting(name).trim() === '' ? '' : setup.written(name).trim();
@@ -25,33 +25,33 @@ function joined(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join(', ');
 }
 
-/** The parameter with `entry` behind what is live. */
+/** Puts `entry` behind what is live in the parameter. */
 export function appended(setup: PostfixSetup, name: string, entry: string): Setting {
   return { name, value: joined(liveValue(setup, name), entry) };
 }
 
-/** The parameter with `entry` in front of what is live. */
+/** Puts `entry` in front of what is live in the parameter. */
 export function prepended(setup: PostfixSetup, name: string, entry: string): Setting {
   return { name, value: joined(entry, liveValue(setup, name)) };
 }
 
-/** The reply domain among the relayed ones. */
+/** Adds the reply domain to the relayed ones. */
 export function withRelayDomain(config: Config, setup: PostfixSetup): Setting {
   return appended(setup, 'relay_domains', domainOf(config));
 }
 
-/** A transport for the reply domain alone: relay_transport would take the mail of every relay domain. */
+/** Adds a transport for the reply domain alone: relay_transport would take the mail of every relay domain. */
 export function withTransport(config: Config, setup: PostfixSetup): Setting {
   const route = wantedRoute(config, setup.setting('queue_directory'));
   return prepended(setup, 'transport_maps', `inline:{ { ${domainOf(config)} = ${route} } }`);
 }
 
-/** The reply addresses among the recipients that Postfix knows. */
+/** Adds the reply addresses to the recipients that Postfix knows. */
 export function withRecipients(config: Config, setup: PostfixSetup): Setting {
   return appended(setup, 'relay_recipient_maps', `inline:{ { @${domainOf(config)} = OK } }`);
 }
 
-/** Our policy service in front of all restrictions: a restriction class, and the access table that names it. */
+/** Puts our policy service in front of all restrictions: a restriction class, and the access table that names it. */
 export function withPolicyService(config: Config, socket: string, setup: PostfixSetup): Setting[] {
   const domain = domainOf(config);
   const ours = policyService(socket, setup.setting('queue_directory'));
@@ -68,14 +68,16 @@ export function withPolicyService(config: Config, socket: string, setup: Postfix
   ];
 }
 
-/** `mailgw_policy`; for a second mailgw behind the same Postfix a name with its domain. */
+/**
+ * Names the restriction class: `mailgw_policy`; for a second mailgw behind the same Postfix a name with its domain.
+ */
 function className(setup: PostfixSetup, domain: string, ours: string): string {
   const name = 'mailgw_policy';
   const taken = setup.setting(name);
   return taken === '' || taken === ours ? name : `${name}_${domain.replaceAll(/[^a-z0-9]/gi, '_')}`;
 }
 
-/** Our table for header_checks, under a name that is no admin's own. */
+/** Names our table for header_checks, as no admin's own is called. */
 export function headerTable({ directory }: PostfixSetup): string {
   return join(directory, 'mailgw_header_checks');
 }
@@ -86,17 +88,17 @@ export function withProbes(config: Config, setup: PostfixSetup): Setting {
   return prepended(setup, 'smtpd_recipient_restrictions', probe);
 }
 
-/** The command that sets a parameter, for a shell. */
+/** Writes the command that sets a parameter, for a shell. */
 export function postconfCommand({ directory }: PostfixSetup, { name, value }: Setting): string {
   return `postconf -c ${quoted(directory)} -e ${quoted(`${name} = ${value}`)}`;
 }
 
-/** The command that sets a parameter and has Postfix read it. */
+/** Writes the command that sets a parameter and has Postfix read it. */
 export function fixCommand(setup: PostfixSetup, setting: Setting): string {
   return `${postconfCommand(setup, setting)} && postfix -c ${quoted(setup.directory)} reload`;
 }
 
-/** A word as a shell reads it back. */
+/** Quotes a word as a shell reads it back. */
 export function quoted(word: string): string {
   return /^[\w./:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -34,13 +34,13 @@ function checkLine(setup: PostfixSetup, lost: Overridden): Finding {
   });
 }
 
-/** The entries of one list that another one has not. */
+/** Lists the entries of one list that another one has not. */
 function missing(list: string, other: string): string[] {
   const kept = new Set(groupsOf(other));
   return groupsOf(list).filter((group) => !kept.has(group));
 }
 
-/** The entries of a list; of restrictions each with its argument: `reject_rbl_client zen.example.net`. */
+/** Lists the entries of a list; of restrictions each with its argument: `reject_rbl_client zen.example.net`. */
 function groupsOf(list: string): string[] {
   const groups: string[] = [];
   for (const entry of splitList(list)) {

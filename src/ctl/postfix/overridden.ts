@@ -20,7 +20,7 @@ interface Entry {
   readonly line: number;
 }
 
-/** The overridden settings, in the order of the file. */
+/** Lists the overridden settings, in the order of the file. */
 export function overriddenIn(main: string): Overridden[] {
   const entries = entriesOf(main);
   const last = new Map(entries.map((entry) => [entry.name, entry]));

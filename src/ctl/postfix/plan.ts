@@ -33,14 +33,14 @@ const EXAMPLES = [
 ] as const;
 
 /** One thing to do, and why. */
-export type Step = { readonly why: string } & (
+export type PlanStep = { readonly why: string } & (
   | { readonly kind: 'setting'; readonly setting: Setting }
   | { readonly kind: 'command'; readonly command: string }
   | { readonly kind: 'remark' }
 );
 
-/** The steps that are missing, in the order in which they are taken. */
-export function planWiring(wiring: Wiring): Step[] {
+/** Plans the steps that are missing, in the order in which they are taken. */
+export function planWiring(wiring: Wiring): PlanStep[] {
   return [
     ...planClass(wiring),
     ...planTransport(wiring),
@@ -52,8 +52,8 @@ export function planWiring(wiring: Wiring): Step[] {
   ];
 }
 
-/** The steps as a shell takes them. */
-export function planText({ setup }: Wiring, steps: readonly Step[]): string {
+/** Writes the steps for a shell. */
+export function planText({ setup }: Wiring, steps: readonly PlanStep[]): string {
   if (steps.length === 0) return `# Postfix in ${setup.directory} has what it needs.`;
   const at = quoted(setup.directory);
   const isSaid = (index: number): boolean => steps[index]?.why === steps[index - 1]?.why;
@@ -67,20 +67,20 @@ export function planText({ setup }: Wiring, steps: readonly Step[]): string {
   ].join('\n');
 }
 
-/** The commands of the steps. */
-export function commandsOf(setup: PostfixSetup, steps: readonly Step[]): string[] {
+/** Lists the commands of the steps. */
+export function commandsOf(setup: PostfixSetup, steps: readonly PlanStep[]): string[] {
   return steps.flatMap((step) => {
     if (step.kind === 'remark') return [];
     return [step.kind === 'setting' ? postconfCommand(setup, step.setting) : step.command];
   });
 }
 
-const set = (why: string, ...settings: readonly Setting[]): Step[] =>
+const set = (why: string, ...settings: readonly Setting[]): PlanStep[] =>
   settings.map((setting) => ({ kind: 'setting', why, setting }));
 
-const remark = (why: string): Step => ({ kind: 'remark', why });
+const remark = (why: string): PlanStep => ({ kind: 'remark', why });
 
-function planClass({ config, setup }: Wiring): Step[] {
+function planClass({ config, setup }: Wiring): PlanStep[] {
   const domain = domainOf(config);
   const lists = classesOf(setup, domain).map(({ list }) => list);
   const others = lists.filter((list) => list !== 'relay_domains');
@@ -94,7 +94,7 @@ function planClass({ config, setup }: Wiring): Step[] {
   ];
 }
 
-function planTransport({ config, setup }: Wiring): Step[] {
+function planTransport({ config, setup }: Wiring): PlanStep[] {
   const route = routeOf(setup, domainOf(config), RELAY_CLASS);
   const service = route === undefined ? undefined : setup.service(route.transport);
   const path = route?.nexthop.startsWith('unix:') ? route.nexthop.slice('unix:'.length) : undefined;
@@ -111,8 +111,8 @@ function planTransport({ config, setup }: Wiring): Step[] {
   ];
 }
 
-/** The transport in master.cf; one of another program is left alone. */
-function planService(config: Config, setup: PostfixSetup, transport: string): Step[] {
+/** Plans the transport in master.cf; one of another program is left alone. */
+function planService(config: Config, setup: PostfixSetup, transport: string): PlanStep[] {
   const service = setup.service(transport);
   if (service?.program === 'lmtp') return [];
   if (service !== undefined) {
@@ -124,13 +124,13 @@ function planService(config: Config, setup: PostfixSetup, transport: string): St
   return [{ kind: 'command', why: 'A transport of its own, in master.cf.', command }];
 }
 
-function planRecipients(wiring: Wiring): Step[] {
+function planRecipients(wiring: Wiring): PlanStep[] {
   if (recipientsAreKnown(wiring)) return [];
   const { config, setup } = wiring;
   return set("Every address of the reply domain is mailgw's to judge.", withRecipients(config, setup));
 }
 
-function planRefusal(wiring: Wiring): Step[] {
+function planRefusal(wiring: Wiring): PlanStep[] {
   const { config, setup } = wiring;
   const { ours, probes } = refusalsIn(wiring);
   const { socket } = config.policy;
@@ -141,8 +141,8 @@ function planRefusal(wiring: Wiring): Step[] {
   return set(why, withProbes(config, setup), ...PROBE_SETTINGS.filter(({ name }) => !setup.isSet(name)));
 }
 
-/** The table with what a sender may not write, where it is needed and not there. */
-function planForgedFields({ config, setup }: Wiring): Step[] {
+/** Plans the table with what a sender may not write, where it is needed and not there. */
+function planForgedFields({ config, setup }: Wiring): PlanStep[] {
   const lacksSpam = config.spam.source === 'header' && !stripsSpamFields(setup);
   if (!lacksSpam && !lacksResultTable({ config, setup })) return [];
   const file = headerTable(setup);
@@ -161,8 +161,8 @@ function planForgedFields({ config, setup }: Wiring): Step[] {
   ];
 }
 
-/** The filter for what users and web forms of the host hand to sendmail(1). */
-function planLocalMail({ config, setup }: Wiring): Step[] {
+/** Plans the filter for what users and web forms of the host hand to sendmail(1). */
+function planLocalMail({ config, setup }: Wiring): PlanStep[] {
   if (config.sender.policy === 'off' || unfilteredMilters(setup).length === 0) return [];
   if (setup.setting('non_smtpd_milters') !== '')
     return [
@@ -172,7 +172,7 @@ function planLocalMail({ config, setup }: Wiring): Step[] {
   return set('The filter sees what is handed to sendmail(1) too.', { name, value: '$smtpd_milters' });
 }
 
-function planSize({ config, setup }: Wiring): Step[] {
+function planSize({ config, setup }: Wiring): PlanStep[] {
   const limit = Number(setup.setting('message_size_limit'));
   const ours = config.lmtp.maxMessageBytes;
   if (limit > 0 && limit <= ours) return [];

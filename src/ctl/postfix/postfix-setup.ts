@@ -28,21 +28,21 @@ export interface PostfixSetup {
   readonly troubles: string[];
   /** The settings of main.cf that a later line of it replaces. */
   readonly overridden: readonly Overridden[];
-  /** A parameter's value, `''` when Postfix knows none of that name. */
+  /** Gives a parameter's value, `''` when Postfix knows none of that name. */
   setting(name: string): string;
-  /** The same as it was written, with `$name` in it. */
+  /** Gives the value as it was written, with `$name` in it. */
   written(name: string): string;
-  /** Whether main.cf sets the parameter. */
+  /** Tells whether main.cf sets the parameter. */
   isSet(name: string): boolean;
-  /** What "-o" lines of master.cf set a parameter to, whatever the service. */
+  /** Lists what "-o" lines of master.cf set a parameter to, whatever the service. */
   overrides(name: string): readonly string[];
-  /** The service of this name that listens on a Unix socket. */
+  /** Finds the service of this name that listens on a Unix socket. */
   service(name: string): Service | undefined;
-  /** The services of a program. */
+  /** Lists the services of a program. */
   services(program: string): readonly Service[];
-  /** What the first of several tables says of a key. */
+  /** Looks a key up in several tables; the first that has it answers. */
   lookUp(tables: string, key: string): string | undefined;
-  /** Whether a parameter's list of domains, files and tables holds a domain. */
+  /** Tells whether a parameter's list of domains, files and tables holds a domain. */
   holds(name: string, domain: string): boolean;
 }
 
@@ -100,7 +100,10 @@ export function readPostfix(directory: string): PostfixRead {
   };
 }
 
-/** What the Postfix configured in `directory` calls its host; undefined where there is none that postconf(1) can read. */
+/**
+ * Asks the Postfix configured in `directory` for the name of its host; undefined where there is none that postconf(1)
+ * can read.
+ */
 export function postfixHostname(directory: string): string | undefined {
   const { ok, stdout } = run('postconf', ['-c', directory, '-x', '-h', 'myhostname']);
   return ok ? stdout.trim() : undefined;
@@ -124,7 +127,9 @@ function run(program: string, args: readonly string[]): Ran {
   return { ok: status === 0, stdout, stderr };
 }
 
-/** What a program complained about; it reads main.cf several times over, and then even names lines that override nothing. */
+/**
+ * Lists a program's complaints. It reads main.cf several times over, and then even names lines that override nothing.
+ */
 function complaints(stderr: string): string[] {
   return stderr.split('\n').filter((line) => line !== '' && !line.includes('overriding earlier entry'));
 }
@@ -142,13 +147,13 @@ function parseSettings(text: string): Map<string, string> {
   return settings;
 }
 
-/** The values in lines such as `smtp/inet/content_filter = scan:localhost:10025`. */
+/** Lists the values in lines such as `smtp/inet/content_filter = scan:localhost:10025`. */
 function overridesIn(directory: string, name: string): string[] {
   const { stdout } = run('postconf', ['-c', directory, '-x', '-P', `*/*/${name}`]);
   return [...stdout.matchAll(/^[^=]* = *(.*)$/gm)].map(([, value = '']) => value);
 }
 
-/** The lines of master.cf as `postconf -M` prints them: eight columns, arguments on lines of their own. */
+/** Reads the lines of master.cf as `postconf -M` prints them: eight columns, arguments on lines of their own. */
 function parseServices(text: string, compatibilityLevel: number): Service[] {
   return text
     .replaceAll(/\n[ \t]+/g, ' ')
@@ -164,7 +169,7 @@ function parseServices(text: string, compatibilityLevel: number): Service[] {
     }));
 }
 
-/** The entries of a list, separated by commas and white space; what stands in braces belongs together. */
+/** Splits a list at commas and white space; braces hold an entry together. */
 export function splitList(list: string): string[] {
   const entries: string[] = [];
   let entry = '';
@@ -189,7 +194,7 @@ function askTable(directory: string, table: string, key: string, troubles: strin
   return undefined;
 }
 
-/** What is looked for in a list of domains. */
+/** The domain that is looked for in a list, and its forms. */
 interface Sought {
   readonly domain: string;
   /** Whether an entry stands for its sub-domains as well (parent_domain_matches_subdomains). */
@@ -214,7 +219,7 @@ function fileHolds(path: string, sought: Sought): boolean {
   return lines.some((line) => entryHolds(line.trim() || '#', { ...sought, ask: () => undefined }));
 }
 
-/** A file's text, nothing where it cannot be read. */
+/** Reads a file's text, nothing where it cannot be read. */
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');

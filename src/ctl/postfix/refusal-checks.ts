@@ -24,8 +24,8 @@ export const RESTRICTIONS = [
   'smtpd_end_of_data_restrictions',
 ];
 
-/** How a Postfix refuses bad addresses. */
-interface Seen {
+/** The ways in which a Postfix refuses bad addresses. */
+interface Refusals {
   readonly probes: boolean;
   /** The policy service that is ours, as Postfix names it. */
   readonly ours: string | undefined;
@@ -44,8 +44,8 @@ export function checkRefusals(wiring: Wiring): Finding[] {
   ];
 }
 
-/** What the restrictions name. */
-export function refusalsIn(wiring: Wiring): Seen {
+/** Reads what the restrictions name. */
+export function refusalsIn(wiring: Wiring): Refusals {
   const { setup } = wiring;
   const classes = splitList(setup.setting('smtpd_restriction_classes'));
   const all = [...RESTRICTIONS, ...classes].map((name) => setup.setting(name)).join(' ');
@@ -67,12 +67,12 @@ function namesOurSocket({ config, setup }: Wiring, name: string): boolean {
   return sameFile(openedPath(setup, { chroot }, name.slice('unix:'.length)), socket);
 }
 
-/** Whether header_checks takes a sender's own spam verdicts out. */
+/** Tells whether header_checks takes a sender's own spam verdicts out. */
 export function stripsSpamFields(setup: PostfixSetup): boolean {
   return setup.lookUp(setup.setting('header_checks'), 'X-Spam-Flag: NO') !== undefined;
 }
 
-function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Seen): Finding {
+function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Refusals): Finding {
   const check = 'postfix.refusal';
   const { socket } = config.policy;
   if (ours !== undefined) return fine(check, `smtpd(8) asks the policy service at ${ours}`);
@@ -108,7 +108,7 @@ function checkRejectCode(setup: PostfixSetup): Finding {
   });
 }
 
-/** The code while a probe is deferred: mailgwd is stopped, or a rate is used up. */
+/** Checks the code while a probe is deferred: mailgwd is stopped, or a rate is used up. */
 function checkDeferCode(setup: PostfixSetup): Finding {
   const check = 'postfix.unverified_defer_code';
   const code = setup.setting('unverified_recipient_defer_code');
@@ -120,7 +120,7 @@ function checkDeferCode(setup: PostfixSetup): Finding {
   });
 }
 
-/** spam.source is "header": the fields must be the filter's own. */
+/** Checks that the fields are the filter's own, with spam.source "header". */
 function checkSpamFields(setup: PostfixSetup): Finding {
   const check = 'postfix.spam_fields';
   if (stripsSpamFields(setup)) return fine(check, "header_checks takes the sender's own X-Spam fields out");

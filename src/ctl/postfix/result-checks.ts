@@ -18,17 +18,20 @@ export function checkResults({ config, setup }: Wiring): Finding[] {
   return [checkReceived(setup), checkForged({ config, setup }, authservId), ...checkLocalMail(setup)];
 }
 
-/** Whether a table should take forged results out: their place does not prove who wrote them, and no service prepends them. */
+/**
+ * Tells whether a table should take forged results out: their place does not prove who wrote them, and no service
+ * prepends them.
+ */
 export function needsResultTable({ config: { sender }, setup }: Wiring): boolean {
   return sender.policy !== 'off' && sender.ownReceived > 0 && spfService(setup) === undefined;
 }
 
-/** Whether it should, and none does. */
+/** Tells whether it should, and none does. */
 export function lacksResultTable({ config, setup }: Wiring): boolean {
   return needsResultTable({ config, setup }) && !removesResults(setup, config.sender.authservId ?? '');
 }
 
-/** The filters of SMTP sessions that see no local mail. */
+/** Lists the filters of SMTP sessions that see no local mail. */
 export function unfilteredMilters(setup: PostfixSetup): string[] {
   const local = splitList(setup.setting('non_smtpd_milters'));
   return splitList(setup.setting('smtpd_milters')).filter((milter) => !local.includes(milter));
@@ -71,7 +74,7 @@ function checkLocalMail(setup: PostfixSetup): Finding[] {
   ];
 }
 
-/** Without Received nothing is believed, so that removing it removes every verdict. */
+/** Checks that Received stays: without it nothing is believed, so that removing it removes every verdict. */
 function checkReceived(setup: PostfixSetup): Finding {
   const check = 'postfix.received';
   const own = `Received: from mail.example.com (mail.example.com [192.0.2.1]) by ${setup.setting('myhostname')} (Postfix) with ESMTP id 4XyZ1k3Qz2z9sT`;
@@ -92,7 +95,7 @@ function removes(setup: PostfixSetup, line: string): boolean {
   return /^(?:IGNORE|STRIP|REPLACE)\b/i.test(action);
 }
 
-/** A policy service that writes Authentication-Results by PREPEND, to go by its name. */
+/** Finds a policy service that writes Authentication-Results by PREPEND, to go by its name. */
 function spfService(setup: PostfixSetup): string | undefined {
   const restrictions = [...RESTRICTIONS, ...splitList(setup.setting('smtpd_restriction_classes'))].map(
     (name) => setup.setting(name),

@@ -29,12 +29,12 @@ export interface Route {
   readonly nexthop: string;
 }
 
-/** The classes that list a domain; Postfix wants one. */
+/** Lists the classes that hold a domain; Postfix wants one. */
 export function classesOf(setup: PostfixSetup, domain: string): DomainClass[] {
   return CLASSES.filter(({ list }) => setup.holds(list, domain));
 }
 
-/** The route of a domain of this class. */
+/** Finds the route of a domain of this class. */
 export function routeOf(setup: PostfixSetup, domain: string, of: DomainClass): Route | undefined {
   const mapped = mappedRoute(setup, domain);
   if (of.transport === undefined) return mapped;
@@ -63,13 +63,16 @@ function parseRoute(parameter: string, text: string): Route {
     : { parameter, transport: text.slice(0, colon), nexthop: text.slice(colon + 1) };
 }
 
-/** The file that a chrooted or free service of Postfix's opens for a socket's path; relative ones lie in the queue directory. */
+/**
+ * Gives the file that a chrooted or free service of Postfix's opens for a socket's path; relative ones lie in the
+ * queue directory.
+ */
 export function openedPath(setup: PostfixSetup, { chroot }: Pick<Service, 'chroot'>, path: string): string {
   const isInQueue = chroot || !path.startsWith('/');
   return isInQueue ? join(setup.setting('queue_directory'), path) : path;
 }
 
-/** Whether two paths lead to one file. */
+/** Tells whether two paths lead to one file. */
 export function sameFile(one: string, other: string): boolean {
   return realPath(one) === realPath(other);
 }

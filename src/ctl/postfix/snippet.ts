@@ -17,29 +17,31 @@ const HEADER_ROOM_BYTES = 64 * 1024;
 /** Postfix's default message_size_limit: a smaller one needs no line. */
 const POSTFIX_LIMIT_BYTES = 10_240_000;
 
-/** The reply domain as Postfix has it: A-labels. */
+/** Gives the reply domain as Postfix has it: A-labels. */
 export function domainOf(config: Config): string {
   return foldDomain(config.reply.domain);
 }
 
-/** A socket as Postfix names it: relative to the queue directory where it lies there, which works chrooted or not. */
+/**
+ * Names a socket as Postfix does: relative to the queue directory where it lies there, which works chrooted or not.
+ */
 export function socketName(path: string, queueDirectory: string): string {
   const inQueue = relative(queueDirectory, path);
   return `unix:${inQueue.startsWith('..') ? path : inQueue}`;
 }
 
-/** The transport and next hop that the reply domain should have. */
+/** Gives the transport and next hop that the reply domain should have. */
 export function wantedRoute(config: Config, queueDirectory: string): string {
   return `mailgw:${socketName(config.lmtp.socket, queueDirectory)}`;
 }
 
-/** The message_size_limit that goes with ours. */
+/** Gives the message_size_limit that goes with ours. */
 export function wantedSizeLimit(config: Config): number {
   const { maxMessageBytes } = config.lmtp;
   return maxMessageBytes > 2 * HEADER_ROOM_BYTES ? maxMessageBytes - HEADER_ROOM_BYTES : maxMessageBytes;
 }
 
-/** The restriction that asks our policy service. */
+/** Writes the restriction that asks our policy service. */
 export function policyService(socket: string, queueDirectory: string): string {
   return `check_policy_service { ${socketName(socket, queueDirectory)}, timeout=20s, try_limit=2, retry_delay=1s }`;
 }
@@ -54,13 +56,13 @@ export const PROBE_SETTINGS = [
   { name: 'address_verify_poll_delay', value: '1s' },
 ] as const;
 
-/** The service of master.cf in one line. */
+/** Writes the service of master.cf in one line. */
 export function wantedService(config: Config, queueDirectory: string): string {
   const chroot = isInQueue(config.lmtp.socket, queueDirectory) ? '-' : 'n';
   return `mailgw unix - - ${chroot} - - lmtp -o syslog_name=postfix/mailgw`;
 }
 
-/** The lines of master.cf. */
+/** Writes the lines of master.cf. */
 export function masterSnippet(config: Config, queueDirectory: string): string {
   const [service = '', options = ''] = wantedService(config, queueDirectory).split(/ (?=-o )/);
   return `# ---- add to master.cf: a transport of its own for the reply domain
@@ -69,7 +71,7 @@ ${service.replaceAll(' ', '\t')}
 `;
 }
 
-/** The lines of main.cf. */
+/** Writes the lines of main.cf. */
 export function mainSnippet(config: Config, queueDirectory: string): string {
   const domain = domainOf(config);
   const sizeLimit = wantedSizeLimit(config);
@@ -99,7 +101,7 @@ export function mainSnippet(config: Config, queueDirectory: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What keeps forged Authentication-Results out where their place does not prove who wrote them. */
+/** Writes the lines that keep forged Authentication-Results out where their place does not prove who wrote them. */
 function resultLines({ sender, spam }: Config): string[] {
   if (sender.policy === 'off' || sender.ownReceived === 0) return [];
   return [

@@ -26,5 +26,5 @@ export async function interruptibly<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
-/** The fault of work that a signal ended, with what became of it. */
+/** Makes the fault of work that a signal ended, with what became of it. */
 export const interrupted = (problem: string): Fault => new Fault(INTERRUPTED, problem);

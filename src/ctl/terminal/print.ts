@@ -20,7 +20,7 @@ export interface Column {
   readonly shrinks?: boolean;
 }
 
-/** Where to print, and in which form. */
+/** The place to print to, and the form. */
 export interface Output {
   readonly json: boolean;
   /** Cells of a line; Infinity when nobody said. */
@@ -45,7 +45,7 @@ const GAP = '  ';
 const LEAST_CELLS = 6;
 const USUAL_COLUMNS = 80;
 
-/** The output of this process. */
+/** Opens the output of this process. */
 export function processOutput(json: boolean): Output {
   const { stdout, stderr, env } = process;
   const asked = Number(env.COLUMNS);
@@ -61,7 +61,7 @@ export function processOutput(json: boolean): Output {
   };
 }
 
-/** Standard error, where a line may be drawn over and over until something else is to be said. */
+/** Opens standard error, where a line may be drawn over and over until something else is to be said. */
 function errorOutput(stderr: typeof process.stderr, isDrawn: boolean): Pick<Output, 'warn' | 'draw'> {
   let isOpen = false;
   const draw: Draw = (make, isLast) => {
@@ -160,7 +160,7 @@ export function progressOn(
   };
 }
 
-/** A bar with the space after it; nothing where the cells would not do. */
+/** Draws a bar with the space after it; nothing where the cells would not do. */
 function bar(share: number, room: number): string {
   const width = Math.min(BAR_CELLS, room - '[]'.length);
   if (width < LEAST_BAR_CELLS) return '';

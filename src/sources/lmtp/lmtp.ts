@@ -12,7 +12,7 @@ import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import type { Reply } from '../../mail/status.ts';
 import { createMemoryBudget } from './message-buffer.ts';
-import { LmtpReader, type Step } from './reader.ts';
+import { LmtpReader, type Readiness } from './reader.ts';
 import { LmtpSession } from './session.ts';
 import type { SessionLimits, SessionShared } from './wire.ts';
 
@@ -33,7 +33,7 @@ const STOPPING: Reply = { basic: 421, enhanced: '4.3.2', text: 'service is stopp
 
 type ConnectionOptions = ConstructorParameters<typeof SMTPConnection>[2];
 
-/** What a server works with beside its limits. */
+/** The parts that a server is given beside its limits. */
 export type LmtpShared = Pick<SessionShared, 'gate' | 'log' | 'meter' | 'count' | 'slowDown'>;
 
 /** An LMTP server; it listens where its `server` is made to listen. */
@@ -75,7 +75,7 @@ export class LmtpServer extends SMTPServer {
     connection.init();
   }
 
-  /** Why a new connection is turned away, if it is. */
+  /** Says why a new connection is turned away, if it is. */
   refusal(): Reply | undefined {
     if (this.#isStopping) return STOPPING;
     if (this.connections.size <= this.#limits().maxConnections) return undefined;
@@ -239,7 +239,7 @@ class LmtpConnection extends SMTPConnection {
     this._socket.destroy();
   }
 
-  #drained(): Step {
+  #drained(): Readiness {
     const socket = this._socket;
     if (!socket.writableNeedDrain || socket.destroyed) return 'go-on';
     return new Promise((resolve) => {

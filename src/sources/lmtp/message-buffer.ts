@@ -31,10 +31,10 @@ export function createMemoryBudget(limitBytes: () => number): MemoryBudget {
   };
 }
 
-/** What was seen of CRLF `.` CRLF when the last chunk ended. */
-type Seen = 'nothing' | 'cr' | 'crlf' | 'dot' | 'dot-cr';
+/** The part of CRLF `.` CRLF that was seen when the last chunk ended. */
+type DotState = 'nothing' | 'cr' | 'crlf' | 'dot' | 'dot-cr';
 
-/** How the content ended: whole, larger than allowed, or refused for want of memory. */
+/** The content as it ended: whole, larger than allowed, or refused for want of memory. */
 export type Content =
   | { readonly kind: 'whole'; readonly raw: Uint8Array }
   | { readonly kind: 'too-big' }
@@ -56,7 +56,7 @@ export class MessageBuffer {
   #memory: Buffer = NOTHING;
   #takenBytes = 0;
   #length = 0;
-  #seen: Seen = 'crlf';
+  #dotState: DotState = 'crlf';
   #refusal: 'too-big' | 'no-memory' | undefined;
 
   constructor(maxBytes: number, declaredBytes: number | undefined, budget: MemoryBudget) {
@@ -72,33 +72,33 @@ export class MessageBuffer {
     let offset = start;
     while (offset < chunk.length) {
       const byte = chunk[offset];
-      switch (this.#seen) {
+      switch (this.#dotState) {
         case 'nothing':
           offset = this.#copyUntilDot(chunk, offset);
           break;
         case 'cr':
           if (byte === LF) this.#keep(chunk, offset, ++offset);
-          this.#seen = byte === LF ? 'crlf' : 'nothing';
+          this.#dotState = byte === LF ? 'crlf' : 'nothing';
           break;
         case 'crlf':
           if (byte === DOT) offset++; // the sender's stuffing, or the end
-          this.#seen = byte === DOT ? 'dot' : 'nothing';
+          this.#dotState = byte === DOT ? 'dot' : 'nothing';
           break;
         case 'dot':
           if (byte === CR) offset++; // withheld: it may belong to the end
-          this.#seen = byte === CR ? 'dot-cr' : 'nothing';
+          this.#dotState = byte === CR ? 'dot-cr' : 'nothing';
           break;
         case 'dot-cr':
           if (byte === LF) return offset + 1;
           this.#keep(CR_ALONE, 0, 1);
-          this.#seen = 'cr';
+          this.#dotState = 'cr';
           break;
       }
     }
     return undefined;
   }
 
-  /** What was collected, once `feed` has given an offset. */
+  /** Gives what was collected, once `feed` has given an offset. */
   content(): Content {
     return this.#refusal === undefined
       ? { kind: 'whole', raw: this.#memory.subarray(0, this.#length) }
@@ -118,13 +118,13 @@ export class MessageBuffer {
     const lineEnd = chunk.indexOf(LINE_END_AND_DOT, start);
     if (lineEnd !== -1) {
       this.#keep(chunk, start, lineEnd + 2);
-      this.#seen = 'dot';
+      this.#dotState = 'dot';
       return lineEnd + 3;
     }
     const end = chunk.length;
     this.#keep(chunk, start, end);
-    if (chunk[end - 1] === CR) this.#seen = 'cr';
-    else if (end - start >= 2 && chunk[end - 2] === CR && chunk[end - 1] === LF) this.#seen = 'crlf';
+    if (chunk[end - 1] === CR) this.#dotState = 'cr';
+    else if (end - start >= 2 && chunk[end - 2] === CR && chunk[end - 1] === LF) this.#dotState = 'crlf';
     return end;
   }
 

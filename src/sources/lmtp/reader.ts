@@ -12,17 +12,17 @@ import type { Content, MessageBuffer } from './message-buffer.ts';
 /** Octets of one command line; RFC 5321 §4.5.3.1.4 wants 512, the extensions add to it. */
 export const MAX_LINE_BYTES = 4096;
 
-/** What a line or a content does to the reader: go on at once, or after the promise. */
-export type Step = Promise<void> | 'go-on';
+/** The reader's leave to go on after a line or a content: at once, or after the promise. */
+export type Readiness = Promise<void> | 'go-on';
 
-/** What the reader hands on to. */
+/** The receiver of what the reader cuts. */
 export interface ReaderTarget {
-  /** One command line without its line end; undefined stands for an overlong one. */
-  readonly line: (line: string | undefined) => Step;
-  /** The content that `expectMessage` announced. */
-  readonly content: (content: Content) => Step;
-  /** Everything that has arrived is handed on. */
-  readonly idle: () => Step;
+  /** Takes one command line without its line end; undefined stands for an overlong one. */
+  readonly line: (line: string | undefined) => Readiness;
+  /** Takes the content that `expectMessage` announced. */
+  readonly content: (content: Content) => Readiness;
+  /** Hears that everything that has arrived is handed on. */
+  readonly idle: () => Readiness;
 }
 
 const LF = 0x0a;
@@ -40,7 +40,7 @@ export class LmtpReader {
     this.#target = target;
   }
 
-  /** From the next byte on, what arrives is the content of a message. */
+  /** Expects the content of a message from the next byte on. */
   expectMessage(message: MessageBuffer): void {
     this.#message = message;
   }
@@ -53,7 +53,7 @@ export class LmtpReader {
   }
 
   /** Reads a chunk and takes its memory over; says when the next one may come, and rejects where a step throws. */
-  consume(chunk: Buffer): Step {
+  consume(chunk: Buffer): Readiness {
     try {
       return this.#consumeFrom(chunk, 0);
     } catch (error) {
@@ -62,7 +62,7 @@ export class LmtpReader {
   }
 
   /** Waits only where there is something to wait for: most chunks are read in one go. */
-  #consumeFrom(chunk: Buffer, start: number): Step {
+  #consumeFrom(chunk: Buffer, start: number): Readiness {
     let offset = start;
     while (offset < chunk.length && !this.#isClosed) {
       const message = this.#message;
@@ -77,7 +77,7 @@ export class LmtpReader {
     return this.#target.idle();
   }
 
-  #readContent(message: MessageBuffer, end: number | undefined): Step {
+  #readContent(message: MessageBuffer, end: number | undefined): Readiness {
     if (end === undefined) return 'go-on';
     this.#message = undefined;
     const step = this.#target.content(message.content());
@@ -90,7 +90,7 @@ export class LmtpReader {
     return step;
   }
 
-  #readLine(chunk: Buffer, start: number, end: number | undefined): Step {
+  #readLine(chunk: Buffer, start: number, end: number | undefined): Readiness {
     const stop = end === undefined ? chunk.length : end - 1;
     this.#lineBytes += stop - start;
     const isOverlong = this.#lineBytes > MAX_LINE_BYTES;
@@ -108,12 +108,12 @@ export class LmtpReader {
   }
 }
 
-/** What a promise may resolve to in place of a step. */
-function settled(step: Step): Promise<void> | undefined {
+/** Gives the leave in the form that an async function may return. */
+function settled(step: Readiness): Promise<void> | undefined {
   return step === 'go-on' ? undefined : step;
 }
 
-/** The offset after the next LF, or undefined. */
+/** Finds the offset after the next LF, or undefined. */
 function lineEnd(chunk: Buffer, start: number): number | undefined {
   const lf = chunk.indexOf(LF, start);
   return lf === -1 ? undefined : lf + 1;

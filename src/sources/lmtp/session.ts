@@ -15,7 +15,7 @@ import { type Disposition, replyTo } from '../../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../../mail/envelope.ts';
 import { formatReply, type Reply } from '../../mail/status.ts';
 import { type Content, MessageBuffer } from './message-buffer.ts';
-import type { ReaderTarget, Step } from './reader.ts';
+import type { ReaderTarget, Readiness } from './reader.ts';
 import type { SessionShared, Wire } from './wire.ts';
 
 const OK: Reply = { basic: 250, enhanced: '2.0.0', text: 'OK' };
@@ -71,14 +71,14 @@ export class LmtpSession implements ReaderTarget {
     clearTimeout(this.#deadline);
   }
 
-  /** The client has closed its side and everything that it sent is answered. */
+  /** Ends the session: the client has closed its side and everything that it sent is answered. */
   finish(): void {
     this.#hangUp();
   }
 
   // ---- Commands ---------------------------------------------------------------------------------------------------
 
-  readonly line = (line: string | undefined): Step => {
+  readonly line = (line: string | undefined): Readiness => {
     this.#expectCommand();
     if (line === undefined) return this.#bad({ basic: 500, enhanced: '5.5.2', text: 'line too long' });
     const text = line.trimEnd();
@@ -87,7 +87,7 @@ export class LmtpSession implements ReaderTarget {
     return this.#command(verb, space === -1 ? '' : text.slice(space + 1).trimStart());
   };
 
-  #command(verb: string, argument: string): Step {
+  #command(verb: string, argument: string): Readiness {
     if (this.#shared.isStopping() && this.#transaction === undefined && verb !== 'QUIT') {
       return this.#end(STOPPING);
     }
@@ -111,7 +111,7 @@ export class LmtpSession implements ReaderTarget {
   }
 
   /** Answers what changes nothing, and what is no command of ours. */
-  #other(verb: string): Step {
+  #other(verb: string): Readiness {
     const answer = INFORMATIVE[verb];
     if (answer !== undefined) return this.#reply(answer);
     if (verb === 'HELO' || verb === 'EHLO')
@@ -119,7 +119,7 @@ export class LmtpSession implements ReaderTarget {
     return this.#bad({ basic: 500, enhanced: '5.5.2', text: 'command not recognized' });
   }
 
-  #hello(argument: string): Step {
+  #hello(argument: string): Readiness {
     if (argument === '' || argument.includes(' ')) {
       return this.#bad({ basic: 501, enhanced: '5.5.4', text: 'syntax: LHLO hostname' });
     }
@@ -136,7 +136,7 @@ export class LmtpSession implements ReaderTarget {
     this.#refusal = undefined;
   }
 
-  #mail(argument: string): Step {
+  #mail(argument: string): Readiness {
     if (!this.#hasGreeted) return this.#bad({ basic: 503, enhanced: '5.5.1', text: 'say LHLO first' });
     if (this.#transaction !== undefined) {
       return this.#bad({ basic: 503, enhanced: '5.5.1', text: 'a transaction is open already' });
@@ -158,7 +158,7 @@ export class LmtpSession implements ReaderTarget {
     return this.#reply({ basic: 250, enhanced: '2.1.0', text: 'sender OK' });
   }
 
-  #rcpt(argument: string): Step {
+  #rcpt(argument: string): Readiness {
     const transaction = this.#transaction;
     if (this.#refusal !== undefined) return this.#reply(this.#refusal);
     if (transaction === undefined) return this.#tooEarly('MAIL first');
@@ -198,7 +198,7 @@ export class LmtpSession implements ReaderTarget {
     this.#expectCommand();
   }
 
-  #data(argument: string): Step {
+  #data(argument: string): Readiness {
     const transaction = this.#transaction;
     if (argument !== '') return this.#bad({ basic: 501, enhanced: '5.5.4', text: 'DATA takes no argument' });
     if (transaction === undefined || transaction.recipients === 0) {
@@ -213,7 +213,7 @@ export class LmtpSession implements ReaderTarget {
 
   // ---- End of data ------------------------------------------------------------------------------------------------
 
-  readonly content = (content: Content): Step => {
+  readonly content = (content: Content): Readiness => {
     const transaction = this.#transaction;
     if (transaction === undefined) throw new Error('content without a transaction');
     clearTimeout(this.#deadline); // from here on the client waits for us
@@ -238,7 +238,7 @@ export class LmtpSession implements ReaderTarget {
   // ---- Replies and deadlines --------------------------------------------------------------------------------------
 
   /** Sends the replies of one chunk together, and reads on when the client has taken them. */
-  readonly idle = (): Step => {
+  readonly idle = (): Readiness => {
     this.#flush();
     if (this.#shared.isStopping()) this.stopWhenIdle();
     return this.#wire.drained();
@@ -263,14 +263,17 @@ export class LmtpSession implements ReaderTarget {
     return this.#write(formatReply(reply));
   }
 
-  /** A refused command; too many of them end the session. */
+  /** Refuses a command; too many refusals end the session. */
   #bad(reply: Reply): 'go-on' {
     this.#badCommands++;
     if (this.#badCommands < this.#shared.limits().maxBadCommands) return this.#reply(reply);
     return this.#end({ basic: 421, enhanced: '4.7.0', text: 'too many bad commands' });
   }
 
-  /** No bad command: a client that pipelines has sent it before it could know that the one before was refused. */
+  /**
+   * Refuses a command that came too early. It counts as no bad one: a client that pipelines has sent it before it
+   * could know that the one before was refused.
+   */
   #tooEarly(text: string): 'go-on' {
     return this.#reply({ basic: 503, enhanced: '5.5.1', text });
   }
@@ -293,7 +296,7 @@ export class LmtpSession implements ReaderTarget {
     this.#replies = '';
   }
 
-  /** The client owes us a command: one deadline for all of it, whatever trickles in. */
+  /** Waits for the command that the client owes us: one deadline for all of it, whatever trickles in. */
   #expectCommand(): void {
     this.#arm(this.#shared.limits().commandTimeoutMs);
   }

@@ -4,7 +4,7 @@
 import type { TransactionShared } from '../../gate/transaction.ts';
 import type { SlowDown } from '../slow-down.ts';
 import type { MemoryBudget, MessageBuffer } from './message-buffer.ts';
-import type { Step } from './reader.ts';
+import type { Readiness } from './reader.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface SessionLimits {
@@ -16,13 +16,13 @@ export interface SessionLimits {
   readonly dataTimeoutMs: number;
 }
 
-/** What all sessions of a listener share. */
+/** The parts that all sessions of a listener share. */
 export interface SessionShared extends TransactionShared {
   /** The limits in force; a message under way keeps those that it began with. */
   readonly limits: () => SessionLimits;
   readonly budget: MemoryBudget;
   readonly slowDown: SlowDown;
-  /** Whether the daemon is stopping: no new transaction then. */
+  /** Tells whether the daemon is stopping: no new transaction then. */
   readonly isStopping: () => boolean;
 }
 
@@ -31,8 +31,8 @@ export interface Wire {
   readonly id: string;
   /** Sends text. */
   readonly send: (text: string) => void;
-  /** When the client has taken what was sent. */
-  readonly drained: () => Step;
+  /** Gives the leave to go on when the client has taken what was sent. */
+  readonly drained: () => Readiness;
   /** Sends what was sent, then closes. */
   readonly close: () => void;
   /** Closes at once; the client learns nothing. */

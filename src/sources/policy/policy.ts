@@ -41,7 +41,7 @@ export interface PolicyLimits {
   readonly idleTimeoutMs: number;
 }
 
-/** What the service works with. */
+/** The options of the service. */
 export interface PolicyOptions {
   /** The limits in force, for open connections as well. */
   readonly limits: () => PolicyLimits;
@@ -200,7 +200,7 @@ class PolicyConnection {
     });
   }
 
-  /** Why a recipient is refused; undefined when it is good, or none of ours. */
+  /** Says why a recipient is refused; undefined when it is good, or none of ours. */
   async #judge(recipient: string): Promise<Disposition | undefined> {
     // None: asked before RCPT, or for several at once. No domain: "postmaster" of this host.
     if (!recipient.includes('@')) return undefined;
@@ -218,7 +218,10 @@ class PolicyConnection {
     await this.#options.slowDown.pause(count);
   }
 
-  /** The client owes us a request: one deadline for all of it, whatever trickles in; a longer one before it. */
+  /**
+   * Waits for the request that the client owes us: one deadline for all of it, whatever trickles in; a longer one
+   * before it.
+   */
   #await(): void {
     const { requestTimeoutMs, idleTimeoutMs } = this.#options.limits();
     const awaited = this.#partial.length === 0 ? 'request' : 'rest';

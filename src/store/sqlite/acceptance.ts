@@ -16,7 +16,7 @@ import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
 import type { Database } from './schema.ts';
 
-/** What became of the items of one message. */
+/** The fate of the items of one message. */
 export interface Accepted {
   readonly acceptances: readonly ItemAcceptance[];
   /** The ids of those that were leased at once. */
@@ -26,7 +26,7 @@ export interface Accepted {
 /** Inserts the items of one message that are no duplicates. */
 export type Accept = (items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease) => Accepted;
 
-/** Where a new item enters the table of states (docs/how-it-works.md, The queue). */
+/** The entry of a new item into the table of states (docs/how-it-works.md, The queue). */
 interface Entry {
   readonly state: 'ready' | 'leased' | 'held';
   readonly head: 0 | 1;
@@ -37,7 +37,7 @@ const HELD: Entry = { state: 'held', head: 0, leaseUntil: null };
 const READY_BEHIND: Entry = { state: 'ready', head: 0, leaseUntil: null };
 const READY: Entry = { state: 'ready', head: 1, leaseUntil: null };
 
-/** What a new row is made of. */
+/** The makings of a new row. */
 interface NewRow {
   readonly item: NewItem;
   readonly entry: Entry;

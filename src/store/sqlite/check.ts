@@ -10,13 +10,13 @@ import { guarded } from './explain.ts';
 import { OPEN } from './migrations.ts';
 import { type Database, openConnection } from './schema.ts';
 
-/** What was found wrong: the rule's name and where. */
+/** A problem that a check found: the rule's name and where. */
 export interface StoreProblem {
   readonly rule: 'integrity' | 'foreign-keys' | 'head' | 'content' | 'columns' | 'dedupe' | 'users';
   readonly detail: string;
 }
 
-/** What a check saw. */
+/** The findings of a check. */
 export interface StoreCheck {
   readonly items: number;
   readonly problems: readonly StoreProblem[];

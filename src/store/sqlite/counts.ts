@@ -8,14 +8,14 @@
 import { Worker } from 'node:worker_threads';
 import type { QueueCounts } from '../figures.ts';
 
-/** What the thread answers. */
+/** The answer of the thread. */
 export type CountsAnswer =
   | { readonly ok: true; readonly counts: QueueCounts }
   | { readonly ok: false; readonly message: string };
 
 /** A reader of counts: any number of `read`, then `close`. */
 export interface CountsReader {
-  /** Items by state, and what else is known of the queue. */
+  /** Counts items by state, and reads what else is known of the queue. */
   read(): Promise<QueueCounts>;
   /** Ends the thread. */
   close(): Promise<void>;

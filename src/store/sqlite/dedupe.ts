@@ -57,7 +57,7 @@ export function prepareClaim(database: Database): (item: NewItem) => Repeated | 
   };
 }
 
-/** What an item's row keeps of its copy. */
+/** The traces of its copy that an item's row keeps. */
 export interface KeptCopy {
   readonly fingerprint: Uint8Array | null;
   readonly written: Uint8Array | null;
@@ -68,7 +68,7 @@ const digest = (kept: Uint8Array): Digest => Buffer.from(kept).toString('latin1'
 
 const BEST: KeptCopy = { fingerprint: null, written: null };
 
-/** What is kept of a new item's copy: nothing of the best, which no other one shadows. */
+/** Gives what is kept of a new item's copy: nothing of the best, which no other one shadows. */
 export function keptCopy(item: NewItem): KeptCopy {
   const { fingerprint, written, hold, authentication } = item;
   const isBest = hold === undefined && authentication.result === 'pass';
@@ -94,7 +94,7 @@ export interface Counterpart {
   readonly state: ItemState | undefined;
 }
 
-/** What becomes of an item's row with an operator's action, inside a transaction. */
+/** The changes of an item's dedupe row that go with an operator's action, inside a transaction. */
 export interface DedupeChanges {
   /** Forgets an item. */
   readonly forget: (item: Known) => void;
@@ -104,7 +104,7 @@ export interface DedupeChanges {
   readonly release: (item: Wanted) => void;
 }
 
-/** The copy that an item is once it is not held; undefined for one that nothing shadows. */
+/** Gives the copy that an item is once it is not held; undefined for one that nothing shadows. */
 function releasedCopy({ fingerprint, written, senderResult: result }: Wanted): Copy | undefined {
   if (fingerprint === null) return undefined;
   const said = written === null ? undefined : digest(written);

@@ -49,7 +49,7 @@ export function prepareDirectoryViews(
   };
 }
 
-/** Users from their rows, which stand together. */
+/** Makes users of their rows, which stand together. */
 function usersOf(rows: readonly Row[]): User[] {
   const users: (User & { readonly salts: User['salts'][number][] })[] = [];
   for (const [number, name, enabled, createdAt, addresses, salt, saltCreatedAt, endsAt] of rows) {

@@ -70,7 +70,10 @@ function insertSalt(database: Database, userNumber: number, salt: Uint8Array, no
     .run(userNumber, salt, now);
 }
 
-/** With a grace period the current salt gets an end; without one every older salt goes at once. */
+/**
+ * Gives the user a new salt. With a grace period the current one gets an end; without one every older salt goes at
+ * once.
+ */
 function rotate(
   database: Database,
   userNumber: number,

@@ -17,7 +17,7 @@ const COPIES = 2;
 
 /** A watch over one file system. */
 export interface DiskSpace {
-  /** Whether less is free than the mark. */
+  /** Tells whether less is free than the mark. */
   readonly isLow: () => boolean;
   /** Says that so many bytes are about to be stored, since the next look may be too late to notice. */
   readonly take: (bytes: number) => void;
@@ -25,12 +25,12 @@ export interface DiskSpace {
   readonly close: () => void;
 }
 
-/** What to watch. */
+/** The options of the watch on disk space. */
 export interface DiskSpaceOptions {
   readonly directory: string;
   /** The mark in force. */
   readonly lowWaterBytes: () => number;
-  /** Told when a look finds the space below the mark, and when one finds it back. */
+  /** Hears when a look finds the space below the mark, and when one finds it back. */
   readonly onChange: (isLow: boolean, freeBytes: number, lowWaterBytes: number) => void;
 }
 

@@ -11,12 +11,14 @@ import Sqlite from 'better-sqlite3';
 import { errorText } from '../../system/error-text.ts';
 import { StoreError } from '../store-error.ts';
 
-/** The SQLite result code of an error, or an empty text. */
+/** Gives the SQLite result code of an error, or an empty text. */
 export function codeOf(error: unknown): string {
   return error instanceof Sqlite.SqliteError ? error.code : '';
 }
 
-/** Whether a result code says that the disk is full; the index of the log, shared memory in a file, has its own. */
+/**
+ * Tells whether a result code says that the disk is full; the index of the log, shared memory in a file, has its own.
+ */
 export function isFull(code: string): boolean {
   return code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE';
 }
@@ -36,7 +38,7 @@ export function checkPlace(path: string): void {
   if (obstacle !== undefined) throw new StoreError('unusable', obstacle);
 }
 
-/** The error of a damaged store. */
+/** Makes the error of a damaged store. */
 export function damaged(path: string, detail: string): StoreError {
   return new StoreError(
     'damaged',
@@ -44,7 +46,7 @@ export function damaged(path: string, detail: string): StoreError {
   );
 }
 
-/** A backup that was put beside the log of another store is damaged by it, and so is the next one. */
+/** Warns of the log of another store: a backup that was put beside it is damaged by it, and so is the next one. */
 function adviceOnLog(path: string): string {
   const bytes = statOf(`${path}-wal`)?.size ?? 0;
   return bytes === 0
@@ -52,7 +54,7 @@ function adviceOnLog(path: string): string {
     : `; if ${path} was put there by hand, ${path}-wal may be the log of another store: "mv ${path}-wal ${path}-wal.old" moves it aside`;
 }
 
-/** The error of a log whose store is gone: a new store would be damaged by it. */
+/** Makes the error of a log whose store is gone: a new store would be damaged by it. */
 export function logAlone(path: string): StoreError {
   return new StoreError(
     'damaged',
@@ -60,12 +62,12 @@ export function logAlone(path: string): StoreError {
   );
 }
 
-/** The error of a store that another daemon has. */
+/** Makes the error of a store that another daemon has. */
 export function inUse(path: string): StoreError {
   return new StoreError('locked', `${path} is in use by another mailgwd; only one may run on a store`);
 }
 
-/** The error of a file that is no store of ours. */
+/** Makes the error of a file that is no store of ours. */
 export function notAStore(path: string, what: string): StoreError {
   return new StoreError(
     'not-a-database',
@@ -92,7 +94,7 @@ export function explain(path: string, error: unknown): StoreError {
   return new StoreError('unusable', findObstacle(path) ?? `${path} cannot be used: ${detail}`);
 }
 
-/** What stands between this process and the store's file and directory, if anything does. */
+/** Finds what stands between this process and the store's file and directory, if anything does. */
 function findObstacle(path: string): string | undefined {
   if (statOf(path)?.isDirectory() === true) return `${path} is a directory; store.path names a file`;
   for (const place of [dirname(path), path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
@@ -122,7 +124,10 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-/** The code with which the system refuses to let this process read and write `place`; none where nothing is there. */
+/**
+ * Gives the code with which the system refuses to let this process read and write `place`; none where nothing is
+ * there.
+ */
 function writeProblem(place: string): string | undefined {
   try {
     accessSync(place, constants.R_OK | constants.W_OK);

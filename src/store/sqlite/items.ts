@@ -7,7 +7,7 @@
 import { bounded } from '../../mail/bounded.ts';
 import type { Desk, OperatorAction, OperatorResult } from '../desk.ts';
 import type { ItemState } from '../item.ts';
-import { type Leases, MAX_WORKER_DEATHS, type Settle } from '../leases.ts';
+import { isPoison, type Leases, poisoned, type Settle, type Settlement } from '../leases.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
@@ -66,10 +66,17 @@ export function prepareElection(database: Database): (thread: string) => void {
   };
 }
 
-/** Whether the operator has stopped leasing. */
+/** Prepares the question whether the operator has stopped leasing. */
 function preparePaused(database: Database): () => boolean {
   const paused = database.prepare("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1");
   return () => paused.get() !== undefined;
+}
+
+/** A leased item, as far as its settlement asks. */
+interface SettledRow {
+  readonly itemNumber: number;
+  readonly thread: string;
+  readonly workerDeaths: number;
 }
 
 function prepareSettle(
@@ -77,13 +84,46 @@ function prepareSettle(
   elect: (thread: string) => void,
   keepContent: boolean,
 ): AtOnce<Leases>['settle'] {
-  const leased = database.prepare<
-    [string, number],
-    { itemNumber: number; thread: string; workerDeaths: number }
-  >(
+  const leased = database.prepare<[string, number], SettledRow>(
     `SELECT item_number AS itemNumber, thread, worker_deaths AS workerDeaths FROM item
      WHERE id = ? AND state = 'leased' AND attempts = ?`,
   );
+  const write = prepareOutcome(database, keepContent);
+  const addNotice = prepareAddNotice(database);
+  // Only of attempts without a post: the usual one costs no statement more.
+  const keepAttempt = database.prepare<[number, number, number, string, string]>(
+    'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
+  );
+  const settleOne = ({ id, attempts, settlement: asked }: Settle): void => {
+    const item = leased.get(id, attempts);
+    if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
+    const settlement = unlessPoison(asked, item);
+    if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
+    if (settlement.kind === 'deferred' || settlement.kind === 'failed') {
+      const { kind, at, diagnostic } = settlement;
+      keepAttempt.run(item.itemNumber, attempts, at, kind, bounded(diagnostic));
+    }
+    write(item, settlement);
+    // After a deferral as well: an older item may have been released or retried during the lease.
+    elect(item.thread);
+  };
+  return (settles) => {
+    settles.forEach(settleOne);
+  };
+}
+
+/** Gives the settlement as asked for; that of poison where a deferral would be one death of a worker too many. */
+function unlessPoison(asked: Settlement, { workerDeaths }: SettledRow): Settlement {
+  return asked.kind === 'deferred' && isPoison(workerDeaths, asked.workerDied)
+    ? poisoned(asked.at, asked.diagnostic)
+    : asked;
+}
+
+/** Prepares the changes of an item's row, one for each kind of settlement. */
+function prepareOutcome(
+  database: Database,
+  keepContent: boolean,
+): (item: SettledRow, settlement: Settlement) => void {
   const end = database.prepare<[string, number, string | null, number, number]>(
     `UPDATE item SET state = ?, head = 0, settled_at = ?, last_diagnostic = coalesce(?, last_diagnostic),
        content_kept = ?, due_at = NULL, lease_until = NULL WHERE item_number = ?`,
@@ -96,49 +136,24 @@ function prepareSettle(
     `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL WHERE item_number = ?`,
   );
   const strip = database.prepare<[number]>('DELETE FROM content WHERE item_number = ?');
-  const addNotice = prepareAddNotice(database);
-  // Only of attempts without a post: the usual one costs no statement more.
-  const keepAttempt = database.prepare<[number, number, number, string, string]>(
-    'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
-  );
-  const settleOne = ({ id, attempts, settlement }: Settle): void => {
-    const item = leased.get(id, attempts);
-    if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
-    if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
-    if (settlement.kind === 'deferred' || settlement.kind === 'failed')
-      keepAttempt.run(
-        item.itemNumber,
-        attempts,
-        settlement.at,
-        settlement.kind,
-        bounded(settlement.diagnostic),
-      );
+  return ({ itemNumber, workerDeaths }, settlement) => {
     switch (settlement.kind) {
       case 'posted':
-        end.run('posted', settlement.at, null, Number(keepContent), item.itemNumber);
-        if (!keepContent) strip.run(item.itemNumber);
+        end.run('posted', settlement.at, null, Number(keepContent), itemNumber);
+        if (!keepContent) strip.run(itemNumber);
         break;
       case 'failed':
-        end.run('failed', settlement.at, bounded(settlement.diagnostic), 0, item.itemNumber);
+        end.run('failed', settlement.at, bounded(settlement.diagnostic), 0, itemNumber);
         break;
       case 'returned':
-        giveBack.run(item.itemNumber);
+        giveBack.run(itemNumber);
         break;
       case 'deferred': {
-        const deaths = item.workerDeaths + Number(settlement.workerDied);
-        if (settlement.workerDied && deaths >= MAX_WORKER_DEATHS) {
-          end.run('failed', settlement.at, bounded(`poison: ${settlement.diagnostic}`), 0, item.itemNumber);
-          break;
-        }
-        wait.run(settlement.dueAt, bounded(settlement.diagnostic), deaths, item.itemNumber);
+        const deaths = workerDeaths + Number(settlement.workerDied);
+        wait.run(settlement.dueAt, bounded(settlement.diagnostic), deaths, itemNumber);
         break;
       }
     }
-    // After a deferral as well: an older item may have been released or retried during the lease.
-    elect(item.thread);
-  };
-  return (settles) => {
-    settles.forEach(settleOne);
   };
 }
 

@@ -20,7 +20,7 @@ import { type Database, openConnection, syncDirectory } from './schema.ts';
 /** Told how far work has come. */
 export type Progress = (done: number, total: number) => void;
 
-/** Why there is no copy at the destination. */
+/** The reason why there is no copy at the destination. */
 export class BackupError extends Error {
   readonly kind: 'exists' | 'cannot-create' | 'bad-copy' | 'interrupted';
 
@@ -170,7 +170,7 @@ export async function vacuumStore(path: string, progress: Progress, signal: Abor
   }
 }
 
-/** One step of a vacuum: a transaction of its own; gives the number of pages that are still unused. */
+/** Prepares one step of a vacuum, a transaction of its own; it gives the number of pages that are still unused. */
 function prepareStep(database: Database): () => number {
   const { prune } = preparePrune(database);
   const shrink = database.transaction(() => {

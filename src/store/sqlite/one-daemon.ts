@@ -37,7 +37,7 @@ function claimOf(path: string): string | undefined {
   return createHash('sha256').update(`${file.dev} ${file.ino} ${number}`).digest('hex');
 }
 
-/** The store's own number; undefined where it has none yet, or cannot be read: whoever opens it says why. */
+/** Reads the store's own number; undefined where it has none yet, or cannot be read: whoever opens it says why. */
 function numberOf(path: string): number | undefined {
   try {
     const database = openConnection(path, { readonly: true, busyTimeoutMs: 0 });

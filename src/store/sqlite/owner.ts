@@ -11,7 +11,7 @@ export const NO_USER = 'no-user';
 
 /** The test and what follows, inside a transaction. */
 export interface Owners {
-  /** Whether a user has this number and name; what has no number is believed by its name. */
+  /** Tells whether a user has this number and name; what has no number is believed by its name. */
   readonly isThere: (userNumber: number | undefined, user: string) => boolean;
   /** Holds an item whose user is gone. */
   readonly hold: (itemNumber: number) => void;

@@ -61,9 +61,9 @@ export function preparePrune(database: Database): AtOnce<Retention> {
   };
 }
 
-type Step = (before: number) => { readonly count: number; readonly isDone: boolean };
+type Sweep = (before: number) => { readonly count: number; readonly isDone: boolean };
 
-function prepareContents(database: Database): Step {
+function prepareContents(database: Database): Sweep {
   const due = database.prepare<[number], Row>(
     `SELECT item_number AS itemNumber, bytes FROM item WHERE content_kept = 1 AND settled_at < ?
      ORDER BY settled_at LIMIT ${STEP_ROWS}`,
@@ -77,7 +77,7 @@ function prepareContents(database: Database): Step {
     });
 }
 
-function prepareRows(database: Database): Step {
+function prepareRows(database: Database): Sweep {
   const due = database.prepare<[number], Row>(
     `SELECT item_number AS itemNumber, bytes * content_kept AS bytes FROM item
      WHERE state = 'posted' AND settled_at < ? ORDER BY settled_at LIMIT ${STEP_ROWS}`,
@@ -87,7 +87,7 @@ function prepareRows(database: Database): Step {
 }
 
 /** Removes rows until the step's bytes are used up; always at least one, however large. */
-function within(rows: readonly Row[], remove: (row: Row) => void): ReturnType<Step> {
+function within(rows: readonly Row[], remove: (row: Row) => void): ReturnType<Sweep> {
   let count = 0;
   let bytes = 0;
   for (const row of rows) {

@@ -8,7 +8,7 @@
 import { guarded } from './explain.ts';
 import { openConnection } from './schema.ts';
 
-/** What was seen; times in milliseconds since the epoch. */
+/** The result of a quick check; times in milliseconds since the epoch. */
 export interface QuickCheck {
   readonly damage: readonly string[];
   /** Items that were received after `now`. */

@@ -96,7 +96,7 @@ function prepareRestore(
   };
 }
 
-/** The columns of the table that a user's rows stand in: those that come back. */
+/** Lists the columns of the table that a user's rows stand in: those that come back. */
 function columnsOf(database: Database, live: string): string {
   return database
     .prepare<[string], string>('SELECT name FROM pragma_table_info(?)')

@@ -37,7 +37,7 @@ function mergeLog(database: Database): boolean {
   }
 }
 
-/** The latest copy of a lost store beside its path, and when it was made. */
+/** Finds the latest copy of a lost store beside its path, and the time when it was made. */
 export function latestRescued(path: string): { readonly file: string; readonly at: number } | undefined {
   const copies = namesIn(dirname(path)).flatMap((name) => {
     const time = name.startsWith(`${basename(path)}.`) ? RESCUED_NAME.exec(name) : null;
@@ -48,7 +48,7 @@ export function latestRescued(path: string): { readonly file: string; readonly a
   return copies.sort((a, b) => a.at - b.at).at(-1);
 }
 
-/** The copy that the next start takes for the store; none where there is a store. */
+/** Finds the copy that the next start takes for the store; none where there is a store. */
 export function adoptable(path: string, now: number): string | undefined {
   const latest = existsSync(path) ? undefined : latestRescued(path);
   return latest !== undefined && now - latest.at < FRESH_MS ? latest.file : undefined;

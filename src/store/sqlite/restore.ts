@@ -40,14 +40,17 @@ export interface BackupFile {
   readonly log: number | undefined;
 }
 
-/** What the present store has and the backup has not; undefined where there is no store, or none that can be read. */
+/**
+ * The loss of a restore: what the present store has and the backup has not. Undefined where there is no store, or
+ * none that can be read.
+ */
 export interface Lost {
   readonly replies: number;
   readonly users: number;
   readonly threads: number;
 }
 
-/** What a restore did, or would do. */
+/** The result of a restore, done or only tried. */
 export interface Restored {
   readonly items: number;
   readonly backedUpAt: number;
@@ -134,7 +137,7 @@ function examined(draft: string, name: string): StoreCheck {
 
 const stampOf = (now: number): string => new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 
-/** What the present store has beyond the copy; undefined where it cannot be read. */
+/** Finds what the present store has beyond the copy; undefined where it cannot be read. */
 function compare(path: string, copy: Database): Lost | undefined {
   const known = copy.prepare<[string], 1>('SELECT 1 FROM item WHERE id = ?').pluck();
   const there = highestNumbers(copy);

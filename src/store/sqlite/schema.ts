@@ -37,7 +37,7 @@ const CHECKPOINT_PAGES = 4000;
 /** The size that the log is kept at: the pages up to a checkpoint, and the largest batch on top of them. */
 export const LOG_BYTES = 24 * 1024 * 1024;
 
-/** How to open a connection; `busyTimeoutMs` bounds the wait for another process's write. */
+/** The options of a connection; `busyTimeoutMs` bounds the wait for another process's write. */
 export interface OpenOptions {
   readonly readonly: boolean;
   readonly busyTimeoutMs: number;
@@ -72,7 +72,7 @@ export function removeDrafts(path: string): void {
   }
 }
 
-/** Whether another process has this number; our own draft is not begun yet. */
+/** Tells whether another process has this number; our own draft is not begun yet. */
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return false;
   try {

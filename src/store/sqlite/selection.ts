@@ -10,7 +10,7 @@ export interface Selection {
   readonly values: readonly (string | number)[];
 }
 
-/** The condition of a filter. */
+/** Writes the condition of a filter. */
 export function selection({ state, user, thread, since, settledSince, hasContent }: ItemFilter): Selection {
   const conditions = ['1'];
   const values: (string | number)[] = [];

@@ -38,7 +38,7 @@ export class StoreFiles {
     this.#writtenAt = this.#files[0]?.mtimeNs;
   }
 
-  /** What has become of a file, in words; nothing while all are in their places. */
+  /** Says what has become of a file; nothing while all are in their places. */
   loss(): string | undefined {
     const at = BigInt(this.#now()) * NS_PER_MS;
     const directory = look(this.#directory);
@@ -54,7 +54,7 @@ export class StoreFiles {
   }
 
   /**
-   * The same at a third of the price, for every commit: whoever removes, renames or replaces a file changes its
+   * Says the same at a third of the price, for every commit. Whoever removes, renames or replaces a file changes its
    * directory, and nobody can set back the time of that. A file behind a link is looked at itself.
    */
   lossSinceLastLook(): string | undefined {
@@ -75,7 +75,10 @@ export class StoreFiles {
     this.#progress = progress;
   }
 
-  /** Whether the database's file itself is in its place, and was written by SQLite alone as far as anybody noted. */
+  /**
+   * Tells whether the database's file itself is in its place, and was written by SQLite alone as far as anybody
+   * noted.
+   */
   isDatabaseIntact(): boolean {
     return !this.#isTouched && isSame(this.#files[0], look(this.#path));
   }
@@ -90,7 +93,7 @@ function look(file: string): BigIntStats | undefined {
   }
 }
 
-/** Whether a link stands there; its target may change and the directory not. */
+/** Tells whether a link stands there; its target may change and the directory not. */
 const isLink = (file: string): boolean =>
   lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() !== false;
 

@@ -27,7 +27,7 @@ export { StoreError } from '../store-error.ts';
 /** How long a read may wait for a lock: it blocks the event loop. */
 const READ_BUSY_TIMEOUT_MS = 50;
 
-/** How to open a store; a tool takes no lock and leaves leases alone. */
+/** The options of a store; a tool takes no lock and leaves leases alone. */
 export interface StoreOptions {
   readonly path: string;
   readonly mode: 'daemon' | 'tool';
@@ -41,7 +41,7 @@ export interface StoreOptions {
   readonly onNews?: ((news: StoreNews) => void) | undefined;
 }
 
-/** What happens to a store's files while a daemon has it open, or had. */
+/** An incident with a store's files while a daemon has it open, or had. */
 export type StoreNews = WriterNews | { readonly news: 'adopted'; readonly from: string };
 
 /** Opens the store at `path`, making or migrating it as needed; rejects with {@link StoreError}. */

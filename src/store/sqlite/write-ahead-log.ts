@@ -33,9 +33,8 @@ export class WriteAheadLog {
   }
 
   /**
-   * After a failed fsync the kernel counts pages as written that are not on disk, and the next fsync succeeds. A
-   * commit behind such a gap in the log would be lost with it, so the log is copied into the database and begun
-   * anew first.
+   * Copies the log into the database and begins it anew after a failed fsync. The kernel then counts pages as written
+   * that are not on disk, and the next fsync succeeds: a commit behind such a gap in the log would be lost with it.
    */
   renewIfDoubtful(): void {
     if (!this.#isDoubtful) return;

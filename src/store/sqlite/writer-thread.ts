@@ -27,9 +27,9 @@ export class WriteError extends Error {
 
 /** Whom the thread's news are for. */
 export interface WriterListeners {
-  /** Told of its death. */
+  /** Hears of its death. */
   readonly onBroken: (error: Error) => void;
-  /** Told when the store's files are lost, and what became of what was in them. */
+  /** Hears that the store's files are lost, and then what became of what was in them. */
   readonly onNews: (news: WriterNews) => void;
 }
 
@@ -172,7 +172,7 @@ export class WriterThread {
   }
 }
 
-/** The leases of new items, which nobody has tried before. */
+/** Makes the leases of new items, which nobody has tried before. */
 function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: number): LeasedItem[] {
   if (ids.length === 0) return [];
   return items

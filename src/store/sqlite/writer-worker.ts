@@ -15,7 +15,7 @@ import { checkIntegrity, ensureStore, examineWithLog, openConnection, removeDraf
 import { forgetSinkStatus } from './sink-status.ts';
 import { type Request, Writer, type WriterData, type WriterNews } from './writer.ts';
 
-/** What the writer says once: that it serves, and with which operations; or why it cannot. */
+/** The first word of the writer: that it serves, and with which operations; or why it cannot. */
 export type WriterHello =
   | { readonly ready: true; readonly operations: readonly (keyof Operations)[] }
   | { readonly ready: false; readonly kind: StoreErrorKind; readonly message: string };
@@ -29,12 +29,14 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** How long a write waits for another process's transaction; this thread may block, the main one may not. */
 const BUSY_TIMEOUT_MS = 5000;
 
-/** A large message is in the store now, or refused: this thread may be idle for long after it. */
+/** Frees the memory of a message that is in the store now, or refused: this thread may be idle for long after it. */
 function freeMessage({ name, args }: Request): void {
   if (name === 'accept') freeMemory(args[1] as Uint8Array);
 }
 
-/** What is waiting at the port, up to the batch's bound, and whether the store is to be closed after it. */
+/**
+ * Takes what is waiting at the port, up to the batch's bound, and tells whether the store is to be closed after it.
+ */
 function drain(port: MessagePort, first: readonly Request[]): { batch: Request[]; closing: boolean } {
   const batch = [...first];
   let bytes = batch.reduce((sum, request) => sum + request.bytes, 0);

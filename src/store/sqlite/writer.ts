@@ -32,7 +32,7 @@ export type Answer =
   | { readonly sequence: number; readonly ok: true; readonly value: unknown }
   | { readonly sequence: number; readonly ok: false; readonly code: string; readonly message: string };
 
-/** How the writer was asked to start. */
+/** The orders with which the writer starts. */
 export interface WriterData {
   readonly path: string;
   readonly daemon: boolean;
@@ -42,7 +42,7 @@ export interface WriterData {
   readonly measures: SharedArrayBuffer | undefined;
 }
 
-/** What it says of itself: that the store's files are not those of its path any more, and what became of the rest. */
+/** News of the writer itself: the store's files are not those of its path any more, and what became of the rest. */
 export type WriterNews =
   | { readonly news: 'lost'; readonly reason: string }
   | { readonly news: 'rescued'; readonly isSafe: boolean; readonly what: string };
@@ -109,7 +109,7 @@ export class Writer {
     this.#normal = () => database.pragma('synchronous = NORMAL');
   }
 
-  /** The names of the operations. */
+  /** Names the operations. */
   get operations(): readonly (keyof Operations)[] {
     return Object.keys(this.#operations) as (keyof Operations)[];
   }
@@ -135,7 +135,7 @@ export class Writer {
     }
   }
 
-  /** What needs hardly any space goes on while messages find none: delivery is what frees it. */
+  /** Runs what needs hardly any space while messages find none: delivery is what frees it. */
   #runWithoutPromises(batch: readonly Request[], error: unknown): Answer[] {
     const lazy = batch.filter(isLazy);
     const refused = batch.filter((request) => !isLazy(request)).map((request) => failure(request, error));
@@ -196,7 +196,7 @@ export class Writer {
     }
   }
 
-  /** From here on nothing is written: delivery goes on from what is rescued, and must not run ahead of it. */
+  /** Stops writing for good: delivery goes on from what is rescued, and must not run ahead of it. */
   #lose(reason: string): void {
     if (this.#loss !== undefined) return;
     this.#loss = reason;
