@@ -13,45 +13,26 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import { SINK_STATES } from '../observe/metrics-table.ts';
+import type { Doubts } from '../site/doubts.ts';
 import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
-import type { Store } from '../store/store.ts';
 import { errorText } from '../system/error-text.ts';
 import { ListenError, listenOnFile } from '../system/unix-socket.ts';
 import { version } from '../system/version.ts';
-
-/** What decides whether mail can be taken. */
-export interface Readiness {
-  readonly store: Pick<Store, 'ping'>;
-  /** How far the daemon is: mail is taken while it serves. */
-  readonly state: () => 'starting' | 'serving' | 'stopping';
-  /** Whether mail is put off for want of space. */
-  readonly isSpaceLow: () => boolean;
-  /** Why all mail is put off, if it is. */
-  readonly trouble: () => string | undefined;
-}
-
-/** The listener of metrics and health. */
-export interface MetricsListener {
-  /** Stops it at once: nobody waits for its answers. */
-  close(): Promise<void>;
-}
+import type { Ground } from './ground.ts';
 
 /** How long the store's writer may take for a sign of life. */
 const SIGN_OF_LIFE_MS = 5000;
 
-/** Serves metrics and health; undefined where the site wants none. Rejects with a {@link ListenError}. */
-export async function openMetrics(
-  config: Config,
-  log: Log,
-  meter: Meter,
-  readiness: Readiness,
-): Promise<MetricsListener | undefined> {
-  if (config.metrics.listen === undefined) return undefined;
+/** Serves metrics and health where the site wants them. Rejects with a {@link ListenError}. */
+export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): Promise<void> {
+  const { site, log, meter, life } = ground;
+  const { config } = site;
+  if (config.metrics.listen === undefined) return;
   const { createMetricsPage } = await import('../observe/metrics-page.ts');
   const page = createMetricsPage(meter);
   const counts = createCountsReader(config.store.path);
-  const unready = (): Promise<string | undefined> => whyUnready(readiness);
+  const unready = (): Promise<string | undefined> => whyUnready(ground, trouble);
   meter.inquire('mailgw_up', {}, async () => Number((await unready()) === undefined));
   watchQueue(meter, counts);
   watchFiles(meter, config.store.path);
@@ -61,13 +42,11 @@ export async function openMetrics(
     metrics: async () => ({ contentType: page.contentType, text: await page.render() }),
   });
   await listen(server, config, log);
-  return {
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-      await counts.close();
-    },
-  };
+  life.ends(async () => {
+    server.closeAllConnections(); // nobody waits for its answers
+    await new Promise((resolve) => server.close(resolve));
+    await counts.close();
+  });
 }
 
 /** Watches the queue: its figures are counted once for a page, because all inquiries begin in one tick. */
@@ -134,12 +113,14 @@ function listenOnPort(
 }
 
 /** Why no mail can be taken now, if it cannot. */
-async function whyUnready({ store, state, isSpaceLow, trouble }: Readiness): Promise<string | undefined> {
-  const now = state();
-  if (now !== 'serving') return now;
+async function whyUnready(
+  { life, store, space }: Ground,
+  trouble: Doubts['trouble'],
+): Promise<string | undefined> {
+  if (life.state !== 'serving') return life.state;
   const reason = trouble();
   if (reason !== undefined) return reason;
-  if (isSpaceLow()) return 'less space is free for the store than store.low_water';
+  if (space.isLow()) return 'less space is free for the store than store.low_water';
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<string>((resolve) => {
     timer = setTimeout(() => {

@@ -48,13 +48,7 @@ export async function serve(begun: Beginning): Promise<void> {
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
-    const metrics = await openMetrics(site.config, log, meter, {
-      store,
-      state: () => life.state,
-      isSpaceLow: space.isLow,
-      trouble: doubts.trouble,
-    });
-    life.ends(() => metrics?.close());
+    await openMetrics(ground, doubts.trouble);
     await startWork(ground, intake, dispatcher, notifier);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
