@@ -3,7 +3,6 @@
  *
  * Contract: an item is named by its id or a unique beginning of it. What is shown of one has its tokens hidden first.
  */
-import type { Session } from '../site/session.ts';
 import type { ItemFilter } from '../store/desk.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
 import type { Store } from '../store/store.ts';
@@ -24,9 +23,6 @@ export interface Selection {
 /** Characters of an id that are enough to name an item, as long as no other begins with them. */
 const LEAST_PREFIX = 6;
 
-/** More items than any queue holds: a listing without a limit of its own. */
-const ALL_ITEMS = 2 ** 31 - 1;
-
 /** Hides the tokens in an object's texts: mail of strangers, and what a sink said of it, may hold one. */
 export function hideTokens<T extends object>(shown: T, mask: (text: string) => string): T {
   const entries = Object.entries(shown).map(([key, value]: [string, unknown]) => [
@@ -40,20 +36,16 @@ export function hideTokens<T extends object>(shown: T, mask: (text: string) => s
 export async function findItem(store: Store, name: string): Promise<ItemView> {
   const exact = await store.get(name);
   if (exact !== undefined) return exact;
-  const near =
-    name.length < LEAST_PREFIX
-      ? []
-      : (await store.list({ limit: ALL_ITEMS })).filter(({ id }) => id.startsWith(name));
+  const near = name.length < LEAST_PREFIX ? [] : await store.ids({ startsWith: name });
   const [only, another] = near;
-  if (only === undefined) {
-    throw badInput(`item "${name}": there is no such item; "mailgw-ctl queue list" shows them`);
-  }
-  if (another !== undefined) {
+  if (only !== undefined && another !== undefined)
     throw badInput(
-      `item "${name}": ${near.length} items begin so, ${only.id} and ${another.id} among them; give more of the id`,
+      `item "${name}": ${near.length} items begin so, ${only} and ${another} among them; give more of the id`,
     );
-  }
-  return only;
+  const item = only === undefined ? undefined : await store.get(only);
+  if (item === undefined)
+    throw badInput(`item "${name}": there is no such item; "mailgw-ctl queue list" shows them`);
+  return item;
 }
 
 /** Reads a state by its name. */
@@ -77,22 +69,10 @@ export function readSelection(given: Selection, states?: readonly ItemState[]): 
 }
 
 /** Reads an item's message as it was received. */
-export async function contentOf(
-  store: Contents,
-  { id, state }: Pick<ItemView, 'id' | 'state'>,
-): Promise<Uint8Array> {
+export async function contentOf(store: Contents, { id, state }: ItemView): Promise<Uint8Array> {
   const content = await store.content(id);
   if (content === undefined) throw badInput(`item ${id}: is ${state} and its message is not kept`);
   return content;
-}
-
-/** Reads the message of the item with this name. */
-export async function itemContent(
-  { store }: Session,
-  name: string,
-): Promise<{ readonly id: string; readonly content: Uint8Array }> {
-  const item = await findItem(store, name);
-  return { id: item.id, content: await contentOf(store, item) };
 }
 
 /** Reads how many things are to be listed. */

@@ -5,7 +5,6 @@
  * for a pepper whose addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
-import type { Config } from '../config/config.ts';
 import { foldDomain, formatReplyAddress } from '../mail/address.ts';
 import { formatThreadMessageId, MAX_MESSAGE_ID_OCTETS, parseThreadMessageId } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
@@ -41,8 +40,10 @@ export interface Minted {
 
 /** Mints the address of one user's notification about one post. */
 export async function mint(session: SecretSession, asked: Notification): Promise<Minted> {
-  const { config, store } = session;
-  await checkMinting(session);
+  const { config, pepper, store } = session;
+  // Under another pepper than the store's this address would be void, or all others.
+  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, Date.now());
+  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
   const user = await findUser(store, asked.user);
   // As A-labels, so that a notification needs no SMTPUTF8.
   const form = { prefix: config.reply.prefix, domain: foldDomain(config.reply.domain) };
@@ -63,19 +64,9 @@ export async function mint(session: SecretSession, asked: Notification): Promise
     messageId,
     user: user.name,
     repliedTo,
-    expiresAt: expiry(repliedTo, config),
+    expiresAt: repliedTo + Math.floor(config.reply.maxAgeMs / 1000),
     age: judgeAge(repliedTo, Date.now(), config.reply.maxAgeMs),
   };
-}
-
-/** Returns when the pepper may mint for the store; otherwise a Fault: its addresses would be void, or all others. */
-async function checkMinting({ config, pepper, store }: SecretSession): Promise<void> {
-  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, Date.now());
-  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
-}
-
-function expiry(repliedTo: number, config: Config): number {
-  return repliedTo + Math.floor(config.reply.maxAgeMs / 1000);
 }
 
 function keyOf(user: User, { pepper }: SecretSession): Uint8Array {

@@ -57,16 +57,10 @@ export interface Rehearsal {
 export interface WebhookBody {
   readonly data: Readonly<Record<string, unknown>> & {
     readonly body: SplitText;
-    readonly attachments: readonly AttachmentBody[];
+    readonly attachments: readonly (Readonly<Record<'filename' | 'content_type' | 'sha256', string>> & {
+      readonly bytes: number;
+    })[];
   };
-}
-
-/** An attachment in it. */
-export interface AttachmentBody {
-  readonly filename: string;
-  readonly content_type: string;
-  readonly bytes: number;
-  readonly sha256: string;
 }
 
 /** A message and its envelope; the paths without brackets. */
@@ -81,11 +75,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   const { config } = session;
   const gate = openDryGate(session);
   const steps: Stage[] = [];
-  const end = (...last: Stage[]): Rehearsal => ({
-    steps: [...steps, ...last],
-    text: undefined,
-    body: undefined,
-  });
+  const end = (last: Stage): Rehearsal => ({ steps: [...steps, last], text: undefined, body: undefined });
 
   const envelope = judgeEnvelope(message);
   if (envelope !== undefined) return end(envelope);
@@ -202,7 +192,6 @@ function ofParse(parsed: ParseOutcome): Stage {
         cutsOf('failed', `empty: ${parsed.reason}`, parsed.reply),
       );
     case 'refused':
-      return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
     case 'worker-died':
       return plain('parse', 'failed', parsed.reason, parsed.diagnostic);
   }

@@ -81,15 +81,12 @@ function verdictOf({ item, authentication, isFlaggedSpam }: Trace): string {
 }
 
 function noticeSteps(notice: NoticeView): { ms: number; event: string; detail: string }[] {
-  const written = {
-    ms: notice.createdAt,
-    event: 'notice',
-    detail: `${notice.kind} notice ${notice.id} written`,
-  };
+  const detail = `${notice.kind} notice ${notice.id} written`;
+  const written = { ms: notice.createdAt, event: 'notice', detail };
   if (notice.settledAt === undefined) return [written];
   const diagnostic = notice.lastDiagnostic === undefined ? '' : `: ${notice.lastDiagnostic}`;
-  const detail = `${notice.kind} notice ${notice.state}${diagnostic}`;
-  return [written, { ms: notice.settledAt, event: 'notice', detail }];
+  const end = `${notice.kind} notice ${notice.state}${diagnostic}`;
+  return [written, { ms: notice.settledAt, event: 'notice', detail: end }];
 }
 
 /** Says what the state means now, and what can be done about it. */

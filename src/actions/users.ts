@@ -37,30 +37,21 @@ export async function addUser(
   const { store } = session;
   checkName(name);
   const own = readAddresses(session, addresses);
-  const user = await store.addUser({
-    name,
-    addresses: own,
-    salt: randomBytes(SALT_BYTES),
-    now: Date.now(),
-  });
+  const user = await store.addUser({ name, addresses: own, salt: randomBytes(SALT_BYTES), now: Date.now() });
   if (user === undefined) {
     throw badInput(`user "${name}": exists already; "mailgw-ctl user set" changes a user`);
   }
   return { user, namesake: await lastRestorable(store, name) };
 }
 
-/** Replaces the addresses that a user writes from. */
-export async function setAddresses(
-  session: Session,
+/** Changes a user: the addresses that they write from, or whether their replies are accepted. */
+export async function changeUser(
+  { store }: Session,
   name: string,
-  addresses: readonly string[],
+  change: Parameters<Store['setUser']>[1],
 ): Promise<User> {
-  return change(session.store, name, { addresses: readAddresses(session, addresses) });
-}
-
-/** Lets a user's replies be accepted, or refused. */
-export async function setEnabled({ store }: Session, name: string, enabled: boolean): Promise<User> {
-  return change(store, name, { enabled });
+  if (!(await store.setUser(name, change))) throw await unknownUser(store, name);
+  return findUser(store, name);
 }
 
 /** Finds a user with their bounces and what their rate leaves them. */
@@ -116,11 +107,6 @@ export function saltFingerprint(salt: Uint8Array): string {
 
 async function lastRestorable(store: Store, name: string): Promise<RemovedUser | undefined> {
   return (await store.removedUsers()).find((user) => user.name === name && isRestorable(user));
-}
-
-async function change(store: Store, name: string, what: Parameters<Store['setUser']>[1]): Promise<User> {
-  if (!(await store.setUser(name, what))) throw await unknownUser(store, name);
-  return findUser(store, name);
 }
 
 function checkName(name: string): void {

@@ -3,6 +3,8 @@ import type { ItemState, ItemView } from './item.ts';
 
 /** The choice of items to list, oldest first. */
 export interface ItemFilter {
+  /** A beginning of the id. */
+  readonly startsWith?: string | undefined;
   readonly state?: ItemState | readonly ItemState[] | undefined;
   readonly user?: string | undefined;
   readonly thread?: string | undefined;

@@ -144,6 +144,14 @@ describe('the pages', () => {
   });
 });
 
+it('the way of one mail in CONTRIBUTING.md names functions that are where it says', () => {
+  const page = readFileSync(join(repositoryRoot, 'CONTRIBUTING.md'), 'utf8');
+  const steps = [...page.matchAll(/^\d+\. `(src\/[^`]+)`, `(?:\w+\.)?(\w+)`/gm)];
+  assert.ok(steps.length > 10);
+  for (const [, file = '', name = ''] of steps)
+    assert.match(readFileSync(join(repositoryRoot, file), 'utf8'), new RegExp(`\\b${name}\\b.*[({]`), file);
+});
+
 describe('the first change in CONTRIBUTING.md', () => {
   it('applies to the files as they are', async () => {
     const { blocks } = takeApart(readPage('CONTRIBUTING.md'));

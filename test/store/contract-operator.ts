@@ -47,6 +47,14 @@ const TABLE: Readonly<Record<ItemState, Partial<Record<OperatorAction, ItemState
 /** Registers the tests of the operator's side. */
 export function describeOperator(open: OpenStore): void {
   describe('operator', () => {
+    it('finds items by a beginning of their ids, the oldest first', async (t) => {
+      const store = await open(t);
+      for (const id of ['b/2', 'a_1', 'b/1', 'B/3', 'b']) await accept(store, [newItem({ id, thread: id })]);
+      assert.deepEqual(await store.ids({ startsWith: 'b/' }), ['b/2', 'b/1']);
+      assert.deepEqual(await store.ids({ startsWith: 'b/1' }), ['b/1']);
+      assert.deepEqual(await store.ids({ startsWith: 'b%' }), []);
+    });
+
     for (const [state, actions] of Object.entries(TABLE) as [ItemState, (typeof TABLE)[ItemState]][]) {
       for (const action of ACTIONS) {
         const to = actions[action];

@@ -7,13 +7,13 @@
  */
 
 import { badInput } from '../../actions/fault.ts';
-import type { Rehearsal, Rehearsed, SplitText, Stage, WebhookBody } from '../../actions/rehearse.ts';
+import type { Rehearsal, Rehearsed, Saw, SplitText, Stage, WebhookBody } from '../../actions/rehearse.ts';
 import { headerValue, scanHeader } from '../../mail/header.ts';
 import { senderOf } from '../../mail/mailbox.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { readMessageFile } from '../message-file.ts';
 import { withPepper } from '../session.ts';
-import { type Line, printFindings } from '../terminal/findings.ts';
+import { printFindings } from '../terminal/findings.ts';
 import { type Colour, type Output, printObject, printRow, printText, type Value } from '../terminal/print.ts';
 
 /** `check`. */
@@ -89,7 +89,7 @@ function report({ steps, text, body }: Rehearsal, context: Context): void {
 }
 
 /** Writes a line for each rule of a stage, or one for a stage that is not the gate's. */
-function linesOf({ step, verdict, reason, detail, rules }: Stage): readonly Line[] {
+function linesOf({ step, verdict, reason, detail, rules }: Stage): readonly Saw[] {
   if (rules.length > 0) return rules;
   return [{ rule: step, result: verdict, saw: [reason, detail].filter((word) => word !== null).join(': ') }];
 }
@@ -100,9 +100,7 @@ function reportPost({ data }: WebhookBody, output: Output): void {
   const fields = Object.entries(data).filter(([key]) => key !== 'body' && key !== 'attachments');
   printRow(output, Object.fromEntries(fields.map(([key, value]) => [key, flat(value)])));
   for (const { filename, content_type: type, bytes, sha256 } of attachments) {
-    printRow(output, {
-      attachment: `${filename}, ${type}, ${bytes} bytes, sha256 ${sha256}`,
-    });
+    printRow(output, { attachment: `${filename}, ${type}, ${bytes} bytes, sha256 ${sha256}` });
   }
 }
 

@@ -5,7 +5,7 @@
  * unless it would go to a terminal; all else that is shown has its tokens hidden.
  */
 
-import { findItem, hideTokens, itemContent, readLimit, readSelection } from '../../actions/items.ts';
+import { contentOf, findItem, hideTokens, readLimit, readSelection } from '../../actions/items.ts';
 import { tokenMask } from '../../site/notices.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { itemDetailRow, itemRow } from '../item.ts';
@@ -66,11 +66,12 @@ const cat: CommandSpec = {
   summary: 'print the message of an item as it was received',
   examples: ['cat 01hq3f', 'cat 01hq3f > reply.eml'],
   run: (input, context) =>
-    withStore(context, async (session) => {
-      const { id, content } = await itemContent(session, input.argument());
+    withStore(context, async ({ store }) => {
+      const item = await findItem(store, input.argument());
+      const content = await contentOf(store, item);
       if (context.output.json) {
         const base64 = Buffer.from(content).toString('base64');
-        printObject(context.output, { id, bytes: content.length, content_base64: base64 });
+        printObject(context.output, { id: item.id, bytes: content.length, content_base64: base64 });
       } else printBytes(context.output, content);
     }),
 };

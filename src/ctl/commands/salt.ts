@@ -34,12 +34,7 @@ const rotate: CommandSpec = {
         const fingerprint = await rotateSalt(session, user, now, graceEndsAt);
         printDone(
           context.output,
-          {
-            user: user.name,
-            salt_fingerprint: fingerprint,
-            created_at: isoTime(now),
-            grace_ends_at: until,
-          },
+          { user: user.name, salt_fingerprint: fingerprint, created_at: isoTime(now), grace_ends_at: until },
           `user ${user.name} has a new salt; addresses minted before ${until === null ? 'are void' : `work until ${until}`}`,
         );
       }

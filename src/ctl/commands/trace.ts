@@ -12,8 +12,9 @@ export const traceCommand: CommandSpec = {
   words: 'trace <id|message-id>',
   summary: 'tell the whole way of one mail: verdict, attempts, notices, where it is now',
   examples: ['trace 01hq3f', "trace '<CAF3x@mail.example.com>'", 'trace 4XyZ1w2vBczDs --json'],
-  run: (input, { output, ...context }) =>
-    withStore({ output, ...context }, async (session) => {
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      const { output } = context;
       for (const [index, traced] of (await traceMail(session, input.argument())).entries()) {
         if (output.json) printObject(output, asObject(traced));
         else printTrace(output, traced, index > 0);

@@ -2,11 +2,10 @@
 import { usage } from '../../actions/fault.ts';
 import {
   addUser,
+  changeUser,
   currentSalt,
   readAddresses,
   saltFingerprint,
-  setAddresses,
-  setEnabled,
   showUser,
   type UserDetail,
 } from '../../actions/users.ts';
@@ -54,7 +53,7 @@ const set: CommandSpec = {
       if (clears === addresses.length > 0) {
         throw usage('user set: expected --address ADDRESS, once or several times, or --no-addresses');
       }
-      const user = await setAddresses(session, input.argument(), addresses);
+      const user = await changeUser(session, input.argument(), { addresses });
       noteMissingAddress(user, session, context);
       printDone(context.output, userRow(user), `user ${user.name} changed${writing(input, session)}`);
     }),
@@ -122,7 +121,7 @@ export const userGroup: CommandGroup = {
 
 function enableUser(input: Input, context: Context, enabled: boolean): Promise<void> {
   return withStore(context, async (session) => {
-    const user = await setEnabled(session, input.argument(), enabled);
+    const user = await changeUser(session, input.argument(), { enabled });
     const sentence = enabled ? 'enabled' : 'disabled; their replies are refused';
     printDone(context.output, userRow(user), `user ${user.name} ${sentence}`);
   });

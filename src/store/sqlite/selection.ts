@@ -11,7 +11,8 @@ export interface Selection {
 }
 
 /** Writes the condition of a filter. */
-export function selection({ state, user, thread, since, settledSince, hasContent }: ItemFilter): Selection {
+export function selection(filter: ItemFilter): Selection {
+  const { startsWith, state, user, thread, since, settledSince, hasContent } = filter;
   const conditions = ['1'];
   const values: (string | number)[] = [];
   const add = (condition: string, value: string | number | undefined): void => {
@@ -19,6 +20,8 @@ export function selection({ state, user, thread, since, settledSince, hasContent
     conditions.push(condition);
     values.push(value);
   };
+  add('id >= ?', startsWith);
+  add('id < ? || char(0x10ffff)', startsWith);
   if (typeof state === 'string') add('state = ?', state);
   else if (state !== undefined) {
     conditions.push(`state IN (${state.map(() => '?').join(',')})`);
