@@ -49,20 +49,20 @@ export const SETTINGS = {
     ),
   },
   reply: {
-    domain: kind.text(
+    domain: kind.underAddresses(kind.text)(
       undefined,
       'The domain of the reply addresses; best a sub-domain of its own.',
       'a domain',
       isDomain,
     ),
-    prefix: kind.text(
+    prefix: kind.underAddresses(kind.text)(
       'reply+',
       'What stands before the token; empty for a catch-all domain.',
       'a local part of at most 16 characters without spaces or "@"',
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
-    pepperFile: kind.secretFile(
+    pepperFile: kind.underAddresses(kind.secretFile)(
       '/etc/mailgw/pepper',
       'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
     ),
