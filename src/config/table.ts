@@ -16,14 +16,6 @@ const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert
 
 const socketGroup = kind.atStart(kind.optional(kind.text));
 
-/** The one setting of `[sink]` that every sink has. */
-export const SINK_TYPE = kind.text(
-  undefined,
-  '`"webhook"`, or the absolute path of a sink module.',
-  '"webhook" or the absolute path of a sink module',
-  (value) => value === 'webhook' || value.startsWith('/'),
-);
-
 /** Every setting by section; `[sink]` is apart, because a sink reads its own options. */
 export const SETTINGS = {
   lmtp: {

@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { dedupeWindowMs, loadConfig, readConfig } from '../../src/config/config.ts';
+import { dedupeWindowMs } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
 import { ROWS, tomlKey } from '../../src/config/rows.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
 import { SETTINGS } from '../../src/config/table.ts';
-import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/options.ts';
+import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/settings.ts';
+import { loadConfig, readConfig } from '../../src/site/config.ts';
 import { testScratch } from '../support/scratch.ts';
 import { configOf, LEAST, problemsOf } from './least.ts';
 

@@ -3,8 +3,9 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type LoadedSink, loadSink } from '../../src/sinks/load-sink.ts';
+import { loadSink } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
+import type { LoadedSink } from '../../src/sinks/sink-kind.ts';
 import { deliver, NOW, samplePost, serveHttp, testDirectory } from '../support/loopback.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/my-sink.js', import.meta.url));
