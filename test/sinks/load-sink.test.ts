@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import { loadSink, SINK_FORM } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import type { LoadedSink } from '../../src/sinks/sink-kind.ts';
 import { deliver, NOW, samplePost, serveHttp, testDirectory } from '../support/loopback.ts';
@@ -56,7 +56,7 @@ describe('the sink that the configuration names', () => {
   });
 
   it('has a type that is known', async () => {
-    const expected = 'expected "webhook" or the absolute path of a sink module';
+    const expected = `expected ${SINK_FORM.type.expects}`;
     assert.equal(await problemOf(load({})), `sink.type: is missing; ${expected}`);
     assert.equal(await problemOf(load({ type: 'gitea' })), `sink.type: "gitea" is no sink; ${expected}`);
     assert.equal(await problemOf(load({ type: './x.js' })), `sink.type: "./x.js" is no sink; ${expected}`);
