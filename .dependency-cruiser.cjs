@@ -7,14 +7,13 @@ const FLOORS = require('./.ci/rooms.json').map((floor) => Object.keys(floor));
 /** The arrows between rooms of one floor. */
 const BESIDE = { store: ['observe'], ctl: ['api'] };
 
-/** Inside a room: a folder, and what of its room it sees. */
+/** Inside a room: a folder, or each of its folders, and what of its room it sees. */
 const INSIDE = [
   ['reply/mime', []],
   ['reply/text', []],
   ['reply/html', ['reply/text/']],
-  ['sources/lmtp', ['sources/[^/]+\\.ts$']],
-  ['sources/policy', ['sources/[^/]+\\.ts$']],
-  ['sinks/webhook', ['sinks/[^/]+\\.ts$']],
+  ['sources/([^/]+)', ['sources/[^/]+\\.ts$']],
+  ['sinks/([^/]+)', ['sinks/[^/]+\\.ts$']],
 ];
 
 /** Rooms that see only the ports of the store and of the reply, never an adapter or a parser. */
@@ -49,11 +48,12 @@ const floorRules = FLOORS.flatMap((floor, at) =>
 );
 const insideRules = INSIDE.map(([folder, seen]) =>
   error(
-    `${folder.replace('/', '-')}-stands-alone`,
+    `${folder.replace('/([^/]+)', '').replace('/', '-')}-stands-alone`,
     { path: `^src/${folder}/` },
     {
       path: `^src/${folder.split('/')[0]}/`,
-      pathNot: [`^src/${folder}/`, '^src/reply/post\\.ts$', ...seen.map((path) => `^src/${path}`)],
+      // $1 is the folder that the importer is in.
+      pathNot: [`^src/${folder.replace('([^/]+)', '$1')}/`, '^src/reply/post\\.ts$', ...seen.map((path) => `^src/${path}`)],
     },
   ),
 );

@@ -12,8 +12,9 @@ import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
-import type { ParsedReply, ParseOutcome } from '../reply/post.ts';
-import { formatPost } from '../sinks/webhook/body.ts';
+import type { ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
+import { previewPost } from '../sinks/catalogue.ts';
+import type { Preview } from '../sinks/sink-kind.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession } from '../site/session.ts';
@@ -44,23 +45,18 @@ export type SplitText = Readonly<Record<'markdown' | 'text' | 'quoted' | 'signat
 };
 
 /**
- * The whole way; `body` is the webhook's, undefined when no post would come of the message. `text` is there as soon
- * as the message was taken apart, also where nothing in it was typed.
+ * The whole way; `post` is undefined when none would come of the message. `text` is there as soon as the message was
+ * taken apart, also where nothing in it was typed.
  */
 export interface Rehearsal {
   readonly steps: readonly Stage[];
   readonly text: SplitText | undefined;
-  readonly body: WebhookBody | undefined;
+  readonly post: RehearsedPost | undefined;
 }
 
-/** The body of a webhook's request, as far as people are shown it. */
-export interface WebhookBody {
-  readonly data: Readonly<Record<string, unknown>> & {
-    readonly body: SplitText;
-    readonly attachments: readonly (Readonly<Record<'filename' | 'content_type' | 'sha256', string>> & {
-      readonly bytes: number;
-    })[];
-  };
+/** A post as the sink would send it, and the attachments in it. */
+export interface RehearsedPost extends Preview {
+  readonly attachments: readonly PostAttachment[];
 }
 
 /** A message and its envelope; the paths without brackets. */
@@ -75,7 +71,11 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   const { config } = session;
   const gate = openDryGate(session);
   const steps: Stage[] = [];
-  const end = (last: Stage): Rehearsal => ({ steps: [...steps, last], text: undefined, body: undefined });
+  const end = (...last: Stage[]): Rehearsal => ({
+    steps: [...steps, ...last],
+    text: undefined,
+    post: undefined,
+  });
 
   const envelope = judgeEnvelope(message);
   if (envelope !== undefined) return end(envelope);
@@ -106,7 +106,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   return {
     steps,
     text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
-    body: parsed.kind === 'parsed' ? bodyOf(config, judged.item, parsed) : undefined,
+    post: parsed.kind === 'parsed' ? await previewOf(config, judged.item, parsed) : undefined,
   };
 }
 
@@ -119,12 +119,14 @@ async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
   }
 }
 
-function bodyOf(
+async function previewOf(
   config: Config,
   item: NewItem,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
-): WebhookBody {
-  return JSON.parse(formatPost(toPost(item, parsed, tokenMask(config))).toString('utf8')) as WebhookBody;
+): Promise<RehearsedPost> {
+  const post = toPost(item, parsed, tokenMask(config));
+  const { body, fields } = await previewPost(config.sink, post);
+  return { body, fields, attachments: post.attachments };
 }
 
 // ---- Steps in words ---------------------------------------------------------------------------------------------

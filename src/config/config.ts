@@ -4,13 +4,12 @@
  * Contract: unknown keys are errors; every problem is reported in one go with its key path, the value and what
  * was expected; secrets are only ever files.
  */
-import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { matchRecipient } from '../mail/address.ts';
-import { errorText } from '../system/error-text.ts';
+import { errorLine } from '../system/error-text.ts';
 import { type Setting, show } from './kinds.ts';
 import { ROWS, type Row } from './rows.ts';
-import { SETTINGS, SINK_TYPE } from './table.ts';
+import { SETTINGS } from './table.ts';
 
 /** Where the configuration is looked for when no `--config` is given. */
 export const DEFAULT_CONFIG_PATH = '/etc/mailgw/mailgw.toml';
@@ -53,36 +52,20 @@ export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
   return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
 }
 
-/** What to do about a file that cannot be read, by the system's code. */
-const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: '; "mailgw-ctl init" writes one',
-  EACCES: '; run the command as root or as the user of the daemon',
-  EISDIR: '; name the file in it',
-};
-
-/** Reads and checks the file at `path`. */
-export function loadConfig(path: string): Loaded {
-  let source: string;
-  try {
-    source = readFileSync(path, 'utf8');
-  } catch (error) {
-    const advice = UNREADABLE[(error as NodeJS.ErrnoException).code ?? ''] ?? '';
-    return { ok: false, problems: [`${path}: cannot be read: ${firstLine(errorText(error))}${advice}`] };
-  }
-  return readConfig(source, path);
+/** The part of `[sink]` that is every sink's: what the table should be, and its type. */
+export interface SinkForm {
+  readonly expects: string;
+  readonly type: Setting<string>;
 }
 
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
-export function readConfig(source: string, name = 'configuration'): Loaded {
+export function parseConfig(source: string, name: string, sink: SinkForm): Loaded {
   let table: Record<string, unknown>;
   try {
     table = parse(source);
   } catch (error) {
-    const detail =
-      error instanceof TomlError
-        ? `line ${error.line}: ${firstLine(error.message)}`
-        : firstLine(errorText(error));
-    return { ok: false, problems: [`${name}: ${detail}`] };
+    const line = error instanceof TomlError ? `line ${error.line}: ` : '';
+    return { ok: false, problems: [`${name}: ${line}${errorLine(error)}`] };
   }
   const problems: string[] = [];
   const config: Record<string, unknown> = {};
@@ -94,7 +77,7 @@ export function readConfig(source: string, name = 'configuration'): Loaded {
     if (section !== 'sink' && !(section in SETTINGS))
       problems.push(unknownKey(section, [...Object.keys(SETTINGS), 'sink']));
   }
-  config.sink = readSink(table.sink, problems);
+  config.sink = readSink(table.sink, sink, problems);
   if (problems.length > 0) return { ok: false, problems };
   const complete = frozen(config);
   const conflicts = crossCheck(complete);
@@ -133,13 +116,13 @@ function readSection(
 }
 
 /** Reads the part of the sink's table that every sink has; the sink itself reads the rest. */
-function readSink(table: unknown, problems: string[]): Record<string, unknown> {
+function readSink(table: unknown, { expects, type }: SinkForm, problems: string[]): Record<string, unknown> {
   if (!isTable(table)) {
-    problems.push('sink: is missing; expected a table with type = "webhook" and its url');
+    problems.push(`sink: is missing; expected ${expects}`);
     return {};
   }
-  const type = SINK_TYPE.read(table.type);
-  if (!type.ok) problems.push(`sink.type: ${type.problem}`);
+  const read = type.read(table.type);
+  if (!read.ok) problems.push(`sink.type: ${read.problem}`);
   return table;
 }
 
@@ -264,8 +247,4 @@ function frozen(config: Readonly<Record<string, unknown>>): Config {
 function deepFreeze(value: unknown): unknown {
   if (isTable(value)) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
-}
-
-function firstLine(message: string): string {
-  return message.split('\n', 1)[0] ?? message;
 }

@@ -19,6 +19,8 @@ export interface Setting<T> {
   readonly doc: string;
   /** When a reload brings a new value into effect: the daemon holds open from its start what waits for a restart. */
   readonly applies: 'now' | 'restart';
+  /** What a new value makes void that is out in the world. */
+  readonly voids?: 'addresses';
   /** The content that belongs to the setting: of the file or the directory at its path, or of a secret's file. */
   readonly names?: 'file' | 'secret';
   /** Converts a value of the file. */
@@ -74,6 +76,11 @@ export function optional<T>(kind: (fallback: '', doc: string) => Setting<T>) {
 /** Makes new values of a kind wait for a restart. */
 export function atStart<A extends readonly unknown[], T>(kind: (...given: A) => Setting<T>) {
   return (...given: A): Setting<T> => ({ ...kind(...given), applies: 'restart' });
+}
+
+/** Makes new values of a kind void the reply addresses that are out. */
+export function underAddresses<A extends readonly unknown[], T>(kind: (...given: A) => Setting<T>) {
+  return (...given: A): Setting<T> => ({ ...kind(...given), voids: 'addresses' });
 }
 
 /** Declares any text that `accepts` takes. */

@@ -19,14 +19,6 @@ const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert
 
 const socketGroup = kind.atStart(kind.optional(kind.text));
 
-/** The one setting of `[sink]` that every sink has. */
-export const SINK_TYPE = kind.text(
-  undefined,
-  '`"webhook"`, or the absolute path of a sink module.',
-  '"webhook" or the absolute path of a sink module',
-  (value) => value === 'webhook' || value.startsWith('/'),
-);
-
 /** Every setting by section; `[sink]` is apart, because a sink reads its own options. */
 export const SETTINGS = {
   lmtp: {
@@ -52,20 +44,20 @@ export const SETTINGS = {
     ),
   },
   reply: {
-    domain: kind.text(
+    domain: kind.underAddresses(kind.text)(
       undefined,
       'The domain of the reply addresses; best a sub-domain of its own.',
       'a domain',
       isDomain,
     ),
-    prefix: kind.text(
+    prefix: kind.underAddresses(kind.text)(
       'reply+',
       'What stands before the token; empty for a catch-all domain.',
       'a local part of at most 16 characters without spaces or "@"',
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
-    pepperFile: kind.secretFile(
+    pepperFile: kind.underAddresses(kind.secretFile)(
       '/etc/mailgw/pepper',
       'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
     ),

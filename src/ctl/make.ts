@@ -36,14 +36,9 @@ export interface Made {
 }
 
 const SERVICE_USER = 'mailgw';
-const WEBHOOK_SECRET_BYTES = 32;
 
 /** Makes the text of a new pepper file. */
 export const newPepper = (): string => `${randomBytes(PEPPER_BYTES).toString('base64')}\n`;
-
-/** Makes the text of a new webhook secret file (Standard Webhooks). */
-export const newWebhookSecret = (): string =>
-  `whsec_${randomBytes(WEBHOOK_SECRET_BYTES).toString('base64')}\n`;
 
 /** Makes a directory and what is missing above it, unless it exists. */
 export function makeDirectory(path: string, what: string, mode: number, owner?: Owner): Made {

@@ -1,13 +1,83 @@
-/** The sinks that are built in, by their type in `[sink]`, each with the table of its settings. */
-import type { Setting } from '../config/kinds.ts';
-import { WEBHOOK_SETTINGS } from './webhook/options.ts';
+/**
+ * The sinks that are built in, a line each, and the answers to what is asked of the one that `[sink]` names.
+ *
+ * Contract: a sink is its folder, its line here and its test; whoever needs to know something of a sink asks here or asks
+ * the opened sink, and none knows it by name. A site's own module is one more kind.
+ */
+import { text } from '../config/kinds.ts';
+import type { Post } from '../reply/post.ts';
+import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
+import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 
-const SINK_SETTINGS: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> = {
-  webhook: WEBHOOK_SETTINGS,
+/** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
+export const SINKS: Readonly<Record<string, SinkKind>> = {
+  webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
 };
 
-/** Tells whether a key of `[sink]` names a file; the key of a module, which has no table, does by ending in `_file`. */
-export function namesFile(type: unknown, key: string): boolean {
-  const settings = typeof type === 'string' ? SINK_SETTINGS[type] : undefined;
-  return settings === undefined ? key.endsWith('_file') : settings[key]?.names !== undefined;
+/** A site's own module. */
+const MODULE: SinkKind = { settings: undefined, load: () => import('./module/module.ts') };
+
+/** The sink of a new configuration. */
+export const DEFAULT_SINK = 'webhook';
+
+/** The types of the built-in sinks, as people read them. */
+export const SINK_TYPES = Object.keys(SINKS).map((type) => `"${type}"`);
+
+/** What the configuration reads of `[sink]`; the sink reads the rest. */
+export const SINK_FORM = {
+  expects: `a table with type = "${DEFAULT_SINK}" and its url`,
+  type: text(
+    undefined,
+    `${SINK_TYPES.map((type) => `\`${type}\``).join(', ')}, or the absolute path of a sink module.`,
+    `${SINK_TYPES.join(', ')} or the absolute path of a sink module`,
+    (type) => kindOf(type) !== undefined,
+  ),
+};
+
+/** Tells a sink that is built in from one that runs the site's own code. */
+export function isBuiltIn(table: SinkTable): boolean {
+  return settingsOf(table) !== undefined;
+}
+
+/** Gives the settings of the sink; undefined for a module, which alone knows its own. */
+export function settingsOf({ type }: SinkTable): Readonly<Record<string, SinkSetting>> | undefined {
+  return kindOf(type)?.settings;
+}
+
+/** Files that a key of `[sink]` names. */
+export interface SinkFiles {
+  readonly key: string;
+  readonly setting: SinkSetting | undefined;
+  readonly paths: readonly string[];
+}
+
+/** Gives the files that the table names; a key of a module names some by ending in `_file`. */
+export function sinkFiles(table: SinkTable): SinkFiles[] {
+  const settings = settingsOf(table);
+  return Object.entries(table).flatMap(([name, value]) => {
+    const setting = settings?.[name];
+    const isNaming = settings === undefined ? name.endsWith('_file') : setting?.names !== undefined;
+    const paths = [value].flat().filter((path) => typeof path === 'string');
+    return isNaming ? [{ key: `sink.${name}`, setting, paths }] : [];
+  });
+}
+
+/** Opens the sink; nothing is thrown for what is wrong with the table. */
+export async function loadSink(table: SinkTable, environment: SinkEnvironment): Promise<LoadedSink> {
+  const { type } = table;
+  const kind = kindOf(type);
+  if (kind !== undefined) return (await kind.load()).open(table, environment);
+  const shown = type === undefined ? 'is missing' : `${JSON.stringify(type)} is no sink`;
+  return { ok: false, problems: [`sink.type: ${shown}; expected ${SINK_FORM.type.expects}`] };
+}
+
+/** Shows what the sink would send of a post. */
+export async function previewPost({ type }: SinkTable, post: Post): Promise<Preview> {
+  return (await (kindOf(type) ?? MODULE).load()).preview(post);
+}
+
+function kindOf(type: unknown): SinkKind | undefined {
+  if (typeof type !== 'string') return undefined;
+  if (type.startsWith('/')) return MODULE;
+  return Object.hasOwn(SINKS, type) ? SINKS[type] : undefined;
 }

@@ -11,13 +11,19 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
 import type { HttpAnswer } from './answer.ts';
-import type { WebhookTarget } from './webhook/options.ts';
 
 /** Bytes of an answer that are read. */
 export const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** Connections to the platform; more attempts than these wait within their deadline. */
 const CONNECTIONS = 16;
+
+/** Where requests go: an HTTP origin, or a Unix socket, and the path with its query. */
+export interface HttpTarget {
+  readonly origin: string;
+  readonly socketPath: string | undefined;
+  readonly path: string;
+}
 
 /** Deadlines of one attempt's parts, in milliseconds; the attempt as a whole ends with the caller's signal. */
 export interface HttpDeadlines {
@@ -47,7 +53,7 @@ export interface HttpClient {
 
 /** Opens a client; it loads undici with the first request or when it is told to, and connects with the first request. */
 export function openHttpClient(
-  target: WebhookTarget,
+  target: HttpTarget,
   ca: string | undefined,
   deadlines: HttpDeadlines,
 ): HttpClient {

@@ -31,12 +31,10 @@ export type Reloaded =
 /** Reloads; `mayVoid` where the operator knows that addresses which are out will be refused. Never rejects. */
 export type Reload = (mayVoid: boolean) => Promise<Reloaded>;
 
-/** What every reply address that is out rests on. */
-const ADDRESSES_REST_ON: ReadonlySet<string> = new Set(['reply.domain', 'reply.prefix', 'reply.pepper_file']);
-
-/** The changes that void the reply addresses that are out. */
+/** Gives the changes that void the reply addresses that are out. */
 export function voidingChanges(changes: readonly SettingChange[]): readonly SettingChange[] {
-  return changes.filter(({ key, needsRestart }) => ADDRESSES_REST_ON.has(key) && !needsRestart);
+  const voiding = ROWS.filter(({ setting }) => setting.voids === 'addresses').map(({ key }) => key);
+  return changes.filter(({ key, needsRestart }) => voiding.includes(key) && !needsRestart);
 }
 
 /** Gives the keys that changed, in the order of docs/settings.md. */

@@ -7,14 +7,15 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Config, type Configured, loadConfig, valueIn } from '../config/config.ts';
+import { type Config, type Configured, valueIn } from '../config/config.ts';
 import { ROWS } from '../config/rows.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
-import { namesFile } from '../sinks/catalogue.ts';
-import type { LoadedSink, OnFault } from '../sinks/load-sink.ts';
+import { loadSink, sinkFiles } from '../sinks/catalogue.ts';
 import type { Sink } from '../sinks/sink.ts';
+import type { LoadedSink, OnFault } from '../sinks/sink-kind.ts';
 import { distrust } from '../system/trusted-file.ts';
+import { loadConfig } from './config.ts';
 
 /** The configuration, and what stands in the files that it names. */
 export interface Settings extends Configured {
@@ -67,9 +68,8 @@ export function distrustedPlaces(path: string, { store, notice }: Config): strin
   });
 }
 
-/** Opens the sink, whose modules are loaded with the first one. */
-export async function openSink(config: Config, onFault?: OnFault): Promise<LoadedSink> {
-  const { loadSink } = await import('../sinks/load-sink.ts');
+/** Opens the sink, whose code is loaded with the first one. */
+export function openSink(config: Config, onFault?: OnFault): Promise<LoadedSink> {
   return loadSink(config.sink, { now: Date.now, readSecretFile, onFault });
 }
 
@@ -96,16 +96,12 @@ export async function readSetup(path: string, onFault?: OnFault): Promise<SetupR
 }
 
 /** Gives the files that keys name. */
-function namedFiles(config: Config): [key: string, paths: string[]][] {
-  const { sink } = config;
-  const named: [string, unknown][] = [];
-  for (const row of ROWS) {
-    if (row.setting.names !== undefined) named.push([row.key, valueIn(config, row)]);
-  }
-  for (const [key, value] of Object.entries(sink)) {
-    if (namesFile(sink.type, key)) named.push([`sink.${key}`, value]);
-  }
-  return named.map(([key, value]) => [key, [value].flat().filter((path) => typeof path === 'string')]);
+function namedFiles(config: Config): (readonly [key: string, paths: readonly string[]])[] {
+  const named = ROWS.filter(({ setting }) => setting.names !== undefined).map((row) => {
+    const path = valueIn(config, row);
+    return [row.key, typeof path === 'string' ? [path] : []] as const;
+  });
+  return [...named, ...sinkFiles(config.sink).map(({ key, paths }) => [key, paths] as const)];
 }
 
 /** A digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */

@@ -4,12 +4,14 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { dedupeWindowMs, loadConfig, readConfig } from '../../src/config/config.ts';
+import { dedupeWindowMs } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
 import { ROWS, tomlKey } from '../../src/config/rows.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
 import { SETTINGS } from '../../src/config/table.ts';
-import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/options.ts';
+import { SINK_FORM } from '../../src/sinks/catalogue.ts';
+import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/settings.ts';
+import { loadConfig, readConfig } from '../../src/site/config.ts';
 import { testScratch } from '../support/scratch.ts';
 import { configOf, LEAST, problemsOf } from './least.ts';
 
@@ -121,7 +123,7 @@ describe('problems', () => {
       'reply.domain: "no domain" is not a domain',
       'reply.prefix: "a-prefix-that-is-too-long+" is not a local part of at most 16 characters without spaces or "@"',
       'sender.policy: "lax" is not one of "strict", "flag", "off"',
-      'sink.type: "smtp" is not "webhook" or the absolute path of a sink module',
+      `sink.type: "smtp" is not ${SINK_FORM.type.expects}`,
     ]);
   });
 

@@ -1,6 +1,7 @@
 // The least configuration that is sound, and what a configuration with more in it is read as.
 
-import { type Config, readConfig } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/config.ts';
+import { readConfig } from '../../src/site/config.ts';
 
 /** The least configuration. */
 export const LEAST = `

@@ -18,6 +18,7 @@ import {
   VERSION_OPTION,
 } from '../../src/ctl/commands.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
+import { DEFAULT_SINK } from '../../src/sinks/catalogue.ts';
 import { EXIT } from '../../src/system/exit-status.ts';
 import { version } from '../../src/system/version.ts';
 import { repositoryRoot } from '../support/process.ts';
@@ -143,9 +144,12 @@ function configPage(): string {
     });
     return `.SS [${section}]\n${keys.join('')}`;
   });
-  const sink = SINK_OPTIONS.map(({ key, doc, fallback }) =>
-    item(bold(key), `${doc.replaceAll('`', '')}${fallback === undefined ? '' : ` Default: ${fallback}.`}`),
-  );
+  const sinks = [...SINK_OPTIONS].map(([type, options]) => {
+    const items = options.map(({ key, doc, fallback }) =>
+      item(bold(key), `${doc.replaceAll('`', '')}${fallback === undefined ? '' : ` Default: ${fallback}.`}`),
+    );
+    return `.SS [sink]${type === DEFAULT_SINK ? '' : ` with type = "${type}"`}\n${items.join('')}`;
+  });
   const body = `.SH SYNOPSIS
 .I ${text(DEFAULT_CONFIG_PATH)}
 .SH DESCRIPTION
@@ -157,8 +161,7 @@ in TOML. Unknown keys are errors, and every problem is reported in one go:
 .BR "mailgw\\-ctl config check" .
 Secrets are only ever files, which group and world must not be able to read.
 .SH SETTINGS
-${sections.join('')}.SS [sink]
-${sink.join('')}`;
+${sections.join('')}${sinks.join('')}`;
   return page('mailgw.toml', 5, 'the configuration of mailgw', body + seeAlso('mailgwd(8)', 'mailgw-ctl(8)'));
 }
 

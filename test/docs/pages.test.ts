@@ -37,7 +37,7 @@ const settings = new Map<string, string>([
       ([property, { fallback }]) => [`${section}.${tomlKey(property)}`, show(fallback)] as const,
     ),
   ),
-  ...SINK_OPTIONS.map(({ key }) => [`sink.${key}`, ''] as const),
+  ...[...SINK_OPTIONS.values()].flat().map(({ key }) => [`sink.${key}`, ''] as const),
 ]);
 
 /** What is wrong with a link, if anything. */

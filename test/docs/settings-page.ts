@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { type Setting, show } from '../../src/config/kinds.ts';
 import { tomlKey } from '../../src/config/rows.ts';
 import { SETTINGS } from '../../src/config/table.ts';
-import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/options.ts';
+import { DEFAULT_SINK, SINK_FORM, SINKS } from '../../src/sinks/catalogue.ts';
+import type { SinkSetting } from '../../src/sinks/sink-kind.ts';
 import { repositoryRoot } from '../support/process.ts';
 
 /** Where the page is. */
@@ -17,26 +18,38 @@ One TOML file, \`/etc/mailgw/mailgw.toml\` unless \`--config\` names another. Un
 \`mailgw-ctl config check\`. Secrets are only ever files, which group and world must not be able to read. This page is made from the program's own table.
 `;
 
-/** The options of the built-in sink; a sink reads its own, so they are no settings. */
-export const SINK_OPTIONS: readonly {
+/** The options of each built-in sink by its type; a sink reads its own, so they are no settings. The default's come first, under `type`. */
+export const SINK_OPTIONS: ReadonlyMap<string, readonly SinkOption[]> = new Map(
+  Object.entries(SINKS)
+    .sort(([a], [b]) => Number(b === DEFAULT_SINK) - Number(a === DEFAULT_SINK))
+    .map(([type, { settings = {} }]) => {
+      const shared: Record<string, SinkSetting> = type === DEFAULT_SINK ? { type: SINK_FORM.type } : {};
+      const options = Object.entries({ ...shared, ...settings });
+      return [type, options.map(([key, { doc, unset }]) => ({ key, doc, fallback: unset }))];
+    }),
+);
+
+/** A row of the table of a sink's options. */
+export interface SinkOption {
   readonly key: string;
   readonly doc: string;
-  readonly fallback?: string;
-}[] = Object.entries(WEBHOOK_SETTINGS).map(([key, setting]) => ({
-  key,
-  doc: setting.doc,
-  ...('unset' in setting && { fallback: setting.unset }),
-}));
+  readonly fallback: string | undefined;
+}
 
-const SINK = `
+function sinkSection(): string {
+  const types = [...SINK_OPTIONS.keys()].map((type) => `\`type = "${type}"\``);
+  const tables = [...SINK_OPTIONS].map(([type, options]) => {
+    const rows = options.map(({ key, doc, fallback }) => `| \`${key}\` | ${fallback ?? '–'} | ${doc} |\n`);
+    const heading = type === DEFAULT_SINK ? '' : `\n### [sink] with type = "${type}"\n`;
+    return `${heading}\n| key | default | |\n|---|---|---|\n${rows.join('')}`;
+  });
+  return `
 ## [sink]
 
-Where posts go. \`type = "webhook"\` is built in; an absolute path is a module of your own that exports \`createSink\`
+Where posts go. ${types.join(' and ')} ${types.length === 1 ? 'is' : 'are'} built in; an absolute path is a module of your own that exports \`createSink\`
 ([example](examples/my-sink.js)) and gets the rest of the table.
-
-| key | default | |
-|---|---|---|
-${SINK_OPTIONS.map(({ key, doc, fallback }) => `| \`${key}\` | ${fallback ?? '–'} | ${doc} |\n`).join('')}`;
+${tables.join('')}`;
+}
 
 /** The page as it should be. */
 export function settingsPage(): string {
@@ -47,7 +60,7 @@ export function settingsPage(): string {
     });
     return `\n## [${section}]\n\n| key | default | |\n|---|---|---|\n${rows.join('\n')}\n`;
   });
-  return `${HEAD}${sections.join('')}${SINK}`;
+  return `${HEAD}${sections.join('')}${sinkSection()}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(SETTINGS_PAGE, settingsPage());

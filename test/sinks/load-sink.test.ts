@@ -3,9 +3,11 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type LoadedSink, loadSink } from '../../src/sinks/load-sink.ts';
+import { loadSink, SINK_FORM } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
+import type { LoadedSink } from '../../src/sinks/sink-kind.ts';
 import { deliver, NOW, samplePost, serveHttp, testDirectory } from '../support/loopback.ts';
+import { sinkContract } from './contract.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/my-sink.js', import.meta.url));
 
@@ -54,7 +56,7 @@ describe('the sink that the configuration names', () => {
   });
 
   it('has a type that is known', async () => {
-    const expected = 'expected "webhook" or the absolute path of a sink module';
+    const expected = `expected ${SINK_FORM.type.expects}`;
     assert.equal(await problemOf(load({})), `sink.type: is missing; ${expected}`);
     assert.equal(await problemOf(load({ type: 'gitea' })), `sink.type: "gitea" is no sink; ${expected}`);
     assert.equal(await problemOf(load({ type: './x.js' })), `sink.type: "./x.js" is no sink; ${expected}`);
@@ -222,13 +224,19 @@ describe('a sink module', () => {
   });
 });
 
+/** Opens the example; posts go to the file. */
+function openExample(t: TestContext, file = join(testDirectory(t), 'posts.jsonl')): Promise<Sink> {
+  const type = join(testDirectory(t), 'my-sink.js');
+  cpSync(EXAMPLE, type);
+  return open(t, load({ type, file }));
+}
+
+sinkContract('docs/examples/my-sink.js', { open: (t) => openExample(t) });
+
 describe('docs/examples/my-sink.js', () => {
   it('appends each post as one JSON line, and knows the ones it has', async (t) => {
-    const directory = testDirectory(t);
-    const type = join(directory, 'my-sink.js');
-    const file = join(directory, 'posts.jsonl');
-    cpSync(EXAMPLE, type);
-    const sink = await open(t, load({ type, file }));
+    const file = join(testDirectory(t), 'posts.jsonl');
+    const sink = await openExample(t, file);
     const content = Buffer.from('hello');
     const attachment = {
       filename: 'a.txt',

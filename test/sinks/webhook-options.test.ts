@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { type ReadSecretFile, readWebhookOptions } from '../../src/sinks/webhook/options.ts';
+import type { ReadSecretFile } from '../../src/sinks/sink-kind.ts';
+import { readWebhookOptions } from '../../src/sinks/webhook/options.ts';
 import { testDirectory } from '../support/loopback.ts';
 
 const SECRET = Buffer.alloc(32, 7);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { readSecretFile } from '../../src/config/secret-file.ts';
-import { loadSink } from '../../src/sinks/load-sink.ts';
+import { loadSink } from '../../src/sinks/catalogue.ts';
 import { distrust } from '../../src/system/trusted-file.ts';
 import { testScratch } from '../support/scratch.ts';
 

@@ -7,7 +7,7 @@
  */
 
 import { badInput } from '../../actions/fault.ts';
-import type { Rehearsal, Rehearsed, Saw, SplitText, Stage, WebhookBody } from '../../actions/rehearse.ts';
+import type { Rehearsal, Rehearsed, RehearsedPost, Saw, SplitText, Stage } from '../../actions/rehearse.ts';
 import { headerValue, scanHeader } from '../../mail/header.ts';
 import { senderOf } from '../../mail/mailbox.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
@@ -39,7 +39,7 @@ export const checkCommand: CommandSpec = {
       return rehearse(session, message);
     });
     report(rehearsal, context);
-    if (rehearsal.body === undefined) {
+    if (rehearsal.post === undefined) {
       throw badInput(`${input.argument()}: would not be posted: ${inWords(rehearsal.steps.at(-1))}`);
     }
   },
@@ -76,15 +76,15 @@ function inWords(step: Stage | undefined): string {
   return `${step.step} ${what}${step.detail === null ? '' : ` (${step.detail})`}${answer}`;
 }
 
-function report({ steps, text, body }: Rehearsal, context: Context): void {
+function report({ steps, text, post }: Rehearsal, context: Context): void {
   const { output } = context;
   if (output.json) {
     for (const step of steps) printObject(output, step);
-    if (body !== undefined) printObject(output, { step: 'post', body });
+    if (post !== undefined) printObject(output, { step: 'post', body: post.body });
     return;
   }
   printFindings(output, steps.flatMap(linesOf));
-  if (body !== undefined) reportPost(body, output);
+  if (post !== undefined) reportPost(post, output);
   if (text !== undefined) reportText(text, output);
 }
 
@@ -94,13 +94,11 @@ function linesOf({ step, verdict, reason, detail, rules }: Stage): readonly Saw[
   return [{ rule: step, result: verdict, saw: [reason, detail].filter((word) => word !== null).join(': ') }];
 }
 
-function reportPost({ data }: WebhookBody, output: Output): void {
+function reportPost({ fields, attachments }: RehearsedPost, output: Output): void {
   printText(output, '\nThe post:');
-  const { attachments } = data;
-  const fields = Object.entries(data).filter(([key]) => key !== 'body' && key !== 'attachments');
-  printRow(output, Object.fromEntries(fields.map(([key, value]) => [key, flat(value)])));
-  for (const { filename, content_type: type, bytes, sha256 } of attachments) {
-    printRow(output, { attachment: `${filename}, ${type}, ${bytes} bytes, sha256 ${sha256}` });
+  printRow(output, Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, flat(value)])));
+  for (const { filename, contentType, bytes, sha256 } of attachments) {
+    printRow(output, { attachment: `${filename}, ${contentType}, ${bytes} bytes, sha256 ${sha256}` });
   }
 }
 

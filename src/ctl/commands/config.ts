@@ -6,9 +6,11 @@
  */
 
 import { EXIT, Fault } from '../../actions/fault.ts';
-import { type Config, loadConfig } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { readPepper } from '../../config/secret-file.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
+import { isBuiltIn } from '../../sinks/catalogue.ts';
+import { loadConfig } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
 import { distrustedPlaces, openSink } from '../../site/settings.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
@@ -57,7 +59,7 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
   const distrusted = distrustedPlaces(path, config);
   const pepper = readPepper(config);
   // A site's own sink is code: root must not run what the service user may have written.
-  if (config.sink.type !== 'webhook') becomeStoreOwner(config.store.path);
+  if (!isBuiltIn(config.sink)) becomeStoreOwner(config.store.path);
   const sink = await openSink(config);
   if (sink.ok) await sink.sink.close();
   const texts = readNoticeTexts(config);

@@ -1,5 +1,5 @@
 /**
- * `mailgw-ctl init`: makes what a first start needs: configuration, pepper, webhook secret, directories.
+ * `mailgw-ctl init`: makes what a first start needs: configuration, pepper, the sink's secret, directories.
  *
  * Contract: nothing that exists is changed, so that running it again completes a half-made set; where there is a
  * configuration, the paths in it are used. Each thing is said. As root, what is made belongs to the daemon's user.
@@ -8,22 +8,15 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import { type Config, loadConfig, readConfig } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { SETTINGS } from '../../config/table.ts';
 import { comment, commentedConfig, tomlValue } from '../../config/text.ts';
+import { DEFAULT_SINK, SINK_TYPES, settingsOf } from '../../sinks/catalogue.ts';
+import { loadConfig, readConfig } from '../../site/config.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { type FilterPlace, filterPlaceOf } from '../filter-place.ts';
 import { type HostName, hostNameOf } from '../host-name.ts';
-import {
-  lookUpUser,
-  type Made,
-  makeDirectory,
-  makeFile,
-  newPepper,
-  newWebhookSecret,
-  ownerNotes,
-  readOwner,
-} from '../make.ts';
+import { lookUpUser, type Made, makeDirectory, makeFile, newPepper, ownerNotes, readOwner } from '../make.ts';
 import type { Owner } from '../owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY } from '../postfix/postfix-setup.ts';
 import { printNote, printRows, printText } from '../terminal/print.ts';
@@ -31,7 +24,7 @@ import { printNote, printRows, printText } from '../terminal/print.ts';
 /** Whom Postfix's daemons run as, with a group of the same name. */
 const POSTFIX_USER = 'postfix';
 
-const DEFAULT_URL = 'http://127.0.0.1:3000/hooks/mail';
+const NEW_SINK = settingsOf({ type: DEFAULT_SINK }) ?? {};
 
 /** `init`. */
 export const initCommand: CommandSpec = {
@@ -40,7 +33,10 @@ export const initCommand: CommandSpec = {
   options: [
     { flags: '--domain <domain>', doc: 'the domain of the reply addresses, best a sub-domain of its own' },
     { flags: '--directory <dir>', doc: 'put everything into one directory, to try mailgw out' },
-    { flags: '--url <url>', doc: `where the platform takes replies (default: ${DEFAULT_URL})` },
+    {
+      flags: '--url <url>',
+      doc: `where the platform takes replies (default: ${NEW_SINK.url?.begins?.value})`,
+    },
     {
       flags: '--authserv-id <id>',
       doc: "the name that your mail filter signs Authentication-Results with (default: Postfix's myhostname)",
@@ -138,12 +134,16 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
     ...senderValues(input, asked),
   };
   return commentedConfig(values, [
-    ...comment('Where replies are posted: "webhook", or the absolute path of a sink module of your own.'),
-    'type = "webhook"',
-    ...comment('The address that the platform takes replies at; or unix:/path/to.sock:/hooks/mail.'),
-    `url = ${tomlValue(input.text('url') ?? DEFAULT_URL)}`,
-    ...comment('The secret that posts are signed with (Standard Webhooks); the platform needs the same one.'),
-    `secret_file = ${tomlValue(inOne('webhook.secret', beside('webhook.secret')))}`,
+    ...comment(
+      `Where replies are posted: ${SINK_TYPES.join(', ')}, or the absolute path of a sink module of your own.`,
+    ),
+    `type = ${tomlValue(DEFAULT_SINK)}`,
+    ...Object.entries(NEW_SINK).flatMap(([name, { begins }]) => {
+      if (begins === undefined) return [];
+      const { comment: doc, value, makes } = begins;
+      const given = makes === undefined ? (input.text(name) ?? value) : inOne(value, beside(value));
+      return [...comment(doc), `${name} = ${tomlValue(given)}`];
+    }),
   ]);
 }
 
@@ -190,7 +190,6 @@ function existingConfig(path: string): Config {
 
 function makeRest(config: Config, owner: Owner | undefined): Made[] {
   const pepper = config.reply.pepperFile;
-  const { type, secret_file: secret } = config.sink;
   const made = [
     makeDirectory(dirname(pepper), 'where the pepper is', 0o755),
     makeFile(
@@ -201,18 +200,7 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
       owner,
     ),
   ];
-  if (type === 'webhook' && typeof secret === 'string' && secret.startsWith('/')) {
-    made.push(
-      makeDirectory(dirname(secret), "where the webhook's secret is", 0o755),
-      makeFile(
-        secret,
-        'the secret that posts are signed with; the platform needs it',
-        0o600,
-        newWebhookSecret(),
-        owner,
-      ),
-    );
-  }
+  made.push(...makeSinkSecrets(config, owner));
   made.push(makeDirectory(dirname(config.store.path), 'where the store will be', 0o750, owner));
   const sockets = dirname(config.lmtp.socket);
   // Postfix's own queue directory is Postfix's to make.
@@ -224,6 +212,18 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
       what: `where the LMTP socket will be: ${dirname(sockets)} is missing; is Postfix installed?`,
     });
   return made;
+}
+
+function makeSinkSecrets({ sink }: Config, owner: Owner | undefined): Made[] {
+  return Object.entries(settingsOf(sink) ?? {}).flatMap(([name, { begins }]) => {
+    const secret = sink[name];
+    const makes = begins?.makes;
+    if (makes === undefined || typeof secret !== 'string' || !secret.startsWith('/')) return [];
+    return [
+      makeDirectory(dirname(secret), `where the ${String(sink.type)}'s secret is`, 0o755),
+      makeFile(secret, makes.what, 0o600, makes.content(), owner),
+    ];
+  });
 }
 
 /** Makes the sockets' directory; set-group-ID for Postfix, as mailgw.tmpfiles has it: what is made there is Postfix's group's. */
@@ -292,9 +292,10 @@ function nextSteps(place: Place, { config, host }: Configured, context: Context)
   const ctl = standard ? 'mailgw-ctl' : `mailgw-ctl --config ${place.config}`;
   const from = host === undefined ? '' : ` ("${host.name}", ${host.source})`;
   const strict = config.sender.policy !== 'off' ? ` and sender.authserv_id${from}` : '';
+  const [first] = Object.keys(settingsOf(config.sink) ?? NEW_SINK);
   return [
     'Next:',
-    `  1. look at sink.url${strict} in ${place.config}`,
+    `  1. look at sink.${first}${strict} in ${place.config}`,
     `  2. ${ctl} config check`,
     `  3. ${ctl} user add alice --address alice@example.com`,
     `  4. ${ctl} address mint --user alice --thread acme/site/issue/7`,

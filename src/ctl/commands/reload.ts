@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, EXIT, Fault, systemCode } from '../../actions/fault.ts';
 import { adminSocketPath, RELOAD_ALL_THE_SAME, type ReloadAnswer } from '../../api/admin.ts';
-import { loadConfig } from '../../config/config.ts';
+import { loadConfig } from '../../site/config.ts';
 import type { CommandSpec } from '../command.ts';
 import { printRows, printText } from '../terminal/print.ts';
 

@@ -8,8 +8,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, EXIT } from '../../actions/fault.ts';
-import { type Config, loadConfig } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { readPepper } from '../../config/secret-file.ts';
+import { isBuiltIn } from '../../sinks/catalogue.ts';
+import { loadConfig } from '../../site/config.ts';
 import { openSink } from '../../site/settings.ts';
 import { openSqliteStore } from '../../store/sqlite/store.ts';
 import { StoreError } from '../../store/store-error.ts';
@@ -60,14 +62,14 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   // As root: what the service user cannot read any more.
   const pepper = readPepper(config);
   // The same goes for the secrets of the sink; a site's own module is not run as root.
-  const webhook = config.sink.type === 'webhook' ? await openSink(config) : undefined;
+  const builtIn = isBuiltIn(config.sink) ? await openSink(config) : undefined;
   const holder = holderOfRemoved(config.store.path);
   yield* guarded('store', () => {
     becomeStoreOwner(config.store.path);
     return checkStoreFile(config, Date.now());
   });
   yield* guarded('store', () => [checkStoreFiles(config.store.path, holder)]);
-  yield* guarded('sink', async () => checkSink(config, webhook ?? (await openSink(config)), stranger));
+  yield* guarded('sink', async () => checkSink(config, builtIn ?? (await openSink(config)), stranger));
   yield* guarded('spamd', async () => [await checkSpamd(config)]);
   yield* guarded('notice', () => checkNotices(config));
   yield* guarded('queue', () =>

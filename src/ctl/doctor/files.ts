@@ -10,7 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { EXIT, systemCode } from '../../actions/fault.ts';
 import type { Config } from '../../config/config.ts';
 import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../config/secret-file.ts';
-import { MIN_SECRET_BYTES } from '../../sinks/webhook/options.ts';
+import { sinkFiles } from '../../sinks/catalogue.ts';
 import { distrust } from '../../system/trusted-file.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
@@ -21,9 +21,7 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
   return [
     checkConfiguration(config, configPath),
     checkSecret(config, 'files.pepper', 'reply.pepper_file', pepperFile, PEPPER_BYTES),
-    ...sinkSecrets(config).map((file) =>
-      checkSecret(config, 'files.sink_secret', 'sink.secret_file', file, MIN_SECRET_BYTES),
-    ),
+    ...checkSinkSecrets(config),
     ...checkStoreFiles(config),
     checkSocketDirectory(config),
   ];
@@ -67,11 +65,13 @@ function unreadable(check: string, file: string, service: Member): Finding | und
   });
 }
 
-/** Lists the files with the sink's secrets, where mailgw itself reads them. */
-function sinkSecrets(config: Config): string[] {
-  const { type, secret_file: given } = config.sink;
-  if (type !== 'webhook') return [];
-  return [given].flat().filter((file) => typeof file === 'string');
+/** Examines the sink's secrets, where mailgw itself reads them. */
+function checkSinkSecrets(config: Config): Finding[] {
+  return sinkFiles(config.sink).flatMap(({ key, setting, paths }) => {
+    const bytes = setting?.leastBytes;
+    if (bytes === undefined) return [];
+    return paths.map((file) => checkSecret(config, 'files.sink_secret', key, file, bytes));
+  });
 }
 
 const KINDS = { 'files.pepper': 'the pepper', 'files.sink_secret': "the sink's secret" } as const;

@@ -196,7 +196,7 @@ async function judge(
   return [results, verdictOf(rehearsal, shown)];
 }
 
-function verdictOf({ steps, body }: Rehearsal, proof: string | undefined): Finding {
+function verdictOf({ steps, post }: Rehearsal, proof: string | undefined): Finding {
   const check = 'round_trip.verdict';
   const held = steps.find(({ reason }) => reason?.startsWith('held:') === true);
   const unproven = steps.find(({ reason }) => reason === 'spoofed' || reason === 'held: spoofed');
@@ -209,7 +209,7 @@ function verdictOf({ steps, body }: Rehearsal, proof: string | undefined): Findi
       fix: PROVE,
     });
   }
-  if (body !== undefined) return fine(check, `a reply that comes this way is ${held?.reason ?? 'posted'}`);
+  if (post !== undefined) return fine(check, `a reply that comes this way is ${held?.reason ?? 'posted'}`);
   return warning(check, {
     what: `a reply that comes this way is ${inWords(steps.at(-1))}`,
     why: 'mail from outside is judged the same way, by what your filter writes about it',

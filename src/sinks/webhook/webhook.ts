@@ -15,10 +15,13 @@ import { setImmediate } from 'node:timers/promises';
 import type { Post } from '../../reply/post.ts';
 import { freeMemory } from '../../system/memory.ts';
 import { judgeAnswer, judgeError } from '../answer.ts';
+import { bodyPieces, formatBounce, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from '../body.ts';
 import { type HttpClient, type HttpDeadlines, openHttpClient } from '../http-exchange.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import { bodyPieces, formatBounce, formatPost, LARGE_BODY_BYTES, sizeOfAttachments } from './body.ts';
-import type { WebhookOptions } from './options.ts';
+import type { LoadedSink, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { readWebhookOptions, type WebhookOptions } from './options.ts';
+
+export { preview } from '../body.ts';
 
 const DEADLINES: HttpDeadlines = { connectMs: 10_000, headersMs: 120_000, answerMs: 5_000 };
 
@@ -27,6 +30,12 @@ export interface WebhookEnvironment {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly deadlines?: HttpDeadlines;
+}
+
+/** Opens the webhook of a `[sink]` table. */
+export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
+  const read = readWebhookOptions(table, environment.readSecretFile);
+  return read.ok ? { ok: true, sink: createWebhookSink(read.options, environment) } : read;
 }
 
 /** Creates a webhook sink; it connects when the first post comes. */

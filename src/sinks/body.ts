@@ -5,8 +5,9 @@
  * what is not known; times are ISO 8601 in UTC. A piece holds at most {@link PIECE_BYTES} of an attachment, so that a
  * large post costs no memory beyond its attachments' own.
  */
-import type { Post, PostAttachment } from '../../reply/post.ts';
-import type { BounceEvent } from '../bounce-event.ts';
+import type { Post, PostAttachment } from '../reply/post.ts';
+import type { BounceEvent } from './bounce-event.ts';
+import type { Preview } from './sink-kind.ts';
 
 /** Attachments of this size in total are sent piece by piece. */
 export const LARGE_BODY_BYTES = 512 * 1024;
@@ -17,6 +18,15 @@ const PIECE_BYTES = 3 * 16 * 1024;
 /** The body of a post in UTF-8. */
 export function formatPost(post: Post): Buffer {
   return Buffer.from([...bodyPieces(post)].join(''));
+}
+
+/** Shows the body of a post. */
+export function preview(post: Post): Preview {
+  const fields = Object.entries(withoutAttachments(post).data);
+  return {
+    body: JSON.parse(formatPost(post).toString('utf8')),
+    fields: Object.fromEntries(fields.filter(([key]) => key !== 'body' && key !== 'attachments')),
+  };
 }
 
 /** The body of a bounce in UTF-8. */
@@ -69,7 +79,7 @@ function* base64Pieces(content: Uint8Array): Generator<string> {
 }
 
 /** The body with `attachments` last and empty. */
-function withoutAttachments(post: Post): Record<string, unknown> {
+function withoutAttachments(post: Post) {
   return {
     type: 'reply.created',
     timestamp: formatTime(post.receivedAt),

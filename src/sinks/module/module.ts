@@ -1,5 +1,5 @@
 /**
- * Opens the sink that the configuration names: the built-in webhook, or a site's own module.
+ * A site's own module as a sink.
  *
  * Contract: a module is an absolute path to a file that exports `createSink` (ES module or CommonJS); it gets
  * the `[sink]` table without `type`. What it returns is checked, and so is every outcome that it gives later: a
@@ -8,56 +8,29 @@
  */
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { withinDeadline } from '../system/deadline.ts';
-import { errorText } from '../system/error-text.ts';
-import { distrust } from '../system/trusted-file.ts';
-import { printable } from './answer.ts';
-import type { CreateSink, Examination, Outcome, Sink } from './sink.ts';
-import { type ReadSecretFile, readWebhookOptions } from './webhook/options.ts';
-import { createWebhookSink } from './webhook/webhook.ts';
+import { withinDeadline } from '../../system/deadline.ts';
+import { errorText } from '../../system/error-text.ts';
+import { distrust } from '../../system/trusted-file.ts';
+import { printable } from '../answer.ts';
+import type { CreateSink, Examination, Outcome, Sink } from '../sink.ts';
+import type { LoadedSink, OnFault, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 
-/** Told of what a module did wrong where nothing depended on it. */
-export type OnFault = (reason: string) => void;
+export { preview } from '../body.ts';
 
 /** How long a module may take to be loaded and to make its sink, and how long it may take to close it. */
 const CREATE_MS = 30_000;
 const CLOSE_MS = 5000;
 
-/** What sinks take from outside. */
-export interface SinkEnvironment {
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Reads a secret file, or says what is wrong with it. */
-  readonly readSecretFile: ReadSecretFile;
-  readonly onFault?: OnFault | undefined;
-}
-
-/** The sink, or every problem that its options have. */
-export type LoadedSink =
-  | { readonly ok: true; readonly sink: Sink }
-  | { readonly ok: false; readonly problems: readonly string[] };
-
-type Table = Readonly<Record<string, unknown>>;
-
-/** Opens the sink of the `[sink]` table. */
-export async function loadSink(table: Table, environment: SinkEnvironment): Promise<LoadedSink> {
-  const { type, ...options } = table;
-  if (type === 'webhook') {
-    const read = readWebhookOptions(options, environment.readSecretFile);
-    return read.ok ? { ok: true, sink: createWebhookSink(read.options, environment) } : read;
-  }
-  if (typeof type === 'string' && type.startsWith('/')) {
-    return loadModule(type, options, environment.onFault ?? (() => undefined));
-  }
-  const shown = type === undefined ? 'is missing' : `${JSON.stringify(type)} is no sink`;
-  return refuse(`${shown}; expected "webhook" or the absolute path of a sink module`);
+/** Loads the module of a `[sink]` table and has it make its sink. */
+export function open({ type, ...options }: SinkTable, { onFault }: SinkEnvironment): Promise<LoadedSink> {
+  return loadModule(String(type), options, onFault ?? (() => undefined));
 }
 
 function refuse(what: string): LoadedSink {
   return { ok: false, problems: [`sink.type: ${what}`] };
 }
 
-async function loadModule(path: string, options: Table, onFault: OnFault): Promise<LoadedSink> {
+async function loadModule(path: string, options: SinkTable, onFault: OnFault): Promise<LoadedSink> {
   const shown = JSON.stringify(path);
   let loaded: unknown;
   try {
@@ -94,7 +67,7 @@ function exportedCreateSink(loaded: unknown): CreateSink | undefined {
 }
 
 function memberOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Table)[name] : undefined;
+  return typeof value === 'object' && value !== null ? (value as SinkTable)[name] : undefined;
 }
 
 /** What keeps a value from being a sink. */

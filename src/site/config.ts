@@ -1,0 +1,33 @@
+/**
+ * The configuration of a site: its file, with the sinks that there are.
+ *
+ * Failure: problems, one line each; nothing is thrown.
+ */
+import { readFileSync } from 'node:fs';
+import { type Loaded, parseConfig } from '../config/config.ts';
+import { SINK_FORM } from '../sinks/catalogue.ts';
+import { errorLine } from '../system/error-text.ts';
+
+/** What to do about a file that cannot be read, by the system's code. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: '; "mailgw-ctl init" writes one',
+  EACCES: '; run the command as root or as the user of the daemon',
+  EISDIR: '; name the file in it',
+};
+
+/** Reads and checks the file at `path`. */
+export function loadConfig(path: string): Loaded {
+  let source: string;
+  try {
+    source = readFileSync(path, 'utf8');
+  } catch (error) {
+    const advice = UNREADABLE[(error as NodeJS.ErrnoException).code ?? ''] ?? '';
+    return { ok: false, problems: [`${path}: cannot be read: ${errorLine(error)}${advice}`] };
+  }
+  return readConfig(source, path);
+}
+
+/** Checks a configuration's text; `name` stands before problems of its syntax. */
+export function readConfig(source: string, name = 'configuration'): Loaded {
+  return parseConfig(source, name, SINK_FORM);
+}
