@@ -11,7 +11,7 @@
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { cleanText } from '../../mail/clean-text.ts';
 import type { ExtractedReply } from '../text/extract.ts';
-import { judgeLines, type Verdict } from '../text/judge.ts';
+import { judgeLines, type LinePart } from '../text/judge.ts';
 import { type KnownOriginal, type KnownSource, prepareKnown } from '../text/known.ts';
 import { makeLine } from '../text/lines.ts';
 import { rowsOf, type WrittenLine } from './lines.ts';
@@ -107,7 +107,7 @@ function hasManyTags(html: string): boolean {
   return tags > MAX_NODES;
 }
 
-function joinPart(lines: readonly WrittenLine[], verdicts: readonly Verdict[], kind: Verdict): string {
+function joinPart(lines: readonly WrittenLine[], verdicts: readonly LinePart[], kind: LinePart): string {
   const rows: string[] = [];
   lines.forEach((line, at) => {
     if (verdicts[at] !== kind) return;

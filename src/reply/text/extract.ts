@@ -9,14 +9,14 @@
  */
 import { findCode } from './code.ts';
 import { FACT, findDate } from './evidence.ts';
-import { judgeLines, type Verdict } from './judge.ts';
+import { judgeLines, type LinePart } from './judge.ts';
 import { type KnownSource, prepareKnown } from './known.ts';
 import { cutLines, type Line, makeLine } from './lines.ts';
 import type { Cut } from './signs.ts';
 
 /** A stretch of the text and what it is; the text is exact, line ends included. */
 export interface Segment {
-  readonly kind: Verdict;
+  readonly kind: LinePart;
   readonly text: string;
 }
 
@@ -121,7 +121,7 @@ function split(text: string, known: KnownSource | undefined): { segments: Segmen
 }
 
 /** Joins the stretches of one kind; where one ends inside a line the next starts on a new one. */
-function partOf(segments: readonly Segment[], kind: Verdict): string {
+function partOf(segments: readonly Segment[], kind: LinePart): string {
   let [part, gap] = ['', ''];
   for (const segment of segments) {
     if (segment.kind !== kind) continue;

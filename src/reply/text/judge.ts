@@ -16,11 +16,11 @@ import { endsInColon, type Run, scanRuns } from './scan.ts';
 import type { Cut, Sign } from './signs.ts';
 
 /** The part of the text that a line belongs to. */
-export type Verdict = 'reply' | 'quoted' | 'signature';
+export type LinePart = 'reply' | 'quoted' | 'signature';
 
 /** The verdicts, line by line, and the cuts behind them, in the order of the text. */
 export interface Judgement {
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly LinePart[];
   readonly cuts: readonly Cut[];
 }
 
@@ -127,7 +127,7 @@ function cutOf(run: Run): Cut {
 export function judgeLines(lines: readonly Line[], known: KnownOriginal): Judgement {
   const runs = cutFooters(lines, scanRuns({ lines, known }));
   const kept = keptQuotes(lines, runs);
-  const verdicts = new Array<Verdict>(lines.length).fill('reply');
+  const verdicts = new Array<LinePart>(lines.length).fill('reply');
   const cuts: Cut[] = [];
   for (const run of runs) {
     if (run.kind === 'text' || kept.has(run)) continue;
