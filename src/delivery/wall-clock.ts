@@ -1,9 +1,10 @@
 /**
- * The wall clock as the queue's due times have it: what it shows, until it is set, and then moved with them.
+ * The wall clock by which due times are written: when somebody sets the clock, this moves the due times by the same amount.
  *
- * Contract: due times lie on the wall clock, because they outlive the process. When that is set, those in the store move
- * with it, so that neither a storm nor a pause follows; who times something keeps {@link WallClock.movedMs} with it and
- * adds what it grew by until the write. What was timed elsewhere and comes into the store late is looked for a while.
+ * Contract: due times lie on the wall clock, because they outlive the process. When the clock is set, those in the store
+ * move with it, so that neither a storm nor a pause follows. Whoever times something keeps {@link WallClock.movedMs} with
+ * it, and adds what that grew by until the write. For ten seconds after a jump the store is checked again, because late
+ * writes may carry old times.
  */
 import type { Log } from '../observe/log.ts';
 import type { Leases } from '../store/leases.ts';
@@ -11,7 +12,7 @@ import type { Leases } from '../store/leases.ts';
 /** How far the wall clock may be off the monotonic one before it counts as set. */
 const JUMP_MS = 2000;
 
-/** How long writes may be on their way that were timed before the clock was set, and how often they are looked for. */
+/** The time that writes with old times may be on their way, and the time between two looks for them. */
 const LATE_MS = 10_000;
 const LOOK_MS = 1000;
 

@@ -5,7 +5,7 @@
  * scanned once, however many recipients it has.
  */
 import { bounded } from '../mail/bounded.ts';
-import { printable } from '../mail/encoded-word.ts';
+import { plainLine } from '../mail/encoded-word.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
 import { postfixQueueId } from '../mail/received.ts';
@@ -50,5 +50,5 @@ const VISIBLE = /^[!-~]*$/;
 function messageIdOf(header: Header): string | undefined {
   const id = normaliseMessageId(headerValue(header, 'message-id') ?? '');
   if (id === undefined) return undefined;
-  return bounded(VISIBLE.test(id) ? id : printable(id)) || undefined;
+  return bounded(VISIBLE.test(id) ? id : plainLine(id)) || undefined;
 }

@@ -88,7 +88,7 @@ function commentEnd(value: string, start: number): number | string {
   for (let at = start + 1; at < value.length; at++) {
     const character = value.charAt(at);
     if (character === '(') return 'a comment within a comment';
-    if (character === '"') quotes += 1;
+    if (character === '"') quotes++;
     if (character !== ')') continue;
     if (quotes % 2 !== 0) return 'a quote that a comment cuts off';
     return at + 1 === value.length || AFTER_COMMENT.test(value.charAt(at + 1))
@@ -103,7 +103,7 @@ function quoteEnd(value: string, start: number): number | string {
   for (let at = start + 1; at < value.length; at++) {
     const character = value.charAt(at);
     if (character === ';') return 'a semicolon within quotes';
-    if (character === '(') depth += 1;
+    if (character === '(') depth++;
     if (character === ')' && --depth < 0) return 'a parenthesis within quotes';
     if (character !== '"') continue;
     if (depth > 0) return 'a parenthesis within quotes';

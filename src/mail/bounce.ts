@@ -10,7 +10,7 @@
  * Limits: the first 64 KiB of the body; the time is linear in that.
  */
 
-import { printable } from './encoded-word.ts';
+import { plainLine } from './encoded-word.ts';
 import { type Header, headerValue, scanHeader } from './header.ts';
 import {
   BODY_WINDOW_BYTES,
@@ -195,7 +195,7 @@ function diagnosticLine(opening: string): string | undefined {
 }
 
 function judge(findings: Findings, opening: string): Bounce {
-  const diagnostic = printable((findings.diagnostic ?? '').slice(0, MAX_DIAGNOSTIC_LENGTH));
+  const diagnostic = plainLine((findings.diagnostic ?? '').slice(0, MAX_DIAGNOSTIC_LENGTH));
   return {
     kind: isHard(findings, diagnostic === '' ? opening : diagnostic, opening) ? 'hard' : 'soft',
     ...(findings.status !== undefined && { status: findings.status }),
@@ -203,7 +203,7 @@ function judge(findings: Findings, opening: string): Bounce {
     ...(diagnostic !== '' && { diagnostic }),
     ...(findings.action !== undefined && { action: findings.action }),
     ...(findings.reportingMta !== undefined && {
-      reportingMta: printable(findings.reportingMta.slice(0, MAX_HOST_LENGTH)),
+      reportingMta: plainLine(findings.reportingMta.slice(0, MAX_HOST_LENGTH)),
     }),
   };
 }

@@ -19,11 +19,11 @@ const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
 
 /** Decodes the encoded-words in `text` and makes the result safe to print. */
 export function decodeWords(text: string): string {
-  return printable(text.includes('=?') ? replaceRuns(text, DECODED) : text);
+  return plainLine(text.includes('=?') ? replaceRuns(text, DECODED) : text);
 }
 
 /** Cleans a line: no control and bidirectional formatting characters, its white space collapsed and trimmed. */
-export function printable(text: string): string {
+export function plainLine(text: string): string {
   return text
     .replace(UNPRINTABLE, (run) => (/[\t\n\r\u2028\u2029]/.test(run) ? ' ' : ''))
     .replace(/ {2,}/g, ' ')

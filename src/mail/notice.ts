@@ -6,7 +6,7 @@
  * placeholders are a closed set; an unknown one is a problem by name, never an empty place in somebody's mail.
  * Standards: RFC 5322 §2.1.1 and §3.6.4, RFC 2047 (nothing here may look like an encoded-word), RFC 3282.
  */
-import { printable } from './encoded-word.ts';
+import { plainLine } from './encoded-word.ts';
 import { fieldText } from './field-words.ts';
 import { type Header, headerValue, headerValues } from './header.ts';
 import { normaliseMessageId, splitIds } from './message-id.ts';
@@ -87,7 +87,7 @@ export function draftNotice(
 
 /** Makes one printable line that no reader decodes into something else. */
 export function noticeLine(text: string): string {
-  const line = harmless(printable(text.slice(0, MAX_LINE_CHARS * 20)));
+  const line = harmless(plainLine(text.slice(0, MAX_LINE_CHARS * 20)));
   const characters = Array.from(line);
   return characters.length <= MAX_LINE_CHARS ? line : `${characters.slice(0, MAX_LINE_CHARS - 1).join('')}…`;
 }

@@ -138,7 +138,7 @@ function resultsIn(header: Header): { readonly seen: readonly PlacedField[]; rea
   let isLocal = false;
   for (const { name, value, isSpaced } of header.fields) {
     if (name === 'received') {
-      received += 1;
+      received++;
       // What is below it the author wrote, Received fields like those of our own hosts among it.
       isLocal ||= value.includes(', from userid ') && FROM_USER.test(value);
     }

@@ -82,7 +82,7 @@ class Stretch {
 
   wrap(): void {
     this.#edge = EDGE;
-    this.#wrapsSoFar += 1;
+    this.#wrapsSoFar++;
   }
 
   codeAt(at: number): number {

@@ -50,7 +50,7 @@ const isWrapping = (code: number): boolean =>
 /** Finds where the row of such characters ends that begins at a place. */
 function endOfRow(text: string, from: number): number {
   let at = from;
-  while (at < text.length && kindAt(text, at) !== 0) at += 1;
+  while (at < text.length && kindAt(text, at) !== 0) at++;
   return at;
 }
 

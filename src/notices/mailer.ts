@@ -10,7 +10,7 @@
  */
 import type { SendMailOptions, Transporter } from 'nodemailer';
 import { ORIGINAL_NAME } from '../mail/notice.ts';
-import { printable } from '../sinks/answer.ts';
+import { quotedLine } from '../sinks/answer.ts';
 import { errorText } from '../system/error-text.ts';
 
 /** The settings that every notice of a site has in common. */
@@ -134,5 +134,5 @@ function isRefusal(error: unknown): boolean {
 
 /** Servers repeat the recipient in their replies, and addresses are not logged. */
 function withoutAddresses(text: string): string {
-  return printable(text.replace(/[^\s<>]+@[^\s<>]+/g, '…'));
+  return quotedLine(text.replace(/[^\s<>]+@[^\s<>]+/g, '…'));
 }

@@ -13,7 +13,7 @@ import { restoreWindows1252 } from '../mail/windows-1252.ts';
 import { allowedType, detectType, extensionOf, mayBe } from './file-type.ts';
 import type { DroppedPart, DropReason, PostAttachment } from './post.ts';
 
-/** Where the text shows a file: in the reply, only in the quote, only in the signature, or not at all. */
+/** The place where the text shows a file: in the reply, only in the quote, only in the signature, or not at all. */
 export type ShownIn = 'reply' | 'quoted' | 'signature' | 'nowhere';
 
 /** A file of the message, still unjudged. `name` is decoded, yet not safe. */
@@ -95,13 +95,16 @@ function matchesType(pattern: string, types: readonly string[]): boolean {
   return types.includes(pattern);
 }
 
-/** Whether the type that the bytes show is allowed; no family has the pictures that can run a script. */
+/** Tells whether the type that the bytes show is allowed; no family has the pictures that can run a script. */
 function allowsType(pattern: string, shown: string | undefined): boolean {
   if (shown === undefined) return false;
   return matchesType(pattern, [shown]) && (shown !== 'image/svg+xml' || pattern === shown);
 }
 
-/** The name as Windows opens it: of the file and not of a stream in it, without dots and blanks of any kind at its end. */
+/**
+ * Gives the name as Windows opens it: of the file and not of a stream in it, without dots and blanks of any kind at
+ * its end.
+ */
 function startedName(name: string): string {
   const plain = cleanText(restoreWindows1252(name)).normalize('NFKC');
   const last = plain.split(/[\\/]/).findLast((piece) => /[^\s.]/.test(piece)) ?? '';
@@ -111,7 +114,7 @@ function startedName(name: string): string {
 /** Above node's pool of small buffers: memory of this size that begins with the content was made for it. */
 const OWN_FROM_BYTES = 64 * 1024;
 
-/** A copy when the memory is shared with other bytes: what is handed to another thread must be its own. */
+/** Copies memory that is shared with other bytes: what is handed to another thread must be its own. */
 function ownBytes(content: Buffer): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = content;
   // A decoder guesses the size, and its guess is a little too large.
@@ -119,14 +122,14 @@ function ownBytes(content: Buffer): Uint8Array<ArrayBuffer> {
   return isOwn && buffer instanceof ArrayBuffer ? new Uint8Array(buffer, 0, length) : new Uint8Array(content);
 }
 
-/** A name without the dots and blanks that Windows cuts off its end. */
+/** Takes off the dots and blanks that Windows cuts off a name's end. */
 function withoutEnd(name: string): string {
   let end = name.length;
   while (end > 0 && /[\s.]/.test(name[end - 1] ?? '')) end -= 1;
   return name.slice(0, end);
 }
 
-/** A decoded name made safe; `number` and the type name what has none. */
+/** Makes a decoded name safe; `number` and the type name what has none. */
 export function safeFilename(name: string | undefined, number: number, contentType: string): string {
   const last =
     cleanText(restoreWindows1252(name ?? ''))

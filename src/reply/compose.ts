@@ -23,7 +23,7 @@ export interface ComposedText extends ExtractedReply {
   readonly encrypted: boolean;
   /** How much of the HTML that was read lost its form, in characters. */
   readonly formless: number;
-  /** Where the text shows the image with this Content-ID. */
+  /** Tells where the text shows the image with this Content-ID. */
   shows(contentId: string): ShownIn;
 }
 
@@ -66,7 +66,7 @@ export function composeText(blocks: readonly TextBlock[], read: ReadText, known?
   };
 }
 
-/** The parts of the form to be read. */
+/** Picks the parts of the form to be read. */
 function pickForm(
   block: TextBlock,
   plain: string,
@@ -79,8 +79,8 @@ function pickForm(
 }
 
 /**
- * Whether the plain form speaks of something else than the HTML: hardly a word in common, or not many while the
- * HTML says much more. Needs no list of phrases, and so no language.
+ * Tells whether the plain form speaks of something else than the HTML: hardly a word in common, or not many while the
+ * HTML says much more. It needs no list of phrases, and so no language.
  */
 function isStub(plain: string, html: readonly ExtractedReply[]): boolean {
   const length = plain.trim().length;
@@ -97,7 +97,10 @@ function words(text: string): string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
-/** Plain parts that follow each other are one text: a quote may begin in the one and end in the other. */
+/**
+ * Splits the forms. Plain parts that follow each other are one text: a quote may begin in the one and end in the
+ * other.
+ */
 function splitForms(
   forms: readonly (readonly MimePart[])[],
   read: ReadText,
@@ -131,7 +134,7 @@ function splitForms(
   };
 }
 
-/** The text without the line ends at its end; a pattern would try each of the others as well. */
+/** Takes off the line ends at a text's end; a pattern would try each of the others as well. */
 function withoutLastBreaks(text: string): string {
   let end = text.length;
   while (text[end - 1] === '\n') end--;
@@ -149,7 +152,7 @@ function readPlain(part: MimePart, read: ReadText): string {
   return withoutPgpSignature(text);
 }
 
-/** Formatting commands out, `<<` back to `<`, single line ends to blanks (RFC 1896 §3). */
+/** Takes formatting commands out, makes `<<` a `<` again, and single line ends blanks (RFC 1896 §3). */
 function plainOfEnriched(text: string): string {
   return text
     .replace(/<param>[^<]*<\/param>/gi, '')
@@ -162,7 +165,7 @@ function plainOfEnriched(text: string): string {
 const PGP_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
 const PGP_SIGNATURE = '\n-----BEGIN PGP SIGNATURE-----';
 
-/** A cleartext signature unwrapped: its head and the signature gone, dashes unescaped (RFC 9580 §7.1). */
+/** Unwraps a cleartext signature: its head and the signature gone, dashes unescaped (RFC 9580 §7.1). */
 function withoutPgpSignature(text: string): string {
   if (!text.trimStart().startsWith(PGP_SIGNED)) return text;
   const body = text.indexOf('\n\n');
@@ -190,7 +193,7 @@ function showsIn(texts: readonly ExtractedReply[]): (contentId: string) => Shown
   };
 }
 
-/** The ids that a text links to, percent-decoded where that is possible (RFC 2392). */
+/** Lists the ids that a text links to, percent-decoded where that is possible (RFC 2392). */
 function contentIds(text: string): string[] {
   return Array.from(text.matchAll(/cid:([^\s()<>"'\]\\]{1,500})/gi), ([, id = '']) => {
     try {

@@ -40,7 +40,7 @@ const IN_OLE: readonly Content[] = [
 
 const MIMETYPE_ENTRY = /^PK\x03\x04[^]{22}\x08\0[^]{2}mimetype(application\/[a-z0-9.+-]{1,80})/;
 
-/** The type of what lies in a container of type `shown`; `shown` itself where nothing tells. */
+/** Tells the type of what lies in a container of type `shown`; `shown` itself where nothing tells. */
 export function containerType(content: Buffer, shown: string): string {
   if (shown === 'application/x-ole-storage') return nameIn(content, IN_OLE) ?? shown;
   if (shown !== 'application/zip') return shown;

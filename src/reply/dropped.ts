@@ -14,7 +14,7 @@ import type { DroppedPart } from './post.ts';
 const MAX_LINES = 20;
 const MAX_NAME_CHARS = 100;
 
-/** The note to append to a post's Markdown. */
+/** Writes the note that is appended to a post's Markdown. */
 export function describeDropped(dropped: readonly DroppedPart[], limits: AttachmentLimits): string {
   const told = dropped.flatMap((part) => {
     const reason = inWords(part, limits);
@@ -26,7 +26,7 @@ export function describeDropped(dropped: readonly DroppedPart[], limits: Attachm
   return ['*Left out of this post:*', '', ...told.slice(0, MAX_LINES), ...rest].join('\n');
 }
 
-/** The part's name and size, as far as it has them. */
+/** Gives the part's name and size, as far as it has them. */
 function nameOf({ filename, contentType, bytes, reason }: DroppedPart): string {
   if (reason === 'text-too-long') return 'the end of the text';
   if (reason === 'html-limit') return 'the layout of the end of the text';
@@ -34,7 +34,7 @@ function nameOf({ filename, contentType, bytes, reason }: DroppedPart): string {
   return `${name === '' ? `a part of type ${escapeText(contentType)}` : escapeText(name)} (${inUnits(bytes)})`;
 }
 
-/** Why the part is not there; undefined for what nobody needs to know. */
+/** Says why the part is not there; undefined for what nobody needs to know. */
 function inWords({ reason }: DroppedPart, limits: AttachmentLimits): string | undefined {
   switch (reason) {
     case 'too-big':
@@ -67,7 +67,7 @@ function inWords({ reason }: DroppedPart, limits: AttachmentLimits): string | un
   }
 }
 
-/** A size for people: 512 bytes, 1.5 KiB, 10 MiB. */
+/** Writes a size for people: 512 bytes, 1.5 KiB, 10 MiB. */
 function inUnits(bytes: number): string {
   if (bytes < 1024) return `${bytes} bytes`;
   const [size, unit] = bytes < 1024 ** 2 ? [bytes / 1024, 'KiB'] : [bytes / 1024 ** 2, 'MiB'];

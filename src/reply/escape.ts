@@ -10,7 +10,9 @@
  * Limits: one pass over each line, linear in its length. A link to an issue still leaves a trace there on some platforms.
  */
 
-/** What the sink's platform acts on, so that it must not reach it; each is neutralised when true. */
+/**
+ * The texts on which the sink's platform acts, so that they must not reach it; each kind is neutralised when true.
+ */
 export interface SinkPolicy {
   /** `@name` tells somebody. */
   readonly mentions: boolean;
@@ -74,7 +76,7 @@ const mapEven = (
   changeSeparator: (part: string) => string = (part) => part,
 ): string => parts.map((part, at) => (at % 2 === 1 ? changeSeparator(part) : change(part))).join('');
 
-/** Whether no backslash stands before a place, which another one would turn around. */
+/** Tells whether no backslash stands before a place, which another one would turn around. */
 function isBare(text: string, at: number): boolean {
   return text[at - 1] !== '\\';
 }
@@ -132,14 +134,14 @@ class Neutraliser {
     return end;
   }
 
-  /** Whether the line is fenced or a fence itself. */
+  /** Tells whether the line is fenced or a fence itself. */
   #inFence(line: string): boolean {
     if (!line.startsWith('```')) return this.#fenced;
     this.#fenced = !this.#fenced;
     return true;
   }
 
-  /** Within an address a keyword is none. */
+  /** Breaks the keywords; within an address a keyword is none. */
   #breakKeywords(line: string, start: number): string {
     let offset = start;
     const broken = (part: string): string =>
@@ -161,7 +163,9 @@ class Neutraliser {
     return (this.#closable[this.#nextClosable] ?? Infinity) <= at + length + CLOSING_REACH;
   }
 
-  /** In code a backslash would be seen, and an indented line may be code. */
+  /**
+   * Breaks a command that opens a line of prose. In code a backslash would be seen, and an indented line may be code.
+   */
   #breakCommand(line: string): string {
     const lead = LEAD.exec(line)?.[0] ?? '';
     const rest = line.slice(lead.length);
@@ -176,7 +180,7 @@ class Neutraliser {
     return later?.(broken) ?? broken;
   }
 
-  /** Text outside code. */
+  /** Neutralises text outside code. */
   #prose(text: string): string {
     const parts = text.split(URL);
     return parts
@@ -209,7 +213,7 @@ class Neutraliser {
     return out;
   }
 
-  /** An address with a mark in it is made a link for certain; where none can stand, it is broken. */
+  /** Neutralises an address: one with a mark in it is made a link for certain, and broken where no link can stand. */
   #url(whole: string): string {
     let end = whole.length;
     while (end > 8 && URL_TAIL.test(whole.slice(end - 1, end))) end -= 1;
@@ -228,11 +232,14 @@ class Neutraliser {
 
 const closablesIn = (text: string): number[] => Array.from(text.matchAll(CLOSABLE), ({ index }) => index);
 
-/** The text of the same length without what stands in clear fences. */
+/** Blanks out what stands in clear fences; the text keeps its length. */
 const withoutFences = (text: string): string =>
   text.replace(/^```[^\n]*\n(?:(?!```$)[^\n]*\n)*```$/gm, (fenced) => ' '.repeat(fenced.length));
 
-/** Whether all fences are of three backticks at the margin, one closing the other, and nothing else could be one. */
+/**
+ * Tells whether all fences are of three backticks at the margin, one closing the other, and nothing else could be
+ * one.
+ */
 function hasClearFences(lines: readonly string[]): boolean {
   let isOpen = false;
   for (const line of lines) {
@@ -243,7 +250,7 @@ function hasClearFences(lines: readonly string[]): boolean {
   return !isOpen;
 }
 
-/** The same Markdown, with what the policy names made inert outside code. */
+/** Makes what the policy names inert outside code; all else of the Markdown stays. */
 export function neutralise(markdown: string, policy: SinkPolicy): string {
   if (!Object.values(policy).includes(true)) return markdown;
   const pieces = markdown.split(LINE_END);

@@ -10,12 +10,15 @@ import { restoreWindows1252 } from '../mail/windows-1252.ts';
 
 const MAX_FIELD_CHARS = 8 * 1024;
 
-/** A field's body as mailparser can take it: one line, 8 Ki characters at most, encoded-words in ASCII. */
+/**
+ * Puts a field's body into a form that mailparser can take: one line, 8 Ki characters at most, encoded-words in
+ * ASCII.
+ */
 export function parsableField(text: string): string {
   return escapeRawWords(cleanLine(restoreWindows1252(cutText(text, MAX_FIELD_CHARS))));
 }
 
-/** Raw 8-bit characters within an encoded-word, as its bytes were: mailparser would take them for UTF-8. */
+/** Writes raw 8-bit characters within an encoded-word as its bytes were: mailparser would take them for UTF-8. */
 function escapeRawWords(text: string): string {
   return text.replace(/=\?([^\s?]{1,60})\?q\?([^?]*)\?=/gi, (word, charset: string, content: string) =>
     /[^\0-\x7f]/.test(content)
@@ -29,8 +32,8 @@ function escapeRawWords(text: string): string {
 }
 
 /**
- * A From field without its comments, which may nest (RFC 5322 §3.2.2) and confuse mailparser where they do. One
- * without angle brackets keeps them: there the comment is the name.
+ * Takes the comments out of a From field. They may nest (RFC 5322 §3.2.2), and confuse mailparser where they do. A
+ * field without angle brackets keeps them: there the comment is the name.
  */
 export function withoutComments(from: string): string {
   if (!from.includes('<') || !from.includes('(')) return from;
@@ -48,7 +51,7 @@ export function withoutComments(from: string): string {
   return depth === 0 ? bare : from;
 }
 
-/** At most `chars` UTF-16 units of a text; never cuts a character in two. */
+/** Cuts a text to at most `chars` UTF-16 units, and never a character in two. */
 export function cutText(text: string, chars: number): string {
   return text.length <= chars ? text : text.slice(0, chars).replace(/[\ud800-\udbff]$/, '');
 }

@@ -36,7 +36,7 @@ export async function readFields(root: MimePart): Promise<Fields> {
   };
 }
 
-/** The charset of the first text that declares one. */
+/** Finds the charset of the first text that declares one. */
 function textCharset(part: MimePart): string | undefined {
   if (part.children.length === 0) return isBodyType(part) ? part.params.get('charset') : undefined;
   for (const child of part.children) {
@@ -46,7 +46,7 @@ function textCharset(part: MimePart): string | undefined {
   return undefined;
 }
 
-/** The name as it is readable, beside the address that the field names as it stands. */
+/** Reads the name in its readable form, beside the address that the field names as it stands. */
 async function readFrom(
   field: HeaderField,
   charset: string | undefined,

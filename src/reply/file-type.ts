@@ -70,7 +70,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 /** Two-letter marks are weak: text may begin with them. They count only before bytes that no text has. */
 const WEAK_MARK_BYTES = 2;
 
-/** The type of `content`. */
+/** Tells the type of `content`. */
 export function detectType(content: Buffer, declared: string): string {
   const shown = shownType(content);
   if (shown === undefined) return wouldShow(declared) ? 'application/octet-stream' : declared;
@@ -92,8 +92,8 @@ const INERT_TEXT = new Set([
 ]);
 
 /**
- * The type that counts for what a site allows: what the bytes show, no matter what is declared, and undefined where they
- * show nothing. Of a container and of plain text the declared type says which of its kind.
+ * Tells the type that counts for what a site allows: what the bytes show, no matter what is declared. Undefined where
+ * they show nothing. Of a container and of plain text the declared type says which of its kind.
  */
 export function allowedType(content: Buffer, declared: string): string | undefined {
   const shown = shownType(content);
@@ -145,8 +145,8 @@ const PROMISED: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * Whether the bytes of a file may be what its extension promises; of an extension that promises nothing plain text or
- * nothing known.
+ * Tells whether the bytes of a file may be what its extension promises. Where an extension promises nothing, plain
+ * text or nothing known may be behind it.
  */
 export function mayBe(extension: string, shown: string | undefined): boolean {
   const promised = PROMISED[extension];
@@ -154,7 +154,9 @@ export function mayBe(extension: string, shown: string | undefined): boolean {
   return shown !== 'text/html' && shown !== 'image/svg+xml' && !/executable/.test(shown ?? '');
 }
 
-/** Whether the bytes are text in UTF-8, or in a charset of one byte a character, as far as its beginning shows. */
+/**
+ * Tells whether the bytes are text in UTF-8, or in a charset of one byte a character, as far as its beginning shows.
+ */
 function isPlainText(content: Buffer): boolean {
   const start = content.toString('latin1', 0, 4096);
   return !/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(start);
@@ -169,7 +171,7 @@ function shownType(content: Buffer): string | undefined {
   return riffType(content) ?? boxType(content) ?? bitmapType(content) ?? markupType(content);
 }
 
-/** A Windows bitmap by its header: two letters alone are a weak mark. */
+/** Knows a Windows bitmap by its header: two letters alone are a weak mark. */
 function bitmapType(content: Buffer): string | undefined {
   if (content.toString('latin1', 0, 2) !== 'BM' || content.length < 26) return undefined;
   const isHeader = [12, 40, 52, 56, 64, 108, 124].includes(content.readUInt32LE(14));
@@ -182,7 +184,7 @@ function riffType(content: Buffer): string | undefined {
   return { WEBP: 'image/webp', WAVE: 'audio/wav', 'AVI ': 'video/x-msvideo' }[form];
 }
 
-/** ISO base media files: MP4 and its many relatives. */
+/** Knows ISO base media files: MP4 and its many relatives. */
 function boxType(content: Buffer): string | undefined {
   if (content.toString('latin1', 4, 8) !== 'ftyp') return undefined;
   const brand = content.toString('latin1', 8, 12);
@@ -192,7 +194,7 @@ function boxType(content: Buffer): string | undefined {
   return brand === 'M4A ' ? 'audio/mp4' : 'video/mp4';
 }
 
-/** Markup that a browser would take for such, whatever it is called (WHATWG MIME Sniffing §7.1). */
+/** Knows markup that a browser would take for such, whatever it is called (WHATWG MIME Sniffing §7.1). */
 function markupType(content: Buffer): string | undefined {
   const head = content.subarray(0, 4096);
   // Of UTF-16 every other byte is NUL here.
@@ -239,7 +241,7 @@ function believesDeclared(shown: string, declared: string): boolean {
   }
 }
 
-/** A file name's extension for a type, with its dot; empty when none is known. */
+/** Gives a file name's extension for a type, with its dot; empty when none is known. */
 export function extensionOf(contentType: string): string {
   const known = EXTENSIONS[contentType];
   if (known !== undefined) return known;

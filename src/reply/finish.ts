@@ -19,7 +19,7 @@ import type { ParsedReply } from './post.ts';
 
 const MAX_SUBJECT_CHARS = 1000;
 
-/** What the site and its sink decide about every post. */
+/** The rules of the site and its sink for every post. */
 export interface PostRules {
   /** How our reply addresses look. */
   readonly form: ReplyAddressForm;

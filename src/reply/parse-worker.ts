@@ -12,7 +12,7 @@ import { createFinish, type PostRules } from './finish.ts';
 import { parseMessage } from './parse.ts';
 import type { ParsedReply, ParseOutcome } from './post.ts';
 
-/** What the pool tells its workers. */
+/** The rules that the pool tells its workers. */
 export interface WorkerRules {
   readonly limits: AttachmentLimits;
   /** Undefined leaves replies unfinished, for tests that ask for nothing else. */

@@ -70,7 +70,10 @@ export async function parseMessage(
   return { kind: 'empty', reason: emptyReason(text), reply };
 }
 
-/** What this mail itself tells of the original: its Subject, whom it was written to, and where the original's id comes from. */
+/**
+ * The knowledge of the original that this mail itself has: its Subject, whom it was written to, and where the
+ * original's id comes from.
+ */
 class KnownFromMail implements Known {
   readonly subjects: readonly string[];
   readonly #root: MimePart;
@@ -83,7 +86,7 @@ class KnownFromMail implements Known {
     this.#fields = fields;
   }
 
-  /** Read only where an opening leaves a doubt. */
+  /** Reads the people of the mail; asked only where an opening leaves a doubt. */
   get #people(): readonly Mailbox[] {
     this.#others ??= othersIn(this.#root, this.#fields.from.address);
     return this.#others;
@@ -100,14 +103,14 @@ class KnownFromMail implements Known {
   }
 }
 
-/** The mailboxes of To and Cc that are not the writer's own. */
+/** Lists the mailboxes of To and Cc that are not the writer's own. */
 function othersIn(root: MimePart, own: string): readonly Mailbox[] {
   const all = root.fields.filter(({ name }) => name === 'to' || name === 'cc').slice(0, 4);
   const mailboxes = all.flatMap(({ value }) => parseMailboxList(value.slice(0, MAX_NAME_CHARS)).mailboxes);
   return mailboxes.filter(({ address }) => address.toLowerCase() !== own.toLowerCase());
 }
 
-/** The form that a text lost beyond a limit. */
+/** Notes the form that a text lost beyond a limit. */
 function formless(text: ComposedText): DroppedPart[] {
   if (text.formless === 0) return [];
   return [{ filename: '', contentType: 'text/html', bytes: text.formless, reason: 'html-limit' }];
@@ -125,7 +128,7 @@ function pictureCandidate({ contentId, type, content }: DataPicture, text: Compo
 
 type Refusal = Extract<ParseOutcome, { kind: 'refused' }>;
 
-/** Why the text cannot be had; parts that hide something beside a readable text do no harm. */
+/** Says why the text cannot be had; parts that hide something beside a readable text do no harm. */
 function sealedReason(choice: Choice, text: ComposedText): Refusal['reason'] | undefined {
   if (text.encrypted) return 'encrypted';
   const readable = !isBlankText(`${text.reply}${text.quoted}${text.signature}`);
@@ -147,7 +150,7 @@ function emptyReason(text: ComposedText): EmptyReason {
   return isBlankText(text.signature) ? 'no-text' : 'only-signature';
 }
 
-/** A `From ` line of a mailbox file above the header. */
+/** Takes off a `From ` line of a mailbox file above the header. */
 function withoutMailboxLine(raw: Buffer): Buffer {
   if (!/^>?From /.test(raw.toString('latin1', 0, 6))) return raw;
   const lineEnd = raw.indexOf(0x0a);

@@ -18,7 +18,7 @@ import type { PostRules } from './finish.ts';
 import type { WorkerRules } from './parse-worker.ts';
 import type { ParseOutcome, ReplyParser } from './post.ts';
 
-/** How a pool works; every option has a default. */
+/** The options of a pool; every one has a default. */
 export interface ParserPoolOptions {
   /** Worker threads. */
   readonly size?: number;
@@ -172,18 +172,18 @@ class Pool implements ParserPool {
 
 type MemberState = 'starting' | 'idle' | 'parsing' | 'dead';
 
-/** The message in memory that can move to the worker: its own when it fills it, else a copy. */
+/** Gives the message in memory that can move to the worker: its own when it fills it, else a copy. */
 function ownMemory(raw: Uint8Array): Uint8Array<ArrayBuffer> {
   const fills = raw.byteLength === raw.buffer.byteLength && raw.buffer instanceof ArrayBuffer;
   return fills ? new Uint8Array(raw.buffer) : new Uint8Array(raw);
 }
 
 interface MemberEvents {
-  /** A message is parsed, or has killed the worker. */
+  /** Hears that a message is parsed, or has killed the worker. */
   readonly parsed: (ms: number) => void;
-  /** The worker has room for a message. */
+  /** Hears that the worker has room for a message. */
   readonly idle: () => void;
-  /** The worker died, in the state that it was in, with messages that it had not begun. */
+  /** Hears that the worker died, in the state that it was in, with messages that it had not begun. */
   readonly gone: (state: MemberState, diagnostic: string, unparsed: readonly Waiting[]) => void;
 }
 
@@ -225,7 +225,7 @@ class Member {
     });
   }
 
-  /** An idle worker takes any message; a busy one small ones, behind small ones. */
+  /** Tells whether a worker takes a message: an idle one any, a busy one small ones behind small ones. */
   hasRoomFor(message: Waiting): boolean {
     if (this.state === 'idle') return true;
     return (
@@ -249,7 +249,7 @@ class Member {
     await this.#worker.terminate();
   }
 
-  /** The first message is the worker's now: its time runs. */
+  /** Begins the first message, which is the worker's now: its time runs. */
   #begin(): void {
     this.state = 'parsing';
     this.#begunAt = performance.now();
@@ -261,12 +261,12 @@ class Member {
     }, this.#deadlineMs);
   }
 
-  /** The place of the message that the worker is at: an outcome may have been sent and not have arrived. */
+  /** Gives the place of the message that the worker is at: an outcome may have been sent and not have arrived. */
   #current(): number {
     return Math.max(0, Math.min(Atomics.load(this.#begun, 0) - this.#finished, this.#messages.length) - 1);
   }
 
-  /** Ready, with the outcome of the first message if there was one. */
+  /** Makes the worker ready, with the outcome of the first message if there was one. */
   #finish(outcome: ParseOutcome | undefined): void {
     if (this.state === 'dead') return;
     clearTimeout(this.#timer);

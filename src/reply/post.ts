@@ -27,10 +27,10 @@ export interface PostAttachment {
 }
 
 /**
- * Why a part of the message is not in the post. `too-big`, `too-many`, `total-too-big`, `type-refused` are the limits
- * on attachments; `only-quoted` and `only-signature` are images that nothing in the reply shows; `text-too-long` is
- * text cut at its limit, `html-limit` the form of a text that stands in the post without it; the others are parts
- * that cannot be shown.
+ * The reason why a part of the message is not in the post. `too-big`, `too-many`, `total-too-big`, `type-refused` are
+ * the limits on attachments; `only-quoted` and `only-signature` are images that nothing in the reply shows;
+ * `text-too-long` is text cut at its limit, `html-limit` the form of a text that stands in the post without it; the
+ * others are parts that cannot be shown.
  */
 export type DropReason =
   | 'too-big'
@@ -56,7 +56,7 @@ export interface DroppedPart {
   readonly reason: DropReason;
 }
 
-/** What the parser finds in a message: text, and the fields that the post repeats. */
+/** The findings of the parser in a message: text, and the fields that the post repeats. */
 export interface ParsedReply {
   /** The first id of In-Reply-To, in its angle brackets. */
   readonly inReplyTo: string | undefined;
@@ -83,8 +83,8 @@ export interface ParsedReply {
 }
 
 /**
- * Why no post can be made of a message: it is encrypted, its text is inside an opaque S/MIME or TNEF part, it is
- * a fragment (message/partial), it only reports, only points elsewhere, or nests too deep to be read.
+ * The reason why no post can be made of a message: it is encrypted, its text is inside an opaque S/MIME or TNEF part,
+ * it is a fragment (message/partial), it only reports, only points elsewhere, or nests too deep to be read.
  */
 export type RefusalReason =
   | 'encrypted'
@@ -95,10 +95,13 @@ export type RefusalReason =
   | 'external'
   | 'mime-limit';
 
-/** Why a reply is empty: the message has no text at all, or nothing but a quote, or nothing but a signature. */
+/**
+ * The reason why a reply is empty: the message has no text at all, or nothing but a quote, or nothing but a
+ * signature.
+ */
 export type EmptyReason = 'no-text' | 'only-quoted' | 'only-signature';
 
-/** What a parser made of one message. */
+/** The result of parsing one message. */
 export type ParseOutcome =
   | { readonly kind: 'parsed'; readonly reply: ParsedReply }
   | { readonly kind: 'empty'; readonly reason: EmptyReason; readonly reply: ParsedReply }

@@ -39,7 +39,7 @@ export class Texts implements PartReader {
     this.#room = { text: limits.maxTextBytes, html: limits.maxHtmlBytes };
   }
 
-  /** A part as text with LF line ends. */
+  /** Reads a part as text with LF line ends. */
   read(part: MimePart): string {
     const known = this.#known.get(part);
     if (known !== undefined) return known;
@@ -49,13 +49,13 @@ export class Texts implements PartReader {
     return text;
   }
 
-  /** Whether a part has neither text nor an image. */
+  /** Tells whether a part has neither text nor an image. */
   isBlank(part: MimePart): boolean {
     const text = this.read(part);
     return isBlankText(part.type === 'text/html' ? text.replace(/<(?!img)[^<>]*>|&nbsp;/gi, '') : text);
   }
 
-  /** The first decoded bytes of a part. */
+  /** Gives the first decoded bytes of a part. */
   head(part: MimePart): Buffer {
     const end = Math.min(part.end, part.start + 128);
     return decodeTransfer(part.source.subarray(part.start, end), part.encoding);
@@ -82,7 +82,7 @@ export class Texts implements PartReader {
     return html;
   }
 
-  /** The decoded bytes, cut at the last line end within what is left of the limit for the whole message. */
+  /** Decodes the bytes, cut at the last line end within what is left of the limit for the whole message. */
   #bytes(part: MimePart): Buffer {
     const decoded = decodeTransfer(part.source.subarray(part.start, part.end), part.encoding);
     const form = part.type === 'text/html' ? 'html' : 'text';
@@ -96,27 +96,27 @@ export class Texts implements PartReader {
   }
 }
 
-/** The label of a part: that of its header, unless the bytes do not fit it and an HTML page has another. */
+/** Gives the label of a part: that of its header, unless the bytes do not fit it and an HTML page has another. */
 function charsetOf(part: MimePart, bytes: Buffer): string | undefined {
   const declared = part.params.get('charset');
   if (declared !== undefined && fitsCharset(bytes, declared)) return declared;
   return charsetOfHtml(part, bytes) ?? declared;
 }
 
-/** What an HTML part says of itself, when its header says nothing (HTML §4.2.5.4). */
+/** Reads what an HTML part says of itself, when its header says nothing (HTML §4.2.5.4). */
 function charsetOfHtml(part: MimePart, bytes: Buffer): string | undefined {
   if (part.type !== 'text/html') return undefined;
   return /<meta\s[^>]{0,200}charset=["']?([\w.:-]+)/i.exec(bytes.toString('latin1', 0, 1024))?.[1];
 }
 
-/** Text as the rules read it that judge its lines. */
+/** Gives the text as the rules read it that judge its lines. */
 function readableText(part: MimePart, decoded: string): string {
   const text = cleanText(part.type === REACTION_TYPE ? emojiOf(decoded) : decoded);
   const flowed = part.type === 'text/plain' && part.params.get('format')?.toLowerCase() === 'flowed';
   return flowed ? unflow(text, part.params.get('delsp')?.toLowerCase() === 'yes') : text;
 }
 
-/** The emoji of a reaction, or nothing. */
+/** Reads the emoji of a reaction, or nothing. */
 function emojiOf(json: string): string {
   try {
     const reaction: unknown = JSON.parse(json);
@@ -127,7 +127,7 @@ function emojiOf(json: string): string {
   }
 }
 
-/** Text in a charset of iconv-lite's; `undefined` when that does not know it either. */
+/** Decodes text in a charset of iconv-lite's; `undefined` when that does not know it either. */
 async function decodeByMailparser(bytes: Buffer, charset: string): Promise<string | undefined> {
   const head = `Content-Type: text/plain; charset="${charset.replace(/[^\w.:-]/g, '')}"\r\n`;
   const encoded = `Content-Transfer-Encoding: base64\r\n\r\n${bytes.toString('base64')}`;

@@ -104,17 +104,17 @@ export function parseRetryAfter(value: string, now: number): number | undefined 
 
 function describeAnswer(answer: HttpAnswer): string {
   const status = `${answer.status} ${STATUS_CODES[answer.status] ?? ''}`.trim();
-  const location = answer.location === undefined ? '' : ` to ${printable(answer.location)}`;
-  const text = printable(answer.text);
+  const location = answer.location === undefined ? '' : ` to ${quotedLine(answer.location)}`;
+  const text = quotedLine(answer.text);
   return `${status}${location}${text === '' ? '' : `: ${text}`}`;
 }
 
 function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return `no answer: ${printable(String(error))}`;
+  if (!(error instanceof Error)) return `no answer: ${quotedLine(String(error))}`;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   // Where a name has several addresses, the error of each is inside and the outer message is empty.
   const inner: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
-  const message = printable(error.message || (inner instanceof Error ? inner.message : ''));
+  const message = quotedLine(error.message || (inner instanceof Error ? inner.message : ''));
   const what = code === 'TimeoutError' || code.endsWith('_TIMEOUT') ? 'timeout' : 'no answer';
   return message === '' || message.includes(code)
     ? `${what}: ${message || code}`
@@ -122,7 +122,7 @@ function describeError(error: unknown): string {
 }
 
 /** One line of printable characters, at most {@link MAX_QUOTED_CHARS} of them. */
-export function printable(text: string): string {
+export function quotedLine(text: string): string {
   // Work is bounded first. \p{C} holds controls, bidirectional overrides and lone surrogates.
   const line = text
     .slice(0, MAX_QUOTED_CHARS * 20)

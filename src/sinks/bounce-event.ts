@@ -8,7 +8,7 @@
  */
 import { foldAddress } from '../mail/address.ts';
 import { parseBounce } from '../mail/bounce.ts';
-import { printable } from '../mail/encoded-word.ts';
+import { plainLine } from '../mail/encoded-word.ts';
 import type { Users } from '../store/directory.ts';
 import type { BounceKind, LeasedItem } from '../store/item.ts';
 
@@ -37,7 +37,7 @@ export type ReadBounce = (item: LeasedItem, raw: Uint8Array) => Promise<BounceEv
 /** Gives the function that reads bounces; `mask` hides tokens. */
 export function createReadBounce(users: Users, mask: (text: string) => string): ReadBounce {
   const clean = (text: string | undefined): string | undefined =>
-    text === undefined ? undefined : printable(mask(text));
+    text === undefined ? undefined : plainLine(mask(text));
   return async ({ id, user: name, userNumber, thread, receivedAt, bounce: kind }, raw) => {
     const bounce = parseBounce(raw);
     if (bounce === null || kind === undefined) return undefined;

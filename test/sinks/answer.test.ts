@@ -7,7 +7,7 @@ import {
   MAX_QUOTED_CHARS,
   MAX_RETRY_AFTER_MS,
   parseRetryAfter,
-  printable,
+  quotedLine,
 } from '../../src/sinks/answer.ts';
 import type { Outcome } from '../../src/sinks/sink.ts';
 
@@ -178,21 +178,21 @@ describe('diagnostics', () => {
   it('are one bounded line of printable characters, whatever the platform says', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (text) => {
-        const line = printable(text);
+        const line = quotedLine(text);
         assert.ok(Array.from(line).length <= MAX_QUOTED_CHARS);
         assert.doesNotMatch(line, /\p{C}|[\n\r\u2028\u2029]/u);
-        assert.equal(printable(line), line);
+        assert.equal(quotedLine(line), line);
       }),
     );
   });
 
   it('lose terminal escapes and bidirectional overrides', () => {
-    assert.equal(printable('\u001b[31mred\u0007\u202Etxt\u2028line\0'), '[31mred txt line');
+    assert.equal(quotedLine('\u001b[31mred\u0007\u202Etxt\u2028line\0'), '[31mred txt line');
   });
 
   it('take bounded work for a text without end', () => {
-    assert.equal(printable('\n'.repeat(10_000_000)), '');
-    assert.equal(Array.from(printable('😀'.repeat(1_000_000))).length, MAX_QUOTED_CHARS);
+    assert.equal(quotedLine('\n'.repeat(10_000_000)), '');
+    assert.equal(Array.from(quotedLine('😀'.repeat(1_000_000))).length, MAX_QUOTED_CHARS);
   });
 
   it('explain every kind of thrown thing, and defer it', () => {

@@ -158,12 +158,12 @@ async function onMatching(
           if (!(result.reason instanceof Fault)) throw result.reason;
           problems.push(...result.reason.problems);
         } else if (typeof result.value === 'string') {
-          done += 1;
+          done++;
           states.add(stateInWords(result.value));
           if (output.json)
             printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
         } else if (result.value.copy !== undefined) {
-          copies += 1;
+          copies++;
           printCopy(output, wording, some[index] ?? '', result.value);
         }
       }

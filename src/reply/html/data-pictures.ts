@@ -16,7 +16,7 @@ export interface DataPicture {
 const MAX_PICTURES = 100;
 const PICTURE = /data:(image\/[a-z0-9.+-]{1,40})(?:;[a-z0-9=._-]{1,60}){0,4};base64,([a-z0-9+/=%\s]*)/gi;
 
-/** The text without its pictures, and the pictures; `prefix` makes their names unlike those of another part. */
+/** Takes the pictures out of a text, and gives both; `prefix` makes their names unlike those of another part. */
 export function takePictures(
   html: Buffer,
   prefix: string,

@@ -20,7 +20,7 @@ const HIDDEN = new RegExp(
 );
 const NO_SPACE = new RegExp(`(?:^|;)(?:max-)?(?:height|width):${NOTHING}`);
 
-/** Whether nothing of the element is shown. */
+/** Tells whether nothing of the element is shown. */
 export function isHidden(node: HtmlNode, style: string): boolean {
   if (isBare(node)) return false;
   if (node.attrs?.some(({ name }) => name === 'hidden') === true) return true;

@@ -11,7 +11,7 @@
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { cleanText } from '../../mail/clean-text.ts';
 import type { ExtractedReply } from '../text/extract.ts';
-import { judgeLines, type Verdict } from '../text/judge.ts';
+import { judgeLines, type LinePart } from '../text/judge.ts';
 import { type KnownOriginal, type KnownSource, prepareKnown } from '../text/known.ts';
 import { makeLine } from '../text/lines.ts';
 import { rowsOf, type WrittenLine } from './lines.ts';
@@ -30,7 +30,7 @@ const LETTER_A = 65;
 /** Thrown by the adapter to stop the parser at a limit; never leaves this file. */
 class LimitReached extends Error {}
 
-/** What is counted while a tree is built. */
+/** The counts that are kept while a tree is built. */
 interface Building {
   /** Where the last start tag ended, as far as the parser tells. */
   end: number;
@@ -87,7 +87,7 @@ function build(html: string, located: boolean): Building {
   return built;
 }
 
-/** The tree, and the source that is left where a limit stopped it. */
+/** Parses to a tree, and gives the source that is left where a limit stopped it. */
 function parseWithin(html: string): { readonly root: HtmlNode; readonly rest: string } {
   if (!hasManyTags(html)) {
     const tree = build(html, false);
@@ -98,7 +98,7 @@ function parseWithin(html: string): { readonly root: HtmlNode; readonly rest: st
   return { root: located.root, rest: located.isWhole ? '' : html.slice(located.end) };
 }
 
-/** Whether there seem to be more elements than the limit, so that the parser will be stopped. */
+/** Tells whether there seem to be more elements than the limit, so that the parser will be stopped. */
 function hasManyTags(html: string): boolean {
   if (html.length < MAX_NODES * '<p>'.length) return false;
   let tags = 0;
@@ -107,7 +107,7 @@ function hasManyTags(html: string): boolean {
   return tags > MAX_NODES;
 }
 
-function joinPart(lines: readonly WrittenLine[], verdicts: readonly Verdict[], kind: Verdict): string {
+function joinPart(lines: readonly WrittenLine[], verdicts: readonly LinePart[], kind: LinePart): string {
   const rows: string[] = [];
   lines.forEach((line, at) => {
     if (verdicts[at] !== kind) return;
@@ -121,7 +121,7 @@ function joinPart(lines: readonly WrittenLine[], verdicts: readonly Verdict[], k
 const isMarkup = (markdown: string): boolean =>
   /^[>\s]*(?:#{1,6} |\||```|-{3}$|[-+*] |\d+\. )/.test(markdown);
 
-/** Whether Markdown would run two lines into one that the mail shows apart. */
+/** Tells whether Markdown would run two lines into one that the mail shows apart. */
 function goesOn(line: WrittenLine, next: WrittenLine | undefined): boolean {
   if (next === undefined || line.code || next.code || line.markdown === '' || next.markdown === '')
     return false;
@@ -145,7 +145,7 @@ function judgeWritten(
   };
 }
 
-/** The lines between the tags, for what lies beyond a limit. */
+/** Cuts the lines between the tags, for what lies beyond a limit. */
 function linesWithoutForm(html: string): WrittenLine[] {
   const text = decodeEntities(
     html
@@ -171,7 +171,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   nbsp: ' ',
 };
 
-/** The entities that every program writes, and numbers. */
+/** Decodes the entities that every program writes, and numbers. */
 function decodeEntities(text: string): string {
   return text.replace(
     /&(?:(lt|gt|amp|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));/gi,

@@ -21,7 +21,7 @@ interface List {
   readonly indent: string;
 }
 
-/** What is done where that which was opened ends. */
+/** The work to do where that which was opened ends. */
 export type Leave = () => void;
 type Opening = Extract<LineHint, 'intro' | 'container' | 'forward'>;
 type QuoteHint = Extract<LineHint, 'cite' | 'citation' | 'blockquote'>;
@@ -33,7 +33,7 @@ const FOLDED = / ?[\t\r\n\f][ \t\r\n\f]*| {2}[ \t\r\n\f]*/g;
 /** Rows of preformatted text beyond this number are one line with the last. */
 const MAX_ROWS = 10_000;
 
-/** The rows of preformatted text, cut at its line ends. */
+/** Cuts preformatted text into rows at its line ends. */
 export function rowsOf(value: string): string[] {
   const rows = value.split('\n', MAX_ROWS);
   const used = rows.reduce((sum, row) => sum + row.length + 1, -1);
@@ -41,11 +41,11 @@ export function rowsOf(value: string): string[] {
   return rows;
 }
 
-/** An item's text that would be read as a box to tick. */
+/** Escapes an item's text that would be read as a box to tick. */
 const withoutBox = (text: string, marker: string): string =>
   marker === '' ? text : text.replace(/^\[(?=[ x]\])/i, '\\[');
 
-/** A heading's text whose last word would be read as the end of its mark. */
+/** Escapes a heading's text whose last word would be read as the end of its mark. */
 const withoutCloser = (text: string): string => text.replace(/(^|\s)(?=#+$)/, '$1\\');
 
 /** Writes lines; each `open` method answers with what closes it. */
@@ -274,13 +274,13 @@ export class LineWriter {
     }
   }
 
-  /** All lines, the last one included. */
+  /** Gives all lines, the last one included. */
   finish(): WrittenLine[] {
     this.endLine(false);
     return this.#lines;
   }
 
-  /** A margin inside a quote belongs to the quote. */
+  /** Sets the margins; a margin inside a quote belongs to the quote. */
   #margins(): void {
     const last = this.#lines.at(-1);
     if (this.#margin && last !== undefined && !/^[>\s]*$/.test(last.plain)) {

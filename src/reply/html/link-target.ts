@@ -11,10 +11,10 @@ const SAFE_TARGET = /^(?:https?:\/\/|mailto:|tel:)/i;
 const BARE = /^https?:\/\/(?:[a-z0-9\-.:/?#@!$&'()+,;=%]|(?<=[a-z0-9])_(?=[a-z0-9]))*[a-z0-9\-/#$&+;=%]$/i;
 const ENTITY = /&(?=#?[a-z0-9]{1,32};)/gi;
 
-/** Whether a link may lead there. */
+/** Tells whether a link may lead there. */
 export const isSafeTarget = (href: string): boolean => SAFE_TARGET.test(href);
 
-/** The target of a link in the form Markdown can hold. */
+/** Writes the target of a link in the form that Markdown can hold. */
 export function escapeTarget(href: string): string {
   return href
     .replace(/[\s()<>\\"`|]/g, (char) => encodeURIComponent(char).replace('(', '%28').replace(')', '%29'))
@@ -25,8 +25,8 @@ const withoutScheme = (url: string): string =>
   url.replace(/^(?:https?:\/\/|mailto:|tel:)/i, '').replace(/\/$/, '');
 
 /**
- * What to write in place of a link whose text is its target: the text (of a mail address or telephone number always), or
- * the target, which is longer by its scheme; undefined where it has to be a link.
+ * Tells what to write in place of a link whose text is its target: the text (of a mail address or telephone number
+ * always), or the target, which is longer by its scheme. Undefined where it has to be a link.
  */
 export function bareTarget(text: string, href: string): 'mail' | 'text' | 'target' | undefined {
   if (withoutScheme(text) !== withoutScheme(href)) return undefined;
@@ -45,7 +45,7 @@ const fold = (host: string): string => {
   return (URL.canParse(url) ? new URL(url).hostname : bare).toLowerCase();
 };
 
-/** The host of a target; undefined where it has none. */
+/** Reads the host of a target; undefined where it has none. */
 function hostOf(href: string): string | undefined {
   const mail = /^mailto:[^?]*@([^?@,;]+)/i.exec(href)?.[1];
   if (mail !== undefined) return fold(mail);
@@ -64,7 +64,7 @@ const SHOWN = new RegExp(
   'giu',
 );
 
-/** The hosts that a text shows to a reader. */
+/** Lists the hosts that a text shows to a reader. */
 function hostsIn(text: string): string[] {
   if (/^[a-z\d ,]*$/i.test(text)) return [];
   const plain = text
@@ -77,7 +77,7 @@ function hostsIn(text: string): string[] {
   ).map((host) => (host.includes('@') ? host : fold(host.replace(/[.,;:!?'»”]+$/, ''))));
 }
 
-/** The host of the target where the text shows another one; undefined where nobody is misled. */
+/** Gives the host of the target where the text shows another one; undefined where nobody is misled. */
 export function foreignHost(text: string, href: string): string | undefined {
   const shown = hostsIn(text.trim());
   if (shown.length === 0) return undefined;

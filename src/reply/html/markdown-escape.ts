@@ -8,7 +8,7 @@
  * Limits: linear in the length of the line.
  */
 
-/** Where a line of text is about to be marked up. */
+/** The place at which a line of text is about to be marked up. */
 export interface Places {
   /** Places where marks may be put: before the character with that index, or at the end. */
   readonly seams?: ReadonlySet<number>;
@@ -84,7 +84,7 @@ class Escaper {
     return JUDGED.test(this.#text) ? JUDGED.lastIndex - 1 : this.#text.length;
   }
 
-  /** Addresses of the web outside links, which stay as they are: each to its first seam or entity. */
+  /** Finds the addresses of the web outside links, which stay as they are: each to its first seam or entity. */
   #urls(): (readonly [number, number])[] {
     if (!this.#text.includes('://')) return [];
     const ends = [...this.#seams, this.#text.length].filter((end) => end > 0).sort((a, b) => a - b);
@@ -101,8 +101,8 @@ class Escaper {
   }
 
   /**
-   * GFM takes all to the next blank for the address, and backslashes with it. Where something behind an address is
-   * escaped or marked up, or a delimiter in it could pair, angle brackets say where it ends.
+   * Bounds an address. GFM takes all to the next blank for it, and backslashes with it. Where something behind an
+   * address is escaped or marked up, or a delimiter in it could pair, angle brackets say where it ends.
    */
   #bound(urls: readonly (readonly [number, number])[]): void {
     for (let at = urls.length - 1; at >= 0; at -= 1) {
@@ -120,14 +120,14 @@ class Escaper {
     }
   }
 
-  /** Whether a delimiter in an address could pair: a star within a word cannot where it is the only one. */
+  /** Tells whether a delimiter in an address could pair: a star within a word cannot where it is the only one. */
   #canPair(url: string): boolean {
     if (/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|(?<![\p{L}\p{N}])\*|\*(?![\p{L}\p{N}])|~/u.test(url))
       return true;
     return url.includes('*') && (this.#seams.size > 0 || url.indexOf('*') !== url.lastIndexOf('*'));
   }
 
-  /** Whether there is a mark before the next blank, or the next address. */
+  /** Tells whether there is a mark before the next blank, or the next address. */
   #isFollowed(from: number, next = Infinity): boolean {
     for (let at = from; at < Math.min(this.#text.length, next, from + LONGEST_WORD); at += 1) {
       if (this.#links.has(at) || this.#text[at] === '>') return true;
@@ -174,7 +174,7 @@ class Escaper {
     return 1;
   }
 
-  /** A mail address in angle brackets stays, as people write it beside a name. */
+  /** Keeps a mail address in angle brackets, as people write it beside a name. */
   #angle(at: number, after: string | undefined): number {
     if (after === undefined || !/[a-z/!?]/i.test(after)) return 1;
     MAILBOX.lastIndex = at;

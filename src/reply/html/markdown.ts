@@ -10,7 +10,7 @@
 import { bareTarget, escapeTarget, foreignHost } from './link-target.ts';
 import { escapePlainLine, escapeText, OPAQUE, type Places } from './markdown-escape.ts';
 
-/** How text looks; `href` is the target of the link it belongs to. */
+/** The look of a text; `href` is the target of the link it belongs to. */
 export interface Style {
   readonly bold: boolean;
   readonly italic: boolean;
@@ -42,7 +42,10 @@ function codeSpan(text: string): string {
 
 const isSpace = (char: string | undefined): boolean => char === undefined || /\s/.test(char);
 const isPunctuation = (char: string | undefined): boolean => char !== undefined && /[\p{P}\p{S}]/u.test(char);
-/** What emphasis may stand beside whatever it begins or ends with, in every version of CommonMark. */
+/**
+ * Tells whether emphasis may stand beside a character, whatever it begins or ends with, in every version of
+ * CommonMark.
+ */
 const isApart = (char: string | undefined): boolean => isSpace(char) || /[\p{P}$+<=>^`|~]/u.test(char ?? '');
 
 /** Puts `mark` around text where CommonMark §6.2 would read it as emphasis; elsewhere the text stays bare. */
@@ -94,13 +97,13 @@ interface Placed {
   readonly to: number;
 }
 
-/** The last two characters of what was written. */
+/** Gives the last two characters of what was written. */
 const endOf = (parts: readonly string[]): string =>
   ((parts.at(-2)?.slice(-1) ?? '') + (parts.at(-1)?.slice(-2) ?? '')).slice(-2);
 
 const isStyled = ({ style }: Run): boolean => style.bold || style.italic || style.strike;
 
-/** Where marks may be put for a run: at its ends, and inside of the blanks there. */
+/** Finds where marks may be put for a run: at its ends, and inside of the blanks there. */
 function seamsOf({ run, from, to }: Placed): number[] {
   if (!isText(run) || !isStyled(run)) return [from, to];
   const lead = run.text.length - run.text.trimStart().length;
@@ -109,7 +112,7 @@ function seamsOf({ run, from, to }: Placed): number[] {
 
 const isText = ({ style, raw }: Run): boolean => !style.code && !raw;
 
-/** The text of a run, whose bars draw no cell. */
+/** Writes the text of a run so that its bars draw no cell. */
 const withoutBars = ({ cell }: Run, text: string): string => (cell ? text.replaceAll('|', '\\|') : text);
 
 /** Writes a line of merged runs: the text escaped as a whole, then the marks between its pieces. */
@@ -198,7 +201,7 @@ class LineRenderer {
 
 const isPlain = (run: Run): boolean => isText(run) && !isStyled(run) && run.style.href === undefined;
 
-/** One line of runs as Markdown, without what only the start of a line needs. */
+/** Writes one line of runs as Markdown, without what only the start of a line needs. */
 export function renderRuns(runs: readonly Run[]): string {
   const merged = mergeRuns(runs);
   const [only] = merged;

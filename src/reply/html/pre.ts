@@ -11,7 +11,7 @@ const MONOSPACE = /monospace|courier|consolas|menlo|monaco/;
 const MAX_LOOK = 8000;
 const LEAST_WORDS = 8;
 
-/** The text of an element, as far as it is looked at. */
+/** Reads the text of an element, as far as it is looked at. */
 function textOf(root: HtmlNode): string {
   const pieces: string[] = [];
   let size = 0;
@@ -28,7 +28,7 @@ function textOf(root: HtmlNode): string {
   return pieces.join('').slice(0, MAX_LOOK);
 }
 
-/** Whether a `pre` holds text as people write it. */
+/** Tells whether a `pre` holds text as people write it. */
 export function isText(node: HtmlNode): boolean {
   if (/moz-quote-pre|moz-signature/.test(attribute(node, 'class'))) return true;
   const text = textOf(node);
@@ -38,7 +38,7 @@ export function isText(node: HtmlNode): boolean {
   return isProse(text);
 }
 
-/** Words in sentences, nothing indented, and no mark that only code has. */
+/** Tells whether a text is words in sentences, with nothing indented and no mark that only code has. */
 function isProse(text: string): boolean {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   if (

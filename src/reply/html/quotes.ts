@@ -12,7 +12,7 @@ import { makeLine } from '../text/lines.ts';
 import { FORWARDED } from '../text/words.ts';
 import { attribute, classesOf, firstWords, type HtmlNode, idOf, openingText } from './tree.ts';
 
-/** What an element marks. */
+/** The mark that an element sets. */
 export type Mark =
   | 'quote'
   | 'opening'
@@ -83,7 +83,7 @@ function isSignature(node: HtmlNode, classes: readonly string[], id: string): bo
   );
 }
 
-/** The line that Outlook and Windows Mail draw above the header block of the original. */
+/** Tells whether a style draws the line that Outlook and Windows Mail put above the header block of the original. */
 function drawsRule(style: string): boolean {
   if (!style.includes('border-top')) return false;
   if (/border:none;border-top:solid#?[\da-z]{3,10}1\.0pt;padding:3\.0pt0(?:in|cm|mm)?0/.test(style))
@@ -91,7 +91,10 @@ function drawsRule(style: string): boolean {
   return /padding-top:\d+px/.test(style) && style.includes('border-top-style:solid');
 }
 
-/** A quoting blockquote says so, by its type, by a source, by a client's class or by the bar at its side. */
+/**
+ * Reads the mark of a blockquote. A quoting one says so by its type, by a source, by a client's class or by the bar
+ * at its side.
+ */
 function blockquoteMark(node: HtmlNode, classes: readonly string[], inQuote: boolean, style: string): Mark {
   if (attribute(node, 'type') === 'cite' || attribute(node, 'cite') !== '' || classes.includes('iosymail'))
     return 'cite';
@@ -101,13 +104,13 @@ function blockquoteMark(node: HtmlNode, classes: readonly string[], inQuote: boo
   return /border-left(?:-width|-style)?:(?!0|none)/.test(style) ? 'cite' : 'blockquote';
 }
 
-/** A container of a quote that holds a forwarded message is content. */
+/** Tells whether a container of a quote holds a forwarded message, which is content. */
 const holdsForward = (node: HtmlNode): boolean => {
   const words = firstWords(node);
   return /^\s*-{8,}/.test(words) && FORWARDED.test(words);
 };
 
-/** Whether an element begins as an original does: with a date, an address, a field or a frame. */
+/** Tells whether an element begins as an original does: with a date, an address, a field or a frame. */
 export function announces(node: HtmlNode): boolean {
   const text = openingText(node);
   const { facts } = makeLine(text, false);
@@ -119,8 +122,8 @@ const TELLING = new Set(['class', 'id', 'name', 'data-marker', 'data-smartmail',
 const isTelling = (node: HtmlNode): boolean => node.attrs?.some(({ name }) => TELLING.has(name)) === true;
 
 /**
- * What the element marks, if anything; `inQuote` says whether it stands inside a marked quote, `style` is what styleOf
- * gives.
+ * Reads the mark of an element, if it sets any; `inQuote` says whether it stands inside a marked quote, `style` is
+ * what styleOf gives.
  */
 export function markOf(node: HtmlNode, inQuote: boolean, style: string): Mark | undefined {
   const isBlockquote = node.tagName === 'blockquote';

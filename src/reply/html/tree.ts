@@ -14,10 +14,10 @@ export interface HtmlNode {
   readonly childNodes?: readonly HtmlNode[];
 }
 
-/** Whether an element has no attribute at all, as most have. */
+/** Tells whether an element has no attribute at all, as most have. */
 export const isBare = (node: HtmlNode): boolean => (node.attrs?.length ?? 0) === 0;
 
-/** The value of an attribute, or the empty string. */
+/** Gives the value of an attribute, or the empty string. */
 export function attribute(node: HtmlNode, name: string): string {
   for (const attr of node.attrs ?? []) if (attr.name === name) return attr.value;
   return '';
@@ -26,22 +26,22 @@ export function attribute(node: HtmlNode, name: string): string {
 const cleanName = (name: string): string =>
   /^(?:3D|x_|ecx)|"$/.test(name) ? name.replace(/^3D"?|"$/g, '').replace(/^(?:x_|ecx)+/, '') : name;
 
-/** The classes of an element, without what a webmail put before them. */
+/** Lists the classes of an element, without what a webmail put before them. */
 export function classesOf(node: HtmlNode): readonly string[] {
   const value = attribute(node, 'class');
   return value === '' ? [] : value.slice(0, 400).split(/\s+/).map(cleanName);
 }
 
-/** The id of an element, likewise. */
+/** Gives the id of an element, likewise. */
 export const idOf = (node: HtmlNode): string => cleanName(attribute(node, 'id').slice(0, 200));
 
-/** The style of an element in lower case, without spaces. */
+/** Gives the style of an element in lower case, without spaces. */
 export const styleOf = (node: HtmlNode): string =>
   isBare(node) ? '' : attribute(node, 'style').slice(0, 1000).toLowerCase().replace(/\s+/g, '');
 
 const MAX_LOOK = 60;
 
-/** The first words of an element, from its first nodes only. */
+/** Reads the first words of an element, from its first nodes only. */
 export function firstWords(root: HtmlNode): string {
   const stack: HtmlNode[] = [root];
   for (let seen = 0; stack.length > 0 && seen < MAX_LOOK; seen += 1) {
@@ -59,7 +59,7 @@ export function firstWords(root: HtmlNode): string {
 
 const MAX_OPENING_CHARS = 400;
 
-/** The text with which an element begins, up to 400 characters of its first nodes. */
+/** Reads the text with which an element begins, up to 400 characters of its first nodes. */
 export function openingText(root: HtmlNode): string {
   let text = '';
   const stack: HtmlNode[] = [root];

@@ -20,7 +20,7 @@ import { attribute, type HtmlNode, styleOf } from './tree.ts';
 
 const MAX_DEPTH = 600;
 
-/** How an element is left. */
+/** The way in which an element is left. */
 interface End {
   readonly leaveTag: Leave | undefined;
   readonly leaveMark: Leave | undefined;
@@ -52,7 +52,9 @@ class Walk {
     this.#root = root;
   }
 
-  /** Only marked quotes, tables and preformatted text ask for it. */
+  /**
+   * Gives the survey of the tree, made when first asked: only marked quotes, tables and preformatted text ask for it.
+   */
   get #survey(): Survey {
     this.#surveyed ??= surveyTree(this.#root);
     return this.#surveyed;
@@ -114,8 +116,8 @@ class Walk {
   }
 
   /**
-   * A marked quote without a blockquote inside is quoted as a whole, if it begins as an original does: clients leave
-   * the mark behind.
+   * Marks a quote. A marked one without a blockquote inside is quoted as a whole, if it begins as an original does:
+   * clients leave the mark behind.
    */
   #mark(node: HtmlNode, inQuote: boolean, css: string): Mark | undefined {
     const mark = markOf(node, inQuote, css);
@@ -148,7 +150,10 @@ class Walk {
     return undefined;
   }
 
-  /** A whole mail in one `pre`, the quotes that Thunderbird puts into one, and prose are text and not code. */
+  /**
+   * Tells whether a `pre` is text and not code: a whole mail in one `pre`, the quotes that Thunderbird puts into one,
+   * and prose.
+   */
   #isPlainMail(node: HtmlNode): boolean {
     return !this.#survey.outsidePre || isText(node);
   }
@@ -168,7 +173,7 @@ class Walk {
   }
 }
 
-/** A picture of a point or two is there to report that the mail was opened. */
+/** Tells whether a picture is a point or two in size: it is there to report that the mail was opened. */
 function isPixel(node: HtmlNode, css: string): boolean {
   const sizes = [attribute(node, 'width'), attribute(node, 'height')].map((size) =>
     Number.parseInt(size, 10),
@@ -204,5 +209,5 @@ function restyle(node: HtmlNode, tag: string, style: Style): Style {
   }
 }
 
-/** The lines of a tree, in order. */
+/** Writes the lines of a tree, in order. */
 export const writeLines = (root: HtmlNode): WrittenLine[] => new Walk(root).lines();

@@ -34,11 +34,11 @@ export interface Choice {
   readonly sealedFirst: boolean;
 }
 
-/** What choosing must be able to look at. */
+/** The reader of parts on which choosing rests. */
 export interface PartReader {
-  /** Whether a text part has neither text nor an image. */
+  /** Tells whether a text part has neither text nor an image. */
   isBlank(part: MimePart): boolean;
-  /** The first 64 decoded bytes or so. */
+  /** Gives the first 64 decoded bytes or so. */
   head(part: MimePart): Buffer;
 }
 
@@ -113,7 +113,7 @@ function sortPart(sorting: Sorting, part: MimePart, within: Surroundings): reado
 /** What Gmail sends as a reaction: one emoji, and as another form of it an advertisement. */
 export const REACTION_TYPE = 'text/vnd.google.email-reaction+json';
 
-/** One text in several forms: the first plain one and the last rich one that say something. */
+/** Sorts one text in several forms: the first plain one and the last rich one that say something. */
 function sortAlternative(sorting: Sorting, part: MimePart): readonly TextBlock[] {
   const reaction = part.children.find(({ type }) => type === REACTION_TYPE);
   if (reaction !== undefined && !sorting.reader.isBlank(reaction)) {
@@ -132,7 +132,7 @@ function sortAlternative(sorting: Sorting, part: MimePart): readonly TextBlock[]
   return plain === undefined && html === undefined ? [] : [{ plain: plain ?? [], html: html ?? [] }];
 }
 
-/** A text and what it shows: the root by `start`, else the first part that can be one. */
+/** Sorts a text and what it shows: the root by `start`, else the first part that can be one. */
 function sortRelated(sorting: Sorting, part: MimePart): readonly TextBlock[] {
   const start = part.params.get('start')?.replace(/^[\s<]+|[\s>]+$/g, '');
   const root =
@@ -167,7 +167,7 @@ function seal(sorting: Sorting, part: MimePart, reason: Obstacle): void {
 
 type Obstacle = DropReason & RefusalReason;
 
-/** Why a leaf hides its content, if it does. */
+/** Says why a leaf hides its content, if it does. */
 function obstacleOf(sorting: Sorting, part: MimePart): Obstacle | undefined {
   switch (part.type) {
     case 'application/pgp-encrypted':
@@ -192,7 +192,7 @@ function obstacleOf(sorting: Sorting, part: MimePart): Obstacle | undefined {
   }
 }
 
-/** What a general type hides: S/MIME and TNEF sent as bare bytes, a multipart beyond the depth. */
+/** Tells what a general type hides: S/MIME and TNEF sent as bare bytes, a multipart beyond the depth. */
 function obstacleByLook(sorting: Sorting, part: MimePart): Obstacle | undefined {
   if (part.type.startsWith('multipart/') && sorting.tree.limit === 'depth') return 'mime-limit';
   if (part.type !== 'application/octet-stream') return undefined;
@@ -203,7 +203,9 @@ function obstacleByLook(sorting: Sorting, part: MimePart): Obstacle | undefined 
   return undefined;
 }
 
-/** Told by smime-type, else by the object identifier that the CMS structure starts with (RFC 5652). */
+/**
+ * Reads the obstacle from smime-type, else from the object identifier that the CMS structure starts with (RFC 5652).
+ */
 function smimeObstacle(sorting: Sorting, part: MimePart): Obstacle | undefined {
   const declared = part.params.get('smime-type')?.toLowerCase();
   if (declared === 'certs-only') return undefined;
@@ -225,12 +227,12 @@ function isDetachedSignature(part: MimePart): boolean {
 
 const BODY_TYPES = new Set(['text/plain', 'text/html', 'text/enriched', 'text/richtext', 'text/markdown']);
 
-/** Whether a part is of a type that is read, and was not attached. */
+/** Tells whether a part is of a type that is read, and was not attached. */
 export function isBodyType(part: MimePart): boolean {
   return BODY_TYPES.has(part.type) && part.disposition !== 'attachment';
 }
 
-/** Whether a leaf is text to be read rather than a file. */
+/** Tells whether a leaf is text to be read rather than a file. */
 function isBody(sorting: Sorting, part: MimePart, within: Surroundings): boolean {
   const unopened = part.type.startsWith('multipart/');
   if (!BODY_TYPES.has(part.type) && !unopened && !isPlainish(part, within)) return false;
@@ -241,14 +243,17 @@ function isBody(sorting: Sorting, part: MimePart, within: Surroundings): boolean
   return !named || within === 'alternative' || !sorting.sawText;
 }
 
-/** A text type of no great fame, when it is all there is or has no name; never one that is meant for programs. */
+/**
+ * Tells whether a text type of no great fame is to be read: when it is all there is or has no name. Never one that is
+ * meant for programs.
+ */
 function isPlainish(part: MimePart, within: Surroundings): boolean {
   if (within === 'alternative' || within === 'related') return false;
   if (!part.type.startsWith('text/') || declaredName(part) !== undefined) return false;
   return !/^text\/(calendar|x-vcalendar|vcard|x-vcard|directory|rtf|css|csv|xml|javascript)$/.test(part.type);
 }
 
-/** Whether a text part is HTML. */
+/** Tells whether a text part is HTML. */
 export function isHtml(part: MimePart): boolean {
   return part.type === 'text/html';
 }

@@ -10,7 +10,7 @@
  */
 import { inflateSync } from 'node:zlib';
 
-/** What a structure holds: a MIME entity as a rule. */
+/** The content of a structure: a MIME entity as a rule. */
 export interface CmsContent {
   readonly kind: 'signed' | 'compressed';
   readonly content: Buffer;
@@ -54,7 +54,7 @@ export function openCms(bytes: Buffer): CmsContent | undefined {
   return content === undefined ? undefined : { kind: 'compressed', content };
 }
 
-/** The octets of the EncapsulatedContentInfo, which follows a version and the algorithms. */
+/** Reads the octets of the EncapsulatedContentInfo, which follows a version and the algorithms. */
 function encapsulated(bytes: Buffer, structure: Element): Buffer | undefined {
   const version = element(bytes, structure.start, structure.end);
   const algorithmsEnd = version === undefined ? undefined : endOf(bytes, version);
@@ -70,7 +70,7 @@ function encapsulated(bytes: Buffer, structure: Element): Buffer | undefined {
   return octets(bytes, string);
 }
 
-/** The first element within `parent`, when that has the tag. */
+/** Gives the first element within `parent`, when that has the tag. */
 function childOf(bytes: Buffer, parent: Element | undefined, tag: number): Element | undefined {
   return parent?.tag === tag ? element(bytes, parent.start, parent.end) : undefined;
 }
@@ -92,7 +92,7 @@ function element(bytes: Buffer, at: number, limit: number): Element | undefined 
   return { tag, start, end: Math.min(start + length, limit), isOpen: false };
 }
 
-/** Where the next element begins; `undefined` when the element has no end, or nests too deep to look for it. */
+/** Finds where the next element begins; `undefined` when the element has no end, or nests too deep to look for it. */
 function endOf(bytes: Buffer, { start, end, isOpen }: Element, depth = 0): number | undefined {
   if (!isOpen) return end;
   if (depth === MAX_DEPTH) return undefined;
@@ -104,12 +104,12 @@ function endOf(bytes: Buffer, { start, end, isOpen }: Element, depth = 0): numbe
   return at === undefined ? undefined : at + 2;
 }
 
-/** Whether the two zeros that end an open element stand here. */
+/** Tells whether the two zeros that end an open element stand here. */
 function isMark(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0 && bytes[at + 1] === 0;
 }
 
-/** The octets of a string, in one piece or in several. */
+/** Reads the octets of a string, in one piece or in several. */
 function octets(bytes: Buffer, string: Element): Buffer {
   if ((string.tag & CONSTRUCTED) === 0) return bytes.subarray(string.start, string.end);
   // One copy: pieces of a byte each would cost a hundred times their size as a list.

@@ -25,12 +25,12 @@ export function parseMimeField(body: string): MimeField {
   return { value, params: semicolon === -1 ? new Map() : joinSections(readParameters(body, semicolon + 1)) };
 }
 
-/** `a/b (comment)` without the comment. */
+/** Takes the comment out of `a/b (comment)`. */
 function withoutComments(text: string): string {
   return text.includes('(') ? text.replace(/\([^()]*\)/g, ' ') : text;
 }
 
-/** The raw parameters; the first of a repeated name counts. */
+/** Reads the raw parameters; the first of a repeated name counts. */
 function readParameters(body: string, from: number): Map<string, string> {
   const params = new Map<string, string>();
   let at = from;
@@ -49,7 +49,7 @@ function readParameters(body: string, from: number): Map<string, string> {
   return params;
 }
 
-/** One value, quoted or not, and where the next parameter starts. */
+/** Reads one value, quoted or not, and finds where the next parameter starts. */
 function readValue(body: string, from: number): { text: string; end: number } {
   let at = from;
   while (body[at] === ' ' || body[at] === '\t') at++;
@@ -107,7 +107,7 @@ interface Section {
   readonly encoded: boolean;
 }
 
-/** Bytes of all sections first, the charset over the whole: a character may be cut by a section's end. */
+/** Decodes the bytes of all sections first, the charset over the whole: a character may be cut by a section's end. */
 function decodeSections(sections: readonly Section[]): string {
   let charset: string | undefined;
   const chunks: Buffer[] = [];

@@ -65,7 +65,7 @@ const DASH = 0x2d;
 const DELIMITER = Buffer.from('\n--');
 const MAX_BOUNDARY_BYTES = 1000;
 
-/** The file name that the sender gave, as it stands: not decoded, not safe. */
+/** Reads the file name that the sender gave, as it stands: not decoded, not safe. */
 export function declaredName(part: MimePart): string | undefined {
   const name = part.dispositionParams.get('filename') ?? part.params.get('name');
   return name === '' ? undefined : name;
@@ -109,7 +109,7 @@ function closeFrames(raw: Buffer, frames: Frame[], from: number, at: number): vo
   for (const frame of frames.splice(from)) frame.part.end = bodyEnd(raw, frame.part.start, at);
 }
 
-/** The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1). */
+/** Finds the end of a body: the line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1). */
 function bodyEnd(raw: Buffer, start: number, delimiterStart: number): number {
   let end = delimiterStart;
   if (end > start && raw[end - 1] === LF) end--;
@@ -121,13 +121,13 @@ function defaultType(parent: MimePart): string {
   return parent.type === 'multipart/digest' ? 'message/rfc822' : 'text/plain';
 }
 
-/** Where the header block of a part at `from` must be over: at the next delimiter, or at the limit. */
+/** Finds where the header block of a part at `from` must be over: at the next delimiter, or at the limit. */
 function headerEnd(raw: Buffer, from: number, frames: readonly Frame[]): number {
   const stop = Math.min(raw.length, from + HEADER_LIMITS.maxBlockBytes);
   return findDelimiter(raw, from, stop, frames)?.lineStart ?? stop;
 }
 
-/** A declared type goes to the platform: with other than printable ASCII in it, it says nothing. */
+/** Gives a declared type as the platform may see it: with other than printable ASCII in it, it says nothing. */
 function shownType(type: string): string {
   return /^[!-~]+$/.test(type) ? type : 'application/octet-stream';
 }
@@ -168,13 +168,16 @@ function pushIfMultipart(raw: Buffer, frames: Frame[], part: OpenPart): boolean 
   return true;
 }
 
-/** The first line of the body, within 4 KiB, that starts with two dashes and has a header or a blank line below. */
+/**
+ * Guesses the boundary: the first line of the body, within 4 KiB, that starts with two dashes and has a header or a
+ * blank line below.
+ */
 function guessBoundary(raw: Buffer, from: number): string | undefined {
   const text = raw.toString('latin1', from, from + 4096);
   return /(?:^|\n)--(\S[^\r\n]{0,70}?)[ \t]*\r?\n(?=[A-Za-z][A-Za-z-]*:|\r?\n)/.exec(text)?.[1];
 }
 
-/** The next line within `from`–`to` that is a delimiter of an open multipart, the innermost first. */
+/** Finds the next line within `from`–`to` that is a delimiter of an open multipart, the innermost first. */
 function findDelimiter(
   raw: Buffer,
   from: number,
@@ -197,7 +200,7 @@ function nextDashes(raw: Buffer, from: number): number {
   return index === -1 ? -1 : index + 1;
 }
 
-/** Whether the line is `--boundary` or `--boundary--`, blanks after it allowed. */
+/** Tells whether the line is `--boundary` or `--boundary--`, blanks after it allowed. */
 function matchDelimiter(
   raw: Buffer,
   lineStart: number,

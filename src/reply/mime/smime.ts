@@ -22,7 +22,7 @@ export interface OpenedTree extends MimeTree {
   readonly hasSigned: boolean;
 }
 
-/** What is counted over the whole message. */
+/** The counts over the whole message. */
 interface Opening {
   limit: MimeTree['limit'];
   opened: number;
@@ -68,7 +68,10 @@ const SMIME_NAME = /^smime\.p7[mz]$/i;
 /** A name of what is signed opaquely or compressed, a document too. */
 const SIGNED_NAME = /\.p7[mz]$/i;
 
-/** Whether a leaf may be S/MIME, by its type or name: what smime-type says is often wrong, and the structure tells. */
+/**
+ * Tells whether a leaf may be S/MIME, by its type or name: what smime-type says is often wrong, and the structure
+ * tells.
+ */
 function mayBeSmime(part: MimePart): boolean {
   if (/^application\/(x-)?pkcs7-mime$/.test(part.type)) return true;
   return (
@@ -77,7 +80,7 @@ function mayBeSmime(part: MimePart): boolean {
   );
 }
 
-/** Whether what was signed is a part of mail, and not a document that somebody signed and attached. */
+/** Tells whether a part of mail was signed, and not a document that somebody attached. */
 function isEntity(part: MimePart, content: Buffer, root: MimePart): boolean {
   if (root.fields.some(({ name }) => name === 'content-type')) return true;
   if (!SMIME_NAME.test(declaredName(part) ?? 'smime.p7m')) return false;

@@ -68,7 +68,9 @@ function decodeLargeBase64(encoded: Buffer): Buffer {
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const SIX_BITS = Int16Array.from({ length: 256 }, (_, byte) => ALPHABET.indexOf(String.fromCharCode(byte)));
 
-/** Padding ends a run of base64, and the bits that are left of it; the next run starts clean. */
+/**
+ * Decodes runs of base64 one by one. Padding ends a run, and the bits that are left of it; the next run starts clean.
+ */
 function decodeJoinedBase64(encoded: Buffer): Buffer {
   const out = Buffer.allocUnsafeSlow(Math.ceil((encoded.length * 3) / 4));
   let length = 0;
@@ -89,7 +91,7 @@ function decodeJoinedBase64(encoded: Buffer): Buffer {
   return out.subarray(0, length);
 }
 
-/** Where the base64 ends: before a plain text below it, looked for in the last bytes, and before blanks. */
+/** Finds where the base64 ends: before a plain text below it, looked for in the last bytes, and before blanks. */
 function footerStart(body: Buffer): number {
   const from = Math.max(0, body.length - MAX_FOOTER_BYTES);
   return from + withoutFooter(body.toString('latin1', from).trimEnd()).length;
@@ -106,7 +108,7 @@ function withoutFooter(text: string): string {
   return looksLikeBase64(rest) ? text : text.slice(0, blank.index);
 }
 
-/** Whether the alphabet makes up nearly all of it, and no line has blanks between words. */
+/** Tells whether the alphabet makes up nearly all of it, and no line has blanks between words. */
 function looksLikeBase64(text: string): boolean {
   const sample = text.slice(0, 4096);
   const foreign = sample.replace(/[A-Za-z0-9+/=\s-]/g, '').length;
@@ -140,7 +142,7 @@ function decodeQuotedPrintable(body: Buffer): Buffer {
   return out.subarray(0, length);
 }
 
-/** Where a soft line break that follows the `=` before `from` ends; -1 when there is none. */
+/** Finds where a soft line break that follows the `=` before `from` ends; -1 when there is none. */
 function softBreakEnd(body: Buffer, from: number): number {
   const at = blanksEnd(body, from);
   if (at === body.length) return at;

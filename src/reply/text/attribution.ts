@@ -34,7 +34,7 @@ interface Candidate {
   readonly quoted: boolean;
 }
 
-/** Directly above a quoted run one piece of evidence is enough. */
+/** Tells whether a line is an attribution. Directly above a quoted run one piece of evidence is enough. */
 function isQuotedAttribution(candidate: Candidate): boolean {
   const { facts, text, colon } = candidate;
   const date = has(facts, FACT.date);
@@ -52,15 +52,15 @@ function isQuotedAttribution(candidate: Candidate): boolean {
 const isBrief = ({ text, facts }: Candidate): boolean => countWords(text) <= 14 && !has(facts, FACT.sentence);
 
 /**
- * A short line that leads up to a quote, as a name and a verb in any language do: it goes where its quote goes, and
- * is no evidence of more.
+ * Tells whether a short line leads up to a quote, as a name and a verb in any language do. It goes where its quote
+ * goes, and is no evidence of more.
  */
 function isLeadIn({ text, colon, facts }: Candidate): boolean {
   if (countWords(text) > 8 || text.length > 90 || has(facts, FACT.sentence)) return false;
   return (colon || WROTE.test(text)) && !/\p{L}{2}[.!?:;]\s/u.test(text.trim()) && !isOwnLead(text);
 }
 
-/** A line of words without a name that ends in a colon: the writer leads up to something. */
+/** Tells whether the writer leads up to something: a line of words without a name that ends in a colon. */
 export function isOwnLead(text: string): boolean {
   const bare = text.trim();
   if (!/:$/.test(bare) || WROTE.test(bare)) return false;
@@ -85,7 +85,7 @@ const NAME_AT_END = new RegExp(
 const TOLD =
   /(?:^|\s)(?:I|ich|yo|ik|jag|jeg|я|we|wir|nous|the|[Hh]e|[Ss]he|[Tt]hey|[Ee]r|[Ss]ie|[Hh]ij|[Zz]ij|[Ee]lla|[Ee]lle|[Оо]н[аи]?)\s+\p{Ll}|^\s*(?:Der|Die|Das|Eine?|The|Our|My)\s\p{Lu}/u;
 
-/** Whether the text is a date, a name and a verb of writing, and hardly anything else. */
+/** Tells whether the text is a date, a name and a verb of writing, and hardly anything else. */
 function namesWriter({ text, facts, colon }: Candidate): boolean {
   const bare = text.trim();
   if (countWords(bare) > MAX_WRITER_WORDS || SENTENCE_BREAK.test(bare) || TOLD.test(bare)) return false;
@@ -103,7 +103,7 @@ function namesWriter({ text, facts, colon }: Candidate): boolean {
 /** Ends in a name, or in one word after it: what a script without case cannot show. */
 const ENDS_IN_NAME = /(?:\p{Lu}[\p{L}\p{M}'’.-]*|[^\p{L}\s])(?:\s+[\p{L}\p{M}()/]+)?\s*[:：]?$/u;
 
-/** Whether a line that names a known person says little else. */
+/** Tells whether a line that names a known person says little else. */
 function namesPerson(text: string): boolean {
   const bare = text.trim();
   if (countWords(bare) > MAX_WRITER_WORDS || SENTENCE_BREAK.test(bare) || TOLD.test(bare)) return false;
@@ -113,8 +113,8 @@ function namesPerson(text: string): boolean {
 const LONG_LOWER = /(?<!\p{L})\p{Ll}{3,}/gu;
 
 /**
- * Whether a line that names a known person announces what she wrote: with a verb of writing, or as a date and the
- * name and hardly more. "Questions for Ann Ex:" and "Call with Ann Ex, 5 March" are headings.
+ * Tells whether a line that names a known person announces what she wrote: with a verb of writing, or as a date and
+ * the name and hardly more. "Questions for Ann Ex:" and "Call with Ann Ex, 5 March" are headings.
  */
 function isPersons(view: View, text: string, facts: number): boolean {
   if (!namesPerson(text)) return false;
@@ -126,7 +126,7 @@ function isPersons(view: View, text: string, facts: number): boolean {
   return countWords(head) <= 3 && (text.match(LONG_LOWER)?.length ?? 0) <= 3;
 }
 
-/** A mailbox beside a date, or as the whole of the line but for a name and a verb. */
+/** Tells whether a mailbox stands beside a date, or is the whole of the line but for a name and a verb. */
 function hasMailbox(candidate: Candidate, apart: boolean): boolean {
   const { facts, text, colon } = candidate;
   if (!has(facts, FACT.address)) return false;
@@ -139,7 +139,7 @@ function hasMailbox(candidate: Candidate, apart: boolean): boolean {
     : countWords(text) <= 6 && !/[.!?]$/.test(text) && WROTE.test(text.slice(-8));
 }
 
-/** What speaks for an attribution above an original without marks. */
+/** Collects what speaks for an attribution above an original without marks. */
 function loneSigns(view: View, candidate: Candidate): Sign[] {
   const { facts, colon } = candidate;
   const text = candidate.text.replace(DATE_LABEL, '');
@@ -160,7 +160,7 @@ function loneSigns(view: View, candidate: Candidate): Sign[] {
   return proof.length === 0 ? [] : [...formSigns(own), ...proof];
 }
 
-/** What the line looks like. */
+/** Collects the signs of the line's look. */
 function formSigns({ facts, colon, text }: Candidate): Sign[] {
   const signs: Sign[] = [];
   if (has(facts, FACT.date)) signs.push('date');
@@ -174,8 +174,8 @@ function formSigns({ facts, colon, text }: Candidate): Sign[] {
 const ENTRY = /^(?:[-*+•]\s|#|\t| {2})/u;
 
 /**
- * Two lines in a row that open with a time stamp are a log; a day, a name and an address over a list are the head of
- * its entry.
+ * Tells whether lines are a log: two in a row that open with a time stamp. A day, a name and an address over a list
+ * are the head of its entry.
  */
 function inLog(lines: readonly Line[], { from, end, facts, text }: Candidate): boolean {
   const next = nextContent(lines, end);
@@ -189,13 +189,13 @@ function inLog(lines: readonly Line[], { from, end, facts, text }: Candidate): b
 
 const LIST_ITEM = /^\s{0,8}(?:--?\s|[*•+#;%|]\s|\/\/|#{2,}|\d{1,3}[.)、]\s*(?![\s\d]))/u;
 
-/** A bullet or a number that is not the day of a date. */
+/** Tells whether a line has a bullet, or a number that is not the day of a date. */
 const isListItem = (text: string): boolean => LIST_ITEM.test(text) && findDate(text) !== text.search(/\S/);
 
-/** Whether a line is a label and its value, which goes on with no attribution. */
+/** Tells whether a line is a label and its value, which goes on with no attribution. */
 const isField = ({ facts }: Line): boolean => has(facts, FACT.label) && !has(facts, FACT.colon);
 
-/** Whether an attribution may start on this line. */
+/** Tells whether an attribution may start on this line. */
 function mayStart({ lines, known }: View, at: number, line: Line): boolean {
   if ((line.facts & (FACT.dateFirst | FACT.addressFirst)) !== 0) return true;
   if (has(line.facts, FACT.colon))
@@ -209,11 +209,14 @@ function mayStart({ lines, known }: View, at: number, line: Line): boolean {
   return next !== undefined && /^\s*</.test(next.text) && has(next.facts, FACT.address);
 }
 
-/** Some clients put an empty line between the name and an address that stands on a line of its own. */
+/**
+ * Tells whether an address opens below: some clients put an empty line between the name and an address that stands on
+ * a line of its own.
+ */
 const opensBelow = (lines: readonly Line[], at: number): boolean =>
   lines[at]?.kind === 'blank' && lines[at + 1]?.text.trim() === '<';
 
-/** Some clients write the address below the verb, and the verb once more. */
+/** Tells whether a line is an address alone: some clients write it below the verb, and the verb once more. */
 const isAddressAlone = (line: Line | undefined): boolean => /^\s*<[^\s<>]+@[^\s<>]+>$/.test(line?.text ?? '');
 
 function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean {
@@ -225,17 +228,17 @@ function joinedWith(lines: readonly Line[], at: number, open: boolean): boolean 
   return line.kind === 'text' || opensBelow(lines, at);
 }
 
-/** Whether an angle bracket is still open: the address goes on in the next line. */
+/** Tells whether an angle bracket is still open: the address goes on in the next line. */
 const isOpen = (text: string): boolean => unbalanced(text, '<', '>');
 
-/** Whether what ends in no colon at line `at` has its rest below. */
+/** Tells whether what ends in no colon at line `at` has its rest below. */
 function goesOn(lines: readonly Line[], at: number, text: string): boolean {
   const below = lines[at + 1];
   if (lines[at]?.kind === 'blank' || opensBelow(lines, at + 1)) return true;
   return (!isBlankOrEnd(below) && below?.kind !== 'quote') || isOpen(text);
 }
 
-/** Below a line without a colon: a client's fields, which the two together announce. */
+/** Collects a client's fields below a line without a colon, which the two together announce. */
 function fieldsBelow(view: View, candidate: Candidate): Sign[] {
   if (candidate.colon || !has(candidate.facts, FACT.dateFirst)) return [];
   if (view.lines[candidate.end]?.kind !== 'text' || !WROTE.test(candidate.text)) return [];
@@ -268,7 +271,7 @@ function judge(view: View, candidate: Candidate): Intro | undefined {
   return isProven(signs) ? found(true, signs) : undefined;
 }
 
-/** The attribution that starts at line `from`, if one does. */
+/** Matches the attribution that starts at line `from`, if one does. */
 export function matchAttribution(view: View, from: number): Intro | undefined {
   const { lines } = view;
   const first = lines[from];

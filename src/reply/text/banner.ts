@@ -16,7 +16,7 @@ const ORIGIN =
 const MAIL =
   /(?:^|[^\p{L}])(?:e-?mails?|messages?|sender|links?|attachments?|organi[sz]ation|absender|nachricht|anhänge|organisation|courriel|expéditeur|correo|remitente|mensagem|messaggio|mittente|bericht|afzender|wiadomo|письм)/iu;
 
-/** The line after the banner that opens the mail, or 0. */
+/** Finds the line after the banner that opens the mail, or 0. */
 export function bannerEnd(lines: readonly Line[]): number {
   const first = nextContent(lines, 0);
   if (first === undefined) return 0;

@@ -31,7 +31,7 @@ function markFences(raws: readonly string[], code: boolean[]): void {
   });
 }
 
-/** The end of the hunk whose header is line `at`. */
+/** Finds the end of the hunk whose header is line `at`. */
 function hunkEnd(raws: readonly string[], at: number, header: RegExpExecArray): number {
   let removed = Number(header[1] ?? 1);
   let added = Number(header[2] ?? 1);
@@ -63,7 +63,7 @@ function markDiffs(raws: readonly string[], code: boolean[]): void {
   }
 }
 
-/** For every line, whether it belongs to a fenced block or to a diff. */
+/** Tells for every line whether it belongs to a fenced block or to a diff. */
 export function findCode(raws: readonly string[]): readonly boolean[] {
   const code = new Array<boolean>(raws.length).fill(false);
   markFences(raws, code);

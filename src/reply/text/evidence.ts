@@ -77,7 +77,7 @@ const isAddressChar = (code: number): boolean =>
   code === 0x5f ||
   code === 0x27;
 
-/** The offset of the first mail address in the line, or -1. */
+/** Finds the offset of the first mail address in the line, or -1. */
 export function findAddress(text: string): number {
   let at = text.indexOf('@');
   while (at !== -1) {
@@ -94,7 +94,7 @@ export function findAddress(text: string): number {
   return -1;
 }
 
-/** The label of a `Label: value` line, or undefined. */
+/** Reads the label of a `Label: value` line, or undefined. */
 export function labelOf(text: string): string | undefined {
   const label = LABEL.exec(text)?.[1];
   return label === undefined || MANY_SPACES.test(label) ? undefined : label;
@@ -102,7 +102,7 @@ export function labelOf(text: string): string | undefined {
 
 /** Seven words or more. */
 const MANY_WORDS = /^\s*(?:\S+\s+){6}\S/;
-/** Whether what stands before `offset` is short enough to be the opening of an attribution. */
+/** Tells whether what stands before `offset` is short enough to be the opening of an attribution. */
 function nearStart(text: string, offset: number, maxChars: number): boolean {
   if (offset > maxChars) return false;
   const before = text.slice(0, offset);
@@ -137,7 +137,7 @@ function readDates(text: string): Dates {
   return { full, short: short !== -1, time: time !== -1, first };
 }
 
-/** The offset of the first date or time in the line, or -1. */
+/** Finds the offset of the first date or time in the line, or -1. */
 export const findDate = (text: string): number => readDates(text).first;
 
 function dateFacts(text: string): number {
@@ -159,7 +159,7 @@ function addressFacts(text: string): number {
   return facts;
 }
 
-/** Every fact of one folded line, as bits of `FACT`. */
+/** Reads every fact of one folded line, as bits of `FACT`. */
 export function readEvidence(text: string): number {
   let facts = 0;
   if (/\d/.test(text)) facts |= dateFacts(text);

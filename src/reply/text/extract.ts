@@ -9,14 +9,14 @@
  */
 import { findCode } from './code.ts';
 import { FACT, findDate } from './evidence.ts';
-import { judgeLines, type Verdict } from './judge.ts';
+import { judgeLines, type LinePart } from './judge.ts';
 import { type KnownSource, prepareKnown } from './known.ts';
 import { cutLines, type Line, makeLine } from './lines.ts';
 import type { Cut } from './signs.ts';
 
 /** A stretch of the text and what it is; the text is exact, line ends included. */
 export interface Segment {
-  readonly kind: Verdict;
+  readonly kind: LinePart;
   readonly text: string;
 }
 
@@ -34,8 +34,8 @@ const LEAD = /(?:^|[\s-])(\p{Lu}\p{L})\s(?:\p{L}+\.?,?\s){0,2}$/u;
 const PREPOSITION = /^(?:on|am|le|el|il|op|em|en)$/i;
 
 /**
- * Whether the two letters before a date end a name, as in "Li Wu schrieb am 05.03.24 um 14:07:". Then names stand
- * above them, and behind the time nobody is named.
+ * Tells whether the two letters before a date end a name, as in "Li Wu schrieb am 05.03.24 um 14:07:". Then names
+ * stand above them, and behind the time nobody is named.
  */
 function isSurname(before: string, lead: string, raw: string): boolean {
   const names = before.trim().split(/\s+/);
@@ -46,8 +46,8 @@ function isSurname(before: string, lead: string, raw: string): boolean {
 }
 
 /**
- * The offset at which an attribution begins in a line whose first words were typed, or 0: some clients put no line
- * end before it ("reply On Wed, Apr 4, 2012 at 3:59 PM, bob@example.com wrote:").
+ * Finds the offset at which an attribution begins in a line whose first words were typed, or 0. Some clients put no
+ * line end before it ("reply On Wed, Apr 4, 2012 at 3:59 PM, bob@example.com wrote:").
  */
 function sharedAt(raw: string, next: string | undefined): number {
   if (next?.startsWith('>') !== true || raw.length > 400 || !/:\s*$/.test(raw)) return 0;
@@ -63,7 +63,7 @@ function sharedAt(raw: string, next: string | undefined): number {
 /** An attribution that the original follows on the same line: `On 5 March 2024, Ann <ann@ex.example> wrote:Which?` */
 const FOLLOWED = /^.{10,200}[>)\]]\s\p{L}[\p{L}\p{M}]{2,20}(?:\([^)]{1,6}\))?:(?=[^\s/])/u;
 
-/** The offset at which the original begins on the line of its attribution, or 0. */
+/** Finds the offset at which the original begins on the line of its attribution, or 0. */
 function followedAt(raw: string): number {
   if (raw.length > 4000 || !raw.includes('@') || !/[>)\]]\s[^\n]{3,60}:[^\s/]/.test(raw)) return 0;
   const end = FOLLOWED.exec(raw.slice(0, 260))?.[0].length ?? 0;
@@ -121,7 +121,7 @@ function split(text: string, known: KnownSource | undefined): { segments: Segmen
 }
 
 /** Joins the stretches of one kind; where one ends inside a line the next starts on a new one. */
-function partOf(segments: readonly Segment[], kind: Verdict): string {
+function partOf(segments: readonly Segment[], kind: LinePart): string {
   let [part, gap] = ['', ''];
   for (const segment of segments) {
     if (segment.kind !== kind) continue;

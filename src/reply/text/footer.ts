@@ -17,7 +17,7 @@ const MAX_NOTE_LINES = 4;
 const POINTER = /https?:\/\/|www\.|\S@\S+\.\S/;
 const STRAY = /^\s{0,8}(?:[-_=~*—–#+]\s?){2,}\s*$|^\s{0,8}[—–ᐧ]\s*$/u;
 
-/** Where a footer begins, and what speaks for it. */
+/** The beginning of a footer, and what speaks for it. */
 export interface Footer {
   readonly start: number;
   readonly signs: readonly Sign[];
@@ -36,7 +36,9 @@ const indexOfLast = (
   return from - 1;
 };
 
-/** A rule, and right under it a few lines that point somewhere, as lists have them, or a name and no sentence. */
+/**
+ * Matches a rule, and right under it a few lines that point somewhere, as lists have them, or a name and no sentence.
+ */
 function underRule(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
   for (let at = to - 1; at >= from; at -= 1) {
     if (lines[at - 1]?.kind === 'text') continue;
@@ -64,7 +66,7 @@ function signsUnder(under: readonly Line[], rule: string): Sign[] {
   return width < 5 && isListPointer(below) ? ['link', 'short-lines'] : [];
 }
 
-/** A short rule over a short line and a link of its own: "You received this…", and where to go. */
+/** Tells whether lines are a list's pointer: "You received this…", and where to go. */
 const isListPointer = (below: readonly Line[]): boolean =>
   below.length >= 2 && below.some((line) => /^\s*(?:<?https?:\/\/\S+>?|\S+@\S+\.\S+)$/.test(line.text));
 
@@ -73,7 +75,7 @@ interface Paragraph {
   readonly text: string;
 }
 
-/** The last paragraph of lines `from` to `to`. */
+/** Finds the last paragraph of lines `from` to `to`. */
 function lastParagraph(lines: readonly Line[], from: number, to: number): Paragraph | undefined {
   let start = to;
   while (start > from && lines[start - 1]?.kind === 'blank') start -= 1;
@@ -106,19 +108,22 @@ const isHeading = (text: string): boolean =>
   (text.length < 60 &&
     (/^[^\p{Ll}]+$|:$/u.test(text.trim()) || /^\s*(?:legal |e-?mail )?disclaimer$/i.test(text)));
 
-/** A paragraph in which a scanner speaks of the mail; below a legal one it is part of the footer, alone it may be typed. */
+/**
+ * Tells whether a scanner speaks of the mail in a paragraph. Below a legal one it is part of the footer; alone it may
+ * be typed.
+ */
 const isScanNote = (text: string): boolean =>
   SCANNED.test(text) && SPEAKS_OF_MAIL.test(text.slice(0, 60)) && !FIRST_PERSON.test(text);
 
-/** Whether a paragraph speaks as lawyers do; above one that does, a word of theirs about the mail is enough. */
+/** Tells whether a paragraph speaks as lawyers do; above one that does, a word of theirs about the mail is enough. */
 const isLegal = (text: string, isAboveOne: boolean): boolean =>
   speaksLegally(text) || (isAboveOne && SPEAKS_OF_MAIL.test(text) && LEGAL.some((form) => form.test(text)));
 
-/** The last paragraphs that speak as lawyers do, with the rule or heading above them. */
+/** Matches the last paragraphs that speak as lawyers do, with the rule or heading above them. */
 function legalFooter(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
   let top = from;
   while (!whole && top < to && lines[top]?.kind === 'blank') top += 1;
-  // What was typed stands above: unless all may be one, the first paragraph is no footer.
+  // Tells whether a paragraph stands below what was typed: unless all may be one, the first paragraph is no footer.
   const isBelow = (one: Paragraph): boolean => whole || one.from > top;
   let first: Paragraph | undefined;
   let next = lastParagraph(lines, from, to);
@@ -134,7 +139,7 @@ function legalFooter(lines: readonly Line[], from: number, to: number, whole: bo
     : { start: first.from, signs: ['legal-words', 'last'] };
 }
 
-/** What a scanner adds as a paragraph of its own: "Virus-free", and its link. */
+/** Matches what a scanner adds as a paragraph of its own: "Virus-free", and its link. */
 function scanNote(lines: readonly Line[], from: number, to: number, whole: boolean): Footer | undefined {
   let end = to;
   while (end > from && lines[end - 1]?.kind === 'blank') end -= 1;
@@ -153,7 +158,7 @@ function scanNote(lines: readonly Line[], from: number, to: number, whole: boole
   return found && lines[start - 1]?.kind !== 'text' ? { start, signs: ['link', 'last'] } : undefined;
 }
 
-/** `-Anna Example` as a paragraph of its own at the very end. */
+/** Matches `-Anna Example` as a paragraph of its own at the very end. */
 function dashName(lines: readonly Line[], from: number, to: number): Footer | undefined {
   let last = to - 1;
   while (last > from && lines[last]?.kind === 'blank') last -= 1;
@@ -162,7 +167,7 @@ function dashName(lines: readonly Line[], from: number, to: number): Footer | un
   return isName ? { start: last, signs: ['name', 'last'] } : undefined;
 }
 
-/** A separator with nothing under it, left behind by what was below. */
+/** Matches a separator with nothing under it, left behind by what was below. */
 function strayRule(lines: readonly Line[], from: number, to: number): Footer | undefined {
   let start = to;
   for (let at = to - 1; at > from; at -= 1) {
@@ -179,8 +184,8 @@ function strayRule(lines: readonly Line[], from: number, to: number): Footer | u
 const FOOTERS = [scanNote, underRule, legalFooter, strayRule, dashName];
 
 /**
- * The footer that runs to the end of the text of lines `from` to `to`, if there is one. `whole` says that all of it
- * may be a footer, since something was typed before.
+ * Finds the footer that runs to the end of the text of lines `from` to `to`, if there is one. `whole` says that all
+ * of it may be a footer, since something was typed before.
  */
 export function findFooter(
   lines: readonly Line[],

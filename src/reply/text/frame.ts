@@ -19,7 +19,7 @@ const QUOTED_LABEL = /^[\s>＞»*_]{1,12}\p{L}[^:]{0,30}:/u;
 /** What an attribution holds, and the line above a forward does not. */
 const TELLS = FACT.date | FACT.time | FACT.address;
 
-/** What of a mail's header stands below line `from` or a blank line under it. */
+/** Collects what of a mail's header stands below line `from` or a blank line under it. */
 function headerBelow({ lines, known }: View, from: number): Sign[] {
   const next = nextContent(lines, from);
   if (next === undefined) return [];
@@ -31,7 +31,7 @@ function headerBelow({ lines, known }: View, from: number): Sign[] {
   return [];
 }
 
-/** What speaks for a separator, besides its frame. */
+/** Collects what speaks for a separator, besides its frame. */
 function signsOf(view: View, at: number, line: Line, frame: Frame): Sign[] {
   const signs: Sign[] = headerBelow(view, at + 1);
   const quoted = quoteFollows(view.lines, at + 1);
@@ -48,7 +48,9 @@ function signsOf(view: View, at: number, line: Line, frame: Frame): Sign[] {
   return signs.includes('quote-marks') && signs.length === 1 ? [] : signs;
 }
 
-/** "Original message" in any language that words.ts knows, apart from the text around it. */
+/**
+ * Tells whether a frame says "original message" in any language that words.ts knows, apart from the text around it.
+ */
 function isMessage({ lines }: View, at: number, frame: Frame, quoted: boolean): boolean {
   if (
     (frame.left < 4 && frame.behind === '') ||
@@ -62,7 +64,7 @@ function isMessage({ lines }: View, at: number, frame: Frame, quoted: boolean): 
   return apart && ORIGINAL_WORD.test(frame.inner) && !/^\p{Ll}+$/iu.test(frame.inner);
 }
 
-/** The framed line at `at`, if it announces an original or a forward. */
+/** Matches the framed line at `at`, if it announces an original or a forward. */
 export function matchFrame(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
   const frame = line === undefined ? undefined : readFrame(line.text);
@@ -80,7 +82,7 @@ export function matchFrame(view: View, at: number): Intro | undefined {
 
 const forward = (at: number): Intro => ({ kind: 'forward', end: at + 1, strong: true, signs: [] });
 
-/** Whether the frame says that what follows is sent on: by its word, or by what only forwards have. */
+/** Tells whether the frame says that what follows is sent on: by its word, or by what only forwards have. */
 function isForward(view: View, at: number, frame: Frame): boolean {
   if (FORWARDED.test(frame.inner)) return true;
   // Gmail frames a forward with ten dashes and nine, and no client does so with an original.
@@ -94,8 +96,8 @@ function isForward(view: View, at: number, frame: Frame): boolean {
 }
 
 /**
- * "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or above the
- * order of Apple Mail.
+ * Matches "Begin forwarded message:" above a header block, quoted or not: in any language that words.ts knows, or
+ * above the order of Apple Mail.
  */
 export function matchForward(view: View, at: number): Intro | undefined {
   const line = view.lines[at];
@@ -109,7 +111,7 @@ export function matchForward(view: View, at: number): Intro | undefined {
   return WROTE.test(line.text) ? undefined : forward(at);
 }
 
-/** The fields below line `from` or a blank line under it, quoted or not. */
+/** Reads the fields below line `from` or a blank line under it, quoted or not. */
 function blockBelow({ lines, known }: View, from: number): HeaderBlock | undefined {
   const next = nextContent(lines, from);
   const line = next === undefined ? undefined : lines[next];

@@ -52,7 +52,7 @@ const PERSON = /@|\p{L}[\p{L}'’.-]*[\s,]+["'(]?\p{L}|^\s*[^\s\p{Lu}\p{Ll}]{2,}
 
 const BRACKETED = /[<[(](?:mailto:)?[^\s<>@]+@[^\s<>@]+[>\])]/i;
 
-/** The value of a field, without the marks of emphasis around it. */
+/** Reads the value of a field, without the marks of emphasis around it. */
 function valueOf(text: string): string {
   const value = text.slice(text.indexOf(':') + 1).trim();
   return /^[*_]|[*_]$/.test(value) ? value.replace(/^[*_\s]+|[*_\s]+$/gu, '') : value;
@@ -116,7 +116,7 @@ class BlockReader {
     };
   }
 
-  /** Some clients put every field into a paragraph of its own. */
+  /** Tells whether the block goes on below a blank line: some clients put every field into a paragraph of its own. */
   #goesOnBelow(at: number): boolean {
     const { lines } = this.#view;
     const apart = this.#labels > 0 && this.#end - this.#from === 2 * this.#labels - 1 && this.#named;
@@ -163,7 +163,7 @@ class BlockReader {
   }
 }
 
-/** What speaks for the block being a client's. */
+/** Collects what speaks for the block being a client's. */
 function signsOf(view: View, block: HeaderBlock, rule: boolean): Sign[] {
   // A contact or a form may name the author, too: then it is From that names, or the Subject stands beside it.
   const mails = block.known.includes('known-subject') || (block.stamped && (block.named || block.ours));
@@ -177,7 +177,7 @@ function signsOf(view: View, block: HeaderBlock, rule: boolean): Sign[] {
   return signs;
 }
 
-/** Under a rule less is enough. */
+/** Tells whether a block is a mail's; under a rule less is enough. */
 function isMails(block: HeaderBlock): boolean {
   const address = has(block.facts, FACT.address);
   if (block.labels === 1) return address && block.stamped;
@@ -189,8 +189,8 @@ function isMails(block: HeaderBlock): boolean {
 }
 
 /**
- * From, when, and one more; From with its mailbox first of four and Subject last; or in a language that words.ts does
- * not know, four fields, when, and a mailbox beside a name.
+ * Tells whether a block is complete: From, when, and one more; From with its mailbox first of four and Subject last;
+ * or in a language that words.ts does not know, four fields, when, and a mailbox beside a name.
  */
 function isComplete(block: HeaderBlock): boolean {
   const address = has(block.facts, FACT.address);
@@ -202,11 +202,11 @@ function isComplete(block: HeaderBlock): boolean {
   return block.labels >= 4 && block.bracketed && block.stamped;
 }
 
-/** Whether a line is a field that clients never show. */
+/** Tells whether a line is a field that clients never show. */
 const isRawField = (line: Line | undefined): boolean =>
   line?.kind === 'text' && has(line.facts, FACT.label) && RAW_FIELD.test(labelOf(line.text)?.trim() ?? '');
 
-/** The header block that starts at line `at`, or under the rule that is there. */
+/** Matches the header block that starts at line `at`, or under the rule that is there. */
 export function matchHeaders(view: View, at: number, rule: boolean): Intro | undefined {
   const { lines } = view;
   const line = lines[at];

@@ -15,13 +15,16 @@ import { FORWARDED, MESSAGE_NOUN } from './words.ts';
 /** "This is a forwarded message" and its like have few words. */
 const MAX_SAID = 8;
 
-/** The opening that starts at line `at`, if one does. The line must be neither blank, quoted nor code. */
+/** Finds the opening that starts at line `at`, if one does. The line must be neither blank, quoted nor code. */
 export function findIntro(view: View, at: number): Intro | undefined {
   const intro = matchIntro(view, at);
   return intro !== undefined && isSentOn(view, at, intro) ? { ...intro, kind: 'forward' } : intro;
 }
 
-/** Whether what looks like an original is sent on: the Subject of the mail says so, or the line right above the fields does. */
+/**
+ * Tells whether what looks like an original is sent on: the Subject of the mail says so, or the line right above the
+ * fields does.
+ */
 function isSentOn({ lines, known }: View, at: number, intro: Intro): boolean {
   const opening = lines[at]?.text ?? '';
   const fields = isRule(opening) || intro.kind === 'separator' ? nextContent(lines, at + 1) : at;
@@ -31,7 +34,7 @@ function isSentOn({ lines, known }: View, at: number, intro: Intro): boolean {
   return FORWARDED.test(above.text) && MESSAGE_NOUN.test(above.text);
 }
 
-/** Whether a field is indented, and those below it are not. */
+/** Tells whether a field is indented, and those below it are not. */
 function isFirstAlone({ lines }: View, at: number): boolean {
   const below = lines[at + 1];
   const fields = (lines[at]?.facts ?? 0) & (below?.facts ?? 0) & FACT.label;

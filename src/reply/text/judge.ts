@@ -15,12 +15,12 @@ import type { Line } from './lines.ts';
 import { endsInColon, type Run, scanRuns } from './scan.ts';
 import type { Cut, Sign } from './signs.ts';
 
-/** What becomes of a line. */
-export type Verdict = 'reply' | 'quoted' | 'signature';
+/** The part of the text that a line belongs to. */
+export type LinePart = 'reply' | 'quoted' | 'signature';
 
 /** The verdicts, line by line, and the cuts behind them, in the order of the text. */
 export interface Judgement {
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly LinePart[];
   readonly cuts: readonly Cut[];
 }
 
@@ -55,18 +55,21 @@ function cutFooters(lines: readonly Line[], runs: readonly Run[]): Run[] {
   return cut;
 }
 
-/** `>>> ` without a shallower line is the prompt of an interpreter, not a quote of a quote of a quote. */
+/**
+ * Tells whether lines are a session: `>>> ` without a shallower line is the prompt of an interpreter, not a quote of
+ * a quote of a quote.
+ */
 function isPrompt(lines: readonly Line[]): boolean {
   return lines.every((line) => line.kind !== 'quote' || line.text.startsWith('>>> '));
 }
 
-/** Whether a run of quoted lines is the writer's own: a citation by its markup, or a session. */
+/** Tells whether a run of quoted lines is the writer's own: a citation by its markup, or a session. */
 function isOwn(lines: readonly Line[], run: Run): boolean {
   const quoted = lines.slice(run.from, run.to);
   return isPrompt(quoted) || quoted.every((line) => line.kind !== 'quote' || line.hint === 'citation');
 }
 
-/** Whether markup made all of the quote; `cite` says whether a client's own counts. */
+/** Tells whether markup made all of the quote; `cite` says whether a client's own counts. */
 function isMarkup(lines: readonly Line[], run: Run, cite: boolean): boolean {
   return lines.slice(run.from, run.to).every(({ kind, hint }) => {
     if (kind !== 'quote') return true;
@@ -75,8 +78,8 @@ function isMarkup(lines: readonly Line[], run: Run, cite: boolean): boolean {
 }
 
 /**
- * Whether a quote that nobody announced is the writer's: its place says so, or, for one that markup made, the line
- * above leads up to it with a colon.
+ * Tells whether a quote that nobody announced is the writer's: its place says so, or, for one that markup made, the
+ * line above leads up to it with a colon.
  */
 function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
   if (inside) return true;
@@ -85,7 +88,7 @@ function isLedUpTo(lines: readonly Line[], run: Run, inside: boolean): boolean {
   return endsInColon(above) ? markup || isOwnLead(above?.text ?? '') : markup && run.led;
 }
 
-/** Which quotes stay, by the rules at the head of this file. */
+/** Picks the quotes that stay, by the rules at the head of this file. */
 function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<Run> {
   const quotes = runs.filter((run) => run.kind === 'quote');
   if (quotes.length === 0) return new Set();
@@ -112,7 +115,7 @@ function keptQuotes(lines: readonly Line[], runs: readonly Run[]): ReadonlySet<R
   return kept;
 }
 
-/** What was cut with a run, and why: a quote at the end of all is proven by its place as well. */
+/** Notes what was cut with a run, and why: a quote at the end of all is proven by its place as well. */
 function cutOf(run: Run): Cut {
   const signs: Sign[] = run.signs.filter((sign, at) => run.signs.indexOf(sign) === at);
   if (run.kind === 'quote' && signs.length < 2) signs.push('last');
@@ -120,11 +123,11 @@ function cutOf(run: Run): Cut {
   return { what, signs };
 }
 
-/** The verdict on each line. */
+/** Gives the verdict on each line. */
 export function judgeLines(lines: readonly Line[], known: KnownOriginal): Judgement {
   const runs = cutFooters(lines, scanRuns({ lines, known }));
   const kept = keptQuotes(lines, runs);
-  const verdicts = new Array<Verdict>(lines.length).fill('reply');
+  const verdicts = new Array<LinePart>(lines.length).fill('reply');
   const cuts: Cut[] = [];
   for (const run of runs) {
     if (run.kind === 'text' || kept.has(run)) continue;

@@ -8,7 +8,7 @@
  */
 import type { ProofSign } from './signs.ts';
 
-/** What a caller knows of the original. */
+/** The knowledge that a caller has of the original. */
 export interface Known {
   /** Its Subject, with or without `Re:`. */
   readonly subjects?: readonly string[];
@@ -28,17 +28,17 @@ export interface KnownOriginal {
    */
   readonly hasSubject: boolean;
   /**
-   * Whether the mail says in its Subject that it forwards something: what stands below line `opening` is what its
-   * writer sends on.
+   * Tells whether the mail says in its Subject that it forwards something: what stands below line `opening` is what
+   * its writer sends on.
    */
   isForward(opening: string): boolean;
-  /** Whether a field's value is the known subject. */
+  /** Tells whether a field's value is the known subject. */
   isSubject(value: string): boolean;
-  /** What is known of the people that a line names. */
+  /** Tells what is known of the people that a line names. */
   personIn(text: string): Extract<ProofSign, 'known-name' | 'known-address'> | undefined;
   /** Whether any line of it is known. */
   readonly hasLines: boolean;
-  /** Whether a line stands in the original. */
+  /** Tells whether a line stands in the original. */
   hasLine(text: string): boolean;
 }
 
@@ -52,7 +52,10 @@ const LEAST_WORD = 3;
 const PLAIN = /^[!-~]*(?: [!-~]+)*$/;
 const fold = (text: string): string =>
   PLAIN.test(text) ? text.toLowerCase() : text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
-/** A word in Latin letters ends where another script begins: Korean and Japanese put their particles directly behind a name. */
+/**
+ * Splits a text into words. A word in Latin letters ends where another script begins: Korean and Japanese put their
+ * particles directly behind a name.
+ */
 const wordsOf = (text: string): string[] =>
   fold(text).match(/[\p{Script=Latin}\p{M}\p{N}]+|[\p{L}\p{M}\p{N}]+/gu) ?? [];
 
@@ -78,7 +81,7 @@ const ANSWERS_SO = /^[\s*_]*(?:lähettäjä|saatja)\s?:/iu;
 /** `[Fwd: Hinges]`: all of it in brackets. */
 const BOXED = /^\[(\p{L}[\p{L}.]{0,11}\s?[:：].*)\]$/u;
 
-/** A subject without the prefixes that replies put before it. */
+/** Takes off the prefixes that replies put before a subject. */
 export function bareSubject(subject: string): string {
   let bare = subject.trim();
   for (let count = 0; count < 6; count += 1) {
@@ -92,14 +95,14 @@ export function bareSubject(subject: string): string {
   return bare;
 }
 
-/** `**`, quotes and angle brackets around a value. */
+/** Takes `**`, quotes and angle brackets off a value. */
 const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+|[\s*_"“”>\]]+$/gu, '');
 
 /** Mailboxes of a part and not of a person (RFC 2142 and their like): words that people type. */
 const ROLE =
   /^(?:(?:no|do not|donot)[ _-]?reply|reply|notif\p{L}*|info|support|help(?:desk)?|team|admin|contact|kontakt|office|mail(?:er)?|hello|service|sales|news|forum|list|bugs?|issues?|post|bounces?|(?:post|web|host)master|abuse|security|builds?)$/iu;
 
-/** What is known, folded. */
+/** The known original, folded. */
 interface Folded {
   readonly subjects: readonly string[];
   readonly names: readonly (readonly string[])[];
@@ -164,7 +167,7 @@ class Original implements KnownOriginal {
     return this.#folded;
   }
 
-  /** The Subject is asked for in most replies that quote, and nothing else then. */
+  /** Reads the Subject alone: most replies that quote ask for nothing else. */
   get #sendsOn(): Forward {
     this.#forward ??= forwardIn(this.#tell().subjects ?? []);
     return this.#forward;
@@ -219,7 +222,7 @@ class Original implements KnownOriginal {
   }
 }
 
-/** A line as it is compared: without quote marks; `undefined` for one too short to say anything. */
+/** Gives a line as it is compared: without quote marks; `undefined` for one too short to say anything. */
 function lineKey(line: string): string | undefined {
   const text = fold(line.replace(/^[\s>＞»|]+/u, ''));
   return text.length >= LEAST_LINE ? text : undefined;
@@ -234,7 +237,7 @@ const NOTHING: KnownOriginal = {
   hasLine: () => false,
 };
 
-/** What is known, or a function that reads it when the first question comes; that brings no lines. */
+/** The known original, or a function that reads it when the first question comes; that brings no lines. */
 export type KnownSource = Known | (() => Omit<Known, 'lines'>);
 
 /** Makes what is known ready to be asked; nothing known answers every question with no. */

@@ -7,14 +7,14 @@
  */
 import { FACT, readEvidence } from './evidence.ts';
 
-/** What a line is before its neighbours are asked. */
+/** The kind of a line before its neighbours are asked. */
 export type LineKind = 'blank' | 'quote' | 'code' | 'text';
 
 /**
- * What the tree of an HTML mail says about a line: it opens a quote (`intro`), or is the first in a container in
- * which somewhere a quote stands (`container`); it opens what is sent on (`forward`); it belongs to a signature; it
- * stands in a blockquote that a client marks as a quote (`cite`), in one that nothing tells apart (`blockquote`), or
- * in one that the writer made (`citation`).
+ * The hint of an HTML mail's tree about a line: it opens a quote (`intro`), or is the first in a container in which
+ * somewhere a quote stands (`container`); it opens what is sent on (`forward`); it belongs to a signature; it stands
+ * in a blockquote that a client marks as a quote (`cite`), in one that nothing tells apart (`blockquote`), or in one
+ * that the writer made (`citation`).
  */
 export type LineHint = 'intro' | 'container' | 'forward' | 'signature' | 'cite' | 'blockquote' | 'citation';
 

@@ -11,11 +11,11 @@ import { has, type Intro, isRule, nextContent, type View } from './view.ts';
 /** How many lines an opening may have above its quote. */
 export const MAX_MARKED = 8;
 
-/** Whether the markup opens a quote at the line. */
+/** Tells whether the markup opens a quote at the line. */
 export const opensQuote = (line: Line | undefined): boolean =>
   line?.hint === 'intro' || line?.hint === 'container';
 
-/** An opening that the mail's markup names: here, or under the rule that is here. */
+/** Matches an opening that the mail's markup names: here, or under the rule that is here. */
 export function markupIntro(view: View, at: number): Intro | undefined {
   const { lines } = view;
   const line = lines[at];
@@ -35,7 +35,7 @@ export function markupIntro(view: View, at: number): Intro | undefined {
   return { kind: 'attribution', end: at + 1, strong: true, signs: ['markup', 'lines-below'] };
 }
 
-/** Whether an attribution of its own stands further down in the container that opens at line `from`. */
+/** Tells whether an attribution of its own stands further down in the container that opens at line `from`. */
 function announcedWithin(view: View, from: number): boolean {
   for (let at = from + 1; at < from + MAX_MARKED; at += 1) {
     const line = view.lines[at];
@@ -45,7 +45,7 @@ function announcedWithin(view: View, from: number): boolean {
   return false;
 }
 
-/** Whether what stands above the quote in a container is more than a line that could announce it. */
+/** Tells whether what stands above the quote in a container is more than a line that could announce it. */
 function isTyped(lines: readonly Line[], from: number): boolean {
   let count = 0;
   for (let at = from; at < from + MAX_MARKED; at += 1) {

@@ -14,7 +14,10 @@ const MAX_INNER = 8;
 
 const withoutMarks = (line: Line | undefined): string => (line?.text ?? '').replace(/^[\s>＞»]+/, '');
 
-/** Whether unquoted `line` is the rest of the quoted line above it; `before` says the run had such a line already. */
+/**
+ * Tells whether unquoted `line` is the rest of the quoted line above it; `before` says the run had such a line
+ * already.
+ */
 function isBrokenOff(above: Line | undefined, line: Line, before: boolean): boolean {
   const head = withoutMarks(above);
   const rest = line.text.trim();
@@ -25,7 +28,10 @@ function isBrokenOff(above: Line | undefined, line: Line, before: boolean): bool
   return before || !/[.!?:]$/.test(head);
 }
 
-/** The first of the quoted lines from `from` on, without their marks and as lines of their own, and a blank line below them. */
+/**
+ * Gives the first of the quoted lines from `from` on, without their marks and as lines of their own, and a blank line
+ * below them.
+ */
 export function innerLines(lines: readonly Line[], from: number): Line[] {
   const inner: Line[] = [];
   for (let at = from; at < from + MAX_INNER && lines[at]?.kind === 'quote'; at += 1)
@@ -34,7 +40,7 @@ export function innerLines(lines: readonly Line[], from: number): Line[] {
   return inner;
 }
 
-/** The line after the run of quoted lines that starts at `from`. */
+/** Finds the line after the run of quoted lines that starts at `from`. */
 export function quoteEnd(lines: readonly Line[], from: number): number {
   let [at, broken] = [from, false];
   while (at < lines.length) {
@@ -56,7 +62,10 @@ export function quoteEnd(lines: readonly Line[], from: number): number {
   return at;
 }
 
-/** How many lines at `at`, one or two, are broken off the quoted line above and followed by a quoted line; or 0. */
+/**
+ * Counts the lines at `at`, one or two, that are broken off the quoted line above and followed by a quoted line; or
+ * 0.
+ */
 function brokenLines(lines: readonly Line[], at: number, before: boolean): number {
   const line = lines[at];
   if (line?.kind !== 'text' || lines[at - 1]?.kind !== 'quote') return 0;

@@ -78,7 +78,7 @@ class Scan {
     else if (!this.#opening()) this.#plain(line);
   }
 
-  /** An opening at this line, taken with the quote or the original that it announces. */
+  /** Takes an opening at this line, with the quote or the original that it announces. */
   #opening(): boolean {
     const intro = markupIntro(this.#view, this.#at) ?? findIntro(this.#view, this.#at);
     if (intro === undefined) return false;
@@ -111,7 +111,7 @@ class Scan {
     return true;
   }
 
-  /** The line after the last that is known to stand in the original, where something follows it; or -1. */
+  /** Finds the line after the last that is known to stand in the original, where something follows it; or -1. */
   #knownEnd(from: number): number {
     if (!this.#view.known.hasLines) return -1;
     let at = this.#lines.length - 1;
@@ -119,7 +119,9 @@ class Scan {
     return at >= from && nextContent(this.#lines, at + 1) !== undefined ? at + 1 : -1;
   }
 
-  /** Nothing is typed above: what follows the last marked run is the answer, or else what stands above it. */
+  /**
+   * Takes the answer below, where nothing is typed above: it follows the last marked run, or else stands above it.
+   */
   #answerBelow(intro: Intro, marked: number): boolean {
     const end = quoteEnd(this.#lines, marked);
     const answered = nextContent(this.#lines, end) !== undefined;
@@ -182,7 +184,9 @@ class Scan {
     return bounded || isDelimiter(line) || shortDelimiter(this.#lines, at, ends);
   }
 
-  /** Where a mobile line stands, apart from the text: with nothing typed below it, or above all that was typed. */
+  /**
+   * Tells where a mobile line stands, apart from the text: with nothing typed below it, or above all that was typed.
+   */
   #mobilePlace(line: Line): 'first' | 'last' | undefined {
     const above = this.#lines[this.#at - 1];
     const below = this.#lines[this.#at + 1];
@@ -193,7 +197,7 @@ class Scan {
     return isFirst && isBlankOrEnd(below) ? 'first' : undefined;
   }
 
-  /** Whether only a quote, an original, what is sent on, a signature or nothing follows. */
+  /** Tells whether only a quote, an original, what is sent on, a signature or nothing follows. */
   #nothingBelow(from: number): boolean {
     for (let at = from; at < from + MAX_BELOW || at >= this.#lines.length; at += 1) {
       const line = this.#lines[at];
@@ -239,15 +243,15 @@ class Scan {
   }
 }
 
-/** An opening whose own signs make it the boundary, whatever is marked below. */
+/** Tells whether an opening is the boundary by its own signs, whatever is marked below. */
 function isBoundary(signs: readonly Sign[]): boolean {
   return signs.some((sign) => sign === 'frame' || sign === 'markup' || sign.startsWith('known-'));
 }
 
-/** A client's block with all that it has: below typed text nothing but an original begins so. */
+/** Tells whether a client's block has all its parts: below typed text nothing but an original begins so. */
 const isWholeBlock = (signs: readonly Sign[]): boolean => WHOLE_BLOCK.every((sign) => signs.includes(sign));
 
-/** Whether the first quoted lines are themselves an attribution, as Apple Mail writes it: `> On … wrote:`. */
+/** Tells whether the first quoted lines are themselves an attribution, as Apple Mail writes it: `> On … wrote:`. */
 function startsWithIntro(
   lines: readonly Line[],
   from: number,
@@ -260,7 +264,7 @@ function startsWithIntro(
   return intro !== undefined && (intro.kind === 'forward' || isProven(intro.signs)) ? intro.kind : undefined;
 }
 
-/** Whether quoted lines are fields and nothing else: some markup ends below the header of the original. */
+/** Tells whether quoted lines are fields and nothing else: some markup ends below the header of the original. */
 function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean {
   const quoted = lines.slice(from, to).filter(({ kind, text }) => kind === 'quote' && /[^\s>]/.test(text));
   const marked = quoted.every(({ hint }) => hint !== undefined);
@@ -271,7 +275,7 @@ function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean
   );
 }
 
-/** Where the last quoted run begins that something announces, or -1. */
+/** Finds where the last quoted run begins that something announces, or -1. */
 function lastMarked(view: View): number {
   const { lines, known } = view;
   let at = lines.length - 1;
@@ -292,7 +296,7 @@ function lastMarked(view: View): number {
   return -1;
 }
 
-/** Whether the line, or the one above a blank one, is quoted. */
+/** Tells whether the line, or the one above a blank one, is quoted. */
 const isWithin = (lines: readonly Line[], at: number): boolean =>
   lines[at]?.kind === 'quote' || (lines[at]?.kind === 'blank' && lines[at - 1]?.kind === 'quote');
 
@@ -307,7 +311,7 @@ function announcedAbove(view: View, quote: number): boolean {
   return false;
 }
 
-/** The line from which on all lines with content stand in the original; at least two of them, else the end. */
+/** Finds the line from which on all lines with content stand in the original; at least two of them, else the end. */
 function knownTail({ lines, known }: View): number {
   if (!known.hasLines) return lines.length;
   let [start, count] = [lines.length, 0];
@@ -320,6 +324,6 @@ function knownTail({ lines, known }: View): number {
   return count >= 2 ? start : lines.length;
 }
 
-/** Whether a line ends with a colon. */
+/** Tells whether a line ends with a colon. */
 export const endsInColon = (line: Line | undefined): boolean =>
   line?.kind === 'text' && has(line.facts, FACT.colon);

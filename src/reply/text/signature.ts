@@ -7,7 +7,7 @@
 import type { Line } from './lines.ts';
 import { DEVICE, GET_APP, SENT, SPEAKS_OF_MAIL } from './words.ts';
 
-/** The delimiter of RFC 3676 §4.3. */
+/** Knows the delimiter of RFC 3676 §4.3. */
 export const isDelimiter = (line: Line): boolean =>
   line.kind === 'text' && line.text === '--' && /^--[ \u00a0]/.test(line.raw);
 
@@ -17,7 +17,7 @@ const POINTS = /https?:\/\/|www\.|\S@\S+\.\S|\+\d{2}|\d{2}[\s/-]\d{3}/;
 const SENTENCE =
   /[.!?…！？。]["'”»)]?$|\p{L}{2}(?<!(?<!\p{L})(?:[MD]rs?|Prof|Dipl|Ing|Hr|Fr|Mme|Sra?|Dott|Str|Tel|Fax|Mob))[.!?]\s+\p{Lu}/u;
 
-/** A line as signatures have them: short, and no sentence. */
+/** Tells whether a line is as signatures have them: short, and no sentence. */
 export function isShort(line: Line): boolean {
   return (
     line.kind === 'text' &&
@@ -27,7 +27,10 @@ export function isShort(line: Line): boolean {
   );
 }
 
-/** A name, a closing or a way to reach somebody, as a signature begins; words in lower case are those of a sentence. */
+/**
+ * Tells whether a line begins a signature: with a name, a closing or a way to reach somebody. Words in lower case are
+ * those of a sentence.
+ */
 function opensSignature(text: string): boolean {
   const words = text.trim().split(/\s+/);
   if (
@@ -39,7 +42,10 @@ function opensSignature(text: string): boolean {
   return words.length <= 7 && !words.some((word) => /^\p{Ll}{4,}/u.test(word));
 }
 
-/** The lines under a delimiter, up to the end or to what `ends` says is a quote or its opening; too many are `undefined`. */
+/**
+ * Lists the lines under a delimiter, up to the end or to what `ends` says is a quote or its opening; too many are
+ * `undefined`.
+ */
 function linesUnder(lines: readonly Line[], at: number, ends: (at: number) => boolean): Line[] | undefined {
   const under: Line[] = [];
   for (let below = at + 1; below < at + 2 * MAX_SHORT; below += 1) {
@@ -51,8 +57,8 @@ function linesUnder(lines: readonly Line[], at: number, ends: (at: number) => bo
 }
 
 /**
- * The delimiter without its space, which people also type between two parts: at most eight short lines may follow,
- * with a name among them; in one block where the delimiter stands apart from the text.
+ * Matches the delimiter without its space, which people also type between two parts. At most eight short lines may
+ * follow, with a name among them; in one block where the delimiter stands apart from the text.
  */
 export function shortDelimiter(lines: readonly Line[], at: number, ends: (at: number) => boolean): boolean {
   const line = lines[at];
@@ -70,7 +76,10 @@ export function shortDelimiter(lines: readonly Line[], at: number, ends: (at: nu
   return opensSignature(first.text) || shown.some((one) => NAME_LINE.test(one.text) || isMobileLine(one));
 }
 
-/** A name of two words, and below it a way to reach its bearer; lawyers may have the last word. */
+/**
+ * Tells whether lines are a card: a name of two words, and below it a way to reach its bearer; lawyers may have the
+ * last word.
+ */
 function isCard(shown: readonly Line[]): boolean {
   const [name, ...rest] = shown;
   const last = rest.at(-1);
@@ -102,14 +111,17 @@ const REST = /^[\s.!,;:()<>[\]*_-]*(?:(?:[<([]?\s?https?:\S*|www\.\S+)[\s.)>\]]*
 /** Applications ask to excuse brevity or typing errors. */
 const MAX_EXCUSE_WORDS = 9;
 
-/** The line without what wraps it. */
+/** Takes off what wraps a line. */
 const bareLine = (text: string): string =>
   text
     .trim()
     .replace(/^[<([*_\s]+|[>)\]*_\s]+$/g, '')
     .replace(/\[([^\]]{1,40})\]\(([^)]*)\)?/g, '$1 <$2>');
 
-/** "Sent from my Wiko RIDGE": nothing but names, and no carrier of parcels, which things are sent via or with. */
+/**
+ * Tells whether words are names and nothing else, as in "Sent from my Wiko RIDGE", and no carrier of parcels, which
+ * things are sent via or with.
+ */
 function namesOnly(words: readonly string[]): boolean {
   if (!/^from$/i.test(words[1] ?? '')) return false;
   const names = words.slice(/^(?:my|a|the)$/i.test(words[2] ?? '') ? 3 : 2);
@@ -117,8 +129,8 @@ function namesOnly(words: readonly string[]): boolean {
 }
 
 /**
- * Whether the line is what a telephone or an application adds of itself: a participle of "sent" at one end of
- * the first clause, and a device or a name in it; nothing else on the line.
+ * Tells whether a telephone or an application adds the line of itself: a participle of "sent" at one end of the first
+ * clause, and a device or a name in it; nothing else on the line.
  */
 export function isMobileLine(line: Line): boolean {
   if (line.kind !== 'text' || line.text.length > 200) return false;
@@ -145,7 +157,7 @@ export function isMobileLine(line: Line): boolean {
   return words.length > 2 || sent === null || sent.index + sent[0].length > clause.length - 12;
 }
 
-/** Whether a line may stand below a mobile line: it names a device or what was sent, in few words. */
+/** Tells whether a line may stand below a mobile line: it names a device or what was sent, in few words. */
 export const speaksOfDevice = (line: Line): boolean =>
   isMobileLine(line) ||
   (line.kind === 'text' && line.text.split(/\s+/).length <= 12 && DEVICE.test(line.text));

@@ -6,7 +6,7 @@
  * rule, a word of lawyers) takes nothing away.
  */
 
-/** What a line looks like; such signs add up to nothing by themselves. */
+/** A sign in the look of a line; such signs add up to nothing by themselves. */
 export type FormSign =
   | 'address'
   | 'banner-words'
@@ -28,7 +28,7 @@ export type FormSign =
   | 'verb';
 
 /**
- * What shows that the text is not the writer's: the original is known (`known-…`), it carries quote marks
+ * A sign that the text is not the writer's: the original is known (`known-…`), it carries quote marks
  * (`quote-marks`), the mail's markup says so (`markup`), a client's frame or header block stands above it (`frame`,
  * `header-block`), an attribution names whose address it was (`mailbox`) or who wrote when (`writer`); a signature
  * has its delimiter (`delimiter`) or nothing typed below it (`last`); a filter's banner stands above all (`first`).
@@ -51,7 +51,7 @@ export type ProofSign =
 /** One sign. */
 export type Sign = FormSign | ProofSign;
 
-/** What was taken out of the reply. */
+/** The kind of a text that was taken out of the reply. */
 export type CutKind = 'quote' | 'original' | 'signature' | 'footer' | 'banner';
 
 /** One stretch that is not in the reply, and why. */
@@ -81,10 +81,10 @@ const FORM: ReadonlySet<Sign> = new Set<FormSign>([
   'verb',
 ]);
 
-/** Whether a sign is form alone. */
+/** Tells whether a sign is form alone. */
 export const isForm = (sign: Sign): boolean => FORM.has(sign);
 
-/** Whether these signs allow a cut: two, and one of them no form. */
+/** Tells whether these signs allow a cut: two, and one of them no form. */
 export function isProven(signs: readonly Sign[]): boolean {
   return signs.some((sign) => !isForm(sign)) && signs.some((sign) => sign !== signs[0]);
 }

@@ -24,29 +24,31 @@ export interface Intro {
   readonly signs: readonly Sign[];
 }
 
-/** The next line with content at or after `from`; blank lines in a row are one line. Undefined if there is none. */
+/**
+ * Finds the next line with content at or after `from`; blank lines in a row are one line. Undefined if there is none.
+ */
 export function nextContent(lines: readonly Line[], from: number): number | undefined {
   const at = lines[from]?.kind === 'blank' ? from + 1 : from;
   return at < lines.length ? at : undefined;
 }
 
-/** Whether a quoted line follows within a few blank lines. */
+/** Tells whether a quoted line follows within a few blank lines. */
 export function quoteFollows(lines: readonly Line[], from: number): boolean {
   const next = nextContent(lines, from);
   return next !== undefined && lines[next]?.kind === 'quote';
 }
 
-/** Whether all of the facts are there. */
+/** Tells whether all of the facts are there. */
 export const has = (facts: number, wanted: number): boolean => (facts & wanted) === wanted;
-/** Whether nothing stands there. */
+/** Tells whether nothing stands there. */
 export const isBlankOrEnd = (line: Line | undefined): boolean => line === undefined || line.kind === 'blank';
-/** Whether a line is indented as far as Markdown's code. */
+/** Tells whether a line is indented as far as Markdown's code. */
 export const isIndented = (line: Line | undefined): boolean =>
   line !== undefined && (line.text.startsWith('\t') || line.text.startsWith('    '));
-/** Whether one mark stands in the text more often than the other. */
+/** Tells whether one mark stands in the text more often than the other. */
 export const unbalanced = (text: string, opening: string, closing: string): boolean =>
   text.includes(opening) && text.split(opening).length > text.split(closing).length;
-/** The number of words. */
+/** Counts the words. */
 export const countWords = (text: string): number => text.trim().split(/\s+/).length;
-/** A rule of dashes, underscores or the like, with nothing else on the line. */
+/** Tells whether a line is a rule of dashes, underscores or the like, with nothing else on it. */
 export const isRule = (text: string): boolean => /^\s{0,40}([-_=*─━═])(?:\s?\1){2,}\s*$/u.test(text);

@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { withinDeadline } from '../../system/deadline.ts';
 import { errorText } from '../../system/error-text.ts';
 import { distrust } from '../../system/trusted-file.ts';
-import { printable } from '../answer.ts';
+import { quotedLine } from '../answer.ts';
 import type { CreateSink, Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, OnFault, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 
@@ -137,12 +137,12 @@ async function unawaited(
 function checkOutcome(given: unknown): Outcome {
   const kind = memberOf(given, 'kind');
   const text = memberOf(given, 'diagnostic');
-  const diagnostic = typeof text === 'string' ? printable(text) : '';
+  const diagnostic = typeof text === 'string' ? quotedLine(text) : '';
   const code = memberOf(given, 'status');
   const status = typeof code === 'number' ? { status: code } : {};
   if (kind === 'posted' || kind === 'failed') return { kind, diagnostic, ...status };
   if (kind !== 'deferred') {
-    const shown = typeof kind === 'string' ? `of kind "${printable(kind)}"` : 'without a kind';
+    const shown = typeof kind === 'string' ? `of kind "${quotedLine(kind)}"` : 'without a kind';
     return { kind: 'deferred', broken: true, diagnostic: `the sink gave an outcome ${shown}` };
   }
   const pause = memberOf(given, 'retryAfterMs');
@@ -161,11 +161,11 @@ function checkExamination(given: unknown): Examination {
   );
   return {
     status: typeof status === 'number' ? status : undefined,
-    diagnostic: typeof diagnostic === 'string' ? printable(diagnostic) : '',
-    postsAs: typeof postsAs === 'string' ? printable(postsAs) : 'the sink does not say',
+    diagnostic: typeof diagnostic === 'string' ? quotedLine(diagnostic) : '',
+    postsAs: typeof postsAs === 'string' ? quotedLine(postsAs) : 'the sink does not say',
   };
 }
 
 function describe(error: unknown): string {
-  return printable(errorText(error));
+  return quotedLine(errorText(error));
 }

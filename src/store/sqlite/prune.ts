@@ -93,7 +93,7 @@ function within(rows: readonly Row[], remove: (row: Row) => void): ReturnType<Sw
   for (const row of rows) {
     if (count > 0 && bytes + row.bytes > STEP_BYTES) return { count, isDone: false };
     remove(row);
-    count += 1;
+    count++;
     bytes += row.bytes;
   }
   return { count, isDone: count < STEP_ROWS };
