@@ -11,7 +11,7 @@ import * as kind from './kinds.ts';
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
-/** Whether what a person typed may act on the platform: a webhook gets it as it is, unless the site makes it inert. */
+/** Whether what a person typed may act on the platform: a platform gets it as it is, unless the site makes it inert. */
 const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
 
 const socketGroup = kind.atStart(kind.optional(kind.text));
