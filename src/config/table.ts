@@ -12,7 +12,7 @@ import * as kind from './kinds.ts';
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
 /**
- * Declares whether what a person typed may act on the platform. A webhook gets the text as it is, unless the site
+ * Declares whether what a person typed may act on the platform. A platform gets the text as it is, unless the site
  * makes it inert.
  */
 const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
