@@ -35,7 +35,7 @@ import { ALICE, freshAddress, type Site, suiteSite } from '../support/site.ts';
 import { SmtpSession } from '../support/smtp.ts';
 
 /** Through each of the set-ups; all of a run are repeated by its seed. */
-const FORGERIES = roundsOf(400, 60);
+const FORGERIES = roundsOf(400, 100);
 const BY_SENDMAIL = 24;
 const SESSIONS = 4;
 const SEED = 20_261_128;
