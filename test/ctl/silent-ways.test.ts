@@ -178,8 +178,10 @@ describe('a site whose platform answers with a login page', () => {
     const { code, stdout } = await daemon.tryCtl('doctor');
     assert.match(stdout, /"check":"queue\.sink","status":"problem","what":"[^"]*broken/);
     assert.equal(code, 78);
-    const [item] = await daemon.ctl('queue', 'list');
-    assert.equal(item?.state, 'waiting');
+    // Between two attempts.
+    const waiting = async (): Promise<Row | undefined> =>
+      (await daemon.ctl('queue', 'list')).find(({ state }) => state === 'waiting');
+    assert.equal((await eventually(waiting, () => daemon.log())).state, 'waiting');
   });
 });
 

@@ -5,28 +5,21 @@ import { randomBytes } from 'node:crypto';
 import type { NewItem } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { runCommand, TOOL } from '../support/command.ts';
+import { runCommand, runProcess, TOOL } from '../support/command.ts';
 import { type RunResult, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
 
 /** One object of `--json`. */
 export type Row = Record<string, unknown>;
 
-/** Runs the tool with nothing but these arguments; `environment` as `NAME=value`. */
+/** Runs the tool with nothing but these arguments; with an environment, `NAME=value`, always as a process. */
 export async function runTool(
   args: readonly string[],
   environment: readonly string[] = [],
 ): Promise<RunResult> {
-  return await run('env', [
-    '-u',
-    'COLUMNS',
-    '-u',
-    'NO_COLOR',
-    ...environment,
-    process.execPath,
-    TOOL,
-    ...args,
-  ]);
+  if (environment.length > 0) return await runProcess(args, environment);
+  const at = args.indexOf('--config');
+  return await runCommand(at === -1 ? undefined : args[at + 1], args);
 }
 
 /** An initialised scratch directory and the tool in it. */

@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runCommandLine } from '../../src/ctl/program.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
-import { TOOL } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { repositoryRoot, run } from '../support/process.ts';
+import { repositoryRoot } from '../support/process.ts';
 import { suiteScratch } from '../support/scratch.ts';
 import { commandIn, commandsOf, OWN_TEST, readLine, type Shown, whereIs } from './commands.ts';
 import { codeSpans, PAGE_NAMES, readPage, takeApart } from './pages.ts';
@@ -197,6 +197,7 @@ describe('the commands of mailgw-ctl on the pages, run at a site', () => {
   }
 
   it('end as the page says', async (t) => {
+    process.chdir(scratch.directory); // whatever a command makes beside itself
     const client = await LmtpClient.open(t, daemon.socket);
     const ours = [...inBlocks, ...inLines].filter(
       (each) => ofTool(each) && OWN_TEST[each.page] === undefined,
@@ -209,10 +210,7 @@ describe('the commands of mailgw-ctl on the pages, run at a site', () => {
     const inOrder = [...byText].sort((left, right) => Number(isLast(left)) - Number(isLast(right)));
     for (const [text, each] of inOrder) {
       const words = await fill(each.words.slice(1), client);
-      const result = await run('env', [
-        ...['-C', scratch.directory, process.execPath, TOOL, '--config', daemon.config],
-        ...words,
-      ]);
+      const result = await runCommand(daemon.config, ['--config', daemon.config, ...words]);
       const expected = ENDINGS.find(([pattern]) => pattern.test(text))?.[1] ?? [0];
       const told = `${whereIs(each)}\nexit ${String(result.code)}\n${result.stdout}${result.stderr}`;
       if (result.code === null || !expected.includes(result.code)) wrong.push(told);

@@ -28,7 +28,7 @@ const EARLY_MS = 300;
 const ACCEPTED = 40;
 const LATER_MS = 10;
 
-const rounds = Math.ceil(roundsOf(200) / STORES.length);
+const rounds = Math.ceil(roundsOf(200, 12) / STORES.length);
 
 /** Starts the daemon and kills it at a moment of chance. */
 async function crash({ daemon }: FaultSite, senders: Senders, chance: Chance): Promise<void> {

@@ -12,10 +12,16 @@ import { LmtpClient } from '../support/lmtp.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { runOk } from '../support/process.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 import { fillUp, mountTmpfs, tmpfsUnavailable } from '../support/tmpfs.ts';
 
 const MIB = 1024 * 1024;
+
+/** What is to be filled, of which a short run takes less. */
+const LARGE_DISK = roundsOf(128, 72) * MIB;
+const DISK = roundsOf(96, 72) * MIB;
+const SMALL_DISK = roundsOf(64, 40) * MIB;
 const TWO_LOOKS_MS = 2200;
 const FULL = '452 4.3.1 insufficient system storage';
 
@@ -105,7 +111,7 @@ async function allPosted({ daemon, platform }: Stage, ids: readonly string[]): P
 
 describe('a disk that runs full', { skip: tmpfsUnavailable() }, () => {
   it('is refused at MAIL below the low-water mark, and recovers when delivery has made room', async (t) => {
-    const here = await stage(t, 128 * MIB, { low_water: '32MiB' });
+    const here = await stage(t, LARGE_DISK, { low_water: '32MiB' });
     const ids: string[] = [];
     do {
       const { ids: more, refusal, command } = await fill(here, MIB);
@@ -130,7 +136,7 @@ describe('a disk that runs full', { skip: tmpfsUnavailable() }, () => {
   });
 
   it('goes on delivering while somebody else has taken the last byte, and recovers within 5 s', async (t) => {
-    const here = await stage(t, 96 * MIB, { low_water: '32MiB' });
+    const here = await stage(t, DISK, { low_water: '32MiB' });
     const client = await LmtpClient.open(t, here.daemon.socket);
     const ids: string[] = [];
     for (let n = 0; n < 20; n++) {
@@ -168,7 +174,7 @@ describe('a disk that runs full', { skip: tmpfsUnavailable() }, () => {
   });
 
   it('is 452 at the end of data where no mark was set, with nothing lost and nothing half kept', async (t) => {
-    const here = await stage(t, 64 * MIB, { low_water: '0B' });
+    const here = await stage(t, SMALL_DISK, { low_water: '0B' });
     const { ids, refusal, command } = await fill(here, 300_000);
     assert.deepEqual([refusal, command], [FULL, 'end of data']);
     assert.deepEqual([...(await itemsById(here.daemon)).keys()], ids);

@@ -16,7 +16,7 @@ import { testScratch } from '../support/scratch.ts';
 /** Installations that are killed and started side by side: a start keeps one processor busy. */
 const SITES = 2;
 
-const ROUNDS = SITES * Math.ceil(roundsOf(100) / SITES);
+const ROUNDS = SITES * Math.ceil(roundsOf(100, 6) / SITES);
 
 /** Sends one reply; the id in its 250. */
 async function accepted(t: TestContext, daemon: Daemon, to: string): Promise<string> {

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { createSpamd, type Spamd, type SpamdOptions, type SpamdResult } from '../../src/gate/spamd.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
-import { testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import {
   answering,
   GTUBE,
@@ -14,6 +14,7 @@ import {
   serveRequests as serve,
   spamdUnavailable,
   startSpamd,
+  type TestSpamd,
 } from '../support/spamd.ts';
 
 const skip = spamdUnavailable();
@@ -218,9 +219,16 @@ for (const [name, tcp] of [
   ['TCP', true],
 ] as const) {
   describe(`the spamc client and the real spamd, over ${name}`, { skip }, () => {
-    it('tells ham from GTUBE, and by which rules', async (t) => {
-      const { place } = await startSpamd(testScratch(t), { tcp });
-      const spamd = client(place);
+    const scratch = suiteScratch();
+    let running: TestSpamd | undefined;
+    before(async () => {
+      running = await startSpamd(scratch, { tcp });
+    });
+    after(() => scratch.close());
+    const started = (): TestSpamd => running ?? assert.fail('spamd does not run');
+
+    it('tells ham from GTUBE, and by which rules', async () => {
+      const spamd = client(started().place);
       assert.deepEqual(await spamd.ping(), { ok: true, value: 'pong' });
       const ham = await spamd.check(HAM);
       assert.ok(ham.ok);
@@ -230,11 +238,10 @@ for (const [name, tcp] of [
       assert.ok(spam.value.symbols.includes('GTUBE'));
     });
 
-    it('checks the beginning of a message of many megabytes', async (t) => {
-      const { place } = await startSpamd(testScratch(t), { tcp });
+    it('checks the beginning of a message of many megabytes', async () => {
       const line = `${'A'.repeat(76)}\r\n`;
       const large = Buffer.concat([SPAM, Buffer.alloc(20 * 1024 * 1024, line)]);
-      const result = await client(place).check(large);
+      const result = await client(started().place).check(large);
       assert.ok(result.ok && result.value.flagged, JSON.stringify(result));
     });
 
@@ -248,9 +255,8 @@ for (const [name, tcp] of [
       assert.deepEqual(await spamd.learn(mail, 'ham'), { ok: true, value: 'learned' });
     });
 
-    it('says that it may not teach, and goes on checking', async (t) => {
-      const { place } = await startSpamd(testScratch(t), { tcp });
-      const spamd = client(place);
+    it('says that it may not teach, and goes on checking', async () => {
+      const spamd = client(started().place);
       assert.match(
         failureOf(await spamd.learn(Buffer.alloc(5_000_000, 'x\r\n'), 'ham')),
         /^refused: .*--allow-tell/,
@@ -258,8 +264,8 @@ for (const [name, tcp] of [
       assert.ok((await spamd.check(HAM)).ok);
     });
 
-    it('fails while spamd is gone, and works when it is back', async (t) => {
-      const test = await startSpamd(testScratch(t), { tcp });
+    it('fails while spamd is gone, and works when it is back', async () => {
+      const test = started();
       const spamd = client(test.place);
       await test.stop();
       assert.match(failureOf(await spamd.check(HAM)), /^unreachable: /);

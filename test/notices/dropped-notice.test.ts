@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { LATER_KINDS, NOTICE_KINDS } from '../../src/mail/notice.ts';
 import { type Daemon, type Row, startDaemon } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { fieldsOf, fileOf, type Mailbox, startMailbox, textOf } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
@@ -118,6 +119,11 @@ describe('a person whose reply "strict" drops', () => {
     const site = await strictSite(t);
     await site.mailbox.down();
     await passAndDrop(site, 'gone');
+    // Their notice waits for another attempt; one under way would be sent.
+    await eventually(
+      () => (site.daemon.log().includes('"event":"notice_deferred"') ? true : undefined),
+      () => site.daemon.log(),
+    );
     await site.daemon.ctl('user', 'remove', 'gone', '--yes');
     assert.match(await site.send('gone', RECEIVED), /^5|503/);
     await site.mailbox.up();

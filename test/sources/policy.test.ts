@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Settings } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { freshReply, type Intake, startIntake } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { PolicyClient, policyRequest } from '../support/policy.ts';
-import { type Scratch, testScratch } from '../support/scratch.ts';
+import { type Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
 
 const DAY_S = 86_400;
 const NO_SUCH = '550 5.1.1 no such reply address';
@@ -40,8 +40,16 @@ function logged(intake: Intake, event: string): Record<string, unknown>[] {
 }
 
 describe('the policy service answers', () => {
+  const scratch = suiteScratch();
+  const path = scratch.path('policy.sock');
+  let intake: Intake;
+  before(async () => {
+    intake = await startIntake(scratch, { policy: { socket: path } });
+  });
+  after(() => scratch.close());
+
   it('DUNNO for a good address, in any case, and for what is none of ours', async (t) => {
-    const { intake, client } = await open(t);
+    const client = await PolicyClient.open(t, path);
     const recipients = [
       intake.alice,
       intake.alice.toUpperCase(),
@@ -54,7 +62,7 @@ describe('the policy service answers', () => {
   });
 
   it('one 550 5.1.1 for forged, unknown, disabled and no token at all', async (t) => {
-    const { intake, client } = await open(t);
+    const client = await PolicyClient.open(t, path);
     await intake.store.setUser('bob', { enabled: false });
     const recipients = [
       forged(intake.alice),
@@ -66,7 +74,7 @@ describe('the policy service answers', () => {
   });
 
   it('550 5.7.1 to the holder of an expired address', async (t) => {
-    const { intake, client } = await open(t);
+    const client = await PolicyClient.open(t, path);
     const repliedTo = new Date(Date.now() - 100 * DAY_S * 1000).toISOString();
     const { reply_to } = await intake.daemon.mint({ user: 'alice', thread: 't/1', repliedTo });
     assert.match(await client.ask(reply_to), /^550 5\.7\.1 /);
@@ -83,7 +91,7 @@ describe('the policy service answers', () => {
   });
 
   it('many requests on one connection, whole, in pieces and pipelined, in order', async (t) => {
-    const { intake, client } = await open(t);
+    const client = await PolicyClient.open(t, path);
     for (const octet of policyRequest({ recipient: intake.alice })) client.write(octet);
     assert.equal(await client.answer(), 'DUNNO');
     const requests = Array.from({ length: 200 }, (_, index) =>
@@ -96,7 +104,7 @@ describe('the policy service answers', () => {
   });
 
   it('a client that has closed its side', async (t) => {
-    const { intake, client } = await open(t);
+    const client = await PolicyClient.open(t, path);
     client.write(policyRequest({ recipient: intake.alice }));
     client.halfClose();
     assert.equal(await client.answer(), 'DUNNO');
@@ -137,6 +145,14 @@ describe('the log of the policy service', () => {
 });
 
 describe('the policy service fails safe', () => {
+  const scratch = suiteScratch();
+  const path = scratch.path('policy.sock');
+  let intake: Intake;
+  before(async () => {
+    intake = await startIntake(scratch, { policy: { socket: path } });
+  });
+  after(() => scratch.close());
+
   for (const [what, octets] of [
     ['garbage', 'EHLO client.example.com\r\n\n\n'],
     ['another request', 'request=something_else\nrecipient=x@reply.example.org\n\n'],
@@ -148,11 +164,12 @@ describe('the policy service fails safe', () => {
     ['a whole one that is larger than 32 KiB', `request=smtpd_access_policy\nx=${'y'.repeat(40_000)}\n\n`],
   ] as const) {
     it(`${what}: no answer, the connection closes, and others are served`, async (t) => {
-      const { intake, client, path } = await open(t);
+      const closedBefore = logged(intake, 'connection_closed').length;
+      const client = await PolicyClient.open(t, path);
       client.write(octets);
       assert.equal(await client.closed(), '');
       await eventually(
-        () => (logged(intake, 'connection_closed').length === 1 ? true : undefined),
+        () => (logged(intake, 'connection_closed').length === closedBefore + 1 ? true : undefined),
         () => 'no line in the log',
       );
       assert.equal(await (await PolicyClient.open(t, path)).ask(intake.alice), 'DUNNO');
@@ -181,7 +198,7 @@ describe('the policy service fails safe', () => {
   });
 
   it('a client that asks on without reading is cut off', async (t) => {
-    const { client, path } = await open(t);
+    const client = await PolicyClient.open(t, path);
     const deaf = createConnection(path);
     deaf.on('error', () => undefined);
     deaf.pause();

@@ -2,10 +2,9 @@
 //
 // Contract: the same command line is read and the same is printed. What is left out in a short run is the start of the
 // program, which takes longer than most commands; tests of how it ends, or of a terminal, start it themselves.
-// Limits: a command gives up root for good, so one on a store of another user is always a process of its own; and so is
-// doctor, which blocks its process while it asks servers that may be the test's.
+// Limits: a command gives up root for good, so one on a store of another user is always a process of its own.
 
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { runCommandLine } from '../../src/ctl/program.ts';
 import type { Output } from '../../src/ctl/terminal/print.ts';
@@ -15,15 +14,33 @@ import { ROUNDS } from './rounds.ts';
 /** The path of the tool. */
 export const TOOL = join(repositoryRoot, 'bin', 'mailgw-ctl');
 
-/** Runs a command line on the site of this configuration. */
-export async function runCommand(config: string, words: readonly string[]): Promise<RunResult> {
-  if (ROUNDS === 'short' && isOurs(config) && !words.includes('doctor')) return await runHere(words);
-  return await run('env', ['-u', 'COLUMNS', '-u', 'NO_COLOR', process.execPath, TOOL, ...words]);
+/** Runs a command line on the site of this configuration; without one, a command line that is for no site. */
+export async function runCommand(config: string | undefined, words: readonly string[]): Promise<RunResult> {
+  if (ROUNDS === 'short' && (config === undefined || isOurs(config))) return await runHere(words);
+  return await runProcess(words);
+}
+
+/** Runs a command line as a process, with nothing but these arguments; `environment` as `NAME=value`. */
+export async function runProcess(
+  words: readonly string[],
+  environment: readonly string[] = [],
+): Promise<RunResult> {
+  return await run('env', [
+    '-u',
+    'COLUMNS',
+    '-u',
+    'NO_COLOR',
+    ...environment,
+    process.execPath,
+    TOOL,
+    ...words,
+  ]);
 }
 
 /** Whether the configuration's store, or where one would be made, belongs to the user of this process. */
 function isOurs(config: string): boolean {
-  const text = existsSync(config) ? readFileSync(config, 'utf8') : '';
+  const isFile = statSync(config, { throwIfNoEntry: false })?.isFile() === true;
+  const text = isFile ? readFileSync(config, 'utf8') : '';
   const store = /^path = "(.+)"$/m.exec(text)?.[1] ?? join(dirname(config), 'mailgw.db');
   const places = [dirname(config), dirname(store), store];
   return places.every((place) => !existsSync(place) || lstatSync(place).uid === process.getuid?.());

@@ -7,6 +7,7 @@
  * Ctrl-C ends it between two batches, and it says how far it came.
  */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
 import { findItem } from '../../actions/items.ts';
 import {
@@ -169,6 +170,7 @@ async function onMatching(
       }
       seen += some.length;
       progress(seen, ids.length);
+      await turn(); // a signal that came while the store was written is heard before the next batch
     }
   });
   const left = seen - done - copies - problems.length;

@@ -16,7 +16,7 @@ import { openSink } from '../../site/settings.ts';
 import { openSqliteStore } from '../../store/sqlite/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { becomeStoreOwner } from '../owner.ts';
-import { DEFAULT_POSTFIX_DIRECTORY, readPostfix } from '../postfix/postfix-setup.ts';
+import { DEFAULT_POSTFIX_DIRECTORY, type PostfixRead, readPostfix } from '../postfix/postfix-setup.ts';
 import { examinePostfix } from '../postfix/wiring.ts';
 import { withPassedSockets } from '../socket-units.ts';
 import { checkAuthservId } from './authserv.ts';
@@ -54,8 +54,9 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield fine('configuration', `${configPath}: no problem found`);
   yield* guarded('files', () => checkFiles(config, configPath));
   yield* guarded('daemon', async () => [await checkDaemonUser(config, configPath)]);
-  yield* guarded('socket', () => checkSockets(config, mailOwner(examination)));
-  yield* guarded('postfix', () => checkPostfix(config, examination));
+  const postfix = readPostfix(examination.postfixDirectory ?? DEFAULT_POSTFIX_DIRECTORY);
+  yield* guarded('socket', () => checkSockets(config, mailOwner(postfix)));
+  yield* guarded('postfix', () => checkPostfix(config, examination, postfix));
   const authserv = checkAuthservId(config, message);
   yield authserv;
   if (!existsSync(dirname(config.store.path))) return; // files.store has said so
@@ -106,12 +107,15 @@ async function* guarded(
   }
 }
 
-function mailOwner({ postfixDirectory = DEFAULT_POSTFIX_DIRECTORY }: Examination): string {
-  const read = readPostfix(postfixDirectory);
+function mailOwner(read: PostfixRead): string {
   return (read.ok ? read.setup.setting('mail_owner') : '') || 'postfix';
 }
 
-async function checkPostfix(config: Config, { postfixDirectory }: Examination): Promise<readonly Finding[]> {
+async function checkPostfix(
+  config: Config,
+  { postfixDirectory }: Examination,
+  postfix: PostfixRead,
+): Promise<readonly Finding[]> {
   const directory = postfixDirectory ?? DEFAULT_POSTFIX_DIRECTORY;
   if (postfixDirectory === undefined && !existsSync(join(directory, 'main.cf')))
     return [
@@ -120,7 +124,7 @@ async function checkPostfix(config: Config, { postfixDirectory }: Examination): 
         `no ${directory}/main.cf here; --postfix-config DIR names another place`,
       ),
     ];
-  const { read, findings } = examinePostfix(config, directory);
+  const { read, findings } = examinePostfix(config, directory, postfix);
   return read.ok ? [...findings, ...(await checkMilters(read.setup))] : findings;
 }
 

@@ -16,10 +16,9 @@ export interface Examined {
   readonly findings: readonly Finding[];
 }
 
-/** Reads the Postfix in `directory` and examines it. */
-export function examinePostfix(config: Config, directory: string): Examined {
+/** Examines the Postfix in `directory`, as it was read before or is now. */
+export function examinePostfix(config: Config, directory: string, read = readPostfix(directory)): Examined {
   const check = 'postfix.configuration';
-  const read = readPostfix(directory);
   if (!read.ok) {
     const finding = problem(check, EXIT.configuration, {
       what: `${directory}: ${read.problem}`,

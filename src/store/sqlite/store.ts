@@ -1,9 +1,9 @@
 /**
  * The store in SQLite: the face of all ports on the main thread.
  *
- * Contract: every write goes to the writer's thread, which batches them; reads use a connection of their own here.
- * One daemon per store: a lock that dies with its process refuses a second one. Tools open the same store beside
- * a running daemon.
+ * Contract: every write goes to the writer, which batches them, on a thread of its own in a daemon; reads use a connection
+ * of their own here. One daemon per store: a lock that dies with its process refuses a second one. Tools open the same
+ * store beside a running daemon.
  * Failure: a request that the store cannot carry out rejects; when the writer itself dies all do, and `onBroken`
  * is told once. A full disk is a value, because it has a reply of its own.
  */
@@ -58,7 +58,10 @@ export async function openSqliteStore(options: StoreOptions): Promise<Store> {
     if (adopted !== undefined) onNews({ news: 'adopted', from: adopted });
     claim = mode === 'daemon' ? await claimStore(path) : undefined;
     const data = { path, daemon: mode === 'daemon', keepContent, now: Date.now(), measures };
-    const writer = await WriterThread.start(data, { onBroken, onNews });
+    const listeners = { onBroken, onNews };
+    const writer = await (data.daemon
+      ? WriterThread.start(data, listeners)
+      : WriterThread.startHere(data, listeners));
     try {
       const reader = openConnection(options.path, { readonly: true, busyTimeoutMs: READ_BUSY_TIMEOUT_MS });
       claim ??= mode === 'daemon' ? await claimStore(path) : undefined; // a new store has a name only now

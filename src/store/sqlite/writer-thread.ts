@@ -1,10 +1,11 @@
 /**
  * The writer's thread as the main thread sees it: questions and answers.
  *
- * Contract: requests of one tick travel together, answers come as the writer's batches end. Failure: a request that
- * fails rejects alone; when the thread dies all do, and whoever started it is told once.
+ * Contract: requests of one tick travel together, answers come as the writer's batches end. A tool's writer is asked in the
+ * same way and works on the thread that asks: a thread of its own takes longer to start than most commands take.
+ * Failure: a request that fails rejects alone; when the thread dies all do, and whoever started it is told once.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import type { AcceptResult, ImmediateLease } from '../acceptance.ts';
 import type { LeasedItem, NewItem } from '../item.ts';
 import { StoreError } from '../store-error.ts';
@@ -36,13 +37,31 @@ export interface WriterListeners {
 /** Messages from this size on are handed to the writer's thread, smaller ones copied: see docs/decisions.md. */
 const TRANSFER_FROM_BYTES = 32 * 1024;
 
+/** How a thread and a port of this one are listened to; a port says nothing but messages, and that it closed. */
+interface Listening {
+  (
+    event: 'message',
+    listener: ((message: readonly Answer[] | WriterNews) => void) | ((hello: WriterHello) => void),
+  ): unknown;
+  (event: 'error', listener: (error: Error) => void): unknown;
+  (event: 'exit' | 'close', listener: (code: number) => void): unknown;
+}
+
+/** The end of a line to a writer. */
+interface WriterEnd {
+  readonly on: Listening;
+  readonly once: Listening;
+  readonly off: Listening;
+  postMessage(message: unknown, transfers?: readonly ArrayBuffer[]): void;
+}
+
 type Settler = { resolve: (value: unknown) => void; reject: (error: Error) => void };
 
 /** The writer's thread as seen from here: requests of one tick travel together. */
 export class WriterThread {
   /** The names of what the thread carries out. */
   readonly operations: readonly (keyof Operations)[];
-  readonly #worker: Worker;
+  readonly #worker: WriterEnd;
   readonly #listeners: WriterListeners;
   readonly #pending = new Map<number, Settler>();
   #outbox: Request[] = [];
@@ -51,7 +70,11 @@ export class WriterThread {
   #broken: Error | undefined;
   #closing = false;
 
-  private constructor(worker: Worker, operations: readonly (keyof Operations)[], listeners: WriterListeners) {
+  private constructor(
+    worker: WriterEnd,
+    operations: readonly (keyof Operations)[],
+    listeners: WriterListeners,
+  ) {
     this.operations = operations;
     this.#worker = worker;
     this.#listeners = listeners;
@@ -70,6 +93,19 @@ export class WriterThread {
   /** Starts the thread; rejects with {@link StoreError} when it cannot open the store. */
   static start(data: WriterData, listeners: WriterListeners): Promise<WriterThread> {
     const worker = new Worker(new URL('./writer-worker.js', import.meta.url), { workerData: data });
+    return WriterThread.#greeted(worker, data, listeners);
+  }
+
+  /** Starts a writer on this thread, which stands still while it writes; rejects like {@link WriterThread.start}. */
+  static async startHere(data: WriterData, listeners: WriterListeners): Promise<WriterThread> {
+    const { serve } = await import('./writer-worker.ts');
+    const { port1, port2 } = new MessageChannel();
+    const greeted = WriterThread.#greeted(port1, data, listeners);
+    serve(port2, data);
+    return await greeted;
+  }
+
+  static #greeted(worker: WriterEnd, data: WriterData, listeners: WriterListeners): Promise<WriterThread> {
     return new Promise((resolve, reject) => {
       const ended = (): void => {
         reject(new StoreError('unusable', `${data.path}: the store's writer thread ended at its start`));
@@ -165,10 +201,13 @@ export class WriterThread {
   async close(): Promise<void> {
     if (this.#closing || this.#broken !== undefined) return;
     this.#closing = true;
-    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
+    const ended = new Promise((resolve) => {
+      this.#worker.once('exit', resolve);
+      this.#worker.once('close', resolve);
+    });
     this.#flush();
     this.#worker.postMessage('close');
-    await exited;
+    await ended;
   }
 }
 

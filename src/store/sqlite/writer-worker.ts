@@ -1,5 +1,5 @@
 /**
- * The worker thread that owns every write: natural group commit.
+ * The worker thread that owns every write: natural group commit. A tool has the same on its one thread.
  *
  * Contract: a batch is whatever arrived while the last one was being committed; no timer delays it. What becomes of one
  * is up to writer.ts.
@@ -74,11 +74,11 @@ function open(start: WriterData, tell: (news: WriterNews) => void): Writer {
   }
 }
 
-function serve(port: MessagePort): void {
+/** Opens the store, says at the port whether that went well, and carries out what is asked there. */
+export function serve(port: MessagePort, start: WriterData): void {
   const hello = (message: WriterHello): void => {
     port.postMessage(message);
   };
-  const start = workerData as WriterData;
   let writer: Writer;
   try {
     writer = open(start, (news) => {
@@ -110,4 +110,4 @@ function serve(port: MessagePort): void {
   writer.keepLogSize();
 }
 
-if (parentPort !== null) serve(parentPort);
+if (parentPort !== null) serve(parentPort, workerData as WriterData);
