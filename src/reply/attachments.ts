@@ -41,8 +41,7 @@ export function keepAttachments(
     const content = file.content();
     const contentType = detectType(content, file.declaredType);
     const filename = safeFilename(file.name, index + 1, contentType);
-    const shown = allowedType(content, file.declaredType);
-    const reason = dropReason(file, { filename, contentType, shown, bytes: content.length }, limits, {
+    const reason = dropReason(file, { filename, contentType, content }, limits, {
       files: attachments.length,
       total,
     });
@@ -67,27 +66,38 @@ export function keepAttachments(
 
 function dropReason(
   file: FileCandidate,
-  seen: { filename: string; contentType: string; shown: string | undefined; bytes: number },
+  seen: { filename: string; contentType: string; content: Buffer },
   limits: AttachmentLimits,
   so: { files: number; total: number },
 ): DropReason | undefined {
   if (file.shownIn === 'quoted') return 'only-quoted';
   if (file.shownIn === 'signature') return 'only-signature';
-  const names = [seen.filename, startedName(file.name ?? '')];
+  const names = [seen.filename, startedName(file.name ?? '')].map((name) => name.toLowerCase());
+  const types = [seen.contentType, file.declaredType];
   const refuses = (pattern: string): boolean =>
-    pattern.startsWith('.')
-      ? names.some((name) => name.toLowerCase().endsWith(pattern))
-      : matchesType(pattern, [seen.contentType, file.declaredType]);
+    pattern.startsWith('.') ? names.some((name) => name.endsWith(pattern)) : matchesType(pattern, types);
   if (limits.deny.some((pattern) => refuses(pattern.toLowerCase()))) return 'type-refused';
-  const allows = (pattern: string): boolean =>
-    pattern.startsWith('.')
-      ? seen.filename.toLowerCase().endsWith(pattern) && mayBe(pattern, seen.shown)
-      : allowsType(pattern, seen.shown);
-  if (limits.allow.length > 0 && !limits.allow.some((pattern) => allows(pattern.toLowerCase())))
-    return 'type-refused';
-  if (seen.bytes > limits.maxFileBytes) return 'too-big';
+  if (limits.allow.length > 0 && !isAllowed(file, seen, limits.allow)) return 'type-refused';
+  const bytes = seen.content.length;
+  if (bytes > limits.maxFileBytes) return 'too-big';
   if (so.files >= limits.maxFiles) return 'too-many';
-  return so.total + seen.bytes > limits.maxTotalBytes ? 'total-too-big' : undefined;
+  return so.total + bytes > limits.maxTotalBytes ? 'total-too-big' : undefined;
+}
+
+/** Whether a pattern allows a file by what its bytes show. */
+function isAllowed(
+  file: FileCandidate,
+  { filename, content }: { filename: string; content: Buffer },
+  patterns: readonly string[],
+): boolean {
+  const shown = allowedType(content, file.declaredType);
+  return patterns
+    .map((pattern) => pattern.toLowerCase())
+    .some((pattern) =>
+      pattern.startsWith('.')
+        ? filename.toLowerCase().endsWith(pattern) && mayBe(pattern, shown)
+        : allowsType(pattern, shown),
+    );
 }
 
 function matchesType(pattern: string, types: readonly string[]): boolean {

@@ -99,8 +99,10 @@ export class Texts implements PartReader {
 /** Gives the label of a part: that of its header, unless the bytes do not fit it and an HTML page has another. */
 function charsetOf(part: MimePart, bytes: Buffer): string | undefined {
   const declared = part.params.get('charset');
-  if (declared !== undefined && fitsCharset(bytes, declared)) return declared;
-  return charsetOfHtml(part, bytes) ?? declared;
+  const own = charsetOfHtml(part, bytes);
+  // To see whether the bytes fit is to decode them: only a second label asks for it.
+  if (own === undefined || declared === undefined) return declared ?? own;
+  return fitsCharset(bytes, declared) ? declared : own;
 }
 
 /** Reads what an HTML part says of itself, when its header says nothing (HTML §4.2.5.4). */

@@ -15,6 +15,7 @@ import type { Part } from './site.ts';
 /** What the gate stands on, whatever is configured. */
 export interface GateGround {
   readonly store: Store;
+  /** The entrance of the queue. */
   readonly accept: Acceptance['accept'];
   readonly rates: GateOptions['rates'];
   readonly space: Pick<DiskSpace, 'isLow'>;

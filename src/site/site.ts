@@ -14,6 +14,7 @@ import type { Setup } from './settings.ts';
 export interface Part<T> {
   /** The sections and keys that it is built from; what reads everything is built anew by every reload. */
   readonly reads: 'everything' | readonly string[];
+  /** Builds it. */
   readonly open: (setup: Setup) => T;
   /** Loads what the start can do without; called once the daemon serves. */
   readonly warm?: (part: T) => void;

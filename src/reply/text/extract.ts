@@ -49,9 +49,9 @@ function isSurname(before: string, lead: string, raw: string): boolean {
  * Finds the offset at which an attribution begins in a line whose first words were typed, or 0. Some clients put no
  * line end before it ("reply On Wed, Apr 4, 2012 at 3:59 PM, bob@example.com wrote:").
  */
-function sharedAt(raw: string, next: string | undefined): number {
-  if (next?.startsWith('>') !== true || raw.length > 400 || !/:\s*$/.test(raw)) return 0;
-  const line = makeLine(raw, false);
+function sharedAt(line: Line, next: string | undefined): number {
+  const { raw } = line;
+  if (next?.startsWith('>') !== true || raw.length > 400 || !line.text.endsWith(':')) return 0;
   if ((line.facts & FACT.date) === 0 || line.text !== raw.trimEnd()) return 0;
   const before = raw.slice(0, findDate(raw));
   const lead = LEAD.exec(before);
@@ -79,13 +79,13 @@ function readLines(text: string): Line[] {
   const code = findCode(raws);
   const lines: Line[] = [];
   raws.forEach((raw, at) => {
-    const inCode = code[at] ?? false;
-    const cut = inCode ? 0 : sharedAt(raw, raws[at + 1]);
-    const followed = inCode || cut > 0 ? 0 : followedAt(raw);
+    const line = makeLine(raw, code[at] ?? false);
+    const cut = line.kind === 'code' ? 0 : sharedAt(line, raws[at + 1]);
+    const followed = line.kind === 'code' || cut > 0 ? 0 : followedAt(raw);
     if (cut > 0) splitShared(raw, cut, lines);
     else if (followed > 0)
       lines.push(makeLine(raw.slice(0, followed), false), makeLine(raw.slice(followed), false));
-    else lines.push(makeLine(raw, inCode));
+    else lines.push(line);
   });
   return lines;
 }

@@ -72,22 +72,25 @@ const isListPointer = (below: readonly Line[]): boolean =>
 
 interface Paragraph {
   readonly from: number;
-  readonly text: string;
+  readonly to: number;
 }
 
 /** Finds the last paragraph of lines `from` to `to`. */
 function lastParagraph(lines: readonly Line[], from: number, to: number): Paragraph | undefined {
-  let start = to;
-  while (start > from && lines[start - 1]?.kind === 'blank') start -= 1;
-  if (start === from) return undefined;
-  let text = '';
-  while (start > from && lines[start - 1]?.kind !== 'blank') {
-    start -= 1;
-    const line = lines[start]?.text ?? '';
-    text = text === '' ? line : `${line} ${text}`;
-  }
-  return { from: start, text };
+  let end = to;
+  while (end > from && lines[end - 1]?.kind === 'blank') end -= 1;
+  if (end === from) return undefined;
+  let start = end;
+  while (start > from && lines[start - 1]?.kind !== 'blank') start -= 1;
+  return { from: start, to: end };
 }
+
+/** The lines of a paragraph as one. */
+const textOf = (lines: readonly Line[], { from, to }: Paragraph): string =>
+  lines
+    .slice(from, to)
+    .map((line) => line.text)
+    .join(' ');
 
 const FIRST_PERSON =
   /(?:^|[\s(])(?:i|my|me|ich|mein\p{L}*|mir|mich|je|mon|ma|moi|yo|mi|io|mio|ik|mijn|jag|min|jeg|ja|mój|я|мой|мне)(?=[\s,.'’)])/iu;
@@ -128,13 +131,13 @@ function legalFooter(lines: readonly Line[], from: number, to: number, whole: bo
   let first: Paragraph | undefined;
   let next = lastParagraph(lines, from, to);
   if (next === undefined || !isBelow(next)) return undefined;
-  if (isScanNote(next.text)) next = lastParagraph(lines, from, next.from);
-  while (next !== undefined && isBelow(next) && isLegal(next.text, first !== undefined)) {
+  if (isScanNote(textOf(lines, next))) next = lastParagraph(lines, from, next.from);
+  while (next !== undefined && isBelow(next) && isLegal(textOf(lines, next), first !== undefined)) {
     first = next;
     next = lastParagraph(lines, from, first.from);
   }
   if (first === undefined) return undefined;
-  return next !== undefined && isBelow(next) && isHeading(next.text)
+  return next !== undefined && isBelow(next) && isHeading(textOf(lines, next))
     ? { start: next.from, signs: ['legal-words', 'last', 'heading'] }
     : { start: first.from, signs: ['legal-words', 'last'] };
 }
@@ -147,13 +150,11 @@ function scanNote(lines: readonly Line[], from: number, to: number, whole: boole
   let linked = false;
   while (start > from && end - start < MAX_NOTE_LINES && lines[start - 1]?.kind === 'text') {
     start -= 1;
-    linked ||= /\/\/|www\./.test(lines[start]?.text ?? '');
+    const text = lines[start]?.text ?? '';
+    linked ||= text.includes('//') || text.includes('www.');
   }
   if (!linked || (start === from && !whole)) return undefined;
-  const text = lines
-    .slice(start, end)
-    .map((line) => line.text)
-    .join(' ');
+  const text = textOf(lines, { from: start, to: end });
   const found = SCANNER_LINK.test(text) && SCANNED.test(text) && countWords(text) <= MAX_NOTE_WORDS;
   return found && lines[start - 1]?.kind !== 'text' ? { start, signs: ['link', 'last'] } : undefined;
 }

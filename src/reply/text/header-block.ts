@@ -55,7 +55,7 @@ const BRACKETED = /[<[(](?:mailto:)?[^\s<>@]+@[^\s<>@]+[>\])]/i;
 /** Reads the value of a field, without the marks of emphasis around it. */
 function valueOf(text: string): string {
   const value = text.slice(text.indexOf(':') + 1).trim();
-  return /^[*_]|[*_]$/.test(value) ? value.replace(/^[*_\s]+|[*_\s]+$/gu, '') : value;
+  return /[*_]/.test(value.charAt(0) + value.slice(-1)) ? value.replace(/^[*_\s]+|[*_\s]+$/gu, '') : value;
 }
 
 /** Collects the label lines from `from`, with at most two wrapped lines under each. */
@@ -134,7 +134,7 @@ class BlockReader {
     this.#facts |= line.facts;
     if (this.#stampedAt < 0 && has(line.facts, FACT.date | FACT.time)) this.#stampedAt = this.#labels - 1;
     this.#bracketed ||= this.#labels <= 3 && has(line.facts, FACT.address) && BRACKETED.test(line.text);
-    this.#zoned ||= /\d:\d\d:\d\d\s[+-]\d{4}/.test(line.text);
+    this.#zoned ||= this.#labels <= 2 && /\d:\d\d:\d\d\s[+-]\d{4}/.test(line.text);
     if (label) this.#end = at + 1;
     return true;
   }

@@ -47,17 +47,20 @@ const MAX_PEOPLE = 50;
 const MAX_LINES = 5000;
 const LEAST_LINE = 16;
 const LEAST_WORD = 3;
+/** How much of a subject is left at least where a block cuts it short. */
+const LEAST_CUT = 12;
 
 /** Words of ASCII with single blanks between them: nothing in them is folded but their case. */
 const PLAIN = /^[!-~]*(?: [!-~]+)*$/;
 const fold = (text: string): string =>
   PLAIN.test(text) ? text.toLowerCase() : text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
-/**
- * Splits a text into words. A word in Latin letters ends where another script begins: Korean and Japanese put their
- * particles directly behind a name.
- */
-const wordsOf = (text: string): string[] =>
-  fold(text).match(/[\p{Script=Latin}\p{M}\p{N}]+|[\p{L}\p{M}\p{N}]+/gu) ?? [];
+/** Words; one in Latin letters ends where another script begins: Korean and Japanese put particles directly behind a name. */
+const WORD = /[\p{Script=Latin}\p{M}\p{N}]+|[\p{L}\p{M}\p{N}]+/gu;
+const PLAIN_WORD = /[a-z0-9]+/g;
+const wordsOf = (text: string): string[] => {
+  const folded = fold(text);
+  return folded.match(PLAIN.test(folded) ? PLAIN_WORD : WORD) ?? [];
+};
 
 /** `Re:`, `AW:`, `Fwd:` and their like in any language, numbered ones included, and tags in brackets before them. */
 const PREFIX =
@@ -102,31 +105,19 @@ const unwrapped = (value: string): string => value.replace(/^[\s*_"“”„<[]+
 const ROLE =
   /^(?:(?:no|do not|donot)[ _-]?reply|reply|notif\p{L}*|info|support|help(?:desk)?|team|admin|contact|kontakt|office|mail(?:er)?|hello|service|sales|news|forum|list|bugs?|issues?|post|bounces?|(?:post|web|host)master|abuse|security|builds?)$/iu;
 
-/** The known original, folded. */
-interface Folded {
-  readonly subjects: readonly string[];
+/** The people who are known, folded. */
+interface People {
   readonly names: readonly (readonly string[])[];
   readonly addresses: readonly string[];
   readonly locals: readonly (readonly string[])[];
-  readonly lines: ReadonlySet<string>;
 }
 
-function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Known): Folded {
+function foldPeople({ names = [], addresses = [] }: Known): People {
   const folded = addresses
     .slice(0, MAX_PEOPLE)
     .map((address) => fold(address))
     .filter((one) => one.includes('@') && one.length >= LEAST_WORD + 2);
-  const own = new Set<string>();
-  for (const line of lines) {
-    if (own.size >= MAX_LINES) break;
-    const text = lineKey(line);
-    if (text !== undefined) own.add(text);
-  }
   return {
-    subjects: subjects
-      .slice(0, MAX_SUBJECTS)
-      .map((subject) => fold(bareSubject(subject)))
-      .filter((one) => one.length >= LEAST_WORD),
     names: names
       .slice(0, MAX_PEOPLE)
       .map(wordsOf)
@@ -137,8 +128,23 @@ function foldKnown({ subjects = [], names = [], addresses = [], lines = [] }: Kn
       .filter((local) => local.length >= LEAST_WORD && !ROLE.test(local))
       .map(wordsOf)
       .filter((words) => words.length > 0),
-    lines: own,
   };
+}
+
+const foldSubjects = ({ subjects = [] }: Known): readonly string[] =>
+  subjects
+    .slice(0, MAX_SUBJECTS)
+    .map((subject) => fold(bareSubject(subject)))
+    .filter((one) => one.length >= LEAST_WORD);
+
+function foldLines({ lines = [] }: Known): ReadonlySet<string> {
+  const folded = new Set<string>();
+  for (const line of lines) {
+    if (folded.size >= MAX_LINES) break;
+    const text = lineKey(line);
+    if (text !== undefined) folded.add(text);
+  }
+  return folded;
 }
 
 type Forward = 'no' | 'yes' | 'either';
@@ -149,12 +155,14 @@ function forwardIn(subjects: readonly string[]): Forward {
   return found.every((subject) => EITHER.test(subject)) ? 'either' : 'yes';
 }
 
-/** Folds when the first question comes: most replies are plain without one. */
+/** Folds each part when the first question for it comes: most replies are plain without one. */
 class Original implements KnownOriginal {
   readonly hasLines: boolean;
   readonly #source: () => Known;
   #told: Known | undefined;
-  #folded: Folded | undefined;
+  #folded: People | undefined;
+  #bare: readonly string[] | undefined;
+  #own: ReadonlySet<string> | undefined;
   #forward: Forward | undefined;
 
   constructor(source: () => Known, hasLines: boolean) {
@@ -162,9 +170,19 @@ class Original implements KnownOriginal {
     this.hasLines = hasLines;
   }
 
-  get #known(): Folded {
-    this.#folded ??= foldKnown(this.#tell());
+  get #people(): People {
+    this.#folded ??= foldPeople(this.#tell());
     return this.#folded;
+  }
+
+  get #subjects(): readonly string[] {
+    this.#bare ??= foldSubjects(this.#tell());
+    return this.#bare;
+  }
+
+  get #lines(): ReadonlySet<string> {
+    this.#own ??= foldLines(this.#tell());
+    return this.#own;
   }
 
   /** Reads the Subject alone: most replies that quote ask for nothing else. */
@@ -184,24 +202,28 @@ class Original implements KnownOriginal {
   }
 
   get hasSubject(): boolean {
-    return this.#known.subjects.length > 0 && this.#sendsOn === 'no';
+    return this.#subjects.length > 0 && this.#sendsOn === 'no';
   }
 
   isSubject(value: string): boolean {
-    if (this.#known.subjects.length === 0) return false;
+    const subjects = this.#subjects;
+    if (subjects.length === 0) return false;
+    // Most values are no subject, which is seen by its beginning before they are taken apart.
+    const whole = fold(value);
+    if (!subjects.some((one) => whole.includes(one.slice(0, LEAST_CUT)))) return false;
     const text = fold(bareSubject(unwrapped(value)));
     if (text.length < LEAST_WORD) return false;
     // A long subject is wrapped or cut short in the block that repeats it.
-    return this.#known.subjects.some(
+    return subjects.some(
       (one) =>
         text === one ||
-        (text.length >= 12 && one.startsWith(text)) ||
+        (text.length >= LEAST_CUT && one.startsWith(text)) ||
         (one.length >= 8 && text.startsWith(one)),
     );
   }
 
   personIn(text: string): 'known-name' | 'known-address' | undefined {
-    const { addresses, names, locals } = this.#known;
+    const { addresses, names, locals } = this.#people;
     if (addresses.length + names.length === 0) return undefined;
     const folded = fold(text);
     if (addresses.some((address) => folded.includes(address))) return 'known-address';
@@ -215,7 +237,7 @@ class Original implements KnownOriginal {
   }
 
   hasLine(text: string): boolean {
-    const { lines } = this.#known;
+    const lines = this.#lines;
     if (lines.size === 0) return false;
     const key = lineKey(text);
     return key !== undefined && lines.has(key);

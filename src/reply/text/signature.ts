@@ -103,7 +103,6 @@ const OF_ITSELF =
 /** Verbs before a participle at the end: something was sent. */
 const AUXILIARY =
   /(?:^|\s)(?:a|ha|fue|foi|été|è|stat[oa]|sido|är|blev|har|heeft|został[ao]?|бы(?:л|ла|ло|ли)|був|була|byl[ao]?)(?:\s|$)/iu;
-const ARABIC_VOWELS = /[\u064b-\u0652]/g;
 const PROPER = /^(?:i?[\p{Lu}\d]|for$|pour$|für$)/u;
 /** What may follow the clause: a link, what stands in brackets, punctuation; or the advertisement of an application. */
 const REST = /^[\s.!,;:()<>[\]*_-]*(?:(?:[<([]?\s?https?:\S*|www\.\S+)[\s.)>\]]*)*$/u;
@@ -134,8 +133,10 @@ function namesOnly(words: readonly string[]): boolean {
  */
 export function isMobileLine(line: Line): boolean {
   if (line.kind !== 'text' || line.text.length > 200) return false;
+  // Most lines have neither a word of sending nor that of an application, and such words are found sooner than devices.
+  if (!SENT.test(line.text) && !/outlook|mail/i.test(line.text)) return false;
   if (!SENT.test(line.text.slice(0, 16)) && !DEVICE.test(line.text)) return false;
-  const bare = bareLine(line.text.replace(ARABIC_VOWELS, ''));
+  const bare = bareLine(line.text);
   const end = bare.search(CLAUSE_END);
   const clause = (end === -1 ? bare : bare.slice(0, end)).trim();
   if (clause.length < 4 || clause.length > 100) return false;

@@ -19,7 +19,18 @@ function word(stems: string): Words {
   return { test: (text) => anywhere.test(text) && first.test(text) };
 }
 
-const anyOf = (stems: readonly string[]): RegExp => new RegExp(stems.join('|'), 'i');
+const anyOf = (stems: readonly string[]): RegExp => new RegExp(byFirstLetter(stems.join('|')), 'i');
+
+/** Puts stems with one first letter behind it: a place in a text is refused once for all of them. */
+function byFirstLetter(stems: string): string {
+  const groups = new Map<string, string[]>();
+  for (const stem of stems.split(/\|(?![^(]*\))/)) {
+    const first = /^(?:\\b)?[a-z](?![?*+{])/.exec(stem)?.[0] ?? '';
+    const rests = groups.get(first) ?? [];
+    groups.set(first, [...rests, stem.slice(first.length)]);
+  }
+  return [...groups].map(([first, rests]) => `${first}(?:${rests.join('|')})`).join('|');
+}
 
 /** Names of "message", "mail" and "original", as they stand inside `-----Original Message-----`. */
 export const MESSAGE_NOUN = anyOf([
