@@ -111,8 +111,8 @@ function withoutFooter(text: string): string {
 /** Tells whether the alphabet makes up nearly all of it, and no line has blanks between words. */
 function looksLikeBase64(text: string): boolean {
   const sample = text.slice(0, 4096);
-  const foreign = sample.replace(/[A-Za-z0-9+/=\s-]/g, '').length;
-  const words = sample.match(/[^\s] +[^\s]/g)?.length ?? 0;
+  const foreign = sample.match(/[^A-Za-z0-9+/=\s-]/g)?.length ?? 0;
+  const words = sample.includes(' ') ? (sample.match(/[^\s] +[^\s]/g)?.length ?? 0) : 0;
   return foreign * 10 <= sample.length && words * 20 <= sample.length;
 }
 
