@@ -4,7 +4,7 @@ import type { Settings } from '../site/settings.ts';
 import type { StoreWatch } from '../site/store-watch.ts';
 import type { Store } from '../store/store.ts';
 
-/** What main.ts has begun. */
+/** The things that main.ts has begun. */
 export interface Beginning {
   /** The configuration's file. */
   readonly path: string;
@@ -14,6 +14,6 @@ export interface Beginning {
   readonly commits: CommitMeasures;
   /** Resolves when the store breaks while it is open. */
   readonly broken: Promise<Error>;
-  /** What is heard of the store's files. */
+  /** The news of the store's files. */
   readonly news: StoreWatch;
 }

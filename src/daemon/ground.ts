@@ -13,12 +13,12 @@ import type { Life } from './life.ts';
 import type { Observation } from './observation.ts';
 import { StartError } from './start-error.ts';
 
-/** What is there before anything works. */
+/** The ground: what is there before anything works. */
 export interface Ground extends Observation {
   readonly life: Life;
   readonly store: Store;
   readonly site: Site;
-  /** The sink in force. */
+  /** Gives the sink in force. */
   readonly sink: () => Sink;
   readonly space: DiskSpace;
   readonly news: StoreWatch;

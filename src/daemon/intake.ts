@@ -9,7 +9,7 @@ import { PepperWatch } from '../site/pepper.ts';
 import type { Intake } from '../sources/source.ts';
 import type { Ground } from './ground.ts';
 
-/** The pepper's watch and what else keeps the daemon from answering. */
+/** Opens the pepper's watch, and gathers what else keeps the daemon from answering. */
 export async function openDoubts({ site, store, log, meter, news, output }: Ground): Promise<Doubts> {
   const pepper = new PepperWatch({
     named: () => {
@@ -21,7 +21,7 @@ export async function openDoubts({ site, store, log, meter, news, output }: Grou
     meter,
     now: Date.now,
   });
-  // A store that fails says so to whoever asks for an address.
+  // Asks once now: a store that fails says so to whoever asks for an address.
   const ask = async (): Promise<unknown> => pepper.doubt()?.catch(() => undefined);
   await ask();
   site.part({ reads: ['reply.pepper_file'], open: () => void ask() });

@@ -5,12 +5,12 @@
  * among them; the first failure is thrown at the end.
  */
 
-/** Its states: starting → serving → stopping. */
+/** The life. Its states: starting → serving → stopping. */
 export class Life {
   #state: 'starting' | 'serving' | 'stopping' = 'starting';
   readonly #closers: (() => unknown)[] = [];
 
-  /** How far it is. */
+  /** Tells how far it is. */
   get state(): 'starting' | 'serving' | 'stopping' {
     return this.#state;
   }

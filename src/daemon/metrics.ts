@@ -112,7 +112,7 @@ function listenOnPort(
   });
 }
 
-/** Why no mail can be taken now, if it cannot. */
+/** Says why no mail can be taken now, if it cannot. */
 async function whyUnready(
   { life, store, space }: Ground,
   trouble: Doubts['trouble'],

@@ -14,7 +14,7 @@ export const DAEMON_OPTIONS = {
   version: { type: 'boolean', short: 'V', doc: 'print the version' },
 } as const;
 
-/** What the command line says; throws what parseArgs throws when it is wrong. */
+/** Reads the command line; throws what parseArgs throws when it is wrong. */
 export function parseDaemonOptions(): {
   readonly config: string;
   readonly shows: 'help' | 'version' | undefined;
@@ -26,7 +26,7 @@ export function parseDaemonOptions(): {
   };
 }
 
-/** The help. */
+/** Writes the help. */
 export function daemonHelp(): string {
   const lines = Object.entries(DAEMON_OPTIONS).map(([name, option]) => {
     const words = `-${option.short}, --${name}${'takes' in option ? ` ${option.takes}` : ''}`;

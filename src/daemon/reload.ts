@@ -19,14 +19,14 @@ import { readSetup } from '../site/settings.ts';
 import type { Site } from '../site/site.ts';
 import { errorText } from '../system/error-text.ts';
 
-/** What a reload works with. */
+/** The options of a reload. */
 export interface ReloadOptions {
   /** The path of the configuration. */
   readonly path: string;
   readonly site: Site;
-  /** Whether the daemon stops, and takes no configuration any more. */
+  /** Tells whether the daemon stops, and takes no configuration any more. */
   readonly isStopping: () => boolean;
-  /** Told that another setup is in force; resolves when nobody uses the parts before it. */
+  /** Hears that another setup is in force; resolves when nobody uses the parts before it. */
   readonly adopted: () => Promise<void>;
   readonly log: Log;
 }

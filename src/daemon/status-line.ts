@@ -10,7 +10,7 @@ import { MOST_COUNTED } from '../store/figures.ts';
 import type { SinkState } from '../store/sink-status.ts';
 import type { Store } from '../store/store.ts';
 
-/** What the line is made of. */
+/** The facts that the line is made of. */
 export interface StatusFacts {
   readonly domain: string;
   /** Items to be posted, counted up to a limit. */
@@ -48,7 +48,7 @@ export function statusLine(facts: StatusFacts): string {
   ].join('; ');
 }
 
-/** Why mail is put off, if it is. */
+/** Says why mail is put off, if it is. */
 function refusalOf({ trouble, isSpaceLow }: StatusFacts): string | undefined {
   if (trouble !== undefined) return `all mail is put off (451): ${trouble}`;
   return isSpaceLow ? 'all mail is put off (452): less space is free than store.low_water' : undefined;

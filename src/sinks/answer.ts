@@ -25,7 +25,7 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-/** The outcome of an attempt that was answered; `now` in milliseconds since the epoch. */
+/** Gives the outcome of an attempt that was answered; `now` in milliseconds since the epoch. */
 export function judgeAnswer(answer: HttpAnswer, now: number): Outcome {
   const diagnostic = describeAnswer(answer);
   const { status } = answer;
@@ -44,7 +44,7 @@ export function judgeAnswer(answer: HttpAnswer, now: number): Outcome {
   }
 }
 
-/** The outcome of an attempt that ended without a status line: network, timeout, TLS, or no HTTP at all. */
+/** Gives the outcome of an attempt that ended without a status line: network, timeout, TLS, or no HTTP at all. */
 export function judgeError(error: unknown): Outcome {
   return { kind: 'deferred', diagnostic: describeError(error) };
 }
@@ -67,7 +67,7 @@ const TAG = /<[a-z!/?]/i;
 /** Characters in which a page shows that it is one. */
 const PAGE_CHARS = 4096;
 
-/** What keeps a 2xx from being the answer to a post. */
+/** Names what keeps a 2xx from being the answer to a post. */
 function denialOf({ contentType = '', text }: HttpAnswer): string | undefined {
   const head = text.slice(0, PAGE_CHARS);
   if (PAGE.test(head) || (PAGE_TYPE.test(contentType) && TAG.test(head)))
@@ -75,7 +75,7 @@ function denialOf({ contentType = '', text }: HttpAnswer): string | undefined {
   return deniesSuccess(text) ? 'the answer denies its success' : undefined;
 }
 
-/** Whether a text is a JSON object with success or ok false. */
+/** Tells whether a text is a JSON object with success or ok false. */
 function deniesSuccess(text: string): boolean {
   if (!/"(?:success|ok)"\s*:\s*false/.test(text)) return false;
   try {
@@ -121,7 +121,7 @@ function describeError(error: unknown): string {
     : `${what}: ${code}: ${message}`;
 }
 
-/** One line of printable characters, at most {@link MAX_QUOTED_CHARS} of them. */
+/** Gives one line of printable characters, at most {@link MAX_QUOTED_CHARS} of them. */
 export function quotedLine(text: string): string {
   // Work is bounded first. \p{C} holds controls, bidirectional overrides and lone surrogates.
   const line = text

@@ -15,7 +15,7 @@ export const LARGE_BODY_BYTES = 512 * 1024;
 /** Bytes of an attachment in one piece: whole groups of base64, and small enough for V8 to collect it young. */
 const PIECE_BYTES = 3 * 16 * 1024;
 
-/** The body of a post in UTF-8. */
+/** Writes the body of a post in UTF-8. */
 export function formatPost(post: Post): Buffer {
   return Buffer.from([...bodyPieces(post)].join(''));
 }
@@ -29,7 +29,7 @@ export function preview(post: Post): Preview {
   };
 }
 
-/** The body of a bounce in UTF-8. */
+/** Writes the body of a bounce in UTF-8. */
 export function formatBounce(bounce: BounceEvent): Buffer {
   const { id, user, thread, kind, recipient, registered, action, status, diagnostic } = bounce;
   return Buffer.from(
@@ -53,12 +53,12 @@ export function formatBounce(bounce: BounceEvent): Buffer {
   );
 }
 
-/** Bytes of all attachments, decoded. */
+/** Counts the bytes of all attachments, decoded. */
 export function sizeOfAttachments(post: Post): number {
   return post.attachments.reduce((sum, attachment) => sum + attachment.content.byteLength, 0);
 }
 
-/** The body of a post piece by piece. */
+/** Writes the body of a post piece by piece. */
 export function* bodyPieces(post: Post): Generator<string> {
   const end = ']}}';
   yield JSON.stringify(withoutAttachments(post)).slice(0, -end.length);
@@ -78,7 +78,7 @@ function* base64Pieces(content: Uint8Array): Generator<string> {
   }
 }
 
-/** The body with `attachments` last and empty. */
+/** Makes the body with `attachments` last and empty. */
 function withoutAttachments(post: Post) {
   return {
     type: 'reply.created',
@@ -123,7 +123,7 @@ function formatTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** A Message-ID as header fields spell it, whichever way it was stored. */
+/** Spells a Message-ID as header fields do, whichever way it was stored. */
 function bracketed(id: string | undefined): string | null {
   if (id === undefined) return null;
   return id.includes('<') ? id : `<${id}>`;

@@ -18,7 +18,7 @@ export const MAX_ANSWER_BYTES = 64 * 1024;
 /** Connections to the platform; more attempts than these wait within their deadline. */
 const CONNECTIONS = 16;
 
-/** Where requests go: an HTTP origin, or a Unix socket, and the path with its query. */
+/** The target of requests: an HTTP origin, or a Unix socket, and the path with its query. */
 export interface HttpTarget {
   readonly origin: string;
   readonly socketPath: string | undefined;

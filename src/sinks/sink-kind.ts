@@ -27,7 +27,7 @@ export type SinkSetting = Setting<unknown> & {
   readonly begins?: Beginning;
 };
 
-/** What `init` writes of a setting into a new configuration, under a comment. */
+/** The lines that `init` writes of a setting into a new configuration, under a comment. */
 export interface Beginning {
   readonly comment: string;
   /** The value, or the name of the file that is made. */
@@ -56,7 +56,7 @@ export type LoadedSink =
   | { readonly ok: true; readonly sink: Sink }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** What would be sent of a post. */
+/** The request that would be sent of a post. */
 export interface Preview {
   /** The whole. */
   readonly body: unknown;
@@ -64,7 +64,7 @@ export interface Preview {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What sinks take from outside. */
+/** The environment of a sink: what it takes from outside. */
 export interface SinkEnvironment {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -76,5 +76,5 @@ export interface SinkEnvironment {
 /** Reads the secret file that a key names, or says what is wrong with it in a line that names the key. */
 export type ReadSecretFile = typeof readSecretFile;
 
-/** Told of what a module did wrong where nothing depended on it. */
+/** Hears of what a module did wrong where nothing depended on it. */
 export type OnFault = (reason: string) => void;

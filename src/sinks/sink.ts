@@ -23,7 +23,7 @@ type OutcomeKind =
     }
   | { readonly kind: 'failed'; readonly diagnostic: string };
 
-/** What a platform answered to a request that posts nothing, and who posts appear as there. */
+/** The answer of a platform to a request that posts nothing, and who posts appear as there. */
 export interface Examination {
   /** Undefined where no status line came. */
   readonly status: number | undefined;
@@ -36,7 +36,7 @@ export interface Sink {
   /** Delivers a post, whose attachments' memory it may take over; `signal` aborts when the attempt's time is over. */
   deliver(post: Post, signal: AbortSignal): Promise<Outcome>;
   /**
-   * Whether the post is on the platform already; asked before a repeated attempt by a sink without
+   * Tells whether the post is on the platform already; asked before a repeated attempt by a sink without
    * idempotency. Absent when the platform dedupes by the post's id.
    */
   exists?(post: Post, signal: AbortSignal): Promise<boolean>;
@@ -45,7 +45,7 @@ export interface Sink {
    * know: then bounces are counted, and nothing more.
    */
   bounced?(bounce: BounceEvent, signal: AbortSignal): Promise<Outcome>;
-  /** Told once that the daemon serves: the time to load what its start can do without. */
+  /** Hears once that the daemon serves: the time to load what its start can do without. */
   warm?(): void;
   /**
    * Asks the platform whether it is there, by a request that cannot make a post; never throws, as `deliver`. Absent when
@@ -57,7 +57,7 @@ export interface Sink {
 }
 
 /**
- * What a site's own sink exports as `createSink`: `type` in `[sink]` is the absolute path of its module (ES module or
+ * The function that a site's own sink exports as `createSink`: `type` in `[sink]` is the absolute path of its module (ES module or
  * CommonJS), the options are the rest of that table. It is called once, at the start; what it throws stops the
  * start with its message. docs/examples/my-sink.js is a whole one.
  */

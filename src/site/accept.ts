@@ -9,7 +9,7 @@ import type { Rates } from '../gate/rates.ts';
 import type { Acceptance, AcceptResult } from '../store/acceptance.ts';
 import type { DiskSpace } from '../store/sqlite/disk-space.ts';
 
-/** What an entrance stands on. */
+/** The ground of an entrance. */
 export interface Entrance {
   readonly store: Acceptance;
   readonly space: Pick<DiskSpace, 'take'>;

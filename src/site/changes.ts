@@ -23,7 +23,7 @@ export interface SettingChange {
   readonly needsRestart: boolean;
 }
 
-/** What became of a new configuration. */
+/** The fate of a new configuration. */
 export type Reloaded =
   | { readonly ok: true; readonly changes: readonly SettingChange[] }
   | { readonly ok: false; readonly problems: readonly string[] };

@@ -12,14 +12,14 @@ import type { Part, Site } from './site.ts';
 /** The longest time in which work made by other processes goes unnoticed. */
 const POLL_MS = 1000;
 
-/** What the dispatcher stands on. */
+/** The ground of the dispatcher. */
 export interface DispatcherGround {
   readonly store: Store;
   readonly log: Log;
   readonly meter: Meter;
-  /** The sink in force. */
+  /** Gives the sink in force. */
   readonly sink: () => Sink;
-  /** The parser in force. */
+  /** Gives the parser in force. */
   readonly parser: () => ParserPool;
 }
 
@@ -28,7 +28,7 @@ export function createDispatcher(site: Site, ground: DispatcherGround): Dispatch
   return new Dispatcher(site.part(dispatching(ground)));
 }
 
-/** The dispatcher's options as a part. */
+/** Makes the dispatcher's options a part. */
 function dispatching({ store, log, meter, sink, parser }: DispatcherGround): Part<DispatcherOptions> {
   return {
     reads: 'everything', // as the sink

@@ -7,13 +7,13 @@ import type { LogOutput } from '../observe/log-output.ts';
 import type { PepperWatch } from './pepper.ts';
 import type { StoreWatch } from './store-watch.ts';
 
-/** What keeps the daemon from answering for addresses and mail. */
+/** The doubts that keep the daemon from answering for addresses and mail. */
 export interface Doubts {
   /** Why the store can promise nothing any more, if so. */
   readonly loss: StoreWatch['loss'];
   /** Why no address can be judged now; undefined when all can. */
   readonly doubt: GateOptions['doubt'];
-  /** Why all mail is put off, in words. */
+  /** Says why all mail is put off. */
   readonly trouble: () => string | undefined;
 }
 

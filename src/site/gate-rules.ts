@@ -6,12 +6,12 @@ import { openSpamPolicy } from '../gate/spam-policy.ts';
 import { parseForm } from '../mail/address.ts';
 import type { Log } from '../observe/log.ts';
 
-/** The value of X-Loop in our own mail. */
+/** Gives the value of X-Loop in our own mail. */
 export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
   return `mailgw.${config.reply.domain}`;
 }
 
-/** The configured part of the gate's options. */
+/** Makes the configured part of the gate's options. */
 export function gateRules(
   config: Config,
   pepper: Uint8Array,

@@ -12,7 +12,7 @@ import { gateRules } from './gate-rules.ts';
 import { openAuthorNotices } from './notices.ts';
 import type { Part } from './site.ts';
 
-/** What the gate stands on, whatever is configured. */
+/** The ground of the gate, whatever is configured. */
 export interface GateGround {
   readonly store: Store;
   /** The entrance of the queue. */
@@ -24,7 +24,7 @@ export interface GateGround {
   readonly output: Pick<LogOutput, 'isStalled'>;
 }
 
-/** The gate as a part. */
+/** Makes the gate a part. */
 export function gatePart({ store, accept, rates, space, doubts, log, output }: GateGround): Part<Gate> {
   const random = createRandomSource();
   return {

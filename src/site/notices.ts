@@ -21,17 +21,17 @@ import type { Part, Site } from './site.ts';
 /** How often the store is looked at for notices. */
 const POLL_MS = 1000;
 
-/** The texts of the site's notices, or every problem that they have. */
+/** Reads the texts of the site's notices, or gives every problem that they have. */
 export function readNoticeTexts({ notice }: Config): LoadedTexts {
   return loadNoticeTexts(notice.texts, notice.language);
 }
 
-/** A fresh id of a notice. */
+/** Makes a fresh id of a notice. */
 function newNoticeId(): string {
   return formatItemId(Date.now(), randomBytes(ITEM_ID_RANDOM_BYTES));
 }
 
-/** What drafts notices about attempts; undefined where the site wants none. */
+/** Makes what drafts notices about attempts; undefined where the site wants none. */
 export function openDraftNotice(config: Config, store: Store): DraftNotice | undefined {
   const { kinds } = config.notice;
   if (kinds.length === 0) return undefined;
@@ -39,7 +39,7 @@ export function openDraftNotice(config: Config, store: Store): DraftNotice | und
   return createDraftNotice({ content, kinds, mask: tokenMask(config), newId: newNoticeId });
 }
 
-/** What the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
+/** Makes what the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
 export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
   const { kinds } = config.notice;
   const form = { prefix: config.reply.prefix, domain: config.reply.domain };
@@ -57,7 +57,7 @@ export function tokenMask({ reply }: Config): (text: string) => string {
   return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
 }
 
-/** How notices are made and sent, as a part. */
+/** The way in which notices are made and sent, as a part. */
 const SENDING: Part<Sending> = {
   reads: ['notice', 'reply', 'sender.plus_tags'],
   open: ({ settings: { config, texts } }) => {

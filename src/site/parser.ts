@@ -27,7 +27,7 @@ export function openParser(config: Config, size: number, meter?: Meter): ParserP
   });
 }
 
-/** The daemon's parser as a part. */
+/** Makes the daemon's parser a part. */
 export function parserPart(meter: Meter): Part<ParserPool> {
   return {
     reads: [

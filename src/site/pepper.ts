@@ -12,7 +12,7 @@ import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { AcceptedPepper, Peppers } from '../store/peppers.ts';
 
-/** How a pepper stands to a store; a store without any takes the first that comes. */
+/** The standing of a pepper to a store; a store without any takes the first that comes. */
 export type PepperStanding =
   | { readonly kind: 'in-force' | 'first' }
   | {
@@ -26,7 +26,7 @@ export type PepperStanding =
 /** Characters of a fingerprint that people compare. */
 const SHOWN_CHARS = 12;
 
-/** A short name for a pepper that gives nothing of it away. */
+/** Gives a short name for a pepper that gives nothing of it away. */
 export function showPepper(fingerprint: Uint8Array): string {
   return Buffer.from(fingerprint).toString('hex').slice(0, SHOWN_CHARS);
 }
@@ -46,7 +46,7 @@ const isOf =
   (accepted: AcceptedPepper): boolean =>
     fingerprint.equals(accepted.fingerprint);
 
-/** Whether addresses that the store has given verify under this pepper. */
+/** Tells whether addresses that the store has given verify under this pepper. */
 export async function pepperKnown(store: Peppers, pepper: Uint8Array): Promise<boolean> {
   return (await judgePepper(store, pepper)).kind !== 'other';
 }
@@ -90,9 +90,9 @@ export function pepperProblem(
   );
 }
 
-/** What the daemon watches its pepper with. */
+/** The options of the watch. */
 export interface PepperWatchOptions {
-  /** The pepper in force. */
+  /** Gives the pepper in force. */
   readonly named: () => NamedPepper;
   readonly store: Peppers;
   readonly log: Log;
@@ -119,12 +119,12 @@ export class PepperWatch {
     options.meter.watch('mailgw_pepper_known', {}, () => Number(this.problem === undefined));
   }
 
-  /** Why no address can be judged, as last heard. */
+  /** Says why no address can be judged, as last heard. */
   get problem(): string | undefined {
     return this.#isTrusted() ? undefined : this.#problem;
   }
 
-  /** Why no address can be judged; at once undefined when the pepper is the store's. */
+  /** Says why no address can be judged; at once undefined when the pepper is the store's. */
   readonly doubt = (): Promise<Doubt | undefined> | undefined => {
     if (this.#isTrusted()) return undefined;
     return this.#ask().then((why) => (why === undefined ? undefined : { reason: 'pepper', why }));

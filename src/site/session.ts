@@ -4,13 +4,13 @@
 import type { Config } from '../config/config.ts';
 import type { Store } from '../store/store.ts';
 
-/** What most actions need. */
+/** The session of most actions. */
 export interface Session {
   readonly config: Config;
   readonly store: Store;
 }
 
-/** What an action needs that mints or verifies. */
+/** The session of an action that mints or verifies. */
 export interface SecretSession extends Session {
   readonly pepper: Uint8Array;
 }

@@ -55,7 +55,7 @@ export function readSettings(path: string): SettingsRead {
   return { ok: false, problems, config };
 }
 
-/** What others than root and the daemon may alter of what it believes; the sink looks after its own files. */
+/** Lists what others than root and the daemon may alter of what it believes; the sink looks after its own files. */
 export function distrustedPlaces(path: string, { store, notice }: Config): string[] {
   const places: readonly (readonly [string, string | undefined])[] = [
     ['the configuration', path],
@@ -104,7 +104,7 @@ function namedFiles(config: Config): (readonly [key: string, paths: readonly str
   return [...named, ...sinkFiles(config.sink).map(({ key, paths }) => [key, paths] as const)];
 }
 
-/** A digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */
+/** Gives a digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */
 function digestOf(path: string): string {
   try {
     if (statSync(path).isDirectory()) {

@@ -39,12 +39,12 @@ export class Site {
     this.#setup = setup;
   }
 
-  /** The setup in force. */
+  /** Gives the setup in force. */
   get setup(): Setup {
     return this.#setup;
   }
 
-  /** The configuration in force. */
+  /** Gives the configuration in force. */
   get config(): Config {
     return this.#setup.settings.config;
   }

@@ -7,13 +7,13 @@
 import type { Log } from '../observe/log.ts';
 import type { StoreNews } from '../store/sqlite/store.ts';
 
-/** Its life: `hear` any time, `tell` once. */
+/** The watch. Its life: `hear` any time, `tell` once. */
 export class StoreWatch {
   readonly #untold: StoreNews[] = [];
   #log: Log | undefined;
   #loss: string | undefined;
 
-  /** Why nothing can be promised any more, if so. */
+  /** Says why nothing can be promised any more, if so. */
   readonly loss = (): string | undefined => this.#loss;
 
   /** Takes a piece of news. */
@@ -23,7 +23,7 @@ export class StoreWatch {
     else write(this.#log, news);
   };
 
-  /** From now on news go to the log. */
+  /** Sends news to the log from now on. */
   tell(log: Log): void {
     this.#log = log;
     for (const news of this.#untold.splice(0)) write(log, news);

@@ -14,9 +14,9 @@ export interface Source {
   stop(withinMs: number): Promise<void>;
 }
 
-/** What sources work with. */
+/** The intake that sources work with. */
 export interface Intake extends TransactionShared {
-  /** The configuration in force. */
+  /** Gives the configuration in force. */
   readonly config: () => Config;
 }
 

@@ -3,7 +3,7 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The first line of it. */
+/** Gives the first line of it. */
 export function errorLine(error: unknown): string {
   return errorText(error).split('\n', 1)[0] ?? '';
 }

@@ -70,7 +70,7 @@ function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as SinkTable)[name] : undefined;
 }
 
-/** What keeps a value from being a sink. */
+/** Names what keeps a value from being a sink. */
 function flawOf(made: unknown): string | undefined {
   if (typeof made !== 'object' || made === null)
     return made === null ? 'null' : `a value of type ${typeof made}`;
@@ -103,7 +103,7 @@ const CHECKS: { readonly [Name in Member]-?: (given: unknown) => Awaited<ReturnT
 /** Members that nothing waits for, and how long: what they throw, or never end, is told and holds nothing up. */
 const UNAWAITED: Readonly<Partial<Record<Member, number>>> = { warm: 0, close: CLOSE_MS };
 
-/** The same sink, whose answers are answers: what is no outcome is deferred with an operator's alarm. */
+/** Makes the same sink, whose answers are answers: what is no outcome is deferred with an operator's alarm. */
 function withChecks(made: object, onFault: OnFault): Sink {
   const members = Object.entries(CHECKS).flatMap(([name, check]) => {
     const member = memberOf(made, name);

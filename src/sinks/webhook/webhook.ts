@@ -25,7 +25,7 @@ export { preview } from '../body.ts';
 
 const DEADLINES: HttpDeadlines = { connectMs: 10_000, headersMs: 120_000, answerMs: 5_000 };
 
-/** What a webhook sink takes from outside. */
+/** The environment of a webhook sink: what it takes from outside. */
 export interface WebhookEnvironment {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -79,7 +79,7 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
   };
 }
 
-/** OPTIONS is safe by RFC 9110 §9.2.1, and unsigned: no platform may take it for a post. */
+/** Asks by OPTIONS, which is safe by RFC 9110 §9.2.1, and unsigned: no platform may take it for a post. */
 async function examine(
   client: HttpClient,
   secrets: readonly Buffer[],
@@ -104,7 +104,7 @@ function prepareBody(post: Post): Body {
 }
 
 /**
- * The Standard Webhooks headers of one attempt, one signature per secret so that a platform can rotate, and the
+ * Makes the Standard Webhooks headers of one attempt, one signature per secret so that a platform can rotate, and the
  * body's length. A large body is written once to be signed and again to be sent: twice the CPU, but not its memory.
  */
 async function signatureHeaders(

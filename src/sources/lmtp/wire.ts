@@ -18,7 +18,7 @@ export interface SessionLimits {
 
 /** The parts that all sessions of a listener share. */
 export interface SessionShared extends TransactionShared {
-  /** The limits in force; a message under way keeps those that it began with. */
+  /** Gives the limits in force; a message under way keeps those that it began with. */
   readonly limits: () => SessionLimits;
   readonly budget: MemoryBudget;
   readonly slowDown: SlowDown;

@@ -43,9 +43,9 @@ export interface PolicyLimits {
 
 /** The options of the service. */
 export interface PolicyOptions {
-  /** The limits in force, for open connections as well. */
+  /** Gives the limits in force, for open connections as well. */
   readonly limits: () => PolicyLimits;
-  /** The gate in force. */
+  /** Gives the gate in force. */
   readonly gate: () => Pick<Gate, 'recipient'>;
   readonly log: Log;
   readonly meter: Meter;

@@ -28,7 +28,7 @@ export interface DiskSpace {
 /** The options of the watch on disk space. */
 export interface DiskSpaceOptions {
   readonly directory: string;
-  /** The mark in force. */
+  /** Gives the mark in force. */
   readonly lowWaterBytes: () => number;
   /** Hears when a look finds the space below the mark, and when one finds it back. */
   readonly onChange: (isLow: boolean, freeBytes: number, lowWaterBytes: number) => void;

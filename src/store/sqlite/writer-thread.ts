@@ -37,7 +37,7 @@ export interface WriterListeners {
 /** Messages from this size on are handed to the writer's thread, smaller ones copied: see docs/decisions.md. */
 const TRANSFER_FROM_BYTES = 32 * 1024;
 
-/** How a thread and a port of this one are listened to; a port says nothing but messages, and that it closed. */
+/** The listening to a thread and to a port of this one alike; a port says nothing but messages, and that it closed. */
 interface Listening {
   (
     event: 'message',
