@@ -43,15 +43,13 @@ export interface HttpRequest {
 
 /** A client of one target. */
 export interface HttpClient {
-  /** Loads what the first request will need. */
-  warm(): void;
   /** Makes a request; `signal` ends it at once. */
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
   /** Drops every connection; requests under way reject. */
   close(): Promise<void>;
 }
 
-/** Opens a client; it loads undici with the first request or when it is told to, and connects with the first request. */
+/** Opens a client; it loads undici and connects with the first request. */
 export function openHttpClient(
   target: HttpTarget,
   ca: string | undefined,
@@ -72,9 +70,6 @@ export function openHttpClient(
     return pool;
   };
   return {
-    warm: () => {
-      loading ??= load();
-    },
     exchange: async ({ method = 'POST', headers, body }, signal) => {
       if (isClosed) throw new Error('the connections are closed');
       const connections = pool ?? (await (loading ??= load()));

@@ -39,9 +39,6 @@ export function parserPart(meter: Meter): Part<ParserPool> {
       'delivery.parse_timeout',
     ],
     open: ({ settings: { config } }) => openParser(config, config.delivery.parserWorkers, meter),
-    warm: (parser) => {
-      parser.warm();
-    },
     close: (parser) => parser.close(),
   };
 }

@@ -71,9 +71,6 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
       return outcome;
     },
     bounced: (bounce, signal) => request(bounce.id, () => formatBounce(bounce), signal),
-    warm: () => {
-      client.warm();
-    },
     examine: (signal) => examine(client, options.secrets, signal),
     close: () => client.close(),
   };
