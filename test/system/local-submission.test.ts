@@ -51,7 +51,7 @@ describe('mail that is handed to sendmail(1), with main-milter.cf and header_che
     postfix: () => ({
       variants: ['main-milter.cf'],
       tables: { header_checks: readExample('header_checks', '') },
-      // The filter is somebody else's test (rspamd.test.ts); here is what Postfix does alone.
+      // The filter is somebody else's test (rspamd.slow.test.ts); here is what Postfix does alone.
       settings: { smtpd_milters: '' },
     }),
   });
