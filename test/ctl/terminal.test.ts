@@ -128,6 +128,16 @@ describe('mailgw-ctl top', () => {
     return picture.replaceAll(/\u001b\[[?\d]*[a-zA-Z]/g, '').split('\r\n');
   };
 
+  it('opens no debugger on SIGUSR1, and goes on', async (t) => {
+    const { tool } = await holding(t, 1);
+    const terminal = Terminal.run(tool, USUAL, ['top', '--interval', '1h']);
+    await terminal.until(/q ends/);
+    await terminal.signal('SIGUSR1');
+    terminal.type('q');
+    assert.equal(await terminal.ended(), 0);
+    assert.doesNotMatch(terminal.shown, /Debugger/);
+  });
+
   it('fits the window, and follows its size', async (t) => {
     const { tool, store } = await holding(t, 30);
     for (const id of await store.ids({})) await store.operate('release', id, Date.now());

@@ -64,6 +64,12 @@ export class Terminal {
     this.#child.stdin?.write(keys);
   }
 
+  /** Sends a signal to the program. */
+  async signal(name: NodeJS.Signals): Promise<void> {
+    const children = await runOk('pgrep', ['-P', String(this.#child.pid)]);
+    process.kill(Number(children), name);
+  }
+
   /** Gives the window another size. */
   async resize(to: Size): Promise<void> {
     const [name = ''] = this.#shown.split('\r\n', 1);
