@@ -79,7 +79,7 @@ export class LineWriter {
       this.#preformatted(value);
       return;
     }
-    if (this.#kept > 0) {
+    if (this.#kept > 0 && !this.#isInRow()) {
       this.#lineByLine(value, style);
       return;
     }
@@ -119,8 +119,13 @@ export class LineWriter {
 
   /** Ends the line even if it is empty, as `<br>` does. */
   breakLine(): void {
-    if (this.#row > 0 && this.#tables > 0) this.text(' ', UNSTYLED);
+    if (this.#isInRow()) this.text(' ', UNSTYLED);
     else this.#flush();
+  }
+
+  /** Tells whether a row of data is being written, which is one line whatever is in its cells. */
+  #isInRow(): boolean {
+    return this.#row > 0 && this.#tables > 0;
   }
 
   /** Draws a rule across the page. */
@@ -190,7 +195,7 @@ export class LineWriter {
   keepLines(block: boolean): Leave {
     this.#kept += 1;
     return () => {
-      if (block) this.endLine(false);
+      if (block && !this.#isInRow()) this.endLine(false);
       this.#kept -= 1;
     };
   }

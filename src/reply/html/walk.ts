@@ -136,12 +136,22 @@ class Walk {
     return undefined;
   }
 
+  /** Opens what an element is, and within it text that keeps its line ends, where its style asks for that. */
   #open(node: HtmlNode, tag: string, css: string, isBlock: boolean): Leave | undefined {
+    const leave = this.#openElement(node, tag);
+    if (tag === 'pre' || !css.includes('white-space:pre')) return leave;
+    const leaveKept = this.#writer.keepLines(isBlock);
+    return () => {
+      leaveKept();
+      leave?.();
+    };
+  }
+
+  #openElement(node: HtmlNode, tag: string): Leave | undefined {
     const writer = this.#writer;
     if (tag === 'ul' || tag === 'ol')
       return writer.list(tag === 'ol' ? Number(attribute(node, 'start') || 1) : undefined);
     if (tag === 'li') return writer.item();
-    if (tag !== 'pre' && css.includes('white-space:pre')) return writer.keepLines(isBlock);
     if (tag === 'pre') return this.#isPlainMail(node) ? writer.keepLines(true) : writer.fence();
     if (/^h[1-6]$/.test(tag)) writer.heading(Number(tag.charAt(1)));
     if (tag === 'table' && this.#survey.data.has(node)) return writer.table();
