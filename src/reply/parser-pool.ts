@@ -1,10 +1,9 @@
 /**
- * Warm worker threads that parse messages, so that a hostile one can hurt nothing but its own worker.
+ * Worker threads that parse messages, so that a hostile one can hurt nothing but its own worker.
  *
  * Contract: a worker parses one message at a time, in order of arrival, and may hold a few small ones that wait; a
  * worker that hangs, runs out of memory or crashes is replaced, and only the message it was parsing learns of it, the
- * waiting ones go to another. Workers start with the first message,
- * or when {@link ParserPool.warm} asks for it, never before. Idle workers keep no process alive.
+ * waiting ones go to another. Workers start with the first message, never before. Idle workers keep no process alive.
  * Failure: what a message does to its worker is the outcome `worker-died`; a worker that cannot even start is
  * broken machinery, and `parse` throws.
  * Limits: 2 s from the start of the parse, 128 MiB of heap (docs/how-it-works.md, Limits); buffers count beside the heap and
@@ -35,12 +34,6 @@ export interface ParserPoolOptions {
   readonly entry?: URL;
 }
 
-/** A pool of parsers. */
-export interface ParserPool extends ReplyParser {
-  /** Starts a worker in the background, for a daemon that has greeted its first client; others come with the load. */
-  warm(): void;
-}
-
 /** Time for a worker to load its modules; it shares the processor with everything else. */
 const START_DEADLINE_MS = 30_000;
 
@@ -68,13 +61,13 @@ const SLOW_MS = 100;
 const SMALL_BYTES = 64 * 1024;
 
 /** Creates a pool; no worker runs until the first message. */
-export function createParserPool(options: ParserPoolOptions = {}): ParserPool {
+export function createParserPool(options: ParserPoolOptions = {}): ReplyParser {
   return new Pool(options);
 }
 
 type Death = Extract<ParseOutcome, { kind: 'worker-died' }>;
 
-class Pool implements ParserPool {
+class Pool implements ReplyParser {
   readonly #size: number;
   readonly #deadlineMs: number;
   readonly #start: (begun: Int32Array) => Worker;
@@ -109,10 +102,6 @@ class Pool implements ParserPool {
       this.#waiting.push({ raw: ownMemory(raw), isSmall: raw.byteLength <= SMALL_BYTES, resolve, reject });
       this.#dispatch();
     });
-  }
-
-  warm(): void {
-    if (!this.#closed && this.#members.size === 0) this.#grow();
   }
 
   async close(): Promise<void> {
@@ -153,7 +142,7 @@ class Pool implements ParserPool {
         if (state === 'starting') this.#refuseWaiting(diagnostic);
         // Only a worker that a message killed is replaced at once: to replace one that fails by itself would spin.
         else if (state === 'parsing') {
-          this.warm();
+          if (!this.#closed && this.#members.size === 0) this.#grow();
           this.#dispatch();
         }
       },

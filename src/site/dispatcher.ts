@@ -2,7 +2,7 @@
 import { Dispatcher, type DispatcherOptions } from '../delivery/dispatcher.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
-import type { ParserPool } from '../reply/parser-pool.ts';
+import type { ReplyParser } from '../reply/post.ts';
 import { createReadBounce } from '../sinks/bounce-event.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Store } from '../store/store.ts';
@@ -20,7 +20,7 @@ export interface DispatcherGround {
   /** Gives the sink in force. */
   readonly sink: () => Sink;
   /** Gives the parser in force. */
-  readonly parser: () => ParserPool;
+  readonly parser: () => ReplyParser;
 }
 
 /** Creates the dispatcher of a daemon. */

@@ -4,11 +4,12 @@
  */
 import type { Config } from '../config/config.ts';
 import type { Meter } from '../observe/meter.ts';
-import { createParserPool, type ParserPool } from '../reply/parser-pool.ts';
+import { createParserPool } from '../reply/parser-pool.ts';
+import type { ReplyParser } from '../reply/post.ts';
 import type { Part } from './site.ts';
 
 /** Creates the pool of parsers, `size` workers at most. */
-export function openParser(config: Config, size: number, meter?: Meter): ParserPool {
+export function openParser(config: Config, size: number, meter?: Meter): ReplyParser {
   const { mentions, references, commands, closing } = config.post;
   return createParserPool({
     size,
@@ -28,7 +29,7 @@ export function openParser(config: Config, size: number, meter?: Meter): ParserP
 }
 
 /** Makes the daemon's parser a part. */
-export function parserPart(meter: Meter): Part<ParserPool> {
+export function parserPart(meter: Meter): Part<ReplyParser> {
   return {
     reads: [
       'reply.domain',

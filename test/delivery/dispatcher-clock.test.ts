@@ -12,16 +12,8 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { deferredUntil, lease, NOW, queued, settle } from '../support/item.ts';
+import { DAY_MS, HOUR_MS, JUMPS } from '../support/jumps.ts';
 import { testScratch } from '../support/scratch.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-
-const JUMPS = [
-  ['1 h back', -HOUR_MS],
-  ['1 d ahead', DAY_MS],
-  ['10 y ahead', 3652 * DAY_MS],
-] as const;
 
 const REPLY: ParsedReply = {
   inReplyTo: undefined,

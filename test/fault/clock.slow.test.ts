@@ -7,6 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { DAY_MS, JUMPS } from '../support/jumps.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { testScratch } from '../support/scratch.ts';
 import { LmtpWire } from './lmtp-wire.ts';
@@ -14,15 +15,6 @@ import { SettableClock, settableClockUnavailable } from './set-clock.ts';
 import { type FaultSite, makeSite } from './site.ts';
 
 const skip = settableClockUnavailable;
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-
-const JUMPS = [
-  ['1 h back', -HOUR_MS],
-  ['1 d ahead', DAY_MS],
-  ['10 y ahead', 3652 * DAY_MS],
-] as const;
 
 /** Ages are the wall clock's: a schedule can only be looked at while nothing is too old. */
 const SETTINGS = { delivery: { retry_first: '1s', retry_longest: '2s', max_age: '9000d' } };

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, describe, it } from 'node:test';
-import { createParserPool, type ParserPool, type ParserPoolOptions } from '../../src/reply/parser-pool.ts';
-import type { ParseOutcome } from '../../src/reply/post.ts';
+import { createParserPool, type ParserPoolOptions } from '../../src/reply/parser-pool.ts';
+import type { ParseOutcome, ReplyParser } from '../../src/reply/post.ts';
 import { entity, file, multipart, plain } from './support/mail.ts';
 
 const POOL_MODULE = new URL('../../src/reply/parser-pool.js', import.meta.url).href;
 const HOSTILE = new URL('./support/hostile-worker.js', import.meta.url);
 const BROKEN = new URL('./support/broken-worker.js', import.meta.url);
 
-const pools: ParserPool[] = [];
-function pool(options: ParserPoolOptions = {}): ParserPool {
+const pools: ReplyParser[] = [];
+function pool(options: ParserPoolOptions = {}): ReplyParser {
   const created = createParserPool(options);
   pools.push(created);
   return created;
@@ -161,16 +161,14 @@ describe('the life of a pool', () => {
     await closing.close();
     await Promise.all([running, waiting]);
     await assert.rejects(closing.parse(REPLY), /closed/);
-    closing.warm();
   });
 
-  it('keeps no process alive while it is idle, warm or not, and starts nothing before it must', () => {
+  it('keeps no process alive while it is idle, and starts nothing before it must', () => {
     const script = `
       const { createParserPool } = await import(${JSON.stringify(POOL_MODULE)});
       const start = performance.now();
       const pool = createParserPool({ size: 2 });
       console.log(performance.now() - start < 50);
-      pool.warm();
       console.log((await pool.parse(Buffer.from('From: a@b.c\\r\\n\\r\\nhello'))).kind);`;
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
     assert.equal(output.toString(), 'true\nparsed\n');

@@ -3,16 +3,23 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import type { Settings } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
-import { freshReply, type Intake, startIntake } from '../support/intake.ts';
+import { freshReply, type Intake, startIntake, suiteIntake } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { PolicyClient, policyRequest } from '../support/policy.ts';
-import { type Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
 
 const DAY_S = 86_400;
 const NO_SUCH = '550 5.1.1 no such reply address';
+
+/** Starts a daemon with a policy service for the suite whose body calls this. */
+function suitePolicy(): { readonly intake: () => Intake; readonly path: () => string } {
+  const socketIn = (scratch: Scratch): string => scratch.path('policy.sock');
+  const intake = suiteIntake((scratch) => ({ policy: { socket: socketIn(scratch) } }));
+  return { intake, path: () => socketIn(intake().scratch) };
+}
 
 /** A daemon with a policy service, and a connection to it. */
 async function open(
@@ -40,19 +47,13 @@ function logged(intake: Intake, event: string): Record<string, unknown>[] {
 }
 
 describe('the policy service answers', () => {
-  const scratch = suiteScratch();
-  const path = scratch.path('policy.sock');
-  let intake: Intake;
-  before(async () => {
-    intake = await startIntake(scratch, { policy: { socket: path } });
-  });
-  after(() => scratch.close());
+  const { intake, path } = suitePolicy();
 
   it('DUNNO for a good address, in any case, and for what is none of ours', async (t) => {
-    const client = await PolicyClient.open(t, path);
+    const client = await PolicyClient.open(t, path());
     const recipients = [
-      intake.alice,
-      intake.alice.toUpperCase(),
+      intake().alice,
+      intake().alice.toUpperCase(),
       'someone@example.com',
       'postmaster',
       '',
@@ -62,11 +63,11 @@ describe('the policy service answers', () => {
   });
 
   it('one 550 5.1.1 for forged, unknown, disabled and no token at all', async (t) => {
-    const client = await PolicyClient.open(t, path);
-    await intake.store.setUser('bob', { enabled: false });
+    const client = await PolicyClient.open(t, path());
+    await intake().store.setUser('bob', { enabled: false });
     const recipients = [
-      forged(intake.alice),
-      intake.bob,
+      forged(intake().alice),
+      intake().bob,
       'postmaster@reply.example.org',
       'ö@reply.example.org',
     ];
@@ -74,9 +75,9 @@ describe('the policy service answers', () => {
   });
 
   it('550 5.7.1 to the holder of an expired address', async (t) => {
-    const client = await PolicyClient.open(t, path);
+    const client = await PolicyClient.open(t, path());
     const repliedTo = new Date(Date.now() - 100 * DAY_S * 1000).toISOString();
-    const { reply_to } = await intake.daemon.mint({ user: 'alice', thread: 't/1', repliedTo });
+    const { reply_to } = await intake().daemon.mint({ user: 'alice', thread: 't/1', repliedTo });
     assert.match(await client.ask(reply_to), /^550 5\.7\.1 /);
     assert.equal(await client.ask(forged(reply_to)), NO_SUCH);
   });
@@ -91,11 +92,11 @@ describe('the policy service answers', () => {
   });
 
   it('many requests on one connection, whole, in pieces and pipelined, in order', async (t) => {
-    const client = await PolicyClient.open(t, path);
-    for (const octet of policyRequest({ recipient: intake.alice })) client.write(octet);
+    const client = await PolicyClient.open(t, path());
+    for (const octet of policyRequest({ recipient: intake().alice })) client.write(octet);
     assert.equal(await client.answer(), 'DUNNO');
     const requests = Array.from({ length: 200 }, (_, index) =>
-      policyRequest({ recipient: index % 2 === 0 ? intake.alice : forged(intake.alice) }),
+      policyRequest({ recipient: index % 2 === 0 ? intake().alice : forged(intake().alice) }),
     );
     client.write(requests.join(''));
     for (let index = 0; index < requests.length; index++) {
@@ -104,8 +105,8 @@ describe('the policy service answers', () => {
   });
 
   it('a client that has closed its side', async (t) => {
-    const client = await PolicyClient.open(t, path);
-    client.write(policyRequest({ recipient: intake.alice }));
+    const client = await PolicyClient.open(t, path());
+    client.write(policyRequest({ recipient: intake().alice }));
     client.halfClose();
     assert.equal(await client.answer(), 'DUNNO');
     assert.equal(await client.closed(), '');
@@ -145,13 +146,7 @@ describe('the log of the policy service', () => {
 });
 
 describe('the policy service fails safe', () => {
-  const scratch = suiteScratch();
-  const path = scratch.path('policy.sock');
-  let intake: Intake;
-  before(async () => {
-    intake = await startIntake(scratch, { policy: { socket: path } });
-  });
-  after(() => scratch.close());
+  const { intake, path } = suitePolicy();
 
   for (const [what, octets] of [
     ['garbage', 'EHLO client.example.com\r\n\n\n'],
@@ -164,15 +159,15 @@ describe('the policy service fails safe', () => {
     ['a whole one that is larger than 32 KiB', `request=smtpd_access_policy\nx=${'y'.repeat(40_000)}\n\n`],
   ] as const) {
     it(`${what}: no answer, the connection closes, and others are served`, async (t) => {
-      const closedBefore = logged(intake, 'connection_closed').length;
-      const client = await PolicyClient.open(t, path);
+      const closedBefore = logged(intake(), 'connection_closed').length;
+      const client = await PolicyClient.open(t, path());
       client.write(octets);
       assert.equal(await client.closed(), '');
       await eventually(
-        () => (logged(intake, 'connection_closed').length === closedBefore + 1 ? true : undefined),
+        () => (logged(intake(), 'connection_closed').length === closedBefore + 1 ? true : undefined),
         () => 'no line in the log',
       );
-      assert.equal(await (await PolicyClient.open(t, path)).ask(intake.alice), 'DUNNO');
+      assert.equal(await (await PolicyClient.open(t, path())).ask(intake().alice), 'DUNNO');
     });
   }
 
@@ -198,8 +193,8 @@ describe('the policy service fails safe', () => {
   });
 
   it('a client that asks on without reading is cut off', async (t) => {
-    const client = await PolicyClient.open(t, path);
-    const deaf = createConnection(path);
+    const client = await PolicyClient.open(t, path());
+    const deaf = createConnection(path());
     deaf.on('error', () => undefined);
     deaf.pause();
     const request = policyRequest({ recipient: 'someone@example.com' }).repeat(500);

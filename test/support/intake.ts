@@ -32,12 +32,12 @@ export const NO_SINK = {
 } as const;
 
 /** Starts a daemon for the suite whose body calls this; the result is for use inside tests. */
-export function suiteIntake(settings: Settings = {}): () => Intake {
+export function suiteIntake(settings: Settings | ((scratch: Scratch) => Settings) = {}): () => Intake {
   let intake: Intake | undefined;
   const scratch = suiteScratch();
   before(async () => {
     try {
-      intake = await startIntake(scratch, settings);
+      intake = await startIntake(scratch, typeof settings === 'function' ? settings(scratch) : settings);
     } catch (problem) {
       // node:test runs no `after` when `before` fails.
       await scratch.close();

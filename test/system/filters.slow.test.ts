@@ -20,6 +20,7 @@ import {
   startOpenDkim,
   startOpendmarc,
 } from '../support/filters.ts';
+import { GENUINE_ADDRESS, HOSTILE_ADDRESS } from '../support/forgery-cast.ts';
 import { type Hostile, hostileMessages } from '../support/hostile.ts';
 import { type Mailbox, type ReceivedMail, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
@@ -32,8 +33,6 @@ import { SmtpSession } from '../support/smtp.ts';
 const HOSTILE = roundsOf(240, 80);
 const SESSIONS = 4;
 const ALICE = 'alice@example.com';
-const GENUINE_ADDRESS = '192.0.2.10';
-const HOSTILE_ADDRESS = '192.0.2.66';
 
 function zoneOf({ record }: DkimKey): Zone {
   return {

@@ -53,6 +53,8 @@ class Scan {
   #at = 0;
   #state: State = 'text';
   #typed = false;
+  /** The first line below a mobile line that was not passed yet: of several such lines each would pass the same. */
+  #passedTo = 0;
 
   constructor(view: View) {
     this.#view = view;
@@ -199,7 +201,12 @@ class Scan {
 
   /** Tells whether only a quote, an original, what is sent on, a signature or nothing follows. */
   #nothingBelow(from: number): boolean {
-    for (let at = from; at < from + MAX_BELOW || at >= this.#lines.length; at += 1) {
+    for (
+      let at = Math.max(from, this.#passedTo);
+      at < from + MAX_BELOW || at >= this.#lines.length;
+      at += 1
+    ) {
+      this.#passedTo = at;
       const line = this.#lines[at];
       if (line === undefined || line.kind === 'quote' || opensQuote(line) || line.hint === 'signature')
         return true;

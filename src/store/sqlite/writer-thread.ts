@@ -12,7 +12,7 @@ import { StoreError } from '../store-error.ts';
 import { isFull } from './explain.ts';
 import type { Operations } from './operations.ts';
 import type { Answer, Request, WriterData, WriterNews } from './writer.ts';
-import type { WriterHello } from './writer-worker.ts';
+import type { WriterHello } from './writer-port.ts';
 
 /** A write that failed; `code` is SQLite's result code. */
 export class WriteError extends Error {
@@ -98,7 +98,7 @@ export class WriterThread {
 
   /** Starts a writer on this thread, which stands still while it writes; rejects like {@link WriterThread.start}. */
   static async startHere(data: WriterData, listeners: WriterListeners): Promise<WriterThread> {
-    const { serve } = await import('./writer-worker.ts');
+    const { serve } = await import('./writer-port.ts');
     const { port1, port2 } = new MessageChannel();
     const greeted = WriterThread.#greeted(port1, data, listeners);
     serve(port2, data);
