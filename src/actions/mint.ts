@@ -6,7 +6,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { foldDomain, formatReplyAddress } from '../mail/address.ts';
-import { formatThreadMessageId, MAX_MESSAGE_ID_OCTETS, parseThreadMessageId } from '../mail/message-id.ts';
+import {
+  formatThreadMessageId,
+  MAX_MESSAGE_ID_OCTETS,
+  MESSAGE_ID_NONCE_BYTES,
+  parseThreadMessageId,
+} from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
 import { adoptPepper } from '../site/pepper.ts';
@@ -102,7 +107,7 @@ function threadMessageId(locator: string, repliedTo: number, domain: string): st
       `--thread "${locator}": expected the platform's name of the thread, without control characters`,
     );
   }
-  const id = formatThreadMessageId({ locator, repliedTo }, domain);
+  const id = formatThreadMessageId({ locator, repliedTo }, domain, randomBytes(MESSAGE_ID_NONCE_BYTES));
   if (id.length > MAX_MESSAGE_ID_OCTETS) {
     throw badInput(
       `--thread "${locator.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,

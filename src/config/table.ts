@@ -298,6 +298,42 @@ export const SETTINGS = {
     parseTimeoutMs: kind.duration('2s', 'Time for one message to be taken apart.'),
     stopTimeoutMs: kind.duration('20s', 'Time for attempts under way to finish when the daemon stops.'),
   },
+  outbound: {
+    socket: kind.atStart(kind.optional(kind.path))(
+      "The Unix socket on which Postfix hands over the platform's own notifications (LMTP), which get their reply addresses there; empty serves none.",
+    ),
+    mode: kind.atStart(kind.mode)('0660', 'The file mode of the socket.'),
+    group: socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    maxConnections: kind.integer(50, 1, 10_000, 'Connections served at a time; more are answered 421.'),
+    relay: kind.optional(kind.endpoint)(
+      'The smtpd(8) that takes all that mailgw sends, stamped notifications and notices included: a port such as "127.0.0.1:10026". Empty is notice.server.',
+    ),
+    envelope: kind.oneOf(
+      ['reply-address', 'keep'],
+      'reply-address',
+      'The reverse-path of a stamped notification: "reply-address", so that bounces are counted for the user, or "keep".',
+    ),
+    from: kind.oneOf(
+      ['keep', 'reply-address'],
+      'keep',
+      'From of a stamped notification: "keep", or "reply-address" with the name of before, for mail programs that ignore Reply-To.',
+    ),
+    users: kind.oneOf(
+      ['known', 'ask'],
+      'known',
+      'Whose copies are stamped: those of users that the directory has ("known"), or "ask" the platform who somebody is, where it can be asked.',
+    ),
+  },
+  api: {
+    listen: kind.atStart(kind.optional(kind.endpoint))(
+      'Where the HTTP interface is served: a port of the loopback such as "127.0.0.1:8025", or "unix:/run/mailgw/api.sock". Empty serves none; the socket beside the store serves it to root and to the user of the daemon.',
+    ),
+    mode: kind.atStart(kind.mode)('0660', 'The file mode of the Unix socket.'),
+    group: socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
+    maxConnections: kind.atStart(kind.integer)(100, 1, 10_000, 'Connections served at a time; more are closed.'),
+    maxBodyBytes: kind.atStart(kind.size)('32MiB', 'The largest body of a request; a larger one is answered 413.'),
+    rate: kind.rate('6000/min', 'Requests of one token; more are answered 429.'),
+  },
   metrics: {
     listen: kind.atStart(kind.optional(kind.endpoint))(
       'Where /metrics (for Prometheus), /healthz and /readyz are served, without a password: a port of the loopback such as "127.0.0.1:9464", or "unix:/run/mailgw/metrics.sock". Empty serves none.',

@@ -1,12 +1,14 @@
 /**
  * Message-IDs: normalised for comparison, and as the carrier of a thread for bound tokens.
  *
- * A notification's Message-ID is `<locator/seconds@domain>`: the locator's segments percent-encoded to RFC 5322
- * atext, then the replied-to time in Unix seconds. It comes back in In-Reply-To or References.
+ * A notification's Message-ID is `<locator/seconds.NONCE@domain>`: the locator's segments percent-encoded to RFC 5322
+ * atext, then the replied-to time in Unix seconds, then what makes it one of a kind among users and posts of one second;
+ * without the nonce it is read as well. It comes back in In-Reply-To or References. A thread's root is `<locator@domain>`.
  * Contract: what {@link formatThreadMessageId} builds, {@link parseThreadMessageId} reads back exactly.
  * Limits: at most {@link MAX_CANDIDATES} ids are tried per message; the scan is linear.
  */
 import { foldDomain } from './address.ts';
+import { encodeBase32 } from './base32.ts';
 
 /** Most ids of ours that are tried against one bound token (docs/how-it-works.md, The reply address). */
 export const MAX_CANDIDATES = 50;
@@ -22,10 +24,30 @@ export interface ThreadReference {
 
 const NOT_ATEXT = /[^A-Za-z0-9!#$&'*+=?^_`{|}~-]/gu;
 
-/** Builds the Message-ID (no brackets) of a notification; `repliedTo` in Unix seconds. */
-export function formatThreadMessageId(reference: ThreadReference, domain: string): string {
-  const segments = reference.locator.split('/').map((segment) => segment.replace(NOT_ATEXT, percentEncode));
-  return `${segments.join('/')}/${reference.repliedTo}@${domain}`;
+/** Bytes of randomness that make the nonce of a Message-ID. */
+export const MESSAGE_ID_NONCE_BYTES = 5;
+
+/** Builds the Message-ID (no brackets) of a notification; `repliedTo` in Unix seconds, the nonce of random bytes. */
+export function formatThreadMessageId(
+  reference: ThreadReference,
+  domain: string,
+  nonce?: Uint8Array,
+): string {
+  const { locator, repliedTo } = reference;
+  const tail = nonce === undefined ? '' : `.${encodeBase32(nonce)}`;
+  return `${encodeLocator(locator)}/${repliedTo}${tail}@${domain}`;
+}
+
+/** Builds the Message-ID (no brackets) that all notifications of a thread answer, and that no mail has. */
+export function formatRootId(locator: string, domain: string): string {
+  return `${encodeLocator(locator)}@${domain}`;
+}
+
+function encodeLocator(locator: string): string {
+  return locator
+    .split('/')
+    .map((segment) => segment.replace(NOT_ATEXT, percentEncode))
+    .join('/');
 }
 
 function percentEncode(character: string): string {
@@ -39,8 +61,8 @@ export function parseThreadMessageId(id: string, domain: string): ThreadReferenc
   const at = id.lastIndexOf('@');
   if (at === -1 || foldDomain(id.slice(at + 1)) !== foldDomain(domain)) return undefined;
   const slash = id.lastIndexOf('/', at);
-  const seconds = id.slice(slash + 1, at);
-  if (slash <= 0 || !/^[0-9]{1,10}$/.test(seconds)) return undefined;
+  const seconds = /^([0-9]{1,10})(?:\.[a-z2-7]{8})?$/i.exec(id.slice(slash + 1, at))?.[1];
+  if (slash <= 0 || seconds === undefined) return undefined;
   try {
     return { locator: decodeURIComponent(id.slice(0, slash)), repliedTo: Number(seconds) };
   } catch {

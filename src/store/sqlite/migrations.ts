@@ -220,4 +220,75 @@ export const MIGRATIONS: readonly string[] = [
      WHERE sender_result = 'pass' AND lower(reverse_path) = lower(address)
        AND (SELECT count(*) FROM user_address AS own WHERE own.user_number = item.user_number) = 1
      GROUP BY user_number, address;`,
+  // Speaking: who may ask the HTTP interface, what was sent, what is remembered of it, and names that were left.
+  `CREATE TABLE api_token (
+     name TEXT PRIMARY KEY,
+     hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+     scopes TEXT NOT NULL,
+     created_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   -- What was answered under an Idempotency-Key; the key begins with its holder.
+   CREATE TABLE api_answer (
+     key TEXT PRIMARY KEY,
+     request BLOB NOT NULL,
+     status INTEGER NOT NULL,
+     body TEXT NOT NULL,
+     answered_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX api_answer_answered ON api_answer (answered_at);
+   -- Notifications that mailgw sends; the draft goes when they end.
+   CREATE TABLE notification (
+     notification_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     state TEXT NOT NULL CHECK (state IN ('waiting','sent','failed')),
+     user_number INTEGER NOT NULL,
+     user TEXT NOT NULL,
+     thread TEXT NOT NULL,
+     replied_to_at INTEGER NOT NULL,
+     message_id TEXT NOT NULL,
+     idempotency_key TEXT UNIQUE,
+     request BLOB,
+     draft TEXT,
+     created_at INTEGER NOT NULL,
+     due_at INTEGER,
+     settled_at INTEGER,
+     attempts INTEGER NOT NULL,
+     last_diagnostic TEXT
+   ) STRICT;
+   CREATE INDEX notification_waiting ON notification (due_at) WHERE state = 'waiting';
+   CREATE INDEX notification_settled ON notification (settled_at) WHERE state <> 'waiting';
+   CREATE INDEX notification_thread ON notification (thread, notification_number);
+   -- What is remembered of a post that users were notified of; one row for all who got the same text.
+   CREATE TABLE known_original (
+     original_number INTEGER PRIMARY KEY AUTOINCREMENT,
+     thread TEXT NOT NULL,
+     replied_to_at INTEGER NOT NULL,
+     digest BLOB NOT NULL,
+     subject TEXT NOT NULL,
+     author_name TEXT NOT NULL,
+     author_address TEXT NOT NULL,
+     sketch BLOB NOT NULL,
+     bytes INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL,
+     UNIQUE (thread, replied_to_at, digest)
+   ) STRICT;
+   CREATE INDEX known_original_expires ON known_original (expires_at);
+   -- What a platform gave with an address, and wants back with the reply.
+   CREATE TABLE address_context (
+     user_number INTEGER NOT NULL,
+     thread TEXT NOT NULL,
+     replied_to_at INTEGER NOT NULL,
+     context TEXT NOT NULL,
+     expires_at INTEGER NOT NULL,
+     PRIMARY KEY (user_number, thread, replied_to_at)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX address_context_expires ON address_context (expires_at);
+   -- Former locators of threads: tokens are sealed with the one of their day.
+   CREATE TABLE former_locator (
+     locator TEXT NOT NULL,
+     thread_number INTEGER NOT NULL REFERENCES thread ON DELETE CASCADE,
+     renamed_at INTEGER NOT NULL,
+     PRIMARY KEY (locator, thread_number)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX former_locator_thread ON former_locator (thread_number);`,
 ];
