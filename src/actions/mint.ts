@@ -175,7 +175,8 @@ function keyOf(user: User, { pepper }: SecretSession): Uint8Array {
   return userKey(pepper, salt.salt);
 }
 
-function readRepliedTo(text: string | undefined, now: number): number {
+/** Reads when a post was made, in Unix seconds; throws a Fault. */
+export function readRepliedTo(text: string | undefined, now: number): number {
   const ms = text === undefined ? now : parseTime(text, now);
   const seconds = ms === undefined ? undefined : Math.floor(ms / 1000);
   if (seconds === undefined || seconds > MAX_REPLIED_TO) {

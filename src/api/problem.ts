@@ -40,6 +40,8 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
+  /** How a command ends for it; on the daemon's own socket only. */
+  readonly exit?: { readonly status: Fault['status']; readonly problems: readonly string[] };
 }
 
 /** Ends a request with a problem. */
@@ -93,6 +95,12 @@ export function problemOf(error: unknown, isNamed = false): Problem {
     );
   }
   return problem('internal', `the request failed: ${errorText(error)}`);
+}
+
+/** Adds how a command ends for it. */
+export function withExit(given: Problem, error: unknown): Problem {
+  if (!(error instanceof Fault)) return given;
+  return { ...given, exit: { status: error.status, problems: error.problems } };
 }
 
 /** A fault names an option of the command line, where JSON has a field. */

@@ -27,6 +27,8 @@ export interface Inside {
 export interface Asker {
   readonly name: string;
   readonly scopes: readonly string[];
+  /** Whether it is a command on the daemon's own socket. */
+  readonly isOwn?: true;
 }
 
 /** An answer of JSON, of bytes, or one that goes on. */

@@ -10,7 +10,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { hashToken, SCOPES } from '../actions/tokens.ts';
 import { errorText } from '../system/error-text.ts';
 import { type JsonAnswer, Repetitions } from './idempotency.ts';
-import { type Problem, ProblemError, problem, problemOf, refuse } from './problem.ts';
+import { type Problem, ProblemError, problem, problemOf, refuse, withExit } from './problem.ts';
 import type { Answer, Asker, Inside, Route } from './route.ts';
 import { createRoutes } from './routes.ts';
 import { faultsOf, type SchemaFault } from './schema-faults.ts';
@@ -27,7 +27,7 @@ const REQUEST_MS = 60_000;
 const MAX_KEY_CHARS = 255;
 
 /** Whoever connects to the daemon's own socket: root, or its user. */
-const OWN: Asker = { name: 'mailgw-ctl', scopes: SCOPES };
+const OWN: Asker = { name: 'mailgw-ctl', scopes: SCOPES, isOwn: true };
 
 /** The options of the server. */
 export interface ApiOptions {
@@ -212,8 +212,9 @@ async function answer(
     try {
       return await route.run(inside, asked as Parameters<Route['run']>[1]);
     } catch (error) {
+      const given = problemOf(error, route.params !== undefined);
       throw new ProblemError(
-        problemOf(error, route.params !== undefined),
+        request.asker.isOwn === true ? withExit(given, error) : given,
         error instanceof ProblemError ? error.fields : {},
       );
     }

@@ -3,20 +3,27 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { explainAddress } from '../../actions/explain.ts';
 import { Fault } from '../../actions/fault.ts';
-import { fieldsOf, type Minted, mint, mintAll } from '../../actions/mint.ts';
-import { isoSeconds } from '../../system/iso-time.ts';
-import { problemOf } from '../problem.ts';
-import { type Route, route } from '../route.ts';
+import { type Minted, mint, mintAll } from '../../actions/mint.ts';
+import type { SecretSession } from '../../site/session.ts';
+import { type Problem, problemOf, withExit } from '../problem.ts';
+import { type Asker, type Route, route } from '../route.ts';
 import { faultsOf } from '../schema-faults.ts';
 import { nullable, PROBLEM, record, text, time, words } from '../schemas.ts';
+import { type ShownAddress, showMinted } from '../shown.ts';
 
 /** Most addresses of one request. */
 const MOST_MINTED = 1000;
 
 const ORDER = record(
   {
-    user: text('Who gets the notification: a name that the directory has.'),
-    thread: text("The platform's own name of the thread, as it shall come back."),
+    user: Type.String({
+      maxLength: 255,
+      description: 'Who gets the notification: a name that the directory has.',
+    }),
+    thread: Type.String({
+      maxLength: 1000,
+      description: "The platform's own name of the thread, as it shall come back.",
+    }),
     replied_to: Type.Optional(
       time('When the post was made; its age counts from here. Now where it is missing.'),
     ),
@@ -85,16 +92,11 @@ const mintRoute = route({
       schema: record({ addresses: Type.Array(Type.Union([ADDRESS, PROBLEM])) }, 'AddressBatchAnswer'),
     },
   },
-  run: async (inside, { body }) => {
+  run: async (inside, { body, asker }) => {
     if (!('addresses' in body)) {
-      return { status: 201, body: addressOf(await mint(inside.session(), notificationOf(body))) };
+      return { status: 201, body: showMinted(await mint(inside.session(), notificationOf(body))) };
     }
-    const faults = body.addresses.map((each) =>
-      order.Check(each) ? undefined : faultsOf(order.Errors(each)),
-    );
-    const good = body.addresses.filter((_, index) => faults[index] === undefined);
-    const minted = (await mintAll(inside.session(), good.map(notificationOf))).values();
-    const addresses = faults.map((fault) => fault ?? answerOf(minted.next().value));
+    const addresses = await mintBatch(inside.session(), body.addresses, asker);
     return { status: 200, body: { addresses } };
   },
 });
@@ -137,24 +139,26 @@ const explain = route({
 /** The routes. */
 export const ADDRESS_ROUTES: readonly Route[] = [mintRoute, explain];
 
-function answerOf(minted: Minted | Fault | undefined) {
-  return minted === undefined || minted instanceof Fault ? problemOf(minted) : addressOf(minted);
+/** Mints for each order, and gives the address or the problem of each in order. */
+export async function mintBatch(
+  session: SecretSession,
+  orders: readonly unknown[],
+  asker: Pick<Asker, 'isOwn'>,
+): Promise<readonly (ShownAddress | Problem)[]> {
+  const faults = orders.map((each) => (order.Check(each) ? undefined : faultsOf(order.Errors(each))));
+  const good = orders.filter((each): each is Static<typeof ORDER> => order.Check(each));
+  const minted = (await mintAll(session, good.map(notificationOf))).values();
+  return faults.map((fault) => fault ?? answerOf(minted.next().value, asker));
+}
+
+function answerOf(
+  minted: Minted | Fault | undefined,
+  { isOwn }: Pick<Asker, 'isOwn'>,
+): ShownAddress | Problem {
+  if (minted !== undefined && !(minted instanceof Fault)) return showMinted(minted);
+  return isOwn === true ? withExit(problemOf(minted), minted) : problemOf(minted);
 }
 
 function notificationOf({ user, thread, replied_to, bound }: Static<typeof ORDER>) {
   return { user, thread, repliedTo: replied_to, isBound: bound };
-}
-
-function addressOf(minted: Minted): Static<typeof ADDRESS> {
-  return {
-    reply_to: minted.replyTo,
-    message_id: `<${minted.messageId}>`,
-    root_id: `<${minted.rootId}>`,
-    envelope_from: minted.replyTo,
-    user: minted.user,
-    thread: minted.thread,
-    replied_to: isoSeconds(minted.repliedTo),
-    expires_at: isoSeconds(minted.expiresAt),
-    headers: { ...fieldsOf(minted) },
-  };
 }
