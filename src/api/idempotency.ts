@@ -40,7 +40,7 @@ export class Repetitions {
     this.#underWay.add(key);
     try {
       const request = createHash('sha256')
-        .update(JSON.stringify(body) ?? '')
+        .update(JSON.stringify(body))
         .digest();
       const kept = await store.keptAnswer(key);
       if (kept !== undefined && kept.answeredAt > Date.now() - KEPT_MS) {

@@ -35,7 +35,10 @@ export interface Asker {
 export type Answer =
   | { readonly status: number; readonly body: unknown; readonly fields?: Readonly<Record<string, string>> }
   | { readonly status: 200; readonly bytes: Uint8Array; readonly contentType: string }
-  | { readonly stream: (response: ServerResponse) => void };
+  | {
+      /** Writes the answer for as long as it goes on. */
+      readonly stream: (response: ServerResponse) => void;
+    };
 
 /** A request that passed the schemas. */
 export interface Asked<P, Q, B> {
@@ -79,6 +82,7 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
   /** It makes something, and takes an Idempotency-Key: `answer` where the answer is kept, `own` where the route sees to it. */
   readonly idempotent?: 'answer' | 'own';
   readonly answers: Readonly<Record<number, AnswerDoc>>;
+  /** Carries the request out. */
   readonly run: (
     inside: Inside,
     asked: Asked<Static<TObject<P>>, Static<TObject<Q>>, Static<B>>,
@@ -87,6 +91,7 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
 
 /** A route. */
 export type Route = Omit<RouteSpec<TProperties, TProperties, TSchema>, 'run'> & {
+  /** Carries the request out. */
   readonly run: (inside: Inside, asked: Asked<never, never, never>) => Answer | Promise<Answer>;
 };
 
@@ -96,5 +101,5 @@ export function route<
   Q extends TProperties = TProperties,
   B extends TSchema = TSchema,
 >(spec: RouteSpec<P, Q, B>): Route {
-  return spec as unknown as Route;
+  return spec;
 }

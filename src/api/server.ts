@@ -34,12 +34,15 @@ export interface ApiOptions {
   readonly inside: Inside;
   /** Whether it is the daemon's own socket, where nobody needs a token. */
   readonly isOwn: boolean;
+  /** Hears of a request that failed for a fault of ours. */
   readonly onFault: (reason: string) => void;
 }
 
 /** The interface, ready to answer requests of any server. */
 export interface Api {
+  /** Answers a request of a server. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Ends it. */
   readonly close: () => Promise<void>;
 }
 
