@@ -20,6 +20,7 @@ export interface Inside {
   /** Gives what is in force now. */
   readonly session: () => SecretSession;
   readonly events: EventStream;
+  /** Lists the sources that serve. */
   readonly sources: () => readonly SourceView[];
 }
 
