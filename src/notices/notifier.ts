@@ -15,7 +15,8 @@ import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { Users } from '../store/directory.ts';
 import type { Contents } from '../store/item.ts';
-import type { LeasedNotice, NoticeSettlement, Notices } from '../store/notices.ts';
+import type { LeasedNotice, Notices } from '../store/notices.ts';
+import type { SendSettlement } from '../store/sending.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
 import type { NoticeMail, SendNotice, SendOutcome } from './mailer.ts';
@@ -171,7 +172,7 @@ export class Notifier {
     await store.settleNotice(notice.id, notice.attempts, settlement);
   }
 
-  #settlementOf(notice: LeasedNotice, { kind, diagnostic }: SendOutcome): NoticeSettlement {
+  #settlementOf(notice: LeasedNotice, { kind, diagnostic }: SendOutcome): SendSettlement {
     const at = this.#options.now();
     if (kind !== 'deferred') return { kind, at, diagnostic };
     const failure = { attempts: notice.attempts, receivedAt: notice.createdAt };

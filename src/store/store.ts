@@ -17,6 +17,7 @@ import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Leases } from './leases.ts';
 import type { Notices } from './notices.ts';
+import type { Notifications } from './notifications.ts';
 import type { Peppers } from './peppers.ts';
 import type { Restores } from './restores.ts';
 import type { Retention } from './retention.ts';
@@ -35,6 +36,7 @@ export interface Store
     Peppers,
     Restores,
     Notices,
+    Notifications,
     Buckets,
     Inspection {
   /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */
