@@ -8,7 +8,6 @@
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
 import type { Dispatcher } from '../delivery/dispatcher.ts';
-import type { Notifier } from '../notices/notifier.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
@@ -44,12 +43,12 @@ export async function serve(begun: Beginning): Promise<void> {
     const doubts = await openDoubts(ground);
     const parser = site.part(parserPart(meter));
     const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
-    const notifier = createNotifier(site, store, log, meter);
+    const senders = [createNotifier(site, store, log, meter)];
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    await startWork(ground, intake, dispatcher, notifier);
+    await startWork(ground, intake, dispatcher, senders);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
@@ -80,20 +79,20 @@ async function startWork(
   { life, site }: Ground,
   intake: Intake,
   dispatcher: Dispatcher,
-  notifier: Notifier,
+  senders: readonly { start(): void; stop(): Promise<void> }[],
 ): Promise<void> {
   const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
     const stopped = sources.map((source) => source.stop(withinMs));
-    return Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
+    return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
   for (const open of SOURCES) {
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
   dispatcher.start();
-  notifier.start();
+  for (const sender of senders) sender.start();
 }
 
 function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervision {
