@@ -55,14 +55,16 @@ export async function forEachBatch(
     batch = [];
   }
   await run(batch);
-  if (number === 0) throw new Fault(EXIT.badInput, 'standard input: is empty; expected one JSON object a line');
+  if (number === 0)
+    throw new Fault(EXIT.badInput, 'standard input: is empty; expected one JSON object a line');
   if (bad > 0)
     throw new Fault(EXIT.badInput, `standard input: ${bad} of ${number} lines were not carried out`);
 }
 
 /** Reads one line; a text says what is wrong with it. */
 function readLine(line: string): Readonly<Record<string, unknown>> | string {
-  if (line.length > MAX_LINE_CHARS) return `has ${line.length} characters; expected at most ${MAX_LINE_CHARS}`;
+  if (line.length > MAX_LINE_CHARS)
+    return `has ${line.length} characters; expected at most ${MAX_LINE_CHARS}`;
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value === 'object' && value !== null && !Array.isArray(value))

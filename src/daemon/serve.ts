@@ -12,6 +12,7 @@ import { watchEventLoop } from '../observe/loop-watch.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
+import { createSender } from '../site/notifications.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
@@ -43,7 +44,7 @@ export async function serve(begun: Beginning): Promise<void> {
     const doubts = await openDoubts(ground);
     const parser = site.part(parserPart(meter));
     const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
-    const senders = [createNotifier(site, store, log, meter)];
+    const senders = [createNotifier(site, store, log, meter), createSender(site, store, log, meter)];
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
