@@ -7,6 +7,9 @@
  * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
+
+import type { SourceView } from '../api/route.ts';
+import type { Config } from '../config/config.ts';
 import type { Dispatcher } from '../delivery/dispatcher.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
@@ -16,6 +19,7 @@ import { createSender } from '../site/notifications.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
+import { isWanted } from '../sources/listen.ts';
 import type { Intake, Source } from '../sources/source.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { openSupervision, type Supervision } from '../system/supervision.ts';
@@ -24,6 +28,7 @@ import type { Beginning } from './beginning.ts';
 import { listenForReloads } from './control.ts';
 import { type Ground, openGround } from './ground.ts';
 import { openDoubts, openIntake } from './intake.ts';
+import { openInterface } from './interface.ts';
 import { Life } from './life.ts';
 import { openMetrics } from './metrics.ts';
 import { type Observation, observe } from './observation.ts';
@@ -58,7 +63,8 @@ export async function serve(begun: Beginning): Promise<void> {
       path: begun.path,
       log,
     });
-    life.ends(await listenForReloads(begun.path, site.config.store.path, reload, log));
+    const answer = await openInterface(ground, () => listSources(site.config));
+    life.ends(await listenForReloads(begun.path, site.config.store.path, reload, answer, log));
     const supervision = supervise(ground, doubts);
     endOnSignals(life, observation, supervision);
     life.serves();
@@ -94,6 +100,12 @@ async function startWork(
   }
   dispatcher.start();
   for (const sender of senders) sender.start();
+}
+
+/** Lists the sources that serve. */
+function listSources(config: Config): readonly SourceView[] {
+  const names = ['lmtp', ...(isWanted('policy', config) ? ['policy'] : [])];
+  return names.map((name) => ({ name, state: 'serving' }));
 }
 
 function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervision {
