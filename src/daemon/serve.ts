@@ -49,12 +49,13 @@ export async function serve(begun: Beginning): Promise<void> {
     const doubts = await openDoubts(ground);
     const parser = site.part(parserPart(meter));
     const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
-    const senders = [createNotifier(site, store, log, meter), createSender(site, store, log, meter)];
+    const notifier = createNotifier(site, store, log, meter);
+    const sender = createSender(site, store, log, meter);
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    await startWork(ground, intake, dispatcher, senders);
+    await startWork(ground, intake, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,

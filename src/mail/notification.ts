@@ -22,10 +22,16 @@ export interface NotificationContent {
   readonly list?: { readonly id?: string | undefined; readonly unsubscribe?: string | undefined } | undefined;
 }
 
-/** A content that was refused, with a problem for each field: `FIELD "value": problem; expected …`. */
+/** A problem with one field of a content; `path` leads to it, as in `headers`, `X-Issue`. */
+export interface ContentProblem {
+  readonly path: readonly string[];
+  readonly problem: string;
+}
+
+/** A content that is fit for a mail, or every problem with it. */
 export type ContentRead =
   | { readonly ok: true; readonly content: NotificationContent }
-  | { readonly ok: false; readonly problems: readonly string[] };
+  | { readonly ok: false; readonly problems: readonly ContentProblem[] };
 
 /** The bounds of a notification. */
 export const NOTIFICATION_LIMITS = {
@@ -68,21 +74,27 @@ const LIST_ID = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|
 
 const MAX_LIST_ID_OCTETS = 255;
 
+/** Refuses the field that a path with dots leads to. */
+type Refuse = (path: string, problem: string) => void;
+
 /** Makes what a platform says fit for a mail, or gives every problem with it. */
 export function readContent(given: NotificationContent): ContentRead {
-  const problems: string[] = [];
+  const problems: ContentProblem[] = [];
+  const refuse = (path: string, problem: string): void => {
+    problems.push({ path: path.split('.'), problem });
+  };
   const subject = tidySubject(cleanLine(given.subject, NOTIFICATION_LIMITS.subjectChars));
-  if (subject === '') problems.push('subject: is empty; expected one line of text');
+  if (subject === '') refuse('subject', 'is empty; expected one line of text');
   const name =
     given.from === undefined ? undefined : cleanLine(given.from.name, NOTIFICATION_LIMITS.nameChars);
-  if (name === '') problems.push('from.name: is empty; expected a name such as "Bob via Tracker"');
-  const text = readText('text', given.text, NOTIFICATION_LIMITS.textBytes, problems);
+  if (name === '') refuse('from.name', 'is empty; expected a name such as "Bob via Tracker"');
+  const text = readText('text', given.text, NOTIFICATION_LIMITS.textBytes, refuse);
   const html =
     given.html === undefined
       ? undefined
-      : readText('html', given.html, NOTIFICATION_LIMITS.htmlBytes, problems);
+      : readText('html', given.html, NOTIFICATION_LIMITS.htmlBytes, refuse);
   checkFields(given.headers ?? {}, problems);
-  const list = given.list === undefined ? undefined : readList(given.list, problems);
+  const list = given.list === undefined ? undefined : readList(given.list, refuse);
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
@@ -111,16 +123,16 @@ function tidySubject(subject: string): string {
 }
 
 /** Makes lines of text: LF between them and at the end, no control characters but tabs. */
-function readText(field: string, text: string, maxBytes: number, problems: string[]): string {
+function readText(field: string, text: string, maxBytes: number, refuse: Refuse): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
-    problems.push(`${field}: has ${bytes} octets; expected at most ${maxBytes}`);
+    refuse(field, `has ${bytes} octets; expected at most ${maxBytes}`);
     return '';
   }
   const lines = wellFormed(text)
     .replace(/\r\n?|[\u2028\u2029]/g, '\n')
     .replace(/[^\P{Cc}\n\t]/gu, '');
-  if (lines.trim() === '') problems.push(`${field}: is empty; expected text`);
+  if (lines.trim() === '') refuse(field, 'is empty; expected text');
   return lines.endsWith('\n') ? lines : `${lines}\n`;
 }
 
@@ -128,16 +140,17 @@ function wellFormed(text: string): string {
   return text.replace(/\p{Cs}/gu, '\ufffd');
 }
 
-function checkFields(headers: Readonly<Record<string, string>>, problems: string[]): void {
+function checkFields(headers: Readonly<Record<string, string>>, problems: ContentProblem[]): void {
   const entries = Object.entries(headers);
   if (entries.length > NOTIFICATION_LIMITS.fields) {
-    problems.push(`headers: has ${entries.length} fields; expected at most ${NOTIFICATION_LIMITS.fields}`);
+    const problem = `has ${entries.length} fields; expected at most ${NOTIFICATION_LIMITS.fields}`;
+    problems.push({ path: ['headers'], problem });
     return;
   }
   const seen = new Set<string>();
   for (const [name, value] of entries) {
     const problem = seen.has(name.toLowerCase()) ? 'is there twice' : fieldProblem(name, value);
-    if (problem !== undefined) problems.push(`headers.${JSON.stringify(name)}: ${problem}`);
+    if (problem !== undefined) problems.push({ path: ['headers', name], problem });
     seen.add(name.toLowerCase());
   }
 }
@@ -162,18 +175,20 @@ function fieldProblem(name: string, value: string): string | undefined {
 
 function readList(
   { id, unsubscribe }: NonNullable<NotificationContent['list']>,
-  problems: string[],
+  refuse: Refuse,
 ): NonNullable<NotificationContent['list']> {
   const bare = id?.replace(/^<(.*)>$/, '$1');
   if (bare !== undefined && (!LIST_ID.test(bare) || bare.length > MAX_LIST_ID_OCTETS)) {
-    problems.push(
-      `list.id: ${JSON.stringify(id?.slice(0, 60))} is no list identifier; expected one such as "site.tracker.example.org"`,
+    refuse(
+      'list.id',
+      `${JSON.stringify(id?.slice(0, 60))} is no list identifier; expected one such as "site.tracker.example.org"`,
     );
   }
   const href = unsubscribe === undefined ? undefined : httpsUrl(unsubscribe);
   if (unsubscribe !== undefined && href === undefined) {
-    problems.push(
-      `list.unsubscribe: ${JSON.stringify(unsubscribe.slice(0, 60))} is no https address; expected one that takes a POST (RFC 8058)`,
+    refuse(
+      'list.unsubscribe',
+      `${JSON.stringify(unsubscribe.slice(0, 60))} is no https address; expected one that takes a POST (RFC 8058)`,
     );
   }
   return { ...(bare !== undefined && { id: bare }), ...(href !== undefined && { unsubscribe: href }) };

@@ -7,7 +7,7 @@
  * itself is still in the queue.
  */
 
-import { foldAddress, splitAddress } from '../mail/address.ts';
+import { foldAddress, isPlainAddress } from '../mail/address.ts';
 import { renderNotice } from '../mail/notice.ts';
 import type { RetrySchedule } from '../mail/retry.ts';
 import type { Meter } from '../observe/meter.ts';
@@ -37,9 +37,6 @@ export interface NotifierOptions extends SenderOptions {
 
 /** When a notice is tried again, and for how long: news that is older helps nobody. */
 const RETRY: RetrySchedule = { firstMs: 60_000, longestMs: 3_600_000, maxAgeMs: 3 * 86_400_000 };
-
-/** A local part that no server reads in two ways: a notice is not worth a quoted one. */
-const PLAIN_LOCAL_PART = /^[^\s\p{C}"(),:;<>@[\\\]]+$/u;
 
 /** Creates the notifier, not yet started. */
 export function createNotifier(options: NotifierOptions): Sender<LeasedNotice> {
@@ -82,7 +79,7 @@ async function compose(
   const from = foldAddress(draft.from, plusTags);
   const to = user.addresses.find((address) => foldAddress(address, plusTags) === from);
   if (to === undefined) return 'the address is no longer registered';
-  if (!PLAIN_LOCAL_PART.test(splitAddress(to)?.localPart ?? '')) return 'the address is not a plain one';
+  if (!isPlainAddress(to)) return 'the address is not a plain one';
   return {
     id,
     to,

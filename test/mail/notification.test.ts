@@ -14,14 +14,14 @@ const PLAIN: NotificationContent = { subject: 'The roof leaks', text: 'Again.\n'
 /** The content of a platform that was accepted. */
 function fit(change: Partial<NotificationContent>): NotificationContent {
   const read = readContent({ ...PLAIN, ...change });
-  assert.ok(read.ok, read.ok ? '' : read.problems.join('\n'));
+  assert.ok(read.ok, JSON.stringify(read));
   return read.content;
 }
 
 /** The problems of one that was refused. */
 function problems(change: Partial<NotificationContent>): readonly string[] {
   const read: ContentRead = readContent({ ...PLAIN, ...change });
-  return read.ok ? [] : read.problems;
+  return read.ok ? [] : read.problems.map(({ path, problem }) => `${path.join('.')}: ${problem}`);
 }
 
 describe("people's words", () => {
@@ -88,7 +88,7 @@ describe('fields of the platform', () => {
     'From To Cc Bcc Sender Reply-To Message-ID In-Reply-To References Date Subject Received Return-Path DKIM-Signature ARC-Seal Authentication-Results Content-Type Content-Transfer-Encoding MIME-Version Auto-Submitted Precedence List-Id List-Unsubscribe List-Unsubscribe-Post Resent-From Delivered-To Errors-To Disposition-Notification-To Return-Receipt-To Received-SPF X-Loop x-loop X-Auto-Response-Suppress X-Autoreply X-Failed-Recipients X-Spam-Flag X-Original-To X-MS-Exchange-Organization-SCL X-Google-Sender X-Forwarded-For X-Mailgw-Y';
   for (const name of OURS.split(' ')) {
     it(`are refused where they are not: ${name}`, () => {
-      assert.match(problems({ headers: { [name]: 'x' } }).join(), /^headers\."[^"]+": is no field of yours/);
+      assert.match(problems({ headers: { [name]: 'x' } }).join(), /^headers\.[\w-]+: is no field of yours/);
     });
   }
 
@@ -108,7 +108,7 @@ describe('fields of the platform', () => {
       const headers = Object.fromEntries([[name, 'x']]);
       const [problem = '', ...more] = problems({ headers });
       assert.deepEqual(more, []);
-      assert.ok(problem.startsWith(`headers.${JSON.stringify(name)}: is no field of yours`), problem);
+      assert.ok(problem.startsWith(`headers.${name}: is no field of yours`), problem);
     });
   }
 
@@ -127,7 +127,7 @@ describe('fields of the platform', () => {
     it(`are refused for their value: ${JSON.stringify(value)}`, () => {
       assert.match(
         problems({ headers: { 'X-A': value } }).join(),
-        /^headers\."X-A": "[^]*" is not one line of text/,
+        /^headers\.X-A: "[^]*" is not one line of text/,
       );
     });
   }
@@ -136,7 +136,7 @@ describe('fields of the platform', () => {
     assert.match(problems({ headers: { 'X-A': 'x'.repeat(994) } }).join(), /longer than 998 octets/);
     const many = Object.fromEntries(Array.from({ length: 31 }, (_, n) => [`X-${n}`, 'x']));
     assert.deepEqual(problems({ headers: many }), ['headers: has 31 fields; expected at most 30']);
-    assert.deepEqual(problems({ headers: { 'X-A': '1', 'x-a': '2' } }), ['headers."x-a": is there twice']);
+    assert.deepEqual(problems({ headers: { 'X-A': '1', 'x-a': '2' } }), ['headers.x-a: is there twice']);
     assert.match(problems({ headers: { 'List-Archive': '<https://ü.example>' } }).join(), /is not ASCII/);
   });
 });
@@ -187,6 +187,6 @@ it('every problem of a content is told at once', () => {
   });
   assert.deepEqual(
     all.map((each) => each.replace(/:.*/, '')),
-    ['subject', 'text', 'headers."From"', 'list.id', 'list.unsubscribe'],
+    ['subject', 'text', 'headers.From', 'list.id', 'list.unsubscribe'],
   );
 });

@@ -154,11 +154,10 @@ describe('hostile content', () => {
     let taken = 0;
     const property = fc.asyncProperty(contents, async (given) => {
       const read = readContent(given);
-      if (!read.ok)
-        return assert.ok(
-          read.problems.every((each) => /^[\w.]+(\."[^]*")?: /.test(each)),
-          read.problems.join(),
-        );
+      if (!read.ok) {
+        assert.ok(read.problems.length > 0);
+        return;
+      }
       taken++;
       const { content } = read;
       const before = mailbox.mails.length;

@@ -15,7 +15,7 @@ export const MESSAGE_ID = 'go-gitea/gitea/issue/2351/1220588887.k4tq2xyz@reply.e
 /** Composes a content; throws with its problems where it is refused. */
 export function composed(given: NotificationContent, to = 'alice@example.com'): OutgoingMail {
   const read = readContent(given);
-  if (!read.ok) throw new Error(read.problems.join('\n'));
+  if (!read.ok) throw new Error(JSON.stringify(read.problems));
   return composeNotification(
     {
       id: 'n0001',
