@@ -21,7 +21,7 @@ import { openParser } from '../site/parser.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
-import { badInput } from './fault.ts';
+import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
@@ -211,9 +211,9 @@ function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
 export async function previewItem(session: SecretSession, { id, user }: ItemView): Promise<unknown> {
   const { config, store } = session;
   const raw = await store.content(id);
-  if (raw === undefined) throw badInput(`item ${id}: its message is not kept`);
+  if (raw === undefined) throw unknown('id', `item ${id}: its message is not kept`);
   const [trace] = await store.traces(id);
-  if (trace === undefined) throw badInput(`item ${id}: is gone meanwhile`);
+  if (trace === undefined) throw unknown('id', `item ${id}: is gone meanwhile`);
   const parsed = await parse(config, raw);
   if (parsed.kind !== 'parsed')
     throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(parsed).reason ?? parsed.kind}`);

@@ -81,7 +81,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 /** Takes JSON strictly, no body for none, and messages as they are. */
 function takeBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeContentTypeParser('application/json');
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parse(request, body as string, done);

@@ -55,6 +55,7 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
+    const answer = await openInterface(ground, () => listSources(site.config));
     await startWork(ground, intake, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
@@ -64,7 +65,6 @@ export async function serve(begun: Beginning): Promise<void> {
       path: begun.path,
       log,
     });
-    const answer = await openInterface(ground, () => listSources(site.config));
     life.ends(await listenForReloads(begun.path, site.config.store.path, reload, answer, log));
     const supervision = supervise(ground, doubts);
     endOnSignals(life, observation, supervision);
