@@ -7,7 +7,7 @@
 import { parse, TomlError } from 'smol-toml';
 import { matchRecipient } from '../mail/address.ts';
 import { errorLine } from '../system/error-text.ts';
-import { type Setting, show } from './kinds.ts';
+import { type Endpoint, type Setting, show } from './kinds.ts';
 import { ROWS, type Row } from './rows.ts';
 import { SETTINGS } from './table.ts';
 
@@ -50,6 +50,11 @@ export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number 
 /** Gives the address that notices come from. */
 export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
   return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
+}
+
+/** Gives the server that takes all mail of ours. */
+export function mailServer({ outbound, notice }: Pick<Config, 'outbound' | 'notice'>): Endpoint {
+  return outbound.relay ?? notice.server;
 }
 
 /** The part of `[sink]` that is every sink's: what the table should be, and its type. */

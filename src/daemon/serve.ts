@@ -11,11 +11,11 @@
 import type { SourceView } from '../api/route.ts';
 import type { Config } from '../config/config.ts';
 import type { Dispatcher } from '../delivery/dispatcher.ts';
-import type { Notifier } from '../notices/notifier.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
+import { createSender } from '../site/notifications.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
@@ -50,12 +50,13 @@ export async function serve(begun: Beginning): Promise<void> {
     const parser = site.part(parserPart(meter));
     const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
     const notifier = createNotifier(site, store, log, meter);
+    const sender = createSender(site, store, log, meter);
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
     const answer = await openInterface(ground, () => listSources(site.config));
-    await startWork(ground, intake, dispatcher, notifier);
+    await startWork(ground, intake, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
@@ -86,20 +87,20 @@ async function startWork(
   { life, site }: Ground,
   intake: Intake,
   dispatcher: Dispatcher,
-  notifier: Notifier,
+  senders: readonly { start(): void; stop(): Promise<void> }[],
 ): Promise<void> {
   const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
     const stopped = sources.map((source) => source.stop(withinMs));
-    return Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
+    return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
   for (const open of SOURCES) {
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
   dispatcher.start();
-  notifier.start();
+  for (const sender of senders) sender.start();
 }
 
 /** Lists the sources that serve. */

@@ -126,6 +126,9 @@ const TABLE = {
     kind: NOTICE_KINDS,
     outcome: ['sent', 'deferred', 'failed'],
   }),
+  mailgw_notifications_total: counter('Attempts to send a notification by outcome', {
+    outcome: ['sent', 'deferred', 'failed'],
+  }),
   mailgw_events_total: counter('Lines of the log by event, those below log.level included', {
     event: Object.keys(LOG_EVENTS),
   }),

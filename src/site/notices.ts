@@ -3,17 +3,19 @@
  * drafts and sends them.
  */
 import { randomBytes } from 'node:crypto';
-import { type Config, noticeSender } from '../config/config.ts';
+import { type Config, mailServer, noticeSender } from '../config/config.ts';
 import type { DraftNotice } from '../delivery/ending.ts';
 import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
 import { createDraftNotice } from '../notices/draft.ts';
 import type { SendNotice } from '../notices/mailer.ts';
-import { Notifier, type Sending } from '../notices/notifier.ts';
+import { createNotifier as createNoticeSender, type Sending } from '../notices/notifier.ts';
 import { type LoadedTexts, loadNoticeTexts } from '../notices/texts.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
+import type { Sender } from '../outbound/sender.ts';
+import type { LeasedNotice } from '../store/notices.ts';
 import type { Store } from '../store/store.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 import type { Part, Site } from './site.ts';
@@ -59,15 +61,15 @@ export function tokenMask({ reply }: Config): (text: string) => string {
 
 /** The way in which notices are made and sent, as a part. */
 const SENDING: Part<Sending> = {
-  reads: ['notice', 'reply', 'sender.plus_tags'],
+  reads: ['notice', 'outbound.relay', 'reply', 'sender.plus_tags'],
   open: ({ settings: { config, texts } }) => {
     return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
   },
 };
 
 /** Creates what sends notices, not yet started. */
-export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Notifier {
-  return new Notifier({
+export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Sender<LeasedNotice> {
+  return createNoticeSender({
     store,
     sending: site.part(SENDING),
     log,
@@ -80,10 +82,8 @@ export function createNotifier(site: Site, store: Store, log: Log, meter: Meter)
 
 /** Loads the mailer with the first notice: most daemons send none for days. */
 function openSendNotice(config: Config): SendNotice {
-  const { host, port } = config.notice.server;
   const options = {
-    host,
-    port,
+    place: mailServer(config),
     from: { address: noticeSender(config), name: config.notice.name },
     domain: config.reply.domain,
     loopToken: noticeLoopToken(config),
