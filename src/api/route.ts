@@ -20,6 +20,8 @@ export interface Inside {
   /** Gives what is in force now. */
   readonly session: () => SecretSession;
   readonly events: EventStream;
+  /** Says that a notification waits to be sent. */
+  readonly notified: () => void;
   /** Lists the sources that serve. */
   readonly sources: () => readonly SourceView[];
 }
@@ -68,6 +70,8 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** The path as OpenAPI writes one: `/v1/users/{name}`. */
   readonly path: string;
+  /** The parameter at the end of the path may hold slashes. */
+  readonly isWhole?: true;
   /** What the asker's token must be good for; `none` for everybody, `ticket` also for a ticket in the query. */
   readonly scope: Scope | 'none';
   readonly tag: string;
@@ -95,6 +99,12 @@ export type Route = Omit<RouteSpec<TProperties, TProperties, TSchema>, 'run'> & 
   /** Carries the request out. */
   readonly run: (inside: Inside, asked: Asked<never, never, never>) => Answer | Promise<Answer>;
 };
+
+/** Tells whether a path is a route's. */
+export function isPathOf({ path, isWhole }: Pick<Route, 'path' | 'isWhole'>, given: string): boolean {
+  const last = isWhole === true ? '.+' : '[^/]+';
+  return new RegExp(`^${path.replaceAll(/\{\w+\}$/g, last).replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(given);
+}
 
 /** Declares a route. */
 export function route<

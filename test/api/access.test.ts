@@ -113,10 +113,11 @@ describe('the HTTP interface', () => {
 
   it('on the daemon’s own socket asks root and its user for no token', async (t) => {
     const { scratch } = await startApi(t);
-    const own = new ApiClient({ socketPath: `${scratch.path('mailgw.db')}.sock` });
+    const socketPath = `${scratch.path('mailgw.db')}.sock`;
+    const own = new ApiClient({ socketPath });
     // It is the last that opens.
     await eventually(
-      () => own.learn().catch(() => undefined),
+      () => new ApiClient({ socketPath }).learn().catch(() => undefined),
       () => 'the own socket',
     );
     assert.equal((await own.ask('GET', '/v1/queue')).status, 200);

@@ -81,6 +81,7 @@ export class ApiClient {
   /** The operations that were asked. */
   readonly asked = new Set<string>();
   document: OpenApiDocument | undefined;
+  #learning: Promise<OpenApiDocument> | undefined;
 
   constructor(place: ApiPlace, token?: string) {
     this.#place = place;
@@ -90,6 +91,11 @@ export class ApiClient {
 
   /** Reads the document that answers are held to. */
   async learn(): Promise<OpenApiDocument> {
+    this.#learning ??= this.#learn();
+    return await this.#learning;
+  }
+
+  async #learn(): Promise<OpenApiDocument> {
     const { json } = await this.#exchange('GET', '/v1/openapi.json', {});
     this.document = json as unknown as OpenApiDocument;
     this.#ajv.addSchema({ $id: 'doc', components: this.document.components });
@@ -99,7 +105,7 @@ export class ApiClient {
 
   /** Asks, and holds the answer to the document. */
   async ask(method: string, path: string, asked: ApiRequest = {}): Promise<ApiAnswer> {
-    if (this.document === undefined) await this.learn();
+    await this.learn();
     const answer = await this.#exchange(method, path, asked);
     this.#hold(method, path, answer);
     return answer;
@@ -179,7 +185,7 @@ export class ApiClient {
   #operationOf(method: string, path: string): Operation | undefined {
     const [bare = ''] = path.split('?', 1);
     const found = Object.entries(this.document?.paths ?? {}).filter(([template]) =>
-      new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),
+      new RegExp(`^${template.replace('{thread}', '.+').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),
     );
     // The one without a variable comes first: /v1/openapi.json.
     return found.map(([, operations]) => operations[method.toLowerCase()]).find((each) => each !== undefined);
