@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  formatRootId,
   formatThreadMessageId,
   MAX_CANDIDATES,
+  MESSAGE_ID_NONCE_BYTES,
   messageIdCandidates,
   normaliseMessageId,
   parseThreadMessageId,
@@ -15,28 +17,48 @@ const id = (seconds: number, locator = 'a/b/1'): string =>
   formatThreadMessageId({ locator, repliedTo: seconds }, DOMAIN);
 
 describe("a notification's Message-ID", () => {
-  it('is the locator, the replied-to time and the domain', () => {
+  it('is the locator, the replied-to time, a nonce and the domain', () => {
     const reference = { locator: 'go-gitea/gitea/issue/2351', repliedTo: 1220588887 };
+    assert.equal(
+      formatThreadMessageId(reference, 'domain.tld', Buffer.from('0badcafe42', 'hex')),
+      'go-gitea/gitea/issue/2351/1220588887.bow4v7sc@domain.tld',
+    );
     assert.equal(
       formatThreadMessageId(reference, 'domain.tld'),
       'go-gitea/gitea/issue/2351/1220588887@domain.tld',
+      'as it was before there were nonces',
     );
   });
 
   it('reads back exactly what was put in, in characters that any relay leaves alone (RFC 5322 §3.2.3)', () => {
     const segments = fc.array(fc.string({ unit: 'grapheme', maxLength: 12 }), { minLength: 1, maxLength: 5 });
+    const nonces = fc.option(
+      fc.uint8Array({ minLength: MESSAGE_ID_NONCE_BYTES, maxLength: MESSAGE_ID_NONCE_BYTES }),
+      { nil: undefined },
+    );
     fc.assert(
-      fc.property(segments, fc.nat(2 ** 32 - 1), (parts, repliedTo) => {
+      fc.property(segments, fc.nat(2 ** 32 - 1), nonces, (parts, repliedTo, nonce) => {
         const locator = `t${parts.join('/')}`;
-        const text = formatThreadMessageId({ locator, repliedTo }, DOMAIN);
-        assert.match(text, /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+@reply\.example\.org$/);
+        const text = formatThreadMessageId({ locator, repliedTo }, DOMAIN, nonce);
+        assert.match(text, /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z2-7]{8})?@reply\.example\.org$/);
         assert.deepEqual(parseThreadMessageId(text, DOMAIN), { locator, repliedTo });
       }),
     );
   });
 
-  it('is known by its domain in any case', () => {
-    assert.ok(parseThreadMessageId('a/1@REPLY.example.ORG', DOMAIN));
+  it('is known by its domain in any case, and by its nonce in any case', () => {
+    for (const text of [
+      'a/1@REPLY.example.ORG',
+      'a/1.bow4v7sc@reply.example.org',
+      'a/1.BOW4V7SC@reply.example.org',
+    ])
+      assert.deepEqual(parseThreadMessageId(text, DOMAIN), { locator: 'a', repliedTo: 1 }, text);
+  });
+
+  it("is not its thread's root id, which is the locator and the domain", () => {
+    assert.equal(formatRootId('forum/übersicht/9', DOMAIN), 'forum/%C3%BCbersicht/9@reply.example.org');
+    for (const locator of ['acme/site/issue', 'acme/v1.2'])
+      assert.equal(parseThreadMessageId(formatRootId(locator, DOMAIN), DOMAIN), undefined, locator);
   });
 
   it('is none of ours in any other shape', () => {
@@ -54,6 +76,11 @@ describe("a notification's Message-ID", () => {
       `a/-1@${DOMAIN}`,
       `a/12345678901@${DOMAIN}`,
       `a/1.5@${DOMAIN}`,
+      `a/1.@${DOMAIN}`,
+      `a/1.bow4v7s@${DOMAIN}`,
+      `a/1.bow4v7sca@${DOMAIN}`,
+      `a/1.bow4v7s1@${DOMAIN}`,
+      `a/1.bow4v7sc.bow4v7sc@${DOMAIN}`,
       `a%zz/1@${DOMAIN}`,
       `a%ff/1@${DOMAIN}`,
     ];
