@@ -4,7 +4,7 @@
  * Contract: the verdict is the gate's own. Every field that can be known is given, even of an address that is
  * refused, and null where it cannot; they are claims of the token until the verdict says that its proof holds.
  */
-import type { Config } from '../config/config.ts';
+
 import { findTarget, judgeReplyAge } from '../gate/message-rules.ts';
 import { type Claim, NO_SUCH_ADDRESS } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
@@ -12,6 +12,7 @@ import { formatReplyAddress, matchRecipient, TOKEN_CHARS } from '../mail/address
 import type { NoSuchAddressReason } from '../mail/disposition.ts';
 import { messageIdCandidates } from '../mail/message-id.ts';
 import { judgeAge, parseToken, type Token } from '../mail/token.ts';
+import type { Config } from '../site/config.ts';
 import type { SecretSession } from '../site/session.ts';
 import { isoSeconds } from '../system/iso-time.ts';
 import { openDryGate } from './dry-gate.ts';

@@ -192,6 +192,9 @@ export function texts<const W extends string = string>(
   });
 }
 
+/** Declares the group that owns a Unix socket. */
+export const socketGroup = atStart(optional(text));
+
 /** Declares a file mode such as `"0660"`. */
 export function mode(fallback: string, doc: string): Setting<number> {
   return setting(

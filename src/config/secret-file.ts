@@ -9,7 +9,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { errorText } from '../system/error-text.ts';
-import type { Config } from './config.ts';
+import type { BaseConfig } from './config.ts';
 
 /** A secret read from its file, or what is wrong with the file. */
 export type Secret =
@@ -23,7 +23,7 @@ export const CREDENTIALS = '/run/credentials';
 export const PEPPER_BYTES = 32;
 
 /** Reads the pepper that `reply.pepper_file` names. */
-export function readPepper({ reply }: Pick<Config, 'reply'>): Secret {
+export function readPepper({ reply }: Pick<BaseConfig, 'reply'>): Secret {
   return readSecretFile('reply.pepper_file', reply.pepperFile, PEPPER_BYTES);
 }
 

@@ -8,8 +8,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
-import type { Config } from '../config/config.ts';
 import { readPepper } from '../config/secret-file.ts';
+import type { Config } from '../site/config.ts';
 import { loadConfig } from '../site/config.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { Store } from '../store/store.ts';

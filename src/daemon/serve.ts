@@ -10,6 +10,7 @@
 import type { Dispatcher } from '../delivery/dispatcher.ts';
 import type { Notifier } from '../notices/notifier.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
+import type { Config } from '../site/config.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
@@ -78,7 +79,7 @@ export async function serve(begun: Beginning): Promise<void> {
  */
 async function startWork(
   { life, site }: Ground,
-  intake: Intake,
+  intake: Intake<Config>,
   dispatcher: Dispatcher,
   notifier: Notifier,
 ): Promise<void> {
@@ -88,7 +89,7 @@ async function startWork(
     const stopped = sources.map((source) => source.stop(withinMs));
     return Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
   });
-  for (const open of SOURCES) {
+  for (const { open } of Object.values(SOURCES)) {
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }

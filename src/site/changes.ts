@@ -8,8 +8,8 @@
  */
 import { overlay, valueIn } from '../config/config.ts';
 import { show } from '../config/kinds.ts';
-import { ROWS } from '../config/rows.ts';
 import type { Settings } from './settings.ts';
+import { ROWS } from './table.ts';
 
 /** One key that changed. */
 export interface SettingChange {
@@ -70,7 +70,7 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
 
 /** Gives the new settings, with the old ones where only a start can change them. */
 export function settingsInEffect(before: Settings, after: Settings): Settings {
-  return { ...after, ...overlay(before, after) };
+  return { ...after, ...overlay(ROWS, before, after) };
 }
 
 function isSame(a: unknown, b: unknown): boolean {

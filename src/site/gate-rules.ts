@@ -1,10 +1,11 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
-import { type Config, noticeSender } from '../config/config.ts';
+import { noticeSender } from '../config/config.ts';
 import type { GateOptions } from '../gate/gate.ts';
 import type { SenderPolicyOptions } from '../gate/rules.ts';
 import { openSpamPolicy } from '../gate/spam-policy.ts';
 import { parseForm } from '../mail/address.ts';
 import type { Log } from '../observe/log.ts';
+import type { Config } from './config.ts';
 
 /** Gives the value of X-Loop in our own mail. */
 export function noticeLoopToken(config: Pick<Config, 'reply'>): string {

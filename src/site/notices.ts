@@ -3,7 +3,7 @@
  * drafts and sends them.
  */
 import { randomBytes } from 'node:crypto';
-import { type Config, noticeSender } from '../config/config.ts';
+import { noticeSender } from '../config/config.ts';
 import type { DraftNotice } from '../delivery/ending.ts';
 import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
@@ -15,6 +15,7 @@ import { type LoadedTexts, loadNoticeTexts } from '../notices/texts.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { Store } from '../store/store.ts';
+import type { Config } from './config.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 import type { Part, Site } from './site.ts';
 

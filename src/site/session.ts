@@ -1,8 +1,9 @@
 /**
  * What an action works on: what the configuration says, and the open store.
  */
-import type { Config } from '../config/config.ts';
+
 import type { Store } from '../store/store.ts';
+import type { Config } from './config.ts';
 
 /** The session of most actions. */
 export interface Session {

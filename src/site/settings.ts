@@ -7,15 +7,16 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Config, type Configured, valueIn } from '../config/config.ts';
-import { ROWS } from '../config/rows.ts';
+import { valueIn } from '../config/config.ts';
 import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
 import { loadSink, sinkFiles } from '../sinks/catalogue.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { LoadedSink, OnFault } from '../sinks/sink-kind.ts';
 import { distrust } from '../system/trusted-file.ts';
+import type { Config, Configured } from './config.ts';
 import { loadConfig } from './config.ts';
+import { ROWS } from './table.ts';
 
 /** The configuration, and what stands in the files that it names. */
 export interface Settings extends Configured {

@@ -6,12 +6,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { dedupeWindowMs } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
-import { ROWS, tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/rows.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
-import { SETTINGS } from '../../src/config/table.ts';
 import { SINK_FORM } from '../../src/sinks/catalogue.ts';
 import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/settings.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
+import { ROWS, SETTINGS } from '../../src/site/table.ts';
 import { testScratch } from '../support/scratch.ts';
 import { configOf, LEAST, problemsOf } from './least.ts';
 

@@ -12,10 +12,10 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
 import { tomlKey } from '../../src/config/rows.ts';
-import { SETTINGS } from '../../src/config/table.ts';
+import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
+import { SETTINGS } from '../../src/site/table.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool } from './tool.ts';

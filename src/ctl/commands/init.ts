@@ -8,11 +8,11 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
-import { SETTINGS } from '../../config/table.ts';
 import { comment, commentedConfig, tomlValue } from '../../config/text.ts';
 import { DEFAULT_SINK, SINK_TYPES, settingsOf } from '../../sinks/catalogue.ts';
+import type { Config } from '../../site/config.ts';
 import { loadConfig, readConfig } from '../../site/config.ts';
+import { ROWS, SETTINGS } from '../../site/table.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { type FilterPlace, filterPlaceOf } from '../filter-place.ts';
 import { type HostName, hostNameOf } from '../host-name.ts';
@@ -133,7 +133,7 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
     ...senderValues(input, asked),
   };
-  return commentedConfig(values, [
+  return commentedConfig(ROWS, values, [
     ...comment(
       `Where replies are posted: ${SINK_TYPES.join(', ')}, or the absolute path of a sink module of your own.`,
     ),

@@ -8,9 +8,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
 import { readPepper } from '../../config/secret-file.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
+import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { openSink } from '../../site/settings.ts';
 import { openSqliteStore } from '../../store/sqlite/store.ts';

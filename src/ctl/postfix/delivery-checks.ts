@@ -6,7 +6,7 @@
  */
 
 import { EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
 import { fixCommand, withRecipients, withRelayDomain, withTransport } from './merge.ts';
 import type { PostfixSetup } from './postfix-setup.ts';

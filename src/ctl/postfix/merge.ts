@@ -5,7 +5,7 @@
  * (restrictions, tables), ours stands first, because the first that answers wins and a permit_... ends the list.
  */
 import { join } from 'node:path';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
 import { domainOf, policyService, wantedRoute } from './snippet.ts';
 

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { recipientsAreKnown, type Wiring } from './delivery-checks.ts';
 import {
   appended,

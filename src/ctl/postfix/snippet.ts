@@ -5,8 +5,8 @@
  * wiring ask for.
  */
 import { relative } from 'node:path';
-import type { Config } from '../../config/config.ts';
 import { foldDomain } from '../../mail/address.ts';
+import type { Config } from '../../site/config.ts';
 
 /** Where Postfix runs its daemons unless told otherwise. */
 export const DEFAULT_QUEUE_DIRECTORY = '/var/spool/postfix';
