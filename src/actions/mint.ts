@@ -5,7 +5,7 @@
  * for a pepper whose addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
-import { foldDomain, formatReplyAddress } from '../mail/address.ts';
+import { formatReplyAddress, mintingForm } from '../mail/address.ts';
 import {
   formatThreadMessageId,
   MAX_MESSAGE_ID_OCTETS,
@@ -14,7 +14,7 @@ import {
 } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
-import { adoptPepper } from '../site/pepper.ts';
+import { mintingPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import { isPrintable } from '../system/printable.ts';
@@ -45,17 +45,16 @@ export interface Minted {
 
 /** Mints the address of one user's notification about one post. */
 export async function mint(session: SecretSession, asked: Notification): Promise<Minted> {
-  const { config, pepper, store } = session;
+  const { config, peppers, store } = session;
   // Under another pepper than the store's this address would be void, or all others.
-  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, Date.now());
-  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
+  const minting = await mintingPepper(store, peppers, Date.now());
+  if (!minting.ok) throw new Fault(EXIT.configuration, minting.problem);
   const user = await findUser(store, asked.user);
-  // As A-labels, so that a notification needs no SMTPUTF8.
-  const form = { prefix: config.reply.prefix, domain: foldDomain(config.reply.domain) };
+  const form = mintingForm(config.reply);
   const repliedTo = readRepliedTo(asked.repliedTo);
   const locator = asked.thread;
   const messageId = threadMessageId(locator, repliedTo, form.domain);
-  const key = keyOf(user, session);
+  const key = keyOf(user, minting.pepper);
   const token = asked.isBound
     ? mintBoundToken(key, { userNumber: user.number, nonce: randomBytes(4), messageId })
     : mintSealedToken(key, {
@@ -74,7 +73,7 @@ export async function mint(session: SecretSession, asked: Notification): Promise
   };
 }
 
-function keyOf(user: User, { pepper }: SecretSession): Uint8Array {
+function keyOf(user: User, pepper: Uint8Array): Uint8Array {
   if (!user.enabled) {
     throw badInput(
       `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`,
@@ -113,7 +112,7 @@ function threadMessageId(locator: string, repliedTo: number, domain: string): st
       `--thread "${locator.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
     );
   }
-  if (parseThreadMessageId(id, domain)?.locator !== locator) {
+  if (parseThreadMessageId(id, [domain])?.locator !== locator) {
     throw badInput(`--thread "${locator}": would not come back unchanged in a Message-ID`);
   }
   return id;

@@ -124,7 +124,7 @@ function checkName(name: string): void {
 
 /** Checks addresses, and leaves each out that was given before in another case. */
 export function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
-  const { domain } = config.reply;
+  const domains = config.reply.domain.map(foldDomain);
   const found = new Map<string, string>();
   for (const address of addresses) {
     const parsed = parseRcpt(`TO:<${address}>`);
@@ -132,7 +132,7 @@ export function readAddresses({ config }: Session, addresses: readonly string[])
     if (!parsed.ok || parsed.value !== address || parts === undefined || !isPrintable(address)) {
       throw badInput(`--address "${address}": is not a mail address; expected one such as alice@example.com`);
     }
-    if (foldDomain(parts.domain) === foldDomain(domain)) {
+    if (domains.includes(foldDomain(parts.domain))) {
       throw badInput(`--address "${address}": is in reply.domain; expected the address the user writes from`);
     }
     found.set(foldAddress(address), address);

@@ -5,7 +5,7 @@
  * was expected; secrets are only ever files.
  */
 import { parse, TomlError } from 'smol-toml';
-import { matchRecipient } from '../mail/address.ts';
+import { allForms, matchRecipient } from '../mail/address.ts';
 import { errorLine } from '../system/error-text.ts';
 import { type Setting, show } from './kinds.ts';
 import { type Row, rowsOf, type Table } from './rows.ts';
@@ -50,9 +50,12 @@ export function dedupeWindowMs(config: Pick<BaseConfig, 'store' | 'reply'>): num
   return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
 }
 
-/** Gives the address that notices come from. */
-export function noticeSender(config: Pick<BaseConfig, 'notice' | 'reply'>): string {
-  return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
+/** Gives the address that notices come from; another domain than the minting one's, where they came from before. */
+export function noticeSender(
+  config: Pick<BaseConfig, 'notice' | 'reply'>,
+  domain = config.reply.domain[0],
+): string {
+  return config.notice.from === '' ? `noreply@${domain}` : config.notice.from;
 }
 
 /** The part of `[sink]` that is every sink's: what the table should be, and its type. */
@@ -184,7 +187,7 @@ function crossCheck(config: BaseConfig): string[] {
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');
   }
-  if (matchRecipient(config.reply, noticeSender(config)).kind === 'token') {
+  if (matchRecipient(allForms(config.reply), noticeSender(config)).kind === 'token') {
     problems.push('notice.from: is a reply address; expected another one');
   }
   const { badAddressDelayMs, badAddressDelayLongestMs } = config.rate;

@@ -20,22 +20,22 @@ const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert
 /** The settings by section; `[sink]` is apart, because a sink reads its own options, and each source has its own section. */
 export const BASE_SETTINGS = {
   reply: {
-    domain: kind.underAddresses(kind.text)(
+    domain: kind.underAddresses(kind.oneOrMore(kind.text))(
       undefined,
-      'The domain of the reply addresses; best a sub-domain of its own.',
+      'The domain of the reply addresses; best a sub-domain of its own. In a list, those that you leave stand behind the new one.',
       'a domain',
       isDomain,
     ),
-    prefix: kind.underAddresses(kind.text)(
+    prefix: kind.underAddresses(kind.oneOrMore(kind.text))(
       'reply+',
       'What stands before the token; empty for a catch-all domain.',
       'a local part of at most 16 characters without spaces or "@"',
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
-    pepperFile: kind.underAddresses(kind.secretFile)(
+    pepperFile: kind.underAddresses(kind.oneOrMore(kind.secretFile))(
       '/etc/mailgw/pepper',
-      'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
+      'The file with the installation\'s secret; "mailgw-ctl init" makes one. In a list, those that you rotate out stand behind the new one.',
     ),
   },
   store: {

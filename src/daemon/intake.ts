@@ -13,10 +13,7 @@ import type { Ground } from './ground.ts';
 /** Opens the pepper's watch, and gathers what else keeps the daemon from answering. */
 export async function openDoubts({ site, store, log, meter, news, output }: Ground): Promise<Doubts> {
   const pepper = new PepperWatch({
-    named: () => {
-      const { pepper: bytes, config } = site.setup.settings;
-      return { pepper: bytes, file: config.reply.pepperFile };
-    },
+    peppers: () => site.setup.settings.peppers,
     store,
     log,
     meter,

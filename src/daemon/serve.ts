@@ -54,6 +54,7 @@ export async function serve(begun: Beginning): Promise<void> {
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
+      store: ground.store,
       isStopping,
       adopted: () => dispatcher.renew(),
       path: begun.path,

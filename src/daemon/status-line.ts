@@ -33,7 +33,14 @@ export async function readStatus(
 ): Promise<string> {
   const { open, paused, sink } = await store.backlog();
   const discards = discardsIn(await store.verdicts(yesterday(Date.now())));
-  return statusLine({ ...known, domain: reply.domain, open, isPaused: paused, sink: sink?.state, discards });
+  return statusLine({
+    ...known,
+    domain: reply.domain[0],
+    open,
+    isPaused: paused,
+    sink: sink?.state,
+    discards,
+  });
 }
 
 /** Writes the line. */

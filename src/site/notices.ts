@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { noticeSender } from '../config/config.ts';
 import type { DraftNotice } from '../delivery/ending.ts';
 import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
+import { allForms } from '../mail/address.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
 import { createDraftNotice } from '../notices/draft.ts';
@@ -43,9 +44,9 @@ export function openDraftNotice(config: Config, store: Store): DraftNotice | und
 /** Makes what the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
 export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
   const { kinds } = config.notice;
-  const form = { prefix: config.reply.prefix, domain: config.reply.domain };
+  const forms = allForms(config.reply);
   const { plusTags } = config.sender;
-  const { expired, dropped } = createAuthorNotices({ form, plusTags, newId: newNoticeId, now: Date.now });
+  const { expired, dropped } = createAuthorNotices({ forms, plusTags, newId: newNoticeId, now: Date.now });
   return {
     ...(kinds.includes('expired') && { expired }),
     ...(kinds.includes('dropped') && { dropped }),
@@ -55,7 +56,7 @@ export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
 
 /** Hides the site's tokens in a text. */
 export function tokenMask({ reply }: Config): (text: string) => string {
-  return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
+  return createTokenMask(allForms(reply));
 }
 
 /** The way in which notices are made and sent, as a part. */
@@ -86,7 +87,7 @@ function openSendNotice(config: Config): SendNotice {
     host,
     port,
     from: { address: noticeSender(config), name: config.notice.name },
-    domain: config.reply.domain,
+    domain: config.reply.domain[0],
     loopToken: noticeLoopToken(config),
   };
   let loading: Promise<SendNotice> | undefined;

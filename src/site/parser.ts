@@ -3,6 +3,7 @@
  * would be posted.
  */
 
+import { allForms } from '../mail/address.ts';
 import type { Meter } from '../observe/meter.ts';
 import { createParserPool } from '../reply/parser-pool.ts';
 import type { ReplyParser } from '../reply/post.ts';
@@ -18,7 +19,7 @@ export function openParser(config: Config, size: number, meter?: Meter): ReplyPa
     deadlineMs: config.delivery.parseTimeoutMs,
     attachments: config.attachments,
     post: {
-      form: { prefix: config.reply.prefix, domain: config.reply.domain },
+      forms: allForms(config.reply),
       policy: {
         mentions: mentions === 'inert',
         references: references === 'inert',

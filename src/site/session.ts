@@ -2,6 +2,7 @@
  * What an action works on: what the configuration says, and the open store.
  */
 
+import type { NamedPeppers } from '../config/secret-file.ts';
 import type { Store } from '../store/store.ts';
 import type { Config } from './config.ts';
 
@@ -13,5 +14,5 @@ export interface Session {
 
 /** The session of an action that mints or verifies. */
 export interface SecretSession extends Session {
-  readonly pepper: Uint8Array;
+  readonly peppers: NamedPeppers;
 }

@@ -119,7 +119,7 @@ describe('mailgw-ctl address mint', () => {
     ];
     for (const locator of ['forum/übersicht/9', 'a b@c', '/', 'x'.repeat(850)]) {
       const { message_id: id } = await tool.row(...withThread(locator));
-      const reference = parseThreadMessageId(splitIds(String(id))[0] ?? '', 'reply.example.org');
+      const reference = parseThreadMessageId(splitIds(String(id))[0] ?? '', ['reply.example.org']);
       assert.equal(reference?.locator, locator);
     }
     await tool.fails(65, /^mailgw-ctl: --thread "": expected/, ...withThread(''));

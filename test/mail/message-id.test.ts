@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  asMinted,
   formatRootId,
   formatThreadMessageId,
   MAX_CANDIDATES,
@@ -13,6 +14,7 @@ import {
 } from '../../src/mail/message-id.ts';
 
 const DOMAIN = 'reply.example.org';
+const DOMAINS = [DOMAIN];
 const id = (seconds: number, locator = 'a/b/1'): string =>
   formatThreadMessageId({ locator, repliedTo: seconds }, DOMAIN);
 
@@ -41,7 +43,7 @@ describe("a notification's Message-ID", () => {
         const locator = `t${parts.join('/')}`;
         const text = formatThreadMessageId({ locator, repliedTo }, DOMAIN, nonce);
         assert.match(text, /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z2-7]{8})?@reply\.example\.org$/);
-        assert.deepEqual(parseThreadMessageId(text, DOMAIN), { locator, repliedTo });
+        assert.deepEqual(parseThreadMessageId(text, DOMAINS), { locator, repliedTo });
       }),
     );
   });
@@ -52,13 +54,25 @@ describe("a notification's Message-ID", () => {
       'a/1.bow4v7sc@reply.example.org',
       'a/1.BOW4V7SC@reply.example.org',
     ])
-      assert.deepEqual(parseThreadMessageId(text, DOMAIN), { locator: 'a', repliedTo: 1 }, text);
+      assert.deepEqual(parseThreadMessageId(text, DOMAINS), { locator: 'a', repliedTo: 1 }, text);
+  });
+
+  it('is one of every domain that is listed, and is spelt as it was minted', () => {
+    const domains = [DOMAIN, 'Old.example.org'];
+    for (const domain of domains)
+      assert.deepEqual(parseThreadMessageId(`a/1@${domain}`, domains), { locator: 'a', repliedTo: 1 });
+    assert.equal(asMinted('a/1@OLD.example.ORG', domains), 'a/1@Old.example.org');
+    assert.equal(asMinted('a/1@elsewhere', domains), 'a/1@elsewhere');
+    assert.deepEqual(messageIdCandidates(['<a/1@old.example.org> <b/2@reply.example.org>'], [], domains), [
+      'a/1@old.example.org',
+      'b/2@reply.example.org',
+    ]);
   });
 
   it("is not its thread's root id, which is the locator and the domain", () => {
     assert.equal(formatRootId('forum/übersicht/9', DOMAIN), 'forum/%C3%BCbersicht/9@reply.example.org');
     for (const locator of ['acme/site/issue', 'acme/v1.2'])
-      assert.equal(parseThreadMessageId(formatRootId(locator, DOMAIN), DOMAIN), undefined, locator);
+      assert.equal(parseThreadMessageId(formatRootId(locator, DOMAIN), DOMAINS), undefined, locator);
   });
 
   it('is none of ours in any other shape', () => {
@@ -85,7 +99,7 @@ describe("a notification's Message-ID", () => {
       `a%ff/1@${DOMAIN}`,
     ];
     for (const other of [...others, ...near, 'a/1@example.org', `a/1@${DOMAIN}.evil`, 'a/1']) {
-      assert.equal(parseThreadMessageId(other, DOMAIN), undefined, other);
+      assert.equal(parseThreadMessageId(other, DOMAINS), undefined, other);
     }
   });
 });
@@ -93,11 +107,11 @@ describe("a notification's Message-ID", () => {
 describe('the ids that a bound token is tried against', () => {
   it('are those of In-Reply-To, then of References from the newest, each once', () => {
     assert.deepEqual(
-      messageIdCandidates([`<${id(3)}>`], [`<${id(1)}> <x@other> <${id(2)}>\t<${id(3)}>`], DOMAIN),
+      messageIdCandidates([`<${id(3)}>`], [`<${id(1)}> <x@other> <${id(2)}>\t<${id(3)}>`], DOMAINS),
       [id(3), id(2), id(1)],
     );
     assert.deepEqual(
-      messageIdCandidates([], [`<${id(1)}>`, `<${id(2)}> <${id(3)}>`], DOMAIN),
+      messageIdCandidates([], [`<${id(1)}>`, `<${id(2)}> <${id(3)}>`], DOMAINS),
       [id(3), id(2), id(1)],
       'of two References fields the later one is the newer',
     );
@@ -113,14 +127,14 @@ describe('the ids that a bound token is tried against', () => {
       `${id(1)}> ${id(2)}>`,
       `"a comment" <${id(1)}> (x) <${id(2)}>`,
     ]) {
-      assert.deepEqual(messageIdCandidates([value], [], DOMAIN), [id(1), id(2)], value);
+      assert.deepEqual(messageIdCandidates([value], [], DOMAINS), [id(1), id(2)], value);
     }
   });
 
   it(`are at most ${MAX_CANDIDATES}, and foreign ids do not use them up`, () => {
     const foreign = '<x@other> '.repeat(5000);
     const ours = Array.from({ length: 80 }, (_, index) => `<${id(index)}>`).join(' ');
-    const found = messageIdCandidates([foreign], [ours], DOMAIN);
+    const found = messageIdCandidates([foreign], [ours], DOMAINS);
     assert.equal(found.length, MAX_CANDIDATES);
     assert.equal(found[0], id(79));
   });
@@ -129,7 +143,7 @@ describe('the ids that a bound token is tried against', () => {
     for (const unit of ['<', '>', '<a', 'a,', '< ', '<@', `<${id(1)}`, '%', ' ', '<>', 'a@']) {
       const value = unit.repeat(Math.ceil(100_000 / unit.length));
       const started = process.cpuUsage();
-      for (let round = 0; round < 5; round++) messageIdCandidates([value], [value], DOMAIN);
+      for (let round = 0; round < 5; round++) messageIdCandidates([value], [value], DOMAINS);
       const { user } = process.cpuUsage(started);
       assert.ok(user < 2_000_000, `${JSON.stringify(unit)}: ${user} µs for 1 MB`);
     }

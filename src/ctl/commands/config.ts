@@ -6,7 +6,7 @@
  */
 
 import { EXIT, Fault } from '../../actions/fault.ts';
-import { readPepper } from '../../config/secret-file.ts';
+import { readPeppers } from '../../config/secret-file.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
@@ -58,7 +58,7 @@ export const configGroup: CommandGroup = {
 /** Checks the pepper, the texts of notices, and the sink, which reads its own options. */
 async function furtherProblems(config: Config, path: string): Promise<string[]> {
   const distrusted = distrustedPlaces(path, config);
-  const pepper = readPepper(config);
+  const peppers = readPeppers(config);
   // A site's own sink is code: root must not run what the service user may have written.
   if (!isBuiltIn(config.sink)) becomeStoreOwner(config.store.path);
   const sink = await openSink(config);
@@ -66,7 +66,7 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
   const texts = readNoticeTexts(config);
   return [
     ...distrusted,
-    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(peppers.ok ? [] : peppers.problems),
     ...(sink.ok ? [] : sink.problems),
     ...(texts.ok ? [] : texts.problems),
   ];

@@ -20,7 +20,7 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
   const { pepperFile } = config.reply;
   return [
     checkConfiguration(config, configPath),
-    checkSecret(config, 'files.pepper', 'reply.pepper_file', pepperFile, PEPPER_BYTES),
+    ...pepperFile.map((file) => checkSecret(config, 'files.pepper', 'reply.pepper_file', file, PEPPER_BYTES)),
     ...checkSinkSecrets(config),
     ...checkStoreFiles(config),
     checkSocketDirectory(config),
