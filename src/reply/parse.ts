@@ -39,11 +39,7 @@ export async function parseMessage(
   await texts.decodeForeignCharsets(tree);
   const choice = chooseParts(tree, texts);
   const fields = await readFields(tree.root);
-  const text = composeText(
-    choice.blocks,
-    (part) => texts.read(part),
-    () => new KnownFromMail(tree.root, fields),
-  );
+  const text = composeText(choice.blocks, (part) => texts.read(part), new KnownFromMail(tree.root, fields));
   const sealed = sealedReason(choice, text);
   if (sealed !== undefined) return refusal(sealed, tree.root);
   const files = await Promise.all(choice.files.map((part) => fileCandidate(part, text)));

@@ -15,6 +15,7 @@ import {
   type Intro,
   isBlankOrEnd,
   isIndented,
+  isKnown,
   nextContent,
   quoteFollows,
   unbalanced,
@@ -149,7 +150,8 @@ function loneSigns(view: View, candidate: Candidate): Sign[] {
   const apart = isBlankOrEnd(lines[candidate.from - 1]) && isBlankOrEnd(lines[candidate.end]);
   const proof: Sign[] = [];
   const next = nextContent(lines, candidate.end);
-  if (next !== undefined && known.hasLine(lines[next]?.text ?? '')) proof.push('known-line');
+  const tells = (facts & (FACT.date | FACT.time | FACT.address)) !== 0 || WROTE.test(text);
+  if (next !== undefined && tells && isKnown(lines[next])) proof.push('known-line');
   const person = known.personIn(text);
   // The local part of an address is a word like any other where no quote marks stand below.
   const whole = person === 'known-name' || has(facts, FACT.address);
