@@ -126,6 +126,10 @@ function htmlVariants(typed: readonly string[], original: readonly string[], n: 
   ];
 }
 
+/** An original of a word or two is not the same with one of them changed, and a half of it is anybody's words. */
+const LEAST_WORDS = 8;
+const words = (lines: readonly string[]): number => lines.join(' ').match(/[\p{L}\p{N}]+/gu)?.length ?? 0;
+
 /** Makes every variant of a typed text and an original; `n` chooses language, width and place. */
 export function variantsOf(typed: string, original: readonly string[], n: number): Variant[] {
   const intro = attribution(n);
@@ -135,7 +139,7 @@ export function variantsOf(typed: string, original: readonly string[], n: number
   const [head, tail] = [original.slice(0, half), original.slice(half)];
   const make = (name: string, input: string): Variant => ({ name, form: 'text', input, inner: false });
   const within = (name: string, input: string): Variant => ({ name, form: 'text', input, inner: true });
-  return [
+  const all = [
     make('marks', `${typed}\n\n${intro}\n${marked(original)}\n`),
     make('no marks', `${typed}\n\n${intro}\n\n${plain}\n`),
     make('no marks, close', `${typed}\n\n${intro}\n${plain}\n`),
@@ -161,4 +165,9 @@ export function variantsOf(typed: string, original: readonly string[], n: number
     ),
     ...htmlVariants(typed.split('\n'), original, n),
   ];
+  const least = Math.min(words(head), words(tail));
+  return all.filter(({ name }) => {
+    if (/^edited|^nothing/.test(name)) return words(original) >= LEAST_WORDS;
+    return !/within/.test(name) || least >= LEAST_WORDS;
+  });
 }

@@ -220,10 +220,9 @@ class Original implements KnownOriginal {
     // Most values are no subject, which is seen by its beginning before they are taken apart.
     const whole = fold(value);
     if (!subjects.some((one) => whole.includes(one.slice(0, LEAST_CUT)))) return false;
+    if (isOneOf(subjects, fold(bareSubject(unwrapped(value))))) return true;
     // The bracket at its beginning may be the subject's own, as in "[shop] Shed".
-    return (
-      isOneOf(subjects, fold(bareSubject(unwrapped(value)))) || isOneOf(subjects, fold(bareSubject(value)))
-    );
+    return this.sketches !== undefined && isOneOf(subjects, fold(bareSubject(value)));
   }
 
   personIn(text: string): 'known-name' | 'known-address' | undefined {

@@ -152,10 +152,14 @@ export interface Cover {
   readonly isWhole: boolean;
 }
 
-/** Every line's cover, and the share of the best known original that the lines hold which were asked for: from 0 to 1. */
+/**
+ * Every line's cover; the share, from 0 to 1, of the best known original that stands in the lines that count, without what
+ * others have of it; and the number of its hashes.
+ */
 export interface Covered {
   readonly lines: readonly Cover[];
   readonly share: number;
+  readonly size: number;
 }
 
 /** Most sketches that are asked at a time, one bit each. */
@@ -204,6 +208,7 @@ export class Sketches {
     const known = new Uint8Array(words.length);
     const [above, below] = [new Uint8Array(lines.length), new Uint8Array(lines.length)];
     const found = new Map<number, number>();
+    const elsewhere = new Map<number, number>();
     for (let from = 0; from + SHINGLE <= words.length; from += 1) {
       const hash = shingleAt(words, from);
       const owners = this.#owners.get(hash);
@@ -212,13 +217,16 @@ export class Sketches {
       known.fill(1, from, from + SHINGLE);
       above.fill(1, first + 1, last + 1);
       below.fill(1, first, last);
-      if (counts(first) && counts(last)) found.set(hash, owners);
+      if (counts(first) || counts(last)) found.set(hash, owners);
+      else elsewhere.set(hash, owners);
     }
+    for (const hash of elsewhere.keys()) found.delete(hash);
+    const wholes = this.#wholes(read);
     let at = 0;
     const covers = read.map((line, index): Cover => {
       let sum = 0;
       for (; places[at] === index; at += 1) sum += known[at] ?? 0;
-      const whole = this.#wholeOf(line);
+      const whole = wholes.get(index);
       if (whole !== undefined && counts(index)) found.set(whole, this.#owners.get(whole) ?? 0);
       return {
         words: line.words.length,
@@ -228,24 +236,47 @@ export class Sketches {
         isWhole: whole !== undefined,
       };
     });
-    return { lines: covers, share: this.#share(found) };
+    return { lines: covers, ...this.#best(found, elsewhere) };
   }
 
-  /** Finds the hash of a line that is all of an original, one with too few words for others, or of a link alone. */
-  #wholeOf({ words, links }: LineWords): number | undefined {
-    if (words.length >= SHINGLE) return undefined;
-    if (words.length === 0) return links.find((link) => this.#owners.has(link));
-    const whole = shingleAt(words, 0, words.length);
-    return this.#owners.has(whole) ? whole : undefined;
-  }
-
-  /** Gives the share of the original that has most of its hashes here. */
-  #share(found: ReadonlyMap<number, number>): number {
-    const shares = this.#sizes.map((size, index) => {
-      let count = 0;
-      for (const owners of found.values()) count += (owners >>> index) & 1;
-      return count / Math.max(1, size);
+  /** Finds lines that are all of an original with too few words for other hashes, one or two, and links alone. */
+  #wholes(read: readonly LineWords[]): ReadonlyMap<number, number> {
+    const wholes = new Map<number, number>();
+    let last = -1;
+    read.forEach(({ words, links }, at) => {
+      const own = words.length === 0 ? links.find((link) => this.#owners.has(link)) : undefined;
+      if (own !== undefined) wholes.set(at, own);
+      if (words.length === 0) return;
+      const above = words.length === 1 && last >= 0 ? (read[last]?.words ?? []) : [];
+      for (const text of [words, [...above, ...words]]) {
+        const whole = text.length < SHINGLE ? shingleAt(text, 0, text.length) : 0;
+        if (!this.#owners.has(whole)) continue;
+        wholes.set(at, whole);
+        if (text.length > words.length) wholes.set(last, whole);
+      }
+      last = at;
     });
-    return Math.max(0, ...shares);
+    return wholes;
   }
+
+  /** Finds the original that has the largest share of its hashes here, those elsewhere left out. */
+  #best(found: Owned, elsewhere: Owned): Pick<Covered, 'share' | 'size'> {
+    let best = { share: 0, size: 0 };
+    this.#sizes.forEach((size, index) => {
+      const rest = size - countOf(elsewhere, index);
+      const share = countOf(found, index) / Math.max(1, rest);
+      if (share > best.share) best = { share, size };
+    });
+    return best;
+  }
+}
+
+/** Hashes, and the sketches that have them. */
+type Owned = ReadonlyMap<number, number>;
+
+/** Counts the hashes that a sketch has. */
+function countOf(hashes: Owned, index: number): number {
+  let count = 0;
+  for (const owners of hashes.values()) count += (owners >>> index) & 1;
+  return count;
 }

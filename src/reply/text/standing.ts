@@ -11,9 +11,16 @@ import { FACT } from './evidence.ts';
 import type { KnownOriginal } from './known.ts';
 import type { Line, LineHint, LineKind, Standing } from './lines.ts';
 import type { Cover, Covered } from './sketch.ts';
+import { has, type View } from './view.ts';
 
-/** Half of a line's words may be edited. */
+/** Half of a line's words may be edited where it goes on from another as in the original. */
 const LEAST_COVER = 0.5;
+/** Where it does not, hardly one may. */
+const LEAST_APART = 0.8;
+/** With fewer known words than this a line is the writer's, who uses some in the same order. */
+const MOST_FOREIGN = 0.34;
+/** A line of fewer words has no hash of its own. */
+const SHINGLE_WORDS = 3;
 /** A line shorter than this may be said by anybody: it must go on from one that stands in the original. */
 const SHORT_WORDS = 6;
 /** A run shorter than this says nothing, unless it is all of an original. */
@@ -46,7 +53,7 @@ class StandingLine implements Line {
 }
 
 /** Rules, dots and marks of quotes: what a line without words has in an original. */
-const BARE = /^[\s\p{Pd}_=*~#|.<>]+$/u;
+const BARE = /^[\s\p{Pd}_=*~#|.:<>[\]]+$/u;
 
 /** Tells whether a line goes on from one above or below as in an original, or is all of one. */
 const isTied = ({ joinsAbove, joinsBelow, isWhole }: Cover): boolean => joinsAbove || joinsBelow || isWhole;
@@ -55,9 +62,10 @@ function standingOf(cover: Cover): 'known' | 'foreign' | undefined {
   const { words, known, isWhole } = cover;
   if (isWhole) return 'known';
   if (words === 0) return undefined;
-  if (known === 0) return 'foreign';
-  if (known < words * LEAST_COVER) return undefined;
-  return isTied(cover) || words >= SHORT_WORDS || known === words ? 'known' : undefined;
+  const share = known / words;
+  if (share < MOST_FOREIGN) return 'foreign';
+  const isKnown = isTied(cover) ? share >= LEAST_COVER : share >= LEAST_APART && words >= SHINGLE_WORDS;
+  return isKnown ? 'known' : undefined;
 }
 
 const isOpen = (line: Line | undefined): boolean => line?.kind === 'text' || line?.kind === 'code';
@@ -67,26 +75,25 @@ interface OpenRun {
   readonly from: number;
   to: number;
   words: number;
+  /** Its first line with words is firm. */
+  isFirm: boolean;
   /** A line of it belongs to a marked one beside it, which stands in the original as well. */
   beside: boolean;
 }
 
-/** Tells whether a run may begin here: above a short line may stand anything that ends in its words. */
-const mayBegin = ({ words, known, joinsBelow, isWhole }: Cover, share: number): boolean =>
-  words >= SHORT_WORDS || joinsBelow || (share === 1 && (isWhole || known === words));
+/** Tells whether a line is long, or the next one goes on from it: a short one at the top of a run may end what was typed. */
+const isFirm = ({ words, joinsBelow }: Cover): boolean => words >= SHORT_WORDS || joinsBelow;
 
 /** Collects the runs. */
 class OpenRuns {
   readonly runs: OpenRun[] = [];
   readonly #lines: readonly Line[];
   readonly #covers: readonly Cover[];
-  readonly #share: number;
   #last: OpenRun | undefined;
 
-  constructor(lines: readonly Line[], { lines: covers, share }: Covered) {
+  constructor(lines: readonly Line[], covers: readonly Cover[]) {
     this.#lines = lines;
     this.#covers = covers;
-    this.#share = share;
     lines.forEach((line, at) => {
       if (line.kind !== 'blank') this.#take(line, at);
     });
@@ -101,19 +108,24 @@ class OpenRuns {
 
   #begin(cover: Cover, at: number): void {
     if (standingOf(cover) !== 'known') return;
+    let from = at;
+    while (isOpen(this.#lines[from - 1]) && BARE.test(this.#lines[from - 1]?.text ?? '')) from -= 1;
     const beside = this.#isBeside(cover, at);
-    if (!beside && !mayBegin(cover, this.#share)) return;
-    this.#last = { from: at, to: at + 1, words: cover.known, beside };
+    this.#last = { from, to: at + 1, words: cover.known, isFirm: isFirm(cover), beside };
     this.runs.push(this.#last);
   }
 
   /** Lets the run take the line, where it stands in the original or is between lines that do; or ends the run. */
   #goOn(run: OpenRun, cover: Cover, at: number): void {
-    if (standingOf(cover) === 'known' || (cover.words === 0 && BARE.test(this.#lines[at]?.text ?? ''))) {
+    const standing = standingOf(cover);
+    const isNext =
+      standing === 'known' && (run.isFirm || cover.joinsAbove || cover.isWhole || run.words === 0);
+    if (isNext || (cover.words === 0 && BARE.test(this.#lines[at]?.text ?? ''))) {
+      if (run.words === 0) run.isFirm = isFirm(cover);
       run.to = at + 1;
       run.words += cover.known;
       run.beside ||= this.#isBeside(cover, at);
-    } else if (!isTied(cover)) {
+    } else if (standing !== undefined || !isTied(cover)) {
       this.#last = undefined;
       this.#begin(cover, at);
     }
@@ -128,6 +140,22 @@ class OpenRuns {
   }
 }
 
+/** Tells whether a run without marks is a quote: the mail has most of the original so, and not a word of it by chance. */
+function isQuote(view: View, run: OpenRun, { share, size }: Covered): boolean {
+  if (share < LEAST_SHARE) return false;
+  const isAll = run.words >= size;
+  if (!run.isFirm && !isAll) return false;
+  if (run.words >= LEAST_RUN_WORDS) return true;
+  // Who answers "Thanks" to "Thanks" has quoted nothing: so little must be announced.
+  const above =
+    view.lines[run.from - 1]?.kind === 'blank' ? view.lines[run.from - 2] : view.lines[run.from - 1];
+  return isAll && above !== undefined && (has(above.facts, FACT.label) || isIntroLike(view, above));
+}
+
+const INTRO_FACTS = FACT.date | FACT.time | FACT.address | FACT.colon;
+const isIntroLike = ({ known }: View, { facts, text }: Line): boolean =>
+  (facts & INTRO_FACTS) !== 0 || known.personIn(text) !== undefined;
+
 /** Says of each line what is known of it, and makes quotes of the runs that are. */
 export function markStanding(lines: readonly Line[], known: KnownOriginal): readonly Line[] {
   const { sketches } = known;
@@ -137,10 +165,9 @@ export function markStanding(lines: readonly Line[], known: KnownOriginal): read
     lines.map(({ raw }) => raw),
     open,
   );
-  const { lines: covers, share } = covered;
-  const isWhole = share >= LEAST_SHARE;
-  const runs = new OpenRuns(lines, covered).runs.filter(
-    ({ words, beside }) => beside || (isWhole && (words >= LEAST_RUN_WORDS || share === 1)),
+  const { lines: covers } = covered;
+  const runs = new OpenRuns(lines, covers).runs.filter(
+    (run) => run.beside || isQuote({ lines, known }, run, covered),
   );
   const quoted = new Uint8Array(lines.length);
   for (const { from, to } of runs) quoted.fill(1, from, to);
@@ -149,8 +176,9 @@ export function markStanding(lines: readonly Line[], known: KnownOriginal): read
   const hasOther = lines.some(isOther);
   return lines.map((line, at) => {
     const cover = covers[at];
-    if (cover === undefined || line.kind === 'blank') return line;
-    if (quoted[at] === 1 && isOpen(line) && hasOther) return new StandingLine(line, 'quote');
+    if (cover === undefined) return line;
+    if (quoted[at] === 1 && line.kind !== 'quote' && hasOther) return new StandingLine(line, 'quote');
+    if (line.kind === 'blank') return line;
     const standing = standingOf(cover);
     return standing === undefined ? line : new StandingLine(line, standing);
   });
