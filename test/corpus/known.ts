@@ -10,11 +10,12 @@ import path from 'node:path';
 import { htmlToMarkdown } from '../../src/reply/html/html.ts';
 import { extractReply } from '../../src/reply/text/extract.ts';
 import type { Known } from '../../src/reply/text/known.ts';
+import { makeSketch } from '../../src/reply/text/sketch.ts';
 import { EXCEPTIONS } from './exceptions.ts';
 import { CORPORA } from './messages.ts';
 import { fold, type Pair, readFolder, unmark } from './score.ts';
 import { type Told, toldOf, toldOfHtml } from './told.ts';
-import { AUTHOR, type Variant, variantsOf } from './variants.ts';
+import { AUTHOR, attribution, type Variant, variantsOf } from './variants.ts';
 
 /** One reply, whole, with what was typed and what is known of its original. */
 interface Reply {
@@ -39,7 +40,12 @@ interface Fared {
   readonly failing: readonly string[];
 }
 
-const known = ({ names, addresses, subjects, lines }: Told): Known => ({ names, addresses, subjects, lines });
+const known = ({ names, addresses, subjects, lines }: Told): Known => ({
+  names,
+  addresses,
+  subjects,
+  sketches: [makeSketch([lines])],
+});
 
 function tellable(name: string, pairs: readonly Pair[], form: Reply['form']): readonly [Pair, Told][] {
   const tell = form === 'html' ? toldOfHtml : toldOf;
@@ -57,6 +63,7 @@ const isPlain = ({ expected }: Pair): boolean => expected.trim() !== '' && !/^\s
 export function knownSets(): ReplySet[] {
   const sets: ReplySet[] = [];
   const made = new Map<string, Reply[]>();
+  const all: (readonly [Pair, Told])[] = [];
   let n = 0;
   for (const [folder, form] of [
     ['replies', 'text'],
@@ -72,26 +79,43 @@ export function knownSets(): ReplySet[] {
         known: known(one),
         inner: false,
       }));
+      if (form === 'text') all.push(...told.filter(([one]) => isPlain(one)));
       sets.push({ name: `${name} (${replies.length} of ${pairs.length})`, replies });
       for (const [pair, { lines }] of told.filter(([one]) => isPlain(one))) {
         n += 1;
         for (const variant of variantsOf(pair.expected, lines, n)) {
-          const all = made.get(variant.name) ?? [];
-          made.set(variant.name, [...all, toReply(`${name}/${pair.id}`, variant, pair.expected, lines)]);
+          const before = made.get(variant.name) ?? [];
+          made.set(variant.name, [...before, toReply(`${name}/${pair.id}`, variant, lines)]);
         }
       }
     }
   }
-  return [...sets, ...[...made].map(([name, replies]) => ({ name, replies }))];
+  return [...sets, ...[...made].map(([name, replies]) => ({ name, replies })), ...otherSets(all)];
 }
 
-function toReply(
-  id: string,
-  { form, input, inner }: Variant,
-  typed: string,
-  lines: readonly string[],
-): Reply {
-  return { id, form, input, typed, known: { ...AUTHOR, lines }, inner };
+function toReply(id: string, { form, input, inner, typed }: Variant, lines: readonly string[]): Reply {
+  return { id, form, input, typed, known: { ...AUTHOR, sketches: [makeSketch([lines])] }, inner };
+}
+
+/** Sets of their own: originals longer than a sketch can hold whole, and replies of which other originals are known. */
+function otherSets(all: readonly (readonly [Pair, Told])[]): ReplySet[] {
+  const long = [300, 1000, 3000].map((least): ReplySet => {
+    const replies = all.map(([{ id, expected }, own], n): Reply => {
+      const lines = [...own.lines];
+      for (let at = 1; lines.join(' ').split(' ').length < least; at += 1)
+        lines.push(...(all[(n + 3 * at) % all.length]?.[1].lines ?? []));
+      const input = `${expected}\n\n${attribution(n)}\n\n${lines.join('\n')}\n`;
+      const sketches = [makeSketch([lines])];
+      return { id, form: 'text', input, typed: expected, known: { ...AUTHOR, sketches }, inner: false };
+    });
+    return { name: `${least} words`, replies };
+  });
+  const strange = all.map(([{ id, input, expected }], n): Reply => {
+    const others = Array.from({ length: 20 }, (_, at) => all[(n + 7 + 5 * at) % all.length]?.[1].lines ?? []);
+    const sketches = others.map((lines) => makeSketch([lines]));
+    return { id, form: 'text', input, typed: expected, known: { sketches }, inner: false };
+  });
+  return [...long, { name: 'other originals', replies: strange }];
 }
 
 function parse({ form, input }: Reply, knowledge: Known | undefined): string {

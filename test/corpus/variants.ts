@@ -10,6 +10,8 @@ export interface Variant {
   readonly form: 'text' | 'html';
   readonly input: string;
   readonly inner: boolean;
+  /** What was typed. */
+  readonly typed: string;
 }
 
 /** Of whom the original is, as the attributions of all variants say. */
@@ -29,7 +31,7 @@ const when = (locale: string): string =>
   new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' }).format(WHEN);
 
 /** The attribution of the nth reply: all locales in turn, and every fifth in no language. */
-function attribution(n: number): string {
+export function attribution(n: number): string {
   const [locale, form] = LOCALES[n % LOCALES.length] ?? ['en-GB', ''];
   const chosen = n % 5 === 4 ? (INVENTED[n % INVENTED.length] ?? '') : form;
   return chosen.replace('{when}', when(locale)).replace('{who}', WHO[n % WHO.length] ?? '');
@@ -96,7 +98,13 @@ const mso = (lines: readonly string[]): string =>
 function htmlVariants(typed: readonly string[], original: readonly string[], n: number): Variant[] {
   const intro = escaped(attribution(n));
   const fields = block(3 * n + 2).split('\n');
-  const make = (name: string, input: string): Variant => ({ name, form: 'html', input, inner: false });
+  const make = (name: string, input: string): Variant => ({
+    name,
+    form: 'html',
+    input,
+    inner: false,
+    typed: typed.join('\n'),
+  });
   const bold = fields.map((line) => `<b>${escaped(line).replace(':', ':</b>')}`).join('<br>');
   return [
     make(
@@ -126,6 +134,21 @@ function htmlVariants(typed: readonly string[], original: readonly string[], n: 
   ];
 }
 
+/** Replies whose writer says a line of the original again, as the last of what was typed. */
+function repeats(text: string, original: readonly string[], intro: string): Variant[] {
+  const line =
+    original.filter((one) => !/^\s*>|@|:$/.test(one)).toSorted((a, b) => b.length - a.length)[0] ?? '';
+  const typed = `${text}\n\n${line.trim()}`;
+  const make = (name: string, below: string): Variant => {
+    return { name, form: 'text', input: `${typed}\n\n${below}\n`, inner: false, typed };
+  };
+  if (words([line]) < 5) return [];
+  return [
+    make('repeats a line, marks', `${intro}\n${marked(original)}`),
+    make('repeats a line, no marks', `${intro}\n\n${original.join('\n')}`),
+  ];
+}
+
 /** An original of a word or two is not the same with one of them changed, and a half of it is anybody's words. */
 const LEAST_WORDS = 8;
 const words = (lines: readonly string[]): number => lines.join(' ').match(/[\p{L}\p{N}]+/gu)?.length ?? 0;
@@ -137,8 +160,14 @@ export function variantsOf(typed: string, original: readonly string[], n: number
   const plain = original.join('\n');
   const half = Math.ceil(original.length / 2);
   const [head, tail] = [original.slice(0, half), original.slice(half)];
-  const make = (name: string, input: string): Variant => ({ name, form: 'text', input, inner: false });
-  const within = (name: string, input: string): Variant => ({ name, form: 'text', input, inner: true });
+  const make = (name: string, input: string): Variant => ({ name, form: 'text', input, inner: false, typed });
+  const within = (name: string, input: string): Variant => ({
+    name,
+    form: 'text',
+    input,
+    inner: true,
+    typed,
+  });
   const all = [
     make('marks', `${typed}\n\n${intro}\n${marked(original)}\n`),
     make('no marks', `${typed}\n\n${intro}\n\n${plain}\n`),
@@ -163,11 +192,12 @@ export function variantsOf(typed: string, original: readonly string[], n: number
       'above and within',
       `Hello.\n\n${block(n)}\n\n${head.join('\n')}\n\n${typed}\n\n${tail.join('\n')}\n`,
     ),
+    ...repeats(typed, original, intro),
     ...htmlVariants(typed.split('\n'), original, n),
   ];
   const least = Math.min(words(head), words(tail));
   return all.filter(({ name }) => {
-    if (/^edited|^nothing/.test(name)) return words(original) >= LEAST_WORDS;
+    if (/^edited|^nothing|^repeats/.test(name)) return words(original) >= LEAST_WORDS;
     return !/within/.test(name) || least >= LEAST_WORDS;
   });
 }

@@ -132,6 +132,7 @@ export function makeSketch(
   const sketch = new DataView(new ArrayBuffer(HEAD_BYTES + kept.length * HASH_BYTES));
   sketch.setUint8(0, VERSION);
   sketch.setUint8(1, SHINGLE);
+  sketch.setUint8(2, Number(kept.length < hashes.size));
   kept.forEach((hash, at) => {
     sketch.setUint32(HEAD_BYTES + at * HASH_BYTES, hash);
   });
@@ -152,14 +153,18 @@ export interface Cover {
   readonly isWhole: boolean;
 }
 
-/**
- * Every line's cover; the share, from 0 to 1, of the best known original that stands in the lines that count, without what
- * others have of it; and the number of its hashes.
- */
+/** The cover of all lines. */
 export interface Covered {
   readonly lines: readonly Cover[];
+  /**
+   * The share, from 0 to 1, of the best known original that stands in the lines that count, without what others have of it.
+   * Originals that are too long for their sketches have none.
+   */
   readonly share: number;
+  /** The number of its hashes. */
   readonly size: number;
+  /** The largest share of an original that stands in all lines. */
+  readonly total: number;
 }
 
 /** Most sketches that are asked at a time, one bit each. */
@@ -170,6 +175,8 @@ export class Sketches {
   /** The sketches that have a hash, a bit each. */
   readonly #owners = new Map<number, number>();
   readonly #sizes: number[] = [];
+  /** The sketches that hold their text whole, a bit each. */
+  #whole = 0;
 
   constructor(sketches: readonly Uint8Array[]) {
     for (const sketch of sketches.slice(0, MAX_SKETCHES)) this.#add(sketch);
@@ -188,6 +195,7 @@ export class Sketches {
       const hash = view.getUint32(at);
       this.#owners.set(hash, (this.#owners.get(hash) ?? 0) | bit);
     }
+    if (sketch[2] === 0) this.#whole |= bit;
     this.#sizes.push((sketch.byteLength - HEAD_BYTES) / HASH_BYTES);
   }
 
@@ -260,12 +268,14 @@ export class Sketches {
   }
 
   /** Finds the original that has the largest share of its hashes here, those elsewhere left out. */
-  #best(found: Owned, elsewhere: Owned): Pick<Covered, 'share' | 'size'> {
-    let best = { share: 0, size: 0 };
+  #best(found: Owned, elsewhere: Owned): Omit<Covered, 'lines'> {
+    let best = { share: 0, size: 0, total: 0 };
     this.#sizes.forEach((size, index) => {
-      const rest = size - countOf(elsewhere, index);
-      const share = countOf(found, index) / Math.max(1, rest);
-      if (share > best.share) best = { share, size };
+      const [own, others] = [countOf(found, index), countOf(elsewhere, index)];
+      const isWhole = ((this.#whole >>> index) & 1) === 1;
+      const share = isWhole ? own / Math.max(1, size - others) : 0;
+      const total = Math.max(best.total, (own + others) / size);
+      best = share > best.share ? { share, size, total } : { ...best, total };
     });
     return best;
   }

@@ -180,6 +180,8 @@ export function markStanding(lines: readonly Line[], known: KnownOriginal): read
     if (quoted[at] === 1 && line.kind !== 'quote' && hasOther) return new StandingLine(line, 'quote');
     if (line.kind === 'blank') return line;
     const standing = standingOf(cover);
+    // Of what quotes something else nothing is known.
+    if (standing === 'foreign' && covered.total < LEAST_SHARE) return line;
     return standing === undefined ? line : new StandingLine(line, standing);
   });
 }
