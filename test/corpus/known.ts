@@ -13,7 +13,7 @@ import type { Known } from '../../src/reply/text/known.ts';
 import { makeSketch } from '../../src/reply/text/sketch.ts';
 import { EXCEPTIONS } from './exceptions.ts';
 import { CORPORA } from './messages.ts';
-import { fold, type Pair, readFolder, unmark } from './score.ts';
+import { fold, type Pair, type Report, readFolder, unmark } from './score.ts';
 import { type Told, toldOf, toldOfHtml } from './told.ts';
 import { AUTHOR, attribution, type Variant, variantsOf } from './variants.ts';
 
@@ -97,18 +97,28 @@ function toReply(id: string, { form, input, inner, typed }: Variant, lines: read
   return { id, form, input, typed, known: { ...AUTHOR, sketches: [makeSketch([lines])] }, inner };
 }
 
+/** Writes lines of words in no order, a paragraph for every five. */
+function prose(vocabulary: readonly string[], count: number, seed: number): string[] {
+  let state = seed + 1;
+  const word = (): string => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return vocabulary[(state >>> 8) % vocabulary.length] ?? '';
+  };
+  const lines = Array.from({ length: count / 12 }, () => Array.from({ length: 12 }, word).join(' '));
+  return lines.flatMap((line, at) => (at % 5 === 4 ? [`${line}.`, ''] : [line]));
+}
+
 /** Sets of their own: originals longer than a sketch can hold whole, and replies of which other originals are known. */
 function otherSets(all: readonly (readonly [Pair, Told])[]): ReplySet[] {
-  const long = [300, 1000, 3000].map((least): ReplySet => {
-    const replies = all.map(([{ id, expected }, own], n): Reply => {
-      const lines = [...own.lines];
-      for (let at = 1; lines.join(' ').split(' ').length < least; at += 1)
-        lines.push(...(all[(n + 3 * at) % all.length]?.[1].lines ?? []));
+  const vocabulary = all.flatMap(([, { lines }]) => lines.join(' ').match(/\p{L}{2,}/gu) ?? []);
+  const long = [300, 1000, 1500, 3000].map((count): ReplySet => {
+    const replies = all.map(([{ id, expected }], n): Reply => {
+      const lines = prose(vocabulary, count, n);
       const input = `${expected}\n\n${attribution(n)}\n\n${lines.join('\n')}\n`;
       const sketches = [makeSketch([lines])];
       return { id, form: 'text', input, typed: expected, known: { ...AUTHOR, sketches }, inner: false };
     });
-    return { name: `${least} words`, replies };
+    return { name: `${count} words`, replies };
   });
   const strange = all.map(([{ id, input, expected }], n): Reply => {
     const others = Array.from({ length: 20 }, (_, at) => all[(n + 7 + 5 * at) % all.length]?.[1].lines ?? []);
@@ -146,8 +156,10 @@ function fare(replies: readonly Reply[], isKnown: boolean): Fared {
   return { exact, lost, failing };
 }
 
+const LEAST_EXACT = 0.99;
+
 /** Scores every set with and without, in lines for people. */
-export function scoreKnown(): { lines: string[]; exact: number; lost: number } {
+export function scoreKnown(): Report {
   const lines: string[] = ['original known             count   exact without  lost    exact with  lost'];
   let [count, exact, lost, exactWithout, lostWithout] = [0, 0, 0, 0, 0];
   for (const { name, replies } of knownSets()) {
@@ -165,7 +177,11 @@ export function scoreKnown(): { lines: string[]; exact: number; lost: number } {
     { exact, lost },
   ];
   lines.push(row('all', count, without, all));
-  return { lines, exact: exact / count, lost };
+  const problems = [];
+  if (count > 0 && exact / count < LEAST_EXACT)
+    problems.push(`originals known: exact match is below ${100 * LEAST_EXACT} %`);
+  if (lost > 0) problems.push(`originals known: ${lost} typed lines are lost`);
+  return { lines, problems };
 }
 
 const row = (

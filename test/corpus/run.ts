@@ -7,6 +7,8 @@ import { NO_CORPORA, scoreCorpora } from './score.ts';
 
 const report = await scoreCorpora(progressOn(processOutput(false), 'messages scored'));
 console.log(report?.lines.join('\n') ?? NO_CORPORA);
-if (report !== undefined) console.log(['', ...scoreKnown().lines].join('\n'));
-for (const problem of report?.problems ?? []) console.error(`corpus: ${problem}`);
-process.exitCode = report === undefined || report.problems.length === 0 ? 0 : 1;
+const known = report === undefined ? undefined : scoreKnown();
+if (known !== undefined) console.log(['', ...known.lines].join('\n'));
+const problems = [...(report?.problems ?? []), ...(known?.problems ?? [])];
+for (const problem of problems) console.error(`corpus: ${problem}`);
+process.exitCode = problems.length === 0 ? 0 : 1;

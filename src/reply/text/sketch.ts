@@ -122,7 +122,9 @@ export function makeSketch(
   const most = Math.floor((maxBytes - HEAD_BYTES) / HASH_BYTES);
   const forms = texts.map((text) => readText(typeof text === 'string' ? text.split('\n') : text));
   let hashes = new Set<number>();
-  for (let stride = 1; stride <= SHINGLE; stride += 1) {
+  let stride = 0;
+  while (stride < SHINGLE) {
+    stride += 1;
     hashes = new Set();
     for (const { words } of forms) collect(words, stride, hashes);
     for (const link of forms.flatMap(({ links }) => links).slice(0, MAX_LINKS)) hashes.add(link);
@@ -133,6 +135,7 @@ export function makeSketch(
   sketch.setUint8(0, VERSION);
   sketch.setUint8(1, SHINGLE);
   sketch.setUint8(2, Number(kept.length < hashes.size));
+  sketch.setUint8(3, stride);
   kept.forEach((hash, at) => {
     sketch.setUint32(HEAD_BYTES + at * HASH_BYTES, hash);
   });
@@ -163,6 +166,8 @@ export interface Covered {
   readonly share: number;
   /** The number of its hashes. */
   readonly size: number;
+  /** Whether every place of the originals has a hash, so that what does not join is not theirs. */
+  readonly isDense: boolean;
   /** The largest share of an original that stands in all lines. */
   readonly total: number;
 }
@@ -177,6 +182,7 @@ export class Sketches {
   readonly #sizes: number[] = [];
   /** The sketches that hold their text whole, a bit each. */
   #whole = 0;
+  #isDense = true;
 
   constructor(sketches: readonly Uint8Array[]) {
     for (const sketch of sketches.slice(0, MAX_SKETCHES)) this.#add(sketch);
@@ -196,6 +202,7 @@ export class Sketches {
       this.#owners.set(hash, (this.#owners.get(hash) ?? 0) | bit);
     }
     if (sketch[2] === 0) this.#whole |= bit;
+    if (sketch[3] !== 1) this.#isDense = false;
     this.#sizes.push((sketch.byteLength - HEAD_BYTES) / HASH_BYTES);
   }
 
@@ -244,7 +251,7 @@ export class Sketches {
         isWhole: whole !== undefined,
       };
     });
-    return { lines: covers, ...this.#best(found, elsewhere) };
+    return { lines: covers, isDense: this.#isDense, ...this.#best(found, elsewhere) };
   }
 
   /** Finds lines that are all of an original with too few words for other hashes, one or two, and links alone. */
@@ -268,7 +275,7 @@ export class Sketches {
   }
 
   /** Finds the original that has the largest share of its hashes here, those elsewhere left out. */
-  #best(found: Owned, elsewhere: Owned): Omit<Covered, 'lines'> {
+  #best(found: Owned, elsewhere: Owned): Omit<Covered, 'lines' | 'isDense'> {
     let best = { share: 0, size: 0, total: 0 };
     this.#sizes.forEach((size, index) => {
       const [own, others] = [countOf(found, index), countOf(elsewhere, index)];

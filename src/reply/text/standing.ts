@@ -89,11 +89,13 @@ class OpenRuns {
   readonly runs: OpenRun[] = [];
   readonly #lines: readonly Line[];
   readonly #covers: readonly Cover[];
+  readonly #isDense: boolean;
   #last: OpenRun | undefined;
 
-  constructor(lines: readonly Line[], covers: readonly Cover[]) {
+  constructor(lines: readonly Line[], { lines: covers, isDense }: Covered) {
     this.#lines = lines;
     this.#covers = covers;
+    this.#isDense = isDense;
     lines.forEach((line, at) => {
       if (line.kind !== 'blank') this.#take(line, at);
     });
@@ -118,6 +120,11 @@ class OpenRuns {
   /** Lets the run take the line, where it stands in the original or is between lines that do; or ends the run. */
   #goOn(run: OpenRun, cover: Cover, at: number): void {
     const standing = standingOf(cover);
+    if (this.#isInserted(run, cover)) {
+      this.#last = undefined;
+      if (run.words < LEAST_RUN_WORDS) this.#begin(cover, at);
+      return;
+    }
     const isNext =
       standing === 'known' && (run.isFirm || cover.joinsAbove || cover.isWhole || run.words === 0);
     if (isNext || (cover.words === 0 && BARE.test(this.#lines[at]?.text ?? ''))) {
@@ -129,6 +136,16 @@ class OpenRuns {
       this.#last = undefined;
       this.#begin(cover, at);
     }
+  }
+
+  /**
+   * Tells whether a short line stands where the original has another: who is asked "In black or in brass?" answers "In brass.",
+   * and says no word that the original does not.
+   */
+  #isInserted({ to }: OpenRun, { words, known, joinsAbove, isWhole }: Cover): boolean {
+    const above = this.#covers[to - 1];
+    if (!this.#isDense || above === undefined || joinsAbove || isWhole || known === 0) return false;
+    return words < SHORT_WORDS && above.words > 0 && above.known === above.words && !above.joinsBelow;
   }
 
   /** Tells whether the line goes on from a marked line above, or a marked one below from it. */
@@ -166,7 +183,7 @@ export function markStanding(lines: readonly Line[], known: KnownOriginal): read
     open,
   );
   const { lines: covers } = covered;
-  const runs = new OpenRuns(lines, covers).runs.filter(
+  const runs = new OpenRuns(lines, covered).runs.filter(
     (run) => run.beside || isQuote({ lines, known }, run, covered),
   );
   const quoted = new Uint8Array(lines.length);
