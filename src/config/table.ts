@@ -57,6 +57,10 @@ export const SETTINGS = {
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    originalsBytes: kind.size(
+      '64MiB',
+      'The size of all that is remembered of notifications, so that replies are told from what they quote; the oldest goes first, "0B" remembers nothing.',
+    ),
     pepperFile: kind.underAddresses(kind.secretFile)(
       '/etc/mailgw/pepper',
       'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
