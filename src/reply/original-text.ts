@@ -38,6 +38,7 @@ const TAG = /^<\/?([a-z][a-z0-9]{0,20})/i;
 const TARGET = /\s(?:href|src)\s{0,3}=\s{0,3}["']?(https?:[^"'\s>]{1,500})/i;
 /** Tags that are longer have a picture in them. */
 const MAX_TAG_CHARS = 4096;
+const MAX_NAME_CHARS = 24;
 
 /** Takes the tags off an HTML text; where its links lead stands below it. */
 export function textOfHtml(html: string): string {
@@ -58,17 +59,20 @@ export function textOfHtml(html: string): string {
 /** Passes the tag or comment that opens there; gives where the text goes on, or -1 where nothing more can be read. */
 function skip(html: string, open: number, pieces: string[], links: string[]): number {
   if (html.startsWith('<!--', open)) return after(html, '-->', open + 4);
-  const end = after(html, '>', open);
-  const tag = html.slice(open, Math.min(end === -1 ? html.length : end, open + MAX_TAG_CHARS));
-  const name = TAG.exec(tag)?.[1]?.toLowerCase();
-  if (name === undefined) {
-    if (/^<[!?]/.test(tag)) return end;
+  const written = TAG.exec(html.slice(open, open + MAX_NAME_CHARS))?.[1];
+  if (written === undefined && !/[!?]/.test(html.charAt(open + 1))) {
     pieces.push('<');
     return open + 1;
   }
-  if (end !== -1 && !tag.startsWith('</') && UNREAD.has(name)) return after(html, `</${name}`, end);
+  const end = after(html, '>', open);
+  if (written === undefined || end === -1) return end;
+  const name = written.toLowerCase();
+  if (html.charAt(open + 1) !== '/' && UNREAD.has(name)) {
+    const close = after(html, `</${written}`, end);
+    return close === -1 ? -1 : after(html, '>', close);
+  }
   if (!INLINE.has(name)) pieces.push('\n');
-  const target = TARGET.exec(tag)?.[1];
+  const target = TARGET.exec(html.slice(open, Math.min(end, open + MAX_TAG_CHARS)))?.[1];
   if (target !== undefined) links.push(decode(target));
   return end;
 }
