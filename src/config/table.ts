@@ -330,8 +330,16 @@ export const SETTINGS = {
     ),
     mode: kind.atStart(kind.mode)('0660', 'The file mode of the Unix socket.'),
     group: socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
-    maxConnections: kind.atStart(kind.integer)(100, 1, 10_000, 'Connections served at a time; more are closed.'),
-    maxBodyBytes: kind.atStart(kind.size)('32MiB', 'The largest body of a request; a larger one is answered 413.'),
+    maxConnections: kind.atStart(kind.integer)(
+      100,
+      1,
+      10_000,
+      'Connections served at a time; more are closed.',
+    ),
+    maxBodyBytes: kind.atStart(kind.size)(
+      '32MiB',
+      'The largest body of a request; a larger one is answered 413.',
+    ),
     rate: kind.rate('6000/min', 'Requests of one token; more are answered 429.'),
   },
   metrics: {

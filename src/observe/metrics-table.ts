@@ -133,7 +133,7 @@ const TABLE = {
     'Lines of the log that were lost because nobody read the ones before them',
     NONE,
   ),
-  mailgw_connections: gauge('Connections open by listener', { service: ['lmtp', 'policy'] }),
+  mailgw_connections: gauge('Connections open by listener', { service: ['lmtp', 'policy', 'outbound'] }),
   mailgw_rate_buckets: gauge('Users and addresses that have used some of their rate', NONE),
   mailgw_store_bytes: gauge('Size of the files of the store', { file: ['database', 'log'] }),
   mailgw_store_free_bytes: gauge('Free space of the file system of the store', NONE),
