@@ -126,6 +126,10 @@ const TABLE = {
     kind: NOTICE_KINDS,
     outcome: ['sent', 'deferred', 'failed'],
   }),
+  mailgw_outbound_messages_total: counter(
+    'Mail on its way out by recipient, by outcome: taken by the relay with a reply address or as it came, refused by it, or put off for want of its answer',
+    { outcome: ['stamped', 'relayed', 'refused', 'failed'] },
+  ),
   mailgw_events_total: counter('Lines of the log by event, those below log.level included', {
     event: Object.keys(LOG_EVENTS),
   }),
