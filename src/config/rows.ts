@@ -2,6 +2,7 @@
  * The table of settings row by row, for all that treats one setting like another: reading, writing, comparing, pages.
  */
 import type { Setting } from './kinds.ts';
+import { tomlKey } from './names.ts';
 import { SETTINGS } from './table.ts';
 
 /** A row of the table and its places: section and property in Config, section and name in the file. */
@@ -21,8 +22,3 @@ export const ROWS: readonly Row[] = Object.entries(SETTINGS).flatMap(([section, 
     return { section, property, name, key: `${section}.${name}`, setting };
   }),
 );
-
-/** Gives the name of a property in the file: snake case without the unit. */
-export function tomlKey(property: string): string {
-  return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}

@@ -13,7 +13,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
-import { tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import { SETTINGS } from '../../src/config/table.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
