@@ -11,6 +11,7 @@ import type { Claim } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
+import type { ReplyOrigin } from '../mail/origin.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
 import type { ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
@@ -18,8 +19,9 @@ import type { Preview } from '../sinks/sink-kind.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession } from '../site/session.ts';
-import type { NewItem } from '../store/item.ts';
+import type { ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
+import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
@@ -121,7 +123,7 @@ async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
 
 async function previewOf(
   config: Config,
-  item: NewItem,
+  item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
 ): Promise<RehearsedPost> {
   const post = toPost(item, parsed, tokenMask(config));
@@ -203,4 +205,19 @@ function ofParse(parsed: ParseOutcome): Stage {
 function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
   const cuts = body.cuts.map(({ what, signs }) => ({ rule: 'cut', result: what, saw: signs.join(', ') }));
   return [{ rule: 'parse', result, saw }, ...cuts];
+}
+
+/** Shows the post that would be sent of an item. */
+export async function previewItem(session: SecretSession, { id, user }: ItemView): Promise<unknown> {
+  const { config, store } = session;
+  const raw = await store.content(id);
+  if (raw === undefined) throw unknown('id', `item ${id}: its message is not kept`);
+  const [trace] = await store.traces(id);
+  if (trace === undefined) throw unknown('id', `item ${id}: is gone meanwhile`);
+  const parsed = await parse(config, raw);
+  if (parsed.kind !== 'parsed')
+    throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(parsed).reason ?? parsed.kind}`);
+  const { item, authentication, isFlaggedSpam } = trace;
+  const spam = isFlaggedSpam === undefined ? undefined : { score: item.spamScore, flagged: isFlaggedSpam };
+  return (await previewOf(config, { ...item, authentication, spam }, parsed)).body;
 }

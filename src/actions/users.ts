@@ -14,7 +14,7 @@ import type { BounceCounts } from '../store/figures.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from '../system/iso-time.ts';
 import { isPrintable } from '../system/printable.ts';
-import { badInput } from './fault.ts';
+import { conflict, invalid, unknown } from './fault.ts';
 
 const MAX_NAME_OCTETS = 255;
 
@@ -39,7 +39,7 @@ export async function addUser(
   const own = readAddresses(session, addresses);
   const user = await store.addUser({ name, addresses: own, salt: randomBytes(SALT_BYTES), now: Date.now() });
   if (user === undefined) {
-    throw badInput(`user "${name}": exists already; "mailgw-ctl user set" changes a user`);
+    throw conflict('user', `user "${name}": exists already; "mailgw-ctl user set" changes a user`);
   }
   return { user, namesake: await lastRestorable(store, name) };
 }
@@ -75,7 +75,8 @@ export async function findUser(store: Store, name: string): Promise<User> {
 /** Makes the fault of a name that no user has, or not any more. */
 export async function unknownUser(store: Store, name: string): Promise<Error> {
   const removed = await lastRestorable(store, name);
-  return badInput(
+  return unknown(
+    'user',
     removed === undefined
       ? `user "${name}": there is no such user; "mailgw-ctl user list" shows them`
       : `user "${name}": was removed at ${isoTime(removed.removedAt) ?? ''}; "mailgw-ctl user restore ${name}" brings them back`,
@@ -116,7 +117,8 @@ function checkName(name: string): void {
     !isPrintable(name) ||
     Buffer.byteLength(name) > MAX_NAME_OCTETS
   ) {
-    throw badInput(
+    throw invalid(
+      'user',
       `user "${name}": expected 1 to ${MAX_NAME_OCTETS} octets without control characters or spaces around them`,
     );
   }
@@ -130,10 +132,16 @@ export function readAddresses({ config }: Session, addresses: readonly string[])
     const parsed = parseRcpt(`TO:<${address}>`);
     const parts = splitAddress(address);
     if (!parsed.ok || parsed.value !== address || parts === undefined || !isPrintable(address)) {
-      throw badInput(`--address "${address}": is not a mail address; expected one such as alice@example.com`);
+      throw invalid(
+        'addresses',
+        `--address "${address}": is not a mail address; expected one such as alice@example.com`,
+      );
     }
     if (foldDomain(parts.domain) === foldDomain(domain)) {
-      throw badInput(`--address "${address}": is in reply.domain; expected the address the user writes from`);
+      throw invalid(
+        'addresses',
+        `--address "${address}": is in reply.domain; expected the address the user writes from`,
+      );
     }
     found.set(foldAddress(address), address);
   }

@@ -146,6 +146,12 @@ export function overlay(before: Configured, after: Configured): Configured {
   return { config: frozen({ ...config, sink: after.config.sink }), written };
 }
 
+/** Sections that listen on the loopback alone, and why. */
+const LOOPBACK_ONLY = {
+  metrics: 'nothing asks for a password',
+  api: 'tokens would cross the network in the clear: put a server with TLS in front',
+} as const;
+
 function crossCheck(config: Config): string[] {
   const problems: string[] = [];
   if (config.sender.policy !== 'off' && config.sender.authservId === undefined) {
@@ -159,11 +165,13 @@ function crossCheck(config: Config): string[] {
     );
   }
   problems.push(...crossCheckSpam(config.spam));
-  const { listen } = config.metrics;
-  if (listen !== undefined && 'host' in listen && !isLoopback(listen.host)) {
-    problems.push(
-      `metrics.listen: "${listen.host}" is no address of the loopback, and nothing asks for a password; expected "127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH"`,
-    );
+  for (const [section, why] of Object.entries(LOOPBACK_ONLY)) {
+    const { listen } = config[section as keyof typeof LOOPBACK_ONLY];
+    if (listen !== undefined && 'host' in listen && !isLoopback(listen.host)) {
+      problems.push(
+        `${section}.listen: "${listen.host}" is no address of the loopback, and ${why}; expected "127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH"`,
+      );
+    }
   }
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');

@@ -7,6 +7,9 @@
  * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
+
+import type { SourceView } from '../api/route.ts';
+import type { Config } from '../config/config.ts';
 import type { Dispatcher } from '../delivery/dispatcher.ts';
 import type { Notifier } from '../notices/notifier.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
@@ -16,6 +19,7 @@ import { createNotifier } from '../site/notices.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
+import { isWanted } from '../sources/listen.ts';
 import type { Intake, Source } from '../sources/source.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { openSupervision, type Supervision } from '../system/supervision.ts';
@@ -24,6 +28,7 @@ import type { Beginning } from './beginning.ts';
 import { listenForReloads } from './control.ts';
 import { type Ground, openGround } from './ground.ts';
 import { openDoubts, openIntake } from './intake.ts';
+import { openInterface } from './interface.ts';
 import { Life } from './life.ts';
 import { openMetrics } from './metrics.ts';
 import { type Observation, observe } from './observation.ts';
@@ -49,6 +54,7 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
+    const answer = await openInterface(ground, () => listSources(site.config));
     await startWork(ground, intake, dispatcher, notifier);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
@@ -58,7 +64,7 @@ export async function serve(begun: Beginning): Promise<void> {
       path: begun.path,
       log,
     });
-    life.ends(await listenForReloads(begun.path, site.config.store.path, reload, log));
+    life.ends(await listenForReloads(begun.path, site.config.store.path, reload, answer, log));
     const supervision = supervise(ground, doubts);
     endOnSignals(life, observation, supervision);
     life.serves();
@@ -94,6 +100,12 @@ async function startWork(
   }
   dispatcher.start();
   notifier.start();
+}
+
+/** Lists the sources that serve. */
+function listSources(config: Config): readonly SourceView[] {
+  const names = ['lmtp', ...(isWanted('policy', config) ? ['policy'] : [])];
+  return names.map((name) => ({ name, state: 'serving' }));
 }
 
 function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervision {

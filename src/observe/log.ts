@@ -73,6 +73,8 @@ export const LOG_EVENTS = {
   log_lost: 'error',
   /** The main loop stood still for longer than it may. */
   loop_blocked: 'warn',
+  /** A request of the HTTP interface that failed for a fault of ours; it was answered 500. */
+  request_failed: 'error',
   dispatch_failed: 'error',
   /** What became of an attempt to send a notice. */
   notice_sent: 'info',

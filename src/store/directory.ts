@@ -59,6 +59,8 @@ export interface Users {
 export interface Directory extends Users {
   /** Lists all users by name. */
   listUsers(): Promise<readonly User[]>;
+  /** Lists so many users with numbers below `before`, the newest first. */
+  usersBefore(before: number, limit: number): Promise<readonly User[]>;
   /** Adds a user; undefined when the name is taken. */
   addUser(user: {
     readonly name: string;
@@ -85,4 +87,6 @@ export interface Directory extends Users {
   threadByNumber(number: number): Promise<string | undefined>;
   /** Gives the number of a thread; makes one when the locator is new. */
   threadNumber(locator: string): Promise<number>;
+  /** Gives the numbers of threads in their order, and makes those of new locators, in one commit. */
+  threadNumbers(locators: readonly string[]): Promise<readonly number[]>;
 }

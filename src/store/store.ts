@@ -9,6 +9,7 @@
  * All times are integer milliseconds since the epoch.
  */
 import type { Acceptance } from './acceptance.ts';
+import type { ApiAccess } from './api-access.ts';
 import type { Buckets } from './buckets.ts';
 import type { Desk } from './desk.ts';
 import type { Directory } from './directory.ts';
@@ -36,7 +37,8 @@ export interface Store
     Restores,
     Notices,
     Buckets,
-    Inspection {
+    Inspection,
+    ApiAccess {
   /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */
   ping(sign?: { readonly mustWrite: boolean }): Promise<void>;
   /** Ends all work in order and closes the files. */

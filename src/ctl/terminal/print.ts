@@ -216,3 +216,8 @@ function fit(natural: readonly number[], columns: readonly Column[], lineWidth: 
   }
   return widths;
 }
+
+/** Says what is wrong with a part of the input, where the rest is carried out. */
+export function printWarning(output: Output, problem: string): void {
+  output.warn(`mailgw-ctl: ${printable(problem)}\n`);
+}

@@ -35,9 +35,16 @@ export function prepareUserByNumber(database: Database): AtOnce<Directory>['user
 /** Prepares the statements on a reading connection. */
 export function prepareDirectoryViews(
   database: Database,
-): AtOnce<Directory, 'userByNumber' | 'userByName' | 'listUsers' | 'threadByNumber'> {
+): AtOnce<Directory, 'userByNumber' | 'userByName' | 'listUsers' | 'usersBefore' | 'threadByNumber'> {
   const byName = database.prepare<[string], Row>(`${USERS} WHERE name = ? ${IN_ORDER}`).raw();
   const all = database.prepare<[], Row>(`${USERS} ${IN_ORDER}`).raw();
+  const before = database
+    .prepare<[number, number], Row>(
+      `${USERS} WHERE u.user_number IN
+         (SELECT user_number FROM user WHERE user_number < ? ORDER BY user_number DESC LIMIT ?)
+       ORDER BY u.user_number DESC, ends_at IS NOT NULL, ends_at DESC`,
+    )
+    .raw();
   const locator = database
     .prepare<[number], string>('SELECT locator FROM thread WHERE thread_number = ?')
     .pluck();
@@ -45,6 +52,7 @@ export function prepareDirectoryViews(
     userByNumber: prepareUserByNumber(database),
     userByName: (name) => usersOf(byName.all(name))[0],
     listUsers: () => usersOf(all.all()),
+    usersBefore: (number, limit) => usersOf(before.all(number, limit)),
     threadByNumber: (number) => locator.get(number),
   };
 }

@@ -7,11 +7,12 @@ import type { Database } from './schema.ts';
 /** Prepares the statements on a writing connection. */
 export function prepareDirectory(
   database: Database,
-): AtOnce<Directory, 'addUser' | 'setUser' | 'rotateSalt' | 'threadNumber'> {
+): AtOnce<Directory, 'addUser' | 'setUser' | 'rotateSalt' | 'threadNumber' | 'threadNumbers'> {
   const numberOf = database.prepare<[string], { number: number }>(
     'SELECT user_number AS number FROM user WHERE name = ?',
   );
   const setAddresses = prepareAddresses(database);
+  const threadNumber = prepareThreadNumber(database);
   return {
     addUser: prepareAddUser(database, setAddresses),
     setUser: (name, change) => {
@@ -31,7 +32,8 @@ export function prepareDirectory(
       rotate(database, user.number, salt, now, graceEndsAt);
       return true;
     },
-    threadNumber: prepareThreadNumber(database),
+    threadNumber,
+    threadNumbers: (locators) => locators.map(threadNumber),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What the writer carries out: the writing methods of all ports, each to be called inside a transaction. */
+import { prepareApiAccess } from './api-access.ts';
 import { prepareBuckets } from './buckets.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
@@ -19,7 +20,8 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareDirectory> &
   ReturnType<typeof prepareRemoval> &
   ReturnType<typeof preparePeppers> &
-  ReturnType<typeof prepareBuckets> & {
+  ReturnType<typeof prepareBuckets> &
+  ReturnType<typeof prepareApiAccess> & {
     /** Does nothing: the answer is what counts. */
     readonly ping: () => void;
   };
@@ -36,6 +38,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareRemoval(database),
     ...preparePeppers(database),
     ...prepareBuckets(database),
+    ...prepareApiAccess(database),
     ping: () => undefined,
   };
 }

@@ -6,6 +6,7 @@ import type { Inspection } from '../inspection.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../item.ts';
 import type { Leases } from '../leases.ts';
 import type { Store } from '../store.ts';
+import { prepareApiAccessViews } from './api-access.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareBounceViews } from './bounces.ts';
 import { prepareBucketViews } from './buckets.ts';
@@ -46,6 +47,7 @@ export function prepareViews(database: Database): Views {
     ...prepareBucketViews(database),
     ...preparePepperViews(database),
     ...prepareRestoreViews(database),
+    ...prepareApiAccessViews(database),
   };
 }
 
@@ -133,8 +135,9 @@ function prepareItemViews(database: Database) {
 
 function list(database: Database, filter: ItemFilter): ItemView[] {
   const { where, values } = selection(filter);
+  const order = filter.newestFirst === true ? 'id DESC' : 'item_number';
   return database
-    .prepare<(string | number)[], ViewRow>(`${SELECT_VIEW} ${where} ORDER BY item_number LIMIT ?`)
+    .prepare<(string | number)[], ViewRow>(`${SELECT_VIEW} ${where} ORDER BY ${order} LIMIT ?`)
     .all(...values, filter.limit ?? DEFAULT_LIST_LIMIT)
     .map(toItemView);
 }
