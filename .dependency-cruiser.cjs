@@ -17,7 +17,7 @@ const INSIDE = [
 ];
 
 /** Rooms that see only the ports of the store and of the reply, never an adapter or a parser. */
-const PORTS_ONLY = ['gate', 'sinks', 'sources', 'delivery', 'notices'];
+const PORTS_ONLY = ['gate', 'sinks', 'sources', 'outbound', 'delivery', 'notices'];
 
 /** A package and its importers. */
 const IMPORTERS = {
