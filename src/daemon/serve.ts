@@ -32,6 +32,7 @@ import { openInterface } from './interface.ts';
 import { Life } from './life.ts';
 import { openMetrics } from './metrics.ts';
 import { type Observation, observe } from './observation.ts';
+import { openOutbound } from './outbound.ts';
 import { createReload } from './reload.ts';
 import { StartError } from './start-error.ts';
 import { readStatus } from './status-line.ts';
@@ -55,7 +56,7 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
     const answer = await openInterface(ground, () => listSources(site.config));
-    await startWork(ground, intake, dispatcher, notifier);
+    await startWork(ground, intake, doubts, dispatcher, notifier);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
@@ -83,11 +84,13 @@ export async function serve(begun: Beginning): Promise<void> {
  * of it would be too short for.
  */
 async function startWork(
-  { life, site }: Ground,
+  ground: Ground,
   intake: Intake,
+  doubts: Doubts,
   dispatcher: Dispatcher,
   notifier: Notifier,
 ): Promise<void> {
+  const { life, site } = ground;
   const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
@@ -98,6 +101,8 @@ async function startWork(
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
+  const outbound = await openOutbound(ground, doubts);
+  if (outbound !== undefined) sources.push(outbound);
   dispatcher.start();
   notifier.start();
 }
