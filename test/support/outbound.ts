@@ -23,6 +23,7 @@ export interface OutboundSite {
   readonly mailbox: Mailbox;
   /** The port that the platform sends its mail to. */
   readonly port: number;
+  readonly queueDirectory: string;
 }
 
 /** What a test may choose. */
@@ -31,6 +32,8 @@ export interface OutboundSiteOptions {
   readonly postfix?: PostfixOptions;
   /** The milter that signs, as Postfix names it. */
   readonly signer?: string;
+  /** A Postfix that has not heard of mailgw: nothing of postfix-examples/. */
+  readonly isBare?: boolean;
   /** Where mailgw thinks that the relay is; default where it is. */
   readonly relayPort?: number;
 }
@@ -47,7 +50,8 @@ export async function startOutboundSite(
 ): Promise<OutboundSite> {
   const platform = await startPlatform(scratch);
   const mailbox = await startMailbox(scratch);
-  const [port, backPort] = [await freePort(), await freePort()];
+  const backPort = await freePort();
+  const port = backPort - 1; // as postfix-config has it
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,
     socket: lmtpSocketIn(scratch),
@@ -66,15 +70,18 @@ export async function startOutboundSite(
   await daemon.addUser(ALICE.user, ALICE.address);
   const services = readExample('master-outbound.cf', scratch.path('postfix'))
     .replaceAll('127.0.0.1:10025', `127.0.0.1:${port}`)
-    .replaceAll('127.0.0.1:10026', `127.0.0.1:${backPort}`)
-    // Behind it, not before the stamp.
-    .replace(/smtpd_milters=\n$/, `smtpd_milters=${options.signer ?? ''}\n`);
+    .replaceAll('127.0.0.1:10026', `127.0.0.1:${backPort}`);
   const postfix = await startPostfix(scratch, {
     ...options.postfix,
-    services: `${services}${options.postfix?.services ?? ''}`,
-    settings: { default_transport: `smtp:[127.0.0.1]:${mailbox.port}`, ...options.postfix?.settings },
+    bare: options.isBare === true,
+    services: options.isBare === true ? '' : services,
+    settings: {
+      default_transport: `smtp:[127.0.0.1]:${mailbox.port}`,
+      ...(options.signer === undefined ? {} : { smtpd_milters: options.signer }),
+      ...options.postfix?.settings,
+    },
   });
-  return { daemon, platform, postfix, mailbox, port };
+  return { daemon, platform, postfix, mailbox, port, queueDirectory: scratch.path('queue') };
 }
 
 /** A notification as a platform writes it that has not heard of mailgw. */

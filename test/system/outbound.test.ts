@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { runTool } from '../ctl/tool.ts';
 import { makeDkimKey, verifies } from '../support/dkim.ts';
 import { programUnavailable, startSigner } from '../support/filters.ts';
 import { fieldsOf, type ReceivedMail } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { type OutboundSite, plainNotification, startOutboundSite } from '../support/outbound.ts';
-import { freePort, postfixUnavailable } from '../support/postfix.ts';
+import { freePort, postfixUnavailable, readExample } from '../support/postfix.ts';
 import { runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
@@ -136,6 +137,27 @@ describe('a plain notification of a platform that nobody changed', { concurrency
     // By XFORWARD the second smtpd(8) knows whose mail it is.
     const log = new RegExp(`postfix/stamped/smtpd.*: client=\\S+, orig_queue_id=${queueId}, orig_client=`);
     assert.match(site.postfix.log(), log);
+  });
+
+  it('makes the detour of the lines that postfix-config adds to a Postfix in use', { skip }, async (t) => {
+    const site = await startOutboundSite(testScratch(t), { isBare: true });
+    const { daemon, postfix } = site;
+    const words = ['--config', daemon.config, 'postfix-config'];
+    const { stdout, code } = await runTool([...words, '--postfix-config', postfix.configDirectory]);
+    assert.equal(code, 0);
+    await runOk('bash', ['-ec', stdout]);
+    assert.ok(await notify(site, plainNotification('15')));
+    assert.ok(replyAddressOf(await site.mailbox.nthMail(1)));
+    const again = await runTool([...words, '--postfix-config', postfix.configDirectory]);
+    assert.equal(again.stdout, `# Postfix in ${postfix.configDirectory} has what it needs.\n`);
+    const file = await runTool([...words, '--file', 'master.cf', '--queue-directory', site.queueDirectory]);
+    const options = (text: string): string[] => text.match(/(?<=^ *-o )\S+=.*$/gm) ?? [];
+    const example = options(readExample('master-outbound.cf', ''));
+    const printed = options(file.stdout);
+    assert.deepEqual(
+      example.filter((option) => !printed.includes(option)),
+      [],
+    );
   });
 
   it('is in the metrics', { skip }, async (t) => {
