@@ -24,7 +24,7 @@ const IMPORTERS = {
   'smtp-server': ['sources/lmtp-server'],
   mailparser: ['reply/mime/mailparser'],
   parse5: ['reply/html/html'],
-  nodemailer: ['notices/mailer'],
+  nodemailer: ['outbound/mail-server'],
   undici: ['sinks/http-exchange'],
   pino: ['observe/log'],
   'prom-client': ['observe/metrics-page'],

@@ -3,7 +3,6 @@
  */
 import type { Setting } from './kinds.ts';
 import { tomlKey } from './names.ts';
-import { SETTINGS } from './table.ts';
 
 /** A row of the table and its places: section and property in Config, section and name in the file. */
 export interface Row {
@@ -15,10 +14,15 @@ export interface Row {
   readonly setting: Setting<unknown>;
 }
 
-/** Every row, in the order of docs/settings.md. */
-export const ROWS: readonly Row[] = Object.entries(SETTINGS).flatMap(([section, settings]) =>
-  Object.entries<Setting<unknown>>(settings).map(([property, setting]) => {
-    const name = tomlKey(property);
-    return { section, property, name, key: `${section}.${name}`, setting };
-  }),
-);
+/** A table of settings: by section, then by property. */
+export type Table = Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>>;
+
+/** Gives the rows of a table, in its order. */
+export function rowsOf(table: Table): readonly Row[] {
+  return Object.entries(table).flatMap(([section, settings]) =>
+    Object.entries(settings).map(([property, setting]) => {
+      const name = tomlKey(property);
+      return { section, property, name, key: `${section}.${name}`, setting };
+    }),
+  );
+}

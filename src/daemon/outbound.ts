@@ -8,7 +8,7 @@ import type { Ground } from './ground.ts';
 /** Opens the listener, where the site has one. */
 export async function openOutbound(ground: Ground, doubts: Doubts): Promise<Source | undefined> {
   const { site, store, sink, log, meter } = ground;
-  if (!isWanted('outbound', site.config)) return undefined;
+  if (!isWanted('outbound', site.config.outbound)) return undefined;
   const [{ stampPart }, outbound] = await Promise.all([
     import('../site/stamping.ts'),
     import('../sources/outbound/open.ts'),

@@ -130,6 +130,9 @@ const TABLE = {
     'Mail on its way out by recipient, by outcome: taken by the relay with a reply address or as it came, refused by it, or put off for want of its answer',
     { outcome: ['stamped', 'relayed', 'refused', 'failed'] },
   ),
+  mailgw_notifications_total: counter('Attempts to send a notification by outcome', {
+    outcome: ['sent', 'deferred', 'failed'],
+  }),
   mailgw_events_total: counter('Lines of the log by event, those below log.level included', {
     event: Object.keys(LOG_EVENTS),
   }),

@@ -73,20 +73,28 @@ export interface StampedOriginal {
   readonly raw: Uint8Array;
 }
 
+/** The pepper to mint with, or why there is none. */
+export type MintingPepper =
+  | { readonly ok: true; readonly pepper: Uint8Array }
+  | { readonly ok: false; readonly problem: string };
+
 /** The options of stamping. */
 export interface StampOptions {
-  /** The form that mints; its domain in A-labels, so that a notification needs no SMTPUTF8. */
+  /** The form that mints. */
   readonly form: ReplyAddressForm;
-  readonly pepper: Uint8Array;
+  /** All forms that reply addresses have or had. */
+  readonly forms: readonly ReplyAddressForm[];
+  /** Gives the pepper that mints, or says why none may. */
+  readonly pepper: () => Promise<MintingPepper>;
   readonly maxAgeMs: number;
   readonly envelope: 'reply-address' | 'keep';
   readonly from: 'reply-address' | 'keep';
   readonly plusTags: 'compare' | 'ignore';
-  /** The value of X-Loop in our own mail. */
-  readonly loopToken: string;
+  /** The values of X-Loop in our own mail. */
+  readonly loopTokens: readonly string[];
   readonly recognise: Recognise;
   readonly directory: Pick<Directory, 'usersByAddress' | 'threadNumber'>;
-  /** Says why no address can be minted now. */
+  /** Says why the store is not to be believed now. */
   readonly doubt: () => Promise<Doubt | undefined> | Doubt | undefined;
   /** Asks the platform who has an address, and adds them; undefined where it is not to be asked. */
   readonly ask?: ((address: string) => Promise<User | undefined>) | undefined;
@@ -138,10 +146,10 @@ function readNotification(options: StampOptions, mail: OutgoingMail): Notificati
   return { header, sender: sender.mailbox, thread: recognised.thread, repliedTo };
 }
 
-function isOurs({ form, loopToken }: StampOptions, header: Header): boolean {
-  if (headerValues(header, 'x-loop').includes(loopToken)) return true;
+function isOurs({ forms, loopTokens }: StampOptions, header: Header): boolean {
+  if (headerValues(header, 'x-loop').some((value) => loopTokens.includes(value))) return true;
   const fields = [...headerValues(header, 'reply-to'), ...headerValues(header, 'from')];
-  return fields.flatMap(mailboxesOf).some(({ address }) => matchRecipient(form, address).kind === 'token');
+  return fields.flatMap(mailboxesOf).some(({ address }) => matchRecipient(forms, address).kind === 'token');
 }
 
 /** Tells answers of machines and reports; that a notification was made by a machine is no reason against it. */
@@ -170,27 +178,38 @@ async function stampAll(
   notification: Notification,
 ): Promise<Stamps> {
   const found = await Promise.all(mail.recipients.map((address) => findUser(options, address)));
-  const reasons = found.filter((each) => typeof each === 'string');
-  const addressed = groupByUser(options, found, reasons);
+  if (found.every((each) => typeof each === 'string')) return none(found[0] ?? 'unknown-user');
+  const doubt = await options.doubt();
+  const minting = doubt === undefined ? await options.pepper() : undefined;
+  if (minting?.ok !== true) {
+    options.log('stamp_failed', { reason: minting?.problem ?? doubt?.why });
+    return none(minting === undefined && doubt?.reason === 'store' ? 'store' : 'pepper');
+  }
+  const { addressed, reasons } = groupByUser(found, minting.pepper);
   const [otherwise = 'unknown-user'] = reasons;
   if (addressed.length === 0) return none(otherwise);
-  const doubt = await options.doubt();
-  if (doubt !== undefined) {
-    options.log('stamp_failed', { reason: doubt.why });
-    return none(doubt.reason === 'pepper' ? 'pepper' : 'store');
-  }
-  const { thread, repliedTo } = notification;
+  const copies = await copiesFor(options, mail, notification, addressed);
+  if (copies === undefined) return none('malformed');
+  return { copies, otherwise, remember: rememberer(options, notification) };
+}
+
+/** Makes the copy of each user; undefined where From cannot be given another address. */
+async function copiesFor(
+  options: StampOptions,
+  mail: OutgoingMail,
+  { header, thread, repliedTo }: Notification,
+  addressed: readonly Addressed[],
+): Promise<readonly Stamped[] | undefined> {
   const post = { thread, threadNumber: await options.directory.threadNumber(thread), repliedTo };
   const copies = addressed.map(({ user, key, recipients }): Stamped | undefined => {
     const address = sealedAddress(options.form, key, user, post);
-    const beginning = stampedHeader(mail.beginning, notification.header, address, options.from);
+    const beginning = stampedHeader(mail.beginning, header, address, options.from);
     const keepsPath = options.envelope === 'keep' || mail.reversePath === '';
     const reversePath = keepsPath ? undefined : address;
     return beginning && { user: user.name, thread, recipients, reversePath, beginning };
   });
   const stamped = copies.filter((copy) => copy !== undefined);
-  if (stamped.length < copies.length) return none('malformed');
-  return { copies: stamped, otherwise, remember: rememberer(options, notification) };
+  return stamped.length < copies.length ? undefined : stamped;
 }
 
 async function findUser(options: StampOptions, address: string): Promise<User | Unstamped> {
@@ -201,13 +220,16 @@ async function findUser(options: StampOptions, address: string): Promise<User | 
 
 /** Gathers each user's places; who could not reply becomes a reason. */
 function groupByUser(
-  { pepper }: StampOptions,
   found: readonly (User | Unstamped)[],
-  reasons: Unstamped[],
-): readonly Addressed[] {
+  pepper: Uint8Array,
+): { readonly addressed: readonly Addressed[]; readonly reasons: readonly Unstamped[] } {
   const addressed = new Map<number, Addressed>();
+  const reasons: Unstamped[] = [];
   for (const [index, user] of found.entries()) {
-    if (typeof user === 'string') continue;
+    if (typeof user === 'string') {
+      reasons.push(user);
+      continue;
+    }
     const known = addressed.get(user.number);
     if (known !== undefined) {
       known.recipients.push(index);
@@ -217,7 +239,7 @@ function groupByUser(
     if ('problem' in minting) reasons.push(minting.problem);
     else addressed.set(user.number, { user, key: minting.key, recipients: [index] });
   }
-  return [...addressed.values()];
+  return { addressed: [...addressed.values()], reasons };
 }
 
 function rememberer({ remember }: StampOptions, notification: Notification): Stamps['remember'] {

@@ -1,7 +1,7 @@
 /** Stamping as a site configures it: its rules, its users, its reply addresses. */
 import { randomBytes } from 'node:crypto';
-import type { Config } from '../config/config.ts';
-import { foldDomain } from '../mail/address.ts';
+import type { NamedPeppers } from '../config/secret-file.ts';
+import { allForms, mintingForm } from '../mail/address.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
 import { recogniseByRules } from '../outbound/rules.ts';
@@ -9,16 +9,19 @@ import { createStamp, type StampedOriginal, type StampOptions } from '../outboun
 import type { Sink } from '../sinks/sink.ts';
 import type { PlanStamps } from '../sources/outbound/stamping.ts';
 import type { Directory } from '../store/directory.ts';
+import type { Peppers } from '../store/peppers.ts';
 import { withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
 import { isPrintable } from '../system/printable.ts';
+import type { Config } from './config.ts';
 import type { Doubts } from './doubts.ts';
-import { noticeLoopToken } from './gate-rules.ts';
+import { noticeLoopTokens } from './gate-rules.ts';
+import { mintingPepper } from './pepper.ts';
 import type { Part } from './site.ts';
 
 /** The ground of stamping, whatever is configured. */
 export interface StampGround {
-  readonly store: Directory;
+  readonly store: Directory & Peppers;
   /** Gives the sink in force. */
   readonly sink: () => Pick<Sink, 'userOf'>;
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
@@ -36,21 +39,22 @@ const ASK_MS = 5000;
 export function stampPart(ground: StampGround): Part<PlanStamps> {
   return {
     reads: 'everything', // as the sink, which may be asked
-    open: ({ settings: { config, pepper } }) => createStamp(stampOptions(config, pepper, ground)),
+    open: ({ settings: { config, peppers } }) => createStamp(stampOptions(config, peppers, ground)),
   };
 }
 
-function stampOptions(config: Config, pepper: Uint8Array, ground: StampGround): StampOptions {
+function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround): StampOptions {
   const { reply, outbound, sender } = config;
   const { store, doubt, log, remember } = ground;
   return {
-    form: { prefix: reply.prefix, domain: foldDomain(reply.domain) },
-    pepper,
+    form: mintingForm(reply),
+    forms: allForms(reply),
+    pepper: () => mintingPepper(store, peppers, Date.now()),
     maxAgeMs: reply.maxAgeMs,
     envelope: outbound.envelope,
     from: outbound.from,
     plusTags: sender.plusTags,
-    loopToken: noticeLoopToken(config),
+    loopTokens: noticeLoopTokens(config),
     recognise: recogniseByRules(outbound.rule),
     directory: store,
     doubt: () => doubt?.(),

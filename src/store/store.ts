@@ -18,6 +18,7 @@ import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Leases } from './leases.ts';
 import type { Notices } from './notices.ts';
+import type { Notifications } from './notifications.ts';
 import type { Peppers } from './peppers.ts';
 import type { Restores } from './restores.ts';
 import type { Retention } from './retention.ts';
@@ -36,6 +37,7 @@ export interface Store
     Peppers,
     Restores,
     Notices,
+    Notifications,
     Buckets,
     Inspection,
     ApiAccess {

@@ -69,12 +69,13 @@ async function open(t: TestContext, changed: Partial<StampOptions> = {}): Promis
   const remembered: StampedOriginal[] = [];
   const stamp = createStamp({
     form: FORM,
-    pepper: PEPPER,
+    forms: [FORM],
+    pepper: () => Promise.resolve({ ok: true, pepper: PEPPER }),
     maxAgeMs: 90 * 86_400_000,
     envelope: 'reply-address',
     from: 'keep',
     plusTags: 'compare',
-    loopToken: 'mailgw.reply.example.org',
+    loopTokens: ['mailgw.reply.example.org'],
     recognise: recogniseByRules(RULES),
     directory: store,
     doubt: () => undefined,
@@ -348,7 +349,10 @@ describe('mail that goes out as it came', () => {
     });
     assert.equal((await bench.stamp(FIELDS)).otherwise, 'error');
     assert.deepEqual(bench.events, [{ event: 'stamp_failed', fields: { reason: 'a bad platform' } }]);
-    const doubting = await open(t, { doubt: () => ({ reason: 'pepper', why: 'another pepper' }) });
+    const lost = await open(t, { doubt: () => ({ reason: 'store', why: 'the files are gone' }) });
+    assert.equal((await lost.stamp(FIELDS)).otherwise, 'store');
+    const problem = 'another pepper';
+    const doubting = await open(t, { pepper: () => Promise.resolve({ ok: false, problem }) });
     assert.equal((await doubting.stamp(FIELDS)).otherwise, 'pepper');
     assert.deepEqual(doubting.events, [{ event: 'stamp_failed', fields: { reason: 'another pepper' } }]);
     const broken = await open(t);

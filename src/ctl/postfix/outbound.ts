@@ -4,8 +4,8 @@
  * Contract: the same as postfix-examples/master-outbound.cf says, for this site; nothing where outbound.socket is not set.
  */
 import { relative } from 'node:path';
-import type { Config } from '../../config/config.ts';
 import { endpointText } from '../../config/kinds.ts';
+import type { Config } from '../../site/config.ts';
 import type { Wiring } from './delivery-checks.ts';
 import { quoted } from './merge.ts';
 import type { PlanStep } from './plan-step.ts';

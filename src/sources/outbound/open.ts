@@ -1,5 +1,5 @@
 /** The listener for mail on its way out, as a site configures it. */
-import type { Config } from '../../config/config.ts';
+import { type BaseConfig, mailServer } from '../../config/config.ts';
 import type { Log } from '../../observe/log.ts';
 import type { Meter } from '../../observe/meter.ts';
 import { errorText } from '../../system/error-text.ts';
@@ -12,12 +12,18 @@ import { type Answer } from './copy.ts';
 import type { RelayTimes } from './relay.ts';
 import { RelaySlot } from './relay-slot.ts';
 import type { EndedCopy } from './relaying.ts';
-import { OutboundSession, type OutboundShared } from './session.ts';
+import { type OutboundLimits, OutboundSession, type OutboundShared } from './session.ts';
 import type { PlanStamps } from './stamping.ts';
+
+/** The limits of mail on its way in, which hold on its way out as well; sizes in bytes. */
+export interface IntakeLimits extends Omit<OutboundLimits, 'maxKeptBytes' | 'answerMs'> {
+  readonly maxMessageBytes: number;
+  readonly maxBufferedBytes: number;
+}
 
 /** The ground of the listener. */
 export interface OutboundGround {
-  readonly config: () => Config;
+  readonly config: () => BaseConfig & { readonly lmtp: IntakeLimits };
   readonly log: Log;
   readonly meter: Meter;
   /** Gives what plans the stamps; each message ends on the one that it began with. */
@@ -55,8 +61,8 @@ export async function openOutbound(ground: OutboundGround): Promise<Source> {
     },
   };
   const relay = () => {
-    const { outbound, lmtp, notice } = config();
-    return { endpoint: outbound.relay ?? notice.server, hostname: lmtp.hostname, times };
+    const inForce = config();
+    return { endpoint: mailServer(inForce), hostname: inForce.lmtp.hostname, times };
   };
   const server = new LmtpServer({
     name: 'outbound',
@@ -66,7 +72,7 @@ export async function openOutbound(ground: OutboundGround): Promise<Source> {
     encoding: 'latin1',
     converse: (wire) => new OutboundSession(shared, wire, new RelaySlot(relay)),
   });
-  await listen(server.server, 'outbound', config(), log);
+  await listen(server.server, 'outbound', config().outbound, log);
   return server;
 }
 

@@ -4,6 +4,7 @@ import { prepareBuckets } from './buckets.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
 import { prepareNotices } from './notices.ts';
+import { prepareNotifications } from './notifications.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
 import { prepareRemoval } from './removal.ts';
@@ -14,6 +15,7 @@ import { prepareVerdicts } from './verdict-counts.ts';
 /** The operations by the names that the ports give them. */
 export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareNotices> &
+  ReturnType<typeof prepareNotifications> &
   ReturnType<typeof preparePrune> &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
@@ -31,6 +33,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
   return {
     ...prepareItems(database, settings),
     ...prepareNotices(database),
+    ...prepareNotifications(database),
     ...preparePrune(database),
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),

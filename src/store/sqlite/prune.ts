@@ -1,7 +1,7 @@
 /**
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
- * Contract: only posted items, dedupe rows, notices that ended and removed users are touched; one call removes at
+ * Contract: only posted items, dedupe rows, notices and notifications that ended and removed users are touched; one call removes at
  * most {@link STEP_ROWS} rows of a kind and {@link STEP_BYTES} of content, so that a batch with a call in it is not
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
@@ -35,6 +35,10 @@ export function preparePrune(database: Database): AtOnce<Retention> {
     `DELETE FROM notice WHERE notice_number IN
        (SELECT notice_number FROM notice WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
   );
+  const notifications = database.prepare<[number]>(
+    `DELETE FROM notification WHERE notification_number IN
+       (SELECT notification_number FROM notification WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
+  );
   const users = database.prepare<[number]>(
     `DELETE FROM removed_user WHERE user_number IN
        (SELECT user_number FROM removed_user WHERE removed_at < ? ORDER BY removed_at LIMIT ${STEP_ROWS})`,
@@ -46,6 +50,7 @@ export function preparePrune(database: Database): AtOnce<Retention> {
       const removed = rows(request.rowsBefore);
       const forgotten = dedupes.run(request.dedupeBefore).changes;
       notices.run(request.noticesBefore ?? 0);
+      const ended = notifications.run(request.notificationsBefore ?? 0).changes;
       const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
       const freed = shrink(request.keepFreeBytes);
       return {
@@ -55,7 +60,7 @@ export function preparePrune(database: Database): AtOnce<Retention> {
         users: erased,
         freedBytes: freed.bytes,
         isDone:
-          stripped.isDone && removed.isDone && forgotten < STEP_ROWS && erased < STEP_ROWS && freed.isDone,
+          stripped.isDone && removed.isDone && Math.max(forgotten, erased, ended) < STEP_ROWS && freed.isDone,
       };
     },
   };
