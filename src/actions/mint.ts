@@ -15,8 +15,9 @@ import {
   parseThreadMessageId,
 } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
-import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
+import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken } from '../mail/token.ts';
 import { type Original, remember } from '../outbound/remember.ts';
+import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
@@ -24,7 +25,7 @@ import { isPrintable } from '../system/printable.ts';
 import { contextText, type GivenContext, setContext } from './context.ts';
 import { EXIT, Fault, invalid } from './fault.ts';
 import { parseTime, TIME_FORMS } from './time.ts';
-import { currentSalt, findUser } from './users.ts';
+import { findUser } from './users.ts';
 
 /** A notification that needs an address. */
 export interface Notification {
@@ -197,17 +198,14 @@ function tokenOf({ user, key, thread, repliedTo, messageId, isBound }: Draft, th
 }
 
 function keyOf(user: User, pepper: Uint8Array): Uint8Array {
-  if (!user.enabled) {
-    throw invalid(
-      'user',
-      `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`,
-    );
-  }
-  const salt = currentSalt(user);
-  if (salt === undefined) {
-    throw invalid('user', `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`);
-  }
-  return userKey(pepper, salt.salt);
+  const minting = mintingKey(user, pepper);
+  if ('key' in minting) return minting.key;
+  throw invalid(
+    'user',
+    minting.problem === 'disabled-user'
+      ? `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`
+      : `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`,
+  );
 }
 
 /** Reads when a post was made, in Unix seconds; throws a Fault. */
