@@ -4,11 +4,13 @@ import type { NamedPeppers } from '../config/secret-file.ts';
 import { allForms, mintingForm } from '../mail/address.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
+import { remember } from '../outbound/remember.ts';
 import { recogniseByRules } from '../outbound/rules.ts';
 import { createStamp, type StampedOriginal, type StampOptions } from '../outbound/stamp.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { PlanStamps } from '../sources/outbound/stamping.ts';
 import type { Directory } from '../store/directory.ts';
+import type { Originals } from '../store/originals.ts';
 import type { Peppers } from '../store/peppers.ts';
 import { withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
@@ -21,13 +23,11 @@ import type { Part } from './site.ts';
 
 /** The ground of stamping, whatever is configured. */
 export interface StampGround {
-  readonly store: Directory & Peppers;
+  readonly store: Directory & Peppers & Originals;
   /** Gives the sink in force. */
   readonly sink: () => Pick<Sink, 'userOf'>;
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
-  /** Hears of each notification that went out with a stamp. */
-  readonly remember?: (original: StampedOriginal) => void;
 }
 
 const MAX_NAME_OCTETS = 255;
@@ -45,7 +45,7 @@ export function stampPart(ground: StampGround): Part<PlanStamps> {
 
 function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround): StampOptions {
   const { reply, outbound, sender } = config;
-  const { store, doubt, log, remember } = ground;
+  const { store, doubt, log } = ground;
   return {
     form: mintingForm(reply),
     forms: allForms(reply),
@@ -59,10 +59,24 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     directory: store,
     doubt: () => doubt?.(),
     ask: outbound.users === 'ask' ? createAsk(ground) : undefined,
-    remember,
+    remember: (original) => {
+      keep(original, config, ground);
+    },
     log,
     now: Date.now,
   };
+}
+
+/** Remembers what a stamped notification said, for its replies; it has gone out by then. */
+function keep(
+  { thread, repliedTo, subject, author, raw }: StampedOriginal,
+  { reply }: Config,
+  { store, log }: StampGround,
+): void {
+  const original = { thread, repliedTo: Math.floor(repliedTo / 1000), subject, from: author, raw };
+  remember(store, reply, original).catch((error: unknown) => {
+    log('stamp_failed', { reason: `the notification is not remembered: ${errorText(error)}` });
+  });
 }
 
 /** Creates what asks the platform and adds whom it names; undefined where this one cannot be asked. */
