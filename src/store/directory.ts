@@ -47,6 +47,28 @@ export type Restoration =
   /** Somebody else has the name by now. */
   | { readonly kind: 'name-taken'; readonly by: number };
 
+/** The state that a user is to have; what is left out stays, or is none and enabled for a new one. */
+export interface WantedUser {
+  readonly name: string;
+  readonly addresses?: readonly string[] | undefined;
+  readonly enabled?: boolean | undefined;
+  /** The salt of a new user. */
+  readonly salt: Uint8Array;
+}
+
+/** The change that brought a user to the state that was wanted. */
+export type UserChange = 'created' | 'changed' | 'unchanged';
+
+/** The result of giving a user another name, or why it did nothing. */
+export type Renaming =
+  | { readonly kind: 'renamed'; readonly user: User }
+  /** No user has the name. */
+  | { readonly kind: 'unknown' }
+  /** Somebody else has the new name. */
+  | { readonly kind: 'taken'; readonly by: number }
+  /** Somebody who was removed had the new name, and can come back until the store forgets them. */
+  | { readonly kind: 'removed'; readonly by: number; readonly removedAt: number };
+
 /** The users as whoever has a name or a number looks them up. */
 export interface Users {
   /** Finds the user with this number. */
@@ -71,6 +93,10 @@ export interface Directory extends Users {
     name: string,
     change: { readonly addresses?: readonly string[] | undefined; readonly enabled?: boolean | undefined },
   ): Promise<boolean>;
+  /** Brings users to the states that are wanted, in order and in one transaction; says of each what that changed. */
+  putUsers(users: readonly WantedUser[], now: number): Promise<readonly UserChange[]>;
+  /** Gives a user another name; number, salts and addresses stay, and what waits for them follows. */
+  renameUser(from: string, to: string, now: number): Promise<Renaming>;
   /** Removes a user, which voids all their addresses until they are restored; false when there is none. */
   removeUser(name: string, now: number): Promise<boolean>;
   /** Erases a user by number, removed already or not, with addresses and salts; false when there is none. */

@@ -19,6 +19,8 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
     ['user', 'number', 'enabled', 'addresses', 'created_at'],
   ],
   ['user set', ['bob', '--no-addresses'], ['user', 'addresses']],
+  ['user put', ['carol', '--disabled'], ['user', 'number', 'enabled', 'addresses', 'result']],
+  ['user rename', ['carol', 'caroline'], ['user', 'number', 'enabled', 'addresses']],
   ['user list', [], ['user', 'enabled']],
   ['user show', ['alice'], ['user', 'salt_fingerprint', 'grace_ends_at']],
   ['user disable', ['bob'], ['user', 'enabled']],
