@@ -19,6 +19,7 @@ import { reloadCommand } from './commands/reload.ts';
 import { saltGroup } from './commands/salt.ts';
 import { spamGroup } from './commands/spam.ts';
 import { statsCommand } from './commands/stats.ts';
+import { threadGroup } from './commands/thread.ts';
 import { topCommand } from './commands/top.ts';
 import { traceCommand } from './commands/trace.ts';
 import { userGroup } from './commands/user.ts';
@@ -56,6 +57,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   saltGroup,
   pepperGroup,
   addressGroup,
+  threadGroup,
   checkCommand,
   queueGroup,
   spamGroup,

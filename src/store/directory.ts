@@ -69,6 +69,19 @@ export type Renaming =
   /** Somebody who was removed had the new name, and can come back until the store forgets them. */
   | { readonly kind: 'removed'; readonly by: number; readonly removedAt: number };
 
+/** The result of giving a thread another locator, or why it did nothing. */
+export type ThreadRenaming =
+  | {
+      readonly kind: 'renamed';
+      readonly number: number;
+      /** Whether the store knew the thread; of bound addresses alone it does not. */
+      readonly wasKnown: boolean;
+      /** Replies of the thread that are not posted yet, and go to the new place. */
+      readonly open: number;
+    }
+  /** Another thread has the new locator. */
+  | { readonly kind: 'taken'; readonly by: number };
+
 /** The users as whoever has a name or a number looks them up. */
 export interface Users {
   /** Finds the user with this number. */
@@ -109,6 +122,12 @@ export interface Directory extends Users {
   rotateSalt(name: string, salt: Uint8Array, now: number, graceEndsAt: number | undefined): Promise<boolean>;
   /** Finds the locator of a thread number. */
   threadByNumber(number: number): Promise<string | undefined>;
+  /** Lists the locators that a thread has and had, the current one first: tokens are sealed with the one of their day. */
+  locatorsOf(number: number): Promise<readonly string[]>;
+  /** Gives the current locator of the thread that had this one at the time of a post. */
+  locatorNow(locator: string, repliedToAt: number): Promise<string>;
+  /** Gives a thread another locator; what is known of it follows, in the order of arrival. */
+  renameThread(from: string, to: string, now: number): Promise<ThreadRenaming>;
   /** Gives the number of a thread; makes one when the locator is new. */
   threadNumber(locator: string): Promise<number>;
 }

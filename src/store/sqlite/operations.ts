@@ -6,7 +6,7 @@ import { prepareNotices } from './notices.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
 import { prepareRemoval } from './removal.ts';
-import { prepareRenameUser } from './renaming.ts';
+import { prepareRenameThread, prepareRenameUser } from './renaming.ts';
 import type { Database } from './schema.ts';
 import { prepareSinkReports } from './sink-status.ts';
 import { prepareVerdicts } from './verdict-counts.ts';
@@ -20,6 +20,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareDirectory> &
   ReturnType<typeof prepareRemoval> &
   ReturnType<typeof prepareRenameUser> &
+  ReturnType<typeof prepareRenameThread> &
   ReturnType<typeof preparePeppers> &
   ReturnType<typeof prepareBuckets> & {
     /** Does nothing: the answer is what counts. */
@@ -37,6 +38,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareDirectory(database),
     ...prepareRemoval(database),
     ...prepareRenameUser(database),
+    ...prepareRenameThread(database),
     ...preparePeppers(database),
     ...prepareBuckets(database),
     ping: () => undefined,

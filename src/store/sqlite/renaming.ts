@@ -1,12 +1,16 @@
 /**
- * Another name for a user, in SQLite: the number, and all that rests on it, stays.
+ * Another name for a user or a thread, in SQLite: the number, and all that rests on it, stays.
  *
  * Contract: runs within the writer's transaction. Whatever stands under the user's number follows: items in every state,
- * notices and notifications. An attempt that is under way goes on with the name that it was leased with.
+ * notices and notifications. So does what is known of a thread. The invariant of `head` (items.ts) holds after it, and
+ * items of two threads that become one stand in the order of arrival.
+ * Limits: an attempt that is under way goes on with the names that it was leased with.
  */
 import { type Directory, RESTORABLE_MS } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareUserByNumber } from './directory-views.ts';
+import { prepareElection } from './items.ts';
+import { OPEN } from './migrations.ts';
 import type { Database } from './schema.ts';
 
 /** Prepares the statements on a writing connection. */
@@ -51,5 +55,77 @@ function prepareFollow(database: Database): (number: number, from: string, to: s
     items.run(to, number, from);
     notices.run(to, number);
     notifications.run(to, number);
+  };
+}
+
+/** Prepares the renaming on a writing connection. */
+export function prepareRenameThread(database: Database): AtOnce<Directory, 'renameThread'> {
+  const numberOf = database
+    .prepare<[string], number>('SELECT thread_number FROM thread WHERE locator = ?')
+    .pluck();
+  const insert = database.prepare<[string]>('INSERT INTO thread (locator) VALUES (?)');
+  const remember = database.prepare<[string, number, number]>(
+    'INSERT OR REPLACE INTO former_locator (locator, thread_number, renamed_at) VALUES (?, ?, ?)',
+  );
+  const rename = database.prepare<[string, number]>('UPDATE thread SET locator = ? WHERE thread_number = ?');
+  const moveItems = prepareMoveItems(database);
+  const moveMemory = prepareMoveMemory(database);
+  return {
+    renameThread: (from, to, now) => {
+      const known = numberOf.get(from);
+      const by = numberOf.get(to);
+      if (by !== undefined && by !== known) return { kind: 'taken', by };
+      const number = known ?? Number(insert.run(from).lastInsertRowid);
+      if (from !== to) {
+        remember.run(from, number, now);
+        rename.run(to, number);
+        moveMemory(from, to);
+      }
+      return { kind: 'renamed', number, wasKnown: known !== undefined, open: moveItems(from, to) };
+    },
+  };
+}
+
+/** Prepares the move of a thread's items; gives how many of them are not posted yet. */
+function prepareMoveItems(database: Database): (from: string, to: string) => number {
+  const leased = database.prepare<[string], 1>(
+    "SELECT 1 FROM item WHERE thread = ? AND head = 1 AND state = 'leased'",
+  );
+  const behead = database.prepare<[string]>('UPDATE item SET head = 0 WHERE thread = ? AND head = 1');
+  const move = database.prepare<[string, string]>('UPDATE item SET thread = ? WHERE thread = ?');
+  // A bounce has its order for itself, and the thread that it is told of beside it.
+  const moveBounces = database.prepare<[string, string]>(
+    'UPDATE item SET bounce_thread = ? WHERE bounce_thread = ?',
+  );
+  const open = database
+    .prepare<[string], number>(
+      `SELECT count(*) FROM item WHERE thread = ? AND (state IN ${OPEN} OR state = 'held')`,
+    )
+    .pluck();
+  const elect = prepareElection(database);
+  return (from, to) => {
+    const count = open.get(from) ?? 0;
+    if (from === to) return count;
+    // One head at most: an attempt under way keeps the place, the older thread's where both have one.
+    const gives = leased.get(from) !== undefined && leased.get(to) === undefined ? to : from;
+    behead.run(gives);
+    move.run(to, from);
+    moveBounces.run(to, from);
+    elect(to);
+    return count;
+  };
+}
+
+/** Prepares the move of what else is known of a thread; where the new place has the same already, that stays. */
+function prepareMoveMemory(database: Database): (from: string, to: string) => void {
+  const moves = ['notification', 'known_original', 'address_context'].map((table) => ({
+    move: database.prepare<[string, string]>(`UPDATE OR IGNORE ${table} SET thread = ? WHERE thread = ?`),
+    forget: database.prepare<[string]>(`DELETE FROM ${table} WHERE thread = ?`),
+  }));
+  return (from, to) => {
+    for (const { move, forget } of moves) {
+      move.run(to, from);
+      forget.run(from);
+    }
   };
 }
