@@ -38,6 +38,10 @@ type State = 'text' | 'signature';
 const NAME = /\p{Lu}[\p{L}\p{M}'’.-]+,?\s\p{Lu}[\p{L}'’.-]+/u;
 const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_BELOW = 40;
+/** Lines of a banner, a logo and their like, blank ones included. */
+const MAX_HEAD = 12;
+const isLinkOrBlank = ({ text }: Line): boolean =>
+  !/\p{L}/u.test(text) || /https?:\/\/|\[[^\]]*\]/i.test(text);
 /** A frame, fields and an attribution. */
 const MAX_OPENINGS = 3;
 
@@ -92,7 +96,22 @@ class Scan {
       this.#quote(next, opening);
       return true;
     }
-    return isProven(intro.signs) && this.#original(intro);
+    return isProven(intro.signs) && (this.#aboveChanged(opening) || this.#original(intro));
+  }
+
+  /**
+   * Takes a proven opening that stands above known lines, but not directly: what a filter or a program put at the head of the
+   * original goes with it. Where nothing is typed above, it may be the answer.
+   */
+  #aboveChanged(opening: Intro): boolean {
+    if (this.#view.known.sketches === undefined) return false;
+    const head = this.#lines.slice(opening.end, opening.end + MAX_HEAD);
+    const size = head.findIndex(({ standing }) => standing === 'quote');
+    if (size === -1) return false;
+    const isAdded = this.#typed || head.slice(bannerEnd(head), size).every(isLinkOrBlank);
+    if (isAdded) this.#quote(opening.end + size, opening);
+    else this.#push('original', opening.end, opening.signs);
+    return true;
   }
 
   /** Lets a proven opening reach past another right below it, as a block of fields under its frame, to known lines. */
