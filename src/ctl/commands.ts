@@ -12,6 +12,7 @@ import { dbGroup } from './commands/db.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
 import { noticeGroup } from './commands/notice.ts';
+import { notificationGroup, notifyCommand } from './commands/notify.ts';
 import { pepperGroup } from './commands/pepper.ts';
 import { postfixConfigCommand } from './commands/postfix-config.ts';
 import { queueGroup } from './commands/queue.ts';
@@ -61,6 +62,8 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   checkCommand,
   queueGroup,
   spamGroup,
+  notifyCommand,
+  notificationGroup,
   noticeGroup,
   dbGroup,
   statsCommand,

@@ -21,6 +21,8 @@ export interface PruneRequest {
   readonly dedupeBefore: number;
   /** The rows of notices that ended before then; none by default. */
   readonly noticesBefore?: number | undefined;
+  /** The rows of notifications that ended before then, with their Idempotency-Keys; none by default. */
+  readonly notificationsBefore?: number | undefined;
   /** Users removed before then, who cannot be restored any more; none by default. */
   readonly usersBefore?: number | undefined;
   /** What is kept with addresses that expired before then, known originals and contexts; nothing by default. */
@@ -82,6 +84,8 @@ const KEPT_FREE_BYTES = 64 * 1024 * 1024;
 /** A notice's row is what keeps a second one of its day from being sent (G7). */
 const LEAST_NOTICE_MS = 2 * 86_400_000;
 
+/** A notification's row is what answers a request that comes again: platforms try for days. */
+const LEAST_NOTIFICATION_MS = 7 * 86_400_000;
 /** A reply that came in time may wait for its platform, or for the operator, with what belongs to its address. */
 const LATE_MS = 7 * 86_400_000;
 
@@ -92,6 +96,7 @@ export function outOfDate(periods: RetentionPeriods, now: number): Omit<PruneReq
     rowsBefore: now - periods.rowsMs,
     dedupeBefore: now - periods.dedupeMs,
     noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
+    notificationsBefore: now - Math.max(periods.rowsMs, LEAST_NOTIFICATION_MS),
     usersBefore: now - RESTORABLE_MS,
     expiredBefore: now - LATE_MS,
     originalsBytes: periods.originalsBytes,

@@ -19,6 +19,7 @@ import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Leases } from './leases.ts';
 import type { Notices } from './notices.ts';
+import type { Notifications } from './notifications.ts';
 import type { Originals } from './originals.ts';
 import type { Peppers } from './peppers.ts';
 import type { Restores } from './restores.ts';
@@ -38,6 +39,7 @@ export interface Store
     Peppers,
     Restores,
     Notices,
+    Notifications,
     Buckets,
     Inspection,
     Originals,

@@ -5,6 +5,7 @@ import { type ContextWrites, prepareContexts } from './contexts.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
 import { prepareNotices } from './notices.ts';
+import { prepareNotifications } from './notifications.ts';
 import { type OriginalWrites, prepareOriginals } from './originals.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
@@ -16,6 +17,7 @@ import { prepareVerdicts } from './verdict-counts.ts';
 /** The operations by the names that the ports give them. */
 export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareNotices> &
+  ReturnType<typeof prepareNotifications> &
   ReturnType<typeof preparePrune> &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
@@ -37,6 +39,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
   return {
     ...prepareItems(database, settings),
     ...prepareNotices(database),
+    ...prepareNotifications(database),
     ...preparePrune(database, originals, contexts),
     ...originals.port,
     ...contexts.port,

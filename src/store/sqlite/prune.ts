@@ -1,7 +1,8 @@
 /**
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
- * Contract: only posted items, dedupe rows, notices that ended, removed users, and what is remembered of notifications are touched; one call removes at
+ * Contract: only what is out of date is touched: posted items, dedupe rows, notices and notifications that ended, removed
+ * users, and what is remembered of notifications; one call removes at
  * most {@link STEP_ROWS} rows of a kind and {@link STEP_BYTES} of content, so that a batch with a call in it is not
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
@@ -41,6 +42,10 @@ export function preparePrune(
     `DELETE FROM notice WHERE notice_number IN
        (SELECT notice_number FROM notice WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
   );
+  const notifications = database.prepare<[number]>(
+    `DELETE FROM notification WHERE notification_number IN
+       (SELECT notification_number FROM notification WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
+  );
   const users = database.prepare<[number]>(
     `DELETE FROM removed_user WHERE user_number IN
        (SELECT user_number FROM removed_user WHERE removed_at < ? ORDER BY removed_at LIMIT ${STEP_ROWS})`,
@@ -52,6 +57,7 @@ export function preparePrune(
       const removed = rows(request.rowsBefore);
       const forgotten = dedupes.run(request.dedupeBefore).changes;
       notices.run(request.noticesBefore ?? 0);
+      const ended = notifications.run(request.notificationsBefore ?? 0).changes;
       const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
       const remembered =
         originals.prune(request.expiredBefore ?? 0, request.originalsBytes ?? Infinity) +
@@ -67,9 +73,7 @@ export function preparePrune(
         isDone:
           stripped.isDone &&
           removed.isDone &&
-          forgotten < STEP_ROWS &&
-          erased < STEP_ROWS &&
-          remembered < STEP_ROWS &&
+          Math.max(forgotten, erased, ended, remembered) < STEP_ROWS &&
           freed.isDone,
       };
     },

@@ -18,6 +18,7 @@ import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
+import { prepareNotificationViews } from './notifications.ts';
 import type { Operations } from './operations.ts';
 import { prepareOriginalViews } from './originals.ts';
 import { preparePepperViews } from './peppers.ts';
@@ -40,6 +41,7 @@ export function prepareViews(database: Database): Views {
   return {
     ...items,
     ...prepareNoticeViews(database),
+    ...prepareNotificationViews(database),
     ...inspect(database, items.get, prepareNoticesOf(database)),
     ...prepareSelectionViews(database),
     ...prepareBounceViews(database),
