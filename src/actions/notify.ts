@@ -19,7 +19,7 @@ import type { SecretSession, Session } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import type { NotificationView } from '../store/notifications.ts';
 import { isPrintable } from '../system/printable.ts';
-import { conflict, EXIT, Fault, invalid, unknown } from './fault.ts';
+import { EXIT, Fault, invalid, unknown } from './fault.ts';
 import { type Minted, mint } from './mint.ts';
 import { findUser } from './users.ts';
 
@@ -88,7 +88,7 @@ export async function notify(
   if (addition.kind === 'added') return { id: mail.id, messageId, replyTo, isRepeated: false };
   const { earlier } = addition;
   if (addition.kind === 'conflict') {
-    throw conflict(
+    throw invalid(
       'idempotency_key',
       `--key "${idempotencyKey ?? ''}": another notification was made under it, ${earlier.id}; expected a key of its own for each`,
     );

@@ -55,7 +55,12 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    const answer = await openInterface(ground, () => listSources(site.config));
+    const answer = await openInterface(ground, {
+      sources: () => listSources(site.config),
+      notified: () => {
+        sender.wake();
+      },
+    });
     await startWork(ground, intake, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({

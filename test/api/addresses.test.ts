@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
+import type { Members } from '../support/api.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { repositoryRoot } from '../support/process.ts';
@@ -56,9 +57,7 @@ describe('POST /v1/addresses', () => {
       },
     });
     assert.equal(status, 200);
-    const pointers = json.addresses.map(
-      (each: { errors?: { pointer: string }[] }) => each.errors?.[0]?.pointer,
-    );
+    const pointers = json.addresses.map((each: Partial<Members>) => each.errors?.[0].pointer);
     assert.deepEqual(pointers, [
       undefined,
       '/user',
@@ -73,7 +72,7 @@ describe('POST /v1/addresses', () => {
     const explained = await all.ask('GET', `/v1/addresses/${encodeURIComponent(json.addresses[0].reply_to)}`);
     assert.equal(explained.json.verdict, 'valid');
     assert.equal(explained.json.thread, THREAD);
-    const bound = json.addresses[7];
+    const bound = json.addresses[7] ?? assert.fail();
     const path = `/v1/addresses/${encodeURIComponent(bound.reply_to)}`;
     assert.equal((await all.ask('GET', path)).json.verdict, 'needs-in-reply-to');
     const proven = `${path}?in_reply_to=${encodeURIComponent(bound.message_id)}`;
@@ -87,7 +86,7 @@ describe('POST /v1/addresses', () => {
       addresses: Array.from({ length: count }, (_, n) => ({ user: 'alice', thread: `t/${n}` })),
     });
     const { json } = await all.ask('POST', '/v1/addresses', { body: orders(1000) });
-    assert.equal(new Set(json.addresses.map(({ reply_to }: { reply_to: string }) => reply_to)).size, 1000);
+    assert.equal(new Set(json.addresses.map(({ reply_to }) => reply_to)).size, 1000);
     for (const count of [0, 1001])
       assert.equal((await all.ask('POST', '/v1/addresses', { body: orders(count) })).status, 422);
   });

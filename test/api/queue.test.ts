@@ -39,7 +39,7 @@ describe('the queue over the HTTP interface', () => {
     while (cursor !== null) {
       const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const { json } = await house.all.ask('GET', `/v1/items?limit=2${query}`);
-      ids.push(...json.items.map(({ message_id }: { message_id: string }) => message_id));
+      ids.push(...json.items.map(({ message_id }) => message_id));
       cursor = json.next_cursor;
     }
     const expected = [4, 3, 2, 1, 0].map((n) => `reply-${n}@example.com`);
@@ -146,7 +146,7 @@ describe('users over the HTTP interface', () => {
     assert.equal(bad.json.errors[0].pointer, '/addresses');
     const page = await all.ask('GET', '/v1/users?limit=1');
     assert.deepEqual(
-      page.json.items.map(({ user }: { user: string }) => user),
+      page.json.items.map(({ user }) => user),
       ['jörg/x'],
     );
     const next = await all.ask('GET', `/v1/users?limit=1&cursor=${page.json.next_cursor}`);

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Scratch } from '../support/scratch.ts';
 import { inviteToPlay } from './play.ts';
 import {
-  mint,
+  addAlice,
   notify,
   type Stage,
   sendAgain,
@@ -71,8 +71,8 @@ async function stopDaemon({ daemon }: Stage): Promise<number> {
 }
 
 async function tellReplies(stage: Stage): Promise<void> {
-  const minted = await mint(stage);
-  notify(stage, minted);
+  const token = await addAlice(stage);
+  const minted = await notify(stage, token);
   const { message, id } = await sendReply(stage, minted);
   await showPost(stage, id);
   await sendForged(stage, minted, message);

@@ -36,23 +36,18 @@ export const PICTURE = {
   ),
 } as const;
 
-const NOTIFIER = 'Bob (Acme Tracker) <notifications@acme.example>';
+const NOTIFIER = 'Bob (Acme Tracker) <noreply@reply.example.org>';
 
-/** The mail that the platform sends to Alice about Bob's post. */
-export function notification({ reply_to, message_id }: Minted, at: Date): string {
-  return lines(
-    `From: ${NOTIFIER}`,
-    `To: ${ALICE.name} <${ALICE.address}>`,
-    `Reply-To: ${reply_to}`,
-    `Message-ID: ${message_id}`,
-    `Subject: [acme/website] ${THREAD.title} (#7)`,
-    `Date: ${mailDate(at)}`,
-    'Auto-Submitted: auto-generated',
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    '',
-    ...notificationText(),
-  );
+/** What the platform asks mailgw to send to Alice about Bob's post. */
+export function notificationOrder(at: Date) {
+  return {
+    user: ALICE.user,
+    thread: THREAD.locator,
+    replied_to: at.toISOString(),
+    subject: `[acme/website] ${THREAD.title} (#7)`,
+    from: { name: 'Bob (Acme Tracker)' },
+    text: notificationText().join('\n'),
+  };
 }
 
 function notificationText(): string[] {

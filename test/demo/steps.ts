@@ -7,11 +7,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Daemon, type Minted, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
+import { type Mailbox, startMailbox } from '../support/mailbox.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { freePort } from '../support/postfix.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
 import { deliver, type TransactionResult } from './lmtp-client.ts';
-import { ALICE, forge, notification, PICTURE, reply, SIGNATURE, THREAD, TYPED } from './messages.ts';
+import { ALICE, forge, notificationOrder, PICTURE, reply, SIGNATURE, THREAD, TYPED } from './messages.ts';
 import { threadPage } from './page.ts';
 import type { Story } from './story.ts';
 
@@ -20,6 +22,10 @@ export interface Stage {
   readonly story: Story;
   readonly platform: Platform;
   readonly daemon: Daemon;
+  /** Alice's mail provider, for what Postfix would send. */
+  readonly mailbox: Mailbox;
+  /** Where mailgwd's HTTP interface is. */
+  readonly api: string;
   /** Where the platform's page is. */
   readonly page: string;
   /** When Bob's post was made, to the second. */
@@ -37,32 +43,51 @@ export async function startStage(story: Story, scratch: Scratch): Promise<Stage>
   platform.page = threadPage(platform.posts, openedAt);
   const page = new URL('/', platform.sink.url).href;
   // No filter stands before this daemon that could say who a mail is from: the token alone is trusted.
-  const settings = { log: { format: 'human' }, sender: { policy: 'off' } };
+  const mailbox = await startMailbox(scratch);
+  const listen = `127.0.0.1:${await freePort()}`;
+  const settings = {
+    log: { format: 'human' },
+    sender: { policy: 'off' },
+    api: { listen },
+    outbound: { relay: mailbox.server },
+  };
   const daemon = await startDaemon(scratch, { sink: platform.sink, settings });
   story.show({
     platform: `${page} (a stand-in for yours; it takes posts at ${platform.sink.url})`,
     mailgwd: `process ${daemon.pid}, LMTP on ${daemon.socket}`,
+    api: `http://${listen}`,
     store: scratch.path('mailgw.db'),
   });
-  return { story, platform, daemon, page, openedAt };
+  return { story, platform, daemon, mailbox, api: `http://${listen}`, page, openedAt };
 }
 
-/** Registers Alice and mints the address that her notification will carry. */
-export async function mint({ story, daemon, openedAt }: Stage): Promise<Minted> {
-  story.step('Alice is a user, and a reply address is made for her and one post');
+/** Adds Alice, and gives the platform a token for what it needs. */
+export async function addAlice({ story, daemon }: Stage): Promise<string> {
+  story.step('Alice is a user, and the platform gets a token for the HTTP interface');
   await ctl(story, daemon, 'user', 'add', ALICE.user, '--address', ALICE.address);
-  const at = openedAt.toISOString().replace('.000', '');
-  const args = ['--user', ALICE.user, '--thread', THREAD.locator, '--replied-to', at];
-  const printed = await ctl(story, daemon, 'address', 'mint', ...args);
-  const reply_to = story.expectMatch(printed, /^reply to +(reply\+\w{48}@\S+)$/m, 'a reply address');
-  const message_id = story.expectMatch(printed, /^message id +(<\S+>)$/m, 'a Message-ID');
-  return { reply_to, message_id };
+  const printed = await ctl(story, daemon, 'token', 'create', 'tracker', '--scope', 'mint,send');
+  return story.expectMatch(printed, /^(mgw_\S+)$/m, 'a token');
 }
 
-/** Shows the notification. */
-export function notify({ story, openedAt }: Stage, minted: Minted): void {
-  story.step('The platform sends Alice a notification, with that Reply-To and Message-ID');
-  story.quote(unixLines(notification(minted, openedAt)));
+/** Has the notification about Bob's post sent through the HTTP interface, and shows the mail that comes to Alice. */
+export async function notify(stage: Stage, token: string): Promise<Minted> {
+  const { story, mailbox, api, openedAt } = stage;
+  story.step('The platform has mailgw send Alice a notification');
+  const order = notificationOrder(openedAt);
+  story.say(`POST ${api}/v1/notifications`);
+  story.quote(JSON.stringify(order, undefined, 2));
+  const answer = await fetch(`${api}/v1/notifications`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+  });
+  const queued = (await answer.json()) as Minted;
+  story.expectEqual(answer.status, 202, 'the status');
+  story.say('202: it is on disk. The mail that Postfix gets from mailgw a moment later:');
+  const { header, body } = await mailbox.nthMail(1);
+  story.quote(unixLines(`${header.trimEnd()}\n\n${body.toString('utf8')}`));
+  story.expectMatch(header, /^(Reply-To):\s+reply\+[a-z2-7]{48}@/m, 'a reply address');
+  return { reply_to: queued.reply_to, message_id: queued.message_id };
 }
 
 /** Hands Alice's reply to the daemon; returns the message and the id of the queue item. */

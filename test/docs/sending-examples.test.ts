@@ -6,8 +6,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { simpleParser } from 'mailparser';
-import { createRoutes } from '../../src/api/routes.ts';
-import { Tickets } from '../../src/api/tickets.ts';
 import { startApi } from '../api/api.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { fieldsOf, type Mailbox, type ReceivedMail, startMailbox } from '../support/mailbox.ts';
@@ -103,9 +101,6 @@ async function check({ daemon }: SendingSite, mail: ReceivedMail, messageId: str
   assert.ok(Math.abs(Number(parsed.date) - Date.now()) < 60_000, field('Date'));
 }
 
-const hasRoute = createRoutes(new Tickets()).some(({ path }) => path === '/v1/notifications');
-const noRoute = hasRoute ? false : 'POST /v1/notifications is not served yet';
-
 describe('docs/examples/sending/', () => {
   it('has an interpreter for each example', () => {
     assert.deepEqual(readdirSync(DIRECTORY).toSorted(), Object.keys(INTERPRETERS).toSorted());
@@ -126,7 +121,7 @@ describe('docs/examples/sending/', () => {
       assert.equal(site.mailbox.mails.length, 1);
     });
 
-    it(`${name} has mailgw send a notification, and twice is once`, { skip: noRoute }, async (t) => {
+    it(`${name} has mailgw send a notification, and twice is once`, async (t) => {
       const reason = await missing(ask);
       if (reason !== false) return t.skip(reason);
       const site = await startSite(t);
