@@ -4,14 +4,15 @@
  * Contract: the verdict is the gate's own. Every field that can be known is given, even of an address that is
  * refused, and null where it cannot; they are claims of the token until the verdict says that its proof holds.
  */
-import type { Config } from '../config/config.ts';
+
 import { findTarget, judgeReplyAge } from '../gate/message-rules.ts';
 import { type Claim, NO_SUCH_ADDRESS } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
-import { formatReplyAddress, matchRecipient, TOKEN_CHARS } from '../mail/address.ts';
+import { allForms, formatReplyAddress, matchRecipient, mintingForm, TOKEN_CHARS } from '../mail/address.ts';
 import type { NoSuchAddressReason } from '../mail/disposition.ts';
 import { messageIdCandidates } from '../mail/message-id.ts';
 import { judgeAge, parseToken, type Token } from '../mail/token.ts';
+import type { Config } from '../site/config.ts';
 import type { SecretSession } from '../site/session.ts';
 import { isoSeconds } from '../system/iso-time.ts';
 import { openDryGate } from './dry-gate.ts';
@@ -65,8 +66,8 @@ export async function explainAddress(
   const { config, store } = session;
   // A token alone, as the database of a platform may hold it, is explained as well.
   const isToken = address.length === TOKEN_CHARS && !address.includes('@');
-  const whole = isToken ? formatReplyAddress(config.reply, address) : address;
-  const match = matchRecipient(config.reply, whole);
+  const whole = isToken ? formatReplyAddress(mintingForm(config.reply), address) : address;
+  const match = matchRecipient(allForms(config.reply), whole);
   const token = match.kind === 'token' ? parseToken(match.token) : undefined;
   const user = token === undefined ? undefined : await store.userByNumber(token.userNumber);
   const sealed = await sealedTarget(session, token);
@@ -122,12 +123,19 @@ function judgeBound(
   rules: Finding[],
 ): [Validity, Target?] {
   if (inReplyTo === undefined) return ['needs-in-reply-to'];
-  const { domain, maxAgeMs } = config.reply;
-  if (messageIdCandidates([inReplyTo], [], domain).length === 0) {
-    throw badInput(`--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domain}>`);
+  const { domain: domains, maxAgeMs } = config.reply;
+  if (messageIdCandidates([inReplyTo], [], domains).length === 0) {
+    throw badInput(
+      `--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domains[0]}>`,
+    );
   }
   const header = { fields: [{ name: 'in-reply-to', value: inReplyTo }], bodyOffset: 0 };
-  const asked = { gate: { form: { domain }, maxAgeMs, now: Date.now }, claim, header, trail: rules };
+  const asked = {
+    gate: { forms: allForms(config.reply), maxAgeMs, now: Date.now },
+    claim,
+    header,
+    trail: rules,
+  };
   const found = findTarget(asked);
   if (found.kind === 'end') return ['forged'];
   const { target } = found;

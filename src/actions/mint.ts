@@ -6,7 +6,7 @@
  * where the pepper's addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
-import { foldDomain, formatReplyAddress } from '../mail/address.ts';
+import { formatReplyAddress, mintingForm } from '../mail/address.ts';
 import {
   formatRootId,
   formatThreadMessageId,
@@ -16,7 +16,7 @@ import {
 } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
-import { adoptPepper } from '../site/pepper.ts';
+import { mintingPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import { isPrintable } from '../system/printable.ts';
@@ -70,14 +70,13 @@ export async function mintAll(
   session: SecretSession,
   asked: readonly Notification[],
 ): Promise<readonly (Minted | Fault)[]> {
-  const { config, pepper, store } = session;
+  const { config, peppers, store } = session;
   const now = Date.now();
   // Under another pepper than the store's these addresses would be void, or all others.
-  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, now);
-  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
-  // As A-labels, so that a notification needs no SMTPUTF8.
-  const form = { prefix: config.reply.prefix, domain: foldDomain(config.reply.domain) };
-  const keyed = createKeyring(session);
+  const minting = await mintingPepper(store, peppers, now);
+  if (!minting.ok) throw new Fault(EXIT.configuration, minting.problem);
+  const form = mintingForm(config.reply);
+  const keyed = createKeyring(session, minting.pepper);
   const drafts = await Promise.all(
     asked.map((notification) => caught(() => draft(notification, form.domain, now, keyed))),
   );
@@ -123,12 +122,12 @@ async function caught<T>(make: () => Promise<T>): Promise<T | Fault> {
 type Keyring = (name: string) => Promise<{ readonly user: User; readonly key: Uint8Array }>;
 
 /** Creates a keyring: each user is looked up once. */
-function createKeyring(session: SecretSession): Keyring {
+function createKeyring({ store }: SecretSession, pepper: Uint8Array): Keyring {
   const found = new Map<string, ReturnType<Keyring>>();
   return (name) => {
     let keyed = found.get(name);
     if (keyed === undefined) {
-      keyed = findUser(session.store, name).then((user) => ({ user, key: keyOf(user, session) }));
+      keyed = findUser(store, name).then((user) => ({ user, key: keyOf(user, pepper) }));
       found.set(name, keyed);
     }
     return keyed;
@@ -161,7 +160,7 @@ function tokenOf({ user, key, thread, repliedTo, messageId, isBound }: Draft, th
     : mintSealedToken(key, { userNumber, threadNumber, repliedTo, locator: thread });
 }
 
-function keyOf(user: User, { pepper }: SecretSession): Uint8Array {
+function keyOf(user: User, pepper: Uint8Array): Uint8Array {
   if (!user.enabled) {
     throw invalid(
       'user',
@@ -200,7 +199,7 @@ function threadMessageId(locator: string, repliedTo: number, domain: string): st
       `"${locator.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
     );
   }
-  if (parseThreadMessageId(id, domain)?.locator !== locator) {
+  if (parseThreadMessageId(id, [domain])?.locator !== locator) {
     throw refuse(`"${locator}": would not come back unchanged in a Message-ID`);
   }
   return id;

@@ -5,7 +5,7 @@
  * dedupe row, no post. The way ends at the first step that ends it for a real message.
  * Limits: rates are not counted, and a sink is not asked.
  */
-import type { Config } from '../config/config.ts';
+
 import { toPost } from '../delivery/attempt.ts';
 import type { Claim } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
@@ -16,6 +16,7 @@ import { formatReply, type Reply } from '../mail/status.ts';
 import type { ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
 import type { Preview } from '../sinks/sink-kind.ts';
+import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession } from '../site/session.ts';

@@ -126,7 +126,7 @@ function checkName(name: string): void {
 
 /** Checks addresses, and leaves each out that was given before in another case. */
 export function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
-  const { domain } = config.reply;
+  const domains = config.reply.domain.map(foldDomain);
   const found = new Map<string, string>();
   for (const address of addresses) {
     const parsed = parseRcpt(`TO:<${address}>`);
@@ -137,7 +137,7 @@ export function readAddresses({ config }: Session, addresses: readonly string[])
         `--address "${address}": is not a mail address; expected one such as alice@example.com`,
       );
     }
-    if (foldDomain(parts.domain) === foldDomain(domain)) {
+    if (domains.includes(foldDomain(parts.domain))) {
       throw invalid(
         'addresses',
         `--address "${address}": is in reply.domain; expected the address the user writes from`,

@@ -7,7 +7,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../site/config.ts';
 
 const UNIT_DIRECTORIES = [
   '/etc/systemd/system',

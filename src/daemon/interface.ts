@@ -24,7 +24,7 @@ export async function openInterface(
 ): Promise<AnswerRest> {
   const { site, store, log, life } = ground;
   const session = (): SecretSession => {
-    return { config: site.config, store, pepper: site.setup.settings.pepper };
+    return { config: site.config, store, peppers: site.setup.settings.peppers };
   };
   const onFault = (reason: string): void => {
     log('request_failed', { reason });

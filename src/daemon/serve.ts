@@ -9,9 +9,9 @@
  */
 
 import type { SourceView } from '../api/route.ts';
-import type { Config } from '../config/config.ts';
 import type { Dispatcher } from '../delivery/dispatcher.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
+import type { Config } from '../site/config.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
@@ -65,6 +65,7 @@ export async function serve(begun: Beginning): Promise<void> {
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
+      store: ground.store,
       isStopping,
       adopted: () => dispatcher.renew(),
       path: begun.path,
@@ -90,7 +91,7 @@ export async function serve(begun: Beginning): Promise<void> {
  */
 async function startWork(
   { life, site }: Ground,
-  intake: Intake,
+  intake: Intake<Config>,
   dispatcher: Dispatcher,
   senders: readonly { start(): void; stop(): Promise<void> }[],
 ): Promise<void> {
@@ -100,7 +101,7 @@ async function startWork(
     const stopped = sources.map((source) => source.stop(withinMs));
     return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
-  for (const open of SOURCES) {
+  for (const { open } of Object.values(SOURCES)) {
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
@@ -110,7 +111,7 @@ async function startWork(
 
 /** Lists the sources that serve. */
 function listSources(config: Config): readonly SourceView[] {
-  const names = ['lmtp', ...(isWanted('policy', config) ? ['policy'] : [])];
+  const names = ['lmtp', ...(isWanted('policy', config.policy) ? ['policy'] : [])];
   return names.map((name) => ({ name, state: 'serving' }));
 }
 

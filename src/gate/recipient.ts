@@ -60,8 +60,10 @@ export interface Doubt {
 
 /** The options of judging addresses. */
 export interface RecipientOptions {
-  readonly form: ReplyAddressForm;
-  readonly pepper: Uint8Array;
+  /** The forms of reply addresses, the one of new ones first. */
+  readonly forms: readonly ReplyAddressForm[];
+  /** The peppers under which proofs hold. */
+  readonly peppers: readonly Uint8Array[];
   readonly maxAgeMs: number;
   readonly directory: Directory & Restores;
   /** Why no address can be judged now, if none can; without it all can. */
@@ -113,7 +115,7 @@ export async function judgeRecipient(
   trail: Trail,
 ): Promise<RecipientVerdict> {
   const asked: Asked = { gate, now: gate.now(), trail };
-  const match: RecipientMatch = matchRecipient(gate.form, address);
+  const match: RecipientMatch = matchRecipient(gate.forms, address);
   if (match.kind !== 'token') return refuse(asked, 'address', match.kind);
   const token = parseToken(match.token);
   if (token === undefined) return refuse(asked, 'token', 'malformed-token');
@@ -129,7 +131,7 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
   const user = await gate.directory.userByNumber(token.userNumber);
   const locator =
     token.form === 'sealed' ? await gate.directory.threadByNumber(token.threadNumber) : undefined;
-  const keys = keysOf(gate.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
+  const keys = keysOf(gate.peppers, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
   if (user === undefined || keys.length === 0) {
     // Asked of a forged one as well, so that the answer takes as long.
     const restored = await gate.directory.lastRestore();
@@ -208,11 +210,13 @@ function sawProof(user: User, target: Target | undefined): string {
   return `made by a salt of ${user.name} that is good now; thread: ${thread}`;
 }
 
-function keysOf(pepper: Uint8Array, user: User | undefined, now: number): Buffer[] {
-  if (user === undefined) return [userKey(pepper, NO_SALT)];
-  return user.salts
-    .filter((salt) => salt.endsAt === undefined || salt.endsAt > now)
-    .map((salt) => userKey(pepper, salt.salt));
+/** Derives a key from each pepper and each salt that is good now; as many for a user that does not exist. */
+function keysOf(peppers: readonly Uint8Array[], user: User | undefined, now: number): Buffer[] {
+  const salts =
+    user === undefined
+      ? [NO_SALT]
+      : user.salts.filter(({ endsAt }) => endsAt === undefined || endsAt > now).map(({ salt }) => salt);
+  return peppers.flatMap((pepper) => salts.map((salt) => userKey(pepper, salt)));
 }
 
 function verifyAddress(key: Buffer, token: Token, locator: string): boolean {

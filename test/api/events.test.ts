@@ -42,7 +42,10 @@ function listen(t: TestContext, response: IncomingMessage): () => Told[] {
 async function reply(t: TestContext, { daemon, all }: ApiHouse, id: string): Promise<void> {
   const { json } = await all.ask('POST', '/v1/addresses', { body: { user: 'alice', thread: 'acme/7' } });
   const lmtp = await LmtpClient.open(t, daemon.socket);
-  await lmtp.deliver(replyMessage({ to: json.reply_to, messageId: id }), json.reply_to);
+  await lmtp.deliver(
+    replyMessage({ to: json.reply_to, messageId: id, body: `Says ${id}.\n` }),
+    json.reply_to,
+  );
 }
 
 const until = (told: () => Told[], event: string, count = 1): Promise<Told[]> =>

@@ -201,8 +201,8 @@ describe('mailgw-ctl check', () => {
     const store = await tool.open();
     tool.scratch.defer(() => store.close());
     const gate = createGate({
-      ...{ form: { prefix: 'reply+', domain: 'reply.example.org' }, maxAgeMs: 90 * 86_400_000 },
-      pepper: Buffer.from(readFileSync(tool.scratch.path('pepper'), 'utf8'), 'base64'),
+      ...{ forms: [{ prefix: 'reply+', domain: 'reply.example.org' }], maxAgeMs: 90 * 86_400_000 },
+      peppers: [Buffer.from(readFileSync(tool.scratch.path('pepper'), 'utf8'), 'base64')],
       ...{ senderPolicy: 'strict', authservId: 'mx.example.org', spam: undefined },
       ...{ directory: store, queue: store },
       ...{ now: Date.now, newId: () => 'the-first-copy', isSpaceLow: () => false, isLogStalled: () => false },

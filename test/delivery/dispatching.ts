@@ -60,7 +60,7 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
   let inForce: DispatcherOptions = {
     queue: queue?.(store) ?? store,
     parser,
-    mask: createTokenMask(FORM),
+    mask: createTokenMask([FORM]),
     sink: sink ?? openSink(t, platform.sink.url, { secrets: [platform.secret], now: Date.now }),
     log: (event, fields) => log.push({ event, ...fields }),
     now: () => clock.now,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { tomlKey } from '../../src/config/rows.ts';
-import { SETTINGS } from '../../src/config/table.ts';
+import { SETTINGS } from '../../src/site/table.ts';
 import { runTool } from '../ctl/tool.ts';
 import { repositoryRoot, run, runOk } from '../support/process.ts';
 import { MAN_PAGES } from './man-pages.ts';

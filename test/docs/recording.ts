@@ -92,7 +92,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-v]{24}\b/g, 'ITEM'],
   [/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID'],
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
-  [/issue\/7\/\d{10}/g, 'issue/7/SECONDS'],
+  [/issue\/7\/\d{10}\.[a-z2-7]{8}(?=@)/g, 'issue/7/SECONDS.NONCE'],
   [/On \w{3}, \w{3} \d+, \d{4} at .{7,9} (?=Bob)|On \w{3}, \w{3} \d+, \d{4} at [\d: APM]+,/g, 'DAY'],
   [/session=\w+…/g, 'SESSION'],
   [/127\.0\.0\.1:\d+/g, 'HOST'],

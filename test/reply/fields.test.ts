@@ -10,7 +10,7 @@ import type { ParsedReply } from '../../src/reply/post.ts';
 
 const LIVE = { mentions: false, references: false, commands: false, closing: false };
 const finish = createFinish(
-  { form: { prefix: 'reply+', domain: 'reply.example.org' }, policy: LIVE },
+  { forms: [{ prefix: 'reply+', domain: 'reply.example.org' }], policy: LIVE },
   ATTACHMENT_LIMITS,
 );
 

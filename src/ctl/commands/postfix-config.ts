@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { report } from '../doctor/report.ts';
 import { openConfig } from '../session.ts';

@@ -7,11 +7,12 @@
  */
 
 import { describe, EXIT } from '../../actions/fault.ts';
-import { type Config, mailServer } from '../../config/config.ts';
+import { mailServer } from '../../config/config.ts';
 import { type Endpoint, endpointText } from '../../config/kinds.ts';
 import { openSpamd } from '../../gate/spam-policy.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { LoadedSink } from '../../sinks/sink-kind.ts';
+import type { Config } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
 import { withinDeadline } from '../../system/deadline.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
