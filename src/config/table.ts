@@ -33,6 +33,10 @@ export const BASE_SETTINGS = {
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    originalsBytes: kind.size(
+      '64MiB',
+      'The size of all that is remembered of notifications, so that replies are told from what they quote; the oldest goes first, "0B" remembers nothing.',
+    ),
     pepperFile: kind.underAddresses(kind.oneOrMore(kind.secretFile))(
       '/etc/mailgw/pepper',
       'The file with the installation\'s secret; "mailgw-ctl init" makes one. In a list, those that you rotate out stand behind the new one.',

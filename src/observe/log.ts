@@ -42,6 +42,8 @@ export const LOG_EVENTS = {
   attempt: 'info',
   /** A stretch that was cut out of a reply, and the signs that spoke for it. */
   cut: 'debug',
+  /** What is remembered of a notification could not be read; the reply was taken apart without. */
+  original_unread: 'warn',
   attempt_failed: 'error',
   sink_broken: 'error',
   sink_down: 'warn',

@@ -8,6 +8,7 @@ import { describeDirectory } from './contract-directory.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeNotifications } from './contract-notifications.ts';
 import { describeOperator } from './contract-operator.ts';
+import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
 
@@ -21,5 +22,6 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeOwners(open);
     describeRemoval(open);
     describeNotifications(open);
+    describeRemembered(open);
   });
 }

@@ -11,6 +11,7 @@ import type { AtOnce } from './at-once.ts';
 import { prepareBounceViews } from './bounces.ts';
 import { prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
+import { prepareContextViews } from './contexts.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
@@ -19,6 +20,7 @@ import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
 import { prepareNotificationViews } from './notifications.ts';
 import type { Operations } from './operations.ts';
+import { prepareOriginalViews } from './originals.ts';
 import { preparePepperViews } from './peppers.ts';
 import { prepareRemovalViews } from './removal.ts';
 import { prepareRestoreViews } from './restores.ts';
@@ -49,6 +51,8 @@ export function prepareViews(database: Database): Views {
     ...prepareBucketViews(database),
     ...preparePepperViews(database),
     ...prepareRestoreViews(database),
+    ...prepareOriginalViews(database),
+    ...prepareContextViews(database),
     ...prepareApiAccessViews(database),
   };
 }
