@@ -21,7 +21,7 @@ const PORTS_ONLY = ['gate', 'sinks', 'sources', 'outbound', 'delivery', 'notices
 
 /** A package and its importers. */
 const IMPORTERS = {
-  'smtp-server': ['sources/lmtp/lmtp'],
+  'smtp-server': ['sources/lmtp-server'],
   mailparser: ['reply/mime/mailparser'],
   parse5: ['reply/html/html'],
   nodemailer: ['outbound/mail-server'],

@@ -15,15 +15,18 @@ import {
   parseThreadMessageId,
 } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
-import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
+import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken } from '../mail/token.ts';
 import { QUIET_FIELDS } from '../outbound/compose.ts';
+import { type Original, remember } from '../outbound/remember.ts';
+import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import { isPrintable } from '../system/printable.ts';
+import { contextText, type GivenContext, setContext } from './context.ts';
 import { EXIT, Fault, invalid } from './fault.ts';
 import { parseTime, TIME_FORMS } from './time.ts';
-import { currentSalt, findUser } from './users.ts';
+import { findUser } from './users.ts';
 
 /** A notification that needs an address. */
 export interface Notification {
@@ -32,6 +35,17 @@ export interface Notification {
   /** When the post was made, in any form that times are read in; now where undefined. */
   readonly repliedTo?: string | undefined;
   readonly isBound?: boolean | undefined;
+  /** JSON of the platform's own, which comes back with the reply. */
+  readonly context?: unknown;
+  /** What the notification says, where it is known by now. */
+  readonly original?: NotifiedOriginal | undefined;
+}
+
+/** The words of a notification that the platform sends itself. */
+export interface NotifiedOriginal {
+  readonly subject: string;
+  readonly from?: { readonly name?: string | undefined; readonly address?: string | undefined } | undefined;
+  readonly text: string;
 }
 
 /** The addresses that the notification must carry; times in Unix seconds, ids without brackets. */
@@ -82,7 +96,7 @@ export async function mintAll(
     asked.map((notification) => caught(() => draft(notification, form.domain, now, keyed))),
   );
   const numbers = await numberThreads(session, drafts);
-  return drafts.map((each) => {
+  const minted = drafts.map((each): Minted | Fault => {
     if (each instanceof Fault) return each;
     const { user, thread, repliedTo, messageId } = each;
     return {
@@ -97,7 +111,29 @@ export async function mintAll(
       age: judgeAge(repliedTo, now, config.reply.maxAgeMs),
     };
   });
+  await keepWith(session, minted, asked);
+  return minted;
 }
+
+/** Keeps what was given with the addresses: contexts, and the words of the notifications. */
+async function keepWith(
+  { config, store }: SecretSession,
+  minted: readonly (Minted | Fault)[],
+  asked: readonly Notification[],
+): Promise<void> {
+  const contexts: GivenContext[] = [];
+  const originals: Original[] = [];
+  minted.forEach((each, index) => {
+    const { context, original } = asked[index] ?? {};
+    if (each instanceof Fault) return;
+    if (context !== undefined) contexts.push({ ...each, context });
+    if (original !== undefined) originals.push({ ...original, ...pick(each), from: original.from ?? {} });
+  });
+  await setContext(store, ...contexts);
+  await remember(store, config.reply, ...originals);
+}
+
+const pick = ({ thread, repliedTo }: Minted) => ({ thread, repliedTo });
 
 /** Lists the header fields that a notification must have, in full. */
 export function fieldsOf({ replyTo, messageId, rootId }: Minted): Readonly<Record<string, string>> {
@@ -139,6 +175,7 @@ async function draft(asked: Notification, domain: string, now: number, keyed: Ke
   const { user, key } = await keyed(asked.user);
   const repliedTo = readRepliedTo(asked.repliedTo, now);
   const messageId = threadMessageId(asked.thread, repliedTo, domain);
+  if (asked.context !== undefined) contextText(asked.context); // too large a one is refused before anything is made
   return { user, key, thread: asked.thread, repliedTo, messageId, isBound: asked.isBound === true };
 }
 
@@ -162,17 +199,14 @@ function tokenOf({ user, key, thread, repliedTo, messageId, isBound }: Draft, th
 }
 
 function keyOf(user: User, pepper: Uint8Array): Uint8Array {
-  if (!user.enabled) {
-    throw invalid(
-      'user',
-      `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`,
-    );
-  }
-  const salt = currentSalt(user);
-  if (salt === undefined) {
-    throw invalid('user', `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`);
-  }
-  return userKey(pepper, salt.salt);
+  const minting = mintingKey(user, pepper);
+  if ('key' in minting) return minting.key;
+  throw invalid(
+    'user',
+    minting.problem === 'disabled-user'
+      ? `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`
+      : `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`,
+  );
 }
 
 /** Reads when a post was made, in Unix seconds; throws a Fault. */

@@ -14,6 +14,7 @@ import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { type ContentProblem, type NotificationContent, readContent } from '../mail/notification.ts';
 import type { OutgoingMail } from '../mail/outgoing.ts';
 import { composeNotification } from '../outbound/compose.ts';
+import { remember } from '../outbound/remember.ts';
 import { noticeLoopToken } from '../site/gate-rules.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
@@ -85,7 +86,10 @@ export async function notify(
     mail,
   });
   const { messageId, replyTo } = minted;
-  if (addition.kind === 'added') return { id: mail.id, messageId, replyTo, isRepeated: false };
+  if (addition.kind === 'added') {
+    await rememberSent(session, minted, mail);
+    return { id: mail.id, messageId, replyTo, isRepeated: false };
+  }
   const { earlier } = addition;
   if (addition.kind === 'conflict') {
     throw invalid(
@@ -97,6 +101,15 @@ export async function notify(
   const repliedTo = new Date(earlier.repliedToAt).toISOString();
   const again = await mint(session, { ...addressOf(request), repliedTo });
   return { id: earlier.id, messageId: earlier.messageId, replyTo: again.replyTo, isRepeated: true };
+}
+
+/** Remembers what was said, for the replies; the notification is on its way all the same. */
+async function rememberSent(
+  { config, store }: SecretSession,
+  { thread, repliedTo }: Minted,
+  { subject, from, text, html }: OutgoingMail,
+): Promise<void> {
+  await remember(store, config.reply, { thread, repliedTo, subject, from, text, html });
 }
 
 /** Finds a notification by its id. */

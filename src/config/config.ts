@@ -8,6 +8,7 @@ import { parse, TomlError } from 'smol-toml';
 import { allForms, matchRecipient } from '../mail/address.ts';
 import { errorLine } from '../system/error-text.ts';
 import { type Endpoint, type Setting, show } from './kinds.ts';
+import { isTable, unknownKey } from './names.ts';
 import { type Row, rowsOf, type Table } from './rows.ts';
 import type { BASE_SETTINGS } from './table.ts';
 
@@ -132,7 +133,8 @@ function readSection(
     written[key] = value;
     const read = setting.read(value);
     if (read.ok) values[property] = read.value;
-    else problems.push(`${key}: ${read.problem}`);
+    else if (read.inside === undefined) problems.push(`${key}: ${read.problem}`);
+    else problems.push(...read.inside.map(({ path, problem }) => `${key}${path}: ${problem}`));
   }
   return values;
 }
@@ -212,6 +214,11 @@ function crossCheck(config: BaseConfig): string[] {
       'rate.bad_address_delay_longest: is longer than 60s; Postfix waits 100 s for its policy service',
     );
   }
+  if (config.outbound.socket !== undefined && config.outbound.relay === undefined) {
+    problems.push(
+      'outbound.relay: is missing; outbound.socket needs the smtpd(8) that takes the mail back, such as "127.0.0.1:10026"',
+    );
+  }
   const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
   if (dedupeWindowMs(config) <= least) {
     problems.push(
@@ -250,31 +257,8 @@ function crossCheckSpam(spam: BaseConfig['spam']): string[] {
   return problems;
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
-  const near = known.find((candidate) => distanceAtMostTwo(candidate, key));
-  return `${key}: unknown key${near === undefined ? '' : `; did you mean ${near}?`}`;
-}
-
-/** Tells whether two words are within two edits: enough to notice a slip of the pen. */
-function distanceAtMostTwo(a: string, b: string): boolean {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return (row[b.length] ?? 3) <= 2;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-}
-
 /** Freezes what the table of settings was read into, to its depths. */
 function deepFreeze(value: unknown): unknown {
-  if (isTable(value)) Object.values(value).forEach(deepFreeze);
+  if (isTable(value) || Array.isArray(value)) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }

@@ -32,6 +32,7 @@ import { openInterface } from './interface.ts';
 import { Life } from './life.ts';
 import { openMetrics } from './metrics.ts';
 import { type Observation, observe } from './observation.ts';
+import { openOutbound } from './outbound.ts';
 import { createReload } from './reload.ts';
 import { StartError } from './start-error.ts';
 import { readStatus } from './status-line.ts';
@@ -61,7 +62,7 @@ export async function serve(begun: Beginning): Promise<void> {
         sender.wake();
       },
     });
-    await startWork(ground, intake, dispatcher, [notifier, sender]);
+    await startWork(ground, intake, doubts, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
@@ -90,11 +91,13 @@ export async function serve(begun: Beginning): Promise<void> {
  * of it would be too short for.
  */
 async function startWork(
-  { life, site }: Ground,
+  ground: Ground,
   intake: Intake<Config>,
+  doubts: Doubts,
   dispatcher: Dispatcher,
   senders: readonly { start(): void; stop(): Promise<void> }[],
 ): Promise<void> {
+  const { life, site } = ground;
   const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
@@ -105,6 +108,8 @@ async function startWork(
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
+  const outbound = await openOutbound(ground, doubts);
+  if (outbound !== undefined) sources.push(outbound);
   dispatcher.start();
   for (const sender of senders) sender.start();
 }

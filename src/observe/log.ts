@@ -82,6 +82,14 @@ export const LOG_EVENTS = {
   notice_sent: 'info',
   notice_deferred: 'warn',
   notice_failed: 'warn',
+  /** The relay has taken mail on its way out: a notification with its reply address, or mail as it came. */
+  stamped: 'info',
+  relayed: 'info',
+  /** The relay refused mail on its way out, or gave no answer; Postfix was told the same. */
+  relay_refused: 'warn',
+  relay_failed: 'warn',
+  /** A fault of ours kept a notification from its reply address; it went out as it came. */
+  stamp_failed: 'error',
   /** What became of an attempt to send a notification; a failed one was refused, withdrawn or given up. */
   notification_sent: 'info',
   notification_deferred: 'warn',

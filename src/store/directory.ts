@@ -57,6 +57,8 @@ export interface Users {
 
 /** Users, salts and threads. */
 export interface Directory extends Users {
+  /** Lists the users who have registered an address; with `ignore` a plus tag makes no other address. */
+  usersByAddress(address: string, plusTags: 'compare' | 'ignore'): Promise<readonly User[]>;
   /** Lists all users by name. */
   listUsers(): Promise<readonly User[]>;
   /** Lists so many users with numbers below `before`, the newest first. */

@@ -38,6 +38,32 @@ describe('POST /v1/addresses', () => {
     assert.equal(post.data.in_reply_to, json.message_id);
   });
 
+  it('gives the context back with the reply, and tells it from what the notification said', async (t) => {
+    const { all, daemon, platform } = await startApi(t);
+    await daemon.addUser('alice');
+    const order = {
+      user: 'alice',
+      thread: THREAD,
+      context: { comment: 1138, tags: ['logo'] },
+      original: {
+        subject: '[acme] The logo',
+        from: 'Bob Builder <bob@example.org>',
+        text: 'The logo in the header of every page is blurred.\nOn the big screen in the hall it is sharp.',
+      },
+    };
+    const { json } = await all.ask('POST', '/v1/addresses', { body: order });
+    // A mail program that quotes without a mark, under a line in no language that anybody knows.
+    const body = `Mine too.\n\nBob Builder skribis:\n${order.original.text}\n`;
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    const message = replyMessage({ to: json.reply_to, inReplyTo: json.message_id, body });
+    await lmtp.deliver(message, json.reply_to);
+    const { data } = await platform.nthPost(1);
+    assert.deepEqual((data as unknown as { context: unknown }).context, order.context);
+    assert.equal(data.body.markdown, 'Mine too.');
+    const large = await all.ask('POST', '/v1/addresses', { body: { ...order, context: 'x'.repeat(16_384) } });
+    assert.deepEqual([large.status, large.json.errors[0].pointer], [422, '/context']);
+  });
+
   it('gives each order of a batch its address or its problem, in order', async (t) => {
     const { all, daemon } = await startApi(t);
     await daemon.addUser('alice');

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { explainAddress } from '../../actions/explain.ts';
 import { Fault } from '../../actions/fault.ts';
-import { type Minted, mint, mintAll } from '../../actions/mint.ts';
+import { type Minted, mint, mintAll, type Notification } from '../../actions/mint.ts';
 import type { SecretSession } from '../../site/session.ts';
 import { type Problem, problemOf, withExit } from '../problem.ts';
 import { type Asker, type Route, route } from '../route.ts';
@@ -32,6 +32,33 @@ const ORDER = record(
         description:
           'Whether the address works only with the Message-ID, which must come back in In-Reply-To.',
       }),
+    ),
+    context: Type.Optional(
+      Type.Unknown({ description: 'JSON of your own, at most 16 KiB, which comes back with the reply.' }),
+    ),
+    original: Type.Optional(
+      Type.Object(
+        {
+          subject: Type.String({ maxLength: 10_000, description: 'Its Subject.' }),
+          from: Type.Optional(
+            Type.Union(
+              [
+                record({ name: Type.Optional(Type.String()), address: Type.Optional(Type.String()) }),
+                Type.String(),
+              ],
+              {
+                description:
+                  'Its author: `{"name": …, "address": …}`, or as From has it, `Bob <bob@example.com>`.',
+              },
+            ),
+          ),
+          text: Type.String({ description: 'What it says, as plain text.' }),
+        },
+        {
+          additionalProperties: false,
+          description: 'What the notification says, so that replies are told from what they quote.',
+        },
+      ),
     ),
   },
   'AddressOrder',
@@ -159,6 +186,17 @@ function answerOf(
   return isOwn === true ? withExit(problemOf(minted), minted) : problemOf(minted);
 }
 
-function notificationOf({ user, thread, replied_to, bound }: Static<typeof ORDER>) {
-  return { user, thread, repliedTo: replied_to, isBound: bound };
+function notificationOf({ replied_to, bound, original, ...rest }: Static<typeof ORDER>): Notification {
+  return {
+    ...rest,
+    repliedTo: replied_to,
+    isBound: bound,
+    original: original === undefined ? undefined : { ...original, from: authorOf(original.from) },
+  };
+}
+
+function authorOf(from: NonNullable<Static<typeof ORDER>['original']>['from']) {
+  if (typeof from !== 'string') return from;
+  const [, name = '', address = from] = /^(.*?)\s*<([^<>]*)>\s*$/.exec(from) ?? [];
+  return address.includes('@') ? { name: name.replaceAll('"', ''), address } : { name: from };
 }
