@@ -29,6 +29,7 @@ describe('POST /v1/addresses', () => {
       'In-Reply-To': json.root_id,
       References: json.root_id,
       'Auto-Submitted': 'auto-generated',
+      'X-Auto-Response-Suppress': 'OOF, AutoReply',
     });
     const lmtp = await LmtpClient.open(t, daemon.socket);
     await lmtp.deliver(replyMessage({ to: json.reply_to, inReplyTo: json.message_id }), json.reply_to);
