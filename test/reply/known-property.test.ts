@@ -5,8 +5,9 @@ import { extractReply, splitReply } from '../../src/reply/text/extract.ts';
 import { makeSketch } from '../../src/reply/text/sketch.ts';
 import { roundsOf } from '../support/rounds.ts';
 
-const CONSONANTS = 'bcdfghklmnprstvw';
-const VOWELS = 'aeiou';
+/** None of their words is one of writing anywhere. */
+const CONSONANTS = 'bdfgjkqvxz';
+const VOWELS = 'aou';
 
 /** Numbers from a seed, below a bound. */
 function dice(seed: number): (bound: number) => number {
@@ -26,7 +27,7 @@ function line(roll: Dice, least: number, most: number): string {
   const words = Array.from({ length: least + roll(most - least) }, () =>
     [CONSONANTS, VOWELS, CONSONANTS, VOWELS].map((letters) => pick(roll, letters)).join(''),
   );
-  return words.join(' ') + ['.', '?', '', ','][roll(4)];
+  return `${words.join(' ')}${pick(roll, '.?,!')}`;
 }
 
 interface Mail {
@@ -61,9 +62,7 @@ describe('a reply to a known original', () => {
       assert.equal(segments.map((segment) => segment.text).join(''), text);
       const lostOf = (reply: string): string[] =>
         typed.filter((answer) => !fold(reply).includes(fold(answer)));
-      // A word in no language may be one of writing in some: then a line leads up to the marks below.
-      const allowed = text.includes('>') ? lostOf(extractReply(text).reply) : [];
-      const lost = lostOf(extractReply(text, known).reply).filter((answer) => !allowed.includes(answer));
+      const lost = lostOf(extractReply(text, known).reply);
       assert.deepEqual(lost, [], `seed ${seed}:\n${text}`);
     }
   });

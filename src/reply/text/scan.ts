@@ -94,7 +94,7 @@ class Scan {
     const next = nextContent(this.#lines, opening.end);
     if (next !== undefined && this.#lines[next]?.kind === 'quote') {
       // Above lines without marks a line that only leads up to them is the writer's own.
-      if (!intro.strong && this.#lines[next]?.standing === 'quote') return false;
+      if (!intro.strong && this.#lines[next].standing === 'quote') return false;
       this.#quote(next, opening);
       return true;
     }
