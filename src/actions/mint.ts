@@ -17,9 +17,9 @@ import {
 import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken } from '../mail/token.ts';
 import { QUIET_FIELDS } from '../outbound/compose.ts';
-import { type Original, remember } from '../outbound/remember.ts';
 import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
+import { type Original, remember } from '../site/remember.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import { isPrintable } from '../system/printable.ts';
