@@ -30,6 +30,30 @@ export class Fault extends Error {
   }
 }
 
+/** The kind of trouble with what was given; HTTP has a status for each. */
+export type InputKind = 'invalid' | 'unknown' | 'conflict';
+
+/** The fault of one field that was given; `field` in snake case, as JSON has it. */
+export class InputFault extends Fault {
+  readonly kind: InputKind;
+  readonly field: string;
+
+  constructor(kind: InputKind, field: string, problem: string) {
+    super(EXIT.badInput, problem);
+    this.kind = kind;
+    this.field = field;
+  }
+}
+
+/** Makes the fault of a field whose value cannot be what it should be. */
+export const invalid = (field: string, problem: string): Fault => new InputFault('invalid', field, problem);
+
+/** Makes the fault of a field whose value names nothing that is there. */
+export const unknown = (field: string, problem: string): Fault => new InputFault('unknown', field, problem);
+
+/** Makes the fault of a field whose value somebody else has, or that another value stands against. */
+export const conflict = (field: string, problem: string): Fault => new InputFault('conflict', field, problem);
+
 /** Makes the fault of options that do not go together. */
 export const usage = (problem: string): Fault => new Fault(EXIT.usage, problem);
 

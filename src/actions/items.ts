@@ -6,7 +6,7 @@
 import type { ItemFilter } from '../store/desk.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
 import type { Store } from '../store/store.ts';
-import { badInput, usage } from './fault.ts';
+import { badInput, invalid, unknown, usage } from './fault.ts';
 import { readSince } from './time.ts';
 
 /** The choice of items by an operator; each condition as it was given, and undefined or empty where it was not. */
@@ -39,19 +39,21 @@ export async function findItem(store: Store, name: string): Promise<ItemView> {
   const near = name.length < LEAST_PREFIX ? [] : await store.ids({ startsWith: name });
   const [only, another] = near;
   if (only !== undefined && another !== undefined)
-    throw badInput(
+    throw invalid(
+      'id',
       `item "${name}": ${near.length} items begin so, ${only} and ${another} among them; give more of the id`,
     );
   const item = only === undefined ? undefined : await store.get(only);
   if (item === undefined)
-    throw badInput(`item "${name}": there is no such item; "mailgw-ctl queue list" shows them`);
+    throw unknown('id', `item "${name}": there is no such item; "mailgw-ctl queue list" shows them`);
   return item;
 }
 
 /** Reads a state by its name. */
 function readState(text: string): ItemState {
   const state = ITEM_STATES.find((known) => known === text);
-  if (state === undefined) throw badInput(`--state "${text}": is not one of ${ITEM_STATES.join(', ')}`);
+  if (state === undefined)
+    throw invalid('state', `--state "${text}": is not one of ${ITEM_STATES.join(', ')}`);
   return state;
 }
 
@@ -71,7 +73,7 @@ export function readSelection(given: Selection, states?: readonly ItemState[]): 
 /** Reads an item's message as it was received. */
 export async function contentOf(store: Contents, { id, state }: ItemView): Promise<Uint8Array> {
   const content = await store.content(id);
-  if (content === undefined) throw badInput(`item ${id}: is ${state} and its message is not kept`);
+  if (content === undefined) throw unknown('id', `item ${id}: is ${state} and its message is not kept`);
   return content;
 }
 

@@ -1,119 +1,240 @@
 /**
- * The reply address of a notification, and the Message-ID that it must carry; a bound address only works with it.
+ * The reply addresses of notifications, and what their mails must carry; a bound address only works with its Message-ID.
  *
- * Failure: a Fault for a user who could not reply, a thread that no Message-ID can carry, a time that is none, and
- * for a pepper whose addresses would be void.
+ * Contract: many are minted in one commit, each for itself: what is wrong with one stands in its place.
+ * Failure: a Fault for a user who could not reply, a thread that no Message-ID can carry, a time that is none; for all,
+ * where the pepper's addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
 import { formatReplyAddress, mintingForm } from '../mail/address.ts';
 import {
+  formatRootId,
   formatThreadMessageId,
   MAX_MESSAGE_ID_OCTETS,
   MESSAGE_ID_NONCE_BYTES,
   parseThreadMessageId,
 } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
-import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
+import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken } from '../mail/token.ts';
+import { type Original, remember } from '../outbound/remember.ts';
+import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import { isPrintable } from '../system/printable.ts';
-import { badInput, EXIT, Fault } from './fault.ts';
+import { contextText, type GivenContext, setContext } from './context.ts';
+import { EXIT, Fault, invalid } from './fault.ts';
 import { parseTime, TIME_FORMS } from './time.ts';
-import { currentSalt, findUser } from './users.ts';
+import { findUser } from './users.ts';
 
 /** A notification that needs an address. */
 export interface Notification {
   readonly user: string;
   readonly thread: string;
   /** When the post was made, in any form that times are read in; now where undefined. */
-  readonly repliedTo: string | undefined;
-  readonly isBound: boolean;
+  readonly repliedTo?: string | undefined;
+  readonly isBound?: boolean | undefined;
+  /** JSON of the platform's own, which comes back with the reply. */
+  readonly context?: unknown;
+  /** What the notification says, where it is known by now. */
+  readonly original?: NotifiedOriginal | undefined;
 }
 
-/** The addresses that the notification must carry; times in Unix seconds. */
+/** The words of a notification that the platform sends itself. */
+export interface NotifiedOriginal {
+  readonly subject: string;
+  readonly from?: { readonly name?: string | undefined; readonly address?: string | undefined } | undefined;
+  readonly text: string;
+}
+
+/** The addresses that the notification must carry; times in Unix seconds, ids without brackets. */
 export interface Minted {
   readonly replyTo: string;
-  /** Without brackets. */
   readonly messageId: string;
+  /** The id that all notifications of the thread answer. */
+  readonly rootId: string;
   readonly user: string;
+  readonly userNumber: number;
+  readonly thread: string;
   readonly repliedTo: number;
   readonly expiresAt: number;
   /** How the address stands to the clock already. */
   readonly age: ReturnType<typeof judgeAge>;
 }
 
+/** A notification that was found good, before its thread has a number. */
+interface Draft {
+  readonly user: User;
+  readonly key: Uint8Array;
+  readonly thread: string;
+  readonly repliedTo: number;
+  readonly messageId: string;
+  readonly isBound: boolean;
+}
+
 /** Mints the address of one user's notification about one post. */
 export async function mint(session: SecretSession, asked: Notification): Promise<Minted> {
+  const [minted] = await mintAll(session, [asked]);
+  if (minted === undefined || minted instanceof Fault) throw minted ?? new Error('nothing was minted');
+  return minted;
+}
+
+/** Mints many addresses, in their order; where one cannot be, the Fault stands in its place. */
+export async function mintAll(
+  session: SecretSession,
+  asked: readonly Notification[],
+): Promise<readonly (Minted | Fault)[]> {
   const { config, peppers, store } = session;
-  // Under another pepper than the store's this address would be void, or all others.
-  const minting = await mintingPepper(store, peppers, Date.now());
+  const now = Date.now();
+  // Under another pepper than the store's these addresses would be void, or all others.
+  const minting = await mintingPepper(store, peppers, now);
   if (!minting.ok) throw new Fault(EXIT.configuration, minting.problem);
-  const user = await findUser(store, asked.user);
   const form = mintingForm(config.reply);
-  const repliedTo = readRepliedTo(asked.repliedTo);
-  const locator = asked.thread;
-  const messageId = threadMessageId(locator, repliedTo, form.domain);
-  const key = keyOf(user, minting.pepper);
-  const token = asked.isBound
-    ? mintBoundToken(key, { userNumber: user.number, nonce: randomBytes(4), messageId })
-    : mintSealedToken(key, {
-        userNumber: user.number,
-        threadNumber: await store.threadNumber(locator),
-        repliedTo,
-        locator,
-      });
+  const keyed = createKeyring(session, minting.pepper);
+  const drafts = await Promise.all(
+    asked.map((notification) => caught(() => draft(notification, form.domain, now, keyed))),
+  );
+  const numbers = await numberThreads(session, drafts);
+  const minted = drafts.map((each): Minted | Fault => {
+    if (each instanceof Fault) return each;
+    const { user, thread, repliedTo, messageId } = each;
+    return {
+      replyTo: formatReplyAddress(form, tokenOf(each, numbers.get(thread) ?? 0)),
+      messageId,
+      rootId: formatRootId(thread, form.domain),
+      user: user.name,
+      userNumber: user.number,
+      thread,
+      repliedTo,
+      expiresAt: repliedTo + Math.floor(config.reply.maxAgeMs / 1000),
+      age: judgeAge(repliedTo, now, config.reply.maxAgeMs),
+    };
+  });
+  await keepWith(session, minted, asked);
+  return minted;
+}
+
+/** Keeps what was given with the addresses: contexts, and the words of the notifications. */
+async function keepWith(
+  { config, store }: SecretSession,
+  minted: readonly (Minted | Fault)[],
+  asked: readonly Notification[],
+): Promise<void> {
+  const contexts: GivenContext[] = [];
+  const originals: Original[] = [];
+  minted.forEach((each, index) => {
+    const { context, original } = asked[index] ?? {};
+    if (each instanceof Fault) return;
+    if (context !== undefined) contexts.push({ ...each, context });
+    if (original !== undefined) originals.push({ ...original, ...pick(each), from: original.from ?? {} });
+  });
+  await setContext(store, ...contexts);
+  await remember(store, config.reply, ...originals);
+}
+
+const pick = ({ thread, repliedTo }: Minted) => ({ thread, repliedTo });
+
+/** Lists the header fields that a notification must have, in full. */
+export function fieldsOf({ replyTo, messageId, rootId }: Minted): Readonly<Record<string, string>> {
   return {
-    replyTo: formatReplyAddress(form, token),
-    messageId,
-    user: user.name,
-    repliedTo,
-    expiresAt: repliedTo + Math.floor(config.reply.maxAgeMs / 1000),
-    age: judgeAge(repliedTo, Date.now(), config.reply.maxAgeMs),
+    'Reply-To': `<${replyTo}>`,
+    'Message-ID': `<${messageId}>`,
+    'In-Reply-To': `<${rootId}>`,
+    References: `<${rootId}>`,
+    'Auto-Submitted': 'auto-generated',
   };
 }
 
-function keyOf(user: User, pepper: Uint8Array): Uint8Array {
-  if (!user.enabled) {
-    throw badInput(
-      `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`,
-    );
+/** Gives what a promise resolves to, or the Fault that it rejects with. */
+async function caught<T>(make: () => Promise<T>): Promise<T | Fault> {
+  try {
+    return await make();
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
   }
-  const salt = currentSalt(user);
-  if (salt === undefined) {
-    throw badInput(`user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`);
-  }
-  return userKey(pepper, salt.salt);
 }
 
-function readRepliedTo(text: string | undefined): number {
-  const now = Date.now();
+type Keyring = (name: string) => Promise<{ readonly user: User; readonly key: Uint8Array }>;
+
+/** Creates a keyring: each user is looked up once. */
+function createKeyring({ store }: SecretSession, pepper: Uint8Array): Keyring {
+  const found = new Map<string, ReturnType<Keyring>>();
+  return (name) => {
+    let keyed = found.get(name);
+    if (keyed === undefined) {
+      keyed = findUser(store, name).then((user) => ({ user, key: keyOf(user, pepper) }));
+      found.set(name, keyed);
+    }
+    return keyed;
+  };
+}
+
+async function draft(asked: Notification, domain: string, now: number, keyed: Keyring): Promise<Draft> {
+  const { user, key } = await keyed(asked.user);
+  const repliedTo = readRepliedTo(asked.repliedTo, now);
+  const messageId = threadMessageId(asked.thread, repliedTo, domain);
+  if (asked.context !== undefined) contextText(asked.context); // too large a one is refused before anything is made
+  return { user, key, thread: asked.thread, repliedTo, messageId, isBound: asked.isBound === true };
+}
+
+/** Numbers the threads of sealed addresses; bound ones need none. */
+async function numberThreads(
+  { store }: SecretSession,
+  drafts: readonly (Draft | Fault)[],
+): Promise<ReadonlyMap<string, number>> {
+  const sealed = drafts.flatMap((each) => (each instanceof Fault || each.isBound ? [] : [each.thread]));
+  const locators = [...new Set(sealed)];
+  if (locators.length === 0) return new Map();
+  const numbers = await store.threadNumbers(locators);
+  return new Map(locators.map((locator, index) => [locator, numbers[index] ?? 0]));
+}
+
+function tokenOf({ user, key, thread, repliedTo, messageId, isBound }: Draft, threadNumber: number): string {
+  const userNumber = user.number;
+  return isBound
+    ? mintBoundToken(key, { userNumber, nonce: randomBytes(4), messageId })
+    : mintSealedToken(key, { userNumber, threadNumber, repliedTo, locator: thread });
+}
+
+function keyOf(user: User, pepper: Uint8Array): Uint8Array {
+  const minting = mintingKey(user, pepper);
+  if ('key' in minting) return minting.key;
+  throw invalid(
+    'user',
+    minting.problem === 'disabled-user'
+      ? `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`
+      : `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`,
+  );
+}
+
+/** Reads when a post was made, in Unix seconds; throws a Fault. */
+export function readRepliedTo(text: string | undefined, now: number): number {
   const ms = text === undefined ? now : parseTime(text, now);
   const seconds = ms === undefined ? undefined : Math.floor(ms / 1000);
   if (seconds === undefined || seconds > MAX_REPLIED_TO) {
-    throw badInput(`--replied-to "${text ?? ''}": is not ${TIME_FORMS}`);
+    throw invalid('replied_to', `--replied-to "${text ?? ''}": is not ${TIME_FORMS}`);
   }
   return seconds;
 }
 
 /** Makes the notification's Message-ID, where one can carry the locator. */
 function threadMessageId(locator: string, repliedTo: number, domain: string): string {
+  const refuse = (problem: string): Fault => invalid('thread', `--thread ${problem}`);
   if (locator === PROBE_THREAD) {
-    throw badInput(`--thread "${locator}": is kept for the probes of "mailgw-ctl doctor"`);
+    throw refuse(`"${locator}": is kept for the probes of "mailgw-ctl doctor"`);
   }
   if (locator === '' || !isPrintable(locator)) {
-    throw badInput(
-      `--thread "${locator}": expected the platform's name of the thread, without control characters`,
-    );
+    throw refuse(`"${locator}": expected the platform's name of the thread, without control characters`);
   }
   const id = formatThreadMessageId({ locator, repliedTo }, domain, randomBytes(MESSAGE_ID_NONCE_BYTES));
   if (id.length > MAX_MESSAGE_ID_OCTETS) {
-    throw badInput(
-      `--thread "${locator.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
+    throw refuse(
+      `"${locator.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
     );
   }
   if (parseThreadMessageId(id, [domain])?.locator !== locator) {
-    throw badInput(`--thread "${locator}": would not come back unchanged in a Message-ID`);
+    throw refuse(`"${locator}": would not come back unchanged in a Message-ID`);
   }
   return id;
 }

@@ -7,24 +7,27 @@
  */
 
 import { toPost } from '../delivery/attempt.ts';
+import { readContext, readKnown } from '../delivery/known.ts';
 import type { Claim } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
+import type { ReplyOrigin } from '../mail/origin.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
-import type { ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
+import type { KnownOriginals, ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
 import type { Preview } from '../sinks/sink-kind.ts';
 import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession } from '../site/session.ts';
-import type { NewItem } from '../store/item.ts';
+import type { ItemOrigin, ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
+import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
-  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'parse';
+  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'original' | 'parse';
   readonly verdict: string;
   readonly reason: string | null;
   readonly detail: string | null;
@@ -102,30 +105,34 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   steps.push(plain('duplicate', 'none', null, saw, [{ rule: 'duplicate', result: 'pass', saw }]));
   const { bounce } = judged.item;
   if (bounce !== undefined) return end(plain('parse', 'none', null, `a ${bounce} bounce: an event, no post`));
-  const parsed = await parse(config, message.raw);
+  const known = await readKnown(session.store, judged.item, (_event, { reason } = {}) => {
+    steps.push(plain('original', 'unread', null, String(reason)));
+  });
+  if (known !== undefined) steps.push(ofKnown(known));
+  const parsed = await parse(config, message.raw, known);
   steps.push(ofParse(parsed));
   return {
     steps,
     text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
-    post: parsed.kind === 'parsed' ? await previewOf(config, judged.item, parsed) : undefined,
+    post: parsed.kind === 'parsed' ? await previewOf(session, judged.item, parsed) : undefined,
   };
 }
 
-async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
+async function parse(config: Config, raw: Uint8Array, known?: KnownOriginals): Promise<ParseOutcome> {
   const pool = openParser(config, 1);
   try {
-    return await pool.parse(raw);
+    return await pool.parse(raw, known);
   } finally {
     await pool.close();
   }
 }
 
 async function previewOf(
-  config: Config,
-  item: NewItem,
+  { config, store }: SecretSession,
+  item: ReplyOrigin & Pick<ItemOrigin, 'userNumber'>,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
 ): Promise<RehearsedPost> {
-  const post = toPost(item, parsed, tokenMask(config));
+  const post = toPost(item, parsed, tokenMask(config), await readContext(store, item));
   const { body, fields } = await previewPost(config.sink, post);
   return { body, fields, attachments: post.attachments };
 }
@@ -174,6 +181,13 @@ function ofItem(item: NewItem, rules: readonly Finding[]): Stage {
   return plain('message', 'accepted', reason, detail, rules);
 }
 
+/** Says what is remembered of the thread's notifications. */
+function ofKnown({ sketches, subjects }: KnownOriginals): Stage {
+  const count = sketches.length === 1 ? 'notification' : 'notifications';
+  const saw = `${sketches.length} ${count} of the thread: ${subjects.map((one) => JSON.stringify(one)).join(', ')}`;
+  return plain('original', 'known', null, saw, [{ rule: 'original', result: 'known', saw }]);
+}
+
 const SIGNED = 'signed content read without verifying the signature';
 
 function ofParse(parsed: ParseOutcome): Stage {
@@ -204,4 +218,20 @@ function ofParse(parsed: ParseOutcome): Stage {
 function cutsOf(result: string, saw: string, { body }: ParsedReply): Saw[] {
   const cuts = body.cuts.map(({ what, signs }) => ({ rule: 'cut', result: what, saw: signs.join(', ') }));
   return [{ rule: 'parse', result, saw }, ...cuts];
+}
+
+/** Shows the post that would be sent of an item. */
+export async function previewItem(session: SecretSession, { id, user }: ItemView): Promise<unknown> {
+  const { config, store } = session;
+  const raw = await store.content(id);
+  if (raw === undefined) throw unknown('id', `item ${id}: its message is not kept`);
+  const [trace] = await store.traces(id);
+  if (trace === undefined) throw unknown('id', `item ${id}: is gone meanwhile`);
+  const parsed = await parse(config, raw, await readKnown(store, trace.item, () => undefined));
+  if (parsed.kind !== 'parsed')
+    throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(parsed).reason ?? parsed.kind}`);
+  const { item, authentication, isFlaggedSpam } = trace;
+  const spam = isFlaggedSpam === undefined ? undefined : { score: item.spamScore, flagged: isFlaggedSpam };
+  const userNumber = (await store.userByName(user))?.number;
+  return (await previewOf(session, { ...item, userNumber, authentication, spam }, parsed)).body;
 }

@@ -21,7 +21,7 @@ import type { BounceCounts } from '../store/figures.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from '../system/iso-time.ts';
 import { isPrintable } from '../system/printable.ts';
-import { badInput, Fault } from './fault.ts';
+import { conflict, Fault, invalid, unknown } from './fault.ts';
 
 const MAX_NAME_OCTETS = 255;
 
@@ -46,7 +46,7 @@ export async function addUser(
   const own = readAddresses(session, addresses);
   const user = await store.addUser({ name, addresses: own, salt: randomBytes(SALT_BYTES), now: Date.now() });
   if (user === undefined) {
-    throw badInput(`user "${name}": exists already; "mailgw-ctl user set" changes a user`);
+    throw conflict('user', `user "${name}": exists already; "mailgw-ctl user set" changes a user`);
   }
   return { user, namesake: await lastRestorable(store, name) };
 }
@@ -116,11 +116,13 @@ export async function renameUser({ store }: Session, from: string, to: string): 
     case 'unknown':
       throw await unknownUser(store, from);
     case 'taken':
-      throw badInput(
+      throw conflict(
+        'name',
         `user "${to}": is the name of another user, number ${renaming.by}; expected one that is free`,
       );
     case 'removed':
-      throw badInput(
+      throw conflict(
+        'name',
         `user "${to}": was removed at ${isoTime(renaming.removedAt) ?? ''}, number ${renaming.by}, and can come back until ${isoTime(restorableUntil(renaming)) ?? ''}; ` +
           `expected a name that is free, or first "mailgw-ctl user remove ${to} --forever --number ${renaming.by}"`,
       );
@@ -148,7 +150,8 @@ export async function findUser(store: Store, name: string): Promise<User> {
 /** Makes the fault of a name that no user has, or not any more. */
 export async function unknownUser(store: Store, name: string): Promise<Error> {
   const removed = await lastRestorable(store, name);
-  return badInput(
+  return unknown(
+    'user',
     removed === undefined
       ? `user "${name}": there is no such user; "mailgw-ctl user list" shows them`
       : `user "${name}": was removed at ${isoTime(removed.removedAt) ?? ''}; "mailgw-ctl user restore ${name}" brings them back`,
@@ -189,7 +192,8 @@ function checkName(name: string): void {
     !isPrintable(name) ||
     Buffer.byteLength(name) > MAX_NAME_OCTETS
   ) {
-    throw badInput(
+    throw invalid(
+      'user',
       `user "${name}": expected 1 to ${MAX_NAME_OCTETS} octets without control characters or spaces around them`,
     );
   }
@@ -203,10 +207,16 @@ export function readAddresses({ config }: Session, addresses: readonly string[])
     const parsed = parseRcpt(`TO:<${address}>`);
     const parts = splitAddress(address);
     if (!parsed.ok || parsed.value !== address || parts === undefined || !isPrintable(address)) {
-      throw badInput(`--address "${address}": is not a mail address; expected one such as alice@example.com`);
+      throw invalid(
+        'addresses',
+        `--address "${address}": is not a mail address; expected one such as alice@example.com`,
+      );
     }
     if (domains.includes(foldDomain(parts.domain))) {
-      throw badInput(`--address "${address}": is in reply.domain; expected the address the user writes from`);
+      throw invalid(
+        'addresses',
+        `--address "${address}": is in reply.domain; expected the address the user writes from`,
+      );
     }
     found.set(foldAddress(address), address);
   }

@@ -2,12 +2,12 @@
  * The admin's interface: HTTP on a Unix socket beside the store, for mailgw-ctl.
  *
  * Contract: `POST /reload` answers with {@link ReloadAnswer}, 200 when the configuration is taken and 422 when it is
- * refused; `POST /reload?yes` also takes what voids reply addresses that are out. Whoever holds the store's lock
+ * refused; `POST /reload?yes` also takes what voids reply addresses that are out; `/v1` is the HTTP interface. Whoever holds the store's lock
  * makes the socket anew, in a directory where nobody else may make one, with mode 0600: so it is our daemon that
  * answers there, and its own user and root who may ask. No process id is recorded that could belong to another
  * process by now.
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Reload, Reloaded } from '../site/changes.ts';
 
 /** Where a reload is asked for that may void reply addresses. */
@@ -34,16 +34,23 @@ export type ReloadAnswer = { readonly config: string } & (
   | { readonly problems: readonly string[] }
 );
 
+/** Answers what is not asked of the admin alone: the HTTP interface, loaded with the first request. */
+export type AnswerRest = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** Creates the server; it listens where it is made to. */
-export function createAdminServer(config: string, reload: Reload): Server {
+export function createAdminServer(config: string, reload: Reload, answerRest: AnswerRest): Server {
   return createServer((request, response) => {
+    if (request.url?.startsWith('/v1/') === true) {
+      answerRest(request, response);
+      return;
+    }
     const answer = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
       response.end(`${JSON.stringify(body)}\n`);
     };
     request.resume();
     if (request.method !== 'POST' || !PATHS.has(request.url ?? '')) {
-      answer(404, { problems: ['there is only POST /reload'] });
+      answer(404, { problems: ['there are only POST /reload and /v1'] });
       return;
     }
     void reload(request.url === RELOAD_ALL_THE_SAME).then((result) => {

@@ -7,7 +7,8 @@
 import { parse, TomlError } from 'smol-toml';
 import { allForms, matchRecipient } from '../mail/address.ts';
 import { errorLine } from '../system/error-text.ts';
-import { type Setting, show } from './kinds.ts';
+import { type Endpoint, type Setting, show } from './kinds.ts';
+import { isTable, unknownKey } from './names.ts';
 import { type Row, rowsOf, type Table } from './rows.ts';
 import type { BASE_SETTINGS } from './table.ts';
 
@@ -56,6 +57,11 @@ export function noticeSender(
   domain = config.reply.domain[0],
 ): string {
   return config.notice.from === '' ? `noreply@${domain}` : config.notice.from;
+}
+
+/** Gives the server that takes all mail of ours. */
+export function mailServer({ outbound, notice }: Pick<BaseConfig, 'outbound' | 'notice'>): Endpoint {
+  return outbound.relay ?? notice.server;
 }
 
 /** The part of `[sink]` that is every sink's: what the table should be, and its type. */
@@ -127,7 +133,8 @@ function readSection(
     written[key] = value;
     const read = setting.read(value);
     if (read.ok) values[property] = read.value;
-    else problems.push(`${key}: ${read.problem}`);
+    else if (read.inside === undefined) problems.push(`${key}: ${read.problem}`);
+    else problems.push(...read.inside.map(({ path, problem }) => `${key}${path}: ${problem}`));
   }
   return values;
 }
@@ -165,6 +172,12 @@ export function overlay<C extends BaseConfig>(
   return { config: deepFreeze({ ...config, sink: after.config.sink }) as C, written };
 }
 
+/** Sections that listen on the loopback alone, and why. */
+const LOOPBACK_ONLY = {
+  metrics: 'nothing asks for a password',
+  api: 'tokens would cross the network in the clear: put a server with TLS in front',
+} as const;
+
 function crossCheck(config: BaseConfig): string[] {
   const problems: string[] = [];
   if (config.sender.policy !== 'off' && config.sender.authservId === undefined) {
@@ -178,11 +191,13 @@ function crossCheck(config: BaseConfig): string[] {
     );
   }
   problems.push(...crossCheckSpam(config.spam));
-  const { listen } = config.metrics;
-  if (listen !== undefined && 'host' in listen && !isLoopback(listen.host)) {
-    problems.push(
-      `metrics.listen: "${listen.host}" is no address of the loopback, and nothing asks for a password; expected "127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH"`,
-    );
+  for (const [section, why] of Object.entries(LOOPBACK_ONLY)) {
+    const { listen } = config[section as keyof typeof LOOPBACK_ONLY];
+    if (listen !== undefined && 'host' in listen && !isLoopback(listen.host)) {
+      problems.push(
+        `${section}.listen: "${listen.host}" is no address of the loopback, and ${why}; expected "127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH"`,
+      );
+    }
   }
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');
@@ -197,6 +212,11 @@ function crossCheck(config: BaseConfig): string[] {
   if (badAddressDelayLongestMs > MOST_DELAY_MS) {
     problems.push(
       'rate.bad_address_delay_longest: is longer than 60s; Postfix waits 100 s for its policy service',
+    );
+  }
+  if (config.outbound.socket !== undefined && config.outbound.relay === undefined) {
+    problems.push(
+      'outbound.relay: is missing; outbound.socket needs the smtpd(8) that takes the mail back, such as "127.0.0.1:10026"',
     );
   }
   const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
@@ -237,31 +257,8 @@ function crossCheckSpam(spam: BaseConfig['spam']): string[] {
   return problems;
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
-  const near = known.find((candidate) => distanceAtMostTwo(candidate, key));
-  return `${key}: unknown key${near === undefined ? '' : `; did you mean ${near}?`}`;
-}
-
-/** Tells whether two words are within two edits: enough to notice a slip of the pen. */
-function distanceAtMostTwo(a: string, b: string): boolean {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return (row[b.length] ?? 3) <= 2;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-}
-
 /** Freezes what the table of settings was read into, to its depths. */
 function deepFreeze(value: unknown): unknown {
-  if (isTable(value)) Object.values(value).forEach(deepFreeze);
+  if (isTable(value) || Array.isArray(value)) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }

@@ -10,7 +10,13 @@ import { MAX_SOCKET_PATH_BYTES } from '../system/unix-socket.ts';
 /** A reader's answer. */
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: string };
+  | { readonly ok: false; readonly problem: string; readonly inside?: readonly InsideProblem[] };
+
+/** A problem of something inside a value: its path from there, such as `[0].thread`. */
+export interface InsideProblem {
+  readonly path: string;
+  readonly problem: string;
+}
 
 /** One setting: what it takes, its default as it would be written in the file, and one sentence for people. */
 export interface Setting<T> {

@@ -2,6 +2,7 @@
  * The table of settings row by row, for all that treats one setting like another: reading, writing, comparing, pages.
  */
 import type { Setting } from './kinds.ts';
+import { tomlKey } from './names.ts';
 
 /** A row of the table and its places: section and property in Config, section and name in the file. */
 export interface Row {
@@ -24,9 +25,4 @@ export function rowsOf(table: Table): readonly Row[] {
       return { section, property, name, key: `${section}.${name}`, setting };
     }),
   );
-}
-
-/** Gives the name of a property in the file: snake case without the unit. */
-export function tomlKey(property: string): string {
-  return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,5 +1,5 @@
 /** How a running daemon is told of a new configuration: SIGHUP, and mailgw-ctl through the socket beside the store. */
-import { adminSocketPath, createAdminServer } from '../api/admin.ts';
+import { type AnswerRest, adminSocketPath, createAdminServer } from '../api/admin.ts';
 import type { Log } from '../observe/log.ts';
 import type { Reload } from '../site/changes.ts';
 import { errorText } from '../system/error-text.ts';
@@ -10,9 +10,10 @@ export async function listenForReloads(
   config: string,
   storePath: string,
   reload: Reload,
+  answerRest: AnswerRest,
   log: Log,
 ): Promise<() => void> {
-  const server = createAdminServer(config, reload);
+  const server = createAdminServer(config, reload, answerRest);
   const path = adminSocketPath(storePath);
   try {
     await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });
@@ -22,5 +23,6 @@ export async function listenForReloads(
   process.on('SIGHUP', () => void reload(false));
   return () => {
     server.close();
+    server.closeAllConnections(); // whoever follows the events would keep it open
   };
 }

@@ -6,25 +6,22 @@
  * writer for a sign of life, and lets a thread of its own count the queue.
  */
 import { stat, statfs } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import { createStatusServer } from '../api/status.ts';
-import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import { SINK_STATES } from '../observe/metrics-table.ts';
-import type { Config } from '../site/config.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
 import { errorText } from '../system/error-text.ts';
-import { ListenError, listenOnFile } from '../system/unix-socket.ts';
 import { version } from '../system/version.ts';
 import type { Ground } from './ground.ts';
+import { listenOn } from './listening.ts';
 
 /** How long the store's writer may take for a sign of life. */
 const SIGN_OF_LIFE_MS = 5000;
 
-/** Serves metrics and health where the site wants them. Rejects with a {@link ListenError}. */
+/** Serves metrics and health where the site wants them. Rejects with a `ListenError`. */
 export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): Promise<void> {
   const { site, log, meter, life } = ground;
   const { config } = site;
@@ -41,7 +38,7 @@ export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): P
     unready,
     metrics: async () => ({ contentType: page.contentType, text: await page.render() }),
   });
-  await listen(server, config, log);
+  await listenOn(server, 'metrics', config, log);
   life.ends(async () => {
     server.closeAllConnections(); // nobody waits for its answers
     await new Promise((resolve) => server.close(resolve));
@@ -84,32 +81,6 @@ function watchProcess(meter: Meter): void {
   });
   meter.watch('process_resident_memory_bytes', {}, () => process.memoryUsage.rss());
   meter.watch('process_start_time_seconds', {}, () => performance.timeOrigin / 1000);
-}
-
-async function listen(server: Server, { metrics }: Config, log: Log): Promise<void> {
-  const { listen: endpoint, mode, group } = metrics;
-  if (endpoint === undefined) return;
-  try {
-    if ('path' in endpoint)
-      await listenOnFile(server, { path: endpoint.path, mode, group, section: 'metrics' });
-    else await listenOnPort(server, endpoint);
-  } catch (error) {
-    throw error instanceof ListenError ? new ListenError(`metrics.listen: ${error.message}`) : error;
-  }
-  const where = 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
-  log('listening', { service: 'metrics', socket: where });
-}
-
-function listenOnPort(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      reject(new ListenError(`${host}:${port}: cannot listen: ${error.message}`));
-    });
-    server.listen({ host, port }, resolve);
-  });
 }
 
 /** Says why no mail can be taken now, if it cannot. */

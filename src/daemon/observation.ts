@@ -1,10 +1,13 @@
 /** How the daemon is seen from outside: its log, what it counts, and how a fault ends it. */
-import { type Log, type LogOptions, openLog } from '../observe/log.ts';
+import { type Log, type LogEvent, type LogFields, type LogOptions, openLog } from '../observe/log.ts';
 import { type LogOutput, openLogOutput } from '../observe/log-output.ts';
 import { Meter } from '../observe/meter.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { version } from '../system/version.ts';
 import type { Beginning } from './beginning.ts';
+
+/** Hears an event of the log. */
+export type Hear = (event: LogEvent, fields: LogFields) => void;
 
 /** The log and the meter. */
 export interface Observation {
@@ -13,6 +16,8 @@ export interface Observation {
   readonly output: LogOutput;
   /** Writes the log on as these options say. */
   readonly follow: (options: LogOptions) => void;
+  /** Has somebody hear every event as well. */
+  readonly hear: (hearer: Hear) => void;
   /** Ends the daemon for a fault. */
   readonly die: (event: 'store_failed' | 'fatal', thrown: unknown) => never;
 }
@@ -27,9 +32,11 @@ export function observe({ settings: { config }, commits, broken, news }: Beginni
   });
   let write = openLog(config.log, output);
   const meter = new Meter();
+  const hearers: Hear[] = [];
   const log: Log = (event, fields, level) => {
     meter.add('mailgw_events_total', { event });
     write(event, fields, level);
+    for (const hear of hearers) hear(event, fields ?? {});
   };
   meter.watch('mailgw_log_lost_lines_total', {}, () => output.lostLines);
   meter.share('mailgw_commit_seconds', {}, commits.seconds);
@@ -49,5 +56,8 @@ export function observe({ settings: { config }, commits, broken, news }: Beginni
   const follow = (options: LogOptions): void => {
     write = openLog(options, output);
   };
-  return { log, meter, output, follow, die };
+  const hear = (hearer: Hear): void => {
+    hearers.push(hearer);
+  };
+  return { log, meter, output, follow, hear, die };
 }

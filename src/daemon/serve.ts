@@ -7,16 +7,19 @@
  * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
+
+import type { SourceView } from '../api/route.ts';
 import type { Dispatcher } from '../delivery/dispatcher.ts';
-import type { Notifier } from '../notices/notifier.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
 import type { Config } from '../site/config.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
+import { createSender } from '../site/notifications.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
+import { isWanted } from '../sources/listen.ts';
 import type { Intake, Source } from '../sources/source.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { openSupervision, type Supervision } from '../system/supervision.ts';
@@ -25,9 +28,11 @@ import type { Beginning } from './beginning.ts';
 import { listenForReloads } from './control.ts';
 import { type Ground, openGround } from './ground.ts';
 import { openDoubts, openIntake } from './intake.ts';
+import { openInterface } from './interface.ts';
 import { Life } from './life.ts';
 import { openMetrics } from './metrics.ts';
 import { type Observation, observe } from './observation.ts';
+import { openOutbound } from './outbound.ts';
 import { createReload } from './reload.ts';
 import { StartError } from './start-error.ts';
 import { readStatus } from './status-line.ts';
@@ -46,11 +51,18 @@ export async function serve(begun: Beginning): Promise<void> {
     const parser = site.part(parserPart(meter));
     const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
     const notifier = createNotifier(site, store, log, meter);
+    const sender = createSender(site, store, log, meter);
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    await startWork(ground, intake, dispatcher, notifier);
+    const answer = await openInterface(ground, {
+      sources: () => listSources(site.config),
+      notified: () => {
+        sender.wake();
+      },
+    });
+    await startWork(ground, intake, doubts, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
@@ -60,7 +72,7 @@ export async function serve(begun: Beginning): Promise<void> {
       path: begun.path,
       log,
     });
-    life.ends(await listenForReloads(begun.path, site.config.store.path, reload, log));
+    life.ends(await listenForReloads(begun.path, site.config.store.path, reload, answer, log));
     const supervision = supervise(ground, doubts);
     endOnSignals(life, observation, supervision);
     life.serves();
@@ -79,23 +91,33 @@ export async function serve(begun: Beginning): Promise<void> {
  * of it would be too short for.
  */
 async function startWork(
-  { life, site }: Ground,
+  ground: Ground,
   intake: Intake<Config>,
+  doubts: Doubts,
   dispatcher: Dispatcher,
-  notifier: Notifier,
+  senders: readonly { start(): void; stop(): Promise<void> }[],
 ): Promise<void> {
+  const { life, site } = ground;
   const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
     const stopped = sources.map((source) => source.stop(withinMs));
-    return Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
+    return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
   for (const { open } of Object.values(SOURCES)) {
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
+  const outbound = await openOutbound(ground, doubts);
+  if (outbound !== undefined) sources.push(outbound);
   dispatcher.start();
-  notifier.start();
+  for (const sender of senders) sender.start();
+}
+
+/** Lists the sources that serve. */
+function listSources(config: Config): readonly SourceView[] {
+  const names = ['lmtp', ...(isWanted('policy', config.policy) ? ['policy'] : [])];
+  return names.map((name) => ({ name, state: 'serving' }));
 }
 
 function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervision {

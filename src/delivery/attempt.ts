@@ -13,9 +13,12 @@ import { STATUS_CLASSES } from '../observe/metrics-table.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import type { ReadBounce } from '../sinks/bounce-event.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
+import type { Contexts } from '../store/contexts.ts';
 import type { Contents, LeasedItem } from '../store/item.ts';
+import type { Originals } from '../store/originals.ts';
 import { DeadlineError, type OnLate, withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
+import { readContext, readKnown } from './known.ts';
 
 /** A leased item, and its message where that is at hand. */
 export interface Leased {
@@ -26,6 +29,8 @@ export interface Leased {
 /** The options of an attempt. */
 export interface AttemptOptions {
   readonly queue: Contents;
+  /** What is remembered of notifications and of their addresses. */
+  readonly remembered: Pick<Originals, 'knownOriginals'> & Pick<Contexts, 'contextOf'>;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
   /** Hides tokens in a text that the sink gets. */
@@ -94,13 +99,13 @@ function nothing(kind: 'failed' | 'posted', diagnostic: string): Attempt {
 }
 
 async function preparePost(
-  { parser, sink, mask, meter }: AttemptOptions,
+  { remembered, parser, sink, mask, log, meter }: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
-  const parsed = await parser.parse(message);
+  const parsed = await parser.parse(message, await readKnown(remembered, item, log));
   if (parsed.kind !== 'parsed') return unposted(parsed);
-  const post = toPost(item, parsed, mask);
+  const post = toPost(item, parsed, mask, await readContext(remembered, item));
   return {
     reply: post,
     deliver: async (signal) => {
@@ -152,12 +157,14 @@ export async function askSink(
 }
 
 /**
- * Makes the post of an item from what was parsed of its message; `mask` hides tokens in what the item itself brings.
+ * Makes the post of an item from what was parsed of its message; `mask` hides tokens in what the item itself brings, `context`
+ * is what the platform gave with the address.
  */
 export function toPost(
   item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
   mask: (text: string) => string,
+  context?: unknown,
 ): Post {
   const { id, user, thread, repliedToAt, receivedAt, authentication, spam } = item;
   const messageId = item.messageId === undefined ? undefined : mask(cleanLine(item.messageId));
@@ -180,7 +187,8 @@ export function toPost(
     attachments,
     dropped,
   };
-  return smimeSignature === undefined ? post : { ...post, smimeSignature };
+  const given = context === undefined ? post : { ...post, context };
+  return smimeSignature === undefined ? given : { ...given, smimeSignature };
 }
 
 /** Says what becomes of a message that gives no post. */

@@ -54,6 +54,14 @@ export function splitAddress(address: string): Address | undefined {
   return { localPart: local.slice(1, -1).replace(/\\(.)/g, '$1'), domain };
 }
 
+/** A local part that no server reads in two ways. */
+const PLAIN_LOCAL_PART = /^[^\s\p{C}"(),:;<>@[\\\]]+$/u;
+
+/** Tells whether mail can be sent to an address as it stands: what we send is not worth a quoted local part. */
+export function isPlainAddress(address: string): boolean {
+  return PLAIN_LOCAL_PART.test(splitAddress(address)?.localPart ?? '');
+}
+
 /** Folds a domain for comparison: lower case, no trailing dot, A-labels for an internationalised one. */
 export function foldDomain(domain: string): string {
   const host = isInternational(domain) ? toALabels(domain) : domain;

@@ -13,7 +13,7 @@ import { type ConvertedReply, htmlToMarkdown } from './html/html.ts';
 import { isHtml, type TextBlock } from './mime/choose.ts';
 import type { MimePart } from './mime/parts.ts';
 import { type ExtractedReply, extractReply } from './text/extract.ts';
-import type { KnownSource } from './text/known.ts';
+import type { Known } from './text/known.ts';
 
 /** Reads a text part: decoded, clean, with LF line ends. */
 export type ReadText = (part: MimePart) => string;
@@ -31,7 +31,7 @@ export interface ComposedText extends ExtractedReply {
 const STUB_CHARS = { least: 12, most: 400 };
 
 /** Composes the text of `blocks`; `known` is what is known of the original. */
-export function composeText(blocks: readonly TextBlock[], read: ReadText, known?: KnownSource): ComposedText {
+export function composeText(blocks: readonly TextBlock[], read: ReadText, known?: Known): ComposedText {
   const html = new Map<MimePart, ConvertedReply>();
   const convert = (part: MimePart): ConvertedReply => {
     const before = html.get(part);
@@ -105,7 +105,7 @@ function splitForms(
   forms: readonly (readonly MimePart[])[],
   read: ReadText,
   convert: (part: MimePart) => ConvertedReply,
-  known: KnownSource | undefined,
+  known: Known | undefined,
 ): ExtractedReply & { readonly formless: number } {
   const splits: ExtractedReply[] = [];
   let formless = 0;

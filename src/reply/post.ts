@@ -112,13 +112,29 @@ export type ParseOutcome =
       readonly diagnostic: string;
     };
 
+/** What is remembered of the notification that a reply answers, and of those before it in its thread. */
+export interface KnownOriginals {
+  readonly subjects: readonly string[];
+  /** Names of authors, as they are displayed. */
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+  /** Sketches of their texts (text/sketch.ts). */
+  readonly sketches: readonly Uint8Array[];
+}
+
 /** Turns raw messages into replies. */
 export interface ReplyParser {
-  /** Parses one message and takes `raw`'s memory over. Throws only when no parser can be started. */
-  parse(raw: Uint8Array): Promise<ParseOutcome>;
+  /**
+   * Parses one message and takes `raw`'s memory over; `known` is what is known of its original. Throws only when no parser
+   * can be started.
+   */
+  parse(raw: Uint8Array, known?: KnownOriginals): Promise<ParseOutcome>;
   /** Ends every thread; what is still being parsed throws. */
   close(): Promise<void>;
 }
 
 /** A reply ready for a platform; times in milliseconds since the epoch. */
-export interface Post extends ParsedReply, ReplyOrigin {}
+export interface Post extends ParsedReply, ReplyOrigin {
+  /** The value that the platform gave with the address, as JSON has it; undefined where it gave none. */
+  readonly context?: unknown;
+}

@@ -88,6 +88,7 @@ function withoutAttachments(post: Post) {
       user: post.user,
       thread: post.thread,
       replied_to: formatTime(post.repliedToAt),
+      context: post.context ?? null,
       message_id: bracketed(post.messageId),
       in_reply_to: bracketed(post.inReplyTo),
       subject: post.subject,

@@ -13,13 +13,18 @@ export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
   return loopToken(config.reply.domain[0]);
 }
 
+/** Lists the values of X-Loop in our own mail, former domains included. */
+export function noticeLoopTokens({ reply }: Pick<Config, 'reply'>): readonly string[] {
+  return reply.domain.map(loopToken);
+}
+
 const loopToken = (domain: string): string => `mailgw.${domain}`;
 
 /** Recognises our own notices, those from former domains included: X-Loop and From. */
 function noticesOf(config: Config): GateOptions['notices'] {
   const { domain: domains } = config.reply;
   const senders = domains.map((domain) => noticeSender(config, domain));
-  return { from: [...new Set(senders)], loopTokens: domains.map(loopToken) };
+  return { from: [...new Set(senders)], loopTokens: noticeLoopTokens(config) };
 }
 
 /** Makes the configured part of the gate's options. */

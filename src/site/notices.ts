@@ -3,7 +3,7 @@
  * drafts and sends them.
  */
 import { randomBytes } from 'node:crypto';
-import { noticeSender } from '../config/config.ts';
+import { mailServer, noticeSender } from '../config/config.ts';
 import type { DraftNotice } from '../delivery/ending.ts';
 import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
 import { allForms } from '../mail/address.ts';
@@ -11,10 +11,12 @@ import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
 import { createDraftNotice } from '../notices/draft.ts';
 import type { SendNotice } from '../notices/mailer.ts';
-import { Notifier, type Sending } from '../notices/notifier.ts';
+import { createNotifier as createNoticeSender, type Sending } from '../notices/notifier.ts';
 import { type LoadedTexts, loadNoticeTexts } from '../notices/texts.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
+import type { Sender } from '../outbound/sender.ts';
+import type { LeasedNotice } from '../store/notices.ts';
 import type { Store } from '../store/store.ts';
 import type { Config } from './config.ts';
 import { noticeLoopToken } from './gate-rules.ts';
@@ -61,15 +63,15 @@ export function tokenMask({ reply }: Config): (text: string) => string {
 
 /** The way in which notices are made and sent, as a part. */
 const SENDING: Part<Sending> = {
-  reads: ['notice', 'reply', 'sender.plus_tags'],
+  reads: ['notice', 'outbound.relay', 'reply', 'sender.plus_tags'],
   open: ({ settings: { config, texts } }) => {
     return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
   },
 };
 
 /** Creates what sends notices, not yet started. */
-export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Notifier {
-  return new Notifier({
+export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Sender<LeasedNotice> {
+  return createNoticeSender({
     store,
     sending: site.part(SENDING),
     log,
@@ -82,10 +84,8 @@ export function createNotifier(site: Site, store: Store, log: Log, meter: Meter)
 
 /** Loads the mailer with the first notice: most daemons send none for days. */
 function openSendNotice(config: Config): SendNotice {
-  const { host, port } = config.notice.server;
   const options = {
-    host,
-    port,
+    place: mailServer(config),
     from: { address: noticeSender(config), name: config.notice.name },
     domain: config.reply.domain[0],
     loopToken: noticeLoopToken(config),

@@ -25,5 +25,6 @@ export function startPruning(
 
 function periodsOf(config: Config): RetentionPeriods {
   const { keepContentMs, keepRowsMs } = config.store;
-  return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config) };
+  const { originalsBytes } = config.reply;
+  return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config), originalsBytes };
 }

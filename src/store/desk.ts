@@ -1,7 +1,7 @@
 /** The operator's desk as a port: items listed, counted and acted upon. Contract and failure as of store.ts. */
 import type { ItemState, ItemView } from './item.ts';
 
-/** The choice of items to list, oldest first. */
+/** The choice of items to list, oldest first unless `newestFirst` says otherwise. */
 export interface ItemFilter {
   /** A beginning of the id. */
   readonly startsWith?: string | undefined;
@@ -15,6 +15,11 @@ export interface ItemFilter {
   /** Only those whose message is there, which a posted one's may not be. */
   readonly hasContent?: true | undefined;
   readonly limit?: number | undefined;
+  /** Only the item of this Message-ID, without brackets. */
+  readonly messageId?: string | undefined;
+  /** Only items whose id sorts below this one: those received before it. */
+  readonly before?: string | undefined;
+  readonly newestFirst?: true | undefined;
 }
 
 /** Items of one state and one age: `age` is the index of the first bound that they were received after. */

@@ -92,8 +92,12 @@ export interface Users {
 
 /** Users, salts and threads. */
 export interface Directory extends Users {
+  /** Lists the users who have registered an address; with `ignore` a plus tag makes no other address. */
+  usersByAddress(address: string, plusTags: 'compare' | 'ignore'): Promise<readonly User[]>;
   /** Lists all users by name. */
   listUsers(): Promise<readonly User[]>;
+  /** Lists so many users with numbers below `before`, the newest first. */
+  usersBefore(before: number, limit: number): Promise<readonly User[]>;
   /** Adds a user; undefined when the name is taken. */
   addUser(user: {
     readonly name: string;
@@ -130,4 +134,6 @@ export interface Directory extends Users {
   renameThread(from: string, to: string, now: number): Promise<ThreadRenaming>;
   /** Gives the number of a thread; makes one when the locator is new. */
   threadNumber(locator: string): Promise<number>;
+  /** Gives the numbers of threads in their order, and makes those of new locators, in one commit. */
+  threadNumbers(locators: readonly string[]): Promise<readonly number[]>;
 }

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { dedupeWindowMs } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
 import { SINK_FORM } from '../../src/sinks/catalogue.ts';
 import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/settings.ts';

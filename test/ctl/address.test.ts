@@ -138,14 +138,7 @@ describe('mailgw-ctl address mint', () => {
   it('wants a user that exists, and both options', async (t) => {
     const tool = await initialise(testScratch(t));
     await tool.fails(65, /^mailgw-ctl: user "alice": there is no such user/, ...mint());
-    await tool.fails(
-      64,
-      /required option '--thread <locator>' not specified/,
-      'address',
-      'mint',
-      '--user',
-      'a',
-    );
+    await tool.fails(64, /address mint: expected --user and --thread/, 'address', 'mint', '--user', 'a');
   });
 });
 

@@ -12,7 +12,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
 import { SETTINGS } from '../../src/site/table.ts';

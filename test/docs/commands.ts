@@ -15,6 +15,7 @@ export interface Shown {
 /** Pages whose commands a test of their own follows word for word. */
 export const OWN_TEST: Readonly<Record<string, string>> = {
   'docs/quick-start.md': 'test/system/quick-start.slow.test.ts',
+  'docs/api.md': 'test/api/page.test.ts',
 };
 
 /** Where a command is, for messages. */

@@ -57,6 +57,7 @@ export const EXAMPLE_POST: Post = {
   user: 'alice',
   thread: 'acme/website/issue/7',
   repliedToAt: Date.UTC(2026, 10, 19, 17, 2, 11),
+  context: 'comment 1138',
   messageId: '<58a24bdd-901f-49a9-b8c4-7e6a486278be@client.example.com>',
   inReplyTo: '<acme/website/issue/7/1795107731.k4xqz7ma@reply.example.org>',
   subject: 'Re: [acme/website] The logo is blurred on my phone (#7)',

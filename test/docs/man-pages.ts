@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { INTERRUPTED } from '../../src/actions/fault.ts';
 import { DEFAULT_CONFIG_PATH } from '../../src/config/config.ts';
 import { type Setting, show } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {
   ENTRIES,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import { SETTINGS } from '../../src/site/table.ts';
 import { runTool } from '../ctl/tool.ts';
 import { repositoryRoot, run, runOk } from '../support/process.ts';

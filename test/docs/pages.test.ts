@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Setting, show } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import { LOG_EVENTS } from '../../src/observe/log.ts';
 import { SETTINGS } from '../../src/site/table.ts';
 import { repositoryRoot, run } from '../support/process.ts';

@@ -61,6 +61,27 @@ export function describeDirectory(open: OpenStore): void {
       );
     });
 
+    it('are found by a registered address, however it is spelt', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice', ['Alice@Example.com', 'alice@exämple.com']);
+      await add(store, 'bob', ['bob+work@example.com', 'shared@example.com']);
+      await add(store, 'carol', ['shared@example.com', '100%@example.com']);
+      const found = async (address: string, plusTags: 'compare' | 'ignore' = 'compare'): Promise<string[]> =>
+        (await store.usersByAddress(address, plusTags)).map(({ name }) => name).sort();
+      assert.deepEqual(await found('aLICE@eXAMPLE.COM'), ['alice']);
+      assert.deepEqual(await found('alice@xn--exmple-cua.com'), ['alice']);
+      assert.deepEqual(await found('alice@EXÄMPLE.com'), ['alice']);
+      assert.deepEqual(await found('shared@example.com'), ['bob', 'carol']);
+      assert.deepEqual(await found('100%@example.com'), ['carol']);
+      assert.deepEqual(await found('bob@example.com'), []);
+      assert.deepEqual(await found('bob@example.com', 'ignore'), ['bob']);
+      assert.deepEqual(await found('bob+home@example.com', 'ignore'), ['bob']);
+      for (const nobody of ['', '@', 'alice', '@example.com', 'alice@example.org', 'alice+x@example.com'])
+        assert.deepEqual(await found(nobody), [], nobody);
+      await store.removeUser('alice', NOW);
+      assert.deepEqual(await found('alice@example.com'), []);
+    });
+
     it('addresses and state change apart from each other', async (t) => {
       const store = await open(t);
       await add(store, 'alice', ['a@example.com']);

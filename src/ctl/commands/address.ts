@@ -4,19 +4,25 @@
  * Contract: `mint` gives the Reply-To and the Message-ID that the notification must carry; for a bound address
  * the two only work together. `explain` judges an address as the gate would at this moment.
  */
-import { type Minted, mint } from '../../actions/mint.ts';
+import { usage } from '../../actions/fault.ts';
+import { mint, readRepliedTo } from '../../actions/mint.ts';
+import type { Problem } from '../../api/problem.ts';
+import { type ShownAddress, showMinted } from '../../api/shown.ts';
+import { judgeAge } from '../../mail/token.ts';
 import { isoSeconds } from '../../system/iso-time.ts';
-import type { CommandGroup, CommandSpec, Context } from '../command.ts';
-import { withPepper } from '../session.ts';
+import type { CommandGroup, CommandSpec, Context, Input } from '../command.ts';
+import { askDaemon, toFault } from '../daemon.ts';
+import { forEachBatch } from '../json-lines.ts';
+import { openConfig, withPepper } from '../session.ts';
 import { printFindings } from '../terminal/findings.ts';
-import { printNote, printObject, printRow, printText } from '../terminal/print.ts';
+import { printNote, printObject, printRow, printText, type Row } from '../terminal/print.ts';
 
 const mintCommand: CommandSpec = {
-  words: 'mint',
-  summary: "make the Reply-To and the Message-ID of one user's notification about one post",
+  words: 'mint [orders]',
+  summary: "make the Reply-To and the Message-ID of one user's notification about one post, or of many",
   options: [
-    { flags: '--user <user>', doc: 'who gets the notification', required: true },
-    { flags: '--thread <locator>', doc: "the platform's name of the thread", required: true },
+    { flags: '--user <user>', doc: 'who gets the notification' },
+    { flags: '--thread <locator>', doc: "the platform's name of the thread" },
     { flags: '--replied-to <time>', doc: 'when the post was made; its age counts from here (default: now)' },
     { flags: '--bound', doc: 'make a bound address, which needs In-Reply-To or References to come back' },
   ],
@@ -24,27 +30,52 @@ const mintCommand: CommandSpec = {
     'mint --user alice --thread go-gitea/gitea/issue/2351',
     'mint --user alice --thread acme/site/pull/7 --replied-to 2026-11-19T17:02:11Z --bound',
     'mint --user alice --thread acme/site/pull/7 --replied-to 3d --json',
+    'mint - --json < orders.jsonl',
   ],
-  run: (input, context) =>
-    withPepper(context, async (session) => {
-      const thread = input.required('thread');
-      const minted = await mint(session, {
-        user: input.required('user'),
-        thread,
-        repliedTo: input.text('repliedTo'),
-        isBound: input.flag('bound'),
-      });
-      noteAge(minted, context);
-      printRow(context.output, {
-        reply_to: minted.replyTo,
-        message_id: `<${minted.messageId}>`,
-        user: minted.user,
-        thread,
-        replied_to: isoSeconds(minted.repliedTo),
-        expires_at: isoSeconds(minted.expiresAt),
-      });
-    }),
+  run: (input, context) => (input.args[0] === undefined ? mintOne(input, context) : mintMany(input, context)),
 };
+
+async function mintOne(input: Input, context: Context): Promise<void> {
+  const [user, thread] = [input.text('user'), input.text('thread')];
+  if (user === undefined || thread === undefined)
+    throw usage('address mint: expected --user and --thread, or "-" for JSON lines on standard input');
+  const now = Date.now();
+  const repliedTo = isoSeconds(readRepliedTo(input.text('repliedTo'), now));
+  const order = { user, thread, replied_to: repliedTo, bound: input.flag('bound') };
+  const asked = { method: 'POST', path: '/v1/addresses', body: order } as const;
+  const answer = await askDaemon(openConfig(context).store.path, asked);
+  const address =
+    answer === undefined
+      ? await withPepper(context, async (session) =>
+          showMinted(await mint(session, { user, thread, repliedTo, isBound: order.bound })),
+        )
+      : (answer as ShownAddress);
+  noteAge(address, now, context);
+  printRow(context.output, rowOf(address));
+}
+
+/** Mints for each line of standard input. */
+async function mintMany(input: Input, context: Context): Promise<void> {
+  if (input.argument() !== '-' || input.text('user') !== undefined || input.text('thread') !== undefined)
+    throw usage('address mint: expected --user and --thread, or "-" alone for JSON lines on standard input');
+  const path = openConfig(context).store.path;
+  await forEachBatch(context, async (lines) => {
+    const body = { addresses: lines.map(({ value }) => value) };
+    const answer = await askDaemon(path, { method: 'POST', path: '/v1/addresses', body });
+    const minted =
+      answer === undefined
+        ? await withPepper(context, async (session) => {
+            const { mintBatch } = await import('../../api/routes/addresses.ts');
+            return mintBatch(session, body.addresses, { isOwn: true });
+          })
+        : (answer as { addresses: readonly (ShownAddress | Problem)[] }).addresses;
+    return minted.map((each) => {
+      if ('detail' in each) return toFault(each).message;
+      printRow(context.output, rowOf(each));
+      return undefined;
+    });
+  });
+}
 
 const explain: CommandSpec = {
   words: 'explain <address>',
@@ -80,7 +111,13 @@ export const addressGroup: CommandGroup = {
   commands: [mintCommand, explain],
 };
 
-function noteAge({ age }: Minted, { output }: Context): void {
+function rowOf({ reply_to, message_id, user, thread, replied_to, expires_at }: ShownAddress): Row {
+  return { reply_to, message_id, user, thread, replied_to, expires_at };
+}
+
+function noteAge({ replied_to, expires_at }: ShownAddress, now: number, { output }: Context): void {
+  const repliedTo = Date.parse(replied_to) / 1000;
+  const age = judgeAge(repliedTo, now, Date.parse(expires_at) - repliedTo * 1000);
   if (age === 'expired') {
     printNote(output, 'the address has expired already: replied-to is older than reply.max_age');
   } else if (age === 'in-the-future') {

@@ -4,12 +4,11 @@
  * Contract: the daemon reads the file that it was started with, and answers; 78 when it refuses it and goes on with
  * what it had, 69 when none serves the store that this configuration names.
  */
-import { request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { describe, EXIT, Fault, systemCode } from '../../actions/fault.ts';
-import { adminSocketPath, RELOAD_ALL_THE_SAME, type ReloadAnswer } from '../../api/admin.ts';
+import { RELOAD_ALL_THE_SAME, type ReloadAnswer } from '../../api/admin.ts';
 import { loadConfig } from '../../site/config.ts';
 import type { CommandSpec } from '../command.ts';
+import { exchange } from '../daemon.ts';
 import { printRows, printText } from '../terminal/print.ts';
 
 const COLUMNS = [
@@ -48,22 +47,15 @@ export const reloadCommand: CommandSpec = {
 const refused = (config: string, problems: readonly string[]): Fault =>
   new Fault(EXIT.configuration, [...problems, `${config}: not taken; mailgwd goes on with what it has`]);
 
-function askDaemon(storePath: string, path: string): Promise<ReloadAnswer> {
-  const socketPath = adminSocketPath(storePath);
-  return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, path, method: 'POST', agent: false }, (response) => {
-      text(response).then((body) => {
-        resolve(JSON.parse(body) as ReloadAnswer);
-      }, reject);
-    });
-    asking.on('error', (error) => {
-      reject(new Fault(EXIT.unavailable, `store.path: ${storePath}: ${reasonOf(error)}`, { cause: error }));
-    });
-    asking.end();
-  });
+async function askDaemon(storePath: string, path: string): Promise<ReloadAnswer> {
+  try {
+    return (await exchange(storePath, { method: 'POST', path })).body as ReloadAnswer;
+  } catch (error) {
+    throw new Fault(EXIT.unavailable, `store.path: ${storePath}: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
-function reasonOf(error: Error): string {
+function reasonOf(error: unknown): string {
   const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return 'no mailgwd serves this store; start it, or restart it if it was started with another store.path';

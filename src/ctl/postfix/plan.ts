@@ -20,6 +20,8 @@ import {
   withRelayDomains,
   withTransport,
 } from './merge.ts';
+import { planOutbound } from './outbound.ts';
+import type { PlanStep } from './plan-step.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
 import { refusalsIn, stripsSpamFields, unrefused } from './refusal-checks.ts';
 import { lacksResultTable, needsResultTable, unfilteredMilters } from './result-checks.ts';
@@ -32,13 +34,6 @@ const EXAMPLES = [
   '/usr/share/mailgw/postfix-examples/header_checks',
 ] as const;
 
-/** One thing to do, and why. */
-export type PlanStep = { readonly why: string } & (
-  | { readonly kind: 'setting'; readonly setting: Setting }
-  | { readonly kind: 'command'; readonly command: string }
-  | { readonly kind: 'remark' }
-);
-
 /** Plans the steps that are missing, in the order in which they are taken. */
 export function planWiring(wiring: Wiring): PlanStep[] {
   return [
@@ -49,6 +44,7 @@ export function planWiring(wiring: Wiring): PlanStep[] {
     ...planForgedFields(wiring),
     ...planLocalMail(wiring),
     ...planSize(wiring),
+    ...planOutbound(wiring),
   ];
 }
 

@@ -12,7 +12,7 @@ import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter
 import { cleanText } from '../../mail/clean-text.ts';
 import type { ExtractedReply } from '../text/extract.ts';
 import { judgeLines, type LinePart } from '../text/judge.ts';
-import { type KnownOriginal, type KnownSource, prepareKnown } from '../text/known.ts';
+import { type Known, type KnownOriginal, prepareKnown } from '../text/known.ts';
 import { makeLine } from '../text/lines.ts';
 import { rowsOf, type WrittenLine } from './lines.ts';
 import { escapeLineStart, escapeText } from './markdown-escape.ts';
@@ -193,7 +193,7 @@ export interface ConvertedReply extends ExtractedReply {
  * Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is
  * known of the original.
  */
-export function htmlToMarkdown(html: string, known?: KnownSource): ConvertedReply {
+export function htmlToMarkdown(html: string, known?: Known): ConvertedReply {
   const source = html.length > MAX_CHARS ? html.slice(0, MAX_CHARS) : html;
   const { root, rest } = parseWithin(source);
   const written = writeLines(root);

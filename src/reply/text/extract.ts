@@ -10,7 +10,7 @@
 import { findCode } from './code.ts';
 import { FACT, findDate } from './evidence.ts';
 import { judgeLines, type LinePart } from './judge.ts';
-import { type KnownSource, prepareKnown } from './known.ts';
+import { type Known, prepareKnown } from './known.ts';
 import { cutLines, type Line, makeLine } from './lines.ts';
 import type { Cut } from './signs.ts';
 
@@ -101,11 +101,11 @@ function splitShared(raw: string, cut: number, lines: Line[]): void {
  * Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. `known` is what is known of
  * the original.
  */
-export function splitReply(text: string, known?: KnownSource): Segment[] {
+export function splitReply(text: string, known?: Known): Segment[] {
   return split(text, known).segments;
 }
 
-function split(text: string, known: KnownSource | undefined): { segments: Segment[]; cuts: readonly Cut[] } {
+function split(text: string, known: Known | undefined): { segments: Segment[]; cuts: readonly Cut[] } {
   const lines = readLines(text);
   const { verdicts, cuts } = judgeLines(lines, prepareKnown(known));
   const segments: Segment[] = [];
@@ -142,7 +142,7 @@ function trimLines(text: string): string {
  * Splits a plain-text reply into what was typed, what is quoted and the signature; `known` is what is known of the
  * original.
  */
-export function extractReply(text: string, known?: KnownSource): ExtractedReply {
+export function extractReply(text: string, known?: Known): ExtractedReply {
   const { segments, cuts } = split(text, known);
   return {
     reply: partOf(segments, 'reply'),

@@ -15,7 +15,16 @@ import { MAX_MARKED, markupIntro, opensQuote } from './markup-intro.ts';
 import { innerLines, quoteEnd } from './quotes.ts';
 import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
 import { isProven, type Sign } from './signs.ts';
-import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
+import {
+  countWords,
+  has,
+  type Intro,
+  isBlankOrEnd,
+  isKnown,
+  isRule,
+  nextContent,
+  type View,
+} from './view.ts';
 
 /** A stretch of lines. */
 export interface Run {
@@ -38,6 +47,7 @@ type State = 'text' | 'signature';
 const NAME = /\p{Lu}[\p{L}\p{M}'’.-]+,?\s\p{Lu}[\p{L}'’.-]+/u;
 const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_BELOW = 40;
+const MAX_CHANGED_WORDS = 4;
 
 /** Cuts the lines into runs. */
 export const scanRuns = (view: View): Run[] => new Scan(view).runs();
@@ -48,8 +58,6 @@ class Scan {
   readonly #runs: Run[] = [];
   /** Where the last announced original with marks begins, or -1. */
   #marked: number | undefined;
-  /** From here to the end every line stands in the original, as is known. */
-  readonly #knownTail: number;
   #at = 0;
   #state: State = 'text';
   #typed = false;
@@ -59,7 +67,6 @@ class Scan {
   constructor(view: View) {
     this.#view = view;
     this.#lines = view.lines;
-    this.#knownTail = knownTail(view);
   }
 
   runs(): Run[] {
@@ -75,8 +82,6 @@ class Scan {
     else if (line.kind === 'quote') this.#quote(this.#at, undefined);
     else if (line.hint === 'signature') this.#push('signature', this.#at + 1, ['markup', 'lines-below']);
     else if (line.kind === 'code') this.#take(this.#state, this.#at + 1);
-    else if (this.#at >= this.#knownTail)
-      this.#push('original', this.#lines.length, ['known-line', 'lines-below']);
     else if (!this.#opening()) this.#plain(line);
   }
 
@@ -89,12 +94,30 @@ class Scan {
       this.#forward(this.#lines.length);
       return true;
     }
-    const next = nextContent(this.#lines, intro.end);
+    const opening = this.#view.known.sketches === undefined ? intro : this.#aboveKnown(intro);
+    const next = nextContent(this.#lines, opening.end);
     if (next !== undefined && this.#lines[next]?.kind === 'quote') {
-      this.#quote(next, intro);
+      this.#quote(next, opening);
       return true;
     }
     return isProven(intro.signs) && this.#original(intro);
+  }
+
+  /**
+   * Lets a proven opening reach down to the known lines below: past a block of fields under its frame, and past one short
+   * line of the original that was changed.
+   */
+  #aboveKnown(intro: Intro): Intro {
+    if (!isProven(intro.signs)) return intro;
+    const next = nextContent(this.#lines, intro.end);
+    if (next === undefined || this.#lines[next]?.kind !== 'text') return intro;
+    const more = findIntro(this.#view, next);
+    if (more !== undefined && more.kind !== 'forward')
+      return this.#aboveKnown({ ...intro, end: more.end, signs: [...intro.signs, ...more.signs] });
+    const below = nextContent(this.#lines, next + 1);
+    const isShort = countWords(this.#lines[next]?.text ?? '') <= MAX_CHANGED_WORDS;
+    const isAbove = below !== undefined && this.#lines[below]?.standing === 'quote';
+    return isShort && isAbove ? { ...intro, end: next + 1 } : intro;
   }
 
   /** Takes the unmarked original that a proven opening announces, as far as it is one. */
@@ -115,9 +138,9 @@ class Scan {
 
   /** Finds the line after the last that is known to stand in the original, where something follows it; or -1. */
   #knownEnd(from: number): number {
-    if (!this.#view.known.hasLines) return -1;
+    if (this.#view.known.sketches === undefined) return -1;
     let at = this.#lines.length - 1;
-    while (at >= from && !this.#view.known.hasLine(this.#lines[at]?.text ?? '')) at -= 1;
+    while (at >= from && !isKnown(this.#lines[at])) at -= 1;
     return at >= from && nextContent(this.#lines, at + 1) !== undefined ? at + 1 : -1;
   }
 
@@ -137,8 +160,11 @@ class Scan {
   /** Takes the quote with what led up to it. */
   #quote(first: number, intro: Intro | undefined): void {
     const marked = opensQuote(this.#lines[first]);
+    const unmarked = this.#lines[first]?.standing === 'quote';
     const inner =
-      intro === undefined && !marked ? startsWithIntro(this.#lines, first, this.#view.known) : undefined;
+      intro === undefined && !marked && !unmarked
+        ? startsWithIntro(this.#lines, first, this.#view.known)
+        : undefined;
     const to = quoteEnd(this.#lines, first);
     if (inner === 'forward') {
       this.#state = 'text';
@@ -153,6 +179,10 @@ class Scan {
     const strong = intro !== undefined && (intro.strong || named);
     const announced = marked || strong || inner !== undefined;
     const signs: Sign[] = ['quote-marks', ...(intro?.signs ?? [])];
+    if (unmarked)
+      signs.forEach((sign, at) => {
+        if (sign === 'quote-marks') signs[at] = 'known-line';
+      });
     if (marked) signs.push('markup');
     if (strong && named) signs.push('name');
     if (inner !== undefined) signs.push('verb');
@@ -316,19 +346,6 @@ function announcedAbove(view: View, quote: number): boolean {
     if (intro?.strong === true && nextContent(view.lines, intro.end) === quote) return true;
   }
   return false;
-}
-
-/** Finds the line from which on all lines with content stand in the original; at least two of them, else the end. */
-function knownTail({ lines, known }: View): number {
-  if (!known.hasLines) return lines.length;
-  let [start, count] = [lines.length, 0];
-  for (let at = lines.length - 1; at >= 0; at -= 1) {
-    const line = lines[at];
-    if (line === undefined || line.kind === 'blank') continue;
-    if (line.kind !== 'text' || !known.hasLine(line.text)) break;
-    [start, count] = [at, count + 1];
-  }
-  return count >= 2 ? start : lines.length;
 }
 
 /** Tells whether a line ends with a colon. */

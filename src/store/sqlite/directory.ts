@@ -7,12 +7,13 @@ import type { Database } from './schema.ts';
 /** Prepares the statements on a writing connection. */
 export function prepareDirectory(
   database: Database,
-): AtOnce<Directory, 'addUser' | 'setUser' | 'putUsers' | 'rotateSalt' | 'threadNumber'> {
+): AtOnce<Directory, 'addUser' | 'setUser' | 'putUsers' | 'rotateSalt' | 'threadNumber' | 'threadNumbers'> {
   const numberOf = database.prepare<[string], { number: number }>(
     'SELECT user_number AS number FROM user WHERE name = ?',
   );
   const setAddresses = prepareAddresses(database);
   const addUser = prepareAddUser(database, setAddresses);
+  const threadNumber = prepareThreadNumber(database);
   return {
     addUser,
     putUsers: preparePutUsers(database, addUser, setAddresses),
@@ -33,7 +34,8 @@ export function prepareDirectory(
       rotate(database, user.number, salt, now, graceEndsAt);
       return true;
     },
-    threadNumber: prepareThreadNumber(database),
+    threadNumber,
+    threadNumbers: (locators) => locators.map(threadNumber),
   };
 }
 

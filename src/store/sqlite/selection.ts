@@ -12,7 +12,7 @@ export interface Selection {
 
 /** Writes the condition of a filter. */
 export function selection(filter: ItemFilter): Selection {
-  const { startsWith, state, user, thread, since, settledSince, hasContent } = filter;
+  const { startsWith, state, user, thread, since, settledSince, hasContent, messageId, before } = filter;
   const conditions = ['1'];
   const values: (string | number)[] = [];
   const add = (condition: string, value: string | number | undefined): void => {
@@ -27,6 +27,8 @@ export function selection(filter: ItemFilter): Selection {
     conditions.push(`state IN (${state.map(() => '?').join(',')})`);
     values.push(...state);
   }
+  add('id < ?', before);
+  add("trim(message_id, '<>') = ?", messageId);
   add('user = ?', user);
   add(`${THREAD} = ?`, thread);
   add('received_at >= ?', since);

@@ -6,17 +6,21 @@ import type { Inspection } from '../inspection.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../item.ts';
 import type { Leases } from '../leases.ts';
 import type { Store } from '../store.ts';
+import { prepareApiAccessViews } from './api-access.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareBounceViews } from './bounces.ts';
 import { prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
+import { prepareContextViews } from './contexts.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
+import { prepareNotificationViews } from './notifications.ts';
 import type { Operations } from './operations.ts';
+import { prepareOriginalViews } from './originals.ts';
 import { preparePepperViews } from './peppers.ts';
 import { prepareRemovalViews } from './removal.ts';
 import { prepareRestoreViews } from './restores.ts';
@@ -38,6 +42,7 @@ export function prepareViews(database: Database): Views {
   return {
     ...items,
     ...prepareNoticeViews(database),
+    ...prepareNotificationViews(database),
     ...inspect(database, items.get, prepareNoticesOf(database)),
     ...prepareSelectionViews(database),
     ...prepareBounceViews(database),
@@ -48,6 +53,9 @@ export function prepareViews(database: Database): Views {
     ...prepareBucketViews(database),
     ...preparePepperViews(database),
     ...prepareRestoreViews(database),
+    ...prepareOriginalViews(database),
+    ...prepareContextViews(database),
+    ...prepareApiAccessViews(database),
   };
 }
 
@@ -135,8 +143,9 @@ function prepareItemViews(database: Database) {
 
 function list(database: Database, filter: ItemFilter): ItemView[] {
   const { where, values } = selection(filter);
+  const order = filter.newestFirst === true ? 'id DESC' : 'item_number';
   return database
-    .prepare<(string | number)[], ViewRow>(`${SELECT_VIEW} ${where} ORDER BY item_number LIMIT ?`)
+    .prepare<(string | number)[], ViewRow>(`${SELECT_VIEW} ${where} ORDER BY ${order} LIMIT ?`)
     .all(...values, filter.limit ?? DEFAULT_LIST_LIMIT)
     .map(toItemView);
 }

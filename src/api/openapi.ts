@@ -1,0 +1,120 @@
+/**
+ * The OpenAPI 3.1 document of the HTTP interface, made from its table of routes.
+ *
+ * Contract: a shape with a title stands under `components/schemas` once, and is referred to wherever it is used.
+ */
+import type { TSchema } from 'typebox';
+import { version } from '../system/version.ts';
+import type { Route } from './route.ts';
+import { PROBLEM } from './schemas.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Writes the document. */
+export function describeRoutes(routes: readonly Route[]): Json {
+  const components = new Map<string, unknown>();
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of routes) {
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = operationOf(route, components);
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'mailgw',
+      version: version(),
+      summary: 'Reply by e-mail for any platform',
+      description:
+        'Additive for ever under /v1: members and routes are added, none is changed or taken away.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'Where `api.listen` says.' }],
+    security: [{ token: [] }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'A token of `mailgw-ctl token create`.' },
+      },
+      schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
+  };
+}
+
+function operationOf(route: Route, components: Map<string, unknown>): Json {
+  const { operation, summary, description, tag, scope, answers } = route;
+  const body = requestBody(route, components);
+  return {
+    operationId: operation,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [tag],
+    ...(scope === 'none' ? { security: [] } : { 'x-scope': scope }),
+    parameters: parametersOf(route, components),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, { doc, schema, contentType }]) => {
+          const content =
+            schema === undefined
+              ? contentType && { [contentType]: { schema: { type: 'string' } } }
+              : { 'application/json': { schema: hoist(schema, components) } };
+          return [status, { description: doc, ...(content ? { content } : {}) }];
+        }),
+      ),
+      default: {
+        description: 'What is wrong.',
+        content: { 'application/problem+json': { schema: hoist(PROBLEM, components) } },
+      },
+    },
+  };
+}
+
+function requestBody(route: Route, components: Map<string, unknown>): Json | undefined {
+  if (route.takesMessage === true)
+    return { required: true, content: { 'message/rfc822': { schema: { type: 'string' } } } };
+  if (route.body === undefined) return undefined;
+  return { required: true, content: { 'application/json': { schema: hoist(route.body, components) } } };
+}
+
+function parametersOf(
+  { params, query, idempotent, operation }: Route,
+  components: Map<string, unknown>,
+): readonly Json[] {
+  const named = (place: string, schema: Route['query']): Json[] =>
+    Object.entries<TSchema>(schema?.properties ?? {}).map(([name, property]) => {
+      const { description, ...rest } = property as { description?: string };
+      return {
+        name,
+        in: place,
+        required: place === 'path' || ((schema?.required ?? []) as readonly string[]).includes(name),
+        ...(description === undefined ? {} : { description }),
+        schema: hoist(rest, components),
+      };
+    });
+  const header = (name: string, description: string): Json => {
+    return { name, in: 'header', required: false, description, schema: { type: 'string' } };
+  };
+  return [
+    ...named('path', params),
+    ...named('query', query),
+    ...(idempotent === undefined
+      ? []
+      : [header('Idempotency-Key', 'The same request under the same key is done once, and answered alike.')]),
+    ...(operation === 'followEvents' ? [header('Last-Event-ID', 'The event behind which to go on.')] : []),
+  ];
+}
+
+/** Copies a schema, and moves each shape that has a title to the components. */
+function hoist(schema: unknown, components: Map<string, unknown>): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => hoist(each, components));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { title, ...rest } = schema as { title?: unknown };
+  const copy = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, hoist(value, components)]),
+  );
+  // A member called "title" is a schema itself.
+  if (typeof title !== 'string')
+    return title === undefined ? copy : { ...copy, title: hoist(title, components) };
+  components.set(title, copy);
+  return { $ref: `#/components/schemas/${title}` };
+}

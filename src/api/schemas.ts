@@ -1,0 +1,81 @@
+/** The shapes that several routes share, as JSON Schema 2020-12; a shape with a title has a name in OpenAPI. */
+import Type, { type TProperties, type TSchema } from 'typebox';
+
+/** Most entries of one page of a list. */
+export const MOST_LISTED = 500;
+const LISTED = 100;
+
+/** Declares an object of exactly these members. */
+export const record = <P extends TProperties>(properties: P, title?: string) =>
+  Type.Object(properties, { additionalProperties: false, ...(title === undefined ? {} : { title }) });
+
+/** Declares one of these words. */
+export const words = <W extends string>(...all: readonly W[]) =>
+  Type.Unsafe<W>({ type: 'string', enum: [...all] });
+
+/** Declares what may be null. */
+export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+
+/** Declares text that people typed: anything but nothing. */
+export const text = (description: string, maxLength = 1000) =>
+  Type.String({ minLength: 1, maxLength, description });
+
+/** Declares a time. */
+export const time = (description: string) => Type.String({ format: 'date-time', description });
+
+/** A page of a list: what to ask with. */
+export const PAGE = {
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MOST_LISTED,
+      description: `Most entries that are given; ${LISTED} where it is missing.`,
+    }),
+  ),
+  cursor: Type.Optional(Type.String({ maxLength: 200, description: '`next_cursor` of the page before.' })),
+};
+
+/** Declares the answer of a list. */
+export const pageOf = <S extends TSchema>(item: S, title: string) =>
+  record(
+    {
+      items: Type.Array(item),
+      next_cursor: nullable(Type.String({ description: 'Where the next page begins.' })),
+    },
+    title,
+  );
+
+/** Makes a page of entries of which one more than asked was read. */
+export function page<T>(
+  entries: readonly T[],
+  limit: number | undefined,
+  show: (entry: T) => unknown,
+  cursorOf: (entry: T) => string,
+): { readonly items: readonly unknown[]; readonly next_cursor: string | null } {
+  const items = entries.slice(0, limit ?? LISTED);
+  const last = items.at(-1);
+  const isMore = entries.length > items.length && last !== undefined;
+  return { items: items.map(show), next_cursor: isMore ? cursorOf(last) : null };
+}
+
+/** Gives how many entries to read for a page: one more tells that there are more. */
+export const toRead = (limit: number | undefined): number => (limit ?? LISTED) + 1;
+
+/** A problem (RFC 9457). */
+export const PROBLEM = Type.Object(
+  {
+    type: Type.String({ format: 'uri', description: 'The kind of problem, `urn:mailgw:problem:…`.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'What is wrong, in a sentence.' }),
+    errors: Type.Optional(
+      Type.Array(
+        record({
+          pointer: Type.String({ description: 'A JSON Pointer into the body, or the name of a parameter.' }),
+          detail: Type.String(),
+        }),
+      ),
+    ),
+  },
+  { title: 'Problem' },
+);

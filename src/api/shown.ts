@@ -1,0 +1,55 @@
+/** What the HTTP interface and mailgw-ctl show alike, in snake case; times in ISO 8601. */
+import { fieldsOf, type Minted } from '../actions/mint.ts';
+import type { ItemView } from '../store/item.ts';
+import { isoSeconds, isoTime } from '../system/iso-time.ts';
+
+/** A minted address as it is shown. */
+export interface ShownAddress {
+  readonly reply_to: string;
+  readonly message_id: string;
+  readonly root_id: string;
+  readonly envelope_from: string;
+  readonly user: string;
+  readonly thread: string;
+  readonly replied_to: string;
+  readonly expires_at: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Shows a minted address. */
+export function showMinted(minted: Minted): ShownAddress {
+  return {
+    reply_to: minted.replyTo,
+    message_id: `<${minted.messageId}>`,
+    root_id: `<${minted.rootId}>`,
+    envelope_from: minted.replyTo,
+    user: minted.user,
+    thread: minted.thread,
+    replied_to: isoSeconds(minted.repliedTo),
+    expires_at: isoSeconds(minted.expiresAt),
+    headers: fieldsOf(minted),
+  };
+}
+
+/** Shows an item. */
+export function showItem(item: ItemView) {
+  return {
+    id: item.id,
+    state: item.state,
+    user: item.user,
+    thread: item.thread,
+    message_id: item.messageId ?? null,
+    received_at: isoTime(item.receivedAt),
+    replied_to: isoTime(item.repliedToAt),
+    reverse_path: item.reversePath,
+    bounce: item.bounce ?? null,
+    attempts: item.attempts,
+    due_at: isoTime(item.dueAt),
+    lease_until: isoTime(item.leaseUntil),
+    settled_at: isoTime(item.settledAt),
+    hold_reason: item.holdReason ?? null,
+    spam_score: item.spamScore ?? null,
+    last_diagnostic: item.lastDiagnostic ?? null,
+    bytes: item.bytes,
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * The HTTP interface as a site configures it: on `api.listen` with tokens, and on the daemon's own socket without.
+ *
+ * Contract: its code is loaded where `api.listen` is set, or with the first request on the own socket.
+ * Failure: a place that cannot be listened on ends the start; a request that fails is answered and logged.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AnswerRest } from '../api/admin.ts';
+import type { EventStream } from '../api/event-stream.ts';
+import type { Inside } from '../api/route.ts';
+import type { Api } from '../api/server.ts';
+import type { SecretSession } from '../site/session.ts';
+import { errorText } from '../system/error-text.ts';
+import type { Ground } from './ground.ts';
+import { listenOn } from './listening.ts';
+
+/** Time for the header of a request to arrive. */
+const HEADER_MS = 15_000;
+
+/** Opens the interface; gives what answers on the daemon's own socket. */
+export async function openInterface(
+  ground: Ground,
+  work: Pick<Inside, 'sources' | 'notified'>,
+): Promise<AnswerRest> {
+  const { site, store, log, life } = ground;
+  const session = (): SecretSession => {
+    return { config: site.config, store, peppers: site.setup.settings.peppers };
+  };
+  const onFault = (reason: string): void => {
+    log('request_failed', { reason });
+  };
+  let stream: Promise<EventStream> | undefined;
+  const open = async (isOwn: boolean): Promise<Api> => {
+    const { createApi } = await import('../api/server.ts');
+    stream ??= followEvents(ground);
+    const inside: Inside = { ...work, session, events: await stream };
+    const api = await createApi({ inside, isOwn, onFault });
+    life.ends(() => api.close());
+    return api;
+  };
+  if (site.config.api.listen !== undefined) await serve(ground, await open(false));
+  let own: Promise<Api> | undefined;
+  return (request, response) => {
+    own ??= open(true);
+    own.then(
+      (api) => {
+        api.answer(request, response);
+      },
+      (error: unknown) => {
+        onFault(errorText(error));
+        response.writeHead(500).end();
+      },
+    );
+  };
+}
+
+async function followEvents({ hear, life }: Ground): Promise<EventStream> {
+  const { EventStream } = await import('../api/event-stream.ts');
+  const events = new EventStream();
+  hear(events.hear);
+  life.ends(() => {
+    events.close();
+  });
+  return events;
+}
+
+async function serve({ site, log, life }: Ground, api: Api): Promise<void> {
+  const { maxConnections } = site.config.api;
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    api.answer(request, response);
+  });
+  server.maxConnections = maxConnections;
+  server.headersTimeout = HEADER_MS;
+  server.requestTimeout = 60_000;
+  await listenOn(server, 'api', site.config, log);
+  life.ends(async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeIdleConnections();
+    // Who is being answered gets the answer; who follows the events is cut off.
+    setTimeout(() => {
+      server.closeAllConnections();
+    }, 1000).unref();
+    await closed;
+  });
+}
