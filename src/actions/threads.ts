@@ -34,7 +34,7 @@ export async function renameThread({ store }: Session, from: string, to: string)
   const renaming = await store.renameThread(from, to, Date.now());
   if (renaming.kind === 'renamed') return renaming;
   throw conflict(
-    'name',
+    'thread',
     `thread "${to}": is another thread, number ${renaming.by}; two cannot become one, expected a name that is free`,
   );
 }

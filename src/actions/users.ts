@@ -71,7 +71,7 @@ export interface PutEntry {
 /** The result for one entry: what it changed, or what is wrong with it. */
 export type PutResult =
   | { readonly kind: UserChange; readonly user: string }
-  | { readonly kind: 'problem'; readonly user: string; readonly problem: string };
+  | { readonly kind: 'problem'; readonly user: string; readonly fault: Fault };
 
 /**
  * Brings users to the states that are wanted, in one transaction; an entry that cannot be one is told, and changes
@@ -86,7 +86,7 @@ export async function putUsers(
   const changes = [...(await session.store.putUsers(wanted, Date.now()))];
   return entries.map(({ user }, index): PutResult => {
     const each = read[index];
-    if (each !== undefined && 'problem' in each) return { kind: 'problem', user, problem: each.problem };
+    if (each !== undefined && 'fault' in each) return { kind: 'problem', user, fault: each.fault };
     return { kind: changes.shift() ?? 'unchanged', user };
   });
 }
@@ -95,14 +95,14 @@ export async function putUsers(
 function readEntry(
   session: Session,
   { user: name, addresses, enabled }: PutEntry,
-): { readonly wanted: WantedUser } | { readonly problem: string } {
+): { readonly wanted: WantedUser } | { readonly fault: Fault } {
   try {
     checkName(name);
     const own = addresses === undefined ? undefined : readAddresses(session, addresses);
     return { wanted: { name, addresses: own, enabled, salt: randomBytes(SALT_BYTES) } };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    return { problem: error.problems.join('; ') };
+    return { fault: error };
   }
 }
 
@@ -117,12 +117,12 @@ export async function renameUser({ store }: Session, from: string, to: string): 
       throw await unknownUser(store, from);
     case 'taken':
       throw conflict(
-        'name',
+        'user',
         `user "${to}": is the name of another user, number ${renaming.by}; expected one that is free`,
       );
     case 'removed':
       throw conflict(
-        'name',
+        'user',
         `user "${to}": was removed at ${isoTime(renaming.removedAt) ?? ''}, number ${renaming.by}, and can come back until ${isoTime(restorableUntil(renaming)) ?? ''}; ` +
           `expected a name that is free, or first "mailgw-ctl user remove ${to} --forever --number ${renaming.by}"`,
       );

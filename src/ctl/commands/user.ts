@@ -93,7 +93,7 @@ async function putOne(session: Session, name: string, input: Input, context: Con
   const addresses = given.length > 0 || input.turnedOff('addresses') ? given : undefined;
   const enabled = input.flag('disabled') ? false : input.flag('enabled') ? true : undefined;
   const [result] = await putUsers(session, [{ user: name, addresses, enabled }]);
-  if (result === undefined || result.kind === 'problem') throw badInput(result?.problem ?? name);
+  if (result === undefined || result.kind === 'problem') throw result?.fault ?? badInput(name);
   const user = await findUser(session.store, name);
   noteMissingAddress(user, session, context);
   printDone(context.output, { ...userRow(user), result: result.kind }, `user ${name} ${result.kind}`);
@@ -115,7 +115,7 @@ async function putMany(session: Session, context: Context): Promise<void> {
       return read.map((entry) => {
         if (typeof entry === 'string') return entry;
         const result = results.shift();
-        if (result === undefined || result.kind === 'problem') return result?.problem;
+        if (result === undefined || result.kind === 'problem') return result?.fault.problems.join('; ');
         counts[result.kind] += 1;
         if (output.json) printObject(output, { user: result.user, result: result.kind });
         return undefined;

@@ -12,8 +12,8 @@ export function prepareDirectory(
     'SELECT user_number AS number FROM user WHERE name = ?',
   );
   const setAddresses = prepareAddresses(database);
-  const addUser = prepareAddUser(database, setAddresses);
   const threadNumber = prepareThreadNumber(database);
+  const addUser = prepareAddUser(database, setAddresses);
   return {
     addUser,
     putUsers: preparePutUsers(database, addUser, setAddresses),
