@@ -61,7 +61,8 @@ export function noticeSender(
 
 /** Gives the server that takes all mail of ours. */
 export function mailServer({ outbound, notice }: Pick<BaseConfig, 'outbound' | 'notice'>): Endpoint {
-  return outbound.relay ?? notice.server;
+  const { server } = notice;
+  return outbound.relay ?? server;
 }
 
 /** The part of `[sink]` that is every sink's: what the table should be, and its type. */
