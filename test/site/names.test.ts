@@ -105,7 +105,7 @@ describe('a domain and a prefix that the site leaves', () => {
   });
 
   it('are not taken away without the operator’s word, and are refused then', async (t) => {
-    const where = await place(t, { reply: { domain: ['new.example.org', 'reply.example.org'] } } as never);
+    const where = await place(t, { reply: { domain: ['new.example.org', 'reply.example.org'] } });
     const { daemon } = where;
     const old = { ...where.sealed, reply_to: where.sealed.reply_to.replace('@new.', '@reply.') };
     assert.deepEqual(await fates(where, [old]), [QUEUED]);
@@ -123,7 +123,7 @@ describe('a domain and a prefix that the site leaves', () => {
   });
 
   it('keep being ours: mail from there is a loop, and no user may write from there', async (t) => {
-    const where = await place(t, { reply: { domain: ['new.example.org', 'old.example.org'] } } as never);
+    const where = await place(t, { reply: { domain: ['new.example.org', 'old.example.org'] } });
     const { daemon, sealed } = where;
     for (const domain of ['new.example.org', 'old.example.org']) {
       const added = await daemon.tryCtl('user', 'set', 'alice', '--address', `alice@${domain}`);
