@@ -81,12 +81,22 @@ export async function explainAddress(
     form: token?.form ?? null,
     user: user?.name ?? null,
     user_number: token?.userNumber ?? null,
-    thread: target?.locator ?? null,
+    thread: (await threadNow(session, token, target)) ?? null,
     thread_number: token?.form === 'sealed' ? token.threadNumber : null,
     replied_to: target === undefined ? null : isoSeconds(target.repliedTo),
     expires_at: target === undefined ? null : isoSeconds(target.repliedTo + maxAgeSeconds),
   };
   return { row, rules };
+}
+
+/** Gives the name that the thread has now. */
+async function threadNow(
+  { store }: SecretSession,
+  token: Token | undefined,
+  target: Target | undefined,
+): Promise<string | undefined> {
+  if (token?.form === 'sealed' || target?.locator === undefined) return target?.locator;
+  return store.locatorNow(target.locator, target.repliedTo * 1000);
 }
 
 /** Reads what a sealed token says of itself. */

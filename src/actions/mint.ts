@@ -16,6 +16,7 @@ import {
 } from '../mail/message-id.ts';
 import { PROBE_THREAD } from '../mail/probe.ts';
 import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken } from '../mail/token.ts';
+import { QUIET_FIELDS } from '../outbound/compose.ts';
 import { type Original, remember } from '../outbound/remember.ts';
 import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
@@ -141,7 +142,7 @@ export function fieldsOf({ replyTo, messageId, rootId }: Minted): Readonly<Recor
     'Message-ID': `<${messageId}>`,
     'In-Reply-To': `<${rootId}>`,
     References: `<${rootId}>`,
-    'Auto-Submitted': 'auto-generated',
+    ...QUIET_FIELDS,
   };
 }
 

@@ -128,7 +128,7 @@ function addressOf({ user, thread, repliedTo }: NotifyRequest): Parameters<typeo
 
 function compose(
   { config }: SecretSession,
-  { messageId, replyTo, thread }: Minted,
+  { messageId, replyTo, rootId }: Minted,
   to: string,
   content: NotificationContent,
 ): OutgoingMail {
@@ -141,7 +141,7 @@ function compose(
       from: { name: config.notice.name, address },
       replyTo,
       messageId,
-      thread,
+      rootId,
       createdAt,
       loopToken: noticeLoopToken(config),
     },

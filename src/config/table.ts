@@ -294,7 +294,7 @@ export const BASE_SETTINGS = {
     from: kind.oneOf(
       ['keep', 'reply-address'],
       'keep',
-      'From of a stamped notification: "keep", or "reply-address" with the name of before, for mail programs that ignore Reply-To.',
+      'From of a notification: "keep" what a stamped one has, and notice.from for one that mailgw sends; or "reply-address" with the same name, for mail programs that ignore Reply-To.',
     ),
     users: kind.oneOf(
       ['known', 'ask'],

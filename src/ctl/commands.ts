@@ -20,6 +20,7 @@ import { reloadCommand } from './commands/reload.ts';
 import { saltGroup } from './commands/salt.ts';
 import { spamGroup } from './commands/spam.ts';
 import { statsCommand } from './commands/stats.ts';
+import { threadGroup } from './commands/thread.ts';
 import { tokenGroup } from './commands/token.ts';
 import { topCommand } from './commands/top.ts';
 import { traceCommand } from './commands/trace.ts';
@@ -59,6 +60,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   pepperGroup,
   addressGroup,
   tokenGroup,
+  threadGroup,
   checkCommand,
   queueGroup,
   spamGroup,

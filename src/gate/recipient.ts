@@ -27,6 +27,10 @@ import { endAt, type Rule, sawAge, type Trail } from './trail.ts';
 export interface Target {
   readonly locator: string;
   readonly repliedTo: number;
+  /** The thread's number, where the address says it. */
+  readonly threadNumber?: number | undefined;
+  /** The locator that the address was made for, where the thread has another one now. */
+  readonly formerly?: string | undefined;
 }
 
 /** The proof that the user may reply: a token, and those of the user's keys that made it. */
@@ -129,9 +133,15 @@ export async function judgeRecipient(
 async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict> {
   const { gate, now, trail } = asked;
   const user = await gate.directory.userByNumber(token.userNumber);
-  const locator =
-    token.form === 'sealed' ? await gate.directory.threadByNumber(token.threadNumber) : undefined;
-  const keys = keysOf(gate.peppers, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
+  const locators = token.form === 'sealed' ? await gate.directory.locatorsOf(token.threadNumber) : [];
+  const [locator] = locators;
+  // Each key is tried with each name that the thread has had, whichever fits, so that the time taken tells nothing.
+  const proofs = keysOf(gate.peppers, user, now).flatMap((key) =>
+    (locators.length === 0 ? [''] : locators)
+      .map((minted) => ({ key, minted, holds: verifyAddress(key, token, minted) }))
+      .filter(({ holds }) => holds),
+  );
+  const keys = proofs.map(({ key }) => key);
   if (user === undefined || keys.length === 0) {
     // Asked of a forged one as well, so that the answer takes as long.
     const restored = await gate.directory.lastRestore();
@@ -139,7 +149,7 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
     if (token.form === 'bound' || locator !== undefined) return refuse(asked, 'token', 'forged');
     return unknown(asked, restored, 'thread', token.threadNumber);
   }
-  const target = token.form === 'sealed' ? { locator: locator ?? '', repliedTo: token.repliedTo } : undefined;
+  const target = token.form === 'sealed' ? sealedTarget(token, locator ?? '', proofs[0]?.minted) : undefined;
   trail?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
   // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
   if (!user.enabled) return refuse(asked, 'user', 'disabled-user');
@@ -150,6 +160,14 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
   return limit === undefined
     ? { kind: 'claim', claim: { user, proof: { kind: 'token', token, keys }, target } }
     : { kind: 'refused', disposition: rateLimited(limit).disposition };
+}
+
+function sealedTarget(
+  { threadNumber, repliedTo }: SealedToken,
+  locator: string,
+  minted: string | undefined,
+): Target {
+  return { locator, repliedTo, threadNumber, formerly: minted === locator ? undefined : minted };
 }
 
 /** A recipient that is refused, for good or for now. */
@@ -207,7 +225,8 @@ function putOff(
 
 function sawProof(user: User, target: Target | undefined): string {
   const thread = target === undefined ? 'In-Reply-To or References must name the thread' : target.locator;
-  return `made by a salt of ${user.name} that is good now; thread: ${thread}`;
+  const formerly = target?.formerly === undefined ? '' : `, which was ${target.formerly} when it was made`;
+  return `made by a salt of ${user.name} that is good now; thread: ${thread}${formerly}`;
 }
 
 /** Derives a key from each pepper and each salt that is good now; as many for a user that does not exist. */

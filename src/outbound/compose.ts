@@ -8,7 +8,6 @@
  * Automatic answers are asked not to come, bounces are not: they are counted by the reverse-path, the reply address.
  * Standards: RFC 5322 §3.6.4, RFC 3834 §5, RFC 2919, RFC 2369 §3.2, RFC 8058 §3.
  */
-import { formatRootId } from '../mail/message-id.ts';
 import type { NotificationContent } from '../mail/notification.ts';
 import type { OutgoingMail } from '../mail/outgoing.ts';
 
@@ -20,8 +19,8 @@ export interface Addressing {
   readonly replyTo: string;
   /** Without brackets. */
   readonly messageId: string;
-  /** The thread's locator. */
-  readonly thread: string;
+  /** The id of the thread's root, without brackets. */
+  readonly rootId: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /** The value of X-Loop, by which our gate knows its own. */
@@ -30,8 +29,7 @@ export interface Addressing {
 
 /** Composes the mail of a content that readContent() made fit. */
 export function composeNotification(addressing: Addressing, content: NotificationContent): OutgoingMail {
-  const { id, to, from, replyTo, messageId, thread, createdAt, loopToken } = addressing;
-  const rootId = rootIdOf(thread, messageId);
+  const { id, to, from, replyTo, messageId, rootId, createdAt, loopToken } = addressing;
   return {
     id,
     envelope: { from: replyTo, to },
@@ -43,7 +41,8 @@ export function composeNotification(addressing: Addressing, content: Notificatio
     inReplyTo: rootId,
     references: [rootId],
     fields: [
-      ...standingFields(loopToken),
+      ...Object.entries(QUIET_FIELDS),
+      ['X-Loop', loopToken],
       ...listFields(content.list ?? {}),
       ...Object.entries(content.headers ?? {}),
     ],
@@ -52,20 +51,12 @@ export function composeNotification(addressing: Addressing, content: Notificatio
   };
 }
 
-/** Gives the id of a thread's root, without brackets, beside the Message-ID of one of its notifications. */
-export function rootIdOf(thread: string, messageId: string): string {
-  return formatRootId(thread, messageId.slice(messageId.lastIndexOf('@') + 1));
-}
-
-/** Gives the fields that every notification has, for machines. */
-export function standingFields(loopToken: string): OutgoingMail['fields'] {
-  return [
-    ['Auto-Submitted', 'auto-generated'],
-    // Not "All": Exchange would keep back its delivery reports too, and those are the bounces.
-    ['X-Auto-Response-Suppress', 'OOF, AutoReply'],
-    ['X-Loop', loopToken],
-  ];
-}
+/** The fields that keep machines from answering a notification, whoever sends it. */
+export const QUIET_FIELDS = {
+  'Auto-Submitted': 'auto-generated',
+  // Not "All": Exchange would keep back its delivery reports too, and those are the bounces.
+  'X-Auto-Response-Suppress': 'OOF, AutoReply',
+} as const;
 
 function listFields({ id, unsubscribe }: NonNullable<NotificationContent['list']>): OutgoingMail['fields'] {
   return [

@@ -103,15 +103,16 @@ export class Sender<L extends Letter> {
 
   /** Begins attempts at what is due, where at least half of them are free: one claim is one commit. */
   async #beginDue(): Promise<void> {
-    const { retry, atOnce, nextAt, lease } = this.#waiting;
+    const waiting = this.#waiting;
+    const { retry, atOnce } = waiting;
     const free = atOnce - this.#underWay.size;
     if (free < atOnce / 2) return;
     const { now, log } = this.#options;
     try {
-      const at = await nextAt();
+      const at = await waiting.nextAt();
       if (at === undefined || (at > now() && at <= now() + retry.longestMs)) return;
       const request = { now: now(), leaseMs: LEASE_MS, longestMs: retry.longestMs, limit: free };
-      for (const letter of await lease(request)) this.#begin(letter);
+      for (const letter of await waiting.lease(request)) this.#begin(letter);
     } catch (error) {
       log('dispatch_failed', { reason: errorText(error) });
     }

@@ -29,6 +29,7 @@ describe('POST /v1/addresses', () => {
       'In-Reply-To': json.root_id,
       References: json.root_id,
       'Auto-Submitted': 'auto-generated',
+      'X-Auto-Response-Suppress': 'OOF, AutoReply',
     });
     const lmtp = await LmtpClient.open(t, daemon.socket);
     await lmtp.deliver(replyMessage({ to: json.reply_to, inReplyTo: json.message_id }), json.reply_to);
@@ -103,6 +104,22 @@ describe('POST /v1/addresses', () => {
     assert.equal((await all.ask('GET', path)).json.verdict, 'needs-in-reply-to');
     const proven = `${path}?in_reply_to=${encodeURIComponent(bound.message_id)}`;
     assert.equal((await all.ask('GET', proven)).json.verdict, 'valid');
+  });
+
+  it('stays good when its user and its thread have other names', async (t) => {
+    const { all, daemon, platform } = await startApi(t);
+    await daemon.addUser('alice');
+    const { json } = await all.ask('POST', '/v1/addresses', { body: { user: 'alice', thread: THREAD } });
+    await all.ask('POST', '/v1/users/alice/rename', { body: { to: 'alicia' } });
+    const path = `/v1/threads/${encodeURIComponent(THREAD)}/rename`;
+    const renamed = await all.ask('POST', path, { body: { to: 'acme/website/issue/7' } });
+    assert.equal(renamed.status, 200);
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    await lmtp.deliver(replyMessage({ to: json.reply_to, inReplyTo: json.message_id }), json.reply_to);
+    const { data } = await platform.nthPost(1);
+    assert.deepEqual([data.user, data.thread], ['alicia', 'acme/website/issue/7']);
+    await all.ask('POST', '/v1/addresses', { body: { user: 'alicia', thread: 'other' } });
+    assert.equal((await all.ask('POST', path, { body: { to: 'other' } })).status, 409);
   });
 
   it('takes 1,000 orders at once and refuses one more, and none', async (t) => {

@@ -152,6 +152,12 @@ describe('users over the HTTP interface', () => {
     const next = await all.ask('GET', `/v1/users?limit=1&cursor=${page.json.next_cursor}`);
     assert.deepEqual([next.json.items[0].user, next.json.next_cursor], ['alice', null]);
     assert.equal((await all.ask('GET', '/v1/users/alice')).json.hard_bounces, 0);
+    const renamed = await all.ask('POST', '/v1/users/alice/rename', { body: { to: 'alicia' } });
+    assert.deepEqual([renamed.status, renamed.json.user], [200, 'alicia']);
+    const taken = await all.ask('POST', '/v1/users/alicia/rename', { body: { to: 'jörg/x' } });
+    assert.equal(taken.status, 409);
+    assert.equal((await all.ask('POST', '/v1/users/alice/rename', { body: { to: 'x' } })).status, 404);
+    await all.ask('POST', '/v1/users/alicia/rename', { body: { to: 'alice' } });
     const rotated = await all.ask('POST', '/v1/users/alice/rotate', { body: { grace: '7d' } });
     assert.ok(Date.parse(rotated.json.grace_ends_at) > Date.now());
     assert.equal((await all.ask('DELETE', '/v1/users/alice')).status, 204);

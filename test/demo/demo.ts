@@ -16,6 +16,7 @@ import {
   sendReply,
   showPost,
   showQueue,
+  stampAnother,
   startStage,
 } from './steps.ts';
 import { print, Story } from './story.ts';
@@ -78,6 +79,7 @@ async function tellReplies(stage: Stage): Promise<void> {
   await sendForged(stage, minted, message);
   await sendAgain(stage, minted, message, id);
   await showQueue(stage, id);
+  await stampAnother(stage);
 }
 
 /** Whether to keep everything running, or the exit status when there is nothing to do. */

@@ -121,3 +121,46 @@ function quotedDate(at: Date): string {
   const time = at.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' });
   return `${day} at ${time.replace('\u202f', ' ')}`;
 }
+
+/** The second platform: it knows nothing of mailgw, and names its ticket in a field of its own, as many do. */
+export const HELPDESK = {
+  field: 'X-Helpdesk-Ticket',
+  thread: 'helpdesk/ticket/2351',
+  sender: 'helpdesk@support.example',
+  typed: 'Thank you, it prints again.',
+} as const;
+
+/** A notification as the second platform has always sent it. */
+export function plainNotification(at: Date): string {
+  return lines(
+    `From: Carol (Help Desk) <${HELPDESK.sender}>`,
+    `To: ${ALICE.name} <${ALICE.address}>`,
+    'Subject: [Help Desk 2351] The printer is silent',
+    `Date: ${mailDate(at)}`,
+    `Message-ID: <ticket.2351.4711@support.example>`,
+    'X-Helpdesk-Ticket: 2351',
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    '',
+    'Carol wrote: I changed the cartridge. Does it print now?',
+  );
+}
+
+/** What Alice answers to it. */
+export function plainReply(replyTo: string, at: Date): string {
+  return lines(
+    `From: ${ALICE.name} <${ALICE.address}>`,
+    `To: ${replyTo}`,
+    'Subject: Re: [Help Desk 2351] The printer is silent',
+    `Date: ${mailDate(at)}`,
+    `Message-ID: <${newMessageId()}>`,
+    'In-Reply-To: <ticket.2351.4711@support.example>',
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    '',
+    HELPDESK.typed,
+    '',
+    'Carol (Help Desk):',
+    'Carol wrote: I changed the cartridge. Does it print now?',
+  );
+}

@@ -13,7 +13,19 @@ import { freePort } from '../support/postfix.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
 import { deliver, type TransactionResult } from './lmtp-client.ts';
-import { ALICE, forge, notificationOrder, PICTURE, reply, SIGNATURE, THREAD, TYPED } from './messages.ts';
+import {
+  ALICE,
+  forge,
+  HELPDESK,
+  notificationOrder,
+  PICTURE,
+  plainNotification,
+  plainReply,
+  reply,
+  SIGNATURE,
+  THREAD,
+  TYPED,
+} from './messages.ts';
 import { threadPage } from './page.ts';
 import type { Story } from './story.ts';
 
@@ -26,6 +38,8 @@ export interface Stage {
   readonly mailbox: Mailbox;
   /** Where mailgwd's HTTP interface is. */
   readonly api: string;
+  /** Where Postfix hands over mail on its way out. */
+  readonly outbound: string;
   /** Where the platform's page is. */
   readonly page: string;
   /** When Bob's post was made, to the second. */
@@ -49,7 +63,11 @@ export async function startStage(story: Story, scratch: Scratch): Promise<Stage>
     log: { format: 'human' },
     sender: { policy: 'off' },
     api: { listen },
-    outbound: { relay: mailbox.server },
+    outbound: {
+      relay: mailbox.server,
+      socket: scratch.path('outbound.sock'),
+      rule: [{ field: HELPDESK.field, thread: `helpdesk/ticket/{${HELPDESK.field}}` }],
+    },
   };
   const daemon = await startDaemon(scratch, { sink: platform.sink, settings });
   story.show({
@@ -58,7 +76,16 @@ export async function startStage(story: Story, scratch: Scratch): Promise<Stage>
     api: `http://${listen}`,
     store: scratch.path('mailgw.db'),
   });
-  return { story, platform, daemon, mailbox, api: `http://${listen}`, page, openedAt };
+  return {
+    story,
+    platform,
+    daemon,
+    mailbox,
+    api: `http://${listen}`,
+    outbound: scratch.path('outbound.sock'),
+    page,
+    openedAt,
+  };
 }
 
 /** Adds Alice, and gives the platform a token for what it needs. */
@@ -159,6 +186,32 @@ export async function sendAgain(stage: Stage, minted: Minted, message: string, i
   story.expectEqual(result.data[0]?.text, `250 2.0.0 duplicate of ${id}`, 'the reply');
   await showLog(story, stage.daemon, mark, / verdict .*reason=duplicate\b/);
   story.say('Accepted, so that it is not sent a third time, and not posted twice.');
+}
+
+/** Sends the second platform's own notification through the outbound listener, and answers it. */
+export async function stampAnother(stage: Stage): Promise<void> {
+  const { story, mailbox, daemon, platform, outbound } = stage;
+  story.step('Another platform, which nobody changed: its own mail is stamped on its way out');
+  const plain = plainNotification(new Date());
+  story.say('Postfix hands it to mailgw, which knows the ticket by a rule of two lines:');
+  story.quote(unixLines(plain));
+  const { data } = await deliver(outbound, { from: HELPDESK.sender, to: [ALICE.address], data: plain });
+  story.expectMatch(data[0]?.text ?? '', /^250 /, '"250", as the relay said');
+  const { header } = await mailbox.nthMail(2);
+  story.say('and what comes out differs in the reply address alone:');
+  story.quote(unixLines(header));
+  const replyTo = story.expectMatch(
+    header,
+    /^Reply-To:\s*<?(reply\+[a-z2-7]{48}@[^\s>]+)/m,
+    'a reply address',
+  );
+  const reply = plainReply(replyTo, new Date());
+  await deliver(daemon.socket, { from: ALICE.address, to: [replyTo], data: reply });
+  const { data: post } = await platform.nthPost(2);
+  story.say('Alice answers, in a mail program that marks no quote. The post:');
+  story.show({ user: post.user, thread: post.thread, 'body.markdown': post.body.markdown });
+  story.expectEqual([post.user, post.thread], [ALICE.user, HELPDESK.thread], 'the user and thread');
+  story.expectEqual(post.body.text.trim(), HELPDESK.typed, 'the text without the quote');
 }
 
 /** Shows the queue, and that the platform has one post. */

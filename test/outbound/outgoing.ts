@@ -23,7 +23,7 @@ export function composed(given: NotificationContent, to = 'alice@example.com'): 
       from: { name: 'Tracker', address: 'noreply@reply.example.org' },
       replyTo: REPLY_TO,
       messageId: MESSAGE_ID,
-      thread: 'go-gitea/gitea/issue/2351',
+      rootId: 'go-gitea/gitea/issue/2351@reply.example.org',
       createdAt: Date.UTC(2026, 10, 29, 6, 0, 0),
       loopToken: 'mailgw.reply.example.org',
     },

@@ -1,8 +1,11 @@
 // The sender of notifications on a real store, at a mail server that takes, refuses, puts off, hangs up and hangs.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { Meter } from '../../src/observe/meter.ts';
+import { openMailServer } from '../../src/outbound/mail-server.ts';
 import { createNotificationSender } from '../../src/outbound/notification-sender.ts';
 import type { NewNotification, NotificationView } from '../../src/store/notifications.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
@@ -91,6 +94,28 @@ const wasTried =
   (attempts: number) =>
   (view: NotificationView): boolean =>
     view.attempts === attempts && view.lastDiagnostic !== undefined;
+
+describe('a mail server', () => {
+  it('may listen on a Unix socket, which may be absent at first', async (t) => {
+    const scratch = testScratch(t);
+    const mailbox = await startMailbox(scratch);
+    const path = scratch.path('smtp.sock');
+    const server = openMailServer({ place: { path }, connections: 8, finalAt: [] });
+    const send = () => server.send(outgoingMail(), AbortSignal.timeout(5000));
+    const { kind, isDown, diagnostic } = await send();
+    assert.deepEqual([kind, isDown], ['deferred', true]);
+    assert.match(diagnostic, /ENOENT/);
+    const proxy = createServer((socket) => {
+      socket.pipe(connect(mailbox.port, '127.0.0.1')).pipe(socket);
+    });
+    proxy.listen(path);
+    await once(proxy, 'listening');
+    assert.equal((await send()).kind, 'sent');
+    server.close();
+    await new Promise((resolve) => proxy.close(resolve));
+    assert.equal(mailbox.mails.length, 1);
+  });
+});
 
 describe('a notification that waits', () => {
   it('is sent with its reply address for a reverse-path, counted and logged', async (t) => {

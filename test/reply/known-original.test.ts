@@ -84,6 +84,20 @@ describe('what was typed stays', () => {
     );
     assert.match(reply, /See below\.[^]*The big ones\.[^]*In brass\./);
   });
+  it('on the line of the question', () => {
+    const text =
+      'Ann Ex blafte:⏎⏎Hello Ben,⏎⏎which hinges shall I take for the shed? The small ones are sold out already. The big ones!⏎Do you want them in black or in brass? Both.⏎⏎Thanks,⏎Ann';
+    const { reply } = extractReply(lines(text), KNOWN);
+    assert.match(reply, /already\. The big ones!\nDo you want them in black or in brass\? Both\./);
+  });
+  it('under fields, where a banner stands above the original', () => {
+    const fields =
+      'From: Ann Ex <ann@ex.example>⏎Sent: Tuesday, 5 March 2024 14:07⏎To: Ben⏎Subject: Hinges⏎⏎';
+    const banner = 'CAUTION: External sender. Do not click links in this message.⏎⏎';
+    assertReply(`${fields}${banner}ORIGINAL⏎⏎In brass.`, 'In brass.');
+    assertReply(`In brass.⏎⏎${fields}Nobody knows this banner.⏎⏎ORIGINAL`, 'In brass.');
+    assertReply(`${fields}In brass.⏎⏎ORIGINAL`, 'In brass.');
+  });
   it('where it says a line of the original', () => {
     for (const typed of ['Thanks,⏎Ann', 'Do you want them in black or in brass?', 'In brass.⏎⏎Thanks,'])
       assertReply(`${typed}⏎⏎On 5 March 2024 at 14:07, Ann Ex wrote:⏎> ${ORIGINAL.join('⏎> ')}`, typed);

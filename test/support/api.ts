@@ -187,7 +187,10 @@ export class ApiClient {
     const found = Object.entries(this.document?.paths ?? {}).filter(([template]) =>
       new RegExp(`^${template.replace('{thread}', '.+').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),
     );
-    // The one without a variable comes first: /v1/openapi.json.
-    return found.map(([, operations]) => operations[method.toLowerCase()]).find((each) => each !== undefined);
+    // The longest comes first: a thread's name may have slashes.
+    return found
+      .toSorted(([one], [other]) => other.length - one.length)
+      .map(([, operations]) => operations[method.toLowerCase()])
+      .find((each) => each !== undefined);
   }
 }

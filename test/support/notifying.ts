@@ -1,7 +1,7 @@
 // A daemon that sends notifications to a mailbox, and platforms that hand them over.
 
 import { TOOL } from './command.ts';
-import { type Daemon, type Row, startDaemon } from './daemon.ts';
+import { type Daemon, type Row, type Settings, startDaemon } from './daemon.ts';
 import { eventually } from './eventually.ts';
 import { NO_SINK } from './intake.ts';
 import { type Mailbox, startMailbox } from './mailbox.ts';
@@ -16,11 +16,11 @@ export interface Notifying {
 }
 
 /** Starts a daemon whose mail goes to a mailbox. */
-export async function startNotifying(scratch: Scratch): Promise<Notifying> {
+export async function startNotifying(scratch: Scratch, settings: Settings = {}): Promise<Notifying> {
   const mailbox = await startMailbox(scratch);
   const daemon = await startDaemon(scratch, {
     sink: NO_SINK,
-    settings: { outbound: { relay: mailbox.server } },
+    settings: { ...settings, outbound: { relay: mailbox.server } },
   });
   await daemon.addUser(ALICE.user, ALICE.address);
   return { daemon, mailbox };

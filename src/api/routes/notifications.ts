@@ -1,6 +1,7 @@
 /** Notifications that mailgw sends, and what a thread has seen of notifications and replies. */
 import Type, { type Static } from 'typebox';
 import { notificationState, notify } from '../../actions/notify.ts';
+import { renameThread } from '../../actions/threads.ts';
 import { NOTIFICATION_LIMITS } from '../../mail/notification.ts';
 import type { NotificationView } from '../../store/notifications.ts';
 import { isoTime } from '../../system/iso-time.ts';
@@ -152,8 +153,38 @@ const thread = route({
   },
 });
 
+const rename = route({
+  operation: 'renameThread',
+  method: 'POST',
+  path: '/v1/threads/{thread}/rename',
+  scope: 'send',
+  tag: 'notifications',
+  summary: 'Follow a thread that has another name now; every reply address stays valid',
+  params: record({ thread: text('The name of before, its slashes as %2F.') }),
+  body: record({ to: text('The new name.') }, 'ThreadRenameOrder'),
+  idempotent: 'answer',
+  answers: {
+    200: {
+      doc: 'The thread has the new name.',
+      schema: record(
+        {
+          thread: Type.String(),
+          open_replies: Type.Integer({
+            description: 'Replies that are not posted yet, and go to the new name.',
+          }),
+        },
+        'ThreadRenamed',
+      ),
+    },
+  },
+  run: async (inside, { params, body }) => {
+    const { open } = await renameThread(inside.session(), params.thread, body.to);
+    return { status: 200, body: { thread: body.to, open_replies: open } };
+  },
+});
+
 /** The routes. */
-export const NOTIFICATION_ROUTES: readonly Route[] = [send, show, thread];
+export const NOTIFICATION_ROUTES: readonly Route[] = [send, show, thread, rename];
 
 function notificationOf(view: NotificationView): Static<typeof NOTIFICATION> {
   return {

@@ -9,22 +9,13 @@
 import { bannerEnd } from './banner.ts';
 import { FACT } from './evidence.ts';
 import { findIntro } from './intro.ts';
-import type { KnownOriginal } from './known.ts';
 import type { Line } from './lines.ts';
-import { MAX_MARKED, markupIntro, opensQuote } from './markup-intro.ts';
-import { innerLines, quoteEnd } from './quotes.ts';
+import { lastMarked, startsWithIntro } from './marked.ts';
+import { markupIntro, opensQuote } from './markup-intro.ts';
+import { quoteEnd } from './quotes.ts';
 import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
 import { isProven, type Sign } from './signs.ts';
-import {
-  countWords,
-  has,
-  type Intro,
-  isBlankOrEnd,
-  isKnown,
-  isRule,
-  nextContent,
-  type View,
-} from './view.ts';
+import { has, type Intro, isBlankOrEnd, isKnown, isRule, nextContent, type View } from './view.ts';
 
 /** A stretch of lines. */
 export interface Run {
@@ -47,7 +38,12 @@ type State = 'text' | 'signature';
 const NAME = /\p{Lu}[\p{L}\p{M}'’.-]+,?\s\p{Lu}[\p{L}'’.-]+/u;
 const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_BELOW = 40;
-const MAX_CHANGED_WORDS = 4;
+/** Lines of a banner, a logo and their like, blank ones included. */
+const MAX_HEAD = 12;
+const isLinkOrBlank = ({ text }: Line): boolean =>
+  !/\p{L}/u.test(text) || /https?:\/\/|\[[^\]]*\]/i.test(text);
+/** A frame, fields and an attribution. */
+const MAX_OPENINGS = 3;
 
 /** Cuts the lines into runs. */
 export const scanRuns = (view: View): Run[] => new Scan(view).runs();
@@ -100,24 +96,39 @@ class Scan {
       this.#quote(next, opening);
       return true;
     }
-    return isProven(intro.signs) && this.#original(intro);
+    return isProven(intro.signs) && (this.#aboveChanged(opening) || this.#original(intro));
   }
 
   /**
-   * Lets a proven opening reach down to the known lines below: past a block of fields under its frame, and past one short
-   * line of the original that was changed.
+   * Takes a proven opening that stands above known lines, but not directly: what a filter or a program put at the head of the
+   * original goes with it. Where nothing is typed above, it may be the answer.
    */
+  #aboveChanged(opening: Intro): boolean {
+    if (this.#view.known.sketches === undefined) return false;
+    const head = this.#lines.slice(opening.end, opening.end + MAX_HEAD);
+    const size = head.findIndex(({ standing }) => standing === 'quote');
+    if (size === -1) return false;
+    const isAdded = this.#typed || head.slice(bannerEnd(head), size).every(isLinkOrBlank);
+    if (isAdded) this.#quote(opening.end + size, opening);
+    else this.#push('original', opening.end, opening.signs);
+    return true;
+  }
+
+  /** Lets a proven opening reach past another right below it, as a block of fields under its frame, to known lines. */
   #aboveKnown(intro: Intro): Intro {
-    if (!isProven(intro.signs)) return intro;
-    const next = nextContent(this.#lines, intro.end);
-    if (next === undefined || this.#lines[next]?.kind !== 'text') return intro;
-    const more = findIntro(this.#view, next);
-    if (more !== undefined && more.kind !== 'forward')
-      return this.#aboveKnown({ ...intro, end: more.end, signs: [...intro.signs, ...more.signs] });
-    const below = nextContent(this.#lines, next + 1);
-    const isShort = countWords(this.#lines[next]?.text ?? '') <= MAX_CHANGED_WORDS;
-    const isAbove = below !== undefined && this.#lines[below]?.standing === 'quote';
-    return isShort && isAbove ? { ...intro, end: next + 1 } : intro;
+    let reached = intro;
+    for (let count = 0; count < MAX_OPENINGS && isProven(reached.signs); count += 1) {
+      const next = nextContent(this.#lines, reached.end);
+      const more = next === undefined ? undefined : this.#openingAt(next);
+      if (more === undefined) break;
+      reached = { ...intro, end: more.end, signs: [...reached.signs, ...more.signs] };
+    }
+    return reached;
+  }
+
+  #openingAt(at: number): Intro | undefined {
+    const intro = this.#lines[at]?.kind === 'text' ? findIntro(this.#view, at) : undefined;
+    return intro?.kind === 'forward' ? undefined : intro;
   }
 
   /** Takes the unmarked original that a proven opening announces, as far as it is one. */
@@ -288,19 +299,6 @@ function isBoundary(signs: readonly Sign[]): boolean {
 /** Tells whether a client's block has all its parts: below typed text nothing but an original begins so. */
 const isWholeBlock = (signs: readonly Sign[]): boolean => WHOLE_BLOCK.every((sign) => signs.includes(sign));
 
-/** Tells whether the first quoted lines are themselves an attribution, as Apple Mail writes it: `> On … wrote:`. */
-function startsWithIntro(
-  lines: readonly Line[],
-  from: number,
-  known: KnownOriginal,
-): Intro['kind'] | undefined {
-  const inner = innerLines(lines, from);
-  const first = inner.findIndex((line) => line.kind === 'text');
-  if (first === -1) return undefined;
-  const intro = findIntro({ lines: inner, known }, first);
-  return intro !== undefined && (intro.kind === 'forward' || isProven(intro.signs)) ? intro.kind : undefined;
-}
-
 /** Tells whether quoted lines are fields and nothing else: some markup ends below the header of the original. */
 function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean {
   const quoted = lines.slice(from, to).filter(({ kind, text }) => kind === 'quote' && /[^\s>]/.test(text));
@@ -310,42 +308,6 @@ function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean
     quoted.every(({ text }) => /^[\s>*_]*\p{L}[^:]{0,30}:/u.test(text)) &&
     nextContent(lines, to) !== undefined
   );
-}
-
-/** Finds where the last quoted run begins that something announces, or -1. */
-function lastMarked(view: View): number {
-  const { lines, known } = view;
-  let at = lines.length - 1;
-  for (let runs = 0; runs < 3; runs += 1) {
-    while (at >= 0 && lines[at]?.kind !== 'quote') at -= 1;
-    if (at < 0) return -1;
-    const end = at;
-    while (at > 0 && isWithin(lines, at - 1)) at -= 1;
-    // `> wrote:` alone is the rest of an address in brackets, wrapped.
-    if (at === end && has(lines[at]?.facts ?? 0, FACT.colon)) {
-      at -= 1;
-      continue;
-    }
-    if (opensQuote(lines[at]) || startsWithIntro(lines, at, known) !== undefined || announcedAbove(view, at))
-      return at;
-    at -= 1;
-  }
-  return -1;
-}
-
-/** Tells whether the line, or the one above a blank one, is quoted. */
-const isWithin = (lines: readonly Line[], at: number): boolean =>
-  lines[at]?.kind === 'quote' || (lines[at]?.kind === 'blank' && lines[at - 1]?.kind === 'quote');
-
-function announcedAbove(view: View, quote: number): boolean {
-  for (let at = quote - 1; at >= Math.max(0, quote - MAX_MARKED); at -= 1) {
-    const line = view.lines[at];
-    if (line?.kind === 'blank') continue;
-    if (line?.kind !== 'text') return false;
-    const intro = findIntro(view, at);
-    if (intro?.strong === true && nextContent(view.lines, intro.end) === quote) return true;
-  }
-  return false;
 }
 
 /** Tells whether a line ends with a colon. */

@@ -154,6 +154,11 @@ export interface Cover {
   readonly joinsBelow: boolean;
   /** Whether it is all of an original, or a link of one and nothing else. */
   readonly isWhole: boolean;
+  /**
+   * Whether words stand at its end, between words that are neighbours in an original: who answers on the line of the question
+   * adds them.
+   */
+  readonly isAnswered: boolean;
 }
 
 /** The cover of all lines. */
@@ -240,6 +245,7 @@ export class Sketches {
     let at = 0;
     const covers = read.map((line, index): Cover => {
       let sum = 0;
+      const first = at;
       for (; places[at] === index; at += 1) sum += known[at] ?? 0;
       const whole = wholes.get(index);
       if (whole !== undefined && counts(index)) found.set(whole, this.#owners.get(whole) ?? 0);
@@ -249,9 +255,18 @@ export class Sketches {
         joinsAbove: above[index] === 1,
         joinsBelow: below[index] === 1,
         isWhole: whole !== undefined,
+        isAnswered: sum >= SHINGLE && this.#isAnswered(words, known, first, at),
       };
     });
     return { lines: covers, isDense: this.#isDense, ...this.#best(found, elsewhere) };
+  }
+
+  /** Tells whether the last words of those from `first` to `end` stand between neighbours of an original. */
+  #isAnswered(words: readonly number[], known: Uint8Array, first: number, end: number): boolean {
+    let last = end - 1;
+    while (last >= first && known[last] === 0) last -= 1;
+    if (last === end - 1 || last - first + 1 < SHINGLE || end === words.length) return false;
+    return this.#owners.has(shingleAt([...words.slice(last - SHINGLE + 2, last + 1), words[end] ?? 0], 0));
   }
 
   /** Finds lines that are all of an original with too few words for other hashes, one or two, and links alone. */

@@ -62,6 +62,7 @@ function standingOf(cover: Cover): 'known' | 'foreign' | undefined {
   const { words, known, isWhole } = cover;
   if (isWhole) return 'known';
   if (words === 0) return undefined;
+  if (cover.isAnswered) return 'foreign';
   const share = known / words;
   if (share < MOST_FOREIGN) return 'foreign';
   const isKnown = isTied(cover) ? share >= LEAST_COVER : share >= LEAST_APART && words >= SHINGLE_WORDS;

@@ -10,6 +10,7 @@ import { type OriginalWrites, prepareOriginals } from './originals.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
 import { prepareRemoval } from './removal.ts';
+import { prepareRenameThread, prepareRenameUser } from './renaming.ts';
 import type { Database } from './schema.ts';
 import { prepareSinkReports } from './sink-status.ts';
 import { prepareVerdicts } from './verdict-counts.ts';
@@ -23,6 +24,8 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareVerdicts> &
   ReturnType<typeof prepareDirectory> &
   ReturnType<typeof prepareRemoval> &
+  ReturnType<typeof prepareRenameUser> &
+  ReturnType<typeof prepareRenameThread> &
   ReturnType<typeof preparePeppers> &
   ReturnType<typeof prepareBuckets> &
   ReturnType<typeof prepareApiAccess> &
@@ -47,6 +50,8 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareVerdicts(database),
     ...prepareDirectory(database),
     ...prepareRemoval(database),
+    ...prepareRenameUser(database),
+    ...prepareRenameThread(database),
     ...preparePeppers(database),
     ...prepareBuckets(database),
     ...prepareApiAccess(database),

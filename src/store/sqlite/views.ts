@@ -27,6 +27,7 @@ import { prepareRestoreViews } from './restores.ts';
 import type { Database } from './schema.ts';
 import { prepareSelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
+import { prepareThreadViews } from './threads.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
 
 /** Most items that one listing gives when it names no limit. */
@@ -47,6 +48,7 @@ export function prepareViews(database: Database): Views {
     ...prepareBounceViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareDirectoryViews(database),
+    ...prepareThreadViews(database),
     ...prepareRemovalViews(database),
     ...prepareBucketViews(database),
     ...preparePepperViews(database),
