@@ -18,10 +18,11 @@ import type { Cut, Sign } from './signs.ts';
 /** The part of the text that a line belongs to. */
 export type LinePart = 'reply' | 'quoted' | 'signature';
 
-/** The verdicts, line by line, and the cuts behind them, in the order of the text. */
+/** The verdicts, line by line, the cuts behind them, in the order of the text, and the quotes that stay. */
 export interface Judgement {
   readonly verdicts: readonly LinePart[];
   readonly cuts: readonly Cut[];
+  readonly kept: readonly Pick<Run, 'from' | 'to'>[];
 }
 
 const isContent = (lines: readonly Line[], run: Run): boolean => {
@@ -134,5 +135,5 @@ export function judgeLines(lines: readonly Line[], known: KnownOriginal): Judgem
     verdicts.fill(run.kind === 'quote' || run.kind === 'original' ? 'quoted' : 'signature', run.from, run.to);
     if (isContent(lines, run)) cuts.push(cutOf(run));
   }
-  return { verdicts, cuts };
+  return { verdicts, cuts, kept: [...kept] };
 }
