@@ -11,14 +11,17 @@ import type { Claim } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
+import { partItemId } from '../mail/item-id.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
+import { isDigest } from '../mail/reserved.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
 import type { ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
 import type { Preview } from '../sinks/sink-kind.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
-import type { SecretSession } from '../site/session.ts';
+import type { SecretSession, Session } from '../site/session.ts';
+import type { ItemDigest } from '../store/digests.ts';
 import type { ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
 import { badInput, unknown } from './fault.ts';
@@ -103,22 +106,53 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   steps.push(plain('duplicate', 'none', null, saw, [{ rule: 'duplicate', result: 'pass', saw }]));
   const { bounce } = judged.item;
   if (bounce !== undefined) return end(plain('parse', 'none', null, `a ${bounce} bounce: an event, no post`));
-  const parsed = await parse(config, message.raw);
-  steps.push(ofParse(parsed));
+  const digest = await digestTo(session, judged.item.thread);
+  const whole = await parse(config, message.raw, digest);
+  steps.push(ofParse(whole, digest));
+  const { item, parsed } = await firstPart(config, judged.item, message.raw, { parsed: whole, digest });
   return {
     steps,
-    text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
-    post: parsed.kind === 'parsed' ? await previewOf(config, judged.item, parsed) : undefined,
+    text: 'reply' in whole ? whole.reply.body : undefined,
+    post: parsed.kind === 'parsed' ? await previewOf(config, item, parsed) : undefined,
   };
 }
 
-async function parse(config: Config, raw: Uint8Array): Promise<ParseOutcome> {
+/** Finds the digest that a locator is of. */
+async function digestTo({ store }: Session, locator: string): Promise<ItemDigest | undefined> {
+  const posts = isDigest(locator) ? await store.digestPosts(locator) : undefined;
+  return posts && { posts, post: undefined };
+}
+
+async function parse(config: Config, raw: Uint8Array, digest: ItemDigest | undefined): Promise<ParseOutcome> {
   const pool = openParser(config, 1);
+  const wish = digest && { labels: digest.posts.map(({ label }) => label), post: digest.post };
   try {
-    return await pool.parse(raw);
+    // A copy, because the parser takes the memory over.
+    return await pool.parse(raw.slice(), wish);
   } finally {
     await pool.close();
   }
+}
+
+/** A reply to a digest, parsed. */
+interface ParsedWhole {
+  readonly parsed: ParseOutcome;
+  readonly digest: ItemDigest | undefined;
+}
+
+/** Gives the first part of a reply that answers posts of a digest, in its thread; any other reply as it is. */
+async function firstPart(
+  config: Config,
+  item: ReplyOrigin,
+  raw: Uint8Array,
+  { parsed, digest }: ParsedWhole,
+): Promise<{ readonly item: ReplyOrigin; readonly parsed: ParseOutcome }> {
+  const post = parsed.kind === 'parsed' ? parsed.answered?.[0] : undefined;
+  const target = digest?.posts[(post ?? 0) - 1];
+  if (digest === undefined || post === undefined || target === undefined) return { item, parsed };
+  const { thread, repliedToAt } = target;
+  const part = await parse(config, raw, { ...digest, post });
+  return { item: { ...item, id: partItemId(item.id, post), thread, repliedToAt }, parsed: part };
 }
 
 async function previewOf(
@@ -177,14 +211,17 @@ function ofItem(item: NewItem, rules: readonly Finding[]): Stage {
 
 const SIGNED = 'signed content read without verifying the signature';
 
-function ofParse(parsed: ParseOutcome): Stage {
+function ofParse(parsed: ParseOutcome, digest?: ItemDigest): Stage {
   switch (parsed.kind) {
     case 'parsed': {
       const { attachments, dropped, body } = parsed.reply;
       const left = dropped.map(({ filename, reason }) => `${filename} (${reason})`).join(', ');
       const found = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
       const signed = parsed.reply.smimeSignature === undefined ? '' : `; ${SIGNED}`;
-      const seen = `${found}${signed}${left === '' ? '' : `; left out: ${left}`}`;
+      const labels = parsed.answered?.map((post) => digest?.posts[post - 1]?.label ?? '');
+      const answers =
+        labels === undefined ? '' : `; answers ${labels.join(', ')}, the first of which is shown`;
+      const seen = `${found}${signed}${answers}${left === '' ? '' : `; left out: ${left}`}`;
       return plain('parse', 'parsed', null, seen, cutsOf('parsed', seen, parsed.reply));
     }
     case 'empty':
@@ -194,6 +231,14 @@ function ofParse(parsed: ParseOutcome): Stage {
         'empty',
         parsed.reason,
         cutsOf('failed', `empty: ${parsed.reason}`, parsed.reply),
+      );
+    case 'unclear':
+      return plain(
+        'parse',
+        'failed',
+        'unclear',
+        parsed.reason,
+        cutsOf('failed', `unclear: ${parsed.reason}`, parsed.reply),
       );
     case 'refused':
     case 'worker-died':
@@ -214,10 +259,16 @@ export async function previewItem(session: SecretSession, { id, user }: ItemView
   if (raw === undefined) throw unknown('id', `item ${id}: its message is not kept`);
   const [trace] = await store.traces(id);
   if (trace === undefined) throw unknown('id', `item ${id}: is gone meanwhile`);
-  const parsed = await parse(config, raw);
-  if (parsed.kind !== 'parsed')
-    throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(parsed).reason ?? parsed.kind}`);
-  const { item, authentication, isFlaggedSpam } = trace;
-  const spam = isFlaggedSpam === undefined ? undefined : { score: item.spamScore, flagged: isFlaggedSpam };
-  return (await previewOf(config, { ...item, authentication, spam }, parsed)).body;
+  const digest = await store.digestOf(id);
+  const whole = await parse(config, raw, digest);
+  if (whole.kind !== 'parsed')
+    throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(whole).reason ?? whole.kind}`);
+  const { authentication, isFlaggedSpam } = trace;
+  const spam =
+    isFlaggedSpam === undefined ? undefined : { score: trace.item.spamScore, flagged: isFlaggedSpam };
+  const origin = { ...trace.item, authentication, spam };
+  const { item, parsed } = await firstPart(config, origin, raw, { parsed: whole, digest });
+  // The same mail, which was parsed a moment ago.
+  if (parsed.kind !== 'parsed') throw new Error(`item ${id}: a part of it gives no post`);
+  return (await previewOf(config, item, parsed)).body;
 }

@@ -57,6 +57,10 @@ export const SETTINGS = {
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    compose: kind.yesNo(
+      false,
+      'Whether mail may start threads: "mailgw-ctl address mint --compose CONTAINER" makes addresses for that.',
+    ),
     pepperFile: kind.underAddresses(kind.secretFile)(
       '/etc/mailgw/pepper',
       'The file with the installation\'s secret; "mailgw-ctl init" makes one.',

@@ -10,7 +10,7 @@ import type { AttachmentLimits } from '../mail/attachment-limits.ts';
 import { freeMemory } from '../system/memory.ts';
 import { createFinish, type PostRules } from './finish.ts';
 import { parseMessage } from './parse.ts';
-import type { ParsedReply, ParseOutcome } from './post.ts';
+import type { DigestWish, ParsedReply, ParseOutcome } from './post.ts';
 
 /** The rules that the pool tells its workers. */
 export interface WorkerRules {
@@ -28,10 +28,11 @@ const finish = post === undefined ? (reply: ParsedReply) => reply : createFinish
 
 // One after the other: the pool takes the answers in the order of its questions.
 let last = Promise.resolve();
-port.on('message', (raw: Uint8Array) => {
+port.on('message', (asked: Uint8Array | { readonly raw: Uint8Array; readonly digest: DigestWish }) => {
+  const { raw, digest } = asked instanceof Uint8Array ? { raw: asked, digest: undefined } : asked;
   last = last.then(async () => {
     Atomics.add(begun, 0, 1);
-    const parsed = await parseMessage(raw, limits);
+    const parsed = await parseMessage(raw, limits, undefined, digest);
     const outcome = parsed.kind === 'refused' ? parsed : { ...parsed, reply: finish(parsed.reply) };
     port.postMessage(outcome, ownBuffers(outcome));
     freeMemory(raw); // this thread may be idle for long after it

@@ -15,7 +15,7 @@ import { Worker } from 'node:worker_threads';
 import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../mail/attachment-limits.ts';
 import type { PostRules } from './finish.ts';
 import type { WorkerRules } from './parse-worker.ts';
-import type { ParseOutcome, ReplyParser } from './post.ts';
+import type { DigestWish, ParseOutcome, ReplyParser } from './post.ts';
 
 /** The options of a pool; every one has a default. */
 export interface ParserPoolOptions {
@@ -42,6 +42,7 @@ const YOUNG_GENERATION_MB = 4;
 
 interface Waiting {
   readonly raw: Uint8Array<ArrayBuffer>;
+  readonly digest: DigestWish | undefined;
   readonly isSmall: boolean;
   readonly resolve: (outcome: ParseOutcome) => void;
   readonly reject: (error: Error) => void;
@@ -93,13 +94,14 @@ class Pool implements ReplyParser {
     };
   }
 
-  parse(raw: Uint8Array): Promise<ParseOutcome> {
+  parse(raw: Uint8Array, digest?: DigestWish): Promise<ParseOutcome> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new Error('the parser pool is closed'));
         return;
       }
-      this.#waiting.push({ raw: ownMemory(raw), isSmall: raw.byteLength <= SMALL_BYTES, resolve, reject });
+      const isSmall = raw.byteLength <= SMALL_BYTES;
+      this.#waiting.push({ raw: ownMemory(raw), digest, isSmall, resolve, reject });
       this.#dispatch();
     });
   }
@@ -229,7 +231,9 @@ class Member {
   take(message: Waiting): void {
     this.#messages.push(message);
     if (this.#messages.length === 1) this.#begin();
-    this.#worker.postMessage(message.raw, message.isSmall ? [] : [message.raw.buffer]);
+    const { raw, digest, isSmall } = message;
+    // Few are replies to a digest: the others are handed over without an object around them.
+    this.#worker.postMessage(digest === undefined ? raw : { raw, digest }, isSmall ? [] : [raw.buffer]);
   }
 
   async stop(): Promise<void> {

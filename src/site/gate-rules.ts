@@ -18,13 +18,14 @@ export function gateRules(
   log?: Log,
 ): Pick<
   GateOptions,
-  'form' | 'pepper' | 'maxAgeMs' | 'spam' | 'notices' | 'bounceEvents' | keyof SenderPolicyOptions
+  'form' | 'pepper' | 'maxAgeMs' | 'compose' | 'spam' | 'notices' | 'bounceEvents' | keyof SenderPolicyOptions
 > {
   const { sender } = config;
   return {
     form: { prefix: config.reply.prefix, domain: config.reply.domain },
     pepper,
     maxAgeMs: config.reply.maxAgeMs,
+    compose: config.reply.compose,
     senderPolicy: sender.policy,
     authservId: sender.authservId,
     ownReceived: sender.ownReceived,

@@ -23,6 +23,8 @@ export interface PruneRequest {
   readonly noticesBefore?: number | undefined;
   /** Users removed before then, who cannot be restored any more; none by default. */
   readonly usersBefore?: number | undefined;
+  /** The digests that expired before then, unless an item still needs one; none by default. */
+  readonly digestsBefore?: number | undefined;
   /** Unused bytes that the store may keep for its own use; what is more goes back to the file system. */
   readonly keepFreeBytes: number;
 }
@@ -82,8 +84,12 @@ export function outOfDate(periods: RetentionPeriods, now: number): Omit<PruneReq
     dedupeBefore: now - periods.dedupeMs,
     noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
     usersBefore: now - RESTORABLE_MS,
+    digestsBefore: now - DIGEST_MS,
   };
 }
+
+/** How long an address of a digest is known as one that has expired. */
+const DIGEST_MS = 30 * 86_400_000;
 
 type StepResult = 'done' | 'more' | { readonly failed: string };
 

@@ -12,6 +12,7 @@ import type { Acceptance } from './acceptance.ts';
 import type { ApiAccess } from './api-access.ts';
 import type { Buckets } from './buckets.ts';
 import type { Desk } from './desk.ts';
+import type { Digests } from './digests.ts';
 import type { Directory } from './directory.ts';
 import type { Figures } from './figures.ts';
 import type { Inspection } from './inspection.ts';
@@ -33,6 +34,7 @@ export interface Store
     Figures,
     SinkReports,
     Directory,
+    Digests,
     Peppers,
     Restores,
     Notices,

@@ -1,6 +1,7 @@
 /** What the writer carries out: the writing methods of all ports, each to be called inside a transaction. */
 import { prepareApiAccess } from './api-access.ts';
 import { prepareBuckets } from './buckets.ts';
+import { prepareDigests } from './digests.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
 import { prepareNotices } from './notices.ts';
@@ -18,6 +19,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
   ReturnType<typeof prepareDirectory> &
+  ReturnType<typeof prepareDigests> &
   ReturnType<typeof prepareRemoval> &
   ReturnType<typeof preparePeppers> &
   ReturnType<typeof prepareBuckets> &
@@ -35,6 +37,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
     ...prepareDirectory(database),
+    ...prepareDigests(database),
     ...prepareRemoval(database),
     ...preparePeppers(database),
     ...prepareBuckets(database),

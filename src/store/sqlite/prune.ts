@@ -1,13 +1,14 @@
 /**
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
- * Contract: only posted items, dedupe rows, notices that ended and removed users are touched; one call removes at
+ * Contract: only posted items, dedupe rows, notices that ended, removed users and digests that expired are touched; one call removes at
  * most {@link STEP_ROWS} rows of a kind and {@link STEP_BYTES} of content, so that a batch with a call in it is not
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
  */
 import type { Retention } from '../retention.ts';
 import type { AtOnce } from './at-once.ts';
+import { preparePruneDigests } from './digests.ts';
 import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
 
@@ -39,6 +40,7 @@ export function preparePrune(database: Database): AtOnce<Retention> {
     `DELETE FROM removed_user WHERE user_number IN
        (SELECT user_number FROM removed_user WHERE removed_at < ? ORDER BY removed_at LIMIT ${STEP_ROWS})`,
   );
+  const digests = preparePruneDigests(database, STEP_ROWS);
   const shrink = prepareShrink(database);
   return {
     prune: (request) => {
@@ -47,6 +49,7 @@ export function preparePrune(database: Database): AtOnce<Retention> {
       const forgotten = dedupes.run(request.dedupeBefore).changes;
       notices.run(request.noticesBefore ?? 0);
       const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
+      const ended = digests(request.digestsBefore ?? 0);
       const freed = shrink(request.keepFreeBytes);
       return {
         contents: stripped.count,
@@ -55,7 +58,10 @@ export function preparePrune(database: Database): AtOnce<Retention> {
         users: erased,
         freedBytes: freed.bytes,
         isDone:
-          stripped.isDone && removed.isDone && forgotten < STEP_ROWS && erased < STEP_ROWS && freed.isDone,
+          stripped.isDone &&
+          removed.isDone &&
+          [forgotten, erased, ended].every((count) => count < STEP_ROWS) &&
+          freed.isDone,
       };
     },
   };

@@ -12,6 +12,7 @@ import { prepareBounceViews } from './bounces.ts';
 import { prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
+import { prepareDigestViews } from './digests.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
@@ -43,6 +44,7 @@ export function prepareViews(database: Database): Views {
     ...prepareBounceViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareDirectoryViews(database),
+    ...prepareDigestViews(database),
     ...prepareRemovalViews(database),
     ...prepareBucketViews(database),
     ...preparePepperViews(database),
