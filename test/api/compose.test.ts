@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { newMessageId, replyMessage } from '../support/message.ts';
 import { type ApiHouse, startApi } from './api.ts';
@@ -59,15 +60,13 @@ describe('mail to an address that starts threads', () => {
       platform.posts.map(({ data }) => data.subject),
       ['Second', 'First'],
     );
-    const listed = await daemon.ctl(
-      'queue',
-      'list',
-      '--state',
-      'posted',
-      '--thread',
-      'mailgw:compose/acme/site',
+    await eventually(
+      async () => {
+        const words = ['queue', 'list', '--state', 'posted', '--thread', 'mailgw:compose/acme/site'];
+        return (await daemon.ctl(...words)).length === 2 || undefined;
+      },
+      () => 'two posted items',
     );
-    assert.equal(listed.length, 2);
   });
 });
 

@@ -18,9 +18,9 @@ const POSTS: readonly DigestPost[] = ['one', 'two', 'three'].map((label, index) 
   label,
 }));
 
-async function openStore(t: TestContext): Promise<Store> {
+async function openStore(t: TestContext, keepContent = false): Promise<Store> {
   const scratch = testScratch(t);
-  const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'tool' });
+  const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'tool', keepContent });
   scratch.defer(() => store.close());
   await store.addDigests([{ locator: LOCATOR, userNumber: 1, posts: POSTS, expiresAt: NOW }]);
   return store;
@@ -91,7 +91,7 @@ describe('a reply to a digest', () => {
   });
 
   it('that is split again makes no part twice, whatever became of it', async (t) => {
-    const store = await openStore(t);
+    const store = await openStore(t, true);
     const item = await leasedReply(store);
     await settle(store, item, splitOf(1, 2));
     const [one, two] = await lease(store);
