@@ -20,8 +20,8 @@ describe('kill -9 around a split', () => {
       delivery: { retry_first: '100ms', retry_longest: '500ms' },
     });
     await daemon.addUser('alice');
-    const { json } = await all.ask('POST', '/v1/addresses', { body: { user: 'alice', posts: POSTS } });
-    const to = String(json.reply_to);
+    const minted = await all.ask('POST', '/v1/addresses', { body: { user: 'alice', posts: POSTS } });
+    const { reply_to: to } = minted.json as { readonly reply_to: string };
     for (let round = 0; round < ROUNDS; round++) {
       const seen = platform.requests.length;
       const lmtp = await LmtpClient.open(t, daemon.socket);

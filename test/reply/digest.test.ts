@@ -16,6 +16,12 @@ const POSTS = [
   ['[docs/api] Missing fields', 'Fay: See site#7 for one.'],
 ];
 
+/** Why a reply is not clear; empty where it is. */
+function unclear(text: string): string {
+  const parted = part(text);
+  return parted.kind === 'unclear' ? parted.why : '';
+}
+
 /** The quoted digest from one post to another, with answers below some of them. */
 function quoted(answers: Readonly<Record<number, string>> = {}, from = 1, to = POSTS.length): string {
   const blocks = POSTS.slice(from - 1, to).map((lines, index) => {
@@ -57,7 +63,7 @@ describe('a line that names a post', () => {
   });
 
   it('goes before the labels that are quoted', () => {
-    assert.deepEqual(answersIn(`${quoted({ 3: '>>2\nThis one.' })}`), { 2: 'This one.' });
+    assert.deepEqual(answersIn(quoted({ 3: '>>2\nThis one.' })), { 2: 'This one.' });
   });
 
   it('prefers a label to a place', () => {
@@ -78,14 +84,14 @@ describe('a line that names a post', () => {
   it('is not clear where it names no post, or where nothing stands below it', () => {
     assert.equal(answersIn('>>6\nYes.\n'), '">>6" names no post');
     assert.equal(answersIn('>>0\nYes.\n'), '">>0" names no post');
-    assert.match(String(answersIn('>>1\n>>2\nBoth are fine.\n')), /nothing stands below/);
-    assert.match(String(answersIn('>>1\nFine.\n>>2\n')), /nothing stands below/);
+    assert.match(unclear('>>1\n>>2\nBoth are fine.\n'), /nothing stands below/);
+    assert.match(unclear('>>1\nFine.\n>>2\n'), /nothing stands below/);
   });
 
   it('alone, with a file beside it, is for the file', () => {
     assert.deepEqual(answersIn('>>2\n'), { 2: '' });
-    assert.match(String(answersIn('')), /nothing says/);
-    assert.match(String(answersIn('>>9\n')), /nothing says|names no post/);
+    assert.match(unclear(''), /nothing says/);
+    assert.match(unclear('>>9\n'), /nothing says|names no post/);
   });
 });
 
@@ -137,13 +143,13 @@ describe('text above every label', () => {
   });
 
   it('is not clear above the whole digest, or with several answers', () => {
-    assert.match(String(answersIn(`I agree.\n\n${quoted()}`)), /above the labels of several posts/);
-    assert.match(String(answersIn(`Hello,\n\n>>2\nYes.\n>>1\nNo.\n`)), /above the labels of several posts/);
-    assert.match(String(answersIn('I agree.\n')), /no label stands/);
+    assert.match(unclear(`I agree.\n\n${quoted()}`), /above the labels of several posts/);
+    assert.match(unclear(`Hello,\n\n>>2\nYes.\n>>1\nNo.\n`), /above the labels of several posts/);
+    assert.match(unclear('I agree.\n'), /no label stands/);
   });
 
   it('is not clear below the whole digest either', () => {
-    assert.match(String(answersIn(`${quoted()}\n\nI agree.\n`)), /below the whole digest/);
+    assert.match(unclear(`${quoted()}\n\nI agree.\n`), /below the whole digest/);
   });
 });
 

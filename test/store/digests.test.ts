@@ -67,12 +67,13 @@ describe('a reply to a digest', () => {
     // The other part waits for a reply that came before it was there.
     assert.deepEqual(ids(leased).sort(), [before, partItemId(item.id, 1)].sort());
     const part = leased.find(({ thread }) => thread === 't/one');
-    assert.deepEqual(part?.digest, { posts: POSTS, post: 1 });
+    assert.ok(part);
+    assert.deepEqual(part.digest, { posts: POSTS, post: 1 });
     assert.deepEqual(
-      [part?.repliedToAt, part?.receivedAt, part?.messageId, part?.attempts, part?.reversePath],
+      [part.repliedToAt, part.receivedAt, part.messageId, part.attempts, part.reversePath],
       [POSTS[0]?.repliedToAt, item.receivedAt, item.messageId, 1, item.reversePath],
     );
-    assert.deepEqual([part?.authentication, part?.spam], [item.authentication, item.spam]);
+    assert.deepEqual([part.authentication, part.spam], [item.authentication, item.spam]);
     assert.deepEqual(Buffer.from((await store.content(partItemId(item.id, 1))) ?? []), RAW);
     await settle(store, leased.find(({ id }) => id === before)!, POSTED);
     assert.deepEqual(ids(await lease(store)), [partItemId(item.id, 3)]);
@@ -83,9 +84,10 @@ describe('a reply to a digest', () => {
     const raw = Buffer.alloc(700_000, 'a line of text\n');
     await accept(store, [newItem({ thread: LOCATOR })], Buffer.from(raw));
     const [item] = await lease(store);
-    await settle(store, item!, splitOf(1, 2));
+    assert.ok(item);
+    await settle(store, item, splitOf(1, 2));
     for (const post of [1, 2]) {
-      const content = await store.content(partItemId(item!.id, post));
+      const content = await store.content(partItemId(item.id, post));
       assert.ok(content !== undefined && Buffer.compare(Buffer.from(content), raw) === 0);
     }
   });
@@ -100,13 +102,30 @@ describe('a reply to a digest', () => {
     await store.operate('retry', item.id, NOW);
     const [again] = await lease(store);
     assert.equal(again?.id, item.id);
-    await settle(store, again!, splitOf(1, 2));
+    await settle(store, again, splitOf(1, 2));
     const states = (await store.list({})).map(({ thread, state }) => [thread, state]);
     assert.deepEqual(states.sort(), [
       [LOCATOR, 'posted'],
       ['t/one', 'posted'],
       ['t/two', 'failed'],
     ]);
+  });
+
+  it('that is sent once more has its failed parts tried again', async (t) => {
+    const store = await openStore(t);
+    const original = newItem({ thread: LOCATOR });
+    await accept(store, [original]);
+    const [item] = await lease(store);
+    assert.ok(item);
+    await settle(store, item, splitOf(1, 2));
+    const [one, two] = await lease(store);
+    assert.ok(one && two);
+    await settle(store, one, POSTED);
+    await settle(store, two, FAILED);
+    const copy = newItem({ thread: LOCATOR, fingerprint: original.fingerprint });
+    assert.deepEqual(await accept(store, [copy]), [{ kind: 'queued', id: item.id }]);
+    assert.deepEqual(ids(await lease(store)), [two.id]);
+    assert.deepEqual(await accept(store, [copy]), [{ kind: 'duplicate', id: item.id }]);
   });
 
   it('whose lease was lost is not split', async (t) => {

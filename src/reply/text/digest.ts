@@ -55,14 +55,21 @@ export type Parted =
 
 const MARKER = /^[\s\u00a0]{0,3}>>([ \u00a0]?)(\S.{0,99}?)[\s\u00a0]*$/u;
 const NUMBER = /^\d{1,3}$/;
-const fold = (text: string): string => text.normalize('NFC').replace(/\s+/gu, ' ').trim();
+/** Words of ASCII with single blanks between them: nothing in them is folded. */
+const PLAIN = /^[!-~]*(?: [!-~]+)*$/;
+const fold = (text: string): string =>
+  PLAIN.test(text) ? text : text.normalize('NFC').replace(/\s+/gu, ' ').trim();
+const lower = (text: string): string => fold(text).toLowerCase();
 
-/** The post that a marker names, `none` for a number without a post; undefined for a line that is no marker. */
+/**
+ * Gives the post that a marker names, `none` for a number without a post; undefined for a line that is no marker. The
+ * labels are folded, in lower case.
+ */
 function namedBy(line: string, labels: readonly string[]): number | 'none' | undefined {
   const given = MARKER.exec(line)?.[2];
   if (given === undefined) return undefined;
-  const names = [fold(given), fold(given).replace(/\s?[:.]$/, '')].map((name) => name.toLowerCase());
-  const place = labels.findIndex((label) => names.includes(fold(label).toLowerCase())) + 1;
+  const names = [lower(given), lower(given).replace(/\s?[:.]$/, '')];
+  const place = labels.findIndex((label) => names.includes(label)) + 1;
   if (place > 0) return place;
   const number = names.find((name) => NUMBER.test(name));
   if (number === undefined) return undefined;
@@ -72,12 +79,12 @@ function namedBy(line: string, labels: readonly string[]): number | 'none' | und
 /** Marks the lines that switch to a post; what looks so within a quote of a quote is none, nor is code. */
 export function findMarkers(lines: readonly string[], labels: readonly string[]): boolean[] {
   const code = findCode(lines);
-  const isOne = lines.map((line, at) => code[at] !== true && namedBy(line, labels) !== undefined);
+  const names = labels.map(lower);
+  const isOne = lines.map((line, at) => code[at] !== true && namedBy(line, names) !== undefined);
   return lines.map((line, at) => {
     if (isOne[at] !== true) return false;
-    const mark = MARKER.exec(line)?.[1] === '' ? />>/ : />/;
-    const isQuote = (other: number): boolean =>
-      isOne[other] === false && new RegExp(`^\\s{0,3}${mark.source}`).test(lines[other] ?? '');
+    const quoted = MARKER.exec(line)?.[1] === '' ? /^\s{0,3}>>/ : /^\s{0,3}>/;
+    const isQuote = (other: number): boolean => isOne[other] === false && quoted.test(lines[other] ?? '');
     return !isQuote(at - 1) && !isQuote(at + 1);
   });
 }
@@ -88,39 +95,32 @@ export function findMarkers(lines: readonly string[], labels: readonly string[])
 const LEAD = /^[^\p{L}\p{N}]*(?:\d{1,3}[^\p{L}\p{N}]{1,4})?$/u;
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
-/** Makes a pattern that finds a label where no longer name holds it. */
-function patternOf(label: string): RegExp {
+/** Makes a pattern that finds labels, the longest first, where no longer name holds them. */
+function patternOf(labels: readonly string[]): RegExp {
   const word = String.raw`[\p{L}\p{N}_]`;
   const within = String.raw`${word}[-/.#]`;
-  return new RegExp(String.raw`(?<!${word}|${within})${escaped(fold(label))}(?!${word}|[-/.#]${word})`, 'u');
+  const longestFirst = [...labels].sort((a, b) => b.length - a.length).map(escaped);
+  return new RegExp(
+    String.raw`(?<!${word}|${within})(?:${longestFirst.join('|')})(?!${word}|[-/.#]${word})`,
+    'gu',
+  );
 }
 
 interface Found {
   readonly post: number;
-  readonly from: number;
-  readonly to: number;
+  /** Whether the line begins with it. */
   readonly isFirst: boolean;
 }
 
-/** Finds the labels that a quoted line holds, without those within a longer one. */
-function labelsIn(plain: string, patterns: readonly RegExp[]): Found[] {
+/** Finds the labels that a quoted line holds, each once. */
+function labelsIn(plain: string, labels: readonly string[], pattern: RegExp): Found[] {
   const line = fold(plain);
-  const found = patterns.flatMap((pattern, index): Found[] => {
-    const match = pattern.exec(line);
-    if (match === null) return [];
-    const { index: from, 0: text } = match;
-    return [{ post: index + 1, from, to: from + text.length, isFirst: LEAD.test(line.slice(0, from)) }];
-  });
-  return found.filter(
-    (one) =>
-      !found.some(
-        (other) =>
-          other !== one &&
-          other.from <= one.from &&
-          other.to >= one.to &&
-          other.to - other.from > one.to - one.from,
-      ),
-  );
+  const found = new Map<number, Found>();
+  for (const { index, 0: label } of line.matchAll(pattern)) {
+    const post = labels.indexOf(label) + 1;
+    if (!found.has(post)) found.set(post, { post, isFirst: LEAD.test(line.slice(0, index)) });
+  }
+  return [...found.values()];
 }
 
 /**
@@ -128,8 +128,9 @@ function labelsIn(plain: string, patterns: readonly RegExp[]): Found[] {
  * the first that holds the label and no other is: what comes later only speaks of it.
  */
 function findHeadings(lines: readonly JudgedLine[], labels: readonly string[]): (number | undefined)[] {
-  const patterns = labels.map(patternOf);
-  const found = lines.map(({ kind, plain }) => (kind === 'quote' ? labelsIn(plain, patterns) : []));
+  const sought = labels.map(fold);
+  const pattern = patternOf(sought);
+  const found = lines.map(({ kind, plain }) => (kind === 'quote' ? labelsIn(plain, sought, pattern) : []));
   const begun = new Set(
     found.flatMap((each) => each.filter(({ isFirst }) => isFirst).map(({ post }) => post)),
   );
@@ -242,6 +243,7 @@ const trimmed = (text: string): string => text.replace(/^(?:[^\S\n]*\n)+/, '').t
 export function partDigest(lines: readonly JudgedLine[], labels: readonly string[]): Parted {
   const typed = lines.map(({ kind, text }) => (kind === 'typed' ? text : ''));
   const code = findCode(typed);
+  const names = labels.map(lower);
   const headings = findHeadings(lines, labels);
   const parting = new Parting();
   lines.forEach((line, at) => {
@@ -250,7 +252,7 @@ export function partDigest(lines: readonly JudgedLine[], labels: readonly string
       parting.quote(line, headings[at]);
       return;
     }
-    const post = code[at] === true ? undefined : namedBy(line.plain, labels);
+    const post = code[at] === true ? undefined : namedBy(line.plain, names);
     if (post === undefined) parting.type(line.text);
     else parting.mark(post, line.plain);
   });

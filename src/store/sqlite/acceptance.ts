@@ -166,10 +166,19 @@ function prepareRevive(
        WHERE id = ? AND state = 'failed' RETURNING thread`,
     )
     .pluck();
+  const reviveParts = database
+    .prepare<[number, string], string>(
+      `UPDATE item SET state = 'ready', due_at = ?, settled_at = NULL, worker_deaths = 0
+       WHERE state = 'failed' AND digest_post IS NOT NULL AND (digest, received_at, user) =
+         (SELECT digest, received_at, user FROM item WHERE id = ? AND digest_post IS NULL) RETURNING thread`,
+    )
+    .pluck();
   return (copy, { id, isEqual }) => {
-    const thread = isEqual && copy.hold === undefined ? revive.get(copy.receivedAt, id) : undefined;
-    if (thread === undefined) return false;
-    elect(thread);
-    return true;
+    if (!isEqual || copy.hold !== undefined) return false;
+    const whole = revive.all(copy.receivedAt, id);
+    // Of a reply that was split the parts are the dead letters.
+    const threads = whole.length > 0 || !isDigest(copy.thread) ? whole : reviveParts.all(copy.receivedAt, id);
+    for (const thread of threads) elect(thread);
+    return threads.length > 0;
   };
 }
