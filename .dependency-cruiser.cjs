@@ -17,14 +17,14 @@ const INSIDE = [
 ];
 
 /** Rooms that see only the ports of the store and of the reply, never an adapter or a parser. */
-const PORTS_ONLY = ['gate', 'sinks', 'sources', 'delivery', 'notices'];
+const PORTS_ONLY = ['gate', 'sinks', 'sources', 'outbound', 'delivery', 'notices'];
 
 /** A package and its importers. */
 const IMPORTERS = {
-  'smtp-server': ['sources/lmtp/lmtp'],
+  'smtp-server': ['sources/lmtp-server'],
   mailparser: ['reply/mime/mailparser'],
   parse5: ['reply/html/html'],
-  nodemailer: ['notices/mailer'],
+  nodemailer: ['outbound/mail-server'],
   undici: ['sinks/http-exchange'],
   pino: ['observe/log'],
   'prom-client': ['observe/metrics-page'],

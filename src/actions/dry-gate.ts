@@ -2,7 +2,7 @@
 
 import { createGate, type Gate } from '../gate/gate.ts';
 import { gateRules } from '../site/gate-rules.ts';
-import { judgePepper, pepperProblem } from '../site/pepper.ts';
+import { judgePeppers, pepperProblem } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { Acceptance } from '../store/acceptance.ts';
 
@@ -10,13 +10,14 @@ import type { Acceptance } from '../store/acceptance.ts';
 const NO_ID = 'dry-run';
 
 /** Opens the gate. */
-export function openDryGate({ config, pepper, store }: SecretSession): Gate {
+export function openDryGate({ config, peppers, store }: SecretSession): Gate {
   return createGate({
-    ...gateRules(config, pepper),
+    ...gateRules(config, peppers),
     directory: store,
     doubt: async () => {
-      const why = pepperProblem(await judgePepper(store, pepper), pepper, config.reply.pepperFile);
-      return why === undefined ? undefined : { reason: 'pepper', why };
+      const standing = await judgePeppers(store, peppers);
+      if (standing.kind !== 'other') return undefined;
+      return { reason: 'pepper', why: pepperProblem(standing, peppers) };
     },
     queue: { accept: refuseToWrite },
     isSpaceLow: () => false,

@@ -4,15 +4,16 @@
  * Contract: the verdict is the gate's own. Every field that can be known is given, even of an address that is
  * refused, and null where it cannot; they are claims of the token until the verdict says that its proof holds.
  */
-import type { Config } from '../config/config.ts';
+
 import { findTarget, judgeReplyAge } from '../gate/message-rules.ts';
 import { type Claim, NO_SUCH_ADDRESS } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
-import { formatReplyAddress, matchRecipient, TOKEN_CHARS } from '../mail/address.ts';
+import { allForms, formatReplyAddress, matchRecipient, mintingForm, TOKEN_CHARS } from '../mail/address.ts';
 import type { NoSuchAddressReason } from '../mail/disposition.ts';
 import { messageIdCandidates } from '../mail/message-id.ts';
 import { containerOf, isDigest } from '../mail/reserved.ts';
 import { judgeAge, parseToken, type Token } from '../mail/token.ts';
+import type { Config } from '../site/config.ts';
 import type { SecretSession } from '../site/session.ts';
 import { isoSeconds } from '../system/iso-time.ts';
 import { openDryGate } from './dry-gate.ts';
@@ -72,8 +73,8 @@ export async function explainAddress(
   const { config, store } = session;
   // A token alone, as the database of a platform may hold it, is explained as well.
   const isToken = address.length === TOKEN_CHARS && !address.includes('@');
-  const whole = isToken ? formatReplyAddress(config.reply, address) : address;
-  const match = matchRecipient(config.reply, whole);
+  const whole = isToken ? formatReplyAddress(mintingForm(config.reply), address) : address;
+  const match = matchRecipient(allForms(config.reply), whole);
   const token = match.kind === 'token' ? parseToken(match.token) : undefined;
   const user = token === undefined ? undefined : await store.userByNumber(token.userNumber);
   const sealed = await sealedTarget(session, token);
@@ -87,7 +88,7 @@ export async function explainAddress(
     form: token?.form ?? null,
     user: user?.name ?? null,
     user_number: token?.userNumber ?? null,
-    ...(await placeOf(session, target?.locator)),
+    ...(await placeOf(session, await threadNow(session, token, target))),
     thread_number: token?.form === 'sealed' ? token.threadNumber : null,
     replied_to: target === undefined ? null : isoSeconds(target.repliedTo),
     expires_at: target === undefined ? null : isoSeconds(target.repliedTo + maxAgeSeconds),
@@ -109,6 +110,16 @@ async function placeOf(
     return { thread, replied_to: isoSeconds(repliedToAt / 1000), label };
   });
   return { thread: null, posts: shown, compose: null };
+}
+
+/** Gives the name that the thread has now. */
+async function threadNow(
+  { store }: SecretSession,
+  token: Token | undefined,
+  target: Target | undefined,
+): Promise<string | undefined> {
+  if (token?.form === 'sealed' || target?.locator === undefined) return target?.locator;
+  return store.locatorNow(target.locator, target.repliedTo * 1000);
 }
 
 /** Reads what a sealed token says of itself. */
@@ -145,12 +156,19 @@ function judgeBound(
   rules: Finding[],
 ): [Validity, Target?] {
   if (inReplyTo === undefined) return ['needs-in-reply-to'];
-  const { domain, maxAgeMs } = config.reply;
-  if (messageIdCandidates([inReplyTo], [], domain).length === 0) {
-    throw badInput(`--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domain}>`);
+  const { domain: domains, maxAgeMs } = config.reply;
+  if (messageIdCandidates([inReplyTo], [], domains).length === 0) {
+    throw badInput(
+      `--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domains[0]}>`,
+    );
   }
   const header = { fields: [{ name: 'in-reply-to', value: inReplyTo }], bodyOffset: 0 };
-  const asked = { gate: { form: { domain }, maxAgeMs, now: Date.now }, claim, header, trail: rules };
+  const asked = {
+    gate: { forms: allForms(config.reply), maxAgeMs, now: Date.now },
+    claim,
+    header,
+    trail: rules,
+  };
   const found = findTarget(asked);
   if (found.kind === 'end') return ['forged'];
   const { target } = found;

@@ -6,7 +6,7 @@
  * where the pepper's addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
-import { foldDomain, formatReplyAddress } from '../mail/address.ts';
+import { formatReplyAddress, mintingForm } from '../mail/address.ts';
 import {
   formatRootId,
   formatThreadMessageId,
@@ -14,14 +14,18 @@ import {
   MESSAGE_ID_NONCE_BYTES,
   parseThreadMessageId,
 } from '../mail/message-id.ts';
-import { judgeAge, mintBoundToken, mintSealedToken, userKey } from '../mail/token.ts';
-import { adoptPepper } from '../site/pepper.ts';
+import { judgeAge, mintBoundToken, mintSealedToken } from '../mail/token.ts';
+import { QUIET_FIELDS } from '../outbound/compose.ts';
+import { type Original, remember } from '../outbound/remember.ts';
+import { mintingKey } from '../outbound/reply-address.ts';
+import { mintingPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { DigestPost, NewDigest } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';
+import { contextText, type GivenContext, setContext } from './context.ts';
 import { EXIT, Fault, invalid } from './fault.ts';
 import { type Notification, type Place, readPlace } from './order.ts';
-import { currentSalt, findUser } from './users.ts';
+import { findUser } from './users.ts';
 
 /** The addresses that the notification must carry; times in Unix seconds, ids without brackets. */
 export interface Minted {
@@ -31,6 +35,8 @@ export interface Minted {
   readonly rootId: string;
   readonly user: string;
   readonly userNumber: number;
+  /** The locator that the address was made for. */
+  readonly locator: string;
   /** Undefined of a digest, and of an address that starts threads. */
   readonly thread: string | undefined;
   readonly posts: readonly DigestPost[] | undefined;
@@ -61,19 +67,18 @@ export async function mintAll(
   session: SecretSession,
   asked: readonly Notification[],
 ): Promise<readonly (Minted | Fault)[]> {
-  const { config, pepper, store } = session;
+  const { config, peppers, store } = session;
   const now = Date.now();
   // Under another pepper than the store's these addresses would be void, or all others.
-  const problem = await adoptPepper(store, pepper, config.reply.pepperFile, now);
-  if (problem !== undefined) throw new Fault(EXIT.configuration, problem);
-  // As A-labels, so that a notification needs no SMTPUTF8.
-  const form = { prefix: config.reply.prefix, domain: foldDomain(config.reply.domain) };
-  const keyed = createKeyring(session);
+  const minting = await mintingPepper(store, peppers, now);
+  if (!minting.ok) throw new Fault(EXIT.configuration, minting.problem);
+  const form = mintingForm(config.reply);
+  const keyed = createKeyring(session, minting.pepper);
   const drafts = await Promise.all(
     asked.map((notification) => caught(() => draft(session, notification, form.domain, now, keyed))),
   );
   const numbers = await numberThreads(session, drafts);
-  return drafts.map((each) => {
+  const minted = drafts.map((each): Minted | Fault => {
     if (each instanceof Fault) return each;
     const { user, locator, posts, container, repliedTo, messageId } = each;
     return {
@@ -82,6 +87,7 @@ export async function mintAll(
       rootId: formatRootId(locator, form.domain),
       user: user.name,
       userNumber: user.number,
+      locator,
       thread: posts === undefined && container === undefined ? locator : undefined,
       posts,
       container,
@@ -90,7 +96,29 @@ export async function mintAll(
       age: judgeAge(repliedTo, now, config.reply.maxAgeMs),
     };
   });
+  await keepWith(session, minted, asked);
+  return minted;
 }
+
+/** Keeps what was given with the addresses: contexts, and the words of the notifications. */
+async function keepWith(
+  { config, store }: SecretSession,
+  minted: readonly (Minted | Fault)[],
+  asked: readonly Notification[],
+): Promise<void> {
+  const contexts: GivenContext[] = [];
+  const originals: Original[] = [];
+  minted.forEach((each, index) => {
+    const { context, original } = asked[index] ?? {};
+    if (each instanceof Fault) return;
+    if (context !== undefined) contexts.push({ ...each, thread: each.locator, context });
+    if (original !== undefined) originals.push({ ...original, ...pick(each), from: original.from ?? {} });
+  });
+  await setContext(store, ...contexts);
+  await remember(store, config.reply, ...originals);
+}
+
+const pick = ({ locator: thread, repliedTo }: Minted) => ({ thread, repliedTo });
 
 /** Lists the header fields that a notification must have, in full. */
 export function fieldsOf({ replyTo, messageId, rootId }: Minted): Readonly<Record<string, string>> {
@@ -99,7 +127,7 @@ export function fieldsOf({ replyTo, messageId, rootId }: Minted): Readonly<Recor
     'Message-ID': `<${messageId}>`,
     'In-Reply-To': `<${rootId}>`,
     References: `<${rootId}>`,
-    'Auto-Submitted': 'auto-generated',
+    ...QUIET_FIELDS,
   };
 }
 
@@ -116,12 +144,12 @@ async function caught<T>(make: () => Promise<T>): Promise<T | Fault> {
 type Keyring = (name: string) => Promise<{ readonly user: User; readonly key: Uint8Array }>;
 
 /** Creates a keyring: each user is looked up once. */
-function createKeyring(session: SecretSession): Keyring {
+function createKeyring({ store }: SecretSession, pepper: Uint8Array): Keyring {
   const found = new Map<string, ReturnType<Keyring>>();
   return (name) => {
     let keyed = found.get(name);
     if (keyed === undefined) {
-      keyed = findUser(session.store, name).then((user) => ({ user, key: keyOf(user, session) }));
+      keyed = findUser(store, name).then((user) => ({ user, key: keyOf(user, pepper) }));
       found.set(name, keyed);
     }
     return keyed;
@@ -138,6 +166,7 @@ async function draft(
   const { user, key } = await keyed(asked.user);
   const place = readPlace(asked, now, reply.compose);
   const messageId = threadMessageId(place, domain);
+  if (asked.context !== undefined) contextText(asked.context); // too large a one is refused before anything is made
   return { ...place, user, key, messageId, isBound: asked.isBound === true };
 }
 
@@ -167,18 +196,15 @@ function tokenOf({ user, key, locator, repliedTo, messageId, isBound }: Draft, t
     : mintSealedToken(key, { userNumber, threadNumber, repliedTo, locator });
 }
 
-function keyOf(user: User, { pepper }: SecretSession): Uint8Array {
-  if (!user.enabled) {
-    throw invalid(
-      'user',
-      `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`,
-    );
-  }
-  const salt = currentSalt(user);
-  if (salt === undefined) {
-    throw invalid('user', `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`);
-  }
-  return userKey(pepper, salt.salt);
+function keyOf(user: User, pepper: Uint8Array): Uint8Array {
+  const minting = mintingKey(user, pepper);
+  if ('key' in minting) return minting.key;
+  throw invalid(
+    'user',
+    minting.problem === 'disabled-user'
+      ? `user "${user.name}": is disabled, an address would be refused; "mailgw-ctl user enable" enables them`
+      : `user "${user.name}": has no salt; "mailgw-ctl salt rotate" gives them one`,
+  );
 }
 
 /** Makes the notification's Message-ID, where one can carry the locator. */
@@ -191,7 +217,7 @@ function threadMessageId({ locator, repliedTo, container }: Place, domain: strin
       `"${name.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
     );
   }
-  if (parseThreadMessageId(id, domain)?.locator !== locator) {
+  if (parseThreadMessageId(id, [domain])?.locator !== locator) {
     throw refuse(`"${name}": would not come back unchanged in a Message-ID`);
   }
   return id;

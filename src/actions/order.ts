@@ -38,6 +38,17 @@ export interface Notification {
   /** When the post was made, in any form that times are read in; now where undefined. */
   readonly repliedTo?: string | undefined;
   readonly isBound?: boolean | undefined;
+  /** JSON of the platform's own, which comes back with the reply. */
+  readonly context?: unknown;
+  /** What the notification says, where it is known by now. */
+  readonly original?: NotifiedOriginal | undefined;
+}
+
+/** The words of a notification that the platform sends itself. */
+export interface NotifiedOriginal {
+  readonly subject: string;
+  readonly from?: { readonly name?: string | undefined; readonly address?: string | undefined } | undefined;
+  readonly text: string;
 }
 
 /** The place of an address; times in Unix seconds. */

@@ -7,7 +7,7 @@ import { pepperFingerprint } from '../mail/token.ts';
 import { showPepper } from '../site/pepper.ts';
 import type { SecretSession } from '../site/session.ts';
 
-/** A pepper by fingerprint; `acceptedAt` is undefined for one that only the file has. */
+/** A pepper by fingerprint; `acceptedAt` is undefined for one that only a file has. */
 export interface ShownPepper {
   readonly fingerprint: string;
   readonly isInForce: boolean;
@@ -15,17 +15,19 @@ export interface ShownPepper {
   readonly acceptedAt: number | undefined;
 }
 
-/** Lists the peppers that addresses were minted under, and the one in the file. */
-export async function listPeppers({ pepper, store }: SecretSession): Promise<readonly ShownPepper[]> {
-  const own = pepperFingerprint(pepper);
+/** Lists the peppers that addresses were minted under, and those in the files. */
+export async function listPeppers({ peppers, store }: SecretSession): Promise<readonly ShownPepper[]> {
+  const own = new Set(peppers.map(({ bytes }) => showPepper(pepperFingerprint(bytes))));
   const accepted = await store.peppers();
   const known = accepted.map(({ fingerprint, acceptedAt }, index) => ({
     fingerprint: showPepper(fingerprint),
     isInForce: index === accepted.length - 1,
-    isInFile: own.equals(fingerprint),
+    isInFile: own.has(showPepper(fingerprint)),
     acceptedAt,
   }));
-  if (known.some(({ isInFile }) => isInFile)) return known;
-  const inFile = { fingerprint: showPepper(own), isInForce: false, isInFile: true, acceptedAt: undefined };
-  return [...known, inFile];
+  const only = [...own].filter((fingerprint) => !known.some((each) => each.fingerprint === fingerprint));
+  return [
+    ...known,
+    ...only.map((fingerprint) => ({ fingerprint, isInForce: false, isInFile: true, acceptedAt: undefined })),
+  ];
 }

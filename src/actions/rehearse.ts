@@ -5,8 +5,10 @@
  * dedupe row, no post. The way ends at the first step that ends it for a real message.
  * Limits: rates are not counted, and a sink is not asked.
  */
-import type { Config } from '../config/config.ts';
+
 import { toPost } from '../delivery/attempt.ts';
+import { readContext, readKnown } from '../delivery/known.ts';
+import { addressed } from '../delivery/split.ts';
 import type { Claim } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
@@ -15,20 +17,21 @@ import { partItemId } from '../mail/item-id.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
 import { isDigest } from '../mail/reserved.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
-import type { ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
+import type { KnownOriginals, ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
 import type { Preview } from '../sinks/sink-kind.ts';
+import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { ItemDigest } from '../store/digests.ts';
-import type { ItemView, NewItem } from '../store/item.ts';
+import type { ItemOrigin, ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
 import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
-  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'parse';
+  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'original' | 'parse';
   readonly verdict: string;
   readonly reason: string | null;
   readonly detail: string | null;
@@ -107,37 +110,50 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   const { bounce } = judged.item;
   if (bounce !== undefined) return end(plain('parse', 'none', null, `a ${bounce} bounce: an event, no post`));
   const digest = await digestTo(session, judged.item.thread);
-  const whole = await parse(config, message.raw, digest);
+  const known = await readKnown(session.store, judged.item, (_event, { reason } = {}) => {
+    steps.push(plain('original', 'unread', null, String(reason)));
+  });
+  if (known !== undefined) steps.push(ofKnown(known));
+  const whole = await parse(config, message.raw, { known, digest });
   steps.push(ofParse(whole, digest));
-  const { item, parsed } = await firstPart(config, judged.item, message.raw, { parsed: whole, digest });
+  const { item, parsed } = await firstPart(config, judged.item, message.raw, {
+    parsed: whole,
+    known,
+    digest,
+  });
   return {
     steps,
     text: 'reply' in whole ? whole.reply.body : undefined,
-    post: parsed.kind === 'parsed' ? await previewOf(config, item, parsed) : undefined,
+    post: parsed.kind === 'parsed' ? await previewOf(session, item, parsed, judged.item) : undefined,
   };
 }
 
 /** Finds the digest that a locator is of. */
 async function digestTo({ store }: Session, locator: string): Promise<ItemDigest | undefined> {
   const posts = isDigest(locator) ? await store.digestPosts(locator) : undefined;
-  return posts && { posts, post: undefined };
+  return posts && { locator, posts, post: undefined };
 }
 
-async function parse(config: Config, raw: Uint8Array, digest: ItemDigest | undefined): Promise<ParseOutcome> {
+/** The ground on which a reply is taken apart. */
+interface Ground {
+  readonly known: KnownOriginals | undefined;
+  readonly digest: ItemDigest | undefined;
+}
+
+async function parse(config: Config, raw: Uint8Array, { known, digest }: Ground): Promise<ParseOutcome> {
   const pool = openParser(config, 1);
   const wish = digest && { labels: digest.posts.map(({ label }) => label), post: digest.post };
   try {
     // A copy, because the parser takes the memory over.
-    return await pool.parse(raw.slice(), wish);
+    return await pool.parse(raw.slice(), known, wish);
   } finally {
     await pool.close();
   }
 }
 
 /** A reply to a digest, parsed. */
-interface ParsedWhole {
+interface ParsedWhole extends Ground {
   readonly parsed: ParseOutcome;
-  readonly digest: ItemDigest | undefined;
 }
 
 /** Gives the first part of a reply that answers posts of a digest, in its thread; any other reply as it is. */
@@ -145,22 +161,23 @@ async function firstPart(
   config: Config,
   item: ReplyOrigin,
   raw: Uint8Array,
-  { parsed, digest }: ParsedWhole,
+  { parsed, known, digest }: ParsedWhole,
 ): Promise<{ readonly item: ReplyOrigin; readonly parsed: ParseOutcome }> {
   const post = parsed.kind === 'parsed' ? parsed.answered?.[0] : undefined;
   const target = digest?.posts[(post ?? 0) - 1];
   if (digest === undefined || post === undefined || target === undefined) return { item, parsed };
   const { thread, repliedToAt } = target;
-  const part = await parse(config, raw, { ...digest, post });
+  const part = await parse(config, raw, { known, digest: { ...digest, post } });
   return { item: { ...item, id: partItemId(item.id, post), thread, repliedToAt }, parsed: part };
 }
 
 async function previewOf(
-  config: Config,
+  { config, store }: SecretSession,
   item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
+  address: Pick<ItemOrigin, 'userNumber' | 'thread' | 'repliedToAt'>,
 ): Promise<RehearsedPost> {
-  const post = toPost(item, parsed, tokenMask(config));
+  const post = toPost(item, parsed, tokenMask(config), await readContext(store, address));
   const { body, fields } = await previewPost(config.sink, post);
   return { body, fields, attachments: post.attachments };
 }
@@ -207,6 +224,13 @@ function ofItem(item: NewItem, rules: readonly Finding[]): Stage {
   const detail = `thread: ${item.thread}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
   const reason = item.hold === undefined ? 'queued' : `held: ${item.hold}`;
   return plain('message', 'accepted', reason, detail, rules);
+}
+
+/** Says what is remembered of the thread's notifications. */
+function ofKnown({ sketches, subjects }: KnownOriginals): Stage {
+  const count = sketches.length === 1 ? 'notification' : 'notifications';
+  const saw = `${sketches.length} ${count} of the thread: ${subjects.map((one) => JSON.stringify(one)).join(', ')}`;
+  return plain('original', 'known', null, saw, [{ rule: 'original', result: 'known', saw }]);
 }
 
 const SIGNED = 'signed content read without verifying the signature';
@@ -260,15 +284,18 @@ export async function previewItem(session: SecretSession, { id, user }: ItemView
   const [trace] = await store.traces(id);
   if (trace === undefined) throw unknown('id', `item ${id}: is gone meanwhile`);
   const digest = await store.digestOf(id);
-  const whole = await parse(config, raw, digest);
+  const address = addressed(trace.item, digest);
+  const known = await readKnown(store, address, () => undefined);
+  const whole = await parse(config, raw, { known, digest });
   if (whole.kind !== 'parsed')
     throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(whole).reason ?? whole.kind}`);
   const { authentication, isFlaggedSpam } = trace;
   const spam =
     isFlaggedSpam === undefined ? undefined : { score: trace.item.spamScore, flagged: isFlaggedSpam };
-  const origin = { ...trace.item, authentication, spam };
-  const { item, parsed } = await firstPart(config, origin, raw, { parsed: whole, digest });
+  const userNumber = (await store.userByName(user))?.number;
+  const origin = { ...trace.item, userNumber, authentication, spam };
+  const { item, parsed } = await firstPart(config, origin, raw, { parsed: whole, known, digest });
   // The same mail, which was parsed a moment ago.
   if (parsed.kind !== 'parsed') throw new Error(`item ${id}: a part of it gives no post`);
-  return (await previewOf(config, item, parsed)).body;
+  return (await previewOf(session, item, parsed, { ...address, userNumber })).body;
 }

@@ -3,12 +3,13 @@
  *
  * Failure: a Fault when spamd does not answer, or refuses; it names what spamd said.
  */
-import type { Config } from '../config/config.ts';
+
 import { endpointText } from '../config/kinds.ts';
 import { openSpamd, openSpamPolicy } from '../gate/spam-policy.ts';
 import type { SpamClass, SpamdFailure } from '../gate/spamd.ts';
 import { scanHeader } from '../mail/header.ts';
 import { judgeScore } from '../mail/spam.ts';
+import type { Config } from '../site/config.ts';
 import type { Contents, ItemView } from '../store/item.ts';
 import { badInput, EXIT, Fault } from './fault.ts';
 import { contentOf } from './items.ts';

@@ -9,12 +9,19 @@ import { parseRcpt } from '../mail/envelope.ts';
 import { leftIn, type Rate, type SavedBucket, untilFull, userBucket } from '../mail/rate.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Session } from '../site/session.ts';
-import { RESTORABLE_MS, type RemovedUser, type Salt, type User } from '../store/directory.ts';
+import {
+  RESTORABLE_MS,
+  type RemovedUser,
+  type Salt,
+  type User,
+  type UserChange,
+  type WantedUser,
+} from '../store/directory.ts';
 import type { BounceCounts } from '../store/figures.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from '../system/iso-time.ts';
 import { isPrintable } from '../system/printable.ts';
-import { conflict, invalid, unknown } from './fault.ts';
+import { conflict, Fault, invalid, unknown } from './fault.ts';
 
 const MAX_NAME_OCTETS = 255;
 
@@ -52,6 +59,74 @@ export async function changeUser(
 ): Promise<User> {
   if (!(await store.setUser(name, change))) throw await unknownUser(store, name);
   return findUser(store, name);
+}
+
+/** The state that a user is to have; what is left out stays, or is none and enabled for a new one. */
+export interface PutEntry {
+  readonly user: string;
+  readonly addresses?: readonly string[] | undefined;
+  readonly enabled?: boolean | undefined;
+}
+
+/** The result for one entry: what it changed, or what is wrong with it. */
+export type PutResult =
+  | { readonly kind: UserChange; readonly user: string }
+  | { readonly kind: 'problem'; readonly user: string; readonly fault: Fault };
+
+/**
+ * Brings users to the states that are wanted, in one transaction; an entry that cannot be one is told, and changes
+ * nothing. Says of each, in order, what became of it.
+ */
+export async function putUsers(
+  session: Session,
+  entries: readonly PutEntry[],
+): Promise<readonly PutResult[]> {
+  const read = entries.map((entry) => readEntry(session, entry));
+  const wanted = read.flatMap((each) => ('wanted' in each ? [each.wanted] : []));
+  const changes = [...(await session.store.putUsers(wanted, Date.now()))];
+  return entries.map(({ user }, index): PutResult => {
+    const each = read[index];
+    if (each !== undefined && 'fault' in each) return { kind: 'problem', user, fault: each.fault };
+    return { kind: changes.shift() ?? 'unchanged', user };
+  });
+}
+
+/** Checks an entry, and gives it a salt for the case that it is new. */
+function readEntry(
+  session: Session,
+  { user: name, addresses, enabled }: PutEntry,
+): { readonly wanted: WantedUser } | { readonly fault: Fault } {
+  try {
+    checkName(name);
+    const own = addresses === undefined ? undefined : readAddresses(session, addresses);
+    return { wanted: { name, addresses: own, enabled, salt: randomBytes(SALT_BYTES) } };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { fault: error };
+  }
+}
+
+/** Gives a user another name: number, salts and addresses stay, and what waits for them follows. */
+export async function renameUser({ store }: Session, from: string, to: string): Promise<User> {
+  checkName(to);
+  const renaming = await store.renameUser(from, to, Date.now());
+  switch (renaming.kind) {
+    case 'renamed':
+      return renaming.user;
+    case 'unknown':
+      throw await unknownUser(store, from);
+    case 'taken':
+      throw conflict(
+        'user',
+        `user "${to}": is the name of another user, number ${renaming.by}; expected one that is free`,
+      );
+    case 'removed':
+      throw conflict(
+        'user',
+        `user "${to}": was removed at ${isoTime(renaming.removedAt) ?? ''}, number ${renaming.by}, and can come back until ${isoTime(restorableUntil(renaming)) ?? ''}; ` +
+          `expected a name that is free, or first "mailgw-ctl user remove ${to} --forever --number ${renaming.by}"`,
+      );
+  }
 }
 
 /** Finds a user with their bounces and what their rate leaves them. */
@@ -126,7 +201,7 @@ function checkName(name: string): void {
 
 /** Checks addresses, and leaves each out that was given before in another case. */
 export function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
-  const { domain } = config.reply;
+  const domains = config.reply.domain.map(foldDomain);
   const found = new Map<string, string>();
   for (const address of addresses) {
     const parsed = parseRcpt(`TO:<${address}>`);
@@ -137,7 +212,7 @@ export function readAddresses({ config }: Session, addresses: readonly string[])
         `--address "${address}": is not a mail address; expected one such as alice@example.com`,
       );
     }
-    if (foldDomain(parts.domain) === foldDomain(domain)) {
+    if (domains.includes(foldDomain(parts.domain))) {
       throw invalid(
         'addresses',
         `--address "${address}": is in reply.domain; expected the address the user writes from`,

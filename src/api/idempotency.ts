@@ -39,9 +39,7 @@ export class Repetitions {
       throw refuse('conflict', 'Idempotency-Key: a request under this key is still being carried out');
     this.#underWay.add(key);
     try {
-      const request = createHash('sha256')
-        .update(JSON.stringify(body) ?? '')
-        .digest();
+      const request = createHash('sha256').update(JSON.stringify(body)).digest();
       const kept = await store.keptAnswer(key);
       if (kept !== undefined && kept.answeredAt > Date.now() - KEPT_MS) {
         if (!request.equals(kept.request))

@@ -4,7 +4,9 @@
  * Contract: `type` names the kind for programs, `detail` says it in a sentence, and `errors` names each field that is at
  * fault by a JSON Pointer into the body, or by the name of a parameter.
  */
+
 import { EXIT, Fault, InputFault, type InputKind } from '../actions/fault.ts';
+import { ContentFault } from '../actions/notify.ts';
 import { errorText } from '../system/error-text.ts';
 
 /** The kinds of problem with their statuses. */
@@ -86,6 +88,13 @@ export function problemOf(error: unknown, isNamed = false): Problem {
     const detail = withoutDashes(error.message);
     if (isNamed && error.kind === 'unknown') return problem('not-found', detail);
     return problem(INPUT[error.kind], detail, [{ pointer: `/${error.field}`, detail }]);
+  }
+  if (error instanceof ContentFault) {
+    const errors = error.errors.map(({ path, problem: detail }) => ({
+      pointer: `/${path.join('/')}`,
+      detail,
+    }));
+    return problem('invalid', withoutDashes(error.message), errors);
   }
   if (error instanceof Fault) {
     const detail = withoutDashes(error.message);

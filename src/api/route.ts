@@ -20,6 +20,9 @@ export interface Inside {
   /** Gives what is in force now. */
   readonly session: () => SecretSession;
   readonly events: EventStream;
+  /** Says that a notification waits to be sent. */
+  readonly notified: () => void;
+  /** Lists the sources that serve. */
   readonly sources: () => readonly SourceView[];
 }
 
@@ -35,7 +38,10 @@ export interface Asker {
 export type Answer =
   | { readonly status: number; readonly body: unknown; readonly fields?: Readonly<Record<string, string>> }
   | { readonly status: 200; readonly bytes: Uint8Array; readonly contentType: string }
-  | { readonly stream: (response: ServerResponse) => void };
+  | {
+      /** Writes the answer for as long as it goes on. */
+      readonly stream: (response: ServerResponse) => void;
+    };
 
 /** A request that passed the schemas. */
 export interface Asked<P, Q, B> {
@@ -64,6 +70,8 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** The path as OpenAPI writes one: `/v1/users/{name}`. */
   readonly path: string;
+  /** The parameter at the end of the path may hold slashes. */
+  readonly isWhole?: true;
   /** What the asker's token must be good for; `none` for everybody, `ticket` also for a ticket in the query. */
   readonly scope: Scope | 'none';
   readonly tag: string;
@@ -79,6 +87,7 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
   /** It makes something, and takes an Idempotency-Key: `answer` where the answer is kept, `own` where the route sees to it. */
   readonly idempotent?: 'answer' | 'own';
   readonly answers: Readonly<Record<number, AnswerDoc>>;
+  /** Carries the request out. */
   readonly run: (
     inside: Inside,
     asked: Asked<Static<TObject<P>>, Static<TObject<Q>>, Static<B>>,
@@ -87,8 +96,15 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
 
 /** A route. */
 export type Route = Omit<RouteSpec<TProperties, TProperties, TSchema>, 'run'> & {
+  /** Carries the request out. */
   readonly run: (inside: Inside, asked: Asked<never, never, never>) => Answer | Promise<Answer>;
 };
+
+/** Tells whether a path is a route's. */
+export function isPathOf({ path, isWhole }: Pick<Route, 'path' | 'isWhole'>, given: string): boolean {
+  const last = isWhole === true ? '.+' : '[^/]+';
+  return new RegExp(`^${path.replaceAll(/\{\w+\}$/g, last).replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(given);
+}
 
 /** Declares a route. */
 export function route<
@@ -96,5 +112,5 @@ export function route<
   Q extends TProperties = TProperties,
   B extends TSchema = TSchema,
 >(spec: RouteSpec<P, Q, B>): Route {
-  return spec as unknown as Route;
+  return spec;
 }

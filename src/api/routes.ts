@@ -5,6 +5,7 @@ import { type Route, route } from './route.ts';
 import { ADDRESS_ROUTES } from './routes/addresses.ts';
 import { ITEM_ROUTES } from './routes/items.ts';
 import { lookRoutes } from './routes/looks.ts';
+import { NOTIFICATION_ROUTES } from './routes/notifications.ts';
 import { QUEUE_ROUTES } from './routes/queue.ts';
 import { USER_ROUTES } from './routes/users.ts';
 import type { Tickets } from './tickets.ts';
@@ -13,6 +14,7 @@ import type { Tickets } from './tickets.ts';
 export function createRoutes(tickets: Tickets): readonly Route[] {
   const routes: Route[] = [
     ...ADDRESS_ROUTES,
+    ...NOTIFICATION_ROUTES,
     ...USER_ROUTES,
     ...ITEM_ROUTES,
     ...QUEUE_ROUTES,

@@ -11,7 +11,7 @@ import { hashToken, SCOPES } from '../actions/tokens.ts';
 import { errorText } from '../system/error-text.ts';
 import { type JsonAnswer, Repetitions } from './idempotency.ts';
 import { type Problem, ProblemError, problem, problemOf, refuse, withExit } from './problem.ts';
-import type { Answer, Asker, Inside, Route } from './route.ts';
+import { type Answer, type Asker, type Inside, isPathOf, type Route } from './route.ts';
 import { createRoutes } from './routes.ts';
 import { faultsOf, type SchemaFault } from './schema-faults.ts';
 import { Throttle } from './throttle.ts';
@@ -23,8 +23,8 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 /** Time for a request to arrive as a whole. */
 const REQUEST_MS = 60_000;
 
-/** The longest Idempotency-Key. */
-const MAX_KEY_CHARS = 255;
+/** An Idempotency-Key. */
+const KEY = /^[\x20-\x7e]{1,255}$/;
 
 /** Whoever connects to the daemon's own socket: root, or its user. */
 const OWN: Asker = { name: 'mailgw-ctl', scopes: SCOPES, isOwn: true };
@@ -34,12 +34,15 @@ export interface ApiOptions {
   readonly inside: Inside;
   /** Whether it is the daemon's own socket, where nobody needs a token. */
   readonly isOwn: boolean;
+  /** Hears of a request that failed for a fault of ours. */
   readonly onFault: (reason: string) => void;
 }
 
 /** The interface, ready to answer requests of any server. */
 export interface Api {
+  /** Answers a request of a server. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Ends it. */
   readonly close: () => Promise<void>;
 }
 
@@ -146,10 +149,10 @@ function unauthorized(detail: string, error?: string): ProblemError {
 }
 
 function addRoute(app: FastifyInstance, route: Route, inside: Inside, door: Door): void {
-  const { method, path, params, query, body, check = body, takesMessage } = route;
+  const { method, path, params, query, body, check = body, takesMessage, isWhole } = route;
   app.route({
     method,
-    url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    url: path.replaceAll(/\{(\w+)\}/g, isWhole === true ? '*' : ':$1'),
     schema: {
       ...(params === undefined ? {} : { params }),
       querystring: query ?? { type: 'object', additionalProperties: false },
@@ -161,6 +164,7 @@ function addRoute(app: FastifyInstance, route: Route, inside: Inside, door: Door
         throw refuse('unsupported-media-type', 'expected application/json');
     },
     preValidation: (request, _reply, done) => {
+      nameWhole(route, request.params as Record<string, unknown>);
       readNumbers(route, request.query as Record<string, unknown>);
       done();
     },
@@ -177,6 +181,14 @@ declare module 'fastify' {
   interface FastifyRequest {
     asker: Asker;
   }
+}
+
+/** Names a parameter that may hold slashes, which the router gives as `*`. */
+function nameWhole({ isWhole, params }: Route, given: Record<string, unknown>): void {
+  const [name] = Object.keys(params?.properties ?? {});
+  if (isWhole !== true || name === undefined) return;
+  given[name] = given['*'];
+  delete given['*'];
 }
 
 /** Reads the numbers of a query, which come as text. */
@@ -272,9 +284,9 @@ function send(reply: FastifyReply, answer: Answer): void {
 function readKey(route: Route, request: FastifyRequest): string | undefined {
   const given = headerOf(request, 'idempotency-key');
   if (given === undefined || route.idempotent === undefined) return undefined;
-  if (given === '' || given.length > MAX_KEY_CHARS)
-    throw refuse('invalid', `Idempotency-Key: expected 1 to ${MAX_KEY_CHARS} characters`);
-  return `${request.asker.name}\n${route.operation}\n${given}`;
+  if (!KEY.test(given))
+    throw refuse('invalid', 'Idempotency-Key: expected 1 to 255 visible characters of ASCII');
+  return `${request.asker.name} ${route.operation} ${given}`;
 }
 
 function headerOf(request: FastifyRequest, name: string): string | undefined {
@@ -311,9 +323,7 @@ function toProblem(error: unknown): Problem {
 /** Says that there is no such path, or with which methods there is. */
 function answerNotFound(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): void {
   const path = request.url.split('?', 1)[0] ?? '';
-  const methods = routes
-    .filter((route) => new RegExp(`^${route.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path))
-    .map(({ method }) => method);
+  const methods = routes.filter((route) => isPathOf(route, path)).map(({ method }) => method);
   if (methods.length === 0) {
     sendProblem(
       reply,

@@ -1,7 +1,8 @@
 /** What the HTTP interface and mailgw-ctl show alike, in snake case; times in ISO 8601. */
 import { fieldsOf, type Minted } from '../actions/mint.ts';
 import type { DigestPost } from '../store/digests.ts';
-import { isoSeconds } from '../system/iso-time.ts';
+import type { ItemView } from '../store/item.ts';
+import { isoSeconds, isoTime } from '../system/iso-time.ts';
 
 /** A post of a digest as it is shown. */
 export interface ShownPost {
@@ -47,5 +48,28 @@ export function showMinted(minted: Minted): ShownAddress {
     replied_to: isoSeconds(minted.repliedTo),
     expires_at: isoSeconds(minted.expiresAt),
     headers: fieldsOf(minted),
+  };
+}
+
+/** Shows an item. */
+export function showItem(item: ItemView) {
+  return {
+    id: item.id,
+    state: item.state,
+    user: item.user,
+    thread: item.thread,
+    message_id: item.messageId ?? null,
+    received_at: isoTime(item.receivedAt),
+    replied_to: isoTime(item.repliedToAt),
+    reverse_path: item.reversePath,
+    bounce: item.bounce ?? null,
+    attempts: item.attempts,
+    due_at: isoTime(item.dueAt),
+    lease_until: isoTime(item.leaseUntil),
+    settled_at: isoTime(item.settledAt),
+    hold_reason: item.holdReason ?? null,
+    spam_score: item.spamScore ?? null,
+    last_diagnostic: item.lastDiagnostic ?? null,
+    bytes: item.bytes,
   };
 }

@@ -5,33 +5,37 @@
  * was expected; secrets are only ever files.
  */
 import { parse, TomlError } from 'smol-toml';
-import { matchRecipient } from '../mail/address.ts';
+import { allForms, matchRecipient } from '../mail/address.ts';
 import { errorLine } from '../system/error-text.ts';
-import { type Setting, show } from './kinds.ts';
-import { ROWS, type Row } from './rows.ts';
-import { SETTINGS } from './table.ts';
+import { type Endpoint, type Setting, show } from './kinds.ts';
+import { isTable, unknownKey } from './names.ts';
+import { type Row, rowsOf, type Table } from './rows.ts';
+import type { BASE_SETTINGS } from './table.ts';
 
 /** Where the configuration is looked for when no `--config` is given. */
 export const DEFAULT_CONFIG_PATH = '/etc/mailgw/mailgw.toml';
 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
-/** The configuration; durations in milliseconds, sizes in bytes. `sink` holds the options as the file has them. */
-export type Config = {
-  readonly [S in keyof typeof SETTINGS]: {
-    readonly [K in keyof (typeof SETTINGS)[S]]: ValueOf<(typeof SETTINGS)[S][K]>;
-  };
-} & { readonly sink: Readonly<Record<string, unknown>> };
+/** The values of a table of settings; durations in milliseconds, sizes in bytes. */
+export type ConfigOf<T> = {
+  readonly [S in keyof T]: { readonly [K in keyof T[S]]: ValueOf<T[S][K]> };
+};
+
+/** The part of a configuration that needs no source; `sink` holds the options as the file has them. */
+export type BaseConfig = ConfigOf<typeof BASE_SETTINGS> & {
+  readonly sink: Readonly<Record<string, unknown>>;
+};
 
 /** A configuration, and its settings by their keys as the file has them, defaults included. */
-export interface Configured {
-  readonly config: Config;
+export interface Configured<C> {
+  readonly config: C;
   readonly written: Readonly<Record<string, unknown>>;
 }
 
 /** A configuration, or every problem that it has. */
-export type Loaded =
-  | ({ readonly ok: true } & Configured)
+export type Loaded<C> =
+  | ({ readonly ok: true } & Configured<C>)
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const DAY_MS = 86_400_000;
@@ -43,13 +47,22 @@ const LEAST_DEDUPE_WINDOW_MS = 7 * DAY_MS;
 const MOST_DELAY_MS = 60_000;
 
 /** Gives the time that dedupe rows live, in milliseconds. */
-export function dedupeWindowMs(config: Pick<Config, 'store' | 'reply'>): number {
+export function dedupeWindowMs(config: Pick<BaseConfig, 'store' | 'reply'>): number {
   return config.store.dedupeWindowMs ?? config.reply.maxAgeMs + 2 * LEAST_DEDUPE_WINDOW_MS;
 }
 
-/** Gives the address that notices come from. */
-export function noticeSender(config: Pick<Config, 'notice' | 'reply'>): string {
-  return config.notice.from === '' ? `noreply@${config.reply.domain}` : config.notice.from;
+/** Gives the address that notices come from; another domain than the minting one's, where they came from before. */
+export function noticeSender(
+  config: Pick<BaseConfig, 'notice' | 'reply'>,
+  domain = config.reply.domain[0],
+): string {
+  return config.notice.from === '' ? `noreply@${domain}` : config.notice.from;
+}
+
+/** Gives the server that takes all mail of ours. */
+export function mailServer({ outbound, notice }: Pick<BaseConfig, 'outbound' | 'notice'>): Endpoint {
+  const { server } = notice;
+  return outbound.relay ?? server;
 }
 
 /** The part of `[sink]` that is every sink's: what the table should be, and its type. */
@@ -58,8 +71,18 @@ export interface SinkForm {
   readonly type: Setting<string>;
 }
 
+/** The form of a file: its table of settings, and what is known of `[sink]`. */
+export interface FileForm<T> {
+  readonly settings: T;
+  readonly sink: SinkForm;
+}
+
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
-export function parseConfig(source: string, name: string, sink: SinkForm): Loaded {
+export function parseConfig<T extends Table & typeof BASE_SETTINGS>(
+  source: string,
+  name: string,
+  { settings, sink }: FileForm<T>,
+): Loaded<ConfigOf<T> & BaseConfig> {
   let table: Record<string, unknown>;
   try {
     table = parse(source);
@@ -70,22 +93,24 @@ export function parseConfig(source: string, name: string, sink: SinkForm): Loade
   const problems: string[] = [];
   const config: Record<string, unknown> = {};
   const written: Record<string, unknown> = {};
-  for (const section of Object.keys(SETTINGS)) {
-    config[section] = readSection(section, table[section], written, problems);
+  const rows = rowsOf(settings);
+  for (const section of Object.keys(settings)) {
+    const own = rows.filter((row) => row.section === section);
+    config[section] = readSection({ section, rows: own }, table[section], written, problems);
   }
   for (const section of Object.keys(table)) {
-    if (section !== 'sink' && !(section in SETTINGS))
-      problems.push(unknownKey(section, [...Object.keys(SETTINGS), 'sink']));
+    if (section !== 'sink' && !(section in settings))
+      problems.push(unknownKey(section, [...Object.keys(settings), 'sink']));
   }
   config.sink = readSink(table.sink, sink, problems);
   if (problems.length > 0) return { ok: false, problems };
-  const complete = frozen(config);
+  const complete = deepFreeze(config) as ConfigOf<T> & BaseConfig;
   const conflicts = crossCheck(complete);
   return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config: complete, written };
 }
 
 function readSection(
-  section: string,
+  { section, rows }: { readonly section: string; readonly rows: readonly Row[] },
   table: unknown,
   written: Record<string, unknown>,
   problems: string[],
@@ -95,7 +120,6 @@ function readSection(
     problems.push(`${section}: ${show(given)} is not a table`);
     return {};
   }
-  const rows = ROWS.filter((row) => row.section === section);
   const keys = rows.map(({ key }) => key);
   for (const key of Object.keys(given).map((key) => `${section}.${key}`)) {
     if (!keys.includes(key)) problems.push(unknownKey(key, keys));
@@ -110,7 +134,8 @@ function readSection(
     written[key] = value;
     const read = setting.read(value);
     if (read.ok) values[property] = read.value;
-    else problems.push(`${key}: ${read.problem}`);
+    else if (read.inside === undefined) problems.push(`${key}: ${read.problem}`);
+    else problems.push(...read.inside.map(({ path, problem }) => `${key}${path}: ${problem}`));
   }
   return values;
 }
@@ -127,21 +152,25 @@ function readSink(table: unknown, { expects, type }: SinkForm, problems: string[
 }
 
 /** Gives the value that a configuration has for a row of the table. */
-export function valueIn(config: Config, { section, property }: Row): unknown {
-  const sections: Readonly<Record<string, Readonly<Record<string, unknown>>>> = config;
+export function valueIn(config: object, { section, property }: Row): unknown {
+  const sections = config as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   return sections[section]?.[property];
 }
 
 /** Gives a new configuration, in which what waits for a restart has its value of before. */
-export function overlay(before: Configured, after: Configured): Configured {
+export function overlay<C extends BaseConfig>(
+  rows: readonly Row[],
+  before: Configured<C>,
+  after: Configured<C>,
+): Configured<C> {
   const config: Record<string, Record<string, unknown>> = {};
   const written: Record<string, unknown> = {};
-  for (const row of ROWS) {
+  for (const row of rows) {
     const from = row.setting.applies === 'restart' ? before : after;
     (config[row.section] ??= {})[row.property] = valueIn(from.config, row);
     written[row.key] = from.written[row.key];
   }
-  return { config: frozen({ ...config, sink: after.config.sink }), written };
+  return { config: deepFreeze({ ...config, sink: after.config.sink }) as C, written };
 }
 
 /** Sections that listen on the loopback alone, and why. */
@@ -150,7 +179,7 @@ const LOOPBACK_ONLY = {
   api: 'tokens would cross the network in the clear: put a server with TLS in front',
 } as const;
 
-function crossCheck(config: Config): string[] {
+function crossCheck(config: BaseConfig): string[] {
   const problems: string[] = [];
   if (config.sender.policy !== 'off' && config.sender.authservId === undefined) {
     problems.push(
@@ -174,7 +203,7 @@ function crossCheck(config: Config): string[] {
   if (config.delivery.retryFirstMs > config.delivery.retryLongestMs) {
     problems.push('delivery.retry_first: is longer than delivery.retry_longest');
   }
-  if (matchRecipient(config.reply, noticeSender(config)).kind === 'token') {
+  if (matchRecipient(allForms(config.reply), noticeSender(config)).kind === 'token') {
     problems.push('notice.from: is a reply address; expected another one');
   }
   const { badAddressDelayMs, badAddressDelayLongestMs } = config.rate;
@@ -184,6 +213,11 @@ function crossCheck(config: Config): string[] {
   if (badAddressDelayLongestMs > MOST_DELAY_MS) {
     problems.push(
       'rate.bad_address_delay_longest: is longer than 60s; Postfix waits 100 s for its policy service',
+    );
+  }
+  if (config.outbound.socket !== undefined && config.outbound.relay === undefined) {
+    problems.push(
+      'outbound.relay: is missing; outbound.socket needs the smtpd(8) that takes the mail back, such as "127.0.0.1:10026"',
     );
   }
   const least = Math.max(config.reply.maxAgeMs, LEAST_DEDUPE_WINDOW_MS);
@@ -200,7 +234,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function crossCheckSpam(spam: Config['spam']): string[] {
+function crossCheckSpam(spam: BaseConfig['spam']): string[] {
   const problems: string[] = [];
   const user = spam.spamdUser;
   if (user !== undefined && !/^[\w.@+-]{1,64}$/.test(user)) {
@@ -224,35 +258,8 @@ function crossCheckSpam(spam: Config['spam']): string[] {
   return problems;
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
-  const near = known.find((candidate) => distanceAtMostTwo(candidate, key));
-  return `${key}: unknown key${near === undefined ? '' : `; did you mean ${near}?`}`;
-}
-
-/** Tells whether two words are within two edits: enough to notice a slip of the pen. */
-function distanceAtMostTwo(a: string, b: string): boolean {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return (row[b.length] ?? 3) <= 2;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-}
-
 /** Freezes what the table of settings was read into, to its depths. */
-function frozen(config: Readonly<Record<string, unknown>>): Config {
-  return deepFreeze(config) as Config;
-}
-
 function deepFreeze(value: unknown): unknown {
-  if (isTable(value)) Object.values(value).forEach(deepFreeze);
+  if (isTable(value) || Array.isArray(value)) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }

@@ -10,7 +10,13 @@ import { MAX_SOCKET_PATH_BYTES } from '../system/unix-socket.ts';
 /** A reader's answer. */
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: string };
+  | { readonly ok: false; readonly problem: string; readonly inside?: readonly InsideProblem[] };
+
+/** A problem of something inside a value: its path from there, such as `[0].thread`. */
+export interface InsideProblem {
+  readonly path: string;
+  readonly problem: string;
+}
 
 /** One setting: what it takes, its default as it would be written in the file, and one sentence for people. */
 export interface Setting<T> {
@@ -195,6 +201,32 @@ export function texts<const W extends string = string>(
     const all = value.filter((each): each is W => typeof each === 'string' && accepts(each));
     return all.length === value.length ? all : undefined;
   });
+}
+
+/** Declares the group that owns a Unix socket. */
+export const socketGroup = atStart(optional(text));
+
+/** The most names in a list: each one is tried against what comes in. */
+const MAX_NAMES = 8;
+
+/** Makes a kind of text one or more: a text of the file is a list of one. */
+export function oneOrMore<A extends readonly unknown[]>(kind: (...given: A) => Setting<string>) {
+  return (...given: A): Setting<readonly [string, ...string[]]> => {
+    const one = kind(...given);
+    return {
+      ...one,
+      expects: `${one.expects}, or a list of up to ${MAX_NAMES}, of which the first mints and all verify`,
+      read: (value) => {
+        const reads = (Array.isArray(value) ? value : [value]).map((each: unknown) => one.read(each));
+        const bad = reads.find((read) => !read.ok);
+        if (bad !== undefined) return bad;
+        const [first, ...more] = reads.flatMap((read) => (read.ok ? [read.value] : []));
+        if (first !== undefined && reads.length <= MAX_NAMES) return { ok: true, value: [first, ...more] };
+        return { ok: false, problem: `${show(value)} is not a list of 1 to ${MAX_NAMES}` };
+      },
+      write: (value) => (value.length === 1 ? value[0] : value),
+    };
+  };
 }
 
 /** Declares a file mode such as `"0660"`. */

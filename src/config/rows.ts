@@ -2,7 +2,7 @@
  * The table of settings row by row, for all that treats one setting like another: reading, writing, comparing, pages.
  */
 import type { Setting } from './kinds.ts';
-import { SETTINGS } from './table.ts';
+import { tomlKey } from './names.ts';
 
 /** A row of the table and its places: section and property in Config, section and name in the file. */
 export interface Row {
@@ -14,15 +14,15 @@ export interface Row {
   readonly setting: Setting<unknown>;
 }
 
-/** Every row, in the order of docs/settings.md. */
-export const ROWS: readonly Row[] = Object.entries(SETTINGS).flatMap(([section, settings]) =>
-  Object.entries<Setting<unknown>>(settings).map(([property, setting]) => {
-    const name = tomlKey(property);
-    return { section, property, name, key: `${section}.${name}`, setting };
-  }),
-);
+/** A table of settings: by section, then by property. */
+export type Table = Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>>;
 
-/** Gives the name of a property in the file: snake case without the unit. */
-export function tomlKey(property: string): string {
-  return property.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** Gives the rows of a table, in its order. */
+export function rowsOf(table: Table): readonly Row[] {
+  return Object.entries(table).flatMap(([section, settings]) =>
+    Object.entries(settings).map(([property, setting]) => {
+      const name = tomlKey(property);
+      return { section, property, name, key: `${section}.${name}`, setting };
+    }),
+  );
 }

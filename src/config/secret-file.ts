@@ -9,7 +9,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { errorText } from '../system/error-text.ts';
-import type { Config } from './config.ts';
+import type { BaseConfig } from './config.ts';
 
 /** A secret read from its file, or what is wrong with the file. */
 export type Secret =
@@ -22,9 +22,32 @@ export const CREDENTIALS = '/run/credentials';
 /** Bytes that a pepper has at least. */
 export const PEPPER_BYTES = 32;
 
-/** Reads the pepper that `reply.pepper_file` names. */
-export function readPepper({ reply }: Pick<Config, 'reply'>): Secret {
-  return readSecretFile('reply.pepper_file', reply.pepperFile, PEPPER_BYTES);
+/** A pepper, and the file that holds it. */
+export interface NamedPepper {
+  readonly bytes: Uint8Array;
+  readonly file: string;
+}
+
+/** The peppers of a site: the first mints, all verify. */
+export type NamedPeppers = readonly [NamedPepper, ...NamedPepper[]];
+
+/** The peppers read from their files, or what is wrong with them. */
+export type PeppersRead =
+  | { readonly ok: true; readonly peppers: NamedPeppers }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads the peppers that `reply.pepper_file` names. */
+export function readPeppers({ reply }: Pick<BaseConfig, 'reply'>): PeppersRead {
+  const problems: string[] = [];
+  const [first, ...more] = reply.pepperFile.flatMap((file) => {
+    const secret = readSecretFile('reply.pepper_file', file, PEPPER_BYTES);
+    if (secret.ok) return [{ bytes: secret.bytes, file }];
+    problems.push(secret.problem);
+    return [];
+  });
+  return first === undefined || problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, peppers: [first, ...more] };
 }
 
 /** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */

@@ -1,13 +1,15 @@
 /**
- * The table of settings: section and key, kind, default, and one sentence each.
+ * The table of settings that belong to no source: section and key, kind, default, and one sentence each.
  *
  * Contract: a property's unit suffix (`Ms`, `Bytes`) is not part of its key in the file: `maxAgeMs` is `max_age`.
  * docs/settings.md and mailgw.toml(5) are generated from it.
  */
 import { ATTACHMENT_LIMITS } from '../mail/attachment-limits.ts';
 import { NOTICE_KINDS, type NoticeKind } from '../mail/notice.ts';
+import { parseTemplate } from '../mail/thread-template.ts';
 import { isDomain, isFieldName, isFilePattern, isForm, isNoticeKind, isPrefix, isSender } from './forms.ts';
 import * as kind from './kinds.ts';
+import { tables } from './tables.ts';
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
@@ -17,40 +19,30 @@ const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and exte
  */
 const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
 
-const socketGroup = kind.atStart(kind.optional(kind.text));
+const mailAddress = (fallback: '', doc: string): kind.Setting<string> =>
+  kind.text(fallback, doc, 'a mail address', (value) => value !== '' && isSender(value));
 
-/** Every setting by section; `[sink]` is apart, because a sink reads its own options. */
-export const SETTINGS = {
-  lmtp: {
-    socket: kind.atStart(kind.path)(
-      '/var/spool/postfix/mailgw/lmtp.sock',
-      'The Unix socket that Postfix delivers to; unused when systemd passes one.',
-    ),
-    mode: kind.atStart(kind.mode)('0660', 'The file mode of the socket.'),
-    group: socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
-    hostname: kind.text('localhost', 'The name in the greeting.', 'a host name', isDomain),
-    maxConnections: kind.integer(100, 1, 10_000, 'Connections served at a time; more are answered 421.'),
-    maxRecipients: kind.integer(100, 1, 1000, 'Recipients of one transaction; more are answered 452.'),
-    maxBadCommands: kind.integer(10, 1, 1000, 'Commands refused before the connection is closed with 421.'),
-    commandTimeoutMs: kind.duration('60s', 'Time in total for one command to arrive.'),
-    dataTimeoutMs: kind.duration('300s', 'Time in total for one message to arrive.'),
-    maxMessageBytes: kind.size(
-      '25MiB',
-      "The largest message; a larger one is answered 552. Keep it at or above Postfix's message_size_limit.",
-    ),
-    maxBufferedBytes: kind.size(
-      '64MiB',
-      'Memory for messages under way; when it is full, more are answered 421.',
-    ),
-  },
+const fieldName = (fallback: '', doc: string): kind.Setting<string> =>
+  kind.text(fallback, doc, 'the name of a field such as "X-Tracker-Time"', isFieldName);
+
+/** A rule that recognises notifications on their way out. */
+export interface OutboundRule {
+  readonly field: string;
+  readonly thread: string;
+  readonly from: string | undefined;
+  readonly repliedTo: string | undefined;
+}
+
+/** The settings by section; `[sink]` is apart, because a sink reads its own options, and each source has its own section. */
+export const BASE_SETTINGS = {
   reply: {
-    domain: kind.underAddresses(kind.text)(
+    domain: kind.underAddresses(kind.oneOrMore(kind.text))(
       undefined,
-      'The domain of the reply addresses; best a sub-domain of its own.',
+      'The domain of the reply addresses; best a sub-domain of its own. In a list, those that you leave stand behind the new one.',
       'a domain',
       isDomain,
     ),
-    prefix: kind.underAddresses(kind.text)(
+    prefix: kind.underAddresses(kind.oneOrMore(kind.text))(
       'reply+',
       'What stands before the token; empty for a catch-all domain.',
       'a local part of at most 16 characters without spaces or "@"',
@@ -61,9 +53,13 @@ export const SETTINGS = {
       false,
       'Whether mail may start threads: "mailgw-ctl address mint --compose CONTAINER" makes addresses for that.',
     ),
-    pepperFile: kind.underAddresses(kind.secretFile)(
+    originalsBytes: kind.size(
+      '64MiB',
+      'The size of all that is remembered of notifications, so that replies are told from what they quote; the oldest goes first, "0B" remembers nothing.',
+    ),
+    pepperFile: kind.underAddresses(kind.oneOrMore(kind.secretFile))(
       '/etc/mailgw/pepper',
-      'The file with the installation\'s secret; "mailgw-ctl init" makes one.',
+      'The file with the installation\'s secret; "mailgw-ctl init" makes one. In a list, those that you rotate out stand behind the new one.',
     ),
   },
   store: {
@@ -139,24 +135,6 @@ export const SETTINGS = {
     badAddressForgetMs: kind.duration(
       '10min',
       'How long after its last bad address a client of the policy service counts as new.',
-    ),
-  },
-  policy: {
-    socket: kind.atStart(kind.optional(kind.path))(
-      'The Unix socket on which Postfix asks about addresses in the SMTP session (check_policy_service); empty serves none, unless systemd passes one.',
-    ),
-    mode: kind.atStart(kind.mode)('0660', 'The file mode of the socket.'),
-    group: socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
-    maxConnections: kind.integer(
-      250,
-      1,
-      10_000,
-      "Connections served at a time, one for each smtpd(8) of Postfix's; more are closed, which Postfix answers 451.",
-    ),
-    requestTimeoutMs: kind.duration('10s', 'Time in total for one request to arrive.'),
-    idleTimeoutMs: kind.duration(
-      '10min',
-      "Time that a connection may be silent between two requests; keep it above Postfix's smtpd_policy_service_max_idle.",
     ),
   },
   spam: {
@@ -307,7 +285,7 @@ export const SETTINGS = {
       "The Unix socket on which Postfix hands over the platform's own notifications (LMTP), which get their reply addresses there; empty serves none.",
     ),
     mode: kind.atStart(kind.mode)('0660', 'The file mode of the socket.'),
-    group: socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
+    group: kind.socketGroup('The group that owns the socket, usually "postfix"; empty leaves it as it is.'),
     maxConnections: kind.integer(50, 1, 10_000, 'Connections served at a time; more are answered 421.'),
     relay: kind.optional(kind.endpoint)(
       'The smtpd(8) that takes all that mailgw sends, stamped notifications and notices included: a port such as "127.0.0.1:10026". Empty is notice.server.',
@@ -320,12 +298,26 @@ export const SETTINGS = {
     from: kind.oneOf(
       ['keep', 'reply-address'],
       'keep',
-      'From of a stamped notification: "keep", or "reply-address" with the name of before, for mail programs that ignore Reply-To.',
+      'From of a notification: "keep" what a stamped one has, and notice.from for one that mailgw sends; or "reply-address" with the same name, for mail programs that ignore Reply-To.',
     ),
     users: kind.oneOf(
       ['known', 'ask'],
       'known',
       'Whose copies are stamped: those of users that the directory has ("known"), or "ask" the platform who somebody is, where it can be asked.',
+    ),
+    rule: tables<OutboundRule>(
+      {
+        field: kind.text(undefined, '', 'the name of a field such as "X-Tracker-Issue"', isFieldName),
+        thread: kind.text(
+          undefined,
+          '',
+          'a locator with names of fields in braces such as "issue/{X-Tracker-Issue}"',
+          (value) => parseTemplate(value) !== undefined,
+        ),
+        from: kind.optional(mailAddress)(''),
+        repliedTo: kind.optional(fieldName)(''),
+      },
+      'What mail is a notification: one that has the field "field", once. "thread" is the locator of its thread, "from" the only address of From or of the envelope that the rule is for, "replied_to" a field with the time of the post (Date where there is none). The first rule that fits decides.',
     ),
   },
   api: {
@@ -333,7 +325,7 @@ export const SETTINGS = {
       'Where the HTTP interface is served: a port of the loopback such as "127.0.0.1:8025", or "unix:/run/mailgw/api.sock". Empty serves none; the socket beside the store serves it to root and to the user of the daemon.',
     ),
     mode: kind.atStart(kind.mode)('0660', 'The file mode of the Unix socket.'),
-    group: socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
+    group: kind.socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
     maxConnections: kind.atStart(kind.integer)(
       100,
       1,
@@ -351,7 +343,7 @@ export const SETTINGS = {
       'Where /metrics (for Prometheus), /healthz and /readyz are served, without a password: a port of the loopback such as "127.0.0.1:9464", or "unix:/run/mailgw/metrics.sock". Empty serves none.',
     ),
     mode: kind.atStart(kind.mode)('0660', 'The file mode of the Unix socket.'),
-    group: socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
+    group: kind.socketGroup('The group that owns the Unix socket; empty leaves it as it is.'),
   },
   log: {
     level: kind.oneOf(['debug', 'info', 'warn', 'error'], 'info', 'The least urgent event that is logged.'),

@@ -6,9 +6,8 @@
  */
 
 import { printableJson } from '../system/printable.ts';
-import { type Config, valueIn } from './config.ts';
-import { ROWS, type Row } from './rows.ts';
-import { SETTINGS } from './table.ts';
+import { type BaseConfig, valueIn } from './config.ts';
+import type { Row } from './rows.ts';
 
 const LINE_CHARS = 100;
 
@@ -19,8 +18,8 @@ export interface SettingLine extends Row {
 }
 
 /** Gives every setting of a configuration but the sink's, in the order of the table. */
-export function settingLines(config: Config): SettingLine[] {
-  return ROWS.map((row) => {
+export function settingLines(rows: readonly Row[], config: BaseConfig): SettingLine[] {
+  return rows.map((row) => {
     const { read, fallback } = row.setting;
     const value = row.setting.write(valueIn(config, row));
     const standard = read(fallback);
@@ -33,6 +32,7 @@ export function settingLines(config: Config): SettingLine[] {
  * Writes a commented configuration with every setting; those not in `values` (by `section.key`) stand as comments.
  */
 export function commentedConfig(
+  rows: readonly Row[],
   values: Readonly<Record<string, string | number>>,
   sink: readonly string[],
 ): string {
@@ -40,9 +40,9 @@ export function commentedConfig(
     '# mailgw: the configuration. Every setting stands here; one behind "#" has the default that it shows.',
     '# After a change: mailgw-ctl config check',
   ];
-  for (const section of Object.keys(SETTINGS)) {
+  for (const section of new Set(rows.map((row) => row.section))) {
     lines.push('', `[${section}]`);
-    for (const { name, key, setting } of ROWS.filter((row) => row.section === section)) {
+    for (const { name, key, setting } of rows.filter((row) => row.section === section)) {
       const value = values[key];
       lines.push(...comment(`${setting.doc} Takes ${setting.expects}.`));
       lines.push(`${value === undefined ? '#' : ''}${name} = ${tomlValue(value ?? setting.fallback)}`);

@@ -12,6 +12,7 @@ import { dbGroup } from './commands/db.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
 import { noticeGroup } from './commands/notice.ts';
+import { notificationGroup, notifyCommand } from './commands/notify.ts';
 import { pepperGroup } from './commands/pepper.ts';
 import { postfixConfigCommand } from './commands/postfix-config.ts';
 import { queueGroup } from './commands/queue.ts';
@@ -19,6 +20,7 @@ import { reloadCommand } from './commands/reload.ts';
 import { saltGroup } from './commands/salt.ts';
 import { spamGroup } from './commands/spam.ts';
 import { statsCommand } from './commands/stats.ts';
+import { threadGroup } from './commands/thread.ts';
 import { tokenGroup } from './commands/token.ts';
 import { topCommand } from './commands/top.ts';
 import { traceCommand } from './commands/trace.ts';
@@ -58,9 +60,12 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   pepperGroup,
   addressGroup,
   tokenGroup,
+  threadGroup,
   checkCommand,
   queueGroup,
   spamGroup,
+  notifyCommand,
+  notificationGroup,
   noticeGroup,
   dbGroup,
   statsCommand,

@@ -8,8 +8,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
-import type { Config } from '../config/config.ts';
-import { readPepper } from '../config/secret-file.ts';
+import { type NamedPeppers, readPeppers } from '../config/secret-file.ts';
+import type { Config } from '../site/config.ts';
 import { loadConfig } from '../site/config.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { Store } from '../store/store.ts';
@@ -24,11 +24,11 @@ export function openConfig(context: Context): Config {
   return loaded.config;
 }
 
-/** Reads the pepper; throws a Fault that says what is wrong with its file. */
-export function openPepper(config: Config): Uint8Array {
-  const secret = readPepper(config);
-  if (secret.ok) return secret.bytes;
-  throw new Fault(EXIT.configuration, secret.problem);
+/** Reads the peppers; throws a Fault that says what is wrong with their files. */
+export function openPeppers(config: Config): NamedPeppers {
+  const read = readPeppers(config);
+  if (read.ok) return read.peppers;
+  throw new Fault(EXIT.configuration, read.problems);
 }
 
 /** Runs `use` on the configured store. */
@@ -37,14 +37,14 @@ export async function withStore<T>(context: Context, use: (session: Session) => 
   return onStore(config, (store) => use({ config, store }));
 }
 
-/** Runs `use` on the configured store with the pepper. */
+/** Runs `use` on the configured store with the peppers. */
 export async function withPepper<T>(
   context: Context,
   use: (session: SecretSession) => Promise<T>,
 ): Promise<T> {
   const config = openConfig(context);
-  const pepper = openPepper(config);
-  return onStore(config, (store) => use({ config, pepper, store }));
+  const peppers = openPeppers(config);
+  return onStore(config, (store) => use({ config, peppers, store }));
 }
 
 /** Runs `use` on the path of the configured store, which must be there, as the user to whom it belongs. */

@@ -7,7 +7,8 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../site/config.ts';
+import type { SocketName } from '../system/unix-socket.ts';
 
 const UNIT_DIRECTORIES = [
   '/etc/systemd/system',
@@ -19,11 +20,12 @@ const UNIT_DIRECTORIES = [
 
 /** Puts the sockets that systemd passes in place of those that the configuration names. */
 export function withPassedSockets(config: Config, configPath: string): Config {
-  const { lmtp, policy } = passedSockets(configPath);
+  const { lmtp, policy, outbound } = passedSockets(configPath);
   return {
     ...config,
     lmtp: lmtp === undefined ? config.lmtp : { ...config.lmtp, socket: lmtp },
     policy: policy === undefined ? config.policy : { ...config.policy, socket: policy },
+    outbound: outbound === undefined ? config.outbound : { ...config.outbound, socket: outbound },
   };
 }
 
@@ -43,18 +45,22 @@ function findService(units: ReadonlyMap<string, Unit>, configPath: string): [str
   return [...units].find(([name, unit]) => name.endsWith('.service') && commandNames(unit, configPath));
 }
 
+/** Paths of sockets by the names that systemd gives them. */
+type Passed = { [Name in SocketName]?: string };
+
 /** Lists the paths on which systemd listens for the daemon of a configuration. */
-function passedSockets(configPath: string): { lmtp?: string; policy?: string } {
+function passedSockets(configPath: string): Passed {
   const units = readUnits();
   const service = findService(units, configPath);
   if (service === undefined) return {};
-  const found: { lmtp?: string; policy?: string } = {};
+  const found: Passed = {};
   for (const [name, unit] of units) {
     const starts = unit.get('Service')?.at(-1) ?? name.replace(/\.socket$/, '.service');
     const path = unit.get('ListenStream')?.find((listened) => listened.startsWith('/'));
     if (!name.endsWith('.socket') || starts !== service[0] || path === undefined) continue;
     if (!existsSync('/run/systemd/system') && !existsSync(path)) continue;
-    found[unit.get('FileDescriptorName')?.at(-1) === 'policy' ? 'policy' : 'lmtp'] ??= path;
+    const passedAs = unit.get('FileDescriptorName')?.at(-1);
+    found[passedAs === 'policy' || passedAs === 'outbound' ? passedAs : 'lmtp'] ??= path;
   }
   return found;
 }

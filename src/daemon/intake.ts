@@ -3,6 +3,7 @@ import type { Dispatcher } from '../delivery/dispatcher.ts';
 import { openRates } from '../gate/rates.ts';
 import { startCounting } from '../observe/verdict-counts.ts';
 import { createAccept } from '../site/accept.ts';
+import type { Config } from '../site/config.ts';
 import { type Doubts, doubtsOf } from '../site/doubts.ts';
 import { gatePart } from '../site/gate.ts';
 import { PepperWatch } from '../site/pepper.ts';
@@ -12,10 +13,7 @@ import type { Ground } from './ground.ts';
 /** Opens the pepper's watch, and gathers what else keeps the daemon from answering. */
 export async function openDoubts({ site, store, log, meter, news, output }: Ground): Promise<Doubts> {
   const pepper = new PepperWatch({
-    named: () => {
-      const { pepper: bytes, config } = site.setup.settings;
-      return { pepper: bytes, file: config.reply.pepperFile };
-    },
+    peppers: () => site.setup.settings.peppers,
     store,
     log,
     meter,
@@ -29,7 +27,11 @@ export async function openDoubts({ site, store, log, meter, news, output }: Grou
 }
 
 /** Opens what sources work with. */
-export async function openIntake(ground: Ground, dispatcher: Dispatcher, doubts: Doubts): Promise<Intake> {
+export async function openIntake(
+  ground: Ground,
+  dispatcher: Dispatcher,
+  doubts: Doubts,
+): Promise<Intake<Config>> {
   const { life, site, store, space, log, meter, output } = ground;
   const verdicts = startCounting(meter, (counts) => store.addVerdicts(counts), Date.now);
   life.ends(() => verdicts.stop());

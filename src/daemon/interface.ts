@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AnswerRest } from '../api/admin.ts';
 import type { EventStream } from '../api/event-stream.ts';
-import type { Inside, SourceView } from '../api/route.ts';
+import type { Inside } from '../api/route.ts';
 import type { Api } from '../api/server.ts';
 import type { SecretSession } from '../site/session.ts';
 import { errorText } from '../system/error-text.ts';
@@ -20,11 +20,11 @@ const HEADER_MS = 15_000;
 /** Opens the interface; gives what answers on the daemon's own socket. */
 export async function openInterface(
   ground: Ground,
-  sources: () => readonly SourceView[],
+  work: Pick<Inside, 'sources' | 'notified'>,
 ): Promise<AnswerRest> {
   const { site, store, log, life } = ground;
   const session = (): SecretSession => {
-    return { config: site.config, store, pepper: site.setup.settings.pepper };
+    return { config: site.config, store, peppers: site.setup.settings.peppers };
   };
   const onFault = (reason: string): void => {
     log('request_failed', { reason });
@@ -33,7 +33,7 @@ export async function openInterface(
   const open = async (isOwn: boolean): Promise<Api> => {
     const { createApi } = await import('../api/server.ts');
     stream ??= followEvents(ground);
-    const inside: Inside = { session, events: await stream, sources };
+    const inside: Inside = { ...work, session, events: await stream };
     const api = await createApi({ inside, isOwn, onFault });
     life.ends(() => api.close());
     return api;

@@ -1,7 +1,7 @@
 /** Where the daemon's HTTP servers listen: a Unix socket or a port of the loopback, as their sections say. */
 import type { Server } from 'node:http';
-import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/log.ts';
+import type { Config } from '../site/config.ts';
 import { ListenError, listenOnFile } from '../system/unix-socket.ts';
 
 /** Makes a server listen as its section says. Rejects with a {@link ListenError} that names the setting. */

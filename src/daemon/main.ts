@@ -8,9 +8,9 @@
  */
 
 import { adminSocketPath } from '../api/admin.ts';
-import type { Config } from '../config/config.ts';
 import { commitMeasures } from '../observe/commit-measures.ts';
 import { lineFor } from '../observe/journal.ts';
+import type { Config } from '../site/config.ts';
 import { readSettings } from '../site/settings.ts';
 import { StoreWatch } from '../site/store-watch.ts';
 import { inUse } from '../store/sqlite/explain.ts';

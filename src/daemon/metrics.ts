@@ -21,7 +21,7 @@ import { listenOn } from './listening.ts';
 /** How long the store's writer may take for a sign of life. */
 const SIGN_OF_LIFE_MS = 5000;
 
-/** Serves metrics and health where the site wants them. Rejects with a {@link ListenError}. */
+/** Serves metrics and health where the site wants them. Rejects with a `ListenError`. */
 export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): Promise<void> {
   const { site, log, meter, life } = ground;
   const { config } = site;

@@ -11,12 +11,14 @@ import {
   changedSettings,
   type Reload,
   type Reloaded,
-  type SettingChange,
   settingsInEffect,
+  type VoidingChange,
   voidingChanges,
 } from '../site/changes.ts';
+import { mayBeOut } from '../site/pepper.ts';
 import { readSetup } from '../site/settings.ts';
 import type { Site } from '../site/site.ts';
+import type { Peppers } from '../store/peppers.ts';
 import { errorText } from '../system/error-text.ts';
 
 /** The options of a reload. */
@@ -24,6 +26,8 @@ export interface ReloadOptions {
   /** The path of the configuration. */
   readonly path: string;
   readonly site: Site;
+  /** Knows until when peppers minted. */
+  readonly store: Peppers;
   /** Tells whether the daemon stops, and takes no configuration any more. */
   readonly isStopping: () => boolean;
   /** Hears that another setup is in force; resolves when nobody uses the parts before it. */
@@ -48,7 +52,7 @@ export function createReload(options: ReloadOptions): Reload {
 }
 
 async function reload(
-  { path, site, isStopping, adopted, log }: ReloadOptions,
+  { path, site, store, isStopping, adopted, log }: ReloadOptions,
   mayVoid: boolean,
 ): Promise<Reloaded> {
   const read = await readSetup(path, (reason) => {
@@ -58,7 +62,10 @@ async function reload(
   const { settings, sink } = read;
   const before = site.setup.settings;
   const changes = changedSettings(before, settings);
-  const problems = isStopping() ? ['the daemon stops'] : mayVoid ? [] : voidingChanges(changes).map(whyVoid);
+  const maxAgeMs = Math.max(before.config.reply.maxAgeMs, settings.config.reply.maxAgeMs);
+  const isOut = (pepper: Uint8Array): Promise<boolean> => mayBeOut(store, pepper, maxAgeMs, Date.now());
+  const voiding = mayVoid ? [] : await voidingChanges(before, settings, isOut);
+  const problems = isStopping() ? ['the daemon stops'] : voiding.map(whyVoid);
   if (problems.length > 0) {
     await sink.close();
     return { ok: false, problems };
@@ -72,11 +79,11 @@ async function reload(
   return { ok: true, changes };
 }
 
-function whyVoid({ key, from, to, isFileOnly }: SettingChange): string {
+function whyVoid({ change: { key, from, to, isFileOnly }, without }: VoidingChange): string {
   const what = isFileOnly
     ? 'what stands in the file is another'
     : `${from ?? 'what it was'} becomes ${to ?? 'another'}`;
-  return `${key}: ${what}, and every reply address that is out would be refused for good; "mailgw-ctl reload --yes" takes it`;
+  return `${key}: ${what}, and every reply address that is out under ${without.join(', ')} would be refused for good; "mailgw-ctl reload --yes" takes it`;
 }
 
 function tell(log: Log, path: string, result: Reloaded): void {

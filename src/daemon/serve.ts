@@ -9,13 +9,13 @@
  */
 
 import type { SourceView } from '../api/route.ts';
-import type { Config } from '../config/config.ts';
 import type { Dispatcher } from '../delivery/dispatcher.ts';
-import type { Notifier } from '../notices/notifier.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
+import type { Config } from '../site/config.ts';
 import { createDispatcher } from '../site/dispatcher.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
+import { createSender } from '../site/notifications.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
@@ -32,6 +32,7 @@ import { openInterface } from './interface.ts';
 import { Life } from './life.ts';
 import { openMetrics } from './metrics.ts';
 import { type Observation, observe } from './observation.ts';
+import { openOutbound } from './outbound.ts';
 import { createReload } from './reload.ts';
 import { StartError } from './start-error.ts';
 import { readStatus } from './status-line.ts';
@@ -50,15 +51,22 @@ export async function serve(begun: Beginning): Promise<void> {
     const parser = site.part(parserPart(meter));
     const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
     const notifier = createNotifier(site, store, log, meter);
+    const sender = createSender(site, store, log, meter);
     const intake = await openIntake(ground, dispatcher, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    const answer = await openInterface(ground, () => listSources(site.config));
-    await startWork(ground, intake, dispatcher, notifier);
+    const answer = await openInterface(ground, {
+      sources: () => listSources(site.config),
+      notified: () => {
+        sender.wake();
+      },
+    });
+    await startWork(ground, intake, doubts, dispatcher, [notifier, sender]);
     const isStopping = (): boolean => life.state === 'stopping';
     const reload = createReload({
       site,
+      store: ground.store,
       isStopping,
       adopted: () => dispatcher.renew(),
       path: begun.path,
@@ -83,28 +91,32 @@ export async function serve(begun: Beginning): Promise<void> {
  * of it would be too short for.
  */
 async function startWork(
-  { life, site }: Ground,
-  intake: Intake,
+  ground: Ground,
+  intake: Intake<Config>,
+  doubts: Doubts,
   dispatcher: Dispatcher,
-  notifier: Notifier,
+  senders: readonly { start(): void; stop(): Promise<void> }[],
 ): Promise<void> {
+  const { life, site } = ground;
   const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
     const stopped = sources.map((source) => source.stop(withinMs));
-    return Promise.all([...stopped, dispatcher.stop(withinMs), notifier.stop()]);
+    return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
-  for (const open of SOURCES) {
+  for (const { open } of Object.values(SOURCES)) {
     const source = await open(intake);
     if (source !== undefined) sources.push(source);
   }
+  const outbound = await openOutbound(ground, doubts);
+  if (outbound !== undefined) sources.push(outbound);
   dispatcher.start();
-  notifier.start();
+  for (const sender of senders) sender.start();
 }
 
 /** Lists the sources that serve. */
 function listSources(config: Config): readonly SourceView[] {
-  const names = ['lmtp', ...(isWanted('policy', config) ? ['policy'] : [])];
+  const names = ['lmtp', ...(isWanted('policy', config.policy) ? ['policy'] : [])];
   return names.map((name) => ({ name, state: 'serving' }));
 }
 

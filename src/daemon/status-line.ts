@@ -4,8 +4,9 @@
  * Contract: made of facts alone; what keeps mail from being taken or posted stands in it as long as it lasts, the gravest
  * first.
  */
-import type { Config } from '../config/config.ts';
+
 import { type Discards, discardsIn, discardsInWords, yesterday } from '../observe/discards.ts';
+import type { Config } from '../site/config.ts';
 import { MOST_COUNTED } from '../store/figures.ts';
 import type { SinkState } from '../store/sink-status.ts';
 import type { Store } from '../store/store.ts';
@@ -32,7 +33,14 @@ export async function readStatus(
 ): Promise<string> {
   const { open, paused, sink } = await store.backlog();
   const discards = discardsIn(await store.verdicts(yesterday(Date.now())));
-  return statusLine({ ...known, domain: reply.domain, open, isPaused: paused, sink: sink?.state, discards });
+  return statusLine({
+    ...known,
+    domain: reply.domain[0],
+    open,
+    isPaused: paused,
+    sink: sink?.state,
+    discards,
+  });
 }
 
 /** Writes the line. */

@@ -15,11 +15,14 @@ import { STATUS_CLASSES } from '../observe/metrics-table.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import type { ReadBounce } from '../sinks/bounce-event.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
+import type { Contexts } from '../store/contexts.ts';
 import type { Contents, LeasedItem } from '../store/item.ts';
 import type { SplitPart } from '../store/leases.ts';
+import type { Originals } from '../store/originals.ts';
 import { DeadlineError, type OnLate, withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
-import { digestWish, partsOf, unsplittable } from './split.ts';
+import { readContext, readKnown } from './known.ts';
+import { addressed, digestWish, partsOf, unsplittable } from './split.ts';
 
 /** A leased item, and its message where that is at hand. */
 export interface Leased {
@@ -30,6 +33,8 @@ export interface Leased {
 /** The options of an attempt. */
 export interface AttemptOptions {
   readonly queue: Contents;
+  /** What is remembered of notifications and of their addresses. */
+  readonly remembered: Pick<Originals, 'knownOriginals'> & Pick<Contexts, 'contextOf'>;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
   /** Hides tokens in a text that the sink gets. */
@@ -100,16 +105,17 @@ function nothing(kind: 'failed' | 'posted', diagnostic: string): Attempt {
 }
 
 async function preparePost(
-  { parser, sink, mask, meter }: AttemptOptions,
+  { remembered, parser, sink, mask, log, meter }: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
   const gone = unsplittable(item, []);
   if (gone !== undefined) return nothing('failed', gone);
-  const parsed = await parser.parse(message, digestWish(item));
+  const address = addressed(item, item.digest);
+  const parsed = await parser.parse(message, await readKnown(remembered, address, log), digestWish(item));
   if (parsed.kind !== 'parsed') return unposted(parsed);
   if (parsed.answered !== undefined) return prepareSplit(item, parsed.answered);
-  const post = toPost(item, parsed, mask);
+  const post = toPost(item, parsed, mask, await readContext(remembered, address));
   return {
     reply: post,
     deliver: async (signal) => {
@@ -170,12 +176,14 @@ export async function askSink(
 }
 
 /**
- * Makes the post of an item from what was parsed of its message; `mask` hides tokens in what the item itself brings.
+ * Makes the post of an item from what was parsed of its message; `mask` hides tokens in what the item itself brings, `context`
+ * is what the platform gave with the address.
  */
 export function toPost(
   item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
   mask: (text: string) => string,
+  context?: unknown,
 ): Post {
   const { id, user, thread, repliedToAt, receivedAt, authentication, spam } = item;
   const messageId = item.messageId === undefined ? undefined : mask(cleanLine(item.messageId));
@@ -198,7 +206,8 @@ export function toPost(
     attachments,
     dropped,
   };
-  const signed = smimeSignature === undefined ? post : { ...post, smimeSignature };
+  const given = context === undefined ? post : { ...post, context };
+  const signed = smimeSignature === undefined ? given : { ...given, smimeSignature };
   const container = containerOf(thread);
   if (container === undefined) return signed;
   return { ...signed, thread: undefined, newThread: { container, title: titleOf(subject) } };

@@ -6,6 +6,7 @@
  * first part of the mail.
  */
 import type { DigestWish } from '../reply/post.ts';
+import type { ItemDigest } from '../store/digests.ts';
 import type { LeasedItem } from '../store/item.ts';
 import type { SplitPart } from '../store/leases.ts';
 
@@ -16,6 +17,19 @@ const MAX_SPLIT_BYTES = 256 * 1024 * 1024;
 export function digestWish({ digest }: LeasedItem): DigestWish | undefined {
   if (digest === undefined) return undefined;
   return { labels: digest.posts.map(({ label }) => label), post: digest.post };
+}
+
+/**
+ * Gives an item under the thread and the time of the address that it came to, by which the original and the context are
+ * found: of a part those of the digest, whose age counts from its oldest post.
+ */
+export function addressed<T extends Pick<LeasedItem, 'thread' | 'repliedToAt'>>(
+  item: T,
+  digest: ItemDigest | undefined,
+): T {
+  if (digest === undefined || digest.posts.length === 0) return item;
+  const repliedToAt = Math.min(...digest.posts.map((post) => post.repliedToAt));
+  return { ...item, thread: digest.locator, repliedToAt };
 }
 
 /** Says why an item cannot be parted, if so. */

@@ -44,7 +44,7 @@ export interface AuthorNotices {
 
 /** The options of drafting. */
 export interface AuthorNoticeOptions {
-  readonly form: ReplyAddressForm;
+  readonly forms: readonly ReplyAddressForm[];
   /** Whether a plus tag makes another address, as for the sender policy. */
   readonly plusTags: 'compare' | 'ignore';
   /** Makes a fresh id of a notice. */
@@ -104,7 +104,7 @@ export function tellDropped(notices: AuthorNotices | undefined, end: End, reply:
 }
 
 function draftFor(
-  { form, newId, now }: AuthorNoticeOptions,
+  { forms, newId, now }: AuthorNoticeOptions,
   { user, author, thread, header }: EndedReply,
   kind: NoticeKind,
 ): NewNotice {
@@ -117,6 +117,6 @@ function draftFor(
     kind,
     itemId: undefined,
     createdAt,
-    draft: draftNotice(header, author.address, matter, createTokenMask(form)),
+    draft: draftNotice(header, author.address, matter, createTokenMask(forms)),
   };
 }

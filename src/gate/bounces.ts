@@ -19,13 +19,24 @@ import type { Claim, Target } from './recipient.ts';
 
 /** Makes the item of a bounce; undefined for a report in which nothing failed, and for mail that states nothing. */
 export function bounceItem({ gate, claim, message, header }: Case): NewItem | undefined {
-  const { form, now, newId } = gate;
+  const { forms, now, newId } = gate;
   const { raw } = message;
-  const bounce = parseBounce(raw, formatReplyAddress(form, encodeBase32(claim.proof.token.bytes)));
+  const token = encodeBase32(claim.proof.token.bytes);
+  const bounce = parseBounce(
+    raw,
+    forms.map((form) => formatReplyAddress(form, token)),
+  );
   // Nothing stated is no bounce: people on holiday have the null reverse-path as well.
   if (bounce === null || (bounce.status ?? bounce.action ?? bounce.diagnostic) === undefined)
     return undefined;
-  const target = claim.target ?? boundTarget(form.domain, claim, raw, header);
+  const target =
+    claim.target ??
+    boundTarget(
+      forms.map(({ domain }) => domain),
+      claim,
+      raw,
+      header,
+    );
   const thread = target?.locator ?? '';
   const receivedAt = now();
   return {
@@ -35,7 +46,8 @@ export function bounceItem({ gate, claim, message, header }: Case): NewItem | un
     thread,
     bounce: bounce.kind,
     repliedToAt: target === undefined ? receivedAt : target.repliedTo * 1000,
-    fingerprint: fingerprint(claim.user.number, `bounce of ${thread}`, header, raw),
+    threadNumber: target?.threadNumber,
+    fingerprint: fingerprint(claim.user.number, `bounce of ${target?.formerly ?? thread}`, header, raw),
     messageId: normaliseMessageId(headerValue(header, 'message-id') ?? ''),
     reversePath: '',
     receivedAt,
@@ -47,7 +59,7 @@ export function bounceItem({ gate, claim, message, header }: Case): NewItem | un
 
 /** Finds the thread of a bound token: that of the returned message, or of one that the bounce refers to. */
 function boundTarget(
-  domain: string,
+  domains: readonly string[],
   { proof: { token, keys } }: Claim,
   raw: Uint8Array,
   header: Header,
@@ -55,7 +67,7 @@ function boundTarget(
   if (token.form !== 'bound') return undefined;
   const returned = returnedMessageId(raw);
   const named = [...(returned === undefined ? [] : [returned]), ...headerValues(header, 'in-reply-to')];
-  const candidates = messageIdCandidates(named, headerValues(header, 'references'), domain);
+  const candidates = messageIdCandidates(named, headerValues(header, 'references'), domains);
   const id = candidates.find((each) => keys.some((key) => verifyBoundReply(key, token, each)));
-  return id === undefined ? undefined : parseThreadMessageId(id, domain);
+  return id === undefined ? undefined : parseThreadMessageId(id, domains);
 }

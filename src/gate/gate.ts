@@ -38,7 +38,7 @@ export type Verdict = Disposition & {
 export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
   readonly queue: Acceptance;
   /** How our own mail is recognised beside its reply addresses. */
-  readonly notices?: { readonly from: string; readonly loopToken: string } | undefined;
+  readonly notices?: { readonly from: readonly string[]; readonly loopTokens: readonly string[] } | undefined;
   /** Tells whether the store has too little space left to take more. */
   readonly isSpaceLow: () => boolean;
   /** Why the store can promise nothing any more, if so. */
@@ -100,13 +100,12 @@ export function createGate(options: GateOptions): Gate {
 }
 
 /** Builds the marks of our own mail: a reply address, or those of a notice. */
-function ownOf({ form, notices }: GateOptions): Own {
-  const sender = notices === undefined ? undefined : foldAddress(notices.from);
+function ownOf({ forms, notices }: GateOptions): Own {
+  const senders = notices?.from.map((each) => foldAddress(each)) ?? [];
   return {
     isOwnAddress: (address) =>
-      matchRecipient(form, address).kind === 'token' ||
-      (sender !== undefined && foldAddress(address) === sender),
-    ...(notices === undefined ? {} : { loopToken: notices.loopToken }),
+      matchRecipient(forms, address).kind === 'token' || senders.includes(foldAddress(address)),
+    ...(notices === undefined ? {} : { loopTokens: notices.loopTokens }),
   };
 }
 

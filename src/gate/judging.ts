@@ -169,7 +169,9 @@ function newItem(
     userNumber: claim.user.number,
     thread: target.locator,
     repliedToAt: target.repliedTo * 1000,
-    fingerprint: fingerprint(claim.user.number, target.locator, header, raw),
+    threadNumber: target.threadNumber,
+    // Of the name of its day: a copy that comes after a renaming is the same reply.
+    fingerprint: fingerprint(claim.user.number, target.formerly ?? target.locator, header, raw),
     written: isBest ? undefined : writtenDigest(header, raw),
     messageId,
     queueId,

@@ -9,7 +9,7 @@ import { type Automatic, classifyMessage } from '../mail/automatic.ts';
 import type { HoldReason } from '../mail/disposition.ts';
 import { type Header, headerValues } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
-import { messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
+import { asMinted, messageIdCandidates, parseThreadMessageId } from '../mail/message-id.ts';
 import { addressMaxAgeMs } from '../mail/probe.ts';
 import { judgeAge, verifyBoundReply } from '../mail/token.ts';
 import type { Case } from './case.ts';
@@ -81,7 +81,7 @@ export function judgeAuthor(judged: Case): End | { readonly kind: 'author'; read
 /** The ground on which a target is found and judged: a case, or a question about an address alone. */
 interface Targeted {
   readonly gate: {
-    readonly form: { readonly domain: string };
+    readonly forms: readonly { readonly domain: string }[];
     readonly maxAgeMs: number;
     readonly now: () => number;
   };
@@ -94,25 +94,24 @@ interface Targeted {
 export function findTarget(asked: Targeted): End | { readonly kind: 'target'; readonly target: Target } {
   const { gate, claim, header, trail } = asked;
   if (claim.target !== undefined) return { kind: 'target', target: claim.target };
-  const { domain } = gate.form;
-  const id = boundMessageId(domain, claim, header);
-  const target = id === undefined ? undefined : parseThreadMessageId(id, domain);
+  const domains = gate.forms.map(({ domain }) => domain);
+  const id = boundMessageId(domains, claim, header);
+  const target = id === undefined ? undefined : parseThreadMessageId(id, domains);
   if (target === undefined) return discard(asked, 'token', 'forged', 'no Message-ID of ours fits the token');
   trail?.push({ rule: 'token', result: 'pass', saw: `made for <${id}>; thread: ${target.locator}` });
   return { kind: 'target', target };
 }
 
-function boundMessageId(domain: string, { proof }: Claim, header: Header): string | undefined {
+function boundMessageId(domains: readonly string[], { proof }: Claim, header: Header): string | undefined {
   const { token, keys } = proof;
   if (token.form !== 'bound') return undefined;
   const candidates = messageIdCandidates(
     headerValues(header, 'in-reply-to'),
     headerValues(header, 'references'),
-    domain,
+    domains,
   );
-  // Some programs write a domain in another case than it was minted in.
   return candidates
-    .flatMap((id) => [id, `${id.slice(0, id.lastIndexOf('@'))}@${domain}`])
+    .flatMap((id) => [id, asMinted(id, domains)])
     .find((id) => keys.some((key) => verifyBoundReply(key, token, id)));
 }
 

@@ -28,6 +28,10 @@ import { endAt, type Rule, sawAge, type Trail } from './trail.ts';
 export interface Target {
   readonly locator: string;
   readonly repliedTo: number;
+  /** The thread's number, where the address says it. */
+  readonly threadNumber?: number | undefined;
+  /** The locator that the address was made for, where the thread has another one now. */
+  readonly formerly?: string | undefined;
 }
 
 /** The proof that the user may reply: a token, and those of the user's keys that made it. */
@@ -61,8 +65,10 @@ export interface Doubt {
 
 /** The options of judging addresses. */
 export interface RecipientOptions {
-  readonly form: ReplyAddressForm;
-  readonly pepper: Uint8Array;
+  /** The forms of reply addresses, the one of new ones first. */
+  readonly forms: readonly ReplyAddressForm[];
+  /** The peppers under which proofs hold. */
+  readonly peppers: readonly Uint8Array[];
   readonly maxAgeMs: number;
   readonly directory: Directory & Restores;
   /** Why no address can be judged now, if none can; without it all can. */
@@ -117,7 +123,7 @@ export async function judgeRecipient(
   trail: Trail,
 ): Promise<RecipientVerdict> {
   const asked: Asked = { gate, now: gate.now(), trail };
-  const match: RecipientMatch = matchRecipient(gate.form, address);
+  const match: RecipientMatch = matchRecipient(gate.forms, address);
   if (match.kind !== 'token') return refuse(asked, 'address', match.kind);
   const token = parseToken(match.token);
   if (token === undefined) return refuse(asked, 'token', 'malformed-token');
@@ -131,9 +137,15 @@ export async function judgeRecipient(
 async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict> {
   const { gate, now, trail } = asked;
   const user = await gate.directory.userByNumber(token.userNumber);
-  const locator =
-    token.form === 'sealed' ? await gate.directory.threadByNumber(token.threadNumber) : undefined;
-  const keys = keysOf(gate.pepper, user, now).filter((key) => verifyAddress(key, token, locator ?? ''));
+  const locators = token.form === 'sealed' ? await gate.directory.locatorsOf(token.threadNumber) : [];
+  const [locator] = locators;
+  // Each key is tried with each name that the thread has had, whichever fits, so that the time taken tells nothing.
+  const proofs = keysOf(gate.peppers, user, now).flatMap((key) =>
+    (locators.length === 0 ? [''] : locators)
+      .map((minted) => ({ key, minted, holds: verifyAddress(key, token, minted) }))
+      .filter(({ holds }) => holds),
+  );
+  const keys = proofs.map(({ key }) => key);
   if (user === undefined || keys.length === 0) {
     // Asked of a forged one as well, so that the answer takes as long.
     const restored = await gate.directory.lastRestore();
@@ -141,7 +153,7 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
     if (token.form === 'bound' || locator !== undefined) return refuse(asked, 'token', 'forged');
     return unknown(asked, restored, 'thread', token.threadNumber);
   }
-  const target = token.form === 'sealed' ? { locator: locator ?? '', repliedTo: token.repliedTo } : undefined;
+  const target = token.form === 'sealed' ? sealedTarget(token, locator ?? '', proofs[0]?.minted) : undefined;
   trail?.push({ rule: 'token', result: 'pass', saw: sawProof(user, target) });
   // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
   if (!user.enabled) return refuse(asked, 'user', 'disabled-user');
@@ -157,6 +169,14 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
 
 const isComposeOff = ({ compose }: RecipientOptions, target: Target | undefined): boolean =>
   target !== undefined && containerOf(target.locator) !== undefined && compose !== true;
+
+function sealedTarget(
+  { threadNumber, repliedTo }: SealedToken,
+  locator: string,
+  minted: string | undefined,
+): Target {
+  return { locator, repliedTo, threadNumber, formerly: minted === locator ? undefined : minted };
+}
 
 /** A recipient that is refused, for good or for now. */
 type Refused = Extract<RecipientVerdict, { kind: 'refused' }>;
@@ -213,14 +233,17 @@ function putOff(
 
 function sawProof(user: User, target: Target | undefined): string {
   const thread = target === undefined ? 'In-Reply-To or References must name the thread' : target.locator;
-  return `made by a salt of ${user.name} that is good now; thread: ${thread}`;
+  const formerly = target?.formerly === undefined ? '' : `, which was ${target.formerly} when it was made`;
+  return `made by a salt of ${user.name} that is good now; thread: ${thread}${formerly}`;
 }
 
-function keysOf(pepper: Uint8Array, user: User | undefined, now: number): Buffer[] {
-  if (user === undefined) return [userKey(pepper, NO_SALT)];
-  return user.salts
-    .filter((salt) => salt.endsAt === undefined || salt.endsAt > now)
-    .map((salt) => userKey(pepper, salt.salt));
+/** Derives a key from each pepper and each salt that is good now; as many for a user that does not exist. */
+function keysOf(peppers: readonly Uint8Array[], user: User | undefined, now: number): Buffer[] {
+  const salts =
+    user === undefined
+      ? [NO_SALT]
+      : user.salts.filter(({ endsAt }) => endsAt === undefined || endsAt > now).map(({ salt }) => salt);
+  return peppers.flatMap((pepper) => salts.map((salt) => userKey(pepper, salt)));
 }
 
 function verifyAddress(key: Buffer, token: Token, locator: string): boolean {

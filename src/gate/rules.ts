@@ -21,7 +21,7 @@ export interface SenderPolicyOptions {
   readonly spoofed?: 'discard' | 'hold' | 'flag';
   /** Whether To or Cc must name the reply address; `required` unless given. */
   readonly addressed?: 'required' | 'off';
-  /** Other forms of the reply addresses, which Postfix rewrites to `form`. */
+  /** Other forms of the reply addresses, which Postfix rewrites to one of `forms`. */
   readonly aliases?: readonly ReplyAddressForm[];
 }
 

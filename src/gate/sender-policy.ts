@@ -85,9 +85,9 @@ function decide(
 function vouch(judged: Case, author: Mailbox): Vouched {
   const vouched = authenticate(judged, author);
   const { header, claim } = judged;
-  const { form, addressed = 'required', aliases = [] } = judged.gate;
+  const { forms, addressed = 'required', aliases = [] } = judged.gate;
   if (vouched.result !== 'pass' || addressed === 'off') return vouched;
-  const naming = fieldsNaming(header, tokenText(claim.proof.token), [form, ...aliases]);
+  const naming = fieldsNaming(header, tokenText(claim.proof.token), [...forms, ...aliases]);
   if (naming.length === 0)
     return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
   const room = vouched.isDirect ? undefined : roomInSignatures(header, author.domain, naming);

@@ -27,6 +27,22 @@ export interface ReplyAddressForm {
   readonly domain: string;
 }
 
+/** The prefixes and domains of an installation's reply addresses: the first of each mints, all verify. */
+export interface ReplyNames {
+  readonly prefix: readonly [string, ...string[]];
+  readonly domain: readonly [string, ...string[]];
+}
+
+/** Gives the form that new addresses get; the domain as A-labels, so that a notification needs no SMTPUTF8. */
+export function mintingForm({ prefix: [prefix], domain: [domain] }: ReplyNames): ReplyAddressForm {
+  return { prefix, domain: foldDomain(domain) };
+}
+
+/** Lists every form that an address may have: each prefix at each domain, the one of new addresses first. */
+export function allForms({ prefix, domain }: ReplyNames): readonly ReplyAddressForm[] {
+  return domain.flatMap((each) => prefix.map((before) => ({ prefix: before, domain: each })));
+}
+
 /** Splits `local@domain` at the last `@`, unquoting a quoted local part; `undefined` when it is no mailbox. */
 export function splitAddress(address: string): Address | undefined {
   const at = address.lastIndexOf('@');
@@ -36,6 +52,14 @@ export function splitAddress(address: string): Address | undefined {
   if (!local.startsWith('"')) return { localPart: local, domain };
   if (local.length < 2 || !local.endsWith('"')) return undefined;
   return { localPart: local.slice(1, -1).replace(/\\(.)/g, '$1'), domain };
+}
+
+/** A local part that no server reads in two ways. */
+const PLAIN_LOCAL_PART = /^[^\s\p{C}"(),:;<>@[\\\]]+$/u;
+
+/** Tells whether mail can be sent to an address as it stands: what we send is not worth a quoted local part. */
+export function isPlainAddress(address: string): boolean {
+  return PLAIN_LOCAL_PART.test(splitAddress(address)?.localPart ?? '');
 }
 
 /** Folds a domain for comparison: lower case, no trailing dot, A-labels for an internationalised one. */
@@ -96,13 +120,16 @@ export type RecipientMatch =
   | { readonly kind: 'other-domain' }
   | { readonly kind: 'no-token' };
 
-/** Finds the token text (folded to lower case) in a recipient address. */
-export function matchRecipient(form: ReplyAddressForm, address: string): RecipientMatch {
+/** Finds the token text (folded to lower case) in a recipient address of any of these forms. */
+export function matchRecipient(forms: readonly ReplyAddressForm[], address: string): RecipientMatch {
   const parts = splitAddress(address);
   if (parts === undefined) return { kind: 'no-token' };
-  if (foldDomain(parts.domain) !== foldDomain(form.domain)) return { kind: 'other-domain' };
+  const domain = foldDomain(parts.domain);
+  const near = forms.filter((form) => foldDomain(form.domain) === domain);
+  if (near.length === 0) return { kind: 'other-domain' };
   const local = parts.localPart.toLowerCase();
-  const prefix = form.prefix.toLowerCase();
-  if (!local.startsWith(prefix) || local.length !== prefix.length + TOKEN_CHARS) return { kind: 'no-token' };
-  return { kind: 'token', token: local.slice(prefix.length) };
+  const prefix = near
+    .map((form) => form.prefix.toLowerCase())
+    .find((each) => local.startsWith(each) && local.length === each.length + TOKEN_CHARS);
+  return prefix === undefined ? { kind: 'no-token' } : { kind: 'token', token: local.slice(prefix.length) };
 }

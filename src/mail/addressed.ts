@@ -22,11 +22,10 @@ export function fieldsNaming(
   token: string,
   forms: readonly ReplyAddressForm[],
 ): readonly (typeof FIELDS)[number][] {
-  const isOurs = (address: string): boolean =>
-    forms.some((form) => {
-      const match = matchRecipient(form, address);
-      return match.kind === 'token' && match.token === token;
-    });
+  const isOurs = (address: string): boolean => {
+    const match = matchRecipient(forms, address);
+    return match.kind === 'token' && match.token === token;
+  };
   return FIELDS.filter((name) => {
     const [value, ...more] = headerValues(header, name);
     if (value === undefined || more.length > 0) return false;

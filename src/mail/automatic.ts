@@ -49,8 +49,8 @@ export type { Automatic } from './automatic-sign.ts';
 export interface Own {
   /** Tells whether an address is one that we mint: a reply address, or the sender of our notices. */
   isOwnAddress(address: string): boolean;
-  /** The value of X-Loop in our own mail. */
-  readonly loopToken?: string;
+  /** The values that X-Loop may have in our own mail. */
+  readonly loopTokens?: readonly string[];
 }
 
 /** The signs that count: any, or those that no person's mail bears. */
@@ -154,7 +154,7 @@ function hardAmong(signs: readonly Sign[], header: Header): readonly Sign[] {
 
 function ownSign(name: string, value: string, own: Own): Sign | undefined {
   if (name === 'x-loop') {
-    return value === own.loopToken ? loop(Rank.own, 'our own X-Loop') : undefined;
+    return own.loopTokens?.includes(value) === true ? loop(Rank.own, 'our own X-Loop') : undefined;
   }
   if (name !== 'from') return undefined;
   const ours = mailboxesOf(value).some(({ address }) => own.isOwnAddress(address));

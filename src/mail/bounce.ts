@@ -64,8 +64,8 @@ const DELAY =
   /delayed|still being retried|will (?:be retried|retry|keep trying|continue)|could not send message for past/i;
 const PERMANENT = /permanent(?:ly)? (?:fatal )?(?:error|fail)|failed permanently|given up/i;
 
-/** Reads a bounce; `ownAddress` is the address that it came to, never taken for the one that failed. */
-export function parseBounce(raw: Uint8Array, ownAddress?: string): Bounce | null {
+/** Reads a bounce; `ownAddresses` are those that it may have come to, never taken for the one that failed. */
+export function parseBounce(raw: Uint8Array, ownAddresses: readonly string[] = []): Bounce | null {
   const scan = scanHeader(raw);
   if (!scan.ok) return null;
   const { header } = scan;
@@ -74,7 +74,7 @@ export function parseBounce(raw: Uint8Array, ownAddress?: string): Bounce | null
   const stated = statedFindings(header, body, parts);
   if (stated !== undefined && isSuccess(stated.action)) return null;
   const text = openingText(header, body, parts);
-  return judge(complete(stated ?? {}, header, text, ownAddress), text);
+  return judge(complete(stated ?? {}, header, text, ownAddresses), text);
 }
 
 /** Reads the Message-ID of the message that a bounce returns, as its field has it; only from a part of its own. */
@@ -168,10 +168,16 @@ function preciseStatus(status: string | undefined, diagnostic = ''): string | un
 }
 
 /** Fills from header and text what the machine-readable part left open. */
-function complete(stated: Findings, header: Header, opening: string, ownAddress = ''): Findings {
+function complete(
+  stated: Findings,
+  header: Header,
+  opening: string,
+  ownAddresses: readonly string[],
+): Findings {
   const line = diagnosticLine(opening);
+  const own = ownAddresses.map((each) => each.toLowerCase());
   const others = (list: string[]): string | undefined =>
-    list.find((found) => found.toLowerCase() !== ownAddress.toLowerCase() && !MAIL_SYSTEM.test(found));
+    list.find((found) => !own.includes(found.toLowerCase()) && !MAIL_SYSTEM.test(found));
   return {
     action: stated.action,
     reportingMta: stated.reportingMta,

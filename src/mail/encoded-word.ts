@@ -22,6 +22,11 @@ export function decodeWords(text: string): string {
   return plainLine(text.includes('=?') ? replaceRuns(text, DECODED) : text);
 }
 
+/** Decodes the encoded-words in `text`, controls and all: for whoever refuses what would have to be cleaned. */
+export function decodeWordsAsSent(text: string): string {
+  return text.includes('=?') ? replaceRuns(text, DECODED) : text;
+}
+
 /** Cleans a line: no control and bidirectional formatting characters, its white space collapsed and trimmed. */
 export function plainLine(text: string): string {
   return text

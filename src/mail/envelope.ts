@@ -61,13 +61,27 @@ export function parseRcpt(argument: string): Parsed<string> {
   return { ok: true, value: path.address };
 }
 
-function splitParameter(parameter: string): [string, string | undefined] {
+/** The path of a MAIL or RCPT as it is passed on: brackets, source route and parameters as they came. */
+export interface PathAsWritten {
+  readonly written: string;
+  readonly address: string;
+  readonly parameters: readonly string[];
+}
+
+/** Reads the argument of MAIL or RCPT without judging its parameters; undefined where it breaks the grammar. */
+export function parsePath(argument: string, keyword: 'FROM' | 'TO'): PathAsWritten | undefined {
+  const path = splitPath(argument, keyword);
+  return path === undefined || (keyword === 'TO' && path.address === '') ? undefined : path;
+}
+
+/** Takes a parameter apart; the keyword in upper case. */
+export function splitParameter(parameter: string): [string, string | undefined] {
   const equals = parameter.indexOf('=');
   if (equals === -1) return [parameter.toUpperCase(), undefined];
   return [parameter.slice(0, equals).toUpperCase(), parameter.slice(equals + 1)];
 }
 
-function splitPath(argument: string, keyword: string): { address: string; parameters: string[] } | undefined {
+function splitPath(argument: string, keyword: string): PathAsWritten | undefined {
   const colon = keyword.length;
   if (argument[colon] !== ':' || argument.slice(0, colon).toUpperCase() !== keyword) return undefined;
   // RFC 5321 §3.3 forbids a space after the colon; too many clients send one to refuse it.
@@ -79,7 +93,8 @@ function splitPath(argument: string, keyword: string): { address: string; parame
   if (rest !== '' && !rest.startsWith(' ')) return undefined;
   const address = argument.slice(start + 1, end).replace(/^@[^:@\s]*(?:,@[^:@\s]*)*:/, '');
   if (hasControl(address) || (address !== '' && !isMailbox(address))) return undefined;
-  return { address, parameters: rest.split(' ').filter((part) => part !== '') };
+  const written = argument.slice(start, end + 1);
+  return { written, address, parameters: rest.split(' ').filter((part) => part !== '') };
 }
 
 /** Finds the index of the `>` that closes the path opened at `start`; a quoted string may hold one itself. */

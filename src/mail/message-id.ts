@@ -56,10 +56,10 @@ function percentEncode(character: string): string {
   return text;
 }
 
-/** Reads a notification's Message-ID (no brackets) back; `undefined` when it is not one of `domain`. */
-export function parseThreadMessageId(id: string, domain: string): ThreadReference | undefined {
+/** Reads a notification's Message-ID (no brackets) back; `undefined` when it is of none of our domains. */
+export function parseThreadMessageId(id: string, domains: readonly string[]): ThreadReference | undefined {
   const at = id.lastIndexOf('@');
-  if (at === -1 || foldDomain(id.slice(at + 1)) !== foldDomain(domain)) return undefined;
+  if (at === -1 || ourDomain(id.slice(at + 1), domains) === undefined) return undefined;
   const slash = id.lastIndexOf('/', at);
   const seconds = /^([0-9]{1,10})(?:\.[a-z2-7]{8})?$/i.exec(id.slice(slash + 1, at))?.[1];
   if (slash <= 0 || seconds === undefined) return undefined;
@@ -70,21 +70,32 @@ export function parseThreadMessageId(id: string, domain: string): ThreadReferenc
   }
 }
 
+/** Spells the domain of an id as it is configured: some programs write it in another case than it was minted in. */
+export function asMinted(id: string, domains: readonly string[]): string {
+  const at = id.lastIndexOf('@');
+  return `${id.slice(0, at)}@${ourDomain(id.slice(at + 1), domains) ?? id.slice(at + 1)}`;
+}
+
+function ourDomain(domain: string, domains: readonly string[]): string | undefined {
+  const folded = foldDomain(domain);
+  return domains.find((each) => foldDomain(each) === folded);
+}
+
 /**
- * Lists the ids of our domain that a reply names: In-Reply-To first, then References from the newest, without
+ * Lists the ids of our domains that a reply names: In-Reply-To first, then References from the newest, without
  * repeats. Ids may be joined by commas, folded inside, or lack their brackets.
  */
 export function messageIdCandidates(
   inReplyTo: readonly string[],
   references: readonly string[],
-  domain: string,
+  domains: readonly string[],
 ): string[] {
   const found = new Set<string>();
   const newestFirst = [...references].reverse().map((value) => splitIds(value).reverse());
   for (const ids of [...inReplyTo.map(splitIds), ...newestFirst]) {
     for (const id of ids) {
       if (found.size === MAX_CANDIDATES) return [...found];
-      if (parseThreadMessageId(id, domain) !== undefined) found.add(id);
+      if (parseThreadMessageId(id, domains) !== undefined) found.add(id);
     }
   }
   return [...found];

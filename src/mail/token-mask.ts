@@ -115,16 +115,16 @@ const isAlphanumeric = (code: number): boolean =>
 class Search {
   readonly #text: string;
   readonly #throughLinks: boolean;
-  readonly #prefix: string;
+  readonly #prefixes: readonly string[];
   readonly #atDomain: RegExp;
   readonly #stretch = new Stretch();
   readonly #found: Row[] = [];
   #edgeAt = -1;
 
-  constructor(text: string, throughLinks: boolean, prefix: string, atDomain: RegExp) {
+  constructor(text: string, throughLinks: boolean, prefixes: readonly string[], atDomain: RegExp) {
     this.#text = text;
     this.#throughLinks = throughLinks;
-    this.#prefix = prefix;
+    this.#prefixes = prefixes;
     this.#atDomain = atDomain;
   }
 
@@ -222,9 +222,13 @@ class Search {
   }
 
   #followsPrefix(start: number): boolean {
-    const prefix = this.#prefix;
+    return this.#prefixes.some((prefix) => this.#endsWith(prefix, start));
+  }
+
+  /** Tells whether the stretch has this prefix right before a place. */
+  #endsWith(prefix: string, start: number): boolean {
     const from = start - prefix.length;
-    if (prefix === '' || from < 0) return false;
+    if (from < 0) return false;
     for (let at = 0; at < prefix.length; at += 1)
       if (this.#stretch.codeAt(from + at) !== prefix.charCodeAt(at)) return false;
     return true;
@@ -232,13 +236,16 @@ class Search {
 }
 
 /** Gives a function that hides every token in a text, for logs and for what is posted. */
-export function createTokenMask(form: ReplyAddressForm): (text: string) => string {
-  const domains = [...new Set([form.domain, foldDomain(form.domain)])].map(escapeRegExp).join('|');
+export function createTokenMask(forms: readonly ReplyAddressForm[]): (text: string) => string {
+  const domains = [...new Set(forms.flatMap(({ domain }) => [domain, foldDomain(domain)]))]
+    .map(escapeRegExp)
+    .join('|');
   const atDomain = new RegExp(`${AT}(?:${domains})`, 'iy');
   // What of the prefix is in one stretch with the token: all behind its last other character.
-  const prefix = /[a-z0-9]*$/.exec(form.prefix.toLowerCase())?.[0] ?? '';
+  const ends = forms.map(({ prefix }) => /[a-z0-9]*$/.exec(prefix.toLowerCase())?.[0] ?? '');
+  const prefixes = [...new Set(ends)].filter((end) => end !== '');
   const search = (text: string, rows: readonly Row[], throughLinks: boolean): string =>
-    rows.length === 0 ? text : new Search(text, throughLinks, prefix, atDomain).masked(rows);
+    rows.length === 0 ? text : new Search(text, throughLinks, prefixes, atDomain).masked(rows);
   return (text) => {
     const masked = search(text, longRows(text), false);
     const isBracketed = masked.includes('[') || masked.includes(']');

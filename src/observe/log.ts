@@ -44,6 +44,8 @@ export const LOG_EVENTS = {
   split: 'info',
   /** A stretch that was cut out of a reply, and the signs that spoke for it. */
   cut: 'debug',
+  /** What is remembered of a notification could not be read; the reply was taken apart without. */
+  original_unread: 'warn',
   attempt_failed: 'error',
   sink_broken: 'error',
   sink_down: 'warn',
@@ -82,6 +84,18 @@ export const LOG_EVENTS = {
   notice_sent: 'info',
   notice_deferred: 'warn',
   notice_failed: 'warn',
+  /** The relay has taken mail on its way out: a notification with its reply address, or mail as it came. */
+  stamped: 'info',
+  relayed: 'info',
+  /** The relay refused mail on its way out, or gave no answer; Postfix was told the same. */
+  relay_refused: 'warn',
+  relay_failed: 'warn',
+  /** A fault of ours kept a notification from its reply address; it went out as it came. */
+  stamp_failed: 'error',
+  /** What became of an attempt to send a notification; a failed one was refused, withdrawn or given up. */
+  notification_sent: 'info',
+  notification_deferred: 'warn',
+  notification_failed: 'warn',
   /** The wall clock was set; due times have moved with it. */
   clock_jumped: 'warn',
 } as const satisfies Record<string, LogLevel>;
@@ -125,7 +139,7 @@ export function openLog(options: LogOptions, output: Pick<LogOutput, 'write'>): 
 }
 
 /** Events that come in numbers: those of one batch are written together. All others are written at once. */
-const MANY: ReadonlySet<LogEvent> = new Set<LogEvent>(['verdict', 'attempt', 'cut']);
+const MANY: ReadonlySet<LogEvent> = new Set<LogEvent>(['verdict', 'attempt', 'cut', 'notification_sent']);
 
 /** Lines that are written together, at the latest when what runs now has run to its end: before any I/O that follows. */
 class Gathered implements DestinationStream {

@@ -126,6 +126,13 @@ const TABLE = {
     kind: NOTICE_KINDS,
     outcome: ['sent', 'deferred', 'failed'],
   }),
+  mailgw_outbound_messages_total: counter(
+    'Mail on its way out by recipient, by outcome: taken by the relay with a reply address or as it came, refused by it, or put off for want of its answer',
+    { outcome: ['stamped', 'relayed', 'refused', 'failed'] },
+  ),
+  mailgw_notifications_total: counter('Attempts to send a notification by outcome', {
+    outcome: ['sent', 'deferred', 'failed'],
+  }),
   mailgw_events_total: counter('Lines of the log by event, those below log.level included', {
     event: Object.keys(LOG_EVENTS),
   }),
@@ -133,7 +140,7 @@ const TABLE = {
     'Lines of the log that were lost because nobody read the ones before them',
     NONE,
   ),
-  mailgw_connections: gauge('Connections open by listener', { service: ['lmtp', 'policy'] }),
+  mailgw_connections: gauge('Connections open by listener', { service: ['lmtp', 'policy', 'outbound'] }),
   mailgw_rate_buckets: gauge('Users and addresses that have used some of their rate', NONE),
   mailgw_store_bytes: gauge('Size of the files of the store', { file: ['database', 'log'] }),
   mailgw_store_free_bytes: gauge('Free space of the file system of the store', NONE),

@@ -13,7 +13,7 @@ import { type ConvertedReply, htmlToMarkdown } from './html/html.ts';
 import { isHtml, type TextBlock } from './mime/choose.ts';
 import type { MimePart } from './mime/parts.ts';
 import { type ExtractedReply, extractReply } from './text/extract.ts';
-import type { KnownSource } from './text/known.ts';
+import type { Known } from './text/known.ts';
 
 /** Reads a text part: decoded, clean, with LF line ends. */
 export type ReadText = (part: MimePart) => string;
@@ -34,7 +34,7 @@ const STUB_CHARS = { least: 12, most: 400 };
 export function composeText(
   blocks: readonly TextBlock[],
   read: ReadText,
-  known?: KnownSource,
+  known?: Known,
   labels?: readonly string[],
 ): ComposedText {
   const html = new Map<MimePart, ConvertedReply>();

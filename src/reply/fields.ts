@@ -4,6 +4,8 @@
  * Contract: of each name the topmost field: a repeated one was judged at the gate. The address of From is the one
  * that the field names as it stands, whatever its bytes may be read as. Standards: RFC 5322, RFC 2047.
  */
+
+import { parseDate } from '../mail/date.ts';
 import { decodeWords as decodePlainWords } from '../mail/encoded-word.ts';
 import { readableField } from '../mail/field-words.ts';
 import type { HeaderField } from '../mail/header.ts';
@@ -12,7 +14,6 @@ import { splitIds } from '../mail/message-id.ts';
 import { restoreWindows1252 } from '../mail/windows-1252.ts';
 import { parsableField, withoutComments } from './field-text.ts';
 import { isBodyType } from './mime/choose.ts';
-import { parseDate } from './mime/date.ts';
 import { type AddressObject, parseByMailparser } from './mime/mailparser.ts';
 import type { MimePart } from './mime/parts.ts';
 import type { ParsedReply } from './post.ts';

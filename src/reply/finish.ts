@@ -22,7 +22,7 @@ const MAX_SUBJECT_CHARS = 1000;
 /** The rules of the site and its sink for every post. */
 export interface PostRules {
   /** How our reply addresses look. */
-  readonly form: ReplyAddressForm;
+  readonly forms: readonly ReplyAddressForm[];
   readonly policy: SinkPolicy;
 }
 
@@ -31,7 +31,7 @@ export function createFinish(
   rules: PostRules,
   limits: AttachmentLimits,
 ): (reply: ParsedReply) => ParsedReply {
-  const mask = createTokenMask(rules.form);
+  const mask = createTokenMask(rules.forms);
   const body = (text: string): string => mask(cleanText(text));
   const line = (text: string): string => mask(cleanLine(text));
   const optional = (text: string | undefined): string | undefined =>

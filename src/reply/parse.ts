@@ -21,17 +21,26 @@ import { declaredName, type MimePart, walkMime } from './mime/parts.ts';
 import { openSmime } from './mime/smime.ts';
 import { decodeTransfer } from './mime/transfer.ts';
 import { partOutcome } from './parted.ts';
-import type { DigestWish, DroppedPart, EmptyReason, ParsedReply, ParseOutcome } from './post.ts';
+import type {
+  DigestWish,
+  DroppedPart,
+  EmptyReason,
+  KnownOriginals,
+  ParsedReply,
+  ParseOutcome,
+} from './post.ts';
 import type { Known } from './text/known.ts';
+import { Sketches } from './text/sketch.ts';
 import { TEXT_LIMITS, type TextLimits, Texts } from './texts.ts';
 
 const MAX_NAME_CHARS = 2000;
 
-/** Parses `raw`; of a reply to a digest with the wish for its parts. */
+/** Parses `raw`; `known` is what is remembered of its original. Of a reply to a digest with the wish for its parts. */
 export async function parseMessage(
   raw: Uint8Array,
   attachmentLimits: AttachmentLimits,
   textLimits: TextLimits = TEXT_LIMITS,
+  known?: KnownOriginals,
   digest?: DigestWish,
 ): Promise<Exclude<ParseOutcome, { kind: 'worker-died' }>> {
   const message = withoutMailboxLine(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength));
@@ -44,7 +53,7 @@ export async function parseMessage(
   const text = composeText(
     choice.blocks,
     (part) => texts.read(part),
-    () => new KnownFromMail(tree.root, fields),
+    new KnownFromMail(tree.root, fields, known),
     digest?.labels,
   );
   const sealed = sealedReason(choice, text);
@@ -77,16 +86,22 @@ export async function parseMessage(
 
 /**
  * The knowledge of the original that this mail itself has: its Subject, whom it was written to, and where the
- * original's id comes from.
+ * original's id comes from; and what is remembered of it.
  */
 class KnownFromMail implements Known {
   readonly subjects: readonly string[];
+  /** Opened once for all forms of the text. */
+  readonly sketches: Sketches | undefined;
   readonly #root: MimePart;
   readonly #fields: Fields;
+  readonly #remembered: KnownOriginals | undefined;
   #others: readonly Mailbox[] | undefined;
 
-  constructor(root: MimePart, fields: Fields) {
+  constructor(root: MimePart, fields: Fields, remembered: KnownOriginals | undefined) {
     this.subjects = [fields.subject];
+    this.#remembered = remembered;
+    if (remembered !== undefined && remembered.sketches.length > 0)
+      this.sketches = new Sketches(remembered.sketches);
     this.#root = root;
     this.#fields = fields;
   }
@@ -98,13 +113,18 @@ class KnownFromMail implements Known {
   }
 
   get names(): readonly string[] {
-    return this.#people.map(({ name }) => name);
+    return [...(this.#remembered?.names ?? []), ...this.#people.map(({ name }) => name)];
+  }
+
+  get originalSubjects(): readonly string[] {
+    return this.#remembered?.subjects ?? [];
   }
 
   get addresses(): readonly string[] {
     const domain = /@([^@<>\s]{3,})>?$/.exec(this.#fields.inReplyTo ?? '')?.[1];
     const own = domain === undefined ? [] : [`@${domain}`];
-    return [...this.#people.map(({ address }) => address), ...own];
+    const remembered = this.#remembered?.addresses ?? [];
+    return [...remembered, ...this.#people.map(({ address }) => address), ...own];
   }
 }
 

@@ -14,8 +14,8 @@
 import { Worker } from 'node:worker_threads';
 import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../mail/attachment-limits.ts';
 import type { PostRules } from './finish.ts';
-import type { WorkerRules } from './parse-worker.ts';
-import type { DigestWish, ParseOutcome, ReplyParser } from './post.ts';
+import type { Asked, WorkerRules } from './parse-worker.ts';
+import type { DigestWish, KnownOriginals, ParseOutcome, ReplyParser } from './post.ts';
 
 /** The options of a pool; every one has a default. */
 export interface ParserPoolOptions {
@@ -42,6 +42,7 @@ const YOUNG_GENERATION_MB = 4;
 
 interface Waiting {
   readonly raw: Uint8Array<ArrayBuffer>;
+  readonly known: KnownOriginals | undefined;
   readonly digest: DigestWish | undefined;
   readonly isSmall: boolean;
   readonly resolve: (outcome: ParseOutcome) => void;
@@ -94,14 +95,14 @@ class Pool implements ReplyParser {
     };
   }
 
-  parse(raw: Uint8Array, digest?: DigestWish): Promise<ParseOutcome> {
+  parse(raw: Uint8Array, known?: KnownOriginals, digest?: DigestWish): Promise<ParseOutcome> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new Error('the parser pool is closed'));
         return;
       }
       const isSmall = raw.byteLength <= SMALL_BYTES;
-      this.#waiting.push({ raw: ownMemory(raw), digest, isSmall, resolve, reject });
+      this.#waiting.push({ raw: ownMemory(raw), known, digest, isSmall, resolve, reject });
       this.#dispatch();
     });
   }
@@ -231,9 +232,10 @@ class Member {
   take(message: Waiting): void {
     this.#messages.push(message);
     if (this.#messages.length === 1) this.#begin();
-    const { raw, digest, isSmall } = message;
-    // Few are replies to a digest: the others are handed over without an object around them.
-    this.#worker.postMessage(digest === undefined ? raw : { raw, digest }, isSmall ? [] : [raw.buffer]);
+    const { raw, known, digest, isSmall } = message;
+    const isBare = known === undefined && digest === undefined;
+    const asked: Asked = isBare ? raw : { raw, known, digest };
+    this.#worker.postMessage(asked, isSmall ? [] : [raw.buffer]);
   }
 
   async stop(): Promise<void> {

@@ -127,13 +127,23 @@ export interface DigestWish {
   readonly post?: number | undefined;
 }
 
+/** What is remembered of the notification that a reply answers, and of those before it in its thread. */
+export interface KnownOriginals {
+  readonly subjects: readonly string[];
+  /** Names of authors, as they are displayed. */
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+  /** Sketches of their texts (text/sketch.ts). */
+  readonly sketches: readonly Uint8Array[];
+}
+
 /** Turns raw messages into replies. */
 export interface ReplyParser {
   /**
-   * Parses one message and takes `raw`'s memory over; of a reply to a digest with the wish for its parts. Throws only
-   * when no parser can be started.
+   * Parses one message and takes `raw`'s memory over; `known` is what is known of its original, `digest` is the wish for
+   * the parts of a reply to a digest. Throws only when no parser can be started.
    */
-  parse(raw: Uint8Array, digest?: DigestWish): Promise<ParseOutcome>;
+  parse(raw: Uint8Array, known?: KnownOriginals, digest?: DigestWish): Promise<ParseOutcome>;
   /** Ends every thread; what is still being parsed throws. */
   close(): Promise<void>;
 }
@@ -153,4 +163,6 @@ export interface NewThread {
 export interface Post extends ParsedReply, Omit<ReplyOrigin, 'thread'> {
   readonly thread: string | undefined;
   readonly newThread?: NewThread | undefined;
+  /** The value that the platform gave with the address, as JSON has it; undefined where it gave none. */
+  readonly context?: unknown;
 }

@@ -87,6 +87,7 @@ function withoutAttachments(post: Post) {
       id: post.id,
       user: post.user,
       ...placeOf(post),
+      context: post.context ?? null,
       message_id: bracketed(post.messageId),
       in_reply_to: bracketed(post.inReplyTo),
       subject: post.subject,

@@ -52,6 +52,11 @@ export interface Sink {
    * the sink knows no such request.
    */
   examine?(signal: AbortSignal): Promise<Examination>;
+  /**
+   * Names the user of a mail address as posts name them; undefined where nobody has it, and a rejection where that cannot be
+   * found out. Asked with `outbound.users = "ask"`, before a notification goes out. Absent when the platform cannot say.
+   */
+  userOf?(address: string, signal: AbortSignal): Promise<string | undefined>;
   /** Closes connections. */
   close(): Promise<void>;
 }

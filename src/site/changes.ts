@@ -8,8 +8,11 @@
  */
 import { overlay, valueIn } from '../config/config.ts';
 import { show } from '../config/kinds.ts';
-import { ROWS } from '../config/rows.ts';
+import type { NamedPepper } from '../config/secret-file.ts';
+import { pepperFingerprint } from '../mail/token.ts';
+import { showPepper } from './pepper.ts';
 import type { Settings } from './settings.ts';
+import { ROWS } from './table.ts';
 
 /** One key that changed. */
 export interface SettingChange {
@@ -31,10 +34,56 @@ export type Reloaded =
 /** Reloads; `mayVoid` where the operator knows that addresses which are out will be refused. Never rejects. */
 export type Reload = (mayVoid: boolean) => Promise<Reloaded>;
 
-/** Gives the changes that void the reply addresses that are out. */
-export function voidingChanges(changes: readonly SettingChange[]): readonly SettingChange[] {
-  const voiding = ROWS.filter(({ setting }) => setting.voids === 'addresses').map(({ key }) => key);
-  return changes.filter(({ key, needsRestart }) => voiding.includes(key) && !needsRestart);
+/** A change that voids reply addresses that are out: those under these names, or these peppers. */
+export interface VoidingChange {
+  readonly change: SettingChange;
+  readonly without: readonly string[];
+}
+
+/**
+ * Gives the changes that void reply addresses that are out: a name or a pepper of before is left out, wherever it
+ * stood. `mayBeOut` tells of a pepper whether addresses under it may still be good.
+ */
+export async function voidingChanges(
+  before: Settings,
+  after: Settings,
+  mayBeOut: (pepper: Uint8Array) => Promise<boolean>,
+): Promise<readonly VoidingChange[]> {
+  const voiding: VoidingChange[] = [];
+  for (const change of changedSettings(before, after)) {
+    const row = ROWS.find(({ key, setting }) => key === change.key && setting.voids === 'addresses');
+    if (row === undefined || change.needsRestart) continue;
+    const without =
+      row.setting.names === 'secret'
+        ? await peppersLeft(before, after, mayBeOut)
+        : namesLeft(valueIn(before.config, row), valueIn(after.config, row));
+    if (without.length > 0) voiding.push({ change, without });
+  }
+  return voiding;
+}
+
+function namesLeft(before: unknown, after: unknown): readonly string[] {
+  const kept = new Set([after].flat().map((name) => String(name).toLowerCase()));
+  return [before]
+    .flat()
+    .map(String)
+    .filter((name) => !kept.has(name.toLowerCase()))
+    .map(show);
+}
+
+async function peppersLeft(
+  before: Settings,
+  after: Settings,
+  mayBeOut: (pepper: Uint8Array) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const fingerprint = ({ bytes }: NamedPepper): string => showPepper(pepperFingerprint(bytes));
+  const kept = new Set(after.peppers.map(fingerprint));
+  const left: string[] = [];
+  for (const pepper of before.peppers) {
+    if (!kept.has(fingerprint(pepper)) && (await mayBeOut(pepper.bytes)))
+      left.push(`the pepper ${fingerprint(pepper)}`);
+  }
+  return left;
 }
 
 /** Gives the keys that changed, in the order of docs/settings.md. */
@@ -70,7 +119,7 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
 
 /** Gives the new settings, with the old ones where only a start can change them. */
 export function settingsInEffect(before: Settings, after: Settings): Settings {
-  return { ...after, ...overlay(before, after) };
+  return { ...after, ...overlay(ROWS, before, after) };
 }
 
 function isSame(a: unknown, b: unknown): boolean {

@@ -4,9 +4,25 @@
  * Failure: problems, one line each; nothing is thrown.
  */
 import { readFileSync } from 'node:fs';
-import { type Loaded, parseConfig } from '../config/config.ts';
+import {
+  type BaseConfig,
+  type ConfigOf,
+  type Configured as ConfiguredOf,
+  type Loaded as LoadedOf,
+  parseConfig,
+} from '../config/config.ts';
 import { SINK_FORM } from '../sinks/catalogue.ts';
 import { errorLine } from '../system/error-text.ts';
+import { SETTINGS } from './table.ts';
+
+/** The configuration; durations in milliseconds, sizes in bytes. `sink` holds the options as the file has them. */
+export type Config = BaseConfig & ConfigOf<typeof SETTINGS>;
+
+/** A configuration, and its settings by their keys as the file has them, defaults included. */
+export type Configured = ConfiguredOf<Config>;
+
+/** A configuration, or every problem that it has. */
+export type Loaded = LoadedOf<Config>;
 
 /** What to do about a file that cannot be read, by the system's code. */
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -29,5 +45,5 @@ export function loadConfig(path: string): Loaded {
 
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
 export function readConfig(source: string, name = 'configuration'): Loaded {
-  return parseConfig(source, name, SINK_FORM);
+  return parseConfig(source, name, { settings: SETTINGS, sink: SINK_FORM });
 }

@@ -37,6 +37,7 @@ function dispatching({ store, log, meter, sink, parser }: DispatcherGround): Par
       const mask = tokenMask(config);
       return {
         queue: store,
+        remembered: store,
         log,
         meter,
         now: Date.now,

@@ -1,29 +1,52 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
-import { type Config, noticeSender } from '../config/config.ts';
+import { noticeSender } from '../config/config.ts';
+import type { NamedPeppers } from '../config/secret-file.ts';
 import type { GateOptions } from '../gate/gate.ts';
 import type { SenderPolicyOptions } from '../gate/rules.ts';
 import { openSpamPolicy } from '../gate/spam-policy.ts';
-import { parseForm } from '../mail/address.ts';
+import { allForms, parseForm } from '../mail/address.ts';
 import type { Log } from '../observe/log.ts';
+import type { Config } from './config.ts';
 
 /** Gives the value of X-Loop in our own mail. */
 export function noticeLoopToken(config: Pick<Config, 'reply'>): string {
-  return `mailgw.${config.reply.domain}`;
+  return loopToken(config.reply.domain[0]);
+}
+
+/** Lists the values of X-Loop in our own mail, former domains included. */
+export function noticeLoopTokens({ reply }: Pick<Config, 'reply'>): readonly string[] {
+  return reply.domain.map(loopToken);
+}
+
+const loopToken = (domain: string): string => `mailgw.${domain}`;
+
+/** Recognises our own notices, those from former domains included: X-Loop and From. */
+function noticesOf(config: Config): GateOptions['notices'] {
+  const { domain: domains } = config.reply;
+  const senders = domains.map((domain) => noticeSender(config, domain));
+  return { from: [...new Set(senders)], loopTokens: noticeLoopTokens(config) };
 }
 
 /** Makes the configured part of the gate's options. */
 export function gateRules(
   config: Config,
-  pepper: Uint8Array,
+  peppers: NamedPeppers,
   log?: Log,
 ): Pick<
   GateOptions,
-  'form' | 'pepper' | 'maxAgeMs' | 'compose' | 'spam' | 'notices' | 'bounceEvents' | keyof SenderPolicyOptions
+  | 'forms'
+  | 'peppers'
+  | 'maxAgeMs'
+  | 'compose'
+  | 'spam'
+  | 'notices'
+  | 'bounceEvents'
+  | keyof SenderPolicyOptions
 > {
   const { sender } = config;
   return {
-    form: { prefix: config.reply.prefix, domain: config.reply.domain },
-    pepper,
+    forms: allForms(config.reply),
+    peppers: peppers.map(({ bytes }) => bytes),
     maxAgeMs: config.reply.maxAgeMs,
     compose: config.reply.compose,
     senderPolicy: sender.policy,
@@ -34,7 +57,7 @@ export function gateRules(
     addressed: sender.addressed,
     aliases: sender.aliases.map(parseForm),
     spam: openSpamPolicy(config.spam, log),
-    notices: { from: noticeSender(config), loopToken: noticeLoopToken(config) },
+    notices: noticesOf(config),
     bounceEvents: config.bounce.events === 'on',
   };
 }

@@ -29,9 +29,9 @@ export function gatePart({ store, accept, rates, space, doubts, log, output }: G
   const random = createRandomSource();
   return {
     reads: ['reply', 'sender', 'spam', 'notice', 'bounce'],
-    open: ({ settings: { config, pepper } }) =>
+    open: ({ settings: { config, peppers } }) =>
       createGate({
-        ...gateRules(config, pepper, log),
+        ...gateRules(config, peppers, log),
         directory: store,
         doubt: doubts.doubt,
         storeLoss: doubts.loss,

@@ -3,18 +3,22 @@
  * drafts and sends them.
  */
 import { randomBytes } from 'node:crypto';
-import { type Config, noticeSender } from '../config/config.ts';
+import { mailServer, noticeSender } from '../config/config.ts';
 import type { DraftNotice } from '../delivery/ending.ts';
 import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
+import { allForms } from '../mail/address.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { createTokenMask } from '../mail/token-mask.ts';
 import { createDraftNotice } from '../notices/draft.ts';
 import type { SendNotice } from '../notices/mailer.ts';
-import { Notifier, type Sending } from '../notices/notifier.ts';
+import { createNotifier as createNoticeSender, type Sending } from '../notices/notifier.ts';
 import { type LoadedTexts, loadNoticeTexts } from '../notices/texts.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
+import type { Sender } from '../outbound/sender.ts';
+import type { LeasedNotice } from '../store/notices.ts';
 import type { Store } from '../store/store.ts';
+import type { Config } from './config.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 import type { Part, Site } from './site.ts';
 
@@ -42,9 +46,9 @@ export function openDraftNotice(config: Config, store: Store): DraftNotice | und
 /** Makes what the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
 export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
   const { kinds } = config.notice;
-  const form = { prefix: config.reply.prefix, domain: config.reply.domain };
+  const forms = allForms(config.reply);
   const { plusTags } = config.sender;
-  const { expired, dropped } = createAuthorNotices({ form, plusTags, newId: newNoticeId, now: Date.now });
+  const { expired, dropped } = createAuthorNotices({ forms, plusTags, newId: newNoticeId, now: Date.now });
   return {
     ...(kinds.includes('expired') && { expired }),
     ...(kinds.includes('dropped') && { dropped }),
@@ -54,20 +58,20 @@ export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
 
 /** Hides the site's tokens in a text. */
 export function tokenMask({ reply }: Config): (text: string) => string {
-  return createTokenMask({ prefix: reply.prefix, domain: reply.domain });
+  return createTokenMask(allForms(reply));
 }
 
 /** The way in which notices are made and sent, as a part. */
 const SENDING: Part<Sending> = {
-  reads: ['notice', 'reply', 'sender.plus_tags'],
+  reads: ['notice', 'outbound.relay', 'reply', 'sender.plus_tags'],
   open: ({ settings: { config, texts } }) => {
     return { texts, send: openSendNotice(config), plusTags: config.sender.plusTags };
   },
 };
 
 /** Creates what sends notices, not yet started. */
-export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Notifier {
-  return new Notifier({
+export function createNotifier(site: Site, store: Store, log: Log, meter: Meter): Sender<LeasedNotice> {
+  return createNoticeSender({
     store,
     sending: site.part(SENDING),
     log,
@@ -80,12 +84,10 @@ export function createNotifier(site: Site, store: Store, log: Log, meter: Meter)
 
 /** Loads the mailer with the first notice: most daemons send none for days. */
 function openSendNotice(config: Config): SendNotice {
-  const { host, port } = config.notice.server;
   const options = {
-    host,
-    port,
+    place: mailServer(config),
     from: { address: noticeSender(config), name: config.notice.name },
-    domain: config.reply.domain,
+    domain: config.reply.domain[0],
     loopToken: noticeLoopToken(config),
   };
   let loading: Promise<SendNotice> | undefined;

@@ -2,10 +2,12 @@
  * The parser as a site configures it, for the daemon and for `mailgw-ctl check` alike: what is tried out is what
  * would be posted.
  */
-import type { Config } from '../config/config.ts';
+
+import { allForms } from '../mail/address.ts';
 import type { Meter } from '../observe/meter.ts';
 import { createParserPool } from '../reply/parser-pool.ts';
 import type { ReplyParser } from '../reply/post.ts';
+import type { Config } from './config.ts';
 import type { Part } from './site.ts';
 
 /** Creates the pool of parsers, `size` workers at most. */
@@ -17,7 +19,7 @@ export function openParser(config: Config, size: number, meter?: Meter): ReplyPa
     deadlineMs: config.delivery.parseTimeoutMs,
     attachments: config.attachments,
     post: {
-      form: { prefix: config.reply.prefix, domain: config.reply.domain },
+      forms: allForms(config.reply),
       policy: {
         mentions: mentions === 'inert',
         references: references === 'inert',

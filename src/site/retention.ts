@@ -1,9 +1,10 @@
 /** Retention as a site configures it. */
-import { type Config, dedupeWindowMs } from '../config/config.ts';
+import { dedupeWindowMs } from '../config/config.ts';
 import type { Log } from '../observe/log.ts';
 import { type RetentionPeriods, startRetention } from '../store/retention.ts';
 import type { DiskSpace } from '../store/sqlite/disk-space.ts';
 import type { Store } from '../store/store.ts';
+import type { Config } from './config.ts';
 import type { Site } from './site.ts';
 
 /** Begins retention; gives the function that ends it. */
@@ -24,5 +25,6 @@ export function startPruning(
 
 function periodsOf(config: Config): RetentionPeriods {
   const { keepContentMs, keepRowsMs } = config.store;
-  return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config) };
+  const { originalsBytes } = config.reply;
+  return { contentMs: keepContentMs, rowsMs: keepRowsMs, dedupeMs: dedupeWindowMs(config), originalsBytes };
 }

@@ -1,8 +1,10 @@
 /**
  * What an action works on: what the configuration says, and the open store.
  */
-import type { Config } from '../config/config.ts';
+
+import type { NamedPeppers } from '../config/secret-file.ts';
 import type { Store } from '../store/store.ts';
+import type { Config } from './config.ts';
 
 /** The session of most actions. */
 export interface Session {
@@ -12,5 +14,5 @@ export interface Session {
 
 /** The session of an action that mints or verifies. */
 export interface SecretSession extends Session {
-  readonly pepper: Uint8Array;
+  readonly peppers: NamedPeppers;
 }

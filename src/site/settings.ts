@@ -7,19 +7,26 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Config, type Configured, valueIn } from '../config/config.ts';
-import { ROWS } from '../config/rows.ts';
-import { isNewerThanCredential, readPepper, readSecretFile, secretPlace } from '../config/secret-file.ts';
+import { valueIn } from '../config/config.ts';
+import {
+  isNewerThanCredential,
+  type NamedPeppers,
+  readPeppers,
+  readSecretFile,
+  secretPlace,
+} from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
 import { loadSink, sinkFiles } from '../sinks/catalogue.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { LoadedSink, OnFault } from '../sinks/sink-kind.ts';
 import { distrust } from '../system/trusted-file.ts';
+import type { Config, Configured } from './config.ts';
 import { loadConfig } from './config.ts';
+import { ROWS } from './table.ts';
 
 /** The configuration, and what stands in the files that it names. */
 export interface Settings extends Configured {
-  readonly pepper: Buffer;
+  readonly peppers: NamedPeppers;
   readonly texts: NoticeTexts;
   /** Digests of files by the key that names them, to see that one changed. */
   readonly digests: ReadonlyMap<string, string>;
@@ -37,19 +44,19 @@ export function readSettings(path: string): SettingsRead {
   const loaded = loadConfig(path);
   if (!loaded.ok) return loaded;
   const { config, written } = loaded;
-  const pepper = readPepper(config);
+  const peppers = readPeppers(config);
   const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
   const distrusted = distrustedPlaces(path, config);
-  if (pepper.ok && texts.ok && distrusted.length === 0) {
+  if (peppers.ok && texts.ok && distrusted.length === 0) {
     const files = namedFiles(config);
     const digests = new Map(files.map(([key, paths]) => [key, paths.map(digestOf).join(' ')]));
     const stale = new Set(files.filter(([, paths]) => paths.some(isNewerThanCredential)).map(([key]) => key));
-    const settings = { config, written, pepper: pepper.bytes, texts: texts.texts, digests, stale };
+    const settings = { config, written, peppers: peppers.peppers, texts: texts.texts, digests, stale };
     return { ok: true, settings };
   }
   const problems = [
     ...distrusted,
-    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(peppers.ok ? [] : peppers.problems),
     ...(texts.ok ? [] : texts.problems),
   ];
   return { ok: false, problems, config };
@@ -98,8 +105,8 @@ export async function readSetup(path: string, onFault?: OnFault): Promise<SetupR
 /** Gives the files that keys name. */
 function namedFiles(config: Config): (readonly [key: string, paths: readonly string[]])[] {
   const named = ROWS.filter(({ setting }) => setting.names !== undefined).map((row) => {
-    const path = valueIn(config, row);
-    return [row.key, typeof path === 'string' ? [path] : []] as const;
+    const paths = [valueIn(config, row)].flat();
+    return [row.key, paths.filter((path) => typeof path === 'string')] as const;
   });
   return [...named, ...sinkFiles(config.sink).map(({ key, paths }) => [key, paths] as const)];
 }

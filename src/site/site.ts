@@ -7,7 +7,7 @@
  * settings in force whenever it needs it.
  * Failure: none; whatever can fail was done while the setup was read.
  */
-import type { Config } from '../config/config.ts';
+import type { Config } from './config.ts';
 import type { Setup } from './settings.ts';
 
 /** Something built from a setup, and built anew when what it reads has changed. */

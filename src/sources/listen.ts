@@ -1,6 +1,5 @@
 /** Where a source listens as a site configures it: on the socket that systemd passed, or on one of its own. */
 import type { Server } from 'node:net';
-import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/log.ts';
 import {
   inheritedSocket,
@@ -13,14 +12,25 @@ import {
 const passedSocket = (name: SocketName): number | undefined =>
   inheritedSocket(name, process.env, process.pid);
 
+/** The settings of a listener: its socket, and whose that is. */
+export interface ListenSettings {
+  readonly socket: string | undefined;
+  readonly mode: number;
+  readonly group: string | undefined;
+}
+
 /** Tells whether there is a socket to listen on. */
-export function isWanted(section: SocketName, config: Config): boolean {
-  return config[section].socket !== undefined || passedSocket(section) !== undefined;
+export function isWanted(section: SocketName, { socket }: Pick<ListenSettings, 'socket'>): boolean {
+  return socket !== undefined || passedSocket(section) !== undefined;
 }
 
 /** Makes a server listen; rejects with a {@link ListenError} that names the setting. */
-export async function listen(server: Server, section: SocketName, config: Config, log: Log): Promise<void> {
-  const { socket: path, mode, group } = config[section];
+export async function listen(
+  server: Server,
+  section: SocketName,
+  { socket: path, mode, group }: ListenSettings,
+  log: Log,
+): Promise<void> {
   const descriptor = passedSocket(section);
   try {
     if (descriptor !== undefined) await listenOnDescriptor(server, descriptor);

@@ -5,7 +5,7 @@
  * what is accepted is committed by then, and what is unknown is temporary. It asks for the gate and for its settings
  * whenever it needs them, so that a reload needs no word to it.
  */
-import type { Config } from '../config/config.ts';
+import type { BaseConfig } from '../config/config.ts';
 import type { TransactionShared } from '../gate/transaction.ts';
 
 /** A source that is open. */
@@ -14,11 +14,11 @@ export interface Source {
   stop(withinMs: number): Promise<void>;
 }
 
-/** The intake that sources work with. */
-export interface Intake extends TransactionShared {
-  /** Gives the configuration in force. */
-  readonly config: () => Config;
+/** The intake that a source works with. */
+export interface Intake<Own> extends TransactionShared {
+  /** Gives the configuration in force: the source's own section, and those that belong to no source. */
+  readonly config: () => BaseConfig & Own;
 }
 
 /** Opens a source; gives undefined where the site has none. Rejects with a `ListenError` that names the setting. */
-export type OpenSource = (intake: Intake) => Promise<Source | undefined>;
+export type OpenSource<Own> = (intake: Intake<Own>) => Promise<Source | undefined>;

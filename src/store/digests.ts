@@ -18,6 +18,7 @@ export interface NewDigest {
 
 /** The digest that an item came to; `post` is the place, from 1, of the one post that the item is an answer to. */
 export interface ItemDigest {
+  readonly locator: string;
   readonly posts: readonly DigestPost[];
   readonly post: number | undefined;
 }

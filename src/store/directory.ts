@@ -47,6 +47,41 @@ export type Restoration =
   /** Somebody else has the name by now. */
   | { readonly kind: 'name-taken'; readonly by: number };
 
+/** The state that a user is to have; what is left out stays, or is none and enabled for a new one. */
+export interface WantedUser {
+  readonly name: string;
+  readonly addresses?: readonly string[] | undefined;
+  readonly enabled?: boolean | undefined;
+  /** The salt of a new user. */
+  readonly salt: Uint8Array;
+}
+
+/** The change that brought a user to the state that was wanted. */
+export type UserChange = 'created' | 'changed' | 'unchanged';
+
+/** The result of giving a user another name, or why it did nothing. */
+export type Renaming =
+  | { readonly kind: 'renamed'; readonly user: User }
+  /** No user has the name. */
+  | { readonly kind: 'unknown' }
+  /** Somebody else has the new name. */
+  | { readonly kind: 'taken'; readonly by: number }
+  /** Somebody who was removed had the new name, and can come back until the store forgets them. */
+  | { readonly kind: 'removed'; readonly by: number; readonly removedAt: number };
+
+/** The result of giving a thread another locator, or why it did nothing. */
+export type ThreadRenaming =
+  | {
+      readonly kind: 'renamed';
+      readonly number: number;
+      /** Whether the store knew the thread; of bound addresses alone it does not. */
+      readonly wasKnown: boolean;
+      /** Replies of the thread that are not posted yet, and go to the new place. */
+      readonly open: number;
+    }
+  /** Another thread has the new locator. */
+  | { readonly kind: 'taken'; readonly by: number };
+
 /** The users as whoever has a name or a number looks them up. */
 export interface Users {
   /** Finds the user with this number. */
@@ -57,6 +92,8 @@ export interface Users {
 
 /** Users, salts and threads. */
 export interface Directory extends Users {
+  /** Lists the users who have registered an address; with `ignore` a plus tag makes no other address. */
+  usersByAddress(address: string, plusTags: 'compare' | 'ignore'): Promise<readonly User[]>;
   /** Lists all users by name. */
   listUsers(): Promise<readonly User[]>;
   /** Lists so many users with numbers below `before`, the newest first. */
@@ -73,6 +110,10 @@ export interface Directory extends Users {
     name: string,
     change: { readonly addresses?: readonly string[] | undefined; readonly enabled?: boolean | undefined },
   ): Promise<boolean>;
+  /** Brings users to the states that are wanted, in order and in one transaction; says of each what that changed. */
+  putUsers(users: readonly WantedUser[], now: number): Promise<readonly UserChange[]>;
+  /** Gives a user another name; number, salts and addresses stay, and what waits for them follows. */
+  renameUser(from: string, to: string, now: number): Promise<Renaming>;
   /** Removes a user, which voids all their addresses until they are restored; false when there is none. */
   removeUser(name: string, now: number): Promise<boolean>;
   /** Erases a user by number, removed already or not, with addresses and salts; false when there is none. */
@@ -85,6 +126,12 @@ export interface Directory extends Users {
   rotateSalt(name: string, salt: Uint8Array, now: number, graceEndsAt: number | undefined): Promise<boolean>;
   /** Finds the locator of a thread number. */
   threadByNumber(number: number): Promise<string | undefined>;
+  /** Lists the locators that a thread has and had, the current one first: tokens are sealed with the one of their day. */
+  locatorsOf(number: number): Promise<readonly string[]>;
+  /** Gives the current locator of the thread that had this one at the time of a post. */
+  locatorNow(locator: string, repliedToAt: number): Promise<string>;
+  /** Gives a thread another locator; what is known of it follows, in the order of arrival. */
+  renameThread(from: string, to: string, now: number): Promise<ThreadRenaming>;
   /** Gives the number of a thread; makes one when the locator is new. */
   threadNumber(locator: string): Promise<number>;
   /** Gives the numbers of threads in their order, and makes those of new locators, in one commit. */

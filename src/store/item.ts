@@ -28,6 +28,8 @@ export interface ItemOrigin extends ReplyOrigin {
  * takes the same way, waits for nothing in its thread and holds nothing up there; its thread may be empty: unknown.
  */
 export interface NewItem extends ItemOrigin {
+  /** The thread's number, where its address says it: whatever its locator is by then, the item goes there. */
+  readonly threadNumber?: number | undefined;
   readonly fingerprint: Digest;
   /** The digest of what was written; needed where nobody vouches for the sender, or it is held (src/mail/belief.ts). */
   readonly written?: Digest | undefined;

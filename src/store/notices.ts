@@ -1,5 +1,6 @@
 /** The notices as a port: mail to users about their own replies, on its way. Contract and failure as of store.ts. */
 import type { NoticeDraft, NoticeKind } from '../mail/notice.ts';
+import type { SendRequest, SendSettlement } from './sending.ts';
 
 /** A notice about to enter the store: at most one per user, kind and day of `createdAt` in UTC (G7). */
 export interface NewNotice {
@@ -26,12 +27,6 @@ export interface LeasedNotice extends NewNotice {
   readonly attempts: number;
 }
 
-/** The outcome of an attempt to send a notice. */
-export type NoticeSettlement =
-  | { readonly kind: 'sent'; readonly at: number; readonly diagnostic: string }
-  | { readonly kind: 'deferred'; readonly dueAt: number; readonly diagnostic: string }
-  | { readonly kind: 'failed'; readonly at: number; readonly diagnostic: string };
-
 /** A notice as the operator sees it. */
 export interface NoticeView {
   readonly id: string;
@@ -50,17 +45,10 @@ export interface NoticeView {
 export interface Notices {
   /** Adds a notice; false when the user had one of its kind that day, or is not to have it: the insert itself is the test. */
   addNotice(notice: NewNotice): Promise<boolean>;
-  /**
-   * Claims the notice that is due longest until `now` and `leaseMs`; then it is due again, whatever became of its
-   * claimant. One that would wait longer than `longestMs` is due, because a clock was set back.
-   */
-  leaseNotice(request: {
-    readonly now: number;
-    readonly leaseMs: number;
-    readonly longestMs: number;
-  }): Promise<LeasedNotice | undefined>;
+  /** Claims the notice that is due longest. */
+  leaseNotice(request: SendRequest): Promise<LeasedNotice | undefined>;
   /** Writes an outcome; one whose claim was lost meanwhile is ignored. */
-  settleNotice(id: string, attempts: number, settlement: NoticeSettlement): Promise<void>;
+  settleNotice(id: string, attempts: number, settlement: SendSettlement): Promise<void>;
   /** Gives the time at which the next notice becomes due; undefined when none waits. */
   nextNoticeAt(): Promise<number | undefined>;
   /** Lists the newest notices, newest first. */

@@ -21,10 +21,16 @@ export interface PruneRequest {
   readonly dedupeBefore: number;
   /** The rows of notices that ended before then; none by default. */
   readonly noticesBefore?: number | undefined;
+  /** The rows of notifications that ended before then, with their Idempotency-Keys; none by default. */
+  readonly notificationsBefore?: number | undefined;
   /** Users removed before then, who cannot be restored any more; none by default. */
   readonly usersBefore?: number | undefined;
   /** The digests that expired before then, unless an item still needs one; none by default. */
   readonly digestsBefore?: number | undefined;
+  /** What is kept with addresses that expired before then, known originals and contexts; nothing by default. */
+  readonly expiredBefore?: number | undefined;
+  /** The size of all known originals, beyond which the oldest go; unbounded by default. */
+  readonly originalsBytes?: number | undefined;
   /** Unused bytes that the store may keep for its own use; what is more goes back to the file system. */
   readonly keepFreeBytes: number;
 }
@@ -35,6 +41,8 @@ export interface Pruned {
   readonly rows: number;
   readonly dedupes: number;
   readonly users: number;
+  /** Known originals and contexts. */
+  readonly remembered: number;
   readonly freedBytes: number;
   readonly isDone: boolean;
 }
@@ -50,6 +58,8 @@ export interface RetentionPeriods {
   readonly contentMs: number;
   readonly rowsMs: number;
   readonly dedupeMs: number;
+  /** The size of all known originals. */
+  readonly originalsBytes: number;
 }
 
 /** The options of retention. */
@@ -76,6 +86,11 @@ const KEPT_FREE_BYTES = 64 * 1024 * 1024;
 /** A notice's row is what keeps a second one of its day from being sent (G7). */
 const LEAST_NOTICE_MS = 2 * 86_400_000;
 
+/** A notification's row is what answers a request that comes again: platforms try for days. */
+const LEAST_NOTIFICATION_MS = 7 * 86_400_000;
+/** A reply that came in time may wait for its platform, or for the operator, with what belongs to its address. */
+const LATE_MS = 7 * 86_400_000;
+
 /** Gives the times that a step at `now` goes by. */
 export function outOfDate(periods: RetentionPeriods, now: number): Omit<PruneRequest, 'keepFreeBytes'> {
   return {
@@ -83,8 +98,11 @@ export function outOfDate(periods: RetentionPeriods, now: number): Omit<PruneReq
     rowsBefore: now - periods.rowsMs,
     dedupeBefore: now - periods.dedupeMs,
     noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
+    notificationsBefore: now - Math.max(periods.rowsMs, LEAST_NOTIFICATION_MS),
     usersBefore: now - RESTORABLE_MS,
     digestsBefore: now - DIGEST_MS,
+    expiredBefore: now - LATE_MS,
+    originalsBytes: periods.originalsBytes,
   };
 }
 
@@ -118,12 +136,12 @@ async function prune(options: RetentionOptions, stopping: AbortSignal): Promise<
 async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions): Promise<StepResult> {
   try {
     const isLow = isSpaceLow();
-    const { contents, rows, dedupes, users, freedBytes, isDone } = await queue.prune({
+    const { contents, rows, dedupes, users, remembered, freedBytes, isDone } = await queue.prune({
       ...outOfDate(isLow ? { ...periods(), contentMs: 0 } : periods(), now()),
       keepFreeBytes: isLow ? 0 : KEPT_FREE_BYTES,
     });
-    if (contents + rows + dedupes + users + freedBytes > 0) {
-      log('pruned', { contents, rows, dedupes, users, freed_bytes: freedBytes });
+    if (contents + rows + dedupes + users + remembered + freedBytes > 0) {
+      log('pruned', { contents, rows, dedupes, users, remembered, freed_bytes: freedBytes });
     }
     return isDone ? 'done' : 'more';
   } catch (error) {

@@ -11,6 +11,7 @@
 import type { Acceptance } from './acceptance.ts';
 import type { ApiAccess } from './api-access.ts';
 import type { Buckets } from './buckets.ts';
+import type { Contexts } from './contexts.ts';
 import type { Desk } from './desk.ts';
 import type { Digests } from './digests.ts';
 import type { Directory } from './directory.ts';
@@ -19,6 +20,8 @@ import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Leases } from './leases.ts';
 import type { Notices } from './notices.ts';
+import type { Notifications } from './notifications.ts';
+import type { Originals } from './originals.ts';
 import type { Peppers } from './peppers.ts';
 import type { Restores } from './restores.ts';
 import type { Retention } from './retention.ts';
@@ -38,8 +41,11 @@ export interface Store
     Peppers,
     Restores,
     Notices,
+    Notifications,
     Buckets,
     Inspection,
+    Originals,
+    Contexts,
     ApiAccess {
   /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */
   ping(sign?: { readonly mustWrite: boolean }): Promise<void>;

@@ -33,7 +33,7 @@ const FIRST_PASSED_FD = 3;
 export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Our sockets by the names that systemd gives them (FileDescriptorName=). */
-export type SocketName = 'lmtp' | 'policy';
+export type SocketName = 'lmtp' | 'policy' | 'outbound';
 
 /** Gives the descriptor that systemd passed for `name`; a lone one that is not named after us is the LMTP socket. */
 export function inheritedSocket(
@@ -47,7 +47,8 @@ export function inheritedSocket(
   const names = environment.LISTEN_FDNAMES?.split(':') ?? [];
   const index = names.findIndex((candidate) => candidate === name);
   if (index !== -1 && index < count) return FIRST_PASSED_FD + index;
-  return name === 'lmtp' && count === 1 && names[0] !== 'policy' ? FIRST_PASSED_FD : undefined;
+  const isNamed = names[0] === 'policy' || names[0] === 'outbound';
+  return name === 'lmtp' && count === 1 && !isNamed ? FIRST_PASSED_FD : undefined;
 }
 
 /** Makes `server` listen on an inherited descriptor. */

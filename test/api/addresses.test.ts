@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
+import type { Members } from '../support/api.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { repositoryRoot } from '../support/process.ts';
@@ -28,12 +29,39 @@ describe('POST /v1/addresses', () => {
       'In-Reply-To': json.root_id,
       References: json.root_id,
       'Auto-Submitted': 'auto-generated',
+      'X-Auto-Response-Suppress': 'OOF, AutoReply',
     });
     const lmtp = await LmtpClient.open(t, daemon.socket);
     await lmtp.deliver(replyMessage({ to: json.reply_to, inReplyTo: json.message_id }), json.reply_to);
     const post = await platform.nthPost(1);
     assert.equal(post.data.thread, THREAD);
     assert.equal(post.data.in_reply_to, json.message_id);
+  });
+
+  it('gives the context back with the reply, and tells it from what the notification said', async (t) => {
+    const { all, daemon, platform } = await startApi(t);
+    await daemon.addUser('alice');
+    const order = {
+      user: 'alice',
+      thread: THREAD,
+      context: { comment: 1138, tags: ['logo'] },
+      original: {
+        subject: '[acme] The logo',
+        from: 'Bob Builder <bob@example.org>',
+        text: 'The logo in the header of every page is blurred.\nOn the big screen in the hall it is sharp.',
+      },
+    };
+    const { json } = await all.ask('POST', '/v1/addresses', { body: order });
+    // A mail program that quotes without a mark, under a line in no language that anybody knows.
+    const body = `Mine too.\n\nBob Builder skribis:\n${order.original.text}\n`;
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    const message = replyMessage({ to: json.reply_to, inReplyTo: json.message_id, body });
+    await lmtp.deliver(message, json.reply_to);
+    const { data } = await platform.nthPost(1);
+    assert.deepEqual((data as unknown as { context: unknown }).context, order.context);
+    assert.equal(data.body.markdown, 'Mine too.');
+    const large = await all.ask('POST', '/v1/addresses', { body: { ...order, context: 'x'.repeat(16_384) } });
+    assert.deepEqual([large.status, large.json.errors[0].pointer], [422, '/context']);
   });
 
   it('gives each order of a batch its address or its problem, in order', async (t) => {
@@ -56,9 +84,7 @@ describe('POST /v1/addresses', () => {
       },
     });
     assert.equal(status, 200);
-    const pointers = json.addresses.map(
-      (each: { errors?: { pointer: string }[] }) => each.errors?.[0]?.pointer,
-    );
+    const pointers = json.addresses.map((each: Partial<Members>) => each.errors?.[0].pointer);
     assert.deepEqual(pointers, [
       undefined,
       '/user',
@@ -73,11 +99,27 @@ describe('POST /v1/addresses', () => {
     const explained = await all.ask('GET', `/v1/addresses/${encodeURIComponent(json.addresses[0].reply_to)}`);
     assert.equal(explained.json.verdict, 'valid');
     assert.equal(explained.json.thread, THREAD);
-    const bound = json.addresses[7];
+    const bound = json.addresses[7] ?? assert.fail();
     const path = `/v1/addresses/${encodeURIComponent(bound.reply_to)}`;
     assert.equal((await all.ask('GET', path)).json.verdict, 'needs-in-reply-to');
     const proven = `${path}?in_reply_to=${encodeURIComponent(bound.message_id)}`;
     assert.equal((await all.ask('GET', proven)).json.verdict, 'valid');
+  });
+
+  it('stays good when its user and its thread have other names', async (t) => {
+    const { all, daemon, platform } = await startApi(t);
+    await daemon.addUser('alice');
+    const { json } = await all.ask('POST', '/v1/addresses', { body: { user: 'alice', thread: THREAD } });
+    await all.ask('POST', '/v1/users/alice/rename', { body: { to: 'alicia' } });
+    const path = `/v1/threads/${encodeURIComponent(THREAD)}/rename`;
+    const renamed = await all.ask('POST', path, { body: { to: 'acme/website/issue/7' } });
+    assert.equal(renamed.status, 200);
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    await lmtp.deliver(replyMessage({ to: json.reply_to, inReplyTo: json.message_id }), json.reply_to);
+    const { data } = await platform.nthPost(1);
+    assert.deepEqual([data.user, data.thread], ['alicia', 'acme/website/issue/7']);
+    await all.ask('POST', '/v1/addresses', { body: { user: 'alicia', thread: 'other' } });
+    assert.equal((await all.ask('POST', path, { body: { to: 'other' } })).status, 409);
   });
 
   it('takes 1,000 orders at once and refuses one more, and none', async (t) => {
@@ -87,7 +129,7 @@ describe('POST /v1/addresses', () => {
       addresses: Array.from({ length: count }, (_, n) => ({ user: 'alice', thread: `t/${n}` })),
     });
     const { json } = await all.ask('POST', '/v1/addresses', { body: orders(1000) });
-    assert.equal(new Set(json.addresses.map(({ reply_to }: { reply_to: string }) => reply_to)).size, 1000);
+    assert.equal(new Set(json.addresses.map(({ reply_to }) => reply_to)).size, 1000);
     for (const count of [0, 1001])
       assert.equal((await all.ask('POST', '/v1/addresses', { body: orders(count) })).status, 422);
   });

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
+import type { Members } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage, replyWithAttachment } from '../support/message.ts';
@@ -92,7 +93,7 @@ describe('a reply to a digest', () => {
     assert.equal(new Set([id, ...ids]).size, 3);
     const parent = await inState(house, id, 'posted');
     assert.equal(parent.item.last_diagnostic, 'split into 2: acme/4, acme/2');
-    assert.ok(parent.way.some(({ detail }: { detail: string }) => /^split into 2: /.test(detail)));
+    assert.ok(parent.way.some(({ detail }) => /^split into 2: /.test(detail)));
     assert.equal(house.platform.requests.length, 2, 'the reply itself is not posted');
     assert.match(house.daemon.log(), /"event":"split"/);
   });
@@ -149,6 +150,38 @@ describe('a reply to a digest', () => {
     assert.deepEqual([late.data.id, late.data.body.text], [failed.id, 'Refused.']);
   });
 
+  it('brings back the context of the address with each part, and knows the digest without quote marks', async (t) => {
+    const house = await startDigest(t);
+    const lines = POSTS.map(({ label }) => [
+      `[${label}] What somebody asks at length about ${label}`,
+      `Bob: What do you think of that, all of you who know of ${label}?`,
+      '',
+    ]);
+    const { json } = await house.all.ask('POST', '/v1/addresses', {
+      body: {
+        user: 'alice',
+        posts: POSTS,
+        context: { digest: 17 },
+        original: { subject: 'What is new', from: 'Tracker <t@example.org>', text: lines.flat().join('\n') },
+      },
+    });
+    const answered = lines.map((each, index) => (index === 1 ? [...each, 'It works now.', ''] : each)).flat();
+    const lmtp = await LmtpClient.open(t, house.daemon.socket);
+    await lmtp.deliver(
+      replyMessage({ to: json.reply_to, body: `>>5\nWhich ones?\n\n${answered.join('\n')}` }),
+      json.reply_to,
+    );
+    await house.platform.nthPost(2);
+    const posts = house.platform.posts.map(({ data }) => {
+      const { context } = data as unknown as { context: unknown };
+      return [data.thread, data.body.text, context];
+    });
+    assert.deepEqual(posts.sort(), [
+      ['acme/2', 'It works now.', { digest: 17 }],
+      ['acme/5', 'Which ones?', { digest: 17 }],
+    ]);
+  });
+
   it('is taken once, and is a dead letter where it is not clear', async (t) => {
     const house = await startDigest(t);
     const raw = replyMessage({ to: house.address, body: `I agree.\n\n${QUOTE}` });
@@ -156,7 +189,10 @@ describe('a reply to a digest', () => {
     const [first] = await lmtp.deliver(raw, house.address);
     const id = /queued as (\w+)$/.exec(first ?? '')?.[1] ?? '';
     const item = await inState(house, id, 'failed');
-    assert.match(item.item.last_diagnostic, /^unclear which post it answers: a text stands above the labels/);
+    assert.match(
+      String(item.item.last_diagnostic),
+      /^unclear which post it answers: a text stands above the labels/,
+    );
     const clear = replyMessage({ to: house.address, body: '>>1\nYes.' });
     const [taken] = await lmtp.deliver(clear, house.address);
     await house.platform.nthPost(1);
@@ -201,9 +237,7 @@ describe('the address of a digest', () => {
     const { json } = await all.ask('POST', '/v1/addresses', {
       body: { addresses: orders.map(([order]) => ({ user: 'alice', ...order })) },
     });
-    const pointers = json.addresses.map(
-      (each: { errors?: { pointer: string }[] }) => each.errors?.[0]?.pointer,
-    );
+    const pointers = (json.addresses as readonly Partial<Members>[]).map((each) => each.errors?.[0].pointer);
     assert.deepEqual(
       pointers,
       orders.map(([, pointer]) => pointer),
@@ -242,8 +276,8 @@ describe('mailgw-ctl check of a reply to a digest', () => {
         body: replyMessage({ to: house.address, body: '>>docs\nGone.\n>>1\nYes.' }),
       },
     );
-    const parse = json.steps.find(({ step }: { step: string }) => step === 'parse');
-    assert.match(parse.detail, /answers docs, site#7/);
+    const parse = json.steps.find(({ step }) => step === 'parse');
+    assert.match(parse?.detail ?? '', /answers docs, site#7/);
     assert.deepEqual([json.post.data.thread, json.post.data.body.text], ['acme/4', 'Gone.']);
   });
 });

@@ -39,7 +39,7 @@ describe('the queue over the HTTP interface', () => {
     while (cursor !== null) {
       const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const { json } = await house.all.ask('GET', `/v1/items?limit=2${query}`);
-      ids.push(...json.items.map(({ message_id }: { message_id: string }) => message_id));
+      ids.push(...json.items.map(({ message_id }) => message_id));
       cursor = json.next_cursor;
     }
     const expected = [4, 3, 2, 1, 0].map((n) => `reply-${n}@example.com`);
@@ -146,12 +146,18 @@ describe('users over the HTTP interface', () => {
     assert.equal(bad.json.errors[0].pointer, '/addresses');
     const page = await all.ask('GET', '/v1/users?limit=1');
     assert.deepEqual(
-      page.json.items.map(({ user }: { user: string }) => user),
+      page.json.items.map(({ user }) => user),
       ['jörg/x'],
     );
     const next = await all.ask('GET', `/v1/users?limit=1&cursor=${page.json.next_cursor}`);
     assert.deepEqual([next.json.items[0].user, next.json.next_cursor], ['alice', null]);
     assert.equal((await all.ask('GET', '/v1/users/alice')).json.hard_bounces, 0);
+    const renamed = await all.ask('POST', '/v1/users/alice/rename', { body: { to: 'alicia' } });
+    assert.deepEqual([renamed.status, renamed.json.user], [200, 'alicia']);
+    const taken = await all.ask('POST', '/v1/users/alicia/rename', { body: { to: 'jörg/x' } });
+    assert.equal(taken.status, 409);
+    assert.equal((await all.ask('POST', '/v1/users/alice/rename', { body: { to: 'x' } })).status, 404);
+    await all.ask('POST', '/v1/users/alicia/rename', { body: { to: 'alice' } });
     const rotated = await all.ask('POST', '/v1/users/alice/rotate', { body: { grace: '7d' } });
     assert.ok(Date.parse(rotated.json.grace_ends_at) > Date.now());
     assert.equal((await all.ask('DELETE', '/v1/users/alice')).status, 204);

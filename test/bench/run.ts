@@ -10,6 +10,7 @@ import { Bench } from './bench.ts';
 import { describeMachine } from './machine.ts';
 import { measureWorkload, type Rounds, warmUp } from './measure.ts';
 import { FOOTPRINT_PEERS, type Footprint, footprint, QUICK_FOOTPRINT_PEERS } from './memory.ts';
+import { measureMinting, mintTable } from './mint.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { GROUPS, type Group, type Workload } from './plan.ts';
 import { plot } from './plot.ts';
@@ -39,6 +40,7 @@ async function main(options: Options): Promise<number> {
   const measured: Measured[] = [];
   for (const group of GROUPS) measured.push(...(await measureGroup(bench, group, options)));
   const footprints = await measureMemory(bench, options);
+  const minting = (options.only?.test('mint') ?? true) ? await measureMinting(options.quick) : undefined;
   bench.close();
 
   const found = verdicts(measured);
@@ -47,6 +49,7 @@ async function main(options: Options): Promise<number> {
     ...(found.length > 0 ? [floorTable(found, measured)] : []),
     ...groups.map((group) => groupTable(group, measured, options.subject)),
     ...(footprints.length > 0 ? [memoryTable(footprints)] : []),
+    ...(minting === undefined ? [] : [mintTable(minting)]),
   ];
   console.log(`\n${tables.map(asText).join('\n')}`);
   for (const note of bench.notes) console.log(`note: ${note}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
 import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
+import type { Config } from '../../src/site/config.ts';
 import { configOf, LEAST, problemsOf } from './least.ts';
 
 const config = (more = ''): Config => configOf(LEAST + more);

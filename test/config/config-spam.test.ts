@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/site/config.ts';
 import { configOf, LEAST, problemsOf } from './least.ts';
 
 /** The section with these lines. */

@@ -6,12 +6,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { dedupeWindowMs } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
-import { ROWS, tomlKey } from '../../src/config/rows.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import { readSecretFile } from '../../src/config/secret-file.ts';
-import { SETTINGS } from '../../src/config/table.ts';
 import { SINK_FORM } from '../../src/sinks/catalogue.ts';
 import { WEBHOOK_SETTINGS } from '../../src/sinks/webhook/settings.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
+import { ROWS, SETTINGS } from '../../src/site/table.ts';
 import { testScratch } from '../support/scratch.ts';
 import { configOf, LEAST, problemsOf } from './least.ts';
 
@@ -27,7 +27,7 @@ function problemsWith(section: string, ...lines: string[]): readonly string[] {
 describe('a sound configuration', () => {
   it('needs a domain, a sender policy and a sink; everything else has its default', () => {
     const config = configOf(LEAST);
-    assert.equal(config.reply.prefix, 'reply+');
+    assert.deepEqual(config.reply.prefix, ['reply+']);
     assert.equal(config.reply.maxAgeMs, 90 * 86_400_000);
     assert.equal(config.lmtp.mode, 0o660);
     assert.equal(config.lmtp.group, undefined);
@@ -136,7 +136,7 @@ describe('problems', () => {
 
   it('what is missing is named with what is expected', () => {
     assert.deepEqual(problemsOf(''), [
-      'reply.domain: is missing; expected a domain',
+      'reply.domain: is missing; expected a domain, or a list of up to 8, of which the first mints and all verify',
       'sink: is missing; expected a table with type = "webhook" and its url',
     ]);
   });
@@ -229,6 +229,34 @@ describe('the reply address form', () => {
       const problems = problemsOf(LEAST.replace('reply.example.org', domain));
       assert.match(problems.join(), /^reply\.domain: /, domain);
     }
+  });
+
+  it('a list of names is taken where each is sound, and read back as it was written', () => {
+    const config = configOf(
+      LEAST.replace('"reply.example.org"', '["a.example", "b.example"]\nprefix = ["r+", ""]'),
+    );
+    assert.deepEqual(
+      [config.reply.domain, config.reply.prefix],
+      [
+        ['a.example', 'b.example'],
+        ['r+', ''],
+      ],
+    );
+    const { domain } = SETTINGS.reply;
+    assert.deepEqual(domain.write(['a.example']), 'a.example');
+    assert.deepEqual(domain.write(['a.example', 'b.example']), ['a.example', 'b.example']);
+    const problems: Readonly<Record<string, string>> = {
+      '["a.example", "a b"]': 'reply.domain: "a b" is not a domain',
+      '["a.example", 7]': 'reply.domain: 7 is not a domain',
+      '[]': 'reply.domain: [] is not a list of 1 to 8',
+      [JSON.stringify(Array<string>(9).fill('a.b'))]:
+        `reply.domain: ${JSON.stringify(Array<string>(9).fill('a.b'))} is not a list of 1 to 8`,
+    };
+    for (const [list, problem] of Object.entries(problems))
+      assert.deepEqual(problemsOf(LEAST.replace('"reply.example.org"', list)), [problem]);
+    const sender = '[notice]\nfrom = "r.aiaaaaaaaeaaaaaaafembnkx5gzx3zblz6ykp2ynxktemjsj@b.example"\n';
+    const names = LEAST.replace('"reply.example.org"', '["a.example", "b.example"]\nprefix = ["x", "r."]');
+    assert.match(problemsOf(names + sender).join(), /^notice\.from: is a reply address/);
   });
 
   it('a prefix fits with its token into a local part of 64 octets (RFC 5321 §4.5.3.1.1)', () => {

@@ -1,6 +1,6 @@
 // The least configuration that is sound, and what a configuration with more in it is read as.
 
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/site/config.ts';
 import { readConfig } from '../../src/site/config.ts';
 
 /** The least configuration. */

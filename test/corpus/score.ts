@@ -14,7 +14,7 @@ import { extractReply } from '../../src/reply/text/extract.ts';
 import { EXCEPTIONS } from './exceptions.ts';
 import { CORPORA, countWholeMessages, type FolderScore, scoreWholeMessages } from './messages.ts';
 
-interface Pair {
+export interface Pair {
   readonly id: string;
   readonly input: string;
   readonly expected: string;
@@ -48,10 +48,10 @@ function readPairs(file: string): Pair[] {
   return rows.map((row) => JSON.parse(row) as unknown).filter(isPair);
 }
 
-const fold = (text: string): string => text.normalize('NFC').replace(/\s+/gu, ' ').trim();
+export const fold = (text: string): string => text.normalize('NFC').replace(/\s+/gu, ' ').trim();
 
 /** Takes Markdown's marks off, so that it compares with plain text: emphasis, links, bullets, quotes, escapes. */
-function unmark(markdown: string): string {
+export function unmark(markdown: string): string {
   return markdown
     .replace(/^(?:>\s?)+/gm, '')
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
@@ -122,12 +122,12 @@ function linesOf(one: Score): string[] {
 }
 
 /** One file of pairs. */
-interface PairFile {
+export interface PairFile {
   readonly name: string;
   readonly pairs: readonly Pair[];
 }
 
-function readFolder(folder: string): PairFile[] {
+export function readFolder(folder: string): PairFile[] {
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((file) => file.endsWith('.jsonl'));
   return files.map((file) => ({

@@ -45,14 +45,28 @@ describe('mailgw-ctl address mint', () => {
     assert.ok(token?.form === 'sealed');
     assert.ok(verifySealedToken(await keyOf(tool), token, THREAD));
     assert.equal(token.repliedTo, 1795107731);
+    assert.match(
+      String(row.message_id),
+      /^<go-gitea\/gitea\/issue\/2351\/1795107731\.[a-z2-7]{8}@reply\.example\.org>$/,
+    );
     assert.deepEqual(row, {
       reply_to: row.reply_to,
-      message_id: `<${THREAD}/1795107731@reply.example.org>`,
+      message_id: row.message_id,
       user: 'alice',
       thread: THREAD,
       replied_to: '2026-11-19T17:02:11Z',
       expires_at: '2027-02-17T17:02:11Z',
     });
+  });
+
+  it('makes another Message-ID for each notification of one post', async (t) => {
+    const tool = await withAlice(t);
+    const [first, second] = [
+      await tool.row(...mint('--replied-to', '1795107731')),
+      await tool.row(...mint('--replied-to', '1795107731')),
+    ];
+    assert.equal(first.reply_to, second.reply_to, 'it is one post');
+    assert.notEqual(first.message_id, second.message_id);
   });
 
   it('makes a bound address, another one every time, that verifies with its Message-ID', async (t) => {
@@ -105,7 +119,7 @@ describe('mailgw-ctl address mint', () => {
     ];
     for (const locator of ['forum/übersicht/9', 'a b@c', '/', 'x'.repeat(850)]) {
       const { message_id: id } = await tool.row(...withThread(locator));
-      const reference = parseThreadMessageId(splitIds(String(id))[0] ?? '', 'reply.example.org');
+      const reference = parseThreadMessageId(splitIds(String(id))[0] ?? '', ['reply.example.org']);
       assert.equal(reference?.locator, locator);
     }
     await tool.fails(65, /^mailgw-ctl: --thread "": expected/, ...withThread(''));

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import { setContext } from '../../src/actions/context.ts';
 import { createGate } from '../../src/gate/gate.ts';
+import { remember } from '../../src/outbound/remember.ts';
 import { TOOL } from '../support/command.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
@@ -201,8 +203,8 @@ describe('mailgw-ctl check', () => {
     const store = await tool.open();
     tool.scratch.defer(() => store.close());
     const gate = createGate({
-      ...{ form: { prefix: 'reply+', domain: 'reply.example.org' }, maxAgeMs: 90 * 86_400_000 },
-      pepper: Buffer.from(readFileSync(tool.scratch.path('pepper'), 'utf8'), 'base64'),
+      ...{ forms: [{ prefix: 'reply+', domain: 'reply.example.org' }], maxAgeMs: 90 * 86_400_000 },
+      peppers: [Buffer.from(readFileSync(tool.scratch.path('pepper'), 'utf8'), 'base64')],
       ...{ senderPolicy: 'strict', authservId: 'mx.example.org', spam: undefined },
       ...{ directory: store, queue: store },
       ...{ now: Date.now, newId: () => 'the-first-copy', isSpaceLow: () => false, isLogStalled: () => false },
@@ -213,6 +215,27 @@ describe('mailgw-ctl check', () => {
     await gate.message({ reversePath: 'alice@example.com' }, [verdict.claim], raw);
     const end = await ending(stage, write());
     assert.deepEqual([end.step, end.reply], ['duplicate', '250 2.0.0 duplicate of the-first-copy']);
+  });
+
+  it('knows what is remembered of the notification, and gives its context', async (t) => {
+    const { tool, replyTo, write } = await scene(t, '--replied-to', '2026-11-20T09:00:00Z');
+    const store = await tool.open();
+    tool.scratch.defer(() => store.close());
+    const repliedTo = Date.parse('2026-11-20T09:00:00Z') / 1000;
+    const text = 'Which hinges shall I take for the shed?\nThe small ones are sold out already.\n';
+    const settings = { maxAgeMs: 1000, originalsBytes: 1024 * 1024 };
+    await remember(store, settings, { thread: THREAD, repliedTo, subject: 'Hinges', from: {}, text });
+    const user = await store.userByName('alice');
+    const expiresAt = repliedTo + 1000;
+    await setContext(store, {
+      ...{ userNumber: user?.number ?? 0, thread: THREAD, repliedTo, expiresAt },
+      context: { comment: 7 },
+    });
+    const rows = await tool.rows('check', write({}, `In brass.\n\n${text}`), '--to', replyTo);
+    const known = rows.find(({ step }) => step === 'original');
+    assert.deepEqual([known?.verdict, known?.detail], ['known', '1 notification of the thread: "Hinges"']);
+    const { data } = rows.at(-1)?.body as { data: Row & { body: Row } };
+    assert.deepEqual([data.body.markdown, data.context], ['In brass.', { comment: 7 }]);
   });
 
   it('ends at the parser for a message without a post in it', async (t) => {

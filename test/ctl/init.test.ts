@@ -12,10 +12,10 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
-import { tomlKey } from '../../src/config/rows.ts';
-import { SETTINGS } from '../../src/config/table.ts';
+import { tomlKey } from '../../src/config/names.ts';
+import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
+import { SETTINGS } from '../../src/site/table.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool } from './tool.ts';
@@ -107,7 +107,7 @@ describe('mailgw-ctl init', () => {
     const config = configOf(scratch.path('mailgw.toml'));
     assert.equal(config.sink.url, 'https://t.example/"hook"');
     assert.equal(config.sender.authservId, 'mx.example');
-    assert.equal(config.reply.domain, 'r.example');
+    assert.deepEqual(config.reply.domain, ['r.example']);
   });
 
   it('takes the name that Postfix gives its host, expanded, for the authserv-id', { skip }, async (t) => {
@@ -186,7 +186,7 @@ describe('mailgw-ctl init', () => {
     const pepper = readFileSync(scratch.path('pepper'), 'utf8');
     await tool.run('init', '--domain', 'other.example');
     assert.equal(readFileSync(scratch.path('pepper'), 'utf8'), pepper);
-    assert.equal(configOf(tool.config).reply.domain, 'reply.example.org');
+    assert.deepEqual(configOf(tool.config).reply.domain, ['reply.example.org']);
 
     const moved = readFileSync(tool.config, 'utf8').replace('/pepper"', '/keys/p"');
     writeFileSync(tool.config, moved);

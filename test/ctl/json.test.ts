@@ -19,6 +19,8 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
     ['user', 'number', 'enabled', 'addresses', 'created_at'],
   ],
   ['user set', ['bob', '--no-addresses'], ['user', 'addresses']],
+  ['user put', ['carol', '--disabled'], ['user', 'number', 'enabled', 'addresses', 'result']],
+  ['user rename', ['carol', 'caroline'], ['user', 'number', 'enabled', 'addresses']],
   ['user list', [], ['user', 'enabled']],
   ['user show', ['alice'], ['user', 'salt_fingerprint', 'grace_ends_at']],
   ['user disable', ['bob'], ['user', 'enabled']],
@@ -35,6 +37,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
     ['reply_to', 'message_id', 'user', 'thread', 'replied_to', 'expires_at'],
   ],
   ['address explain', ['nobody@reply.example.org'], ['address', 'verdict', 'explanation']],
+  ['thread rename', ['acme/7', 'acme/8'], ['thread', 'thread_number', 'formerly', 'open_items']],
   ['check', ['MESSAGE', '--to', 'nobody@reply.example.org'], ['step', 'verdict', 'reason', 'rules']],
   [
     'queue list',

@@ -347,6 +347,14 @@ export const SITE_ILLNESSES: readonly Illness[] = [
     code: 69,
   },
   {
+    name: 'nobody who sends notifications',
+    settings: { outbound: { relay: '127.0.0.1:1' } },
+    check: 'outbound.relay',
+    what: /^outbound\.relay: 127\.0\.0\.1:1: .*ECONNREFUSED/,
+    fix: /^start Postfix, mend outbound\.relay$/,
+    code: 69,
+  },
+  {
     name: 'a queue that somebody paused',
     plant: async ({ daemon }) => {
       await daemon.ctl('queue', 'pause');

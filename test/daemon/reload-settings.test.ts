@@ -10,10 +10,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Config, valueIn } from '../../src/config/config.ts';
+import { valueIn } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
-import { ROWS } from '../../src/config/rows.ts';
+import type { Config } from '../../src/site/config.ts';
 import { loadConfig } from '../../src/site/config.ts';
+import { ROWS } from '../../src/site/table.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
 import { type Daemon, type Settings, startDaemon, toToml } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
@@ -74,6 +75,7 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
     'store.dedupe_window': '400d',
     'spam.source': 'spamd',
     'notice.texts': scratch.path('texts'),
+    'outbound.rule': [{ field: 'X-Other', thread: 'other' }],
   };
   const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sink } };
   for (const row of ROWS) {
@@ -86,6 +88,7 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
 describe('every setting of the table', () => {
   const scratch = suiteScratch();
   const [reads, policySocket] = [scratch.path('reads'), scratch.path('policy.sock')];
+  const outboundSocket = scratch.path('outbound.sock');
   let observed: readonly Observed[] = [];
   let told = new Map<string, Effect>();
   let refusal = '';
@@ -99,7 +102,7 @@ describe('every setting of the table', () => {
       // That the directory of the store is safe is asked before a configuration is taken.
       .filter(({ setting, module }) => setting !== 'store.path' || module !== 'site/settings.js');
 
-  /** Has both sources, with a good address and with a bad one, and retention work. */
+  /** Has the sources and the way out, with a good address and with a bad one, and retention work. */
   const exercise = async (daemon: Daemon): Promise<void> => {
     const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'a/b/1' });
     const wire = await LmtpWire.connect(daemon.socket);
@@ -113,6 +116,10 @@ describe('every setting of the table', () => {
     other?.write('NONSENSE\r\n');
     await other?.replies(2);
     other?.close();
+    // Nobody listens where the relay should be.
+    const outbound = await LmtpWire.connect(outboundSocket);
+    assert.equal((await outbound?.begin([address]))?.isDataWanted, false);
+    outbound?.close();
     const client = createConnection(policySocket);
     client.write(policyRequest({ recipient: bad }));
     assert.match(String((await once(client, 'data'))[0]), /^action=550 /);
@@ -128,6 +135,7 @@ describe('every setting of the table', () => {
     const settings = {
       store: { path: scratch.path('mailgw.db'), dedupe_window: '300d' }, // or it would follow reply.max_age
       policy: { socket: policySocket },
+      outbound: { socket: outboundSocket, relay: '127.0.0.1:9' },
       rate: { per_user: '100/h', per_address: '99/h', total: '98/h' },
       spam: { source: 'off' },
       metrics: { listen: `unix:${scratch.path('metrics.sock')}` },

@@ -204,7 +204,7 @@ describe('a reload', { concurrency: 2 }, () => {
     assert.match(await deliver(daemon, address), /^250 /);
     assert.match(
       String(logged(daemon, 'setting_refused').at(-1)?.problem),
-      /^reply\.prefix: "reply\+" becomes "answer\+", and every reply address that is out would be refused for good/,
+      /^reply\.prefix: "reply\+" becomes "answer\+", and every reply address that is out under "reply\+" would be refused for good/,
     );
     await daemon.ctl('reload', '--yes');
     assert.match(await deliver(daemon, address), /^550 5\.1\.1 /);

@@ -23,7 +23,7 @@ async function startBounces(
     userByNumber: async (number: number) => await open.store?.userByNumber(number),
   };
   const test = await startDispatching(t, {
-    readBounce: createReadBounce(directory, createTokenMask(FORM)),
+    readBounce: createReadBounce(directory, createTokenMask([FORM])),
     ...choice,
   });
   open.store = test.store;

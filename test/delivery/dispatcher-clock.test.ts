@@ -55,6 +55,7 @@ class Bench {
           return lost;
         },
       },
+      remembered: store,
       parser: { parse: () => Promise.resolve({ kind: 'parsed', reply: REPLY }) },
       mask: (text) => text,
       sink: {

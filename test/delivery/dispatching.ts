@@ -59,8 +59,9 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
   const { sink, queue, ...options } = choice;
   let inForce: DispatcherOptions = {
     queue: queue?.(store) ?? store,
+    remembered: store,
     parser,
-    mask: createTokenMask(FORM),
+    mask: createTokenMask([FORM]),
     sink: sink ?? openSink(t, platform.sink.url, { secrets: [platform.secret], now: Date.now }),
     log: (event, fields) => log.push({ event, ...fields }),
     now: () => clock.now,

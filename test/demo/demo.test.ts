@@ -61,6 +61,8 @@ describe('npm run demo', () => {
     assert.match(told, /attachments\[0\] +\S+, image\/png, \d+ bytes\n +sha256 [0-9a-f]{64}\n/);
     assert.match(told, /550 5\.1\.1 .*\n[^]*verdict=rejected reason=no-such-address detail=forged/);
     assert.match(told, /250 2\.0\.0 duplicate of \w+\n[^]*verdict=accepted reason=duplicate/);
+    assert.match(told, /202: it is on disk[^]*\n {3}\| Reply-To:\s+\|? *reply\+[a-z2-7]{48}@/);
+    assert.match(told, /X-Helpdesk-Ticket: 2351[^]*Reply-To: <reply\+[^]*helpdesk\/ticket\/2351\n/);
     assert.match(told, /\nAll as expected, in \d+\.\d s\.\n$/);
     assert.ok(!told.includes('\u001b'), 'no colour without a terminal');
     await assertNothingLeft(demo, directories);

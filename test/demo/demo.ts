@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Scratch } from '../support/scratch.ts';
 import { inviteToPlay } from './play.ts';
 import {
-  mint,
+  addAlice,
   notify,
   type Stage,
   sendAgain,
@@ -16,6 +16,7 @@ import {
   sendReply,
   showPost,
   showQueue,
+  stampAnother,
   startStage,
 } from './steps.ts';
 import { print, Story } from './story.ts';
@@ -71,13 +72,14 @@ async function stopDaemon({ daemon }: Stage): Promise<number> {
 }
 
 async function tellReplies(stage: Stage): Promise<void> {
-  const minted = await mint(stage);
-  notify(stage, minted);
+  const token = await addAlice(stage);
+  const minted = await notify(stage, token);
   const { message, id } = await sendReply(stage, minted);
   await showPost(stage, id);
   await sendForged(stage, minted, message);
   await sendAgain(stage, minted, message, id);
   await showQueue(stage, id);
+  await stampAnother(stage);
 }
 
 /** Whether to keep everything running, or the exit status when there is nothing to do. */

@@ -36,23 +36,18 @@ export const PICTURE = {
   ),
 } as const;
 
-const NOTIFIER = 'Bob (Acme Tracker) <notifications@acme.example>';
+const NOTIFIER = 'Bob (Acme Tracker) <noreply@reply.example.org>';
 
-/** The mail that the platform sends to Alice about Bob's post. */
-export function notification({ reply_to, message_id }: Minted, at: Date): string {
-  return lines(
-    `From: ${NOTIFIER}`,
-    `To: ${ALICE.name} <${ALICE.address}>`,
-    `Reply-To: ${reply_to}`,
-    `Message-ID: ${message_id}`,
-    `Subject: [acme/website] ${THREAD.title} (#7)`,
-    `Date: ${mailDate(at)}`,
-    'Auto-Submitted: auto-generated',
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    '',
-    ...notificationText(),
-  );
+/** What the platform asks mailgw to send to Alice about Bob's post. */
+export function notificationOrder(at: Date) {
+  return {
+    user: ALICE.user,
+    thread: THREAD.locator,
+    replied_to: at.toISOString(),
+    subject: `[acme/website] ${THREAD.title} (#7)`,
+    from: { name: 'Bob (Acme Tracker)' },
+    text: notificationText().join('\n'),
+  };
 }
 
 function notificationText(): string[] {
@@ -125,4 +120,47 @@ function quotedDate(at: Date): string {
   });
   const time = at.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' });
   return `${day} at ${time.replace('\u202f', ' ')}`;
+}
+
+/** The second platform: it knows nothing of mailgw, and names its ticket in a field of its own, as many do. */
+export const HELPDESK = {
+  field: 'X-Helpdesk-Ticket',
+  thread: 'helpdesk/ticket/2351',
+  sender: 'helpdesk@support.example',
+  typed: 'Thank you, it prints again.',
+} as const;
+
+/** A notification as the second platform has always sent it. */
+export function plainNotification(at: Date): string {
+  return lines(
+    `From: Carol (Help Desk) <${HELPDESK.sender}>`,
+    `To: ${ALICE.name} <${ALICE.address}>`,
+    'Subject: [Help Desk 2351] The printer is silent',
+    `Date: ${mailDate(at)}`,
+    `Message-ID: <ticket.2351.4711@support.example>`,
+    'X-Helpdesk-Ticket: 2351',
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    '',
+    'Carol wrote: I changed the cartridge. Does it print now?',
+  );
+}
+
+/** What Alice answers to it. */
+export function plainReply(replyTo: string, at: Date): string {
+  return lines(
+    `From: ${ALICE.name} <${ALICE.address}>`,
+    `To: ${replyTo}`,
+    'Subject: Re: [Help Desk 2351] The printer is silent',
+    `Date: ${mailDate(at)}`,
+    `Message-ID: <${newMessageId()}>`,
+    'In-Reply-To: <ticket.2351.4711@support.example>',
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    '',
+    HELPDESK.typed,
+    '',
+    'Carol (Help Desk):',
+    'Carol wrote: I changed the cartridge. Does it print now?',
+  );
 }

@@ -7,11 +7,25 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Daemon, type Minted, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
+import { type Mailbox, startMailbox } from '../support/mailbox.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { freePort } from '../support/postfix.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
 import { deliver, type TransactionResult } from './lmtp-client.ts';
-import { ALICE, forge, notification, PICTURE, reply, SIGNATURE, THREAD, TYPED } from './messages.ts';
+import {
+  ALICE,
+  forge,
+  HELPDESK,
+  notificationOrder,
+  PICTURE,
+  plainNotification,
+  plainReply,
+  reply,
+  SIGNATURE,
+  THREAD,
+  TYPED,
+} from './messages.ts';
 import { threadPage } from './page.ts';
 import type { Story } from './story.ts';
 
@@ -20,6 +34,12 @@ export interface Stage {
   readonly story: Story;
   readonly platform: Platform;
   readonly daemon: Daemon;
+  /** Alice's mail provider, for what Postfix would send. */
+  readonly mailbox: Mailbox;
+  /** Where mailgwd's HTTP interface is. */
+  readonly api: string;
+  /** Where Postfix hands over mail on its way out. */
+  readonly outbound: string;
   /** Where the platform's page is. */
   readonly page: string;
   /** When Bob's post was made, to the second. */
@@ -37,32 +57,64 @@ export async function startStage(story: Story, scratch: Scratch): Promise<Stage>
   platform.page = threadPage(platform.posts, openedAt);
   const page = new URL('/', platform.sink.url).href;
   // No filter stands before this daemon that could say who a mail is from: the token alone is trusted.
-  const settings = { log: { format: 'human' }, sender: { policy: 'off' } };
+  const mailbox = await startMailbox(scratch);
+  const listen = `127.0.0.1:${await freePort()}`;
+  const settings = {
+    log: { format: 'human' },
+    sender: { policy: 'off' },
+    api: { listen },
+    outbound: {
+      relay: mailbox.server,
+      socket: scratch.path('outbound.sock'),
+      rule: [{ field: HELPDESK.field, thread: `helpdesk/ticket/{${HELPDESK.field}}` }],
+    },
+  };
   const daemon = await startDaemon(scratch, { sink: platform.sink, settings });
   story.show({
     platform: `${page} (a stand-in for yours; it takes posts at ${platform.sink.url})`,
     mailgwd: `process ${daemon.pid}, LMTP on ${daemon.socket}`,
+    api: `http://${listen}`,
     store: scratch.path('mailgw.db'),
   });
-  return { story, platform, daemon, page, openedAt };
+  return {
+    story,
+    platform,
+    daemon,
+    mailbox,
+    api: `http://${listen}`,
+    outbound: scratch.path('outbound.sock'),
+    page,
+    openedAt,
+  };
 }
 
-/** Registers Alice and mints the address that her notification will carry. */
-export async function mint({ story, daemon, openedAt }: Stage): Promise<Minted> {
-  story.step('Alice is a user, and a reply address is made for her and one post');
+/** Adds Alice, and gives the platform a token for what it needs. */
+export async function addAlice({ story, daemon }: Stage): Promise<string> {
+  story.step('Alice is a user, and the platform gets a token for the HTTP interface');
   await ctl(story, daemon, 'user', 'add', ALICE.user, '--address', ALICE.address);
-  const at = openedAt.toISOString().replace('.000', '');
-  const args = ['--user', ALICE.user, '--thread', THREAD.locator, '--replied-to', at];
-  const printed = await ctl(story, daemon, 'address', 'mint', ...args);
-  const reply_to = story.expectMatch(printed, /^reply to +(reply\+\w{48}@\S+)$/m, 'a reply address');
-  const message_id = story.expectMatch(printed, /^message id +(<\S+>)$/m, 'a Message-ID');
-  return { reply_to, message_id };
+  const printed = await ctl(story, daemon, 'token', 'create', 'tracker', '--scope', 'mint,send');
+  return story.expectMatch(printed, /^(mgw_\S+)$/m, 'a token');
 }
 
-/** Shows the notification. */
-export function notify({ story, openedAt }: Stage, minted: Minted): void {
-  story.step('The platform sends Alice a notification, with that Reply-To and Message-ID');
-  story.quote(unixLines(notification(minted, openedAt)));
+/** Has the notification about Bob's post sent through the HTTP interface, and shows the mail that comes to Alice. */
+export async function notify(stage: Stage, token: string): Promise<Minted> {
+  const { story, mailbox, api, openedAt } = stage;
+  story.step('The platform has mailgw send Alice a notification');
+  const order = notificationOrder(openedAt);
+  story.say(`POST ${api}/v1/notifications`);
+  story.quote(JSON.stringify(order, undefined, 2));
+  const answer = await fetch(`${api}/v1/notifications`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+  });
+  const queued = (await answer.json()) as Minted;
+  story.expectEqual(answer.status, 202, 'the status');
+  story.say('202: it is on disk. The mail that Postfix gets from mailgw a moment later:');
+  const { header, body } = await mailbox.nthMail(1);
+  story.quote(unixLines(`${header.trimEnd()}\n\n${body.toString('utf8')}`));
+  story.expectMatch(header, /^(Reply-To):\s+reply\+[a-z2-7]{48}@/m, 'a reply address');
+  return { reply_to: queued.reply_to, message_id: queued.message_id };
 }
 
 /** Hands Alice's reply to the daemon; returns the message and the id of the queue item. */
@@ -134,6 +186,32 @@ export async function sendAgain(stage: Stage, minted: Minted, message: string, i
   story.expectEqual(result.data[0]?.text, `250 2.0.0 duplicate of ${id}`, 'the reply');
   await showLog(story, stage.daemon, mark, / verdict .*reason=duplicate\b/);
   story.say('Accepted, so that it is not sent a third time, and not posted twice.');
+}
+
+/** Sends the second platform's own notification through the outbound listener, and answers it. */
+export async function stampAnother(stage: Stage): Promise<void> {
+  const { story, mailbox, daemon, platform, outbound } = stage;
+  story.step('Another platform, which nobody changed: its own mail is stamped on its way out');
+  const plain = plainNotification(new Date());
+  story.say('Postfix hands it to mailgw, which knows the ticket by a rule of two lines:');
+  story.quote(unixLines(plain));
+  const { data } = await deliver(outbound, { from: HELPDESK.sender, to: [ALICE.address], data: plain });
+  story.expectMatch(data[0]?.text ?? '', /^250 /, '"250", as the relay said');
+  const { header } = await mailbox.nthMail(2);
+  story.say('and what comes out differs in the reply address alone:');
+  story.quote(unixLines(header));
+  const replyTo = story.expectMatch(
+    header,
+    /^Reply-To:\s*<?(reply\+[a-z2-7]{48}@[^\s>]+)/m,
+    'a reply address',
+  );
+  const reply = plainReply(replyTo, new Date());
+  await deliver(daemon.socket, { from: ALICE.address, to: [replyTo], data: reply });
+  const { data: post } = await platform.nthPost(2);
+  story.say('Alice answers, in a mail program that marks no quote. The post:');
+  story.show({ user: post.user, thread: post.thread, 'body.markdown': post.body.markdown });
+  story.expectEqual([post.user, post.thread], [ALICE.user, HELPDESK.thread], 'the user and thread');
+  story.expectEqual(post.body.text.trim(), HELPDESK.typed, 'the text without the quote');
 }
 
 /** Shows the queue, and that the platform has one post. */

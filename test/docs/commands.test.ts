@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runCommandLine } from '../../src/ctl/program.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
-import { runCommand } from '../support/command.ts';
+import { runCommand, runProcess } from '../support/command.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
+import { handOver } from '../support/notifying.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { suiteScratch } from '../support/scratch.ts';
@@ -140,6 +141,10 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   // What Postfix and spamd are on this machine is not this test's business.
   [/^doctor|^postfix-config --check/, [0, 69, 73, 74, 78]],
   [/^spam check/, [78]],
+  // A page speaks of it without saying for whom.
+  [/^address mint(?: --bound)?$/, [64]],
+  // Nothing stands on standard input.
+  [/^notify$/, [65]],
   // A daemon runs.
   [/^db restore/, [69]],
   [/^spam /, [69]],
@@ -182,7 +187,9 @@ describe('the commands of mailgw-ctl on the pages, run at a site', () => {
     const filled: string[] = [];
     for (const word of words) {
       count += 1;
-      if (word === 'ID' || word === 'QUEUE_ID')
+      if (word === 'ID' && words[0] === 'notification')
+        filled.push(String((await handOver(daemon, [`test/${count}`]))[0]?.id));
+      else if (word === 'ID' || word === 'QUEUE_ID')
         filled.push(await item(client, /release/.test(words.join(' '))));
       else if (/^(?:ADDRESS|\$reply_to|reply\+…@.*)$/.test(word)) filled.push(address);
       else if (/^(?:USER|alice)$/.test(word) && words[1] === 'add') filled.push(`user${count}`);
@@ -210,7 +217,9 @@ describe('the commands of mailgw-ctl on the pages, run at a site', () => {
     const inOrder = [...byText].sort((left, right) => Number(isLast(left)) - Number(isLast(right)));
     for (const [text, each] of inOrder) {
       const words = await fill(each.words.slice(1), client);
-      const result = await runCommand(daemon.config, ['--config', daemon.config, ...words]);
+      const line = ['--config', daemon.config, ...words];
+      // Within this process it would read the test's own standard input.
+      const result = await (words[0] === 'notify' ? runProcess(line) : runCommand(daemon.config, line));
       const expected = ENDINGS.find(([pattern]) => pattern.test(text))?.[1] ?? [0];
       const told = `${whereIs(each)}\nexit ${String(result.code)}\n${result.stdout}${result.stderr}`;
       if (result.code === null || !expected.includes(result.code)) wrong.push(told);

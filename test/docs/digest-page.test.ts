@@ -22,7 +22,8 @@ const mailsBelow = (heading: string): Buffer[] =>
     Buffer.from(mail.replaceAll('\n', '\r\n')),
   );
 
-const parse = (mail: Buffer, digest?: DigestWish) => parseMessage(mail, ATTACHMENT_LIMITS, undefined, digest);
+const parse = (mail: Buffer, digest?: DigestWish) =>
+  parseMessage(mail, ATTACHMENT_LIMITS, undefined, undefined, digest);
 
 describe('the digest of docs/http-interface.md', () => {
   interface Order {

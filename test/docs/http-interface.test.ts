@@ -91,8 +91,14 @@ describe('docs/http-interface.md', () => {
   });
 
   it('lists every field of a reply with its type, and no other', async () => {
-    const unknown = { messageId: undefined, inReplyTo: undefined, date: undefined, spam: undefined };
-    const noScore = { spam: { score: undefined, flagged: true }, attachments: [] };
+    const unknown = {
+      context: undefined,
+      messageId: undefined,
+      inReplyTo: undefined,
+      date: undefined,
+      spam: undefined,
+    };
+    const noScore = { context: {}, spam: { score: undefined, flagged: true }, attachments: [] };
     const signed = { smimeSignature: 'unverified' } as const;
     const posts = [sendPost(signed), sendPost(unknown), sendPost(noScore)];
     await compareFields('reply.created', posts);

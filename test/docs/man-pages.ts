@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { INTERRUPTED } from '../../src/actions/fault.ts';
 import { DEFAULT_CONFIG_PATH } from '../../src/config/config.ts';
 import { type Setting, show } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/rows.ts';
-import { SETTINGS } from '../../src/config/table.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {
   ENTRIES,
@@ -19,6 +18,7 @@ import {
 } from '../../src/ctl/commands.ts';
 import { DAEMON_OPTIONS } from '../../src/daemon/options.ts';
 import { DEFAULT_SINK } from '../../src/sinks/catalogue.ts';
+import { SETTINGS } from '../../src/site/table.ts';
 import { EXIT } from '../../src/system/exit-status.ts';
 import { version } from '../../src/system/version.ts';
 import { repositoryRoot } from '../support/process.ts';

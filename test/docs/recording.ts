@@ -19,7 +19,7 @@ export const README = join(repositoryRoot, 'README.md');
 export const RECORDING = 'recording';
 
 /** Steps of the demonstration that the recording shows, by their numbers. */
-const STEPS: readonly number[] = [2, 4, 5, 6];
+const STEPS: readonly number[] = [3, 4, 5, 6];
 
 /** Columns; longer lines are cut. */
 const WIDTH = 112;
@@ -90,9 +90,10 @@ const cut = (line: string): string => (line.length > WIDTH ? `${line.slice(0, WI
 const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[a-z2-7]{48}(?=@)/g, 'TOKEN'],
   [/\b[0-9a-v]{24}\b/g, 'ITEM'],
+  [/mgw_[\w-]+/g, 'API_TOKEN'],
   [/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID'],
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
-  [/issue\/7\/\d{10}/g, 'issue/7/SECONDS'],
+  [/issue\/7\/\d{10}\.[a-z2-7]{8}(?=@)/g, 'issue/7/SECONDS.NONCE'],
   [/On \w{3}, \w{3} \d+, \d{4} at .{7,9} (?=Bob)|On \w{3}, \w{3} \d+, \d{4} at [\d: APM]+,/g, 'DAY'],
   [/session=\w+…/g, 'SESSION'],
   [/127\.0\.0\.1:\d+/g, 'HOST'],

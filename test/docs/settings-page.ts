@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Setting, show } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/rows.ts';
-import { SETTINGS } from '../../src/config/table.ts';
+import { tomlKey } from '../../src/config/names.ts';
 import { DEFAULT_SINK, SINK_FORM, SINKS } from '../../src/sinks/catalogue.ts';
 import type { SinkSetting } from '../../src/sinks/sink-kind.ts';
+import { SETTINGS } from '../../src/site/table.ts';
 import { repositoryRoot } from '../support/process.ts';
 
 /** Where the page is. */

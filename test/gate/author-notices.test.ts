@@ -17,7 +17,7 @@ async function strictGate(t: TestContext, plusTags: 'compare' | 'ignore' = 'comp
   let ids = 0;
   const clock = { now: (): number => START * 1000 };
   const { dropped } = createAuthorNotices({
-    form: FORM,
+    forms: [FORM],
     plusTags,
     newId: () => `notice${++ids}`,
     now: () => clock.now(),

@@ -77,7 +77,7 @@ describe('a bounce to a reply address', () => {
   });
 
   it('of a notice of ours is a loop', async (t) => {
-    const notices = { from: 'noreply@reply.example.org', loopToken: 'mailgw.reply.example.org' };
+    const notices = { from: ['noreply@reply.example.org'], loopTokens: ['mailgw.reply.example.org'] };
     const test = await openGate(t, { bounceEvents: true, notices });
     const address = await test.sealed();
     for (const line of ['X-Loop: mailgw.reply.example.org', 'From: NoReply@reply.example.org']) {
@@ -88,7 +88,7 @@ describe('a bounce to a reply address', () => {
 
 describe('a reply to a bound address that has expired', () => {
   const { expired } = createAuthorNotices({
-    form: FORM,
+    forms: [FORM],
     plusTags: 'compare',
     newId: () => 'notice',
     now: () => START * 1000,

@@ -54,8 +54,8 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
   const alice = await addUser(store, 'alice');
   const clock = { now: START };
   const gate = createGate({
-    form: FORM,
-    pepper: PEPPER,
+    forms: [FORM],
+    peppers: [PEPPER],
     maxAgeMs: MAX_AGE * 1000,
     senderPolicy: 'off',
     authservId: undefined,

@@ -309,7 +309,7 @@ describe("a machine's mail", () => {
   it('of our own is a loop', async (t) => {
     const at = await site(t, {
       ...STRICT,
-      notices: { from: 'mailgw@reply.example.org', loopToken: 'mailgw.x' },
+      notices: { from: ['mailgw@reply.example.org'], loopTokens: ['mailgw.x'] },
     });
     const loops = ['X-Loop: mailgw.x', `From: ${at.address}`, `From: Doe, Jane <${at.address}>`].map(
       (line) => ({

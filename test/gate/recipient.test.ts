@@ -19,7 +19,9 @@ describe('an address of ours', () => {
     const test = await openGate(t);
     const claim = await claimOf(test.gate, await test.sealed({ thread: 'forum/übersicht/9' }));
     assert.equal(claim.user.name, 'alice');
-    assert.deepEqual(claim.target, { locator: 'forum/übersicht/9', repliedTo: START });
+    assert.deepEqual(claim.target, {
+      ...{ locator: 'forum/übersicht/9', repliedTo: START, threadNumber: 1, formerly: undefined },
+    });
   });
 
   it('bound: the claim has the user, the target comes with the message', async (t) => {

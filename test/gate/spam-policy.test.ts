@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { type Config } from '../../src/config/config.ts';
-import { SETTINGS } from '../../src/config/table.ts';
 import { openSpamPolicy } from '../../src/gate/spam-policy.ts';
 import type { Finding } from '../../src/gate/trail.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
+import type { Config } from '../../src/site/config.ts';
+import { SETTINGS } from '../../src/site/table.ts';
 import { answering, type SpamdPlace, serveRequests } from '../support/spamd.ts';
 import { claimOf, itemsIn, message, openGate, send, type TestGate } from './gate.ts';
 

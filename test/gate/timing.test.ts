@@ -25,7 +25,7 @@ const GOOD_BOUND = 0.15;
 
 /** The address with one byte of its token changed: 5 is the user's, 10 the thread's, from 15 on the MAC's. */
 function changed(address: string, byte: number): string {
-  const match = matchRecipient(FORM, address);
+  const match = matchRecipient([FORM], address);
   const bytes = decodeBase32(match.kind === 'token' ? match.token : '') ?? new Uint8Array(30);
   bytes[byte] = (bytes[byte] ?? 0) ^ 0x55;
   return formatReplyAddress(FORM, encodeBase32(bytes));

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  allForms,
   foldAddress,
   foldDomain,
   formatReplyAddress,
   matchRecipient,
+  mintingForm,
   prefixFits,
   splitAddress,
   TOKEN_CHARS,
@@ -122,16 +124,33 @@ describe('a reply address', () => {
         (token, prefix, upper) => {
           const form = { ...FORM, prefix };
           const address = recase(formatReplyAddress(form, token), upper);
-          assert.deepEqual(matchRecipient(form, address), { kind: 'token', token });
+          assert.deepEqual(matchRecipient([form], address), { kind: 'token', token });
         },
       ),
     );
   });
 
   it('is recognised with a quoted local part, a trailing dot and an international domain', () => {
-    assert.equal(matchRecipient(FORM, `"reply+${TOKEN}"@reply.example.org.`).kind, 'token');
+    assert.equal(matchRecipient([FORM], `"reply+${TOKEN}"@reply.example.org.`).kind, 'token');
     const form = { prefix: 'reply+', domain: 'antwort.bücher.example' };
-    assert.equal(matchRecipient(form, `reply+${TOKEN}@ANTWORT.xn--bcher-kva.example`).kind, 'token');
+    assert.equal(matchRecipient([form], `reply+${TOKEN}@ANTWORT.xn--bcher-kva.example`).kind, 'token');
+  });
+
+  it('is one under every name that is listed, and of no domain that is not', () => {
+    const names = { prefix: ['reply+', 'r.', ''], domain: ['new.example', 'Alt.Bücher.example'] } as const;
+    assert.deepEqual(mintingForm(names), { prefix: 'reply+', domain: 'new.example' });
+    assert.equal(mintingForm({ ...names, domain: [names.domain[1]] }).domain, 'alt.xn--bcher-kva.example');
+    const forms = allForms(names);
+    assert.equal(forms.length, 6);
+    for (const prefix of names.prefix) {
+      for (const domain of ['NEW.example', 'alt.xn--bcher-kva.example'])
+        assert.deepEqual(matchRecipient(forms, `${prefix}${TOKEN}@${domain}`), {
+          kind: 'token',
+          token: TOKEN,
+        });
+      assert.deepEqual(matchRecipient(forms, `${prefix}${TOKEN}@old.example`), { kind: 'other-domain' });
+    }
+    assert.deepEqual(matchRecipient(forms, `x+${TOKEN}@new.example`), { kind: 'no-token' });
   });
 
   it('is none of another domain, however similar', () => {
@@ -141,7 +160,7 @@ describe('a reply address', () => {
       'reply.example.org.evil',
       'reply.example.org/ü',
     ]) {
-      assert.deepEqual(matchRecipient(FORM, `reply+${TOKEN}@${domain}`), { kind: 'other-domain' }, domain);
+      assert.deepEqual(matchRecipient([FORM], `reply+${TOKEN}@${domain}`), { kind: 'other-domain' }, domain);
     }
   });
 
@@ -149,12 +168,12 @@ describe('a reply address', () => {
     const locals = ['', 'postmaster', TOKEN, `reply-${TOKEN}`, `reply+${TOKEN}a`, `reply+${TOKEN.slice(1)}`];
     for (const local of [...locals, `reply+reply+${TOKEN}`, ` reply+${TOKEN}`, `reply+${'x'.repeat(1e6)}`]) {
       assert.deepEqual(
-        matchRecipient(FORM, `${local}@reply.example.org`),
+        matchRecipient([FORM], `${local}@reply.example.org`),
         { kind: 'no-token' },
         local.slice(0, 80),
       );
     }
-    assert.deepEqual(matchRecipient(FORM, `reply+${TOKEN}`), { kind: 'no-token' });
+    assert.deepEqual(matchRecipient([FORM], `reply+${TOKEN}`), { kind: 'no-token' });
   });
 
   it('fits a local part of 64 octets with a prefix of up to 16 (RFC 5321 §4.5.3.1.1)', () => {

@@ -217,7 +217,7 @@ describe('lists (RFC 2919)', () => {
 describe('loops', () => {
   const own: Own = {
     isOwnAddress: (address) => address.endsWith('@reply.example.org'),
-    loopToken: 'mailgw/reply.example.org',
+    loopTokens: ['mailgw/old.example.org', 'mailgw/reply.example.org'],
   };
 
   it('are our own X-Loop, or an address of ours as From', () => {
@@ -318,7 +318,7 @@ describe('hostile input', () => {
     assert.ok(scan.ok);
     const own: Own = {
       isOwnAddress: (address) => address.endsWith('@reply.example.org'),
-      loopToken: 'mailgw',
+      loopTokens: ['mailgw'],
     };
     const runs = 5000;
     for (let run = 0; run < runs; run++) classifyHeader(scan.header, PERSON, own);

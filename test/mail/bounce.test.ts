@@ -8,8 +8,8 @@ import { CORPORA } from '../corpus/messages.ts';
 import { NO_CORPORA } from '../corpus/score.ts';
 import { shortestMs } from '../support/elapsed.ts';
 
-function bounceOf(lines: readonly string[], ownAddress?: string): Bounce | null {
-  return parseBounce(Buffer.from(lines.join('\r\n')), ownAddress);
+function bounceOf(lines: readonly string[], ...ownAddresses: readonly string[]): Bounce | null {
+  return parseBounce(Buffer.from(lines.join('\r\n')), ownAddresses);
 }
 
 function report(...status: string[]): Bounce | null {

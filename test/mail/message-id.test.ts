@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  asMinted,
+  formatRootId,
   formatThreadMessageId,
   MAX_CANDIDATES,
+  MESSAGE_ID_NONCE_BYTES,
   messageIdCandidates,
   normaliseMessageId,
   parseThreadMessageId,
@@ -11,32 +14,65 @@ import {
 } from '../../src/mail/message-id.ts';
 
 const DOMAIN = 'reply.example.org';
+const DOMAINS = [DOMAIN];
 const id = (seconds: number, locator = 'a/b/1'): string =>
   formatThreadMessageId({ locator, repliedTo: seconds }, DOMAIN);
 
 describe("a notification's Message-ID", () => {
-  it('is the locator, the replied-to time and the domain', () => {
+  it('is the locator, the replied-to time, a nonce and the domain', () => {
     const reference = { locator: 'go-gitea/gitea/issue/2351', repliedTo: 1220588887 };
+    assert.equal(
+      formatThreadMessageId(reference, 'domain.tld', Buffer.from('0badcafe42', 'hex')),
+      'go-gitea/gitea/issue/2351/1220588887.bow4v7sc@domain.tld',
+    );
     assert.equal(
       formatThreadMessageId(reference, 'domain.tld'),
       'go-gitea/gitea/issue/2351/1220588887@domain.tld',
+      'as it was before there were nonces',
     );
   });
 
   it('reads back exactly what was put in, in characters that any relay leaves alone (RFC 5322 §3.2.3)', () => {
     const segments = fc.array(fc.string({ unit: 'grapheme', maxLength: 12 }), { minLength: 1, maxLength: 5 });
+    const nonces = fc.option(
+      fc.uint8Array({ minLength: MESSAGE_ID_NONCE_BYTES, maxLength: MESSAGE_ID_NONCE_BYTES }),
+      { nil: undefined },
+    );
     fc.assert(
-      fc.property(segments, fc.nat(2 ** 32 - 1), (parts, repliedTo) => {
+      fc.property(segments, fc.nat(2 ** 32 - 1), nonces, (parts, repliedTo, nonce) => {
         const locator = `t${parts.join('/')}`;
-        const text = formatThreadMessageId({ locator, repliedTo }, DOMAIN);
-        assert.match(text, /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+@reply\.example\.org$/);
-        assert.deepEqual(parseThreadMessageId(text, DOMAIN), { locator, repliedTo });
+        const text = formatThreadMessageId({ locator, repliedTo }, DOMAIN, nonce);
+        assert.match(text, /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z2-7]{8})?@reply\.example\.org$/);
+        assert.deepEqual(parseThreadMessageId(text, DOMAINS), { locator, repliedTo });
       }),
     );
   });
 
-  it('is known by its domain in any case', () => {
-    assert.ok(parseThreadMessageId('a/1@REPLY.example.ORG', DOMAIN));
+  it('is known by its domain in any case, and by its nonce in any case', () => {
+    for (const text of [
+      'a/1@REPLY.example.ORG',
+      'a/1.bow4v7sc@reply.example.org',
+      'a/1.BOW4V7SC@reply.example.org',
+    ])
+      assert.deepEqual(parseThreadMessageId(text, DOMAINS), { locator: 'a', repliedTo: 1 }, text);
+  });
+
+  it('is one of every domain that is listed, and is spelt as it was minted', () => {
+    const domains = [DOMAIN, 'Old.example.org'];
+    for (const domain of domains)
+      assert.deepEqual(parseThreadMessageId(`a/1@${domain}`, domains), { locator: 'a', repliedTo: 1 });
+    assert.equal(asMinted('a/1@OLD.example.ORG', domains), 'a/1@Old.example.org');
+    assert.equal(asMinted('a/1@elsewhere', domains), 'a/1@elsewhere');
+    assert.deepEqual(messageIdCandidates(['<a/1@old.example.org> <b/2@reply.example.org>'], [], domains), [
+      'a/1@old.example.org',
+      'b/2@reply.example.org',
+    ]);
+  });
+
+  it("is not its thread's root id, which is the locator and the domain", () => {
+    assert.equal(formatRootId('forum/übersicht/9', DOMAIN), 'forum/%C3%BCbersicht/9@reply.example.org');
+    for (const locator of ['acme/site/issue', 'acme/v1.2'])
+      assert.equal(parseThreadMessageId(formatRootId(locator, DOMAIN), DOMAINS), undefined, locator);
   });
 
   it('is none of ours in any other shape', () => {
@@ -54,11 +90,16 @@ describe("a notification's Message-ID", () => {
       `a/-1@${DOMAIN}`,
       `a/12345678901@${DOMAIN}`,
       `a/1.5@${DOMAIN}`,
+      `a/1.@${DOMAIN}`,
+      `a/1.bow4v7s@${DOMAIN}`,
+      `a/1.bow4v7sca@${DOMAIN}`,
+      `a/1.bow4v7s1@${DOMAIN}`,
+      `a/1.bow4v7sc.bow4v7sc@${DOMAIN}`,
       `a%zz/1@${DOMAIN}`,
       `a%ff/1@${DOMAIN}`,
     ];
     for (const other of [...others, ...near, 'a/1@example.org', `a/1@${DOMAIN}.evil`, 'a/1']) {
-      assert.equal(parseThreadMessageId(other, DOMAIN), undefined, other);
+      assert.equal(parseThreadMessageId(other, DOMAINS), undefined, other);
     }
   });
 });
@@ -66,11 +107,11 @@ describe("a notification's Message-ID", () => {
 describe('the ids that a bound token is tried against', () => {
   it('are those of In-Reply-To, then of References from the newest, each once', () => {
     assert.deepEqual(
-      messageIdCandidates([`<${id(3)}>`], [`<${id(1)}> <x@other> <${id(2)}>\t<${id(3)}>`], DOMAIN),
+      messageIdCandidates([`<${id(3)}>`], [`<${id(1)}> <x@other> <${id(2)}>\t<${id(3)}>`], DOMAINS),
       [id(3), id(2), id(1)],
     );
     assert.deepEqual(
-      messageIdCandidates([], [`<${id(1)}>`, `<${id(2)}> <${id(3)}>`], DOMAIN),
+      messageIdCandidates([], [`<${id(1)}>`, `<${id(2)}> <${id(3)}>`], DOMAINS),
       [id(3), id(2), id(1)],
       'of two References fields the later one is the newer',
     );
@@ -86,14 +127,14 @@ describe('the ids that a bound token is tried against', () => {
       `${id(1)}> ${id(2)}>`,
       `"a comment" <${id(1)}> (x) <${id(2)}>`,
     ]) {
-      assert.deepEqual(messageIdCandidates([value], [], DOMAIN), [id(1), id(2)], value);
+      assert.deepEqual(messageIdCandidates([value], [], DOMAINS), [id(1), id(2)], value);
     }
   });
 
   it(`are at most ${MAX_CANDIDATES}, and foreign ids do not use them up`, () => {
     const foreign = '<x@other> '.repeat(5000);
     const ours = Array.from({ length: 80 }, (_, index) => `<${id(index)}>`).join(' ');
-    const found = messageIdCandidates([foreign], [ours], DOMAIN);
+    const found = messageIdCandidates([foreign], [ours], DOMAINS);
     assert.equal(found.length, MAX_CANDIDATES);
     assert.equal(found[0], id(79));
   });
@@ -102,7 +143,7 @@ describe('the ids that a bound token is tried against', () => {
     for (const unit of ['<', '>', '<a', 'a,', '< ', '<@', `<${id(1)}`, '%', ' ', '<>', 'a@']) {
       const value = unit.repeat(Math.ceil(100_000 / unit.length));
       const started = process.cpuUsage();
-      for (let round = 0; round < 5; round++) messageIdCandidates([value], [value], DOMAIN);
+      for (let round = 0; round < 5; round++) messageIdCandidates([value], [value], DOMAINS);
       const { user } = process.cpuUsage(started);
       assert.ok(user < 2_000_000, `${JSON.stringify(unit)}: ${user} µs for 1 MB`);
     }

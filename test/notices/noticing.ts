@@ -6,11 +6,13 @@ import type { TestContext } from 'node:test';
 import { NOTICE_KINDS } from '../../src/mail/notice.ts';
 import { createDraftNotice } from '../../src/notices/draft.ts';
 import { createSendNotice, type MailerOptions } from '../../src/notices/mailer.ts';
-import { Notifier, type Sending } from '../../src/notices/notifier.ts';
+import { createNotifier, type Sending } from '../../src/notices/notifier.ts';
 import { loadNoticeTexts } from '../../src/notices/texts.ts';
 import { Meter } from '../../src/observe/meter.ts';
+import type { Sender } from '../../src/outbound/sender.ts';
 import type { NewItem } from '../../src/store/item.ts';
-import type { NoticeView } from '../../src/store/notices.ts';
+import type { LeasedNotice, NoticeView } from '../../src/store/notices.ts';
+
 import type { Store } from '../../src/store/store.ts';
 import { type Dispatching, startDispatching } from '../delivery/dispatching.ts';
 import { eventually } from '../support/eventually.ts';
@@ -23,8 +25,7 @@ import { testScratch } from '../support/scratch.ts';
 /** How notices of the tests are sent. */
 export function mailerTo(mailbox: Mailbox): MailerOptions {
   return {
-    host: '127.0.0.1',
-    port: mailbox.port,
+    place: { host: '127.0.0.1', port: mailbox.port },
     from: { address: 'noreply@reply.example.org', name: 'Tracker' },
     domain: 'reply.example.org',
     loopToken: 'mailgw.reply.example.org',
@@ -34,7 +35,7 @@ export function mailerTo(mailbox: Mailbox): MailerOptions {
 /** A dispatcher, a notifier and a mailbox. */
 export interface Noticing extends Dispatching {
   readonly mailbox: Mailbox;
-  readonly notifier: Notifier;
+  readonly notifier: Sender<LeasedNotice>;
   readonly meter: Meter;
   /** Queues a message as it stands; the item's id. */
   send(raw: string, change?: Partial<NewItem>): Promise<string>;
@@ -65,7 +66,7 @@ export async function startNoticing(t: TestContext, directory?: string, language
     send: createSendNotice(mailerTo(mailbox)),
     plusTags: 'ignore',
   };
-  const notifier = new Notifier({
+  const notifier = createNotifier({
     store: test.store,
     sending: () => sending,
     log: (event, fields) => test.log.push({ event, ...fields }),

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
+import { parseDate } from '../../src/mail/date.ts';
 import { createFinish } from '../../src/reply/finish.ts';
-import { parseDate } from '../../src/reply/mime/date.ts';
 import { parseMimeField } from '../../src/reply/mime/field.ts';
 import { parseMessage } from '../../src/reply/parse.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 
 const LIVE = { mentions: false, references: false, commands: false, closing: false };
 const finish = createFinish(
-  { form: { prefix: 'reply+', domain: 'reply.example.org' }, policy: LIVE },
+  { forms: [{ prefix: 'reply+', domain: 'reply.example.org' }], policy: LIVE },
   ATTACHMENT_LIMITS,
 );
 

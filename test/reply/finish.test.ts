@@ -31,7 +31,7 @@ async function finished(
   } = {},
 ): Promise<ParsedReply> {
   const all = { ...ATTACHMENT_LIMITS, ...limits };
-  return createFinish({ form: { prefix, domain: DOMAIN }, policy }, all)(await parsed(root, limits));
+  return createFinish({ forms: [{ prefix, domain: DOMAIN }], policy }, all)(await parsed(root, limits));
 }
 
 function textsOf({ body, subject, attachments, dropped, from }: ParsedReply): string {
@@ -82,7 +82,7 @@ describe('reply addresses are masked', () => {
     const reply = await parsed(plain('x'));
     const address = `reply+${TOKENS.sealed}@${DOMAIN}`;
     const finish = createFinish(
-      { form: { prefix: 'reply+', domain: DOMAIN }, policy: INERT },
+      { forms: [{ prefix: 'reply+', domain: DOMAIN }], policy: INERT },
       ATTACHMENT_LIMITS,
     );
     const posted = finish({
@@ -103,7 +103,7 @@ function allTexts(value: unknown): string[] {
 
 describe('every text of a post', () => {
   const finish = createFinish(
-    { form: { prefix: 'reply+', domain: DOMAIN }, policy: LIVE },
+    { forms: [{ prefix: 'reply+', domain: DOMAIN }], policy: LIVE },
     ATTACHMENT_LIMITS,
   );
   const UNFIT = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/;

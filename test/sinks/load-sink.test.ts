@@ -101,7 +101,7 @@ describe('a sink module', () => {
   });
 
   it('keeps every member of the port, and each its this; what it did not have it does not get', async (t) => {
-    const members = ['deliver', 'exists', 'bounced', 'warm', 'examine', 'close'] as const;
+    const members = ['deliver', 'exists', 'bounced', 'warm', 'examine', 'userOf', 'close'] as const;
     type Missing = Exclude<keyof Sink, (typeof members)[number]>;
     const complete: Missing extends never ? true : never = true;
     assert.ok(complete);
@@ -118,6 +118,7 @@ describe('a sink module', () => {
     await whole.bounced?.({} as never, signal);
     whole.warm?.();
     await whole.examine?.(signal);
+    await whole.userOf?.('alice@example.com', signal);
     await whole.close();
     assert.deepEqual(called[0], members);
     const least = await open(t, loadSource(t, source(['deliver', 'close']), 'least.mjs', { called }));

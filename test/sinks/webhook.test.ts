@@ -92,6 +92,7 @@ describe('the request of the webhook sink', () => {
         from: { address: 'alice@example.com', name: 'Alice Äther' },
         authentication: { policy: 'strict', result: 'pass' },
         spam: { score: 0.3, flagged: false },
+        context: null,
         smime_signature: null,
         body: {
           markdown: 'Fine by me 👍',

@@ -185,9 +185,10 @@ describe('the first pepper of a store', () => {
     const scratch = testScratch(t);
     const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'tool' });
     scratch.defer(() => store.close());
-    const [one, other] = [randomBytes(32), randomBytes(32)];
-    assert.equal(await pepperKnown(store, one), true, 'a store without any');
-    await acceptPepper(store, one, Date.now());
-    assert.deepEqual([await pepperKnown(store, one), await pepperKnown(store, other)], [true, false]);
+    const [one, other] = ['one', 'other'].map((file) => ({ bytes: randomBytes(32), file }));
+    assert.ok(one && other);
+    assert.equal(await pepperKnown(store, [one]), true, 'a store without any');
+    await acceptPepper(store, one.bytes, Date.now());
+    assert.deepEqual([await pepperKnown(store, [one]), await pepperKnown(store, [other])], [true, false]);
   });
 });

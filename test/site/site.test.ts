@@ -14,7 +14,7 @@ function setupOf(domain = 'reply.example.org'): Setup {
     written: {},
     digests: new Map(),
     stale: new Set<string>(),
-    pepper: Buffer.alloc(32),
+    peppers: [{ bytes: Buffer.alloc(32), file: '' }] as const,
     texts: { text: () => ({ subject: '', body: '' }) },
   };
   return {
@@ -73,12 +73,12 @@ describe('a part', () => {
     const site = new Site(setupOf());
     const domain = site.part({
       reads: ['reply.domain'],
-      open: ({ settings }) => settings.config.reply.domain,
+      open: ({ settings }) => settings.config.reply.domain[0],
     });
     const sentence = site.part({ reads: 'everything', open: () => `replies to ${domain()}` });
     site.change(setupOf('other.example.org'), ['reply.domain']);
     assert.equal(sentence(), 'replies to other.example.org');
-    assert.equal(site.config.reply.domain, 'other.example.org');
+    assert.equal(site.config.reply.domain[0], 'other.example.org');
   });
 
   it('ends after those that were added behind it', async () => {

@@ -8,6 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Gate } from '../../src/gate/gate.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
+import type { Config } from '../../src/site/config.ts';
 import type { Intake, Source } from '../../src/sources/source.ts';
 import { configOf, LEAST } from '../config/least.ts';
 import { itemsIn, message, openGate, type TestGate } from '../gate/gate.ts';
@@ -24,7 +25,7 @@ export interface OpenedSource {
 }
 
 /** Opens a source for one test, which closes it. */
-export type OpenForTest = (t: TestContext, intake: Intake) => Promise<OpenedSource>;
+export type OpenForTest = (t: TestContext, intake: Intake<Config>) => Promise<OpenedSource>;
 
 /** A source with all that is behind it. */
 interface Bench extends OpenedSource {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createMemoryBudget, MessageBuffer } from '../../src/sources/lmtp/message-buffer.ts';
+import { createMemoryBudget, MessageBuffer } from '../../src/sources/message-buffer.ts';
 
 /** What the model and the buffer say: the content, and how many octets belong to it with its end. */
 interface Read {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { User } from '../../src/store/directory.ts';
+import { RESTORABLE_MS, type User } from '../../src/store/directory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { NOW } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';
@@ -61,6 +61,27 @@ export function describeDirectory(open: OpenStore): void {
       );
     });
 
+    it('are found by a registered address, however it is spelt', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice', ['Alice@Example.com', 'alice@exämple.com']);
+      await add(store, 'bob', ['bob+work@example.com', 'shared@example.com']);
+      await add(store, 'carol', ['shared@example.com', '100%@example.com']);
+      const found = async (address: string, plusTags: 'compare' | 'ignore' = 'compare'): Promise<string[]> =>
+        (await store.usersByAddress(address, plusTags)).map(({ name }) => name).sort();
+      assert.deepEqual(await found('aLICE@eXAMPLE.COM'), ['alice']);
+      assert.deepEqual(await found('alice@xn--exmple-cua.com'), ['alice']);
+      assert.deepEqual(await found('alice@EXÄMPLE.com'), ['alice']);
+      assert.deepEqual(await found('shared@example.com'), ['bob', 'carol']);
+      assert.deepEqual(await found('100%@example.com'), ['carol']);
+      assert.deepEqual(await found('bob@example.com'), []);
+      assert.deepEqual(await found('bob@example.com', 'ignore'), ['bob']);
+      assert.deepEqual(await found('bob+home@example.com', 'ignore'), ['bob']);
+      for (const nobody of ['', '@', 'alice', '@example.com', 'alice@example.org', 'alice+x@example.com'])
+        assert.deepEqual(await found(nobody), [], nobody);
+      await store.removeUser('alice', NOW);
+      assert.deepEqual(await found('alice@example.com'), []);
+    });
+
     it('addresses and state change apart from each other', async (t) => {
       const store = await open(t);
       await add(store, 'alice', ['a@example.com']);
@@ -72,6 +93,56 @@ export function describeDirectory(open: OpenStore): void {
       assert.equal(await store.setUser('alice', { enabled: true, addresses: [] }), true);
       assert.deepEqual((await store.userByName('alice'))?.addresses, []);
       assert.equal(await store.setUser('nobody', { enabled: true }), false);
+    });
+
+    it('users are brought to a state in order, each as often as it is said', async (t) => {
+      const store = await open(t);
+      const put = (name: string, rest: { addresses?: readonly string[]; enabled?: boolean } = {}) => ({
+        ...{ name, salt: SALT },
+        ...rest,
+      });
+      const all = [
+        put('alice', { addresses: ['a@example.com', 'b@example.com'] }),
+        put('bob', { enabled: false }),
+        put('alice', { addresses: ['b@example.com', 'a@example.com'], enabled: true }),
+        put('alice', { enabled: false }),
+        put('bob'),
+      ];
+      assert.deepEqual(await store.putUsers(all, NOW), [
+        'created',
+        'created',
+        'unchanged',
+        'changed',
+        'unchanged',
+      ]);
+      const users = await store.listUsers();
+      assert.deepEqual(
+        users.map(({ name, enabled, addresses, salts }) => [name, enabled, addresses.length, salts.length]),
+        [
+          ['alice', false, 2, 1],
+          ['bob', false, 0, 1],
+        ],
+      );
+      assert.deepEqual(await store.putUsers([], NOW), []);
+    });
+
+    it('a user with another name is the same, and the old name is free', async (t) => {
+      const store = await open(t);
+      const alice = await add(store, 'alice', ['a@example.com']);
+      const bob = await add(store, 'bob');
+      assert.deepEqual(await store.renameUser('alice', 'al', NOW), {
+        kind: 'renamed',
+        user: { ...alice, name: 'al' },
+      });
+      assert.equal(await store.userByName('alice'), undefined);
+      assert.deepEqual(await store.renameUser('alice', 'x', NOW), { kind: 'unknown' });
+      assert.deepEqual(await store.renameUser('al', 'bob', NOW), { kind: 'taken', by: bob.number });
+      await store.removeUser('bob', NOW);
+      assert.deepEqual(await store.renameUser('al', 'bob', NOW + RESTORABLE_MS - 1), {
+        ...{ kind: 'removed', by: bob.number, removedAt: NOW },
+      });
+      assert.equal((await store.renameUser('al', 'bob', NOW + RESTORABLE_MS)).kind, 'renamed');
+      await add(store, 'alice');
     });
 
     it('a removed user is gone with every salt, and the number is never given again', async (t) => {

@@ -6,7 +6,9 @@ import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
 import { describeDirectory } from './contract-directory.ts';
 import { describeLeases } from './contract-leases.ts';
+import { describeNotifications } from './contract-notifications.ts';
 import { describeOperator } from './contract-operator.ts';
+import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
 
@@ -19,5 +21,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeDirectory(open);
     describeOwners(open);
     describeRemoval(open);
+    describeNotifications(open);
+    describeRemembered(open);
   });
 }

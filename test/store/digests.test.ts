@@ -47,7 +47,7 @@ async function leasedReply(store: Store): Promise<LeasedItem> {
 describe('a reply to a digest', () => {
   it('is leased with what the digest names, by the names that its threads have', async (t) => {
     const store = await openStore(t);
-    assert.deepEqual((await leasedReply(store)).digest, { posts: POSTS, post: undefined });
+    assert.deepEqual((await leasedReply(store)).digest, { locator: LOCATOR, posts: POSTS, post: undefined });
   });
 
   it('is not leased with its commit, where nobody has read the digest yet', async (t) => {
@@ -68,7 +68,7 @@ describe('a reply to a digest', () => {
     assert.deepEqual(ids(leased).sort(), [before, partItemId(item.id, 1)].sort());
     const part = leased.find(({ thread }) => thread === 't/one');
     assert.ok(part);
-    assert.deepEqual(part.digest, { posts: POSTS, post: 1 });
+    assert.deepEqual(part.digest, { locator: LOCATOR, posts: POSTS, post: 1 });
     assert.deepEqual(
       [part.repliedToAt, part.receivedAt, part.messageId, part.attempts, part.reversePath],
       [POSTS[0]?.repliedToAt, item.receivedAt, item.messageId, 1, item.reversePath],
@@ -168,8 +168,12 @@ describe('a digest', () => {
     const store = await openStore(t);
     const item = await leasedReply(store);
     await settle(store, item, splitOf(2));
-    assert.deepEqual(await store.digestOf(item.id), { posts: POSTS, post: undefined });
-    assert.deepEqual(await store.digestOf(partItemId(item.id, 2)), { posts: POSTS, post: 2 });
+    assert.deepEqual(await store.digestOf(item.id), { locator: LOCATOR, posts: POSTS, post: undefined });
+    assert.deepEqual(await store.digestOf(partItemId(item.id, 2)), {
+      locator: LOCATOR,
+      posts: POSTS,
+      post: 2,
+    });
     assert.equal(await store.digestOf(await queued(store)), undefined);
   });
 });

@@ -130,7 +130,7 @@ describe('retention', () => {
           return store.prune(request);
         },
       },
-      periods: () => ({ contentMs: 3 * DAY, rowsMs: 30 * DAY, dedupeMs: 104 * DAY }),
+      periods: () => ({ contentMs: 3 * DAY, rowsMs: 30 * DAY, dedupeMs: 104 * DAY, originalsBytes: 0 }),
       isSpaceLow: () => steps === 0,
       log: () => undefined,
       now: () => NOW + 60_000,
@@ -179,7 +179,7 @@ describe('retention', () => {
           return Promise.reject(new Error('broken'));
         },
       },
-      periods: () => ({ contentMs: 0, rowsMs: 30 * DAY, dedupeMs: 104 * DAY }),
+      periods: () => ({ contentMs: 0, rowsMs: 30 * DAY, dedupeMs: 104 * DAY, originalsBytes: 0 }),
       isSpaceLow: () => false,
       log: (event, fields) => events.push(`${event} ${fields?.rows ?? fields?.reason ?? ''}`),
       now: () => NOW,

@@ -8,6 +8,7 @@ import type { Settlement } from '../../src/store/leases.ts';
 import { prepareDirectory } from '../../src/store/sqlite/directory.ts';
 import { prepareItems, voidLeases } from '../../src/store/sqlite/items.ts';
 import { prepareProbe } from '../../src/store/sqlite/probe.ts';
+import { prepareRenameThread } from '../../src/store/sqlite/renaming.ts';
 import { type Database, ensureStore, openConnection } from '../../src/store/sqlite/schema.ts';
 import { prepareViews } from '../../src/store/sqlite/views.ts';
 import { deferredUntil, FAILED, NOW, newItem, POSTED, RAW } from '../support/item.ts';
@@ -42,6 +43,7 @@ type Step =
   | { readonly do: 'lease'; readonly limit: number }
   | { readonly do: 'settle'; readonly pick: number; readonly settlement: Settlement }
   | { readonly do: 'operate'; readonly pick: number; readonly action: OperatorAction }
+  | { readonly do: 'rename'; readonly from: number; readonly to: number }
   | { readonly do: 'reclaim' | 'restart' };
 
 /** The store under test, with a look at every row. */
@@ -89,6 +91,9 @@ class Heads {
       case 'operate':
         this.#operate(step.pick, step.action);
         break;
+      case 'rename':
+        this.#rename(`t/${step.from}`, `t/${step.to}`);
+        break;
       case 'reclaim':
         this.#now += 100;
         this.#operations.reclaim(this.#now, []);
@@ -97,6 +102,21 @@ class Heads {
         voidLeases(this.#database, this.#now);
         break;
     }
+  }
+
+  /** Gives a thread another name, under which there may be items already; these go on in the order of arrival. */
+  #rename(from: string, to: string): void {
+    const isLeased = (thread: string): boolean =>
+      this.rows().some((row) => row.thread === thread && row.state === 'leased');
+    // Of two attempts under way in what becomes one thread, one goes on without being its head.
+    if (from !== to && isLeased(from) && isLeased(to)) return;
+    this.#now += 1;
+    const result = prepareRenameThread(this.#database).renameThread(from, to, this.#now);
+    if (result.kind === 'renamed' && from !== to)
+      assert.deepEqual(
+        this.rows().filter(({ thread }) => thread === from),
+        [],
+      );
   }
 
   #accept({ thread, hold, atOnce }: Extract<Step, { do: 'accept' }>): void {
@@ -158,6 +178,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     { weight: 3, arbitrary: fc.record({ ...named('lease'), limit: fc.integer({ min: 1, max: 4 }) }) },
     { weight: 4, arbitrary: fc.record({ ...named('settle'), pick: fc.nat(9), settlement }) },
     { weight: 4, arbitrary: fc.record({ ...named('operate'), pick: fc.nat(99), action }) },
+    { weight: 1, arbitrary: fc.record({ ...named('rename'), from: fc.nat(2), to: fc.nat(5) }) },
     { weight: 1, arbitrary: fc.record(named('reclaim')) },
     { weight: 1, arbitrary: fc.record(named('restart')) },
   ),
@@ -225,6 +246,8 @@ describe('query plans', () => {
       // At the start, and for as long as the pepper is in doubt: a row for each that ever was.
       'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       // Asked by mailgw-ctl alone.
+      'SELECT name, scopes, created_at AS createdAt FROM api_token ORDER BY name',
+      'SELECT id, state, user, thread, replied_to_at AS repliedToAt, message_id AS messageId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notification ORDER BY notification_number DESC LIMIT ?',
       'SELECT u.user_number, name, enabled, u.created_at, (SELECT group_concat(address, char(10)) FROM user_address AS a WHERE a.user_number = u.user_number), salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number) ORDER BY name, ends_at IS NOT NULL, ends_at DESC',
       'SELECT user_number AS number, name, removed_at AS removedAt, (SELECT json_group_array(address) FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses FROM removed_user AS u ORDER BY removed_at DESC, user_number DESC',
       'SELECT state, count(*) AS count FROM item GROUP BY state',

@@ -8,13 +8,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
+import { tomlValue } from '../../src/config/text.ts';
 import { runCommand } from './command.ts';
 import { eventually } from './eventually.ts';
 import { DaemonProcess, type RunResult, repositoryRoot } from './process.ts';
 import type { Scratch } from './scratch.ts';
 
 /** Settings by section and key, as in mailgw.toml. */
-export type Settings = Record<string, Record<string, string | number | boolean | readonly string[]>>;
+export type Settings = Record<
+  string,
+  Record<string, string | number | boolean | readonly string[] | readonly Readonly<Record<string, string>>[]>
+>;
 
 /** Where the daemon posts to. */
 export interface SinkAddress {
@@ -109,8 +113,7 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
 export function toToml(settings: Settings): string {
   const lines = Object.entries(settings).flatMap(([section, keys]) => [
     `[${section}]`,
-    // A JSON string without lone surrogates is a TOML basic string.
-    ...Object.entries(keys).map(([key, value]) => `${key} = ${JSON.stringify(value)}`),
+    ...Object.entries(keys).map(([key, value]) => `${key} = ${tomlValue(value)}`),
   ]);
   return `${lines.join('\n')}\n`;
 }

@@ -40,6 +40,7 @@ export class Dispatch {
       ...options,
       mask: (text) => text,
       queue: store,
+      remembered: store,
       log: (event, fields = {}) => {
         this.events.push({ event, fields });
         this.#notice();

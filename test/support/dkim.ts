@@ -1,6 +1,13 @@
 // A DKIM signer for the tests: rsa-sha256, relaxed/relaxed (RFC 6376).
 
-import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  createSign,
+  createVerify,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
 
 /** A key pair, and the TXT record that publishes it. */
 export interface DkimKey {
@@ -64,4 +71,30 @@ function relaxed(field: string): string {
     .slice(colon + 1)
     .replaceAll(/[ \t]+/g, ' ')
     .trim()}`;
+}
+
+/** Whether the topmost DKIM-Signature of a message (in latin1, relaxed/relaxed) fits it. */
+export function verifies(message: string, { key }: DkimKey): boolean {
+  const split = message.indexOf('\r\n\r\n');
+  const fields = message
+    .slice(0, split)
+    .replaceAll(/\r\n(?=[ \t])/g, '')
+    .split('\r\n');
+  const signature = fields.find((field) => /^dkim-signature:/i.test(field)) ?? '';
+  const tag = (name: string): string =>
+    (new RegExp(`[;\\s]${name}=([^;]*)`).exec(signature)?.[1] ?? '').replaceAll(/\s/g, '');
+  const body = message
+    .slice(split + 4)
+    .replaceAll(/[ \t]+/g, ' ')
+    .replaceAll(/ \r\n/g, '\r\n')
+    .replace(/(?:\r\n)*$/, '\r\n');
+  if (createHash('sha256').update(body, 'latin1').digest('base64') !== tag('bh')) return false;
+  const others = fields.filter((field) => field !== signature);
+  const names = tag('h').toLowerCase().split(':');
+  const bare = relaxed(signature).replace(/([;\s]b=)[^;]*/, '$1');
+  const text = `${taken(others, names)
+    .map((field) => `${relaxed(field)}\r\n`)
+    .join('')}${bare}`;
+  const verifier = createVerify('sha256').update(text, 'latin1');
+  return verifier.verify(createPublicKey(key), tag('b'), 'base64');
 }

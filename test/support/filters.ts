@@ -4,6 +4,7 @@
 // servers from /etc/resolv.conf is given ours: OpenDMARC by resolver-shim.c, policyd-spf by policyd-spf.py.
 // Failure: …Unavailable() says why the machine cannot run it; the tests skip with that sentence.
 
+import type { KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
@@ -50,6 +51,25 @@ export async function startOpenDkim(scratch: Scratch, records: string): Promise<
   });
 }
 
+/** Starts OpenDKIM as a signer of a domain's mail, where a chrooted smtpd(8) reaches it; its milter, as Postfix names it. */
+export async function startSigner(scratch: Scratch, domain: string, key: KeyObject): Promise<string> {
+  const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const settings = {
+    Mode: 's',
+    Domain: domain,
+    Selector: 'mail',
+    KeyFile: file(scratch, 'opendkim-signer', 'key', pem),
+    Canonicalization: 'relaxed/relaxed',
+    SignHeaders: 'from,reply-to,subject,date,to,message-id',
+    UserID: 'root',
+    RequireSafeKeys: 'no',
+    UMask: '0000',
+  };
+  const command = ['opendkim', '-f', '-x'];
+  await startMilter(scratch, 'opendkim-signer', command, settings, scratch.path('queue', 'opendkim'));
+  return 'unix:opendkim/milter.sock';
+}
+
 /** Starts OpenDMARC, which asks the name server at `port`; its milter, as Postfix names it. */
 export async function startOpendmarc(scratch: Scratch, port: number): Promise<string> {
   const command = [...(await withResolver(scratch, port)), 'opendmarc', '-f', '-c'];
@@ -77,9 +97,10 @@ async function startMilter(
   name: string,
   command: readonly string[],
   settings: Readonly<Record<string, string>>,
+  directory = scratch.path(name),
 ): Promise<string> {
-  mkdirSync(scratch.path(name), { recursive: true });
-  const socket = scratch.path(name, 'milter.sock');
+  for (const each of [scratch.path(name), directory]) mkdirSync(each, { recursive: true });
+  const socket = join(directory, 'milter.sock');
   const lines = Object.entries({
     ...settings,
     Socket: `local:${socket}`,

@@ -38,6 +38,10 @@ export class Mailbox {
   rcptReply = '250 2.1.5 OK';
   /** The reply to the end of data; undefined never answers. */
   dataReply: string | undefined = '250 2.0.0 taken';
+  /** Whether the connection breaks in the midst of a message. */
+  breaksInData = false;
+  /** Connections that were made, and most of them at a time. */
+  readonly connections = { made: 0, most: 0 };
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
@@ -82,6 +86,8 @@ export class Mailbox {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
+    this.connections.made++;
+    this.connections.most = Math.max(this.connections.most, this.#sockets.size);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => undefined);
     let received = Buffer.alloc(0);
@@ -129,6 +135,7 @@ export class Mailbox {
     };
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
+      if (inData && this.breaksInData) return void socket.destroy();
       for (;;) {
         const end = received.indexOf(inData ? '\r\n.\r\n' : '\r\n');
         if (end === -1) return;

@@ -20,7 +20,7 @@ const OPTIONAL = /^#(?=IPAddress\w+=)/gm;
 
 /** Copies the units to where systemd-analyze finds them, with the daemon's path in this checkout. */
 function installUnits(scratch: Scratch, edit: (unit: string) => string = (unit) => unit): string[] {
-  return ['mailgw.service', 'mailgw.socket', 'mailgw-policy.socket'].map((name) => {
+  return ['mailgw.service', 'mailgw.socket', 'mailgw-policy.socket', 'mailgw-outbound.socket'].map((name) => {
     const unit = readFileSync(join(repositoryRoot, 'systemd', name), 'utf8');
     const installed = unit.replaceAll(/(?<=^ExecReload=|^ {2})mailgw(d|-ctl)(?= --config)/gm, (program) =>
       join(repositoryRoot, 'bin', program),

@@ -66,6 +66,33 @@ const ORDER = record(
           'Whether the address works only with the Message-ID, which must come back in In-Reply-To.',
       }),
     ),
+    context: Type.Optional(
+      Type.Unknown({ description: 'JSON of your own, at most 16 KiB, which comes back with the reply.' }),
+    ),
+    original: Type.Optional(
+      Type.Object(
+        {
+          subject: Type.String({ maxLength: 10_000, description: 'Its Subject.' }),
+          from: Type.Optional(
+            Type.Union(
+              [
+                record({ name: Type.Optional(Type.String()), address: Type.Optional(Type.String()) }),
+                Type.String(),
+              ],
+              {
+                description:
+                  'Its author: `{"name": …, "address": …}`, or as From has it, `Bob <bob@example.com>`.',
+              },
+            ),
+          ),
+          text: Type.String({ description: 'What it says, as plain text.' }),
+        },
+        {
+          additionalProperties: false,
+          description: 'What the notification says, so that replies are told from what they quote.',
+        },
+      ),
+    ),
   },
   'AddressOrder',
 );
@@ -204,14 +231,18 @@ function answerOf(
   return isOwn === true ? withExit(problemOf(minted), minted) : problemOf(minted);
 }
 
-function notificationOf({
-  user,
-  thread,
-  posts,
-  compose,
-  replied_to,
-  bound,
-}: Static<typeof ORDER>): Notification {
-  const ordered = posts?.map((post) => ({ ...post, repliedTo: post.replied_to }));
-  return { user, thread, posts: ordered, compose, repliedTo: replied_to, isBound: bound };
+function notificationOf({ replied_to, bound, original, posts, ...rest }: Static<typeof ORDER>): Notification {
+  return {
+    ...rest,
+    posts: posts?.map((post) => ({ ...post, repliedTo: post.replied_to })),
+    repliedTo: replied_to,
+    isBound: bound,
+    original: original === undefined ? undefined : { ...original, from: authorOf(original.from) },
+  };
+}
+
+function authorOf(from: NonNullable<Static<typeof ORDER>['original']>['from']) {
+  if (typeof from !== 'string') return from;
+  const [, name = '', address = from] = /^(.*?)\s*<([^<>]*)>\s*$/.exec(from) ?? [];
+  return address.includes('@') ? { name: name.replaceAll('"', ''), address } : { name: from };
 }

@@ -1,19 +1,20 @@
 /** The queue's items: what came, where it stands, and what an operator can do about it. */
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { contentOf, findItem, hideTokens, readSelection } from '../../actions/items.ts';
 import { OPERATIONS, type Operation, operate } from '../../actions/operate.ts';
 import { openTeach } from '../../actions/spam.ts';
 import { traceMail } from '../../actions/trace.ts';
 import { tokenMask } from '../../site/notices.ts';
-import { ITEM_STATES, type ItemView } from '../../store/item.ts';
-import { isoTime } from '../../system/iso-time.ts';
+import { ITEM_STATES } from '../../store/item.ts';
 import { refuse } from '../problem.ts';
 import { type Inside, type Route, route } from '../route.ts';
 import { nullable, PAGE, page, pageOf, record, text, time, toRead, words } from '../schemas.ts';
+import { showItem } from '../shown.ts';
 
 const STATE = words(...ITEM_STATES);
 
-const ITEM = record(
+/** An item as it is shown. */
+export const ITEM = record(
   {
     id: Type.String(),
     state: STATE,
@@ -83,7 +84,7 @@ const list = route({
       body: page(
         items,
         limit,
-        (item) => hideTokens(itemOf(item), mask),
+        (item) => hideTokens(showItem(item), mask),
         ({ id }) => id,
       ),
     };
@@ -214,27 +215,5 @@ async function traced(inside: Inside, name: string) {
   const { id } = await findItem(session.store, name);
   const [found] = await traceMail(session, id);
   if (found === undefined) throw refuse('not-found', `item ${id}: is gone meanwhile`);
-  return { item: itemOf(found.trace.item), way: found.way };
-}
-
-function itemOf(item: ItemView): Static<typeof ITEM> {
-  return {
-    id: item.id,
-    state: item.state,
-    user: item.user,
-    thread: item.thread,
-    message_id: item.messageId ?? null,
-    received_at: isoTime(item.receivedAt),
-    replied_to: isoTime(item.repliedToAt),
-    reverse_path: item.reversePath,
-    bounce: item.bounce ?? null,
-    attempts: item.attempts,
-    due_at: isoTime(item.dueAt),
-    lease_until: isoTime(item.leaseUntil),
-    settled_at: isoTime(item.settledAt),
-    hold_reason: item.holdReason ?? null,
-    spam_score: item.spamScore ?? null,
-    last_diagnostic: item.lastDiagnostic ?? null,
-    bytes: item.bytes,
-  };
+  return { item: showItem(found.trace.item), way: found.way };
 }

@@ -2,15 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { removeUser } from '../../actions/removal.ts';
 import { readGraceEnd, rotateSalt } from '../../actions/salts.ts';
-import {
-  addUser,
-  changeUser,
-  findUser,
-  readAddresses,
-  showUser,
-  type UserDetail,
-} from '../../actions/users.ts';
-import type { SecretSession } from '../../site/session.ts';
+import { findUser, putUsers, renameUser, showUser, type UserDetail } from '../../actions/users.ts';
 import type { User } from '../../store/directory.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import { refuse } from '../problem.ts';
@@ -82,7 +74,12 @@ const put = route({
   params: NAME,
   body: record(
     {
-      addresses: Type.Array(text('A mail address.', 320), { maxItems: 100 }),
+      addresses: Type.Optional(
+        Type.Array(text('A mail address.', 320), {
+          maxItems: 100,
+          description: 'All addresses that the user writes from; as they are where missing.',
+        }),
+      ),
       enabled: Type.Optional(
         Type.Boolean({ description: 'Whether replies are accepted; as it is where missing.' }),
       ),
@@ -93,7 +90,14 @@ const put = route({
     200: { doc: 'The user was there, and is as the request says.', schema: USER },
     201: { doc: 'The user was added.', schema: USER },
   },
-  run: async (inside, { params: { name }, body }) => putUser(inside.session(), name, body),
+  run: async (inside, { params: { name }, body }) => {
+    const session = inside.session();
+    const [result] = await putUsers(session, [{ user: name, ...body }]);
+    if (result === undefined || result.kind === 'problem')
+      throw result?.fault ?? new Error('nothing was put');
+    const status = result.kind === 'created' ? 201 : 200;
+    return { status, body: userOf(await findUser(session.store, name)) };
+  },
 });
 
 const remove = route({
@@ -109,6 +113,22 @@ const remove = route({
     const session = inside.session();
     await removeUser(session, await findUser(session.store, params.name), Date.now());
     return { status: 204, body: undefined };
+  },
+});
+
+const rename = route({
+  operation: 'renameUser',
+  method: 'POST',
+  path: '/v1/users/{name}/rename',
+  scope: 'users',
+  tag: 'users',
+  summary: 'Give a user another name; every reply address stays valid',
+  params: NAME,
+  body: record({ to: text('The new name.', 255) }, 'RenameOrder'),
+  idempotent: 'answer',
+  answers: { 200: { doc: 'The user under the new name.', schema: USER } },
+  run: async (inside, { params, body }) => {
+    return { status: 200, body: userOf(await renameUser(inside.session(), params.name, body.to)) };
   },
 });
 
@@ -152,26 +172,7 @@ const rotate = route({
 });
 
 /** The routes. */
-export const USER_ROUTES: readonly Route[] = [list, show, put, remove, rotate];
-
-async function putUser(
-  session: SecretSession,
-  name: string,
-  wanted: { readonly addresses: readonly string[]; readonly enabled?: boolean },
-) {
-  const addresses = readAddresses(session, wanted.addresses);
-  const before = await session.store.userByName(name);
-  if (before === undefined) await addUser(session, name, addresses);
-  const isSame =
-    before === undefined
-      ? wanted.enabled !== false
-      : JSON.stringify(before.addresses) === JSON.stringify(addresses);
-  const user =
-    isSame && (wanted.enabled === undefined || wanted.enabled === before?.enabled)
-      ? await findUser(session.store, name)
-      : await changeUser(session, name, { addresses, enabled: wanted.enabled });
-  return { status: before === undefined ? 201 : 200, body: userOf(user) };
-}
+export const USER_ROUTES: readonly Route[] = [list, show, put, remove, rename, rotate];
 
 function readCursor(cursor: string): number {
   if (/^[1-9]\d{0,14}$/.test(cursor)) return Number(cursor);

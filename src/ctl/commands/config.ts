@@ -6,13 +6,14 @@
  */
 
 import { EXIT, Fault } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
-import { readPepper } from '../../config/secret-file.ts';
+import { readPeppers } from '../../config/secret-file.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
+import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
 import { distrustedPlaces, openSink } from '../../site/settings.ts';
+import { ROWS } from '../../site/table.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { openConfig } from '../session.ts';
@@ -57,7 +58,7 @@ export const configGroup: CommandGroup = {
 /** Checks the pepper, the texts of notices, and the sink, which reads its own options. */
 async function furtherProblems(config: Config, path: string): Promise<string[]> {
   const distrusted = distrustedPlaces(path, config);
-  const pepper = readPepper(config);
+  const peppers = readPeppers(config);
   // A site's own sink is code: root must not run what the service user may have written.
   if (!isBuiltIn(config.sink)) becomeStoreOwner(config.store.path);
   const sink = await openSink(config);
@@ -65,14 +66,14 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
   const texts = readNoticeTexts(config);
   return [
     ...distrusted,
-    ...(pepper.ok ? [] : [pepper.problem]),
+    ...(peppers.ok ? [] : peppers.problems),
     ...(sink.ok ? [] : sink.problems),
     ...(texts.ok ? [] : texts.problems),
   ];
 }
 
 function showObjects(config: Config, context: Context): void {
-  for (const { key, setting, value, isDefault } of settingLines(config)) {
+  for (const { key, setting, value, isDefault } of settingLines(ROWS, config)) {
     printObject(context.output, { key, value, default: isDefault, doc: setting.doc });
   }
   for (const [key, value] of Object.entries(config.sink)) {
@@ -83,7 +84,7 @@ function showObjects(config: Config, context: Context): void {
 function showToml(config: Config): string {
   const lines: string[] = [];
   let current = '';
-  for (const { section, name, value, isDefault } of settingLines(config)) {
+  for (const { section, name, value, isDefault } of settingLines(ROWS, config)) {
     if (section !== current) lines.push(...(current === '' ? [] : ['']), `[${section}]`);
     current = section;
     lines.push(`${name} = ${tomlValue(value)}${isDefault ? '  # default' : ''}`);

@@ -8,7 +8,8 @@ import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { badInput, describe, EXIT, type ExitStatus, Fault } from '../../actions/fault.ts';
 import { adminSocketPath } from '../../api/admin.ts';
-import { type Config, dedupeWindowMs } from '../../config/config.ts';
+import { dedupeWindowMs } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import type { StoreProblem } from '../../store/sqlite/check.ts';
 import type { BackupError } from '../../store/sqlite/maintenance.ts';
 import type { BackupFile, Restored } from '../../store/sqlite/restore.ts';
@@ -179,11 +180,12 @@ async function pruneAll(
   config: Config,
   store: Store,
   { output }: Context,
-): Promise<{ contents: number; rows: number; dedupes: number; users: number }> {
+): Promise<{ contents: number; rows: number; dedupes: number; users: number; remembered: number }> {
   const { outOfDate } = await import('../../store/retention.ts');
   const { keepContentMs: contentMs, keepRowsMs: rowsMs } = config.store;
-  const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config) };
-  const sum = { contents: 0, rows: 0, dedupes: 0, users: 0 };
+  const { originalsBytes } = config.reply;
+  const periods = { contentMs, rowsMs, dedupeMs: dedupeWindowMs(config), originalsBytes };
+  const sum = { contents: 0, rows: 0, dedupes: 0, users: 0, remembered: 0 };
   const progress = progressOn(output, 'rows removed');
   return interruptibly(async (signal) => {
     for (;;) {
@@ -192,7 +194,8 @@ async function pruneAll(
       sum.rows += step.rows;
       sum.dedupes += step.dedupes;
       sum.users += step.users;
-      const removed = sum.contents + sum.rows + sum.dedupes + sum.users;
+      sum.remembered += step.remembered;
+      const removed = sum.contents + sum.rows + sum.dedupes + sum.users + sum.remembered;
       progress(removed, step.isDone ? removed : undefined);
       if (step.isDone) return sum;
       if (signal.aborted)

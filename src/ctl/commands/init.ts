@@ -8,11 +8,11 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
-import { SETTINGS } from '../../config/table.ts';
 import { comment, commentedConfig, tomlValue } from '../../config/text.ts';
 import { DEFAULT_SINK, SINK_TYPES, settingsOf } from '../../sinks/catalogue.ts';
+import type { Config } from '../../site/config.ts';
 import { loadConfig, readConfig } from '../../site/config.ts';
+import { ROWS, SETTINGS } from '../../site/table.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { type FilterPlace, filterPlaceOf } from '../filter-place.ts';
 import { type HostName, hostNameOf } from '../host-name.ts';
@@ -133,7 +133,7 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
     ...senderValues(input, asked),
   };
-  return commentedConfig(values, [
+  return commentedConfig(ROWS, values, [
     ...comment(
       `Where replies are posted: ${SINK_TYPES.join(', ')}, or the absolute path of a sink module of your own.`,
     ),
@@ -189,7 +189,7 @@ function existingConfig(path: string): Config {
 }
 
 function makeRest(config: Config, owner: Owner | undefined): Made[] {
-  const pepper = config.reply.pepperFile;
+  const [pepper] = config.reply.pepperFile;
   const made = [
     makeDirectory(dirname(pepper), 'where the pepper is', 0o755),
     makeFile(
@@ -259,8 +259,9 @@ function report(all: readonly Made[], place: Place, configured: Configured, cont
       context.output,
       `${place.config} was there before: its settings count, not the options given now`,
     );
-  const pepper = config.reply.pepperFile;
-  if (existsSync(config.store.path) && made.some(({ path, action }) => path === pepper && action === 'made'))
+  const [pepper, ...behind] = config.reply.pepperFile;
+  const isMade = made.some(({ path, action }) => path === pepper && action === 'made');
+  if (behind.length === 0 && isMade && existsSync(config.store.path))
     printNote(context.output, otherPepper(config));
   if (host?.source === "this host's short name")
     printNote(
@@ -275,7 +276,7 @@ function report(all: readonly Made[], place: Place, configured: Configured, cont
 /** Warns of a new pepper beside a store that is there: the store's addresses were hardly minted under it. */
 function otherPepper({ reply, store }: Config): string {
   return (
-    `${reply.pepperFile} is new, and ${store.path} is not: the addresses that it gave were minted under another pepper. Put that one ` +
+    `${reply.pepperFile[0]} is new, and ${store.path} is not: the addresses that it gave were minted under another pepper. Put that one ` +
     'back from a backup; mail is put off until then. Only if it is lost, "mailgw-ctl pepper accept" makes the new one count, and voids them'
   );
 }

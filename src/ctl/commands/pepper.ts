@@ -6,7 +6,7 @@
  */
 import { listPeppers } from '../../actions/peppers.ts';
 import { pepperFingerprint } from '../../mail/token.ts';
-import { acceptPepper, judgePepper, type PepperStanding, showPepper } from '../../site/pepper.ts';
+import { acceptPepper, judgePeppers, type OtherPeppers, showPepper } from '../../site/pepper.ts';
 import type { SecretSession } from '../../site/session.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandGroup, CommandSpec } from '../command.ts';
@@ -16,7 +16,7 @@ import { printDone, printRows } from '../terminal/print.ts';
 
 const list: CommandSpec = {
   words: 'list',
-  summary: 'list the peppers that addresses were minted under, by fingerprint, and the one in the file',
+  summary: 'list the peppers that addresses were minted under, by fingerprint, and those in the files',
   examples: ['list', 'list --json'],
   run: (_input, context) =>
     withPepper(context, async (session) => {
@@ -32,7 +32,7 @@ const list: CommandSpec = {
         [
           { key: 'pepper_fingerprint', title: 'fingerprint' },
           { key: 'in_force' },
-          { key: 'in_file', title: session.config.reply.pepperFile },
+          { key: 'in_file', title: session.config.reply.pepperFile.join(', ') },
           { key: 'accepted_at' },
         ],
         '',
@@ -42,13 +42,14 @@ const list: CommandSpec = {
 
 const accept: CommandSpec = {
   words: 'accept',
-  summary: 'let the pepper in reply.pepper_file count, which voids every address that another one minted',
+  summary: 'let the first pepper of reply.pepper_file mint, which voids what a lost one minted',
   options: [YES_OPTION],
   examples: ['accept', 'accept --yes'],
   run: (input, context) =>
     withPepper(context, async (session) => {
-      const { pepper, store } = session;
-      const standing = await judgePepper(store, pepper);
+      const { peppers, store } = session;
+      const [{ bytes: pepper }] = peppers;
+      const standing = await judgePeppers(store, peppers);
       if (standing.kind === 'other') {
         await confirm(input, context.output, `pepper accept: ${await voided(session, standing)}`);
       }
@@ -66,14 +67,14 @@ const accept: CommandSpec = {
 
 /** Puts the costs of an acceptance into words. */
 async function voided(
-  { store, config, pepper }: SecretSession,
-  { inForce, earlierAt }: Extract<PepperStanding, { kind: 'other' }>,
+  { store, peppers: [{ bytes, file }] }: SecretSession,
+  { inForce, earlierAt }: OtherPeppers,
 ): Promise<string> {
   const users = (await store.listUsers()).length;
   const isBack = earlierAt === undefined ? '' : ', an earlier one';
   return (
     `every address that was minted under ${showPepper(inForce.fingerprint)} since ${String(isoTime(inForce.acceptedAt))} is void, ` +
-    `of all ${users} users, once ${showPepper(pepperFingerprint(pepper))} in ${config.reply.pepperFile}${isBack} is in force`
+    `of all ${users} users, once ${showPepper(pepperFingerprint(bytes))} in ${file}${isBack} is in force`
   );
 }
 

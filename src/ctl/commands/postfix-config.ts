@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { report } from '../doctor/report.ts';
 import { openConfig } from '../session.ts';
@@ -94,7 +94,8 @@ async function printLines(
   if (file !== undefined && file !== 'main.cf' && file !== 'master.cf')
     throw usage(`postfix-config: --file ${file} is not main.cf or master.cf`);
   const main = mainSnippet(config, queueDirectory);
-  const master = masterSnippet(config, queueDirectory);
+  const { outboundSnippet } = await import('../postfix/outbound.ts');
+  const master = masterSnippet(config, queueDirectory) + outboundSnippet(config, queueDirectory);
   if (output.json) printObject(output, { main_cf: main, master_cf: master, commands });
   else if (file !== undefined) printText(output, (file === 'main.cf' ? main : master).trimEnd());
   else {

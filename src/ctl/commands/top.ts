@@ -7,8 +7,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { badInput } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
 import { parseDuration } from '../../config/kinds.ts';
+import type { Config } from '../../site/config.ts';
 import { ITEM_STATES } from '../../store/item.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';

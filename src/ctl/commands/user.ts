@@ -1,20 +1,26 @@
 /** `mailgw-ctl user`: who the platform may post as, and which addresses they write from. */
-import { usage } from '../../actions/fault.ts';
+import { badInput, usage } from '../../actions/fault.ts';
 import {
   addUser,
   changeUser,
   currentSalt,
+  findUser,
+  type PutEntry,
+  putUsers,
   readAddresses,
+  renameUser,
   saltFingerprint,
   showUser,
   type UserDetail,
 } from '../../actions/users.ts';
+import { show } from '../../config/kinds.ts';
 import type { Session } from '../../site/session.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from '../command.ts';
+import { forEachBatch } from '../json-lines.ts';
 import { noteMissingAddress, userRow } from '../known-user.ts';
 import { withStore } from '../session.ts';
-import { printDone, printRow, printRows, type Row } from '../terminal/print.ts';
+import { printDone, printObject, printRow, printRows, printText, type Row } from '../terminal/print.ts';
 import { noteNamesake, printRemoved, remove, restore } from './removal.ts';
 
 const ADDRESS_OPTION = {
@@ -59,6 +65,102 @@ const set: CommandSpec = {
     }),
 };
 
+const put: CommandSpec = {
+  words: 'put [user]',
+  summary: 'bring a user to a state, added if need be; without a name or with "-", many from JSON lines',
+  options: [
+    ADDRESS_OPTION,
+    { flags: '--no-addresses', doc: 'take all addresses away' },
+    { flags: '--enabled', doc: 'accept their replies; a new user is enabled without it' },
+    { flags: '--disabled', doc: 'refuse their replies' },
+  ],
+  examples: [
+    'put alice --address alice@example.com --address alice@work.example',
+    'put alice --disabled',
+    'put - < users.jsonl',
+  ],
+  run: (input, context) =>
+    withStore(context, (session) => {
+      const [name = '-'] = input.args;
+      return name === '-' ? putMany(session, context) : putOne(session, name, input, context);
+    }),
+};
+
+async function putOne(session: Session, name: string, input: Input, context: Context): Promise<void> {
+  if (input.flag('enabled') && input.flag('disabled'))
+    throw usage('user put: --enabled and --disabled exclude each other');
+  const given = input.list('address');
+  const addresses = given.length > 0 || input.turnedOff('addresses') ? given : undefined;
+  const enabled = input.flag('disabled') ? false : input.flag('enabled') ? true : undefined;
+  const [result] = await putUsers(session, [{ user: name, addresses, enabled }]);
+  if (result === undefined || result.kind === 'problem') throw result?.fault ?? badInput(name);
+  const user = await findUser(session.store, name);
+  noteMissingAddress(user, session, context);
+  printDone(context.output, { ...userRow(user), result: result.kind }, `user ${name} ${result.kind}`);
+}
+
+/** Brings the users of standard input to their states, a transaction for each batch. */
+async function putMany(session: Session, context: Context): Promise<void> {
+  const { output } = context;
+  const counts = { created: 0, changed: 0, unchanged: 0 };
+  try {
+    await forEachBatch(context, async (lines) => {
+      const read = lines.map(({ value }) => readEntry(value));
+      const results = [
+        ...(await putUsers(
+          session,
+          read.filter((entry) => typeof entry !== 'string'),
+        )),
+      ];
+      return read.map((entry) => {
+        if (typeof entry === 'string') return entry;
+        const result = results.shift();
+        if (result === undefined || result.kind === 'problem') return result?.fault.problems.join('; ');
+        counts[result.kind] += 1;
+        if (output.json) printObject(output, { user: result.user, result: result.kind });
+        return undefined;
+      });
+    });
+  } finally {
+    const { created, changed, unchanged } = counts;
+    const sentence = `${created} users created, ${changed} changed, ${unchanged} unchanged`;
+    if (!output.json) printText(output, sentence);
+  }
+}
+
+const ENTRY_KEYS: readonly string[] = ['user', 'addresses', 'enabled'];
+
+/** Reads the entry of a line; a text says what is wrong with it. */
+function readEntry(line: Readonly<Record<string, unknown>>): PutEntry | string {
+  const unknown = Object.keys(line).find((key) => !ENTRY_KEYS.includes(key));
+  if (unknown !== undefined) return `${unknown}: unknown key; expected ${ENTRY_KEYS.join(', ')}`;
+  const { user, addresses, enabled } = line;
+  if (typeof user !== 'string') return `user: ${show(user)} is not a text`;
+  if (addresses !== undefined && !isTexts(addresses))
+    return `addresses: ${show(addresses)} is not a list of addresses`;
+  if (enabled !== undefined && typeof enabled !== 'boolean')
+    return `enabled: ${show(enabled)} is not true or false`;
+  return { user, addresses, enabled };
+}
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');
+
+const rename: CommandSpec = {
+  words: 'rename <user> <new-name>',
+  summary: 'give a user another name; number, addresses and all reply addresses stay',
+  examples: ['rename alice alice.cooper'],
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      const user = await renameUser(session, input.argument(), input.argument(1));
+      printDone(
+        context.output,
+        userRow(user),
+        `user ${input.argument()} is ${user.name} now; their reply addresses stay good`,
+      );
+    }),
+};
+
 const list: CommandSpec = {
   words: 'list',
   summary: 'list all users',
@@ -88,7 +190,7 @@ const list: CommandSpec = {
     }),
 };
 
-const show: CommandSpec = {
+const showOne: CommandSpec = {
   words: 'show <user>',
   summary: 'show one user',
   examples: ['show alice'],
@@ -116,7 +218,7 @@ const enable: CommandSpec = {
 export const userGroup: CommandGroup = {
   name: 'user',
   summary: 'who may reply, and from which addresses',
-  commands: [add, set, list, show, disable, enable, remove, restore],
+  commands: [add, set, put, rename, list, showOne, disable, enable, remove, restore],
 };
 
 function enableUser(input: Input, context: Context, enabled: boolean): Promise<void> {

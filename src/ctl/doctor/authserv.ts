@@ -6,9 +6,9 @@
  */
 
 import { EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
 import { scanHeader } from '../../mail/header.ts';
 import { type Placed, placeResults } from '../../mail/results-place.ts';
+import type { Config } from '../../site/config.ts';
 import { consequenceOf } from '../postfix/filter-checks.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
 

@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { systemCode } from '../../actions/fault.ts';
 import { adminSocketPath } from '../../api/admin.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { type Service, serviceOf } from '../socket-units.ts';
 import { type Finding, fine, skipped, warning } from './finding.ts';
 

@@ -8,9 +8,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
-import { readPepper } from '../../config/secret-file.ts';
+import { type NamedPeppers, readPeppers } from '../../config/secret-file.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
+import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { openSink } from '../../site/settings.ts';
 import { openSqliteStore } from '../../store/sqlite/store.ts';
@@ -29,7 +29,7 @@ import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { checkRestore } from './restored.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
-import { checkPepper, checkQueue, checkStoreFile, checkUsers } from './store.ts';
+import { checkPeppers, checkQueue, checkStoreFile, checkUsers } from './store.ts';
 import { checkStoreFiles, holderOfRemoved } from './store-files.ts';
 
 /** The subjects of an examination. */
@@ -61,7 +61,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield authserv;
   if (!existsSync(dirname(config.store.path))) return; // files.store has said so
   // As root: what the service user cannot read any more.
-  const pepper = readPepper(config);
+  const peppers = readPeppers(config);
   // The same goes for the secrets of the sink; a site's own module is not run as root.
   const builtIn = isBuiltIn(config.sink) ? await openSink(config) : undefined;
   const holder = holderOfRemoved(config.store.path);
@@ -74,7 +74,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield* guarded('spamd', async () => [await checkSpamd(config)]);
   yield* guarded('notice', () => checkNotices(config));
   yield* guarded('queue', () =>
-    checkOpenStore(config, pepper.ok ? pepper.bytes : undefined, examination, {
+    checkOpenStore(config, peppers.ok ? peppers.peppers : undefined, examination, {
       stranger,
       isProven: authserv.status === 'ok',
     }),
@@ -131,7 +131,7 @@ async function checkPostfix(
 /** Checks what needs the store open: the queue's own figures and the round trip. */
 async function checkOpenStore(
   config: Config,
-  pepper: Uint8Array | undefined,
+  peppers: NamedPeppers | undefined,
   { roundTrip }: Examination,
   { stranger, isProven }: { readonly stranger: boolean; readonly isProven: boolean },
 ): Promise<readonly Finding[]> {
@@ -147,7 +147,7 @@ async function checkOpenStore(
       skipped('queue', stranger ? 'this user may not open the store; run doctor as root' : describe(store)),
     ];
   try {
-    const judged = pepper && (await checkPepper(store, pepper, config));
+    const judged = peppers && (await checkPeppers(store, peppers));
     const findings = [
       ...(judged === undefined ? [] : [judged]),
       await checkUsers(store, config),
@@ -157,11 +157,11 @@ async function checkOpenStore(
     ];
     if (roundTrip === undefined)
       return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];
-    if (pepper === undefined)
+    if (peppers === undefined)
       return [...findings, skipped('round_trip', 'no address can be minted without the pepper')];
     if (judged?.status === 'problem')
       return [...findings, skipped('round_trip', 'no address is minted under another pepper')];
-    const session = { config, pepper, store };
+    const session = { config, peppers, store };
     return [...findings, ...(await makeRoundTrip(session, { ...roundTrip, isProven }))];
   } finally {
     await store.close();

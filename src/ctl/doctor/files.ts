@@ -8,9 +8,9 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EXIT, systemCode } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
 import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../config/secret-file.ts';
 import { sinkFiles } from '../../sinks/catalogue.ts';
+import type { Config } from '../../site/config.ts';
 import { distrust } from '../../system/trusted-file.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
@@ -20,7 +20,7 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
   const { pepperFile } = config.reply;
   return [
     checkConfiguration(config, configPath),
-    checkSecret(config, 'files.pepper', 'reply.pepper_file', pepperFile, PEPPER_BYTES),
+    ...pepperFile.map((file) => checkSecret(config, 'files.pepper', 'reply.pepper_file', file, PEPPER_BYTES)),
     ...checkSinkSecrets(config),
     ...checkStoreFiles(config),
     checkSocketDirectory(config),

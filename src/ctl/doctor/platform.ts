@@ -7,11 +7,12 @@
  */
 
 import { describe, EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
-import { endpointText, type Place } from '../../config/kinds.ts';
+import { mailServer } from '../../config/config.ts';
+import { type Endpoint, endpointText } from '../../config/kinds.ts';
 import { openSpamd } from '../../gate/spam-policy.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { LoadedSink } from '../../sinks/sink-kind.ts';
+import type { Config } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
 import { withinDeadline } from '../../system/deadline.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
@@ -101,10 +102,11 @@ export async function checkSpamd({ spam }: Config): Promise<Finding> {
   });
 }
 
-/** Examines what sends notices. */
+/** Examines what sends notices, and the notifications that the platform hands over. */
 export async function checkNotices(config: Config): Promise<Finding[]> {
-  const check = 'notice.server';
-  if (config.notice.kinds.length === 0) return [skipped(check, 'notice.kinds is empty')];
+  const check = config.outbound.relay === undefined ? 'notice.server' : 'outbound.relay';
+  const hasNotices = config.notice.kinds.length > 0;
+  if (!hasNotices && config.outbound.relay === undefined) return [skipped(check, 'notice.kinds is empty')];
   const texts = readNoticeTexts(config);
   const findings = texts.ok
     ? texts.notes.map((what) => note('notice.texts', what))
@@ -115,24 +117,24 @@ export async function checkNotices(config: Config): Promise<Finding[]> {
           fix: 'mend the text, or leave notice.texts empty',
         }),
       );
-  const server = endpointText(config.notice.server);
+  const server = endpointText(mailServer(config));
   try {
-    const { greeting } = await greet(config.notice.server);
+    const { greeting } = await greet(mailServer(config));
     if (greeting.code !== 220) throw new Error(`says "${greeting.text}"`);
     return [...findings, fine(check, `${server}: ${greeting.text}`)];
   } catch (error) {
     return [
       ...findings,
       problem(check, EXIT.unavailable, {
-        what: `notice.server: ${server}: ${describe(error)}`,
-        why: 'users are not told what became of replies that could not be posted',
-        fix: 'start Postfix, mend notice.server, or set notice.kinds = []',
+        what: `${check}: ${server}: ${describe(error)}`,
+        why: 'notifications wait, and users are not told what became of replies that could not be posted',
+        fix: `start Postfix, mend ${check}${hasNotices ? ', or set notice.kinds = []' : ''}`,
       }),
     ];
   }
 }
 
-async function greet(place: Place): Promise<{ greeting: { code: number; text: string } }> {
+async function greet(place: Endpoint): Promise<{ greeting: { code: number; text: string } }> {
   const talk = await openTalk(place, WITHIN_MS);
   talk.close();
   return talk;

@@ -12,9 +12,10 @@ import { describe, EXIT } from '../../actions/fault.ts';
 import { type Rehearsal, rehearse, type Stage } from '../../actions/rehearse.ts';
 import { currentSalt } from '../../actions/users.ts';
 import { endpointText, type Place } from '../../config/kinds.ts';
-import { foldDomain, formatReplyAddress } from '../../mail/address.ts';
+import { formatReplyAddress, mintingForm } from '../../mail/address.ts';
 import { PROBE_THREAD } from '../../mail/probe.ts';
 import { mintSealedToken, userKey } from '../../mail/token.ts';
+import { mintingPepper } from '../../site/pepper.ts';
 import type { SecretSession } from '../../site/session.ts';
 import type { User } from '../../store/directory.ts';
 import type { ItemView } from '../../store/item.ts';
@@ -52,7 +53,7 @@ export async function makeRoundTrip(session: SecretSession, options: RoundTripOp
   }
   await dropProbes(session);
   const to = await mint(session, user, PROBE_THREAD);
-  const id = `doctor.${randomBytes(12).toString('hex')}@${foldDomain(session.config.reply.domain)}`;
+  const id = `doctor.${randomBytes(12).toString('hex')}@${mintingForm(session.config.reply).domain}`;
   const findings = [fine('round_trip.mint', `an address of ${user.name}, good for ten minutes`)];
   const refusal = await send(options.smtp, to, probeMessage(user, to, id));
   findings.push(refusal ?? fine('round_trip.smtp', `${endpointText(options.smtp)} took the message`));
@@ -72,16 +73,18 @@ async function chooseUser({ store }: SecretSession, name: string | undefined): P
   );
 }
 
-async function mint({ config, pepper, store }: SecretSession, user: User, locator: string): Promise<string> {
+async function mint({ config, peppers, store }: SecretSession, user: User, locator: string): Promise<string> {
   const salt = currentSalt(user);
   if (salt === undefined) throw new Error('a user without a salt was chosen');
-  const token = mintSealedToken(userKey(pepper, salt.salt), {
+  const minting = await mintingPepper(store, peppers, Date.now());
+  if (!minting.ok) throw new Error(minting.problem);
+  const token = mintSealedToken(userKey(minting.pepper, salt.salt), {
     userNumber: user.number,
     threadNumber: await store.threadNumber(locator),
     repliedTo: Math.floor(Date.now() / 1000),
     locator,
   });
-  return formatReplyAddress({ prefix: config.reply.prefix, domain: foldDomain(config.reply.domain) }, token);
+  return formatReplyAddress(mintingForm(config.reply), token);
 }
 
 function probeMessage(user: User, to: string, id: string): string {

@@ -7,7 +7,7 @@
 import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { describe, EXIT, systemCode } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { lookUpUser } from '../make.ts';
 import type { Owner } from '../owner.ts';
 import { type Obstacle, obstacleTo } from './access.ts';

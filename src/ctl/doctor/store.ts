@@ -8,9 +8,10 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EXIT, systemCode } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { NamedPeppers } from '../../config/secret-file.ts';
 import { pepperFingerprint } from '../../mail/token.ts';
-import { judgePepper, pepperProblem, showPepper } from '../../site/pepper.ts';
+import type { Config } from '../../site/config.ts';
+import { judgePeppers, type PepperStanding, pepperProblem, showPepper } from '../../site/pepper.ts';
 import { type QuickCheck, quickCheckStore } from '../../store/sqlite/quick-check.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_EXIT, StoreError, type StoreErrorKind } from '../../store/store-error.ts';
@@ -191,22 +192,29 @@ export async function checkUsers(store: Store, { sender }: Config): Promise<Find
   return fine(check, `${enabled.length} of ${users.length} users may reply: ${named(enabled)}`);
 }
 
-/** Examines whether the store's addresses were minted under this pepper. */
-export async function checkPepper(store: Store, pepper: Uint8Array, { reply }: Config): Promise<Finding> {
+/** Examines whether the store's addresses were minted under one of these peppers. */
+export async function checkPeppers(store: Store, peppers: NamedPeppers): Promise<Finding> {
   const check = 'store.pepper';
-  const standing = await judgePepper(store, pepper);
-  const what = pepperProblem(standing, pepper, reply.pepperFile);
-  if (what !== undefined)
+  const standing = await judgePeppers(store, peppers);
+  if (standing.kind === 'other')
     return problem(check, EXIT.configuration, {
-      what,
+      what: pepperProblem(standing, peppers),
       why: 'no address verifies under another pepper: all mail is answered 451, and nothing is minted',
-      fix: `put the pepper of a backup into ${reply.pepperFile} and restart mailgwd; only if it is lost: mailgw-ctl pepper accept`,
+      fix: `put the pepper of a backup into ${peppers[0].file} and restart mailgwd; only if it is lost: mailgw-ctl pepper accept`,
     });
   if (standing.kind === 'first') return note(check, 'the store has no addresses yet, and takes this pepper');
-  return fine(
-    check,
-    `addresses are minted under ${showPepper(pepperFingerprint(pepper))}, which is in ${reply.pepperFile}`,
-  );
+  if (standing.kind === 'next') {
+    const next = showPepper(pepperFingerprint(peppers[0].bytes));
+    return note(
+      check,
+      `addresses are minted under ${shown(standing)}, until mailgwd takes ${next} in front of it: mailgw-ctl reload`,
+    );
+  }
+  return fine(check, `addresses are minted under ${shown(standing)}`);
+}
+
+function shown({ minting: { bytes, file } }: Exclude<PepperStanding, { kind: 'other' }>): string {
+  return `${showPepper(pepperFingerprint(bytes))}, which is in ${file}`;
 }
 
 /** Examines what the queue says of itself. */

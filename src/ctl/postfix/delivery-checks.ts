@@ -6,12 +6,12 @@
  */
 
 import { EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { type Finding, fine, note, problem, warning } from '../doctor/finding.ts';
-import { fixCommand, withRecipients, withRelayDomain, withTransport } from './merge.ts';
+import { fixCommand, withRecipients, withRelayDomains, withTransport } from './merge.ts';
 import type { PostfixSetup } from './postfix-setup.ts';
 import { classesOf, type DomainClass, openedPath, type Route, routeOf, sameFile } from './route.ts';
-import { domainOf, masterSnippet, wantedRoute, wantedSizeLimit } from './snippet.ts';
+import { domainsOf, masterSnippet, wantedRoute, wantedSizeLimit } from './snippet.ts';
 
 /** The objects of every check of the wiring. */
 export interface Wiring {
@@ -24,26 +24,36 @@ const ANY_TOKEN = 'a'.repeat(48);
 
 /** Examines the way from SMTP to our socket. */
 export function checkDelivery({ config, setup }: Wiring): Finding[] {
-  const domain = domainOf(config);
-  const classes = classesOf(setup, domain);
-  const [first] = classes;
-  const findings = [checkClass(config, setup, classes)];
-  if (first !== undefined) {
-    const route = routeOf(setup, domain, first);
-    findings.push(...checkRoute(config, setup, route));
-  }
-  return [...findings, checkSize(config, setup), ...checkTables(config, setup), checkSoftBounce(setup)];
+  const findings = domainsOf(config).flatMap((domain) => {
+    const classes = classesOf(setup, domain);
+    const [first] = classes;
+    const route = first === undefined ? undefined : routeOf(setup, domain, first);
+    return [
+      checkClass(domain, setup, classes),
+      ...(first === undefined ? [] : checkRoute({ config, setup }, domain, route)),
+    ];
+  });
+  return [
+    ...unlike(findings),
+    checkSize(config, setup),
+    ...checkTables(config, setup),
+    checkSoftBounce(setup),
+  ];
 }
 
-function checkClass(config: Config, setup: PostfixSetup, classes: readonly DomainClass[]): Finding {
+/** Leaves out what was found alike for another domain. */
+function unlike(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values()];
+}
+
+function checkClass(domain: string, setup: PostfixSetup, classes: readonly DomainClass[]): Finding {
   const check = 'postfix.domain';
-  const domain = domainOf(config);
   const [first, second] = classes;
   if (first === undefined) {
     return problem(check, EXIT.configuration, {
       what: `${domain} is in none of relay_domains, mydestination, virtual_mailbox_domains`,
       why: 'Postfix refuses its mail with "554 5.7.1 Relay access denied"',
-      fix: fixCommand(setup, withRelayDomain(config, setup)),
+      fix: fixCommand(setup, withRelayDomains([domain], setup)),
     });
   }
   if (second !== undefined) {
@@ -57,16 +67,16 @@ function checkClass(config: Config, setup: PostfixSetup, classes: readonly Domai
     return warning(check, {
       what: `${domain} is in ${first.list}, a ${first.name} domain`,
       why: 'Postfix looks its users up in tables of its own, which know no tokens, and may refuse them',
-      fix: fixCommand(setup, withRelayDomain(config, setup)),
+      fix: fixCommand(setup, withRelayDomains([domain], setup)),
     });
   }
   return fine(check, `${domain} is a relay domain`);
 }
 
-function checkRoute(config: Config, setup: PostfixSetup, route: Route | undefined): Finding[] {
+function checkRoute({ config, setup }: Wiring, domain: string, route: Route | undefined): Finding[] {
   const check = 'postfix.transport';
   const wanted = wantedRoute(config, setup.setting('queue_directory'));
-  const fix = fixCommand(setup, withTransport(config, setup));
+  const fix = fixCommand(setup, withTransport(config, setup, [domain]));
   const shown =
     route === undefined
       ? 'nowhere'
@@ -74,10 +84,9 @@ function checkRoute(config: Config, setup: PostfixSetup, route: Route | undefine
   if (!route?.nexthop.startsWith('unix:')) {
     return [
       problem(check, EXIT.configuration, {
-        what: `${route?.parameter ?? 'transport_maps'} sends ${domainOf(config)} to "${shown}", not to a Unix socket`,
+        what: `${route?.parameter ?? 'transport_maps'} sends ${domain} to "${shown}", not to a Unix socket`,
         why: 'mailgw serves LMTP on a Unix socket only; this mail goes somewhere else',
-        fix:
-          route?.parameter === 'transport_maps' ? `in transport_maps: ${domainOf(config)}  ${wanted}` : fix,
+        fix: route?.parameter === 'transport_maps' ? `in transport_maps: ${domain}  ${wanted}` : fix,
       }),
     ];
   }
@@ -102,7 +111,11 @@ function checkRoute(config: Config, setup: PostfixSetup, route: Route | undefine
   }
   return [
     fine(check, `${route.parameter}: ${shown}`),
-    checkSocketPath(config, setup, route, openedPath(setup, service, route.nexthop.slice('unix:'.length))),
+    checkSocketPath(
+      { config, setup, fix },
+      route,
+      openedPath(setup, service, route.nexthop.slice('unix:'.length)),
+    ),
     checkRecipientLimit(setup, route.transport),
   ];
 }
@@ -115,14 +128,18 @@ function oneLine(snippet: string): string {
     .trim();
 }
 
-function checkSocketPath(config: Config, setup: PostfixSetup, route: Route, opened: string): Finding {
+function checkSocketPath(
+  { config, fix }: Wiring & { readonly fix: string },
+  route: Route,
+  opened: string,
+): Finding {
   const check = 'postfix.socket_path';
   const { socket } = config.lmtp;
   if (sameFile(opened, socket)) return fine(check, `lmtp(8) opens ${opened}`);
   return problem(check, EXIT.configuration, {
     what: `${route.parameter} names ${route.nexthop}, which lmtp(8) opens as ${opened}; lmtp.socket is ${socket}`,
     why: 'all mail is deferred: "No such file or directory"; a path is relative to the queue directory, and a chrooted lmtp(8) sees nothing outside of it',
-    fix: fixCommand(setup, withTransport(config, setup)),
+    fix,
   });
 }
 
@@ -158,9 +175,8 @@ function sizeFix(config: Config, setup: PostfixSetup, limit: number): string {
 }
 
 /** Lists the addresses under which Postfix looks a reply address up. */
-function lookedUp(config: Config, setup: PostfixSetup): string[] {
-  const domain = domainOf(config);
-  const local = `${config.reply.prefix}${ANY_TOKEN}`;
+function lookedUp(prefix: string, domain: string, setup: PostfixSetup): string[] {
+  const local = `${prefix}${ANY_TOKEN}`;
   const delimiters = setup.setting('recipient_delimiter');
   const at = Array.from(local).findIndex((character, index) => index > 0 && delimiters.includes(character));
   return [`${local}@${domain}`, ...(at === -1 ? [] : [`${local.slice(0, at)}@${domain}`]), `@${domain}`];
@@ -170,22 +186,27 @@ function checkTables(config: Config, setup: PostfixSetup): Finding[] {
   return [checkKnownRecipients(config, setup), checkRewriting(config, setup), noteDelimiter(config, setup)];
 }
 
-/** Tells whether Postfix takes every address of the reply domain for one that may exist. */
-export function recipientsAreKnown({ config, setup }: Wiring): boolean {
+/** Tells whether Postfix takes every address of a reply domain for one that may exist. */
+export function recipientsAreKnown({ config, setup }: Wiring, domain: string): boolean {
   const tables = setup.setting('relay_recipient_maps');
-  return tables === '' || lookedUp(config, setup).some((key) => setup.lookUp(tables, key) !== undefined);
+  return (
+    tables === '' ||
+    config.reply.prefix.every((prefix) =>
+      lookedUp(prefix, domain, setup).some((key) => setup.lookUp(tables, key) !== undefined),
+    )
+  );
 }
 
 function checkKnownRecipients(config: Config, setup: PostfixSetup): Finding {
   const check = 'postfix.relay_recipients';
   const tables = setup.setting('relay_recipient_maps');
   if (tables === '') return fine(check, 'relay_recipient_maps is empty: mailgw alone knows the addresses');
-  if (recipientsAreKnown({ config, setup }))
-    return fine(check, 'relay_recipient_maps lets reply addresses through');
+  const unknown = domainsOf(config).filter((domain) => !recipientsAreKnown({ config, setup }, domain));
+  if (unknown.length === 0) return fine(check, 'relay_recipient_maps lets reply addresses through');
   return problem(check, EXIT.configuration, {
     what: `relay_recipient_maps (${tables}) holds no line that reply addresses match`,
     why: 'Postfix refuses every reply: "550 5.1.1 User unknown in relay recipient table"',
-    fix: fixCommand(setup, withRecipients(config, setup)),
+    fix: fixCommand(setup, withRecipients(unknown, setup)),
   });
 }
 
@@ -193,11 +214,15 @@ const REWRITING = ['virtual_alias_maps', 'canonical_maps', 'recipient_canonical_
 
 function checkRewriting(config: Config, setup: PostfixSetup): Finding {
   const check = 'postfix.rewriting';
-  const domain = domainOf(config);
+  const domains = domainsOf(config);
+  const keys = domains.flatMap((domain) =>
+    config.reply.prefix.flatMap((prefix) => lookedUp(prefix, domain, setup)),
+  );
+  const isOurs = (address: string): boolean => domains.some((domain) => address === `@${domain}`);
   for (const parameter of REWRITING) {
-    for (const key of lookedUp(config, setup)) {
+    for (const key of new Set(keys)) {
       const found = setup.lookUp(setup.setting(parameter), key);
-      if (found === undefined || found.split(/[\s,]+/).every((address) => address === `@${domain}`)) continue;
+      if (found === undefined || found.split(/[\s,]+/).every(isOurs)) continue;
       const shown = key.replace(ANY_TOKEN, 'TOKEN');
       return problem(check, EXIT.configuration, {
         what: `${parameter} turns ${shown} into ${found}`,
@@ -206,18 +231,23 @@ function checkRewriting(config: Config, setup: PostfixSetup): Finding {
       });
     }
   }
-  return fine(check, `no table rewrites addresses in ${domain}`);
+  return fine(check, `no table rewrites addresses in ${domains.join(', ')}`);
 }
 
 function noteDelimiter(config: Config, setup: PostfixSetup): Finding {
   const delimiters = setup.setting('recipient_delimiter');
-  const { prefix } = config.reply;
-  const splits = Array.from(prefix).some((character) => delimiters.includes(character));
-  return splits || prefix === ''
+  const isSplit = (prefix: string): boolean =>
+    prefix === '' || Array.from(prefix).some((character) => delimiters.includes(character));
+  const prefix = config.reply.prefix.find((each) => !isSplit(each)) ?? config.reply.prefix[0];
+  return isSplit(prefix)
     ? fine('postfix.delimiter', `recipient_delimiter "${delimiters}", reply.prefix "${prefix}"`)
     : note(
         'postfix.delimiter',
-        `recipient_delimiter "${delimiters}" does not split reply.prefix "${prefix}": mailgw needs none, but a table that lists reply addresses must list "@${domainOf(config)}"`,
+        `recipient_delimiter "${delimiters}" does not split reply.prefix "${prefix}": mailgw needs none, but a table that lists reply addresses must list "${domainsOf(
+          config,
+        )
+          .map((domain) => `@${domain}`)
+          .join(', ')}"`,
       );
 }
 

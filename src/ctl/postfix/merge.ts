@@ -5,9 +5,9 @@
  * (restrictions, tables), ours stands first, because the first that answers wins and a permit_... ends the list.
  */
 import { join } from 'node:path';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
-import { domainOf, policyService, wantedRoute } from './snippet.ts';
+import { policyService, probeEntries, wantedRoute } from './snippet.ts';
 
 /** A parameter and the whole value that it gets. */
 export interface Setting {
@@ -35,36 +35,40 @@ export function prepended(setup: PostfixSetup, name: string, entry: string): Set
   return { name, value: joined(entry, liveValue(setup, name)) };
 }
 
-/** Adds the reply domain to the relayed ones. */
-export function withRelayDomain(config: Config, setup: PostfixSetup): Setting {
-  return appended(setup, 'relay_domains', domainOf(config));
+/** Adds reply domains to the relayed ones. */
+export function withRelayDomains(domains: readonly string[], setup: PostfixSetup): Setting {
+  return appended(setup, 'relay_domains', domains.join(', '));
 }
 
-/** Adds a transport for the reply domain alone: relay_transport would take the mail of every relay domain. */
-export function withTransport(config: Config, setup: PostfixSetup): Setting {
+/** Adds a transport for reply domains alone: relay_transport would take the mail of every relay domain. */
+export function withTransport(config: Config, setup: PostfixSetup, domains: readonly string[]): Setting {
   const route = wantedRoute(config, setup.setting('queue_directory'));
-  return prepended(setup, 'transport_maps', `inline:{ { ${domainOf(config)} = ${route} } }`);
+  return prepended(setup, 'transport_maps', inlineTable(domains.map((domain) => `${domain} = ${route}`)));
 }
 
-/** Adds the reply addresses to the recipients that Postfix knows. */
-export function withRecipients(config: Config, setup: PostfixSetup): Setting {
-  return appended(setup, 'relay_recipient_maps', `inline:{ { @${domainOf(config)} = OK } }`);
+/** Adds the addresses of reply domains to the recipients that Postfix knows. */
+export function withRecipients(domains: readonly string[], setup: PostfixSetup): Setting {
+  return appended(setup, 'relay_recipient_maps', inlineTable(domains.map((domain) => `@${domain} = OK`)));
+}
+
+function inlineTable(entries: readonly string[]): string {
+  return `inline:{ ${entries.map((entry) => `{ ${entry} }`).join(', ')} }`;
 }
 
 /** Puts our policy service in front of all restrictions: a restriction class, and the access table that names it. */
-export function withPolicyService(config: Config, socket: string, setup: PostfixSetup): Setting[] {
-  const domain = domainOf(config);
+export function withPolicyService(
+  domains: readonly string[],
+  socket: string,
+  setup: PostfixSetup,
+): Setting[] {
   const ours = policyService(socket, setup.setting('queue_directory'));
-  const name = className(setup, domain, ours);
+  const name = className(setup, domains[0] ?? '', ours);
   const isListed = splitList(setup.setting('smtpd_restriction_classes')).includes(name);
+  const entries = domains.flatMap((domain) => [`postmaster@${domain} = DUNNO`, `${domain} = ${name}`]);
   return [
     ...(isListed ? [] : [appended(setup, 'smtpd_restriction_classes', name)]),
     { name, value: ours },
-    prepended(
-      setup,
-      'smtpd_recipient_restrictions',
-      `check_recipient_access inline:{ { postmaster@${domain} = DUNNO }, { ${domain} = ${name} } }`,
-    ),
+    prepended(setup, 'smtpd_recipient_restrictions', `check_recipient_access ${inlineTable(entries)}`),
   ];
 }
 
@@ -82,9 +86,9 @@ export function headerTable({ directory }: PostfixSetup): string {
   return join(directory, 'mailgw_header_checks');
 }
 
-/** Probes of the reply domain in front of all restrictions. */
-export function withProbes(config: Config, setup: PostfixSetup): Setting {
-  const probe = `check_recipient_access inline:{ { ${domainOf(config)} = reject_unverified_recipient } }`;
+/** Puts probes of reply domains in front of all restrictions. */
+export function withProbes(domains: readonly string[], setup: PostfixSetup): Setting {
+  const probe = `check_recipient_access inline:{ ${probeEntries(domains)} }`;
   return prepended(setup, 'smtpd_recipient_restrictions', probe);
 }
 

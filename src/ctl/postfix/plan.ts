@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { recipientsAreKnown, type Wiring } from './delivery-checks.ts';
 import {
   appended,
@@ -17,27 +17,22 @@ import {
   withPolicyService,
   withProbes,
   withRecipients,
-  withRelayDomain,
+  withRelayDomains,
   withTransport,
 } from './merge.ts';
+import { planOutbound } from './outbound.ts';
+import type { PlanStep } from './plan-step.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
-import { refusalsIn, stripsSpamFields } from './refusal-checks.ts';
+import { refusalsIn, stripsSpamFields, unrefused } from './refusal-checks.ts';
 import { lacksResultTable, needsResultTable, unfilteredMilters } from './result-checks.ts';
 import { classesOf, openedPath, RELAY_CLASS, routeOf, sameFile } from './route.ts';
-import { domainOf, PROBE_SETTINGS, wantedService, wantedSizeLimit } from './snippet.ts';
+import { domainsOf, PROBE_SETTINGS, wantedService, wantedSizeLimit } from './snippet.ts';
 
 /** Where a checkout and the Debian package have the table for header_checks. */
 const EXAMPLES = [
   fileURLToPath(new URL('../../../../postfix-examples/header_checks', import.meta.url)),
   '/usr/share/mailgw/postfix-examples/header_checks',
 ] as const;
-
-/** One thing to do, and why. */
-export type PlanStep = { readonly why: string } & (
-  | { readonly kind: 'setting'; readonly setting: Setting }
-  | { readonly kind: 'command'; readonly command: string }
-  | { readonly kind: 'remark' }
-);
 
 /** Plans the steps that are missing, in the order in which they are taken. */
 export function planWiring(wiring: Wiring): PlanStep[] {
@@ -49,6 +44,7 @@ export function planWiring(wiring: Wiring): PlanStep[] {
     ...planForgedFields(wiring),
     ...planLocalMail(wiring),
     ...planSize(wiring),
+    ...planOutbound(wiring),
   ];
 }
 
@@ -81,30 +77,47 @@ const set = (why: string, ...settings: readonly Setting[]): PlanStep[] =>
 const remark = (why: string): PlanStep => ({ kind: 'remark', why });
 
 function planClass({ config, setup }: Wiring): PlanStep[] {
-  const domain = domainOf(config);
-  const lists = classesOf(setup, domain).map(({ list }) => list);
-  const others = lists.filter((list) => list !== 'relay_domains');
+  const domains = domainsOf(config);
+  const missing = domains.filter((domain) => !setup.holds('relay_domains', domain));
+  const others = domains.flatMap((domain) =>
+    classesOf(setup, domain)
+      .filter(({ list }) => list !== 'relay_domains')
+      .map(({ list }) =>
+        remark(
+          `LEFT TO YOU: take ${domain} out of ${list}; a domain has one class, and this one is relayed.`,
+        ),
+      ),
+  );
   return [
-    ...(lists.includes('relay_domains')
+    ...(missing.length === 0
       ? []
-      : set('Takes mail for the reply domain from anybody.', withRelayDomain(config, setup))),
-    ...others.map((list) =>
-      remark(`LEFT TO YOU: take ${domain} out of ${list}; a domain has one class, and this one is relayed.`),
-    ),
+      : set('Takes mail for the reply domain from anybody.', withRelayDomains(missing, setup))),
+    ...others,
   ];
 }
 
-function planTransport({ config, setup }: Wiring): PlanStep[] {
-  const route = routeOf(setup, domainOf(config), RELAY_CLASS);
+/** Names the transport that hands a domain to our socket; undefined where none does. */
+function ourTransport({ config, setup }: Wiring, domain: string): string | undefined {
+  const route = routeOf(setup, domain, RELAY_CLASS);
   const service = route === undefined ? undefined : setup.service(route.transport);
   const path = route?.nexthop.startsWith('unix:') ? route.nexthop.slice('unix:'.length) : undefined;
   const isOurs =
     path !== undefined && sameFile(openedPath(setup, service ?? { chroot: true }, path), config.lmtp.socket);
-  const transport = isOurs && route !== undefined ? route.transport : 'mailgw';
+  return isOurs ? route?.transport : undefined;
+}
+
+function planTransport({ config, setup }: Wiring): PlanStep[] {
+  const domains = domainsOf(config);
+  const missing = domains.filter((domain) => ourTransport({ config, setup }, domain) === undefined);
+  const transport =
+    domains.map((domain) => ourTransport({ config, setup }, domain)).find((each) => each !== undefined) ??
+    'mailgw';
   const limit = `${transport}_destination_recipient_limit`;
   return [
     ...planService(config, setup, transport),
-    ...(isOurs ? [] : set('Hands the reply domain to mailgw, and no other.', withTransport(config, setup))),
+    ...(missing.length === 0
+      ? []
+      : set('Hands the reply domain to mailgw, and no other.', withTransport(config, setup, missing))),
     ...(setup.setting(limit) === '1'
       ? []
       : set('One recipient in a transaction: none waits for another.', { name: limit, value: '1' })),
@@ -125,20 +138,22 @@ function planService(config: Config, setup: PostfixSetup, transport: string): Pl
 }
 
 function planRecipients(wiring: Wiring): PlanStep[] {
-  if (recipientsAreKnown(wiring)) return [];
   const { config, setup } = wiring;
-  return set("Every address of the reply domain is mailgw's to judge.", withRecipients(config, setup));
+  const unknown = domainsOf(config).filter((domain) => !recipientsAreKnown(wiring, domain));
+  if (unknown.length === 0) return [];
+  return set("Every address of the reply domain is mailgw's to judge.", withRecipients(unknown, setup));
 }
 
 function planRefusal(wiring: Wiring): PlanStep[] {
   const { config, setup } = wiring;
   const { ours, probes } = refusalsIn(wiring);
   const { socket } = config.policy;
-  if (ours !== undefined) return [];
+  const isThere = ours !== undefined || (socket === undefined && probes);
+  const domains = isThere ? unrefused(wiring) : domainsOf(config);
+  if (domains.length === 0) return [];
   const why = 'Refuses bad addresses in the SMTP session, before any permit_...';
-  if (socket !== undefined) return set(why, ...withPolicyService(config, socket, setup));
-  if (probes) return [];
-  return set(why, withProbes(config, setup), ...PROBE_SETTINGS.filter(({ name }) => !setup.isSet(name)));
+  if (socket !== undefined) return set(why, ...withPolicyService(domains, socket, setup));
+  return set(why, withProbes(domains, setup), ...PROBE_SETTINGS.filter(({ name }) => !setup.isSet(name)));
 }
 
 /** Plans the table with what a sender may not write, where it is needed and not there. */

@@ -11,7 +11,7 @@ import type { Wiring } from './delivery-checks.ts';
 import { appended, fixCommand, headerTable, postconfCommand } from './merge.ts';
 import { type PostfixSetup, splitList } from './postfix-setup.ts';
 import { openedPath, sameFile } from './route.ts';
-import { socketName } from './snippet.ts';
+import { domainsOf, socketName } from './snippet.ts';
 
 /** Where Postfix asks policy services in the SMTP session. */
 export const RESTRICTIONS = [
@@ -59,6 +59,25 @@ export function refusalsIn(wiring: Wiring): Refusals {
   };
 }
 
+/**
+ * Lists the reply domains that no restriction names although another one of ours is named: the access table there is
+ * older than they are. A restriction without such a table speaks of all domains.
+ */
+export function unrefused({ config, setup }: Wiring): readonly string[] {
+  const entries = new Set(
+    RESTRICTIONS.flatMap((name) =>
+      setup
+        .setting(name)
+        .toLowerCase()
+        .split(/[\s,{}=]+/),
+    ),
+  );
+  const domains = domainsOf(config);
+  return domains.some((domain) => entries.has(domain))
+    ? domains.filter((domain) => !entries.has(domain))
+    : [];
+}
+
 function namesOurSocket({ config, setup }: Wiring, name: string): boolean {
   const { socket } = config.policy;
   if (socket === undefined) return false;
@@ -75,6 +94,14 @@ export function stripsSpamFields(setup: PostfixSetup): boolean {
 function checkAnyRefusal({ config, setup }: Wiring, { probes, ours, lookalike }: Refusals): Finding {
   const check = 'postfix.refusal';
   const { socket } = config.policy;
+  const [missing] = unrefused({ config, setup });
+  if (missing !== undefined && (ours !== undefined || probes)) {
+    return warning(check, {
+      what: `the access table that refuses bad reply addresses does not name ${missing}`,
+      why: 'Postfix takes mail to forged and expired addresses there and must bounce it, to senders who may be forged',
+      fix: 'mailgw-ctl postfix-config   # prints the lines',
+    });
+  }
   if (ours !== undefined) return fine(check, `smtpd(8) asks the policy service at ${ours}`);
   if (lookalike !== undefined) {
     return problem(check, EXIT.configuration, {

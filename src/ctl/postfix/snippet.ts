@@ -5,8 +5,8 @@
  * wiring ask for.
  */
 import { relative } from 'node:path';
-import type { Config } from '../../config/config.ts';
 import { foldDomain } from '../../mail/address.ts';
+import type { Config } from '../../site/config.ts';
 
 /** Where Postfix runs its daemons unless told otherwise. */
 export const DEFAULT_QUEUE_DIRECTORY = '/var/spool/postfix';
@@ -17,9 +17,9 @@ const HEADER_ROOM_BYTES = 64 * 1024;
 /** Postfix's default message_size_limit: a smaller one needs no line. */
 const POSTFIX_LIMIT_BYTES = 10_240_000;
 
-/** Gives the reply domain as Postfix has it: A-labels. */
-export function domainOf(config: Config): string {
-  return foldDomain(config.reply.domain);
+/** Lists the reply domains as Postfix has them: A-labels. */
+export function domainsOf(config: Config): readonly string[] {
+  return [...new Set(config.reply.domain.map(foldDomain))];
 }
 
 /**
@@ -73,11 +73,11 @@ ${service.replaceAll(' ', '\t')}
 
 /** Writes the lines of main.cf. */
 export function mainSnippet(config: Config, queueDirectory: string): string {
-  const domain = domainOf(config);
+  const domains = domainsOf(config);
   const sizeLimit = wantedSizeLimit(config);
   const lines = [
     '# ---- for a main.cf that sets none of these yet; without --file the command merges with the one that is live',
-    `relay_domains = ${domain}`,
+    `relay_domains = ${domains.join(', ')}`,
     '# If you relay other domains too, give this one a line in transport_maps instead (postfix-examples/main-transport-maps.cf).',
     `relay_transport = ${wantedRoute(config, queueDirectory)}`,
     ...(isInQueue(config.lmtp.socket, queueDirectory)
@@ -88,7 +88,7 @@ export function mainSnippet(config: Config, queueDirectory: string): string {
     'mailgw_destination_recipient_limit = 1',
     `# At most lmtp.max_message (${config.lmtp.maxMessageBytes}), less what Postfix's own header lines take.`,
     `message_size_limit = ${sizeLimit}${sizeLimit === POSTFIX_LIMIT_BYTES ? "  # Postfix's default" : ''}`,
-    ...refusalLines(config, domain, queueDirectory),
+    ...refusalLines(config, domains, queueDirectory),
     ...(config.spam.source === 'header'
       ? [
           "# The sender's own X-Spam fields go before your filter writes its verdict (postfix-examples/header_checks).",
@@ -111,13 +111,13 @@ function resultLines({ sender, spam }: Config): string[] {
   ];
 }
 
-function refusalLines(config: Config, domain: string, queueDirectory: string): string[] {
+function refusalLines(config: Config, domains: readonly string[], queueDirectory: string): string[] {
   const { socket } = config.policy;
   if (socket === undefined) {
     return [
       '# No policy.socket: bad addresses are refused in the SMTP session by probes; policy.socket would be quicker.',
       'smtpd_recipient_restrictions =',
-      `    check_recipient_access inline:{ { ${domain} = reject_unverified_recipient } }`,
+      `    check_recipient_access inline:{ ${probeEntries(domains)} }`,
       ...PROBE_SETTINGS.map(({ name, value }) => `${name} = ${value}`),
     ];
   }
@@ -128,9 +128,16 @@ function refusalLines(config: Config, domain: string, queueDirectory: string): s
     `    ${policyService(socket, queueDirectory)}`,
     'smtpd_recipient_restrictions =',
     '    check_recipient_access inline:{',
-    `        { postmaster@${domain} = DUNNO },`,
-    `        { ${domain} = mailgw_policy } }`,
+    ...domains.flatMap((domain, index) => [
+      `        { postmaster@${domain} = DUNNO },`,
+      `        { ${domain} = mailgw_policy }${index === domains.length - 1 ? ' }' : ','}`,
+    ]),
   ];
+}
+
+/** Writes the entries of an access table that has the addresses of these domains probed. */
+export function probeEntries(domains: readonly string[]): string {
+  return domains.map((domain) => `{ ${domain} = reject_unverified_recipient }`).join(', ');
 }
 
 function isInQueue(path: string, queueDirectory: string): boolean {

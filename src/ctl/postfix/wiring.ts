@@ -1,7 +1,7 @@
 /** All checks of one Postfix against one configuration of ours: what doctor and `postfix-config --check` share. */
 
 import { EXIT } from '../../actions/fault.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../site/config.ts';
 import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
 import { checkDelivery } from './delivery-checks.ts';
 import { checkFilters } from './filter-checks.ts';

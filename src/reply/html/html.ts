@@ -13,7 +13,7 @@ import { cleanText } from '../../mail/clean-text.ts';
 import { findMarkers, type JudgedLine, judgedLines } from '../text/digest.ts';
 import type { ExtractedReply } from '../text/extract.ts';
 import { type Judgement, judgeLines, type LinePart } from '../text/judge.ts';
-import { type KnownOriginal, type KnownSource, prepareKnown } from '../text/known.ts';
+import { type Known, type KnownOriginal, prepareKnown } from '../text/known.ts';
 import { makeLine } from '../text/lines.ts';
 import { rowsOf, type WrittenLine } from './lines.ts';
 import { escapeLineStart, escapeText } from './markdown-escape.ts';
@@ -213,11 +213,7 @@ export interface ConvertedReply extends ExtractedReply {
  * Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is
  * known of the original, `labels` are those of a digest.
  */
-export function htmlToMarkdown(
-  html: string,
-  known?: KnownSource,
-  labels?: readonly string[],
-): ConvertedReply {
+export function htmlToMarkdown(html: string, known?: Known, labels?: readonly string[]): ConvertedReply {
   const source = html.length > MAX_CHARS ? html.slice(0, MAX_CHARS) : html;
   const { root, rest } = parseWithin(source);
   const written = writeLines(root);

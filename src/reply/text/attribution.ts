@@ -15,6 +15,7 @@ import {
   type Intro,
   isBlankOrEnd,
   isIndented,
+  isKnown,
   nextContent,
   quoteFollows,
   unbalanced,
@@ -139,6 +140,8 @@ function hasMailbox(candidate: Candidate, apart: boolean): boolean {
     : countWords(text) <= 6 && !/[.!?]$/.test(text) && WROTE.test(text.slice(-8));
 }
 
+const TELLING = FACT.date | FACT.time | FACT.address;
+
 /** Collects what speaks for an attribution above an original without marks. */
 function loneSigns(view: View, candidate: Candidate): Sign[] {
   const { facts, colon } = candidate;
@@ -149,11 +152,13 @@ function loneSigns(view: View, candidate: Candidate): Sign[] {
   const apart = isBlankOrEnd(lines[candidate.from - 1]) && isBlankOrEnd(lines[candidate.end]);
   const proof: Sign[] = [];
   const next = nextContent(lines, candidate.end);
-  if (next !== undefined && known.hasLine(lines[next]?.text ?? '')) proof.push('known-line');
   const person = known.personIn(text);
+  const tells = person !== undefined || (facts & TELLING) !== 0 || WROTE.test(text);
+  if (next !== undefined && tells && isKnown(lines[next])) proof.push('known-line');
   // The local part of an address is a word like any other where no quote marks stand below.
   const whole = person === 'known-name' || has(facts, FACT.address);
-  if (person !== undefined && whole && (apart || colon) && isPersons(view, text, facts)) proof.push(person);
+  const announces = isPersons(view, text, facts) || (proof.length > 0 && namesPerson(text));
+  if (person !== undefined && whole && (apart || colon) && announces) proof.push(person);
   if (hasMailbox(own, apart)) proof.push('mailbox', 'address');
   else if ((colon || apart) && namesWriter(own)) proof.push('writer', 'name');
   // Most lines have none: their form is not asked for.

@@ -11,7 +11,7 @@ import { findCode } from './code.ts';
 import { findMarkers, type JudgedLine, judgedLines } from './digest.ts';
 import { FACT, findDate } from './evidence.ts';
 import { judgeLines, type LinePart } from './judge.ts';
-import { type KnownSource, prepareKnown } from './known.ts';
+import { type Known, prepareKnown } from './known.ts';
 import { cutLines, type Line, makeLine } from './lines.ts';
 import type { Cut } from './signs.ts';
 
@@ -108,7 +108,7 @@ function splitShared(raw: string, cut: number, lines: Line[]): void {
  * Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. `known` is what is known of
  * the original.
  */
-export function splitReply(text: string, known?: KnownSource): readonly Segment[] {
+export function splitReply(text: string, known?: Known): readonly Segment[] {
   return split(text, known).segments;
 }
 
@@ -116,7 +116,7 @@ interface Split extends Pick<ExtractedReply, 'cuts' | 'lines'> {
   readonly segments: readonly Segment[];
 }
 
-function split(text: string, known: KnownSource | undefined, labels?: readonly string[]): Split {
+function split(text: string, known: Known | undefined, labels?: readonly string[]): Split {
   const lines = readLines(text, labels);
   const judgement = judgeLines(lines, prepareKnown(known));
   const { verdicts, cuts } = judgement;
@@ -159,7 +159,7 @@ function trimLines(text: string): string {
  * Splits a plain-text reply into what was typed, what is quoted and the signature; `known` is what is known of the
  * original, `labels` are those of a digest.
  */
-export function extractReply(text: string, known?: KnownSource, labels?: readonly string[]): ExtractedReply {
+export function extractReply(text: string, known?: Known, labels?: readonly string[]): ExtractedReply {
   const { segments, cuts, lines } = split(text, known, labels);
   return {
     reply: partOf(segments, 'reply'),

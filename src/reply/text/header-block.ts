@@ -174,6 +174,8 @@ function signsOf(view: View, block: HeaderBlock, rule: boolean): Sign[] {
   if (rule && isMails(block)) signs.push('frame');
   const foreign = view.known.hasSubject && block.known.length === 0 && !block.ours && block.labels >= 4;
   if (isComplete(block) && !foreign) signs.push('header-block');
+  const below = view.lines[nextContent(view.lines, block.end) ?? -1];
+  if (block.labels >= 3 && block.stamped && below?.standing === 'quote') signs.push('known-line');
   return signs;
 }
 

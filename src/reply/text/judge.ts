@@ -14,6 +14,7 @@ import type { KnownOriginal } from './known.ts';
 import type { Line } from './lines.ts';
 import { endsInColon, type Run, scanRuns } from './scan.ts';
 import type { Cut, Sign } from './signs.ts';
+import { markStanding } from './standing.ts';
 
 /** The part of the text that a line belongs to. */
 export type LinePart = 'reply' | 'quoted' | 'signature';
@@ -125,7 +126,8 @@ function cutOf(run: Run): Cut {
 }
 
 /** Gives the verdict on each line. */
-export function judgeLines(lines: readonly Line[], known: KnownOriginal): Judgement {
+export function judgeLines(read: readonly Line[], known: KnownOriginal): Judgement {
+  const lines = markStanding(read, known);
   const runs = cutFooters(lines, scanRuns({ lines, known }));
   const kept = keptQuotes(lines, runs);
   const verdicts = new Array<LinePart>(lines.length).fill('reply');

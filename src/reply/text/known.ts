@@ -7,6 +7,7 @@
  * Limits: 20 subjects, 50 names and addresses, 5,000 lines.
  */
 import type { ProofSign } from './signs.ts';
+import { makeSketch, Sketches } from './sketch.ts';
 
 /** The knowledge that a caller has of the original. */
 export interface Known {
@@ -18,6 +19,10 @@ export interface Known {
   readonly addresses?: readonly string[];
   /** Lines that stand in it. */
   readonly lines?: Iterable<string>;
+  /** Sketches of the originals that it may be, and of those before it in the thread; best opened already. */
+  readonly sketches?: readonly Uint8Array[] | Sketches | undefined;
+  /** Subjects of those originals: unlike that of the mail itself, they do not say that it is sent on. */
+  readonly originalSubjects?: readonly string[];
 }
 
 /** The same, ready to be asked. */
@@ -36,16 +41,15 @@ export interface KnownOriginal {
   isSubject(value: string): boolean;
   /** Tells what is known of the people that a line names. */
   personIn(text: string): Extract<ProofSign, 'known-name' | 'known-address'> | undefined;
-  /** Whether any line of it is known. */
-  readonly hasLines: boolean;
-  /** Tells whether a line stands in the original. */
-  hasLine(text: string): boolean;
+  /** Sketches of its text; undefined where none of it is known. */
+  readonly sketches: Sketches | undefined;
 }
 
 const MAX_SUBJECTS = 20;
 const MAX_PEOPLE = 50;
 const MAX_LINES = 5000;
-const LEAST_LINE = 16;
+/** Lines that a caller gives are known better than a sketch of them in a store. */
+const LINES_BYTES = 128 * 1024;
 const LEAST_WORD = 3;
 /** How much of a subject is left at least where a block cuts it short. */
 const LEAST_CUT = 12;
@@ -131,21 +135,38 @@ function foldPeople({ names = [], addresses = [] }: Known): People {
   };
 }
 
-const foldSubjects = ({ subjects = [] }: Known): readonly string[] =>
-  subjects
+const foldSubjects = ({ subjects = [], originalSubjects = [] }: Known): readonly string[] =>
+  [...subjects, ...originalSubjects]
     .slice(0, MAX_SUBJECTS)
     .map((subject) => fold(bareSubject(subject)))
     .filter((one) => one.length >= LEAST_WORD);
 
-function foldLines({ lines = [] }: Known): ReadonlySet<string> {
-  const folded = new Set<string>();
-  for (const line of lines) {
-    if (folded.size >= MAX_LINES) break;
-    const text = lineKey(line);
-    if (text !== undefined) folded.add(text);
-  }
-  return folded;
+/** Opens what is known of the text, lines that a caller gives among it. */
+function openSketches({ lines, sketches }: Known): Sketches | undefined {
+  if (sketches instanceof Sketches && lines === undefined) return sketches;
+  const given = sketches instanceof Sketches ? [] : (sketches ?? []);
+  const own = lines === undefined ? [] : [makeSketch([firstOf(lines)], LINES_BYTES)];
+  return own.length + given.length === 0 ? undefined : new Sketches([...own, ...given]);
 }
+
+function* firstOf(lines: Iterable<string>): Iterable<string> {
+  let count = 0;
+  for (const line of lines) {
+    if (count === MAX_LINES) return;
+    yield line;
+    count += 1;
+  }
+}
+
+/** Tells whether a folded value is one of the subjects; a long one is wrapped or cut short in the block that repeats it. */
+const isOneOf = (subjects: readonly string[], text: string): boolean =>
+  text.length >= LEAST_WORD &&
+  subjects.some(
+    (one) =>
+      text === one ||
+      (text.length >= LEAST_CUT && one.startsWith(text)) ||
+      (one.length >= 8 && text.startsWith(one)),
+  );
 
 type Forward = 'no' | 'yes' | 'either';
 
@@ -157,43 +178,31 @@ function forwardIn(subjects: readonly string[]): Forward {
 
 /** Folds each part when the first question for it comes: most replies are plain without one. */
 class Original implements KnownOriginal {
-  readonly hasLines: boolean;
-  readonly #source: () => Known;
-  #told: Known | undefined;
+  readonly sketches: Sketches | undefined;
+  readonly #told: Known;
   #folded: People | undefined;
   #bare: readonly string[] | undefined;
-  #own: ReadonlySet<string> | undefined;
   #forward: Forward | undefined;
 
-  constructor(source: () => Known, hasLines: boolean) {
-    this.#source = source;
-    this.hasLines = hasLines;
+  constructor(known: Known) {
+    this.#told = known;
+    this.sketches = openSketches(known);
   }
 
   get #people(): People {
-    this.#folded ??= foldPeople(this.#tell());
+    this.#folded ??= foldPeople(this.#told);
     return this.#folded;
   }
 
   get #subjects(): readonly string[] {
-    this.#bare ??= foldSubjects(this.#tell());
+    this.#bare ??= foldSubjects(this.#told);
     return this.#bare;
-  }
-
-  get #lines(): ReadonlySet<string> {
-    this.#own ??= foldLines(this.#tell());
-    return this.#own;
   }
 
   /** Reads the Subject alone: most replies that quote ask for nothing else. */
   get #sendsOn(): Forward {
-    this.#forward ??= forwardIn(this.#tell().subjects ?? []);
+    this.#forward ??= forwardIn(this.#told.subjects ?? []);
     return this.#forward;
-  }
-
-  #tell(): Known {
-    this.#told ??= this.#source();
-    return this.#told;
   }
 
   isForward(opening: string): boolean {
@@ -211,15 +220,9 @@ class Original implements KnownOriginal {
     // Most values are no subject, which is seen by its beginning before they are taken apart.
     const whole = fold(value);
     if (!subjects.some((one) => whole.includes(one.slice(0, LEAST_CUT)))) return false;
-    const text = fold(bareSubject(unwrapped(value)));
-    if (text.length < LEAST_WORD) return false;
-    // A long subject is wrapped or cut short in the block that repeats it.
-    return subjects.some(
-      (one) =>
-        text === one ||
-        (text.length >= LEAST_CUT && one.startsWith(text)) ||
-        (one.length >= 8 && text.startsWith(one)),
-    );
+    if (isOneOf(subjects, fold(bareSubject(unwrapped(value))))) return true;
+    // The bracket at its beginning may be the subject's own, as in "[shop] Shed".
+    return this.sketches !== undefined && isOneOf(subjects, fold(bareSubject(value)));
   }
 
   personIn(text: string): 'known-name' | 'known-address' | undefined {
@@ -235,36 +238,17 @@ class Original implements KnownOriginal {
     if (names.some(stands)) return 'known-name';
     return locals.some(stands) ? 'known-address' : undefined;
   }
-
-  hasLine(text: string): boolean {
-    const lines = this.#lines;
-    if (lines.size === 0) return false;
-    const key = lineKey(text);
-    return key !== undefined && lines.has(key);
-  }
-}
-
-/** Gives a line as it is compared: without quote marks; `undefined` for one too short to say anything. */
-function lineKey(line: string): string | undefined {
-  const text = fold(line.replace(/^[\s>＞»|]+/u, ''));
-  return text.length >= LEAST_LINE ? text : undefined;
 }
 
 const NOTHING: KnownOriginal = {
   isForward: () => false,
   hasSubject: false,
-  hasLines: false,
+  sketches: undefined,
   isSubject: () => false,
   personIn: () => undefined,
-  hasLine: () => false,
 };
 
-/** The known original, or a function that reads it when the first question comes; that brings no lines. */
-export type KnownSource = Known | (() => Omit<Known, 'lines'>);
-
 /** Makes what is known ready to be asked; nothing known answers every question with no. */
-export function prepareKnown(known: KnownSource | undefined): KnownOriginal {
-  if (known === undefined) return NOTHING;
-  if (typeof known === 'function') return new Original(known, false);
-  return new Original(() => known, known.lines !== undefined);
+export function prepareKnown(known: Known | undefined): KnownOriginal {
+  return known === undefined ? NOTHING : new Original(known);
 }

@@ -18,6 +18,11 @@ export type LineKind = 'blank' | 'quote' | 'code' | 'text';
  */
 export type LineHint = 'intro' | 'container' | 'forward' | 'signature' | 'cite' | 'blockquote' | 'citation';
 
+/**
+ * What is known of a line: it stands in a known original; it carries no marks, and is quoted from one; it stands in none.
+ */
+export type Standing = 'known' | 'quote' | 'foreign';
+
 /** One line: `raw` with its line end, `text` without it and without marks of direction. */
 export interface Line {
   readonly raw: string;
@@ -25,6 +30,8 @@ export interface Line {
   readonly kind: LineKind;
   readonly facts: number;
   readonly hint?: LineHint | undefined;
+  /** Undefined where nothing is known, or too little. */
+  readonly standing?: Standing | undefined;
 }
 
 const LOOK = 400;

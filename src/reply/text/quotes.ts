@@ -19,6 +19,7 @@ const withoutMarks = (line: Line | undefined): string => (line?.text ?? '').repl
  * already.
  */
 function isBrokenOff(above: Line | undefined, line: Line, before: boolean): boolean {
+  if (line.standing === 'foreign') return false;
   const head = withoutMarks(above);
   const rest = line.text.trim();
   if (/\s>$/.test(rest)) return true;

@@ -9,13 +9,13 @@
 import { bannerEnd } from './banner.ts';
 import { FACT } from './evidence.ts';
 import { findIntro } from './intro.ts';
-import type { KnownOriginal } from './known.ts';
 import type { Line } from './lines.ts';
-import { MAX_MARKED, markupIntro, opensQuote } from './markup-intro.ts';
-import { innerLines, quoteEnd } from './quotes.ts';
+import { lastMarked, startsWithIntro } from './marked.ts';
+import { markupIntro, opensQuote } from './markup-intro.ts';
+import { quoteEnd } from './quotes.ts';
 import { isDelimiter, isMobileLine, shortDelimiter, speaksOfDevice } from './signature.ts';
 import { isProven, type Sign } from './signs.ts';
-import { has, type Intro, isBlankOrEnd, isRule, nextContent, type View } from './view.ts';
+import { has, type Intro, isBlankOrEnd, isKnown, isRule, nextContent, type View } from './view.ts';
 
 /** A stretch of lines. */
 export interface Run {
@@ -38,6 +38,12 @@ type State = 'text' | 'signature';
 const NAME = /\p{Lu}[\p{L}\p{M}'’.-]+,?\s\p{Lu}[\p{L}'’.-]+/u;
 const WHOLE_BLOCK: readonly Sign[] = ['header-block', 'address', 'date', 'time'];
 const MAX_BELOW = 40;
+/** Lines of a banner, a logo and their like, blank ones included. */
+const MAX_HEAD = 12;
+const isLinkOrBlank = ({ text }: Line): boolean =>
+  !/\p{L}/u.test(text) || /https?:\/\/|\[[^\]]*\]/i.test(text);
+/** A frame, fields and an attribution. */
+const MAX_OPENINGS = 3;
 
 /** Cuts the lines into runs. */
 export const scanRuns = (view: View): Run[] => new Scan(view).runs();
@@ -48,8 +54,6 @@ class Scan {
   readonly #runs: Run[] = [];
   /** Where the last announced original with marks begins, or -1. */
   #marked: number | undefined;
-  /** From here to the end every line stands in the original, as is known. */
-  readonly #knownTail: number;
   #at = 0;
   #state: State = 'text';
   #typed = false;
@@ -59,7 +63,6 @@ class Scan {
   constructor(view: View) {
     this.#view = view;
     this.#lines = view.lines;
-    this.#knownTail = knownTail(view);
   }
 
   runs(): Run[] {
@@ -75,8 +78,6 @@ class Scan {
     else if (line.kind === 'quote') this.#quote(this.#at, undefined);
     else if (line.hint === 'signature') this.#push('signature', this.#at + 1, ['markup', 'lines-below']);
     else if (line.kind === 'code') this.#take(this.#state, this.#at + 1);
-    else if (this.#at >= this.#knownTail)
-      this.#push('original', this.#lines.length, ['known-line', 'lines-below']);
     else if (!this.#opening()) this.#plain(line);
   }
 
@@ -89,12 +90,45 @@ class Scan {
       this.#forward(this.#lines.length);
       return true;
     }
-    const next = nextContent(this.#lines, intro.end);
+    const opening = this.#view.known.sketches === undefined ? intro : this.#aboveKnown(intro);
+    const next = nextContent(this.#lines, opening.end);
     if (next !== undefined && this.#lines[next]?.kind === 'quote') {
-      this.#quote(next, intro);
+      this.#quote(next, opening);
       return true;
     }
-    return isProven(intro.signs) && this.#original(intro);
+    return isProven(intro.signs) && (this.#aboveChanged(opening) || this.#original(intro));
+  }
+
+  /**
+   * Takes a proven opening that stands above known lines, but not directly: what a filter or a program put at the head of the
+   * original goes with it. Where nothing is typed above, it may be the answer.
+   */
+  #aboveChanged(opening: Intro): boolean {
+    if (this.#view.known.sketches === undefined) return false;
+    const head = this.#lines.slice(opening.end, opening.end + MAX_HEAD);
+    const size = head.findIndex(({ standing }) => standing === 'quote');
+    if (size === -1) return false;
+    const isAdded = this.#typed || head.slice(bannerEnd(head), size).every(isLinkOrBlank);
+    if (isAdded) this.#quote(opening.end + size, opening);
+    else this.#push('original', opening.end, opening.signs);
+    return true;
+  }
+
+  /** Lets a proven opening reach past another right below it, as a block of fields under its frame, to known lines. */
+  #aboveKnown(intro: Intro): Intro {
+    let reached = intro;
+    for (let count = 0; count < MAX_OPENINGS && isProven(reached.signs); count += 1) {
+      const next = nextContent(this.#lines, reached.end);
+      const more = next === undefined ? undefined : this.#openingAt(next);
+      if (more === undefined) break;
+      reached = { ...intro, end: more.end, signs: [...reached.signs, ...more.signs] };
+    }
+    return reached;
+  }
+
+  #openingAt(at: number): Intro | undefined {
+    const intro = this.#lines[at]?.kind === 'text' ? findIntro(this.#view, at) : undefined;
+    return intro?.kind === 'forward' ? undefined : intro;
   }
 
   /** Takes the unmarked original that a proven opening announces, as far as it is one. */
@@ -115,9 +149,9 @@ class Scan {
 
   /** Finds the line after the last that is known to stand in the original, where something follows it; or -1. */
   #knownEnd(from: number): number {
-    if (!this.#view.known.hasLines) return -1;
+    if (this.#view.known.sketches === undefined) return -1;
     let at = this.#lines.length - 1;
-    while (at >= from && !this.#view.known.hasLine(this.#lines[at]?.text ?? '')) at -= 1;
+    while (at >= from && !isKnown(this.#lines[at])) at -= 1;
     return at >= from && nextContent(this.#lines, at + 1) !== undefined ? at + 1 : -1;
   }
 
@@ -137,8 +171,11 @@ class Scan {
   /** Takes the quote with what led up to it. */
   #quote(first: number, intro: Intro | undefined): void {
     const marked = opensQuote(this.#lines[first]);
+    const unmarked = this.#lines[first]?.standing === 'quote';
     const inner =
-      intro === undefined && !marked ? startsWithIntro(this.#lines, first, this.#view.known) : undefined;
+      intro === undefined && !marked && !unmarked
+        ? startsWithIntro(this.#lines, first, this.#view.known)
+        : undefined;
     const to = quoteEnd(this.#lines, first);
     if (inner === 'forward') {
       this.#state = 'text';
@@ -153,6 +190,10 @@ class Scan {
     const strong = intro !== undefined && (intro.strong || named);
     const announced = marked || strong || inner !== undefined;
     const signs: Sign[] = ['quote-marks', ...(intro?.signs ?? [])];
+    if (unmarked)
+      signs.forEach((sign, at) => {
+        if (sign === 'quote-marks') signs[at] = 'known-line';
+      });
     if (marked) signs.push('markup');
     if (strong && named) signs.push('name');
     if (inner !== undefined) signs.push('verb');
@@ -258,19 +299,6 @@ function isBoundary(signs: readonly Sign[]): boolean {
 /** Tells whether a client's block has all its parts: below typed text nothing but an original begins so. */
 const isWholeBlock = (signs: readonly Sign[]): boolean => WHOLE_BLOCK.every((sign) => signs.includes(sign));
 
-/** Tells whether the first quoted lines are themselves an attribution, as Apple Mail writes it: `> On … wrote:`. */
-function startsWithIntro(
-  lines: readonly Line[],
-  from: number,
-  known: KnownOriginal,
-): Intro['kind'] | undefined {
-  const inner = innerLines(lines, from);
-  const first = inner.findIndex((line) => line.kind === 'text');
-  if (first === -1) return undefined;
-  const intro = findIntro({ lines: inner, known }, first);
-  return intro !== undefined && (intro.kind === 'forward' || isProven(intro.signs)) ? intro.kind : undefined;
-}
-
 /** Tells whether quoted lines are fields and nothing else: some markup ends below the header of the original. */
 function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean {
   const quoted = lines.slice(from, to).filter(({ kind, text }) => kind === 'quote' && /[^\s>]/.test(text));
@@ -280,55 +308,6 @@ function isBlockAlone(lines: readonly Line[], from: number, to: number): boolean
     quoted.every(({ text }) => /^[\s>*_]*\p{L}[^:]{0,30}:/u.test(text)) &&
     nextContent(lines, to) !== undefined
   );
-}
-
-/** Finds where the last quoted run begins that something announces, or -1. */
-function lastMarked(view: View): number {
-  const { lines, known } = view;
-  let at = lines.length - 1;
-  for (let runs = 0; runs < 3; runs += 1) {
-    while (at >= 0 && lines[at]?.kind !== 'quote') at -= 1;
-    if (at < 0) return -1;
-    const end = at;
-    while (at > 0 && isWithin(lines, at - 1)) at -= 1;
-    // `> wrote:` alone is the rest of an address in brackets, wrapped.
-    if (at === end && has(lines[at]?.facts ?? 0, FACT.colon)) {
-      at -= 1;
-      continue;
-    }
-    if (opensQuote(lines[at]) || startsWithIntro(lines, at, known) !== undefined || announcedAbove(view, at))
-      return at;
-    at -= 1;
-  }
-  return -1;
-}
-
-/** Tells whether the line, or the one above a blank one, is quoted. */
-const isWithin = (lines: readonly Line[], at: number): boolean =>
-  lines[at]?.kind === 'quote' || (lines[at]?.kind === 'blank' && lines[at - 1]?.kind === 'quote');
-
-function announcedAbove(view: View, quote: number): boolean {
-  for (let at = quote - 1; at >= Math.max(0, quote - MAX_MARKED); at -= 1) {
-    const line = view.lines[at];
-    if (line?.kind === 'blank') continue;
-    if (line?.kind !== 'text') return false;
-    const intro = findIntro(view, at);
-    if (intro?.strong === true && nextContent(view.lines, intro.end) === quote) return true;
-  }
-  return false;
-}
-
-/** Finds the line from which on all lines with content stand in the original; at least two of them, else the end. */
-function knownTail({ lines, known }: View): number {
-  if (!known.hasLines) return lines.length;
-  let [start, count] = [lines.length, 0];
-  for (let at = lines.length - 1; at >= 0; at -= 1) {
-    const line = lines[at];
-    if (line === undefined || line.kind === 'blank') continue;
-    if (line.kind !== 'text' || !known.hasLine(line.text)) break;
-    [start, count] = [at, count + 1];
-  }
-  return count >= 2 ? start : lines.length;
 }
 
 /** Tells whether a line ends with a colon. */

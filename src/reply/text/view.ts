@@ -52,3 +52,6 @@ export const unbalanced = (text: string, opening: string, closing: string): bool
 export const countWords = (text: string): number => text.trim().split(/\s+/).length;
 /** Tells whether a line is a rule of dashes, underscores or the like, with nothing else on it. */
 export const isRule = (text: string): boolean => /^\s{0,40}([-_=*─━═])(?:\s?\1){2,}\s*$/u.test(text);
+/** Tells whether a line stands in the original, as is known of it. */
+export const isKnown = (line: Line | undefined): boolean =>
+  line?.standing === 'known' || line?.standing === 'quote';

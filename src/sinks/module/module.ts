@@ -96,6 +96,7 @@ const CHECKS: { readonly [Name in Member]-?: (given: unknown) => Awaited<ReturnT
     bounced: checkOutcome,
     exists: (given) => given === true,
     examine: checkExamination,
+    userOf: (given) => (typeof given === 'string' && given !== '' ? given : undefined),
     warm: () => undefined,
     close: () => undefined,
   };

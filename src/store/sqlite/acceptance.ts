@@ -16,6 +16,7 @@ import { OPEN } from './migrations.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
 import type { Database } from './schema.ts';
+import { prepareFollow } from './threads.ts';
 
 /** The fate of the items of one message. */
 export interface Accepted {
@@ -110,6 +111,7 @@ export function prepareAccept(
   const open = database.prepare<[string]>(`SELECT 1 FROM item WHERE thread = ? AND state IN ${OPEN}`);
   const insert = prepareInsert(database);
   const owners = prepareOwners(database);
+  const follow = prepareFollow(database);
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
   const rememberPass = prepareRememberPass(database);
@@ -130,8 +132,12 @@ export function prepareAccept(
     if (repeated !== undefined) return repeated;
     // Since RCPT the user may have been removed, by another process.
     const isThere = owners.isThere(asJudged.userNumber, asJudged.user);
-    const item = isThere ? asJudged : { ...asJudged, hold: asJudged.hold ?? NO_USER };
-    const entry = entryOf(item, leaseMs);
+    // And the thread may have another name; the queue knows the post by it, and whoever begins it at once would not.
+    const thread = follow(asJudged);
+    const isThread = thread === asJudged.thread;
+    const known = isThread ? asJudged : { ...asJudged, thread };
+    const item = isThere ? known : { ...known, hold: asJudged.hold ?? NO_USER };
+    const entry = entryOf(item, isThread ? leaseMs : undefined);
     const itemNumber = insert({ item, entry, copy: keptCopy(asJudged), bytes: raw.byteLength });
     keep(itemNumber, raw);
     if (item.bounce !== undefined) countBounce(item, item.bounce);

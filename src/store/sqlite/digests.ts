@@ -66,9 +66,8 @@ export function prepareDigestViews(database: Database): AtOnce<Digests, 'digestP
     digestPosts,
     digestOf: (id): ItemDigest | undefined => {
       const { digest = null, digestPost = null } = ofItem.get(id) ?? {};
-      return digest === null
-        ? undefined
-        : { posts: digestPosts(digest) ?? [], post: digestPost ?? undefined };
+      if (digest === null) return undefined;
+      return { locator: digest, posts: digestPosts(digest) ?? [], post: digestPost ?? undefined };
     },
   };
 }

@@ -1,4 +1,6 @@
 /** What the gate asks about users and threads: one statement for each, because it asks for every recipient. */
+import { domainToUnicode } from 'node:url';
+import { foldAddress } from '../../mail/address.ts';
 import type { Directory, User } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
@@ -35,7 +37,10 @@ export function prepareUserByNumber(database: Database): AtOnce<Directory>['user
 /** Prepares the statements on a reading connection. */
 export function prepareDirectoryViews(
   database: Database,
-): AtOnce<Directory, 'userByNumber' | 'userByName' | 'listUsers' | 'usersBefore' | 'threadByNumber'> {
+): AtOnce<
+  Directory,
+  'userByNumber' | 'userByName' | 'usersByAddress' | 'listUsers' | 'usersBefore' | 'threadByNumber'
+> {
   const byName = database.prepare<[string], Row>(`${USERS} WHERE name = ? ${IN_ORDER}`).raw();
   const all = database.prepare<[], Row>(`${USERS} ${IN_ORDER}`).raw();
   const before = database
@@ -51,9 +56,34 @@ export function prepareDirectoryViews(
   return {
     userByNumber: prepareUserByNumber(database),
     userByName: (name) => usersOf(byName.all(name))[0],
+    usersByAddress: prepareUsersByAddress(database),
     listUsers: () => usersOf(all.all()),
     usersBefore: (number, limit) => usersOf(before.all(number, limit)),
     threadByNumber: (number) => locator.get(number),
+  };
+}
+
+/** Prepares the look-up of users by an address: an index gives who may have it, and folding tells who has. */
+function prepareUsersByAddress(database: Database): AtOnce<Directory>['usersByAddress'] {
+  const byNumber = prepareUserByNumber(database);
+  const mayHave = database
+    .prepare<[string, string, string, string, string], number>(
+      `SELECT DISTINCT user_number FROM user_address
+       WHERE lower(address) IN (?, ?, ?) OR (lower(address) >= ? AND lower(address) < ?)`,
+    )
+    .pluck();
+  return (address, plusTags) => {
+    const folded = foldAddress(address, plusTags);
+    const at = folded.lastIndexOf('@');
+    const local = folded.slice(0, Math.max(0, at));
+    const unicode = `${local}@${domainToUnicode(folded.slice(at + 1))}`;
+    // Registered with a tag: all that stands between "local+" and what sorts behind it.
+    const [from, to] = plusTags === 'ignore' ? [`${local}+`, `${local},`] : ['', ''];
+    return mayHave
+      .all(foldAddress(address), folded, unicode, from, to)
+      .map((number) => byNumber(number))
+      .filter((user) => user?.addresses.some((own) => foldAddress(own, plusTags) === folded) === true)
+      .filter((user) => user !== undefined);
   };
 }
 

@@ -1,5 +1,5 @@
 /** Users, salts and threads in SQLite: the statements that change them, inside the writer's transaction. */
-import type { Directory } from '../directory.ts';
+import type { Directory, UserChange, WantedUser } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareUserByNumber } from './directory-views.ts';
 import type { Database } from './schema.ts';
@@ -7,14 +7,16 @@ import type { Database } from './schema.ts';
 /** Prepares the statements on a writing connection. */
 export function prepareDirectory(
   database: Database,
-): AtOnce<Directory, 'addUser' | 'setUser' | 'rotateSalt' | 'threadNumber' | 'threadNumbers'> {
+): AtOnce<Directory, 'addUser' | 'setUser' | 'putUsers' | 'rotateSalt' | 'threadNumber' | 'threadNumbers'> {
   const numberOf = database.prepare<[string], { number: number }>(
     'SELECT user_number AS number FROM user WHERE name = ?',
   );
   const setAddresses = prepareAddresses(database);
   const threadNumber = prepareThreadNumber(database);
+  const addUser = prepareAddUser(database, setAddresses);
   return {
-    addUser: prepareAddUser(database, setAddresses),
+    addUser,
+    putUsers: preparePutUsers(database, addUser, setAddresses),
     setUser: (name, change) => {
       const user = numberOf.get(name);
       if (user === undefined) return false;
@@ -64,6 +66,39 @@ function prepareAddUser(
     insertSalt(database, number, salt, now);
     return userByNumber(number);
   };
+}
+
+function preparePutUsers(
+  database: Database,
+  addUser: AtOnce<Directory>['addUser'],
+  setAddresses: (userNumber: number, addresses: readonly string[]) => void,
+): AtOnce<Directory>['putUsers'] {
+  const find = database.prepare<[string], { number: number; enabled: number }>(
+    'SELECT user_number AS number, enabled FROM user WHERE name = ?',
+  );
+  const addressesOf = database
+    .prepare<[number], string>('SELECT address FROM user_address WHERE user_number = ? ORDER BY address')
+    .pluck();
+  const enable = database.prepare<[number, number]>('UPDATE user SET enabled = ? WHERE user_number = ?');
+  const put = ({ name, addresses, enabled, salt }: WantedUser, now: number): UserChange => {
+    const user = find.get(name);
+    if (user === undefined) {
+      const added = addUser({ name, addresses: addresses ?? [], salt, now });
+      if (added !== undefined && enabled === false) enable.run(0, added.number);
+      return 'created';
+    }
+    const isOther = addresses !== undefined && !isSameSet(addresses, addressesOf.all(user.number));
+    const isTurned = enabled !== undefined && enabled !== (user.enabled === 1);
+    if (isOther) setAddresses(user.number, addresses);
+    if (isTurned) enable.run(Number(enabled), user.number);
+    return isOther || isTurned ? 'changed' : 'unchanged';
+  };
+  return (users, now) => users.map((user) => put(user, now));
+}
+
+function isSameSet(wanted: readonly string[], there: readonly string[]): boolean {
+  const all = new Set(wanted);
+  return all.size === there.length && there.every((each) => all.has(each));
 }
 
 function insertSalt(database: Database, userNumber: number, salt: Uint8Array, now: number): void {

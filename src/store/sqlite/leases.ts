@@ -81,7 +81,8 @@ export function prepareLease(
     return owned.map((row) => {
       const item = toLeasedItem(row);
       if (row.digest === null) return item;
-      return { ...item, digest: { posts: digestPosts(row.digest) ?? [], post: row.digestPost ?? undefined } };
+      const posts = digestPosts(row.digest) ?? [];
+      return { ...item, digest: { locator: row.digest, posts, post: row.digestPost ?? undefined } };
     });
   };
 }

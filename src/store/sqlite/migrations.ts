@@ -273,6 +273,10 @@ export const MIGRATIONS: readonly string[] = [
      UNIQUE (thread, replied_to_at, digest)
    ) STRICT;
    CREATE INDEX known_original_expires ON known_original (expires_at);
+   -- Their sum is read from it.
+   CREATE INDEX known_original_bytes ON known_original (bytes);
+   -- Whose a registered address is, whatever the case of its letters.
+   CREATE INDEX user_address_folded ON user_address (lower(address));
    -- What a platform gave with an address, and wants back with the reply.
    CREATE TABLE address_context (
      user_number INTEGER NOT NULL,

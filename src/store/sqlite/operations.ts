@@ -1,13 +1,17 @@
 /** What the writer carries out: the writing methods of all ports, each to be called inside a transaction. */
 import { prepareApiAccess } from './api-access.ts';
 import { prepareBuckets } from './buckets.ts';
+import { type ContextWrites, prepareContexts } from './contexts.ts';
 import { prepareDigests } from './digests.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
 import { prepareNotices } from './notices.ts';
+import { prepareNotifications } from './notifications.ts';
+import { type OriginalWrites, prepareOriginals } from './originals.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
 import { prepareRemoval } from './removal.ts';
+import { prepareRenameThread, prepareRenameUser } from './renaming.ts';
 import type { Database } from './schema.ts';
 import { prepareSinkReports } from './sink-status.ts';
 import { prepareVerdicts } from './verdict-counts.ts';
@@ -15,30 +19,42 @@ import { prepareVerdicts } from './verdict-counts.ts';
 /** The operations by the names that the ports give them. */
 export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareNotices> &
+  ReturnType<typeof prepareNotifications> &
   ReturnType<typeof preparePrune> &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
   ReturnType<typeof prepareDirectory> &
   ReturnType<typeof prepareDigests> &
   ReturnType<typeof prepareRemoval> &
+  ReturnType<typeof prepareRenameUser> &
+  ReturnType<typeof prepareRenameThread> &
   ReturnType<typeof preparePeppers> &
   ReturnType<typeof prepareBuckets> &
-  ReturnType<typeof prepareApiAccess> & {
+  ReturnType<typeof prepareApiAccess> &
+  OriginalWrites['port'] &
+  ContextWrites['port'] & {
     /** Does nothing: the answer is what counts. */
     readonly ping: () => void;
   };
 
 /** Prepares the statements on a writing connection. */
 export function prepareOperations(database: Database, settings: ItemSettings): Operations {
+  const originals = prepareOriginals(database);
+  const contexts = prepareContexts(database);
   return {
     ...prepareItems(database, settings),
     ...prepareNotices(database),
-    ...preparePrune(database),
+    ...prepareNotifications(database),
+    ...preparePrune(database, originals, contexts),
+    ...originals.port,
+    ...contexts.port,
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
     ...prepareDirectory(database),
     ...prepareDigests(database),
     ...prepareRemoval(database),
+    ...prepareRenameUser(database),
+    ...prepareRenameThread(database),
     ...preparePeppers(database),
     ...prepareBuckets(database),
     ...prepareApiAccess(database),

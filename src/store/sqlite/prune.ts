@@ -1,14 +1,17 @@
 /**
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
- * Contract: only posted items, dedupe rows, notices that ended, removed users and digests that expired are touched; one call removes at
+ * Contract: only what is out of date is touched: posted items, dedupe rows, notices and notifications that ended, removed
+ * users, digests, and what is remembered of notifications; one call removes at
  * most {@link STEP_ROWS} rows of a kind and {@link STEP_BYTES} of content, so that a batch with a call in it is not
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
  */
 import type { Retention } from '../retention.ts';
 import type { AtOnce } from './at-once.ts';
+import { prepareContexts } from './contexts.ts';
 import { preparePruneDigests } from './digests.ts';
+import { prepareOriginals } from './originals.ts';
 import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
 
@@ -25,7 +28,11 @@ interface Row {
 }
 
 /** Prepares the statements on a writing connection. */
-export function preparePrune(database: Database): AtOnce<Retention> {
+export function preparePrune(
+  database: Database,
+  originals = prepareOriginals(database),
+  addressContexts = prepareContexts(database),
+): AtOnce<Retention> {
   const contents = prepareContents(database);
   const rows = prepareRows(database);
   const dedupes = database.prepare<[number]>(
@@ -35,6 +42,10 @@ export function preparePrune(database: Database): AtOnce<Retention> {
   const notices = database.prepare<[number]>(
     `DELETE FROM notice WHERE notice_number IN
        (SELECT notice_number FROM notice WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
+  );
+  const notifications = database.prepare<[number]>(
+    `DELETE FROM notification WHERE notification_number IN
+       (SELECT notification_number FROM notification WHERE state <> 'waiting' AND settled_at < ? LIMIT ${STEP_ROWS})`,
   );
   const users = database.prepare<[number]>(
     `DELETE FROM removed_user WHERE user_number IN
@@ -48,19 +59,24 @@ export function preparePrune(database: Database): AtOnce<Retention> {
       const removed = rows(request.rowsBefore);
       const forgotten = dedupes.run(request.dedupeBefore).changes;
       notices.run(request.noticesBefore ?? 0);
+      const ended = notifications.run(request.notificationsBefore ?? 0).changes;
       const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
-      const ended = digests(request.digestsBefore ?? 0);
+      const expired = digests(request.digestsBefore ?? 0);
+      const remembered =
+        originals.prune(request.expiredBefore ?? 0, request.originalsBytes ?? Infinity) +
+        addressContexts.prune(request.expiredBefore ?? 0);
       const freed = shrink(request.keepFreeBytes);
       return {
         contents: stripped.count,
         rows: removed.count,
         dedupes: forgotten,
         users: erased,
+        remembered,
         freedBytes: freed.bytes,
         isDone:
           stripped.isDone &&
           removed.isDone &&
-          [forgotten, erased, ended].every((count) => count < STEP_ROWS) &&
+          Math.max(forgotten, erased, ended, expired, remembered) < STEP_ROWS &&
           freed.isDone,
       };
     },

@@ -11,6 +11,7 @@ import type { AtOnce } from './at-once.ts';
 import { prepareBounceViews } from './bounces.ts';
 import { prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
+import { prepareContextViews } from './contexts.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
 import { prepareDigestViews } from './digests.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
@@ -18,13 +19,16 @@ import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
+import { prepareNotificationViews } from './notifications.ts';
 import type { Operations } from './operations.ts';
+import { prepareOriginalViews } from './originals.ts';
 import { preparePepperViews } from './peppers.ts';
 import { prepareRemovalViews } from './removal.ts';
 import { prepareRestoreViews } from './restores.ts';
 import type { Database } from './schema.ts';
 import { prepareSelectionViews, selection } from './selection.ts';
 import { prepareSinkView } from './sink-status.ts';
+import { prepareThreadViews } from './threads.ts';
 import { prepareVerdictView } from './verdict-counts.ts';
 
 /** Most items that one listing gives when it names no limit. */
@@ -39,16 +43,20 @@ export function prepareViews(database: Database): Views {
   return {
     ...items,
     ...prepareNoticeViews(database),
+    ...prepareNotificationViews(database),
     ...inspect(database, items.get, prepareNoticesOf(database)),
     ...prepareSelectionViews(database),
     ...prepareBounceViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareDirectoryViews(database),
     ...prepareDigestViews(database),
+    ...prepareThreadViews(database),
     ...prepareRemovalViews(database),
     ...prepareBucketViews(database),
     ...preparePepperViews(database),
     ...prepareRestoreViews(database),
+    ...prepareOriginalViews(database),
+    ...prepareContextViews(database),
     ...prepareApiAccessViews(database),
   };
 }

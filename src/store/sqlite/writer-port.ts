@@ -10,6 +10,7 @@ import type { StoreErrorKind } from '../store-error.ts';
 import { explain, guarded } from './explain.ts';
 import { voidLeases } from './items.ts';
 import { recallNotices } from './notices.ts';
+import { recallNotifications } from './notifications.ts';
 import type { Operations } from './operations.ts';
 import { checkIntegrity, ensureStore, examineWithLog, openConnection, removeDrafts } from './schema.ts';
 import { forgetSinkStatus } from './sink-status.ts';
@@ -64,6 +65,7 @@ function open(start: WriterData, tell: (news: WriterNews) => void): Writer {
       guarded(path, () => {
         voidLeases(database, now);
         recallNotices(database, now);
+        recallNotifications(database, now);
         forgetSinkStatus(database);
       });
     }

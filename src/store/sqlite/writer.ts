@@ -66,7 +66,15 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
 const NOTHING_DONE: Partial<Record<keyof Operations, unknown>> = {
   lease: [],
   reclaim: 0,
-  prune: { contents: 0, rows: 0, dedupes: 0, users: 0, freedBytes: 0, isDone: true } satisfies Pruned,
+  prune: {
+    contents: 0,
+    rows: 0,
+    dedupes: 0,
+    users: 0,
+    remembered: 0,
+    freedBytes: 0,
+    isDone: true,
+  } satisfies Pruned,
 };
 
 const isLazy = (request: Request): boolean => LAZY.has(request.name);

@@ -9,7 +9,10 @@ import { createMutations } from './mutate.ts';
 
 const { seed, count } = workerData as { readonly seed: number; readonly count: number };
 const policy = { mentions: true, references: true, commands: true, closing: true };
-const finish = createFinish({ form: { prefix: 'reply+', domain: 'example.org' }, policy }, ATTACHMENT_LIMITS);
+const finish = createFinish(
+  { forms: [{ prefix: 'reply+', domain: 'example.org' }], policy },
+  ATTACHMENT_LIMITS,
+);
 
 async function judge(raw: Buffer): Promise<void> {
   const outcome: ParseOutcome = await parseMessage(raw, ATTACHMENT_LIMITS);

@@ -4,10 +4,9 @@
  * Contract: lines and contents are handed on strictly one after the other; what a step waits for, the bytes behind
  * it wait for too, so a client is never read faster than it is answered. A line ends at LF; an overlong one is
  * counted, not kept, and handed on once as overlong.
- * Limits: {@link MAX_LINE_BYTES} of a line are kept; a message's memory is the {@link MessageBuffer}'s.
+ * Limits: {@link MAX_LINE_BYTES} of a line are kept; what is kept of a message is up to its {@link Incoming}.
  */
-import { freeMemory } from '../../system/memory.ts';
-import type { Content, MessageBuffer } from './message-buffer.ts';
+import { freeMemory } from '../system/memory.ts';
 
 /** Octets of one command line; RFC 5321 §4.5.3.1.4 wants 512, the extensions add to it. */
 export const MAX_LINE_BYTES = 4096;
@@ -15,12 +14,20 @@ export const MAX_LINE_BYTES = 4096;
 /** The reader's leave to go on after a line or a content: at once, or after the promise. */
 export type Readiness = Promise<void> | 'go-on';
 
+/** The content of one message on its way in; `feed` is called until it gives an offset, then `end`, then `free`. */
+export interface Incoming {
+  /** Takes a chunk from `start` on, and copies what it keeps; gives the offset after the final dot's line, if it came. */
+  feed(chunk: Buffer, start: number): number | undefined;
+  /** Hears that all of it has come. */
+  end(): Readiness;
+  /** Gives its memory back; called once, also where the end never comes. */
+  free(): void;
+}
+
 /** The receiver of what the reader cuts. */
 export interface ReaderTarget {
   /** Takes one command line without its line end; undefined stands for an overlong one. */
   readonly line: (line: string | undefined) => Readiness;
-  /** Takes the content that `expectMessage` announced. */
-  readonly content: (content: Content) => Readiness;
   /** Hears that everything that has arrived is handed on. */
   readonly idle: () => Readiness;
 }
@@ -33,15 +40,18 @@ export class LmtpReader {
   readonly #target: ReaderTarget;
   #partial: Buffer = NOTHING;
   #lineBytes = 0;
-  #message: MessageBuffer | undefined;
+  #message: Incoming | undefined;
   #isClosed = false;
+  readonly #encoding: 'utf8' | 'latin1';
 
-  constructor(target: ReaderTarget) {
+  /** With `latin1` every character of a line stands for a byte. */
+  constructor(target: ReaderTarget, encoding: 'utf8' | 'latin1' = 'utf8') {
     this.#target = target;
+    this.#encoding = encoding;
   }
 
   /** Expects the content of a message from the next byte on. */
-  expectMessage(message: MessageBuffer): void {
+  expectMessage(message: Incoming): void {
     this.#message = message;
   }
 
@@ -77,10 +87,10 @@ export class LmtpReader {
     return this.#target.idle();
   }
 
-  #readContent(message: MessageBuffer, end: number | undefined): Readiness {
+  #readContent(message: Incoming, end: number | undefined): Readiness {
     if (end === undefined) return 'go-on';
     this.#message = undefined;
-    const step = this.#target.content(message.content());
+    const step = message.end();
     if (step !== 'go-on') {
       return step.finally(() => {
         message.free();
@@ -103,8 +113,8 @@ export class LmtpReader {
     this.#partial = NOTHING;
     this.#lineBytes = 0;
     if (isOverlong) return this.#target.line(undefined);
-    if (before.length === 0) return this.#target.line(chunk.toString('utf8', start, stop));
-    return this.#target.line(Buffer.concat([before, chunk.subarray(start, stop)]).toString('utf8'));
+    if (before.length === 0) return this.#target.line(chunk.toString(this.#encoding, start, stop));
+    return this.#target.line(Buffer.concat([before, chunk.subarray(start, stop)]).toString(this.#encoding));
   }
 }
 

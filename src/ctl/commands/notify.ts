@@ -1,0 +1,164 @@
+/**
+ * `mailgw-ctl notify`: hands over notifications that mailgw sends, from JSON lines on standard input; and
+ * `mailgw-ctl notification`, which says what became of them.
+ *
+ * Contract: each line is the body of POST /v1/notifications, with `idempotency_key` and `to` beside it where they are
+ * wanted, and is committed for itself. Each is answered by a row, in order; what is wrong with one is said with its number.
+ */
+import { Fault, invalid } from '../../actions/fault.ts';
+import { readLimit } from '../../actions/items.ts';
+import { type NotifyRequest, notificationState, notify, type Queued } from '../../actions/notify.ts';
+import type { SecretSession } from '../../site/session.ts';
+import type { NotificationView } from '../../store/notifications.ts';
+import { isoTime } from '../../system/iso-time.ts';
+import type { CommandGroup, CommandSpec } from '../command.ts';
+import { forEachBatch, type JsonLine } from '../json-lines.ts';
+import { withPepper, withStore } from '../session.ts';
+import { printDone, printRow, printRows, type Row } from '../terminal/print.ts';
+
+const DEFAULT_LIMIT = 100;
+
+/** Hands over notifications. */
+export const notifyCommand: CommandSpec = {
+  words: 'notify',
+  summary: 'hand over notifications to be sent, one JSON object a line on standard input',
+  examples: ['notify < notifications.jsonl', 'notify --json < notifications.jsonl'],
+  run: (_input, context) =>
+    withPepper(context, (session) =>
+      forEachBatch(context, async (lines) => {
+        const ends = await Promise.all(lines.map((line) => handOver(session, line)));
+        return ends.map((end) => {
+          if (end instanceof Fault) return end.problems.join('; ');
+          printDone(
+            context.output,
+            queuedRow(end),
+            `${end.id} ${end.isRepeated ? 'was handed over before' : 'is queued'}`,
+          );
+          return undefined;
+        });
+      }),
+    ),
+};
+
+async function handOver(session: SecretSession, { value }: JsonLine): Promise<Queued | Fault> {
+  try {
+    const { idempotency_key: key, ...order } = value;
+    if (key !== undefined && typeof key !== 'string')
+      throw invalid('idempotency_key', 'idempotency_key: is no text');
+    return await notify(session, readOrder(order), key);
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+}
+
+type Kind = 'text' | 'texts' | { readonly [key: string]: 'text' };
+
+/** The keys of a line, and what each is. */
+const KEYS: Readonly<Record<string, { readonly kind: Kind; readonly isRequired?: true }>> = {
+  user: { kind: 'text', isRequired: true },
+  thread: { kind: 'text', isRequired: true },
+  replied_to: { kind: 'text' },
+  to: { kind: 'text' },
+  subject: { kind: 'text', isRequired: true },
+  text: { kind: 'text', isRequired: true },
+  html: { kind: 'text' },
+  from: { kind: { name: 'text' } },
+  headers: { kind: 'texts' },
+  list: { kind: { id: 'text', unsubscribe: 'text' } },
+};
+
+/** Reads a line as a request; throws a Fault that names the key. */
+function readOrder(order: Readonly<Record<string, unknown>>): NotifyRequest {
+  for (const key of Object.keys(order)) {
+    if (!Object.hasOwn(KEYS, key)) throw invalid(key, `${key}: is no key of a notification`);
+  }
+  for (const [key, { kind, isRequired }] of Object.entries(KEYS)) {
+    const value = order[key];
+    if (value === undefined && isRequired !== true) continue;
+    if (!isOf(kind, value))
+      throw invalid(key, `${key}: ${value === undefined ? 'is missing' : `is not ${wordFor(kind)}`}`);
+  }
+  const { replied_to: repliedTo, ...rest } = order;
+  return { ...rest, ...(repliedTo !== undefined && { repliedTo }) } as unknown as NotifyRequest;
+}
+
+function isOf(kind: Kind, value: unknown): boolean {
+  if (kind === 'text') return typeof value === 'string';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(
+    ([key, each]) => typeof each === 'string' && (kind === 'texts' || Object.hasOwn(kind, key)),
+  );
+}
+
+function wordFor(kind: Kind): string {
+  if (kind === 'text') return 'a text';
+  return kind === 'texts' ? 'an object of texts' : `an object of texts: ${Object.keys(kind).join(', ')}`;
+}
+
+const list: CommandSpec = {
+  words: 'list',
+  summary: 'list notifications that were handed over, newest first',
+  options: [
+    { flags: '--thread <locator>', doc: 'only those of one thread' },
+    { flags: '--limit <number>', doc: `at most so many (default: ${DEFAULT_LIMIT})` },
+  ],
+  examples: ['list', 'list --thread acme/site/issue/7 --json'],
+  run: (input, context) =>
+    withStore(context, async ({ store }) => {
+      const limit = readLimit(input.text('limit') ?? String(DEFAULT_LIMIT));
+      const notifications = await store.listNotifications({ thread: input.text('thread'), limit });
+      printRows(
+        context.output,
+        notifications.map(notificationRow),
+        [
+          { key: 'id' },
+          { key: 'state' },
+          { key: 'user', shrinks: true },
+          { key: 'thread', shrinks: true },
+          { key: 'created_at', title: 'created' },
+          { key: 'attempts', title: 'tries' },
+          { key: 'due_at', title: 'due' },
+          { key: 'last_diagnostic', title: 'diagnostic', shrinks: true },
+        ],
+        'No notification was handed over yet.',
+      );
+    }),
+};
+
+const show: CommandSpec = {
+  words: 'show <id>',
+  summary: 'show one notification, and what became of it',
+  examples: ['show 06h20s6p79t3u5jjh4mlekss'],
+  run: (input, context) =>
+    withStore(context, async (session) => {
+      printRow(context.output, notificationRow(await notificationState(session, input.argument())));
+    }),
+};
+
+/** The commands on notifications. */
+export const notificationGroup: CommandGroup = {
+  name: 'notification',
+  summary: 'the mail that tells users of posts, and what became of it',
+  commands: [list, show],
+};
+
+function queuedRow({ id, messageId, replyTo, isRepeated }: Queued): Row {
+  return { id, message_id: `<${messageId}>`, reply_to: replyTo, repeated: isRepeated };
+}
+
+function notificationRow(view: NotificationView): Row {
+  return {
+    id: view.id,
+    state: view.state,
+    user: view.user,
+    thread: view.thread,
+    message_id: `<${view.messageId}>`,
+    replied_to: isoTime(view.repliedToAt),
+    created_at: isoTime(view.createdAt),
+    attempts: view.attempts,
+    due_at: isoTime(view.dueAt),
+    settled_at: isoTime(view.settledAt),
+    last_diagnostic: view.lastDiagnostic ?? null,
+  };
+}

@@ -1,0 +1,253 @@
+/**
+ * Stamping: a notification on its way out gets the reply address of the user whom it goes to.
+ *
+ * Contract: only a recognised notification to a registered address of one enabled user is stamped, and of it no more is
+ * changed than stamped-header.ts says, and the reverse-path where the site wants that. Left alone are mail that is ours
+ * already, answers of machines and reports, mail without exactly one sender, and mail whose DKIM signature covers what
+ * a stamp changes: a broken signature does more harm than an address that is missing. The null reverse-path stays null.
+ * Failure: whatever goes wrong, the mail goes out as it came, with a line in the log.
+ */
+import type { Doubt } from '../gate/recipient.ts';
+import { matchRecipient, type ReplyAddressForm } from '../mail/address.ts';
+import { fieldText } from '../mail/field-words.ts';
+import { type Header, headerValue, headerValues, scanHeader } from '../mail/header.ts';
+import { type Mailbox, mailboxesOf, senderOf } from '../mail/mailbox.ts';
+import { mediaType } from '../mail/parts.ts';
+import type { Recognise, Recognised } from '../mail/recognise.ts';
+import { isReserved } from '../mail/reserved.ts';
+import { judgeAge, MAX_REPLIED_TO } from '../mail/token.ts';
+import type { Log } from '../observe/log.ts';
+import type { Directory, User } from '../store/directory.ts';
+import { errorText } from '../system/error-text.ts';
+import { mintingKey, sealedAddress } from './reply-address.ts';
+import { timeIn } from './rules.ts';
+import { isSigned, stampedHeader } from './stamped-header.ts';
+
+/** A message on its way out. */
+export interface OutgoingMail {
+  /** Its first bytes, up to the end of the header. */
+  readonly beginning: Buffer;
+  readonly reversePath: string;
+  readonly recipients: readonly string[];
+}
+
+/** A copy for one user, as sources/outbound/stamping.ts takes it. */
+export interface Stamped {
+  readonly user: string;
+  readonly thread: string;
+  readonly recipients: readonly number[];
+  readonly reversePath: string | undefined;
+  readonly beginning: Buffer;
+}
+
+/** The stamped copies, and why the others are none. */
+export interface Stamps {
+  readonly copies: readonly Stamped[];
+  readonly otherwise: Unstamped;
+  readonly remember: ((raw: Uint8Array) => void) | undefined;
+}
+
+/** Why mail goes out as it came. */
+export type Unstamped =
+  | 'no-notification'
+  | 'header-too-large'
+  | 'own'
+  | 'automatic'
+  | 'malformed'
+  | 'signed'
+  | 'expired'
+  | 'unknown-user'
+  | 'ambiguous-user'
+  | 'disabled-user'
+  | 'no-salt'
+  | 'pepper'
+  | 'store'
+  | 'error';
+
+/** A notification that went out, as it came; times in milliseconds. */
+export interface StampedOriginal {
+  readonly thread: string;
+  readonly repliedTo: number;
+  readonly subject: string;
+  readonly author: Pick<Mailbox, 'name' | 'address'>;
+  readonly raw: Uint8Array;
+}
+
+/** The pepper to mint with, or why there is none. */
+export type MintingPepper =
+  | { readonly ok: true; readonly pepper: Uint8Array }
+  | { readonly ok: false; readonly problem: string };
+
+/** The options of stamping. */
+export interface StampOptions {
+  /** The form that mints. */
+  readonly form: ReplyAddressForm;
+  /** All forms that reply addresses have or had. */
+  readonly forms: readonly ReplyAddressForm[];
+  /** Gives the pepper that mints, or says why none may. */
+  readonly pepper: () => Promise<MintingPepper>;
+  readonly maxAgeMs: number;
+  readonly envelope: 'reply-address' | 'keep';
+  readonly from: 'reply-address' | 'keep';
+  readonly plusTags: 'compare' | 'ignore';
+  /** The values of X-Loop in our own mail. */
+  readonly loopTokens: readonly string[];
+  readonly recognise: Recognise;
+  readonly directory: Pick<Directory, 'usersByAddress' | 'threadNumber'>;
+  /** Says why the store is not to be believed now. */
+  readonly doubt: () => Promise<Doubt | undefined> | Doubt | undefined;
+  /** Asks the platform who has an address, and adds them; undefined where it is not to be asked. */
+  readonly ask?: ((address: string) => Promise<User | undefined>) | undefined;
+  /** Hears of each notification that the relay took with a stamp. */
+  readonly remember?: ((original: StampedOriginal) => void) | undefined;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Makes the function that plans the stamped copies of mail; it never rejects. */
+export function createStamp(options: StampOptions): (mail: OutgoingMail) => Promise<Stamps> {
+  return async (mail) => {
+    try {
+      const notification = readNotification(options, mail);
+      if (typeof notification === 'string') return none(notification);
+      return await stampAll(options, mail, notification);
+    } catch (error) {
+      options.log('stamp_failed', { reason: errorText(error) });
+      return none('error');
+    }
+  };
+}
+
+const none = (otherwise: Unstamped): Stamps => ({ copies: [], otherwise, remember: undefined });
+
+/** A notification that may be stamped. */
+interface Notification {
+  readonly header: Header;
+  readonly sender: Mailbox;
+  readonly thread: string;
+  /** Unix seconds. */
+  readonly repliedTo: number;
+}
+
+function readNotification(options: StampOptions, mail: OutgoingMail): Notification | Unstamped {
+  const scan = scanHeader(mail.beginning);
+  if (!scan.ok) return 'header-too-large';
+  const { header } = scan;
+  const recognised = options.recognise({ header, reversePath: mail.reversePath });
+  if (recognised === undefined || isReserved(recognised.thread)) return 'no-notification';
+  if (isOurs(options, header)) return 'own';
+  if (isAutomatic(header)) return 'automatic';
+  const sender = senderOf(header);
+  if (!sender.ok) return 'malformed';
+  if (isSigned(header, options.from)) return 'signed';
+  const repliedTo = postTime(recognised, header, options.now());
+  if (judgeAge(repliedTo, options.now(), options.maxAgeMs) === 'expired') return 'expired';
+  return { header, sender: sender.mailbox, thread: recognised.thread, repliedTo };
+}
+
+function isOurs({ forms, loopTokens }: StampOptions, header: Header): boolean {
+  if (headerValues(header, 'x-loop').some((value) => loopTokens.includes(value))) return true;
+  const fields = [...headerValues(header, 'reply-to'), ...headerValues(header, 'from')];
+  return fields.flatMap(mailboxesOf).some(({ address }) => matchRecipient(forms, address).kind === 'token');
+}
+
+/** Tells answers of machines and reports; that a notification was made by a machine is no reason against it. */
+function isAutomatic(header: Header): boolean {
+  const submitted = headerValues(header, 'auto-submitted').some((value) => /^\s*auto-replied\b/i.test(value));
+  return submitted || mediaType(headerValue(header, 'content-type') ?? '') === 'multipart/report';
+}
+
+/** Gives the time of the post in Unix seconds: now where none is told, or one that has not come yet. */
+function postTime({ repliedTo }: Recognised, header: Header, now: number): number {
+  const told = repliedTo ?? timeIn(header, 'date');
+  const time = told === undefined || told > now || told < 0 ? now : told;
+  return Math.min(Math.floor(time / 1000), MAX_REPLIED_TO);
+}
+
+/** The places of one user's addresses in the envelope. */
+interface Addressed {
+  readonly user: User;
+  readonly key: Uint8Array;
+  readonly recipients: number[];
+}
+
+async function stampAll(
+  options: StampOptions,
+  mail: OutgoingMail,
+  notification: Notification,
+): Promise<Stamps> {
+  const found = await Promise.all(mail.recipients.map((address) => findUser(options, address)));
+  if (found.every((each) => typeof each === 'string')) return none(found[0] ?? 'unknown-user');
+  const doubt = await options.doubt();
+  const minting = doubt === undefined ? await options.pepper() : undefined;
+  if (minting?.ok !== true) {
+    options.log('stamp_failed', { reason: minting?.problem ?? doubt?.why });
+    return none(minting === undefined && doubt?.reason === 'store' ? 'store' : 'pepper');
+  }
+  const { addressed, reasons } = groupByUser(found, minting.pepper);
+  const [otherwise = 'unknown-user'] = reasons;
+  if (addressed.length === 0) return none(otherwise);
+  const copies = await copiesFor(options, mail, notification, addressed);
+  if (copies === undefined) return none('malformed');
+  return { copies, otherwise, remember: rememberer(options, notification) };
+}
+
+/** Makes the copy of each user; undefined where From cannot be given another address. */
+async function copiesFor(
+  options: StampOptions,
+  mail: OutgoingMail,
+  { header, thread, repliedTo }: Notification,
+  addressed: readonly Addressed[],
+): Promise<readonly Stamped[] | undefined> {
+  const post = { thread, threadNumber: await options.directory.threadNumber(thread), repliedTo };
+  const copies = addressed.map(({ user, key, recipients }): Stamped | undefined => {
+    const address = sealedAddress(options.form, key, user, post);
+    const beginning = stampedHeader(mail.beginning, header, address, options.from);
+    const keepsPath = options.envelope === 'keep' || mail.reversePath === '';
+    const reversePath = keepsPath ? undefined : address;
+    return beginning && { user: user.name, thread, recipients, reversePath, beginning };
+  });
+  const stamped = copies.filter((copy) => copy !== undefined);
+  return stamped.length < copies.length ? undefined : stamped;
+}
+
+async function findUser(options: StampOptions, address: string): Promise<User | Unstamped> {
+  const users = await options.directory.usersByAddress(address, options.plusTags);
+  if (users.length > 1) return 'ambiguous-user';
+  return users[0] ?? (await options.ask?.(address)) ?? 'unknown-user';
+}
+
+/** Gathers each user's places; who could not reply becomes a reason. */
+function groupByUser(
+  found: readonly (User | Unstamped)[],
+  pepper: Uint8Array,
+): { readonly addressed: readonly Addressed[]; readonly reasons: readonly Unstamped[] } {
+  const addressed = new Map<number, Addressed>();
+  const reasons: Unstamped[] = [];
+  for (const [index, user] of found.entries()) {
+    if (typeof user === 'string') {
+      reasons.push(user);
+      continue;
+    }
+    const known = addressed.get(user.number);
+    if (known !== undefined) {
+      known.recipients.push(index);
+      continue;
+    }
+    const minting = mintingKey(user, pepper);
+    if ('problem' in minting) reasons.push(minting.problem);
+    else addressed.set(user.number, { user, key: minting.key, recipients: [index] });
+  }
+  return { addressed: [...addressed.values()], reasons };
+}
+
+function rememberer({ remember }: StampOptions, notification: Notification): Stamps['remember'] {
+  if (remember === undefined) return undefined;
+  const { header, sender, thread, repliedTo } = notification;
+  const { name, address } = sender;
+  const subject = fieldText(header, 'subject');
+  return (raw) => {
+    remember({ thread, repliedTo: repliedTo * 1000, subject, author: { name, address }, raw });
+  };
+}

@@ -1,0 +1,117 @@
+/** Stamping as a site configures it: its rules, its users, its reply addresses. */
+import { randomBytes } from 'node:crypto';
+import type { NamedPeppers } from '../config/secret-file.ts';
+import { allForms, mintingForm } from '../mail/address.ts';
+import { SALT_BYTES } from '../mail/token.ts';
+import type { Log } from '../observe/log.ts';
+import { remember } from '../outbound/remember.ts';
+import { recogniseByRules } from '../outbound/rules.ts';
+import { createStamp, type StampedOriginal, type StampOptions } from '../outbound/stamp.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { PlanStamps } from '../sources/outbound/stamping.ts';
+import type { Directory } from '../store/directory.ts';
+import type { Originals } from '../store/originals.ts';
+import type { Peppers } from '../store/peppers.ts';
+import { withinDeadline } from '../system/deadline.ts';
+import { errorText } from '../system/error-text.ts';
+import { isPrintable } from '../system/printable.ts';
+import type { Config } from './config.ts';
+import type { Doubts } from './doubts.ts';
+import { noticeLoopTokens } from './gate-rules.ts';
+import { mintingPepper } from './pepper.ts';
+import type { Part } from './site.ts';
+
+/** The ground of stamping, whatever is configured. */
+export interface StampGround {
+  readonly store: Directory & Peppers & Originals;
+  /** Gives the sink in force. */
+  readonly sink: () => Pick<Sink, 'userOf'>;
+  readonly doubt: NonNullable<Doubts['doubt']> | undefined;
+  readonly log: Log;
+}
+
+const MAX_NAME_OCTETS = 255;
+
+/** Time for the platform to say who somebody is: a notification waits for it. */
+const ASK_MS = 5000;
+
+/** Makes what plans stamps a part. */
+export function stampPart(ground: StampGround): Part<PlanStamps> {
+  return {
+    reads: 'everything', // as the sink, which may be asked
+    open: ({ settings: { config, peppers } }) => createStamp(stampOptions(config, peppers, ground)),
+  };
+}
+
+function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround): StampOptions {
+  const { reply, outbound, sender } = config;
+  const { store, doubt, log } = ground;
+  return {
+    form: mintingForm(reply),
+    forms: allForms(reply),
+    pepper: () => mintingPepper(store, peppers, Date.now()),
+    maxAgeMs: reply.maxAgeMs,
+    envelope: outbound.envelope,
+    from: outbound.from,
+    plusTags: sender.plusTags,
+    loopTokens: noticeLoopTokens(config),
+    recognise: recogniseByRules(outbound.rule),
+    directory: store,
+    doubt: () => doubt?.(),
+    ask: outbound.users === 'ask' ? createAsk(ground) : undefined,
+    remember: (original) => {
+      keep(original, config, ground);
+    },
+    log,
+    now: Date.now,
+  };
+}
+
+/** Remembers what a stamped notification said, for its replies; it has gone out by then. */
+function keep(
+  { thread, repliedTo, subject, author, raw }: StampedOriginal,
+  { reply }: Config,
+  { store, log }: StampGround,
+): void {
+  const original = { thread, repliedTo: Math.floor(repliedTo / 1000), subject, from: author, raw };
+  remember(store, reply, original).catch((error: unknown) => {
+    log('stamp_failed', { reason: `the notification is not remembered: ${errorText(error)}` });
+  });
+}
+
+/** Creates what asks the platform and adds whom it names; undefined where this one cannot be asked. */
+function createAsk({ sink: inForce, store, log }: StampGround): StampOptions['ask'] {
+  const sink = inForce();
+  if (sink.userOf === undefined) {
+    log('sink_fault', { reason: 'outbound.users = "ask": this sink names no users; known ones are stamped' });
+    return undefined;
+  }
+  return async (address) => {
+    try {
+      const name = await withinDeadline(ASK_MS, async (signal) => sink.userOf?.(address, signal));
+      return name === undefined || !isName(name) ? undefined : await register(store, name, address);
+    } catch (error) {
+      log('stamp_failed', { reason: `who has an address: ${errorText(error)}` });
+      return undefined;
+    }
+  };
+}
+
+/** Tells what a user may be called. */
+const isName = (name: string): boolean =>
+  name.trim() === name && isPrintable(name) && Buffer.byteLength(name) <= MAX_NAME_OCTETS;
+
+/** Adds the user whom the platform named, or the address to the user whom we know. */
+async function register(
+  store: Directory,
+  name: string,
+  address: string,
+): ReturnType<Directory['userByName']> {
+  const known = await store.userByName(name);
+  if (known !== undefined) {
+    await store.setUser(name, { addresses: [...known.addresses, address] });
+    return store.userByName(name);
+  }
+  const salt = randomBytes(SALT_BYTES);
+  return store.addUser({ name, addresses: [address], salt, now: Date.now() });
+}
