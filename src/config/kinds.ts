@@ -133,6 +133,11 @@ export function number(least: number, most: number) {
     );
 }
 
+/** Declares a switch. */
+export function yesNo(fallback: boolean, doc: string): Setting<boolean> {
+  return setting('true or false', fallback, doc, (value) => (typeof value === 'boolean' ? value : undefined));
+}
+
 /** Declares one of a few words. */
 export function oneOf<const W extends string>(
   words: readonly W[],

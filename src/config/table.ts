@@ -43,6 +43,10 @@ export const BASE_SETTINGS = {
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    compose: kind.yesNo(
+      false,
+      'Whether mail may start threads: "mailgw-ctl address mint --compose CONTAINER" makes addresses for that.',
+    ),
     originalsBytes: kind.size(
       '64MiB',
       'The size of all that is remembered of notifications, so that replies are told from what they quote; the oldest goes first, "0B" remembers nothing.',
