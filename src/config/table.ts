@@ -6,26 +6,11 @@
  */
 import { ATTACHMENT_LIMITS } from '../mail/attachment-limits.ts';
 import { NOTICE_KINDS, type NoticeKind } from '../mail/notice.ts';
-import { parseTemplate } from '../mail/thread-template.ts';
 import { isDomain, isFieldName, isFilePattern, isForm, isNoticeKind, isPrefix, isSender } from './forms.ts';
 import * as kind from './kinds.ts';
-import { tables } from './tables.ts';
+import { OUTBOUND_RULES } from './outbound-rules.ts';
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
-
-const mailAddress = (fallback: '', doc: string): kind.Setting<string> =>
-  kind.text(fallback, doc, 'a mail address', (value) => value !== '' && isSender(value));
-
-const fieldName = (fallback: '', doc: string): kind.Setting<string> =>
-  kind.text(fallback, doc, 'the name of a field such as "X-Tracker-Time"', isFieldName);
-
-/** A rule that recognises notifications on their way out. */
-export interface OutboundRule {
-  readonly field: string;
-  readonly thread: string;
-  readonly from: string | undefined;
-  readonly repliedTo: string | undefined;
-}
 
 /** The settings by section; `[sink]` is apart, because a sink reads its own options, and each source has its own section. */
 export const BASE_SETTINGS = {
@@ -299,20 +284,7 @@ export const BASE_SETTINGS = {
       'known',
       'Whose copies are stamped: those of users that the directory has ("known"), or "ask" the platform who somebody is, where it can be asked.',
     ),
-    rule: tables<OutboundRule>(
-      {
-        field: kind.text(undefined, '', 'the name of a field such as "X-Tracker-Issue"', isFieldName),
-        thread: kind.text(
-          undefined,
-          '',
-          'a locator with names of fields in braces such as "issue/{X-Tracker-Issue}"',
-          (value) => parseTemplate(value) !== undefined,
-        ),
-        from: kind.optional(mailAddress)(''),
-        repliedTo: kind.optional(fieldName)(''),
-      },
-      'What mail is a notification: one that has the field "field", once. "thread" is the locator of its thread, "from" the only address of From or of the envelope that the rule is for, "replied_to" a field with the time of the post (Date where there is none). The first rule that fits decides.',
-    ),
+    rule: OUTBOUND_RULES,
   },
   api: {
     listen: kind.atStart(kind.optional(kind.endpoint))(

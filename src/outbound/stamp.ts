@@ -44,6 +44,7 @@ export interface Stamped {
 export interface Stamps {
   readonly copies: readonly Stamped[];
   readonly otherwise: Unstamped;
+  /** Hears of the whole message as it came, once the relay has taken a stamped copy; undefined where nobody wants it. */
   readonly remember: ((raw: Uint8Array) => void) | undefined;
 }
 

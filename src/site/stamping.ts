@@ -26,6 +26,7 @@ export interface StampGround {
   readonly store: Directory & Peppers & Originals;
   /** Gives the sink in force. */
   readonly sink: () => Pick<Sink, 'userOf'>;
+  /** Says why the store is not to be believed now. */
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
 }

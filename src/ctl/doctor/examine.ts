@@ -25,6 +25,7 @@ import { checkDiscards } from './discards.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
 import { checkMilters } from './milters.ts';
+import { checkOutbound } from './outbound.ts';
 import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { checkRestore } from './restored.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
@@ -56,6 +57,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield* guarded('daemon', async () => [await checkDaemonUser(config, configPath)]);
   const postfix = readPostfix(examination.postfixDirectory ?? DEFAULT_POSTFIX_DIRECTORY);
   yield* guarded('socket', () => checkSockets(config, mailOwner(postfix)));
+  yield* guarded('outbound', () => checkOutbound(config));
   yield* guarded('postfix', () => checkPostfix(config, examination, postfix));
   const authserv = checkAuthservId(config, message);
   yield authserv;

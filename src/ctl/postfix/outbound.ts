@@ -6,6 +6,7 @@
 import { relative } from 'node:path';
 import { endpointText } from '../../config/kinds.ts';
 import type { Config } from '../../site/config.ts';
+import { type Finding, fine, warning } from '../doctor/finding.ts';
 import type { Wiring } from './delivery-checks.ts';
 import { quoted } from './merge.ts';
 import type { PlanStep } from './plan-step.ts';
@@ -93,6 +94,21 @@ export function outboundSnippet(config: Config, queueDirectory: string): string 
       return `# ${service.why}\n${fieldsOf(service).join('\t')}\n${options.join('')}`;
     })
     .join('');
+}
+
+/** Says which services master.cf lacks; nothing where nothing is stamped. */
+export function checkOutboundServices(wiring: Wiring): Finding[] {
+  if (wiring.config.outbound.socket === undefined) return [];
+  const check = 'postfix.outbound';
+  const missing = planOutbound(wiring);
+  if (missing.length === 0) return [fine(check, "master.cf has the detour of the platform's own mail")];
+  return [
+    warning(check, {
+      what: `master.cf lacks ${missing.length} of the services that stamping needs`,
+      why: 'the notifications of the platform get no reply addresses',
+      fix: `mailgw-ctl postfix-config --postfix-config ${wiring.setup.directory}`,
+    }),
+  ];
 }
 
 /** Plans the services that master.cf lacks. */

@@ -5,6 +5,7 @@ import type { Config } from '../../site/config.ts';
 import { type Finding, fine, problem, warning } from '../doctor/finding.ts';
 import { checkDelivery } from './delivery-checks.ts';
 import { checkFilters } from './filter-checks.ts';
+import { checkOutboundServices } from './outbound.ts';
 import { checkOverridden } from './overridden-checks.ts';
 import { type PostfixRead, readPostfix } from './postfix-setup.ts';
 import { checkRefusals } from './refusal-checks.ts';
@@ -34,6 +35,7 @@ export function examinePostfix(config: Config, directory: string, read = readPos
     ...checkRefusals(wiring),
     ...checkFilters(wiring),
     ...checkResults(wiring),
+    ...checkOutboundServices(wiring),
   ];
   const lost = checkOverridden(setup);
   // Known now that the tables were asked.

@@ -45,6 +45,7 @@ export interface RelayingOptions {
   readonly answerMs: number;
   /** Takes the answer of the next recipient in order. */
   readonly answer: (answer: Answer) => void;
+  /** Hears how each copy ended. */
   readonly ended: (copy: EndedCopy) => void;
 }
 
