@@ -45,6 +45,7 @@ export interface Stamps {
   readonly copies: readonly Stamped[];
   readonly otherwise: Unstamped;
   /** Hears of the whole message as it came, once the relay has taken a stamped copy; undefined where nobody wants it. */
+  /** Remembers what was said, once the relay has it; undefined where nothing was stamped. */
   readonly remember: ((raw: Uint8Array) => void) | undefined;
 }
 

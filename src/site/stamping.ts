@@ -27,6 +27,7 @@ export interface StampGround {
   /** Gives the sink in force. */
   readonly sink: () => Pick<Sink, 'userOf'>;
   /** Says why the store is not to be believed now. */
+  /** Says why the store is not to be believed now. */
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
 }

@@ -38,6 +38,12 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ],
   ['address explain', ['nobody@reply.example.org'], ['address', 'verdict', 'explanation']],
   ['thread rename', ['acme/7', 'acme/8'], ['thread', 'thread_number', 'formerly', 'open_items']],
+  ['token create', ['forge', '--scope', 'mint'], ['name', 'scopes', 'created_at', 'token']],
+  ['token list', [], ['name', 'scopes', 'created_at']],
+  ['token revoke', ['forge'], ['name', 'revoked']],
+  ['notify', [], []],
+  ['notification list', [], []],
+  ['notification show', ['none'], []],
   ['check', ['MESSAGE', '--to', 'nobody@reply.example.org'], ['step', 'verdict', 'reason', 'rules']],
   [
     'queue list',

@@ -56,6 +56,16 @@ function describeOriginals(open: OpenStore): void {
       assert.deepEqual(await subjects(store, 'shop/3'), []);
     });
 
+    it('leaves room for others where each user got it at a second of their own', async (t) => {
+      const store = await open(t);
+      const copies = Array.from({ length: 50 }, (_, n) => original({ repliedToAt: NOW - n * 1000 }));
+      await store.rememberOriginals(
+        [original({ subject: 'Paint', repliedToAt: NOW - 99_000 }), ...copies],
+        ALL,
+      );
+      assert.deepEqual(await subjects(store), ['Hinges', 'Paint']);
+    });
+
     it('is one for all users who got the same, and is kept until the last address expires', async (t) => {
       const store = await open(t);
       await store.rememberOriginals([original({ expiresAt: NOW + 10 })], ALL);

@@ -24,6 +24,7 @@ export interface IntakeLimits extends Omit<OutboundLimits, 'maxKeptBytes' | 'ans
 /** The ground of the listener. */
 export interface OutboundGround {
   /** Gives the configuration in force. */
+  /** Gives the configuration in force. */
   readonly config: () => BaseConfig & { readonly lmtp: IntakeLimits };
   readonly log: Log;
   readonly meter: Meter;

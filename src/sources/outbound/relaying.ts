@@ -46,6 +46,7 @@ export interface RelayingOptions {
   /** Takes the answer of the next recipient in order. */
   readonly answer: (answer: Answer) => void;
   /** Hears how each copy ended. */
+  /** Hears how each copy ended. */
   readonly ended: (copy: EndedCopy) => void;
 }
 

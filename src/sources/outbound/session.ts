@@ -32,10 +32,12 @@ export interface OutboundLimits {
 /** The parts that all sessions share. */
 export interface OutboundShared {
   /** Gives the limits in force; a message under way keeps those that it began with. */
+  /** Gives the limits in force. */
   readonly limits: () => OutboundLimits;
   readonly log: Log;
   readonly budget: MemoryBudget;
   /** Gives what plans stamps. */
+  /** Gives what plans the stamps. */
   readonly plan: () => PlanStamps;
   /** Hears how each copy ended. */
   readonly ended: (copy: EndedCopy, session: string) => void;

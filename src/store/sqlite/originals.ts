@@ -11,6 +11,9 @@ import type { Database } from './schema.ts';
 /** Rows that are forgotten at a time. */
 const STEP_ROWS = 100;
 
+/** Rows of a thread that are looked at for the newest texts. */
+const MOST_LOOKED_AT = 400;
+
 /** What a row takes besides its sketch and its words. */
 const ROW_BYTES = 128;
 
@@ -87,11 +90,27 @@ export function prepareOriginals(database: Database): OriginalWrites {
   };
 }
 
-/** Prepares the read on a reading connection. */
+/** Prepares the reads on a reading connection. */
 export function prepareOriginalViews(database: Database): AtOnce<Originals, 'knownOriginals'> {
-  const known = database.prepare<[string, number], KnownPost>(
-    `SELECT subject, author_name AS authorName, author_address AS authorAddress, sketch FROM known_original
-     WHERE thread = ? AND replied_to_at <= ? ORDER BY replied_to_at DESC LIMIT ${MOST_KNOWN}`,
+  // Answered by the index alone: most threads have none.
+  const newest = database.prepare<[string, number], { number: number; digest: Uint8Array }>(
+    `SELECT original_number AS number, digest FROM known_original
+     WHERE thread = ? AND replied_to_at <= ? ORDER BY replied_to_at DESC LIMIT ${MOST_LOOKED_AT}`,
   );
-  return { knownOriginals: (thread, repliedToAt) => known.all(thread, repliedToAt) };
+  const post = database.prepare<[number], KnownPost>(
+    `SELECT subject, author_name AS authorName, author_address AS authorAddress, sketch FROM known_original
+     WHERE original_number = ?`,
+  );
+  return {
+    knownOriginals: (thread, repliedToAt) => {
+      // What each user got at a second of their own is one text.
+      const numbers = new Map<string, number>();
+      for (const { number, digest } of newest.all(thread, repliedToAt)) {
+        const text = Buffer.from(digest).toString('latin1');
+        if (!numbers.has(text)) numbers.set(text, number);
+        if (numbers.size === MOST_KNOWN) break;
+      }
+      return [...numbers.values()].flatMap((number) => post.get(number) ?? []);
+    },
+  };
 }
