@@ -44,7 +44,7 @@ describe('mail to an address that starts threads', () => {
       body: { user: 'alice', compose: 'acme/site' },
     });
     assert.equal(status, 201);
-    const to = String(json.reply_to);
+    const to = json.reply_to;
     const isFirst = (subject: string): boolean => subject === 'First';
     // The platform takes the first only once the second is there.
     platform.answerTo = ({ data }) =>

@@ -38,8 +38,8 @@ async function startDigest(t: TestContext): Promise<House> {
   await daemon.addUser('alice');
   const { status, json } = await all.ask('POST', '/v1/addresses', { body: { user: 'alice', posts: POSTS } });
   assert.equal(status, 201);
-  const address = String(json.reply_to);
-  const messageId = String(json.message_id);
+  const address = json.reply_to;
+  const messageId = json.message_id;
   const write = (body: string): string => replyMessage({ to: address, inReplyTo: messageId, body });
   return {
     ...house,
