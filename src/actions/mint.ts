@@ -16,9 +16,9 @@ import {
 } from '../mail/message-id.ts';
 import { judgeAge, mintBoundToken, mintSealedToken } from '../mail/token.ts';
 import { QUIET_FIELDS } from '../outbound/compose.ts';
-import { type Original, remember } from '../outbound/remember.ts';
 import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
+import { type Original, remember } from '../site/remember.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { DigestPost, NewDigest } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';

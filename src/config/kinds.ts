@@ -305,3 +305,9 @@ function parseRate(value: unknown): Rate | undefined {
   const perMs = MS_PER[per];
   return perMs === undefined ? undefined : { count: Number(count), perMs };
 }
+
+/**
+ * Declares whether what a person typed may act on the platform. A platform gets the text as it is, unless the site
+ * makes it inert.
+ */
+export const live = (doc: string): Setting<'inert' | 'live'> => oneOf(['inert', 'live'], 'live', doc);

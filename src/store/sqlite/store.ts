@@ -10,6 +10,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
+import type { OutgoingMail } from '../../mail/outgoing.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
@@ -98,6 +99,9 @@ function makeDirectory(path: string): void {
   }
 }
 
+/** Weighs a mail in a batch, roughly. */
+const weightOf = ({ text, html }: OutgoingMail): number => text.length + (html?.length ?? 0);
+
 /** Puts the store together; `held` are closed behind everything else. */
 function createStore(
   writer: WriterThread,
@@ -108,6 +112,8 @@ function createStore(
     ...reads(prepareViews(reader)),
     ...writes(writer),
     accept: (items, raw, lease) => writer.accept(items, raw, lease),
+    addNotification: (notification) =>
+      writer.call('addNotification', [notification], weightOf(notification.mail)),
     addNotice: (notice) => writer.call('addNotice', [notice], notice.original?.byteLength),
     ping: async (sign) => {
       await writer.call('ping', []).catch((error: unknown) => {

@@ -56,6 +56,8 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'prune',
   'leaseNotice',
   'settleNotice',
+  'leaseNotifications',
+  'settleNotification',
   'setSinkStatus',
   'addVerdicts',
   'saveBuckets',
@@ -65,6 +67,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
 /** What they answer once the store is lost: nothing is written any more, and nobody is to try again all the time. */
 const NOTHING_DONE: Partial<Record<keyof Operations, unknown>> = {
   lease: [],
+  leaseNotifications: [],
   reclaim: 0,
   prune: {
     contents: 0,
