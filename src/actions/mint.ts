@@ -2,8 +2,8 @@
  * The reply addresses of notifications, and what their mails must carry; a bound address only works with its Message-ID.
  *
  * Contract: many are minted in one commit, each for itself: what is wrong with one stands in its place.
- * Failure: a Fault for a user who could not reply, a place that cannot be (order.ts), a thread that no Message-ID can carry; for all,
- * where the pepper's addresses would be void.
+ * Failure: a Fault for a user who could not reply, a place that cannot be (order.ts), a thread that no Message-ID can
+ * carry; for all, where the pepper's addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
 import { formatReplyAddress, mintingForm } from '../mail/address.ts';

@@ -153,7 +153,8 @@ describe('mailgw-ctl address explain', () => {
     const { reply_to: address, expires_at: expires } = await tool.row(...mint('--replied-to', '1d'));
     const row = await tool.row('address', 'explain', String(address).toUpperCase());
     assert.deepEqual(Object.keys(row), [
-      ...['address', 'verdict', 'explanation', 'form', 'user', 'user_number', 'thread', 'thread_number'],
+      ...['address', 'verdict', 'explanation', 'form', 'user', 'user_number', 'thread', 'posts', 'compose'],
+      'thread_number',
       ...['replied_to', 'expires_at', 'rules'],
     ]);
     assert.deepEqual(

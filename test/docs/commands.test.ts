@@ -142,7 +142,9 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^doctor|^postfix-config --check/, [0, 69, 73, 74, 78]],
   [/^spam check/, [78]],
   // A page speaks of it without saying for whom.
-  [/^address mint(?: --bound)?$/, [64]],
+  [/^address mint(?: --bound| --compose(?: CONTAINER)?)?$/, [64]],
+  // This site does not let mail start threads.
+  [/^address mint .*--user.*--compose/, [65]],
   // Nothing stands on standard input.
   [/^notify$/, [65]],
   // A daemon runs.

@@ -164,6 +164,16 @@ describe('a digest', () => {
     assert.equal(await store.threadNumber('t/one'), await store.threadNumber('t/one'));
   });
 
+  it('follows threads that are renamed, in itself and in its parts', async (t) => {
+    const store = await openStore(t);
+    const item = await leasedReply(store);
+    await settle(store, item, splitOf(1));
+    await store.renameThread('t/one', 'moved/one', NOW);
+    assert.equal((await store.digestPosts(LOCATOR))?.[0]?.thread, 'moved/one');
+    const [part] = await lease(store);
+    assert.deepEqual([part?.thread, part?.digest?.posts[0]?.thread], ['moved/one', 'moved/one']);
+  });
+
   it('tells of an item which part it is', async (t) => {
     const store = await openStore(t);
     const item = await leasedReply(store);
