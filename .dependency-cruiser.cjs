@@ -19,6 +19,9 @@ const INSIDE = [
 /** Rooms that see only the ports of the store and of the reply, never an adapter or a parser. */
 const PORTS_ONLY = ['gate', 'sinks', 'sources', 'outbound', 'delivery', 'notices'];
 
+/** What such a room sees beside them: the texts and the sketch of a notification, which are pure. */
+const BESIDE_PORTS = { outbound: ['^src/reply/(original-text|text/sketch)\\.ts$'] };
+
 /** A package and its importers. */
 const IMPORTERS = {
   'smtp-server': ['sources/lmtp-server'],
@@ -61,7 +64,7 @@ const portRules = PORTS_ONLY.map((room) =>
   error(
     `${room}-sees-ports`,
     { path: `^src/${room}/` },
-    { path: '^src/(store/[^/]+/|reply/)', pathNot: '^src/reply/post\\.ts$' },
+    { path: '^src/(store/[^/]+/|reply/)', pathNot: ['^src/reply/post\\.ts$', ...(BESIDE_PORTS[room] ?? [])] },
   ),
 );
 const importerRules = Object.entries(IMPORTERS).map(([name, importers]) =>

@@ -11,6 +11,7 @@ import type { Finding } from '../gate/trail.ts';
 import { allForms, formatReplyAddress, matchRecipient, mintingForm, TOKEN_CHARS } from '../mail/address.ts';
 import type { NoSuchAddressReason } from '../mail/disposition.ts';
 import { messageIdCandidates } from '../mail/message-id.ts';
+import { containerOf, isDigest } from '../mail/reserved.ts';
 import { judgeAge, parseToken, type Token } from '../mail/token.ts';
 import type { Config } from '../site/config.ts';
 import type { SecretSession } from '../site/session.ts';
@@ -46,6 +47,12 @@ type AddressMeaning = {
   readonly user: string | null;
   readonly user_number: number | null;
   readonly thread: string | null;
+  /** The posts of a digest; times in ISO 8601. */
+  readonly posts:
+    | readonly { readonly thread: string; readonly replied_to: string; readonly label: string }[]
+    | null;
+  /** The container in which a mail to it starts a thread. */
+  readonly compose: string | null;
   readonly thread_number: number | null;
   readonly replied_to: string | null;
   readonly expires_at: string | null;
@@ -81,12 +88,28 @@ export async function explainAddress(
     form: token?.form ?? null,
     user: user?.name ?? null,
     user_number: token?.userNumber ?? null,
-    thread: (await threadNow(session, token, target)) ?? null,
+    ...(await placeOf(session, await threadNow(session, token, target))),
     thread_number: token?.form === 'sealed' ? token.threadNumber : null,
     replied_to: target === undefined ? null : isoSeconds(target.repliedTo),
     expires_at: target === undefined ? null : isoSeconds(target.repliedTo + maxAgeSeconds),
   };
   return { row, rules };
+}
+
+/** Says where a reply would go: to a thread, to posts of a digest, or into a container. */
+async function placeOf(
+  { store }: SecretSession,
+  locator: string | undefined,
+): Promise<Pick<AddressMeaning, 'thread' | 'posts' | 'compose'>> {
+  const compose = locator === undefined ? undefined : containerOf(locator);
+  if (compose !== undefined) return { thread: null, posts: null, compose };
+  if (locator === undefined || !isDigest(locator))
+    return { thread: locator ?? null, posts: null, compose: null };
+  const posts = (await store.digestPosts(locator)) ?? [];
+  const shown = posts.map(({ thread, repliedToAt, label }) => {
+    return { thread, replied_to: isoSeconds(repliedToAt / 1000), label };
+  });
+  return { thread: null, posts: shown, compose: null };
 }
 
 /** Gives the name that the thread has now. */

@@ -2,7 +2,7 @@
  * The reply addresses of notifications, and what their mails must carry; a bound address only works with its Message-ID.
  *
  * Contract: many are minted in one commit, each for itself: what is wrong with one stands in its place.
- * Failure: a Fault for a user who could not reply, a thread that no Message-ID can carry, a time that is none; for all,
+ * Failure: a Fault for a user who could not reply, a place that cannot be (order.ts), a thread that no Message-ID can carry; for all,
  * where the pepper's addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
@@ -14,39 +14,18 @@ import {
   MESSAGE_ID_NONCE_BYTES,
   parseThreadMessageId,
 } from '../mail/message-id.ts';
-import { PROBE_THREAD } from '../mail/probe.ts';
-import { judgeAge, MAX_REPLIED_TO, mintBoundToken, mintSealedToken } from '../mail/token.ts';
+import { judgeAge, mintBoundToken, mintSealedToken } from '../mail/token.ts';
 import { QUIET_FIELDS } from '../outbound/compose.ts';
-import { type Original, remember } from '../outbound/remember.ts';
 import { mintingKey } from '../outbound/reply-address.ts';
 import { mintingPepper } from '../site/pepper.ts';
+import { type Original, remember } from '../site/remember.ts';
 import type { SecretSession } from '../site/session.ts';
+import type { DigestPost, NewDigest } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';
-import { isPrintable } from '../system/printable.ts';
 import { contextText, type GivenContext, setContext } from './context.ts';
 import { EXIT, Fault, invalid } from './fault.ts';
-import { parseTime, TIME_FORMS } from './time.ts';
+import { type Notification, type Place, readPlace } from './order.ts';
 import { findUser } from './users.ts';
-
-/** A notification that needs an address. */
-export interface Notification {
-  readonly user: string;
-  readonly thread: string;
-  /** When the post was made, in any form that times are read in; now where undefined. */
-  readonly repliedTo?: string | undefined;
-  readonly isBound?: boolean | undefined;
-  /** JSON of the platform's own, which comes back with the reply. */
-  readonly context?: unknown;
-  /** What the notification says, where it is known by now. */
-  readonly original?: NotifiedOriginal | undefined;
-}
-
-/** The words of a notification that the platform sends itself. */
-export interface NotifiedOriginal {
-  readonly subject: string;
-  readonly from?: { readonly name?: string | undefined; readonly address?: string | undefined } | undefined;
-  readonly text: string;
-}
 
 /** The addresses that the notification must carry; times in Unix seconds, ids without brackets. */
 export interface Minted {
@@ -56,7 +35,12 @@ export interface Minted {
   readonly rootId: string;
   readonly user: string;
   readonly userNumber: number;
-  readonly thread: string;
+  /** The locator that the address was made for. */
+  readonly locator: string;
+  /** Undefined of a digest, and of an address that starts threads. */
+  readonly thread: string | undefined;
+  readonly posts: readonly DigestPost[] | undefined;
+  readonly container: string | undefined;
   readonly repliedTo: number;
   readonly expiresAt: number;
   /** How the address stands to the clock already. */
@@ -64,11 +48,9 @@ export interface Minted {
 }
 
 /** A notification that was found good, before its thread has a number. */
-interface Draft {
+interface Draft extends Place {
   readonly user: User;
   readonly key: Uint8Array;
-  readonly thread: string;
-  readonly repliedTo: number;
   readonly messageId: string;
   readonly isBound: boolean;
 }
@@ -93,19 +75,22 @@ export async function mintAll(
   const form = mintingForm(config.reply);
   const keyed = createKeyring(session, minting.pepper);
   const drafts = await Promise.all(
-    asked.map((notification) => caught(() => draft(notification, form.domain, now, keyed))),
+    asked.map((notification) => caught(() => draft(session, notification, form.domain, now, keyed))),
   );
   const numbers = await numberThreads(session, drafts);
   const minted = drafts.map((each): Minted | Fault => {
     if (each instanceof Fault) return each;
-    const { user, thread, repliedTo, messageId } = each;
+    const { user, locator, posts, container, repliedTo, messageId } = each;
     return {
-      replyTo: formatReplyAddress(form, tokenOf(each, numbers.get(thread) ?? 0)),
+      replyTo: formatReplyAddress(form, tokenOf(each, numbers.get(locator) ?? 0)),
       messageId,
-      rootId: formatRootId(thread, form.domain),
+      rootId: formatRootId(locator, form.domain),
       user: user.name,
       userNumber: user.number,
-      thread,
+      locator,
+      thread: posts === undefined && container === undefined ? locator : undefined,
+      posts,
+      container,
       repliedTo,
       expiresAt: repliedTo + Math.floor(config.reply.maxAgeMs / 1000),
       age: judgeAge(repliedTo, now, config.reply.maxAgeMs),
@@ -126,14 +111,14 @@ async function keepWith(
   minted.forEach((each, index) => {
     const { context, original } = asked[index] ?? {};
     if (each instanceof Fault) return;
-    if (context !== undefined) contexts.push({ ...each, context });
+    if (context !== undefined) contexts.push({ ...each, thread: each.locator, context });
     if (original !== undefined) originals.push({ ...original, ...pick(each), from: original.from ?? {} });
   });
   await setContext(store, ...contexts);
   await remember(store, config.reply, ...originals);
 }
 
-const pick = ({ thread, repliedTo }: Minted) => ({ thread, repliedTo });
+const pick = ({ locator: thread, repliedTo }: Minted) => ({ thread, repliedTo });
 
 /** Lists the header fields that a notification must have, in full. */
 export function fieldsOf({ replyTo, messageId, rootId }: Minted): Readonly<Record<string, string>> {
@@ -171,31 +156,44 @@ function createKeyring({ store }: SecretSession, pepper: Uint8Array): Keyring {
   };
 }
 
-async function draft(asked: Notification, domain: string, now: number, keyed: Keyring): Promise<Draft> {
+async function draft(
+  { config: { reply } }: SecretSession,
+  asked: Notification,
+  domain: string,
+  now: number,
+  keyed: Keyring,
+): Promise<Draft> {
   const { user, key } = await keyed(asked.user);
-  const repliedTo = readRepliedTo(asked.repliedTo, now);
-  const messageId = threadMessageId(asked.thread, repliedTo, domain);
+  const place = readPlace(asked, now, reply.compose);
+  const messageId = threadMessageId(place, domain);
   if (asked.context !== undefined) contextText(asked.context); // too large a one is refused before anything is made
-  return { user, key, thread: asked.thread, repliedTo, messageId, isBound: asked.isBound === true };
+  return { ...place, user, key, messageId, isBound: asked.isBound === true };
 }
 
-/** Numbers the threads of sealed addresses; bound ones need none. */
+/** Numbers the threads of sealed addresses; bound ones need none. What a digest names is kept with its number. */
 async function numberThreads(
-  { store }: SecretSession,
+  { store, config }: SecretSession,
   drafts: readonly (Draft | Fault)[],
 ): Promise<ReadonlyMap<string, number>> {
-  const sealed = drafts.flatMap((each) => (each instanceof Fault || each.isBound ? [] : [each.thread]));
-  const locators = [...new Set(sealed)];
-  if (locators.length === 0) return new Map();
-  const numbers = await store.threadNumbers(locators);
-  return new Map(locators.map((locator, index) => [locator, numbers[index] ?? 0]));
+  const sealed = drafts.filter((each): each is Draft => !(each instanceof Fault || each.isBound));
+  const digests = sealed.flatMap(({ locator, posts, user, repliedTo }): NewDigest[] => {
+    const expiresAt = repliedTo * 1000 + config.reply.maxAgeMs;
+    return posts === undefined ? [] : [{ locator, posts, userNumber: user.number, expiresAt }];
+  });
+  const locators = [
+    ...new Set(sealed.flatMap(({ posts, locator }) => (posts === undefined ? [locator] : []))),
+  ];
+  const numbers = locators.length === 0 ? [] : await store.threadNumbers(locators);
+  const ofDigests = digests.length === 0 ? [] : await store.addDigests(digests);
+  const numbered = [...locators, ...digests.map(({ locator }) => locator)];
+  return new Map(numbered.map((locator, index) => [locator, [...numbers, ...ofDigests][index] ?? 0]));
 }
 
-function tokenOf({ user, key, thread, repliedTo, messageId, isBound }: Draft, threadNumber: number): string {
+function tokenOf({ user, key, locator, repliedTo, messageId, isBound }: Draft, threadNumber: number): string {
   const userNumber = user.number;
   return isBound
     ? mintBoundToken(key, { userNumber, nonce: randomBytes(4), messageId })
-    : mintSealedToken(key, { userNumber, threadNumber, repliedTo, locator: thread });
+    : mintSealedToken(key, { userNumber, threadNumber, repliedTo, locator });
 }
 
 function keyOf(user: User, pepper: Uint8Array): Uint8Array {
@@ -209,33 +207,18 @@ function keyOf(user: User, pepper: Uint8Array): Uint8Array {
   );
 }
 
-/** Reads when a post was made, in Unix seconds; throws a Fault. */
-export function readRepliedTo(text: string | undefined, now: number): number {
-  const ms = text === undefined ? now : parseTime(text, now);
-  const seconds = ms === undefined ? undefined : Math.floor(ms / 1000);
-  if (seconds === undefined || seconds > MAX_REPLIED_TO) {
-    throw invalid('replied_to', `--replied-to "${text ?? ''}": is not ${TIME_FORMS}`);
-  }
-  return seconds;
-}
-
 /** Makes the notification's Message-ID, where one can carry the locator. */
-function threadMessageId(locator: string, repliedTo: number, domain: string): string {
-  const refuse = (problem: string): Fault => invalid('thread', `--thread ${problem}`);
-  if (locator === PROBE_THREAD) {
-    throw refuse(`"${locator}": is kept for the probes of "mailgw-ctl doctor"`);
-  }
-  if (locator === '' || !isPrintable(locator)) {
-    throw refuse(`"${locator}": expected the platform's name of the thread, without control characters`);
-  }
+function threadMessageId({ locator, repliedTo, container }: Place, domain: string): string {
+  const [field, name] = container === undefined ? ['thread', locator] : ['compose', container];
+  const refuse = (problem: string): Fault => invalid(field, `--${field} ${problem}`);
   const id = formatThreadMessageId({ locator, repliedTo }, domain, randomBytes(MESSAGE_ID_NONCE_BYTES));
   if (id.length > MAX_MESSAGE_ID_OCTETS) {
     throw refuse(
-      `"${locator.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
+      `"${name.slice(0, 60)}…": makes a Message-ID of ${id.length} octets; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
     );
   }
   if (parseThreadMessageId(id, [domain])?.locator !== locator) {
-    throw refuse(`"${locator}": would not come back unchanged in a Message-ID`);
+    throw refuse(`"${name}": would not come back unchanged in a Message-ID`);
   }
   return id;
 }

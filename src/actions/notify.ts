@@ -14,8 +14,8 @@ import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { type ContentProblem, type NotificationContent, readContent } from '../mail/notification.ts';
 import type { OutgoingMail } from '../mail/outgoing.ts';
 import { composeNotification } from '../outbound/compose.ts';
-import { remember } from '../outbound/remember.ts';
 import { noticeLoopToken } from '../site/gate-rules.ts';
+import { remember } from '../site/remember.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import type { NotificationView } from '../store/notifications.ts';
@@ -77,7 +77,7 @@ export async function notify(
     id: mail.id,
     user: minted.user,
     userNumber: minted.userNumber,
-    thread: minted.thread,
+    thread: minted.locator,
     repliedToAt: minted.repliedTo * 1000,
     messageId: minted.messageId,
     idempotencyKey,
@@ -106,7 +106,7 @@ export async function notify(
 /** Remembers what was said, for the replies; the notification is on its way all the same. */
 async function rememberSent(
   { config, store }: SecretSession,
-  { thread, repliedTo }: Minted,
+  { locator: thread, repliedTo }: Minted,
   { subject, from, text, html }: OutgoingMail,
 ): Promise<void> {
   await remember(store, config.reply, { thread, repliedTo, subject, from, text, html });

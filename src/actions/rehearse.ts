@@ -8,11 +8,14 @@
 
 import { toPost } from '../delivery/attempt.ts';
 import { readContext, readKnown } from '../delivery/known.ts';
+import { addressed } from '../delivery/split.ts';
 import type { Claim } from '../gate/recipient.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
+import { partItemId } from '../mail/item-id.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
+import { isDigest } from '../mail/reserved.ts';
 import { formatReply, type Reply } from '../mail/status.ts';
 import type { KnownOriginals, ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
@@ -20,7 +23,8 @@ import type { Preview } from '../sinks/sink-kind.ts';
 import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
-import type { SecretSession } from '../site/session.ts';
+import type { SecretSession, Session } from '../site/session.ts';
+import type { ItemDigest } from '../store/digests.ts';
 import type { ItemOrigin, ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
 import { badInput, unknown } from './fault.ts';
@@ -105,34 +109,75 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
   steps.push(plain('duplicate', 'none', null, saw, [{ rule: 'duplicate', result: 'pass', saw }]));
   const { bounce } = judged.item;
   if (bounce !== undefined) return end(plain('parse', 'none', null, `a ${bounce} bounce: an event, no post`));
+  const digest = await digestTo(session, judged.item.thread);
   const known = await readKnown(session.store, judged.item, (_event, { reason } = {}) => {
     steps.push(plain('original', 'unread', null, String(reason)));
   });
   if (known !== undefined) steps.push(ofKnown(known));
-  const parsed = await parse(config, message.raw, known);
-  steps.push(ofParse(parsed));
+  const whole = await parse(config, message.raw, { known, digest });
+  steps.push(ofParse(whole, digest));
+  const { item, parsed } = await firstPart(config, judged.item, message.raw, {
+    parsed: whole,
+    known,
+    digest,
+  });
   return {
     steps,
-    text: parsed.kind === 'parsed' || parsed.kind === 'empty' ? parsed.reply.body : undefined,
-    post: parsed.kind === 'parsed' ? await previewOf(session, judged.item, parsed) : undefined,
+    text: 'reply' in whole ? whole.reply.body : undefined,
+    post: parsed.kind === 'parsed' ? await previewOf(session, item, parsed, judged.item) : undefined,
   };
 }
 
-async function parse(config: Config, raw: Uint8Array, known?: KnownOriginals): Promise<ParseOutcome> {
+/** Finds the digest that a locator is of. */
+async function digestTo({ store }: Session, locator: string): Promise<ItemDigest | undefined> {
+  const posts = isDigest(locator) ? await store.digestPosts(locator) : undefined;
+  return posts && { locator, posts, post: undefined };
+}
+
+/** The ground on which a reply is taken apart. */
+interface Ground {
+  readonly known: KnownOriginals | undefined;
+  readonly digest: ItemDigest | undefined;
+}
+
+async function parse(config: Config, raw: Uint8Array, { known, digest }: Ground): Promise<ParseOutcome> {
   const pool = openParser(config, 1);
+  const wish = digest && { labels: digest.posts.map(({ label }) => label), post: digest.post };
   try {
-    return await pool.parse(raw, known);
+    // A copy, because the parser takes the memory over.
+    return await pool.parse(raw.slice(), known, wish);
   } finally {
     await pool.close();
   }
 }
 
+/** A reply to a digest, parsed. */
+interface ParsedWhole extends Ground {
+  readonly parsed: ParseOutcome;
+}
+
+/** Gives the first part of a reply that answers posts of a digest, in its thread; any other reply as it is. */
+async function firstPart(
+  config: Config,
+  item: ReplyOrigin,
+  raw: Uint8Array,
+  { parsed, known, digest }: ParsedWhole,
+): Promise<{ readonly item: ReplyOrigin; readonly parsed: ParseOutcome }> {
+  const post = parsed.kind === 'parsed' ? parsed.answered?.[0] : undefined;
+  const target = digest?.posts[(post ?? 0) - 1];
+  if (digest === undefined || post === undefined || target === undefined) return { item, parsed };
+  const { thread, repliedToAt } = target;
+  const part = await parse(config, raw, { known, digest: { ...digest, post } });
+  return { item: { ...item, id: partItemId(item.id, post), thread, repliedToAt }, parsed: part };
+}
+
 async function previewOf(
   { config, store }: SecretSession,
-  item: ReplyOrigin & Pick<ItemOrigin, 'userNumber'>,
+  item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
+  address: Pick<ItemOrigin, 'userNumber' | 'thread' | 'repliedToAt'>,
 ): Promise<RehearsedPost> {
-  const post = toPost(item, parsed, tokenMask(config), await readContext(store, item));
+  const post = toPost(item, parsed, tokenMask(config), await readContext(store, address));
   const { body, fields } = await previewPost(config.sink, post);
   return { body, fields, attachments: post.attachments };
 }
@@ -190,14 +235,17 @@ function ofKnown({ sketches, subjects }: KnownOriginals): Stage {
 
 const SIGNED = 'signed content read without verifying the signature';
 
-function ofParse(parsed: ParseOutcome): Stage {
+function ofParse(parsed: ParseOutcome, digest?: ItemDigest): Stage {
   switch (parsed.kind) {
     case 'parsed': {
       const { attachments, dropped, body } = parsed.reply;
       const left = dropped.map(({ filename, reason }) => `${filename} (${reason})`).join(', ');
       const found = `${body.markdown.length} characters of new text, ${attachments.length} attachments`;
       const signed = parsed.reply.smimeSignature === undefined ? '' : `; ${SIGNED}`;
-      const seen = `${found}${signed}${left === '' ? '' : `; left out: ${left}`}`;
+      const labels = parsed.answered?.map((post) => digest?.posts[post - 1]?.label ?? '');
+      const answers =
+        labels === undefined ? '' : `; answers ${labels.join(', ')}, the first of which is shown`;
+      const seen = `${found}${signed}${answers}${left === '' ? '' : `; left out: ${left}`}`;
       return plain('parse', 'parsed', null, seen, cutsOf('parsed', seen, parsed.reply));
     }
     case 'empty':
@@ -207,6 +255,14 @@ function ofParse(parsed: ParseOutcome): Stage {
         'empty',
         parsed.reason,
         cutsOf('failed', `empty: ${parsed.reason}`, parsed.reply),
+      );
+    case 'unclear':
+      return plain(
+        'parse',
+        'failed',
+        'unclear',
+        parsed.reason,
+        cutsOf('failed', `unclear: ${parsed.reason}`, parsed.reply),
       );
     case 'refused':
     case 'worker-died':
@@ -227,11 +283,19 @@ export async function previewItem(session: SecretSession, { id, user }: ItemView
   if (raw === undefined) throw unknown('id', `item ${id}: its message is not kept`);
   const [trace] = await store.traces(id);
   if (trace === undefined) throw unknown('id', `item ${id}: is gone meanwhile`);
-  const parsed = await parse(config, raw, await readKnown(store, trace.item, () => undefined));
-  if (parsed.kind !== 'parsed')
-    throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(parsed).reason ?? parsed.kind}`);
-  const { item, authentication, isFlaggedSpam } = trace;
-  const spam = isFlaggedSpam === undefined ? undefined : { score: item.spamScore, flagged: isFlaggedSpam };
+  const digest = await store.digestOf(id);
+  const address = addressed(trace.item, digest);
+  const known = await readKnown(store, address, () => undefined);
+  const whole = await parse(config, raw, { known, digest });
+  if (whole.kind !== 'parsed')
+    throw badInput(`item ${id}: gives no post for ${user}: ${ofParse(whole).reason ?? whole.kind}`);
+  const { authentication, isFlaggedSpam } = trace;
+  const spam =
+    isFlaggedSpam === undefined ? undefined : { score: trace.item.spamScore, flagged: isFlaggedSpam };
   const userNumber = (await store.userByName(user))?.number;
-  return (await previewOf(session, { ...item, userNumber, authentication, spam }, parsed)).body;
+  const origin = { ...trace.item, userNumber, authentication, spam };
+  const { item, parsed } = await firstPart(config, origin, raw, { parsed: whole, known, digest });
+  // The same mail, which was parsed a moment ago.
+  if (parsed.kind !== 'parsed') throw new Error(`item ${id}: a part of it gives no post`);
+  return (await previewOf(session, item, parsed, { ...address, userNumber })).body;
 }

@@ -4,7 +4,7 @@
  * Failure: a Fault for a name that cannot be one, and for one that is another thread's.
  */
 import { formatThreadMessageId, MAX_MESSAGE_ID_OCTETS } from '../mail/message-id.ts';
-import { PROBE_THREAD } from '../mail/probe.ts';
+import { isReserved, RESERVED_PREFIX } from '../mail/reserved.ts';
 import { MAX_REPLIED_TO } from '../mail/token.ts';
 import type { Session } from '../site/session.ts';
 import type { ThreadRenaming } from '../store/directory.ts';
@@ -28,8 +28,11 @@ export async function renameThread({ store }: Session, from: string, to: string)
         'thread',
         `thread "${locator.slice(0, 60)}…": makes a Message-ID of ${idOctets} octets and more; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
       );
-    if (locator === PROBE_THREAD)
-      throw invalid('thread', `thread "${locator}": is kept for the probes of "mailgw-ctl doctor"`);
+    if (isReserved(locator))
+      throw invalid(
+        'thread',
+        `thread "${locator}": names that begin with "${RESERVED_PREFIX}" are kept for mailgw itself`,
+      );
   }
   const renaming = await store.renameThread(from, to, Date.now());
   if (renaming.kind === 'renamed') return renaming;

@@ -60,7 +60,7 @@ function stepsOf(trace: Trace): readonly TraceEvent[] {
       return { ms: at, event: outcome, detail: `attempt ${attempt}: ${diagnostic}` };
     }),
     ...(item.state === 'posted' && item.settledAt !== undefined
-      ? [{ ms: item.settledAt, event: 'posted', detail: `attempt ${item.attempts}` }]
+      ? [{ ms: item.settledAt, event: 'posted', detail: endOf(item) }]
       : []),
     ...notices.flatMap(noticeSteps),
   ];
@@ -69,6 +69,12 @@ function stepsOf(trace: Trace): readonly TraceEvent[] {
     ...past.sort((a, b) => a.ms - b.ms).map(({ ms, event, detail }) => ({ at: isoTime(ms), event, detail })),
     { at: null, event: item.state, detail: stateOf(item, trace.hasContent) },
   ];
+}
+
+/** Says how an item was posted: a reply to a digest as its parts. */
+function endOf({ attempts, lastDiagnostic }: ItemView): string {
+  const isSplit = lastDiagnostic?.startsWith('split into ') === true;
+  return isSplit ? `${lastDiagnostic}, each an item of its own` : `attempt ${attempts}`;
 }
 
 function verdictOf({ item, authentication, isFlaggedSpam }: Trace): string {

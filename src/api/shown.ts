@@ -1,7 +1,23 @@
 /** What the HTTP interface and mailgw-ctl show alike, in snake case; times in ISO 8601. */
 import { fieldsOf, type Minted } from '../actions/mint.ts';
+import type { DigestPost } from '../store/digests.ts';
 import type { ItemView } from '../store/item.ts';
 import { isoSeconds, isoTime } from '../system/iso-time.ts';
+
+/** A post of a digest as it is shown. */
+export interface ShownPost {
+  readonly thread: string;
+  readonly replied_to: string;
+  readonly label: string;
+}
+
+/** Shows the posts of a digest. */
+export const showPosts = (posts: readonly DigestPost[]): readonly ShownPost[] =>
+  posts.map(({ thread, repliedToAt, label }) => ({
+    thread,
+    replied_to: isoSeconds(repliedToAt / 1000),
+    label,
+  }));
 
 /** A minted address as it is shown. */
 export interface ShownAddress {
@@ -10,7 +26,9 @@ export interface ShownAddress {
   readonly root_id: string;
   readonly envelope_from: string;
   readonly user: string;
-  readonly thread: string;
+  readonly thread: string | null;
+  readonly posts: readonly ShownPost[] | null;
+  readonly compose: string | null;
   readonly replied_to: string;
   readonly expires_at: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -24,7 +42,9 @@ export function showMinted(minted: Minted): ShownAddress {
     root_id: `<${minted.rootId}>`,
     envelope_from: minted.replyTo,
     user: minted.user,
-    thread: minted.thread,
+    thread: minted.thread ?? null,
+    posts: minted.posts === undefined ? null : showPosts(minted.posts),
+    compose: minted.container ?? null,
     replied_to: isoSeconds(minted.repliedTo),
     expires_at: isoSeconds(minted.expiresAt),
     headers: fieldsOf(minted),

@@ -133,6 +133,11 @@ export function number(least: number, most: number) {
     );
 }
 
+/** Declares a switch. */
+export function yesNo(fallback: boolean, doc: string): Setting<boolean> {
+  return setting('true or false', fallback, doc, (value) => (typeof value === 'boolean' ? value : undefined));
+}
+
 /** Declares one of a few words. */
 export function oneOf<const W extends string>(
   words: readonly W[],
@@ -300,3 +305,9 @@ function parseRate(value: unknown): Rate | undefined {
   const perMs = MS_PER[per];
   return perMs === undefined ? undefined : { count: Number(count), perMs };
 }
+
+/**
+ * Declares whether what a person typed may act on the platform. A platform gets the text as it is, unless the site
+ * makes it inert.
+ */
+export const live = (doc: string): Setting<'inert' | 'live'> => oneOf(['inert', 'live'], 'live', doc);

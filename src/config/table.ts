@@ -13,12 +13,6 @@ import { tables } from './tables.ts';
 
 const FILE_PATTERNS = 'a list of types such as "image/png" or "image/*" and extensions such as ".exe"';
 
-/**
- * Declares whether what a person typed may act on the platform. A platform gets the text as it is, unless the site
- * makes it inert.
- */
-const live = (doc: string): kind.Setting<'inert' | 'live'> => kind.oneOf(['inert', 'live'], 'live', doc);
-
 const mailAddress = (fallback: '', doc: string): kind.Setting<string> =>
   kind.text(fallback, doc, 'a mail address', (value) => value !== '' && isSender(value));
 
@@ -49,6 +43,10 @@ export const BASE_SETTINGS = {
       isPrefix,
     ),
     maxAgeMs: kind.duration('90d', 'How long after a post its notification may be answered.'),
+    compose: kind.yesNo(
+      false,
+      'Whether mail may start threads: "mailgw-ctl address mint --compose CONTAINER" makes addresses for that.',
+    ),
     originalsBytes: kind.size(
       '64MiB',
       'The size of all that is remembered of notifications, so that replies are told from what they quote; the oldest goes first, "0B" remembers nothing.',
@@ -187,12 +185,12 @@ export const BASE_SETTINGS = {
     ),
   },
   post: {
-    mentions: live(
+    mentions: kind.live(
       'Whether "@name" in a reply may tell somebody: "inert" keeps the platform from seeing a name in it.',
     ),
-    references: live('Whether "#123", "!123" and "GH-123" in a reply may link to an issue.'),
-    commands: live('Whether "/close" at the start of a line may be a command.'),
-    closing: live('Whether "fixes #123" may close an issue.'),
+    references: kind.live('Whether "#123", "!123" and "GH-123" in a reply may link to an issue.'),
+    commands: kind.live('Whether "/close" at the start of a line may be a command.'),
+    closing: kind.live('Whether "fixes #123" may close an issue.'),
   },
   attachments: {
     maxFileBytes: kind.size(

@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AnswerRest } from '../api/admin.ts';
 import type { EventStream } from '../api/event-stream.ts';
-import type { Inside } from '../api/route.ts';
+import type { Inside, SourceView } from '../api/route.ts';
 import type { Api } from '../api/server.ts';
 import type { SecretSession } from '../site/session.ts';
 import { errorText } from '../system/error-text.ts';
@@ -20,7 +20,8 @@ const HEADER_MS = 15_000;
 /** Opens the interface; gives what answers on the daemon's own socket. */
 export async function openInterface(
   ground: Ground,
-  work: Pick<Inside, 'sources' | 'notified'>,
+  serving: readonly SourceView[],
+  sender: { wake(): void },
 ): Promise<AnswerRest> {
   const { site, store, log, life } = ground;
   const session = (): SecretSession => {
@@ -29,11 +30,14 @@ export async function openInterface(
   const onFault = (reason: string): void => {
     log('request_failed', { reason });
   };
+  const notified = (): void => {
+    sender.wake();
+  };
   let stream: Promise<EventStream> | undefined;
   const open = async (isOwn: boolean): Promise<Api> => {
     const { createApi } = await import('../api/server.ts');
     stream ??= followEvents(ground);
-    const inside: Inside = { ...work, session, events: await stream };
+    const inside: Inside = { session, events: await stream, sources: () => serving, notified };
     const api = await createApi({ inside, isOwn, onFault });
     life.ends(() => api.close());
     return api;

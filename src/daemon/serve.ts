@@ -19,7 +19,6 @@ import { createSender } from '../site/notifications.ts';
 import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
-import { isWanted } from '../sources/listen.ts';
 import type { Intake, Source } from '../sources/source.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { openSupervision, type Supervision } from '../system/supervision.ts';
@@ -56,22 +55,12 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    const answer = await openInterface(ground, {
-      sources: () => listSources(site.config),
-      notified: () => {
-        sender.wake();
-      },
-    });
-    await startWork(ground, intake, doubts, dispatcher, [notifier, sender]);
+    const serving: SourceView[] = [];
+    const answer = await openInterface(ground, serving, sender);
+    await startWork(ground, intake, doubts, dispatcher, [notifier, sender], serving);
     const isStopping = (): boolean => life.state === 'stopping';
-    const reload = createReload({
-      site,
-      store: ground.store,
-      isStopping,
-      adopted: () => dispatcher.renew(),
-      path: begun.path,
-      log,
-    });
+    const adopted = (): Promise<void> => dispatcher.renew();
+    const reload = createReload({ site, store, isStopping, adopted, path: begun.path, log });
     life.ends(await listenForReloads(begun.path, site.config.store.path, reload, answer, log));
     const supervision = supervise(ground, doubts);
     endOnSignals(life, observation, supervision);
@@ -96,6 +85,7 @@ async function startWork(
   doubts: Doubts,
   dispatcher: Dispatcher,
   senders: readonly { start(): void; stop(): Promise<void> }[],
+  serving: SourceView[],
 ): Promise<void> {
   const { life, site } = ground;
   const sources: Source[] = [];
@@ -104,20 +94,15 @@ async function startWork(
     const stopped = sources.map((source) => source.stop(withinMs));
     return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
-  for (const { open } of Object.values(SOURCES)) {
-    const source = await open(intake);
-    if (source !== undefined) sources.push(source);
-  }
-  const outbound = await openOutbound(ground, doubts);
-  if (outbound !== undefined) sources.push(outbound);
+  const add = (name: string, source: Source | undefined): void => {
+    if (source === undefined) return;
+    sources.push(source);
+    serving.push({ name, state: 'serving' });
+  };
+  for (const [name, { open }] of Object.entries(SOURCES)) add(name, await open(intake));
+  add('outbound', await openOutbound(ground, doubts));
   dispatcher.start();
   for (const sender of senders) sender.start();
-}
-
-/** Lists the sources that serve. */
-function listSources(config: Config): readonly SourceView[] {
-  const names = ['lmtp', ...(isWanted('policy', config.policy) ? ['policy'] : [])];
-  return names.map((name) => ({ name, state: 'serving' }));
 }
 
 function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervision {

@@ -7,6 +7,8 @@
 
 import { cleanLine } from '../mail/clean-text.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
+import { containerOf } from '../mail/reserved.ts';
+import { titleOf } from '../mail/subject.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import { STATUS_CLASSES } from '../observe/metrics-table.ts';
@@ -15,10 +17,12 @@ import type { ReadBounce } from '../sinks/bounce-event.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
 import type { Contexts } from '../store/contexts.ts';
 import type { Contents, LeasedItem } from '../store/item.ts';
+import type { SplitPart } from '../store/leases.ts';
 import type { Originals } from '../store/originals.ts';
 import { DeadlineError, type OnLate, withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
 import { readContext, readKnown } from './known.ts';
+import { addressed, digestWish, partsOf, unsplittable } from './split.ts';
 
 /** A leased item, and its message where that is at hand. */
 export interface Leased {
@@ -44,10 +48,10 @@ export interface AttemptOptions {
 }
 
 /**
- * The cause by which an attempt ended: the sink's answer; no text; a limit of ours or the message's own form; the
- * death of the parser's worker; nothing to deliver; a fault of ours.
+ * The cause by which an attempt ended: the sink's answer; no text; no word of which post of a digest it answers; a limit
+ * of ours or the message's own form; the death of the parser's worker; nothing to deliver; a fault of ours.
  */
-export type Cause = 'sink' | 'empty' | 'unreadable' | 'worker-died' | 'nothing' | 'internal';
+export type Cause = 'sink' | 'empty' | 'unclear' | 'unreadable' | 'worker-died' | 'nothing' | 'internal';
 
 /** The outcome of an attempt and its cause; `reason` is a word for what was never posted. */
 export interface Attempt {
@@ -56,6 +60,8 @@ export interface Attempt {
   readonly reason?: string | undefined;
   /** What was parsed of the message. */
   readonly reply?: ParsedReply | undefined;
+  /** The parts that stand for it from now on: it was a reply to a digest. */
+  readonly parts?: readonly SplitPart[] | undefined;
 }
 
 /** Makes an attempt. Never rejects. */
@@ -103,9 +109,13 @@ async function preparePost(
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
-  const parsed = await parser.parse(message, await readKnown(remembered, item, log));
+  const gone = unsplittable(item, []);
+  if (gone !== undefined) return nothing('failed', gone);
+  const address = addressed(item, item.digest);
+  const parsed = await parser.parse(message, await readKnown(remembered, address, log), digestWish(item));
   if (parsed.kind !== 'parsed') return unposted(parsed);
-  const post = toPost(item, parsed, mask, await readContext(remembered, item));
+  if (parsed.answered !== undefined) return prepareSplit(item, parsed.answered);
+  const post = toPost(item, parsed, mask, await readContext(remembered, address));
   return {
     reply: post,
     deliver: async (signal) => {
@@ -115,6 +125,15 @@ async function preparePost(
       return measured(meter, () => sink.deliver(post, signal));
     },
   };
+}
+
+/** Ends the attempt of a reply to a digest: its parts are posted in its place. */
+function prepareSplit(item: LeasedItem, answered: readonly number[]): Attempt {
+  const problem = unsplittable(item, answered);
+  if (problem !== undefined) return { outcome: { kind: 'failed', diagnostic: problem }, cause: 'unreadable' };
+  const parts = partsOf(item, answered);
+  const diagnostic = `split into ${parts.length}: ${parts.map(({ thread }) => thread).join(', ')}`;
+  return { outcome: { kind: 'posted', diagnostic }, cause: 'nothing', parts };
 }
 
 async function prepareBounce(
@@ -188,7 +207,10 @@ export function toPost(
     dropped,
   };
   const given = context === undefined ? post : { ...post, context };
-  return smimeSignature === undefined ? given : { ...given, smimeSignature };
+  const signed = smimeSignature === undefined ? given : { ...given, smimeSignature };
+  const container = containerOf(thread);
+  if (container === undefined) return signed;
+  return { ...signed, thread: undefined, newThread: { container, title: titleOf(subject) } };
 }
 
 /** Says what becomes of a message that gives no post. */
@@ -198,6 +220,10 @@ function unposted(parsed: Exclude<ParseOutcome, { kind: 'parsed' }>): Attempt {
     case 'empty': {
       const outcome: Outcome = { kind: 'failed', diagnostic: emptyDiagnostic(parsed) };
       return { outcome, cause: 'empty', reason: 'empty', reply: parsed.reply };
+    }
+    case 'unclear': {
+      const outcome: Outcome = { kind: 'failed', diagnostic: `unclear which post it answers: ${reason}` };
+      return { outcome, cause: 'unclear', reason: 'unclear', reply: parsed.reply };
     }
     case 'refused': {
       const diagnostic = `cannot be posted: ${reason}: ${parsed.diagnostic}`;

@@ -18,7 +18,7 @@ import { type Attempted, type Circumstances, settlementOf } from './settlement.t
 /** An attempt after which the item is posted or failed. */
 export interface EndedAttempt {
   readonly item: LeasedItem;
-  readonly settlement: Exclude<Settlement, { kind: 'deferred' | 'returned' }>;
+  readonly settlement: Exclude<Settlement, { kind: 'deferred' | 'returned' | 'split' }>;
   readonly attempt: Attempt;
 }
 
@@ -51,10 +51,11 @@ export async function endAttempt(
   if (isPoison(item.workerDeaths, attempt.cause === 'worker-died')) {
     log('poison', { id: item.id, attempts: item.attempts, diagnostic: `poison: ${outcome.diagnostic}` });
   }
-  meter?.add('mailgw_attempts_total', { outcome: settlement.kind });
-  log('attempt', {
+  // The sink was not asked: what counts as posted are the parts.
+  if (settlement.kind !== 'split') meter?.add('mailgw_attempts_total', { outcome: settlement.kind });
+  log(settlement.kind === 'split' ? 'split' : 'attempt', {
     id: item.id,
-    outcome: settlement.kind,
+    outcome: settlement.kind === 'split' ? undefined : settlement.kind,
     reason: attempt.reason,
     attempts: item.attempts,
     diagnostic: outcome.diagnostic,
@@ -78,7 +79,8 @@ async function noticeOf(
   settlement: Attempted,
   attempt: Attempt,
 ): Promise<NewNotice | undefined> {
-  if (draftNotice === undefined || settlement.kind === 'deferred') return undefined;
+  if (draftNotice === undefined || settlement.kind === 'deferred' || settlement.kind === 'split')
+    return undefined;
   try {
     return await draftNotice({ item, settlement, attempt });
   } catch (error) {

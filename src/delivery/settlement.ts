@@ -24,6 +24,7 @@ export function settlementOf(item: LeasedItem, attempt: Attempt, circumstances: 
   const { outcome, cause } = attempt;
   const { at, dueFrom, random } = circumstances;
   const { diagnostic } = outcome;
+  if (attempt.parts !== undefined) return { kind: 'split', at, diagnostic, parts: attempt.parts };
   if (outcome.kind !== 'deferred') return { kind: outcome.kind, diagnostic, at };
   const workerDied = cause === 'worker-died';
   if (isPoison(item.workerDeaths, workerDied)) return poisoned(at, diagnostic);

@@ -8,6 +8,7 @@
 import { matchRecipient, type RecipientMatch, type ReplyAddressForm } from '../mail/address.ts';
 import type { Disposition, NoSuchAddressReason } from '../mail/disposition.ts';
 import { addressMaxAgeMs } from '../mail/probe.ts';
+import { containerOf } from '../mail/reserved.ts';
 import {
   judgeAge,
   parseToken,
@@ -74,6 +75,8 @@ export interface RecipientOptions {
   readonly doubt?: (() => Doubt | undefined | Promise<Doubt | undefined>) | undefined;
   /** Undefined when no rate is limited, and for tools, which look and take nothing. */
   readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
+  /** Whether mail may start threads; it may not unless given. */
+  readonly compose?: boolean | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -86,6 +89,7 @@ export const NO_SUCH_ADDRESS: Readonly<Record<NoSuchAddressReason, string>> = {
   'malformed-token': 'what stands after the prefix is no token',
   'unknown-user': 'the user it names does not exist, or not any more',
   'disabled-user': 'the user is disabled',
+  'compose-off': 'it starts threads, which reply.compose does not let it',
   'unknown-thread': 'the thread number it names does not exist in this store',
   forged: 'the proof does not hold: made up, altered, made elsewhere, or void since the salt was rotated',
 };
@@ -154,6 +158,7 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
   // Age before the user's state: only a genuine holder gets here, and disabled looks like unknown.
   if (!user.enabled) return refuse(asked, 'user', 'disabled-user');
   trail?.push({ rule: 'user', result: 'pass', saw: `${user.name}, enabled` });
+  if (isComposeOff(gate, target)) return refuse(asked, 'token', 'compose-off');
   const expired = target === undefined ? undefined : judgeTargetAge(asked, target);
   if (expired !== undefined) return expired;
   const limit = gate.rates?.reached(token);
@@ -161,6 +166,9 @@ async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict>
     ? { kind: 'claim', claim: { user, proof: { kind: 'token', token, keys }, target } }
     : { kind: 'refused', disposition: rateLimited(limit).disposition };
 }
+
+const isComposeOff = ({ compose }: RecipientOptions, target: Target | undefined): boolean =>
+  target !== undefined && containerOf(target.locator) !== undefined && compose !== true;
 
 function sealedTarget(
   { threadNumber, repliedTo }: SealedToken,

@@ -16,7 +16,8 @@ export type NoSuchAddressReason =
   | 'unknown-user'
   | 'unknown-thread'
   | 'forged'
-  | 'disabled-user';
+  | 'disabled-user'
+  | 'compose-off';
 
 /** The reason why a message was accepted on the wire and yet never becomes a post. */
 export type DiscardReason =

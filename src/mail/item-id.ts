@@ -1,4 +1,5 @@
 /** The id of a queue item: 24 characters that sort by time; it is the idempotency key of every attempt. */
+import { hash } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuv';
 
@@ -26,6 +27,17 @@ export function formatItemId(now: number, random: Uint8Array): string {
       digit(low);
   }
   return id;
+}
+
+/** Characters of an id that its time fills. */
+const TIME_CHARS = 10;
+const ID_CHARS = 24;
+
+/** Derives the id of one part of a reply to a digest: the same each time, and beside that of the reply. */
+export function partItemId(id: string, post: number): string {
+  const bytes = hash('sha256', `mailgw part ${post} of ${id}`, 'buffer');
+  const rest = Array.from(bytes.subarray(0, ID_CHARS - TIME_CHARS), digit).join('');
+  return id.slice(0, TIME_CHARS) + rest;
 }
 
 function digit(value: number): string {

@@ -10,11 +10,12 @@ import { plainLine } from './encoded-word.ts';
 import { fieldText } from './field-words.ts';
 import { type Header, headerValue, headerValues } from './header.ts';
 import { normaliseMessageId, splitIds } from './message-id.ts';
+import { placeName } from './reserved.ts';
 
 /**
  * What a notice can be about: the address had expired, nothing was typed, attachments were left out, the message could
- * not be read, the platform refused the post, it could not be reached in time, or the sender policy dropped the
- * reply for want of proof.
+ * not be read, the platform refused the post, it could not be reached in time, the sender policy dropped the reply for
+ * want of proof, or a reply to several posts does not say which it answers.
  */
 export const NOTICE_KINDS = [
   'expired',
@@ -24,10 +25,11 @@ export const NOTICE_KINDS = [
   'refused',
   'undelivered',
   'dropped',
+  'unclear',
 ] as const;
 
 /** Kinds that came after the first release: a site's own languages may lack their texts. */
-export const LATER_KINDS: readonly NoticeKind[] = ['dropped'];
+export const LATER_KINDS: readonly NoticeKind[] = ['dropped', 'unclear'];
 
 /** The subject of one notice. */
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
@@ -49,12 +51,14 @@ export interface NoticeDraft {
   readonly reason: string;
   /** Names of attachments that were left out. */
   readonly files: readonly string[];
+  /** The labels of the posts that could be meant; a draft of an older version has none. */
+  readonly posts?: readonly string[] | undefined;
   /** What they typed; undefined when it was not read. */
   readonly text: string | undefined;
 }
 
 /** The part of a draft that the reply's header does not give. */
-export type NoticeMatter = Pick<NoticeDraft, 'thread' | 'receivedAt' | 'reason' | 'files' | 'text'>;
+export type NoticeMatter = Pick<NoticeDraft, 'thread' | 'receivedAt' | 'reason' | 'files' | 'posts' | 'text'>;
 
 const MAX_LINE_CHARS = 200;
 const MAX_FILES = 20;
@@ -77,9 +81,10 @@ export function draftNotice(
     messageId: id !== undefined && isMessageId(id) ? id : undefined,
     references: references.slice(-MAX_REFERENCES),
     language: languageOf(header),
-    thread: noticeLine(matter.thread),
+    thread: noticeLine(placeName(matter.thread)),
     receivedAt: matter.receivedAt,
     reason: noticeLine(mask(matter.reason)),
+    ...(matter.posts === undefined ? {} : { posts: matter.posts.map((label) => noticeLine(mask(label))) }),
     files: matter.files.slice(0, MAX_FILES).map((name) => noticeLine(mask(name))),
     text: matter.text === undefined ? undefined : noticeText(matter.text),
   };
@@ -123,7 +128,7 @@ function languageOf(header: Header): string | undefined {
 // ---- Texts ------------------------------------------------------------------------------------------------------
 
 /** The placeholders of a text, in braces there. */
-export const PLACEHOLDERS = ['subject', 'thread', 'received', 'reason', 'files', 'text'] as const;
+export const PLACEHOLDERS = ['subject', 'thread', 'received', 'reason', 'files', 'posts', 'text'] as const;
 
 type Placeholder = (typeof PLACEHOLDERS)[number];
 
@@ -170,6 +175,7 @@ export function renderNotice(
     received: `${new Date(draft.receivedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     reason: draft.reason,
     files: draft.files.map((name) => `- ${name}`).join('\n'),
+    posts: (draft.posts ?? []).map((label, at) => `>>${at + 1}  ${label}`).join('\n'),
     text: draft.text === undefined ? `[${ORIGINAL_NAME}]` : quote(draft.text),
   };
   const fill = (text: string): string =>

@@ -50,7 +50,8 @@ function noticeKindOf({ settlement, attempt }: EndedAttempt): NoticeKind | undef
     case 'internal':
       return 'undelivered';
     case 'empty':
-      return 'empty';
+    case 'unclear':
+      return cause;
     case 'unreadable':
     case 'worker-died':
       return 'unreadable';
@@ -73,6 +74,7 @@ async function draft(
     thread: item.thread,
     receivedAt: item.receivedAt,
     reason: kind === 'refused' ? outcome.diagnostic : '',
+    ...(kind === 'unclear' ? { posts: item.digest?.posts.map(({ label }) => label) } : {}),
     files: reply === undefined ? [] : leftOut(reply).map((part) => part.filename || part.contentType),
     text: reply === undefined ? undefined : textOf(reply, kind),
   };

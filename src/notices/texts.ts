@@ -52,8 +52,9 @@ export function loadNoticeTexts(directory: string | undefined, language: string)
     const files = missing.map((kind) => `${kind}.${each}.txt`).join(', ');
     if (missing.every((kind) => LATER_KINDS.includes(kind))) {
       const others = missing.every((kind) => templates.has(`${kind}.${language}`)) ? language : LAST_RESORT;
+      const what = missing.length === 1 ? ['is', 'that text'] : ['are', 'those texts'];
       notes.push(
-        `notice.texts: ${directory ?? OWN_TEXTS}: lacks ${files}, which is new; users of "${each}" get that text in "${others}"`,
+        `notice.texts: ${directory ?? OWN_TEXTS}: lacks ${files}, which ${what[0]} new; users of "${each}" get ${what[1]} in "${others}"`,
       );
       continue;
     }

@@ -40,6 +40,8 @@ export const LOG_EVENTS = {
   policy_refused: 'info',
   /** The outcome of one delivery attempt. */
   attempt: 'info',
+  /** A reply to a digest that ended as its parts, one for each post that it answers. */
+  split: 'info',
   /** A stretch that was cut out of a reply, and the signs that spoke for it. */
   cut: 'debug',
   /** What is remembered of a notification could not be read; the reply was taken apart without. */

@@ -13,8 +13,8 @@ import { fieldText } from '../mail/field-words.ts';
 import { type Header, headerValue, headerValues, scanHeader } from '../mail/header.ts';
 import { type Mailbox, mailboxesOf, senderOf } from '../mail/mailbox.ts';
 import { mediaType } from '../mail/parts.ts';
-import { PROBE_THREAD } from '../mail/probe.ts';
 import type { Recognise, Recognised } from '../mail/recognise.ts';
+import { isReserved } from '../mail/reserved.ts';
 import { judgeAge, MAX_REPLIED_TO } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
 import type { Directory, User } from '../store/directory.ts';
@@ -135,7 +135,7 @@ function readNotification(options: StampOptions, mail: OutgoingMail): Notificati
   if (!scan.ok) return 'header-too-large';
   const { header } = scan;
   const recognised = options.recognise({ header, reversePath: mail.reversePath });
-  if (recognised === undefined || recognised.thread === PROBE_THREAD) return 'no-notification';
+  if (recognised === undefined || isReserved(recognised.thread)) return 'no-notification';
   if (isOurs(options, header)) return 'own';
   if (isAutomatic(header)) return 'automatic';
   const sender = senderOf(header);

@@ -17,16 +17,16 @@ export function stampedHeader(
 ): Buffer | undefined {
   const place = header.fields.findIndex(({ name }) => name === 'reply-to');
   const replyTo = `Reply-To: <${replyAddress}>`;
-  let hasFrom = false;
+  const rewritten: string[] = [];
   const stamped = editHeader(bytes, header, ({ name }, index, raw): FieldEdit => {
     if (name === 'reply-to') return index === place ? { fields: [replyTo] } : 'drop';
     if (name !== 'from') return 'keep';
     const written = from === 'keep' ? undefined : otherAddress(raw, replyAddress);
-    hasFrom = from === 'keep' || written !== undefined;
+    if (written !== undefined) rewritten.push(written);
     if (written === undefined) return place === -1 ? { after: replyTo } : 'keep';
     return { fields: place === -1 ? [written, replyTo] : [written] };
   });
-  return hasFrom ? stamped : undefined;
+  return from === 'keep' || rewritten.length === 1 ? stamped : undefined;
 }
 
 /** Writes a From field with another address; the line end of the last line is left out. */

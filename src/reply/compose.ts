@@ -30,36 +30,43 @@ export interface ComposedText extends ExtractedReply {
 /** A stub is a sentence or two; anything shorter may be a person's whole answer. */
 const STUB_CHARS = { least: 12, most: 400 };
 
-/** Composes the text of `blocks`; `known` is what is known of the original. */
-export function composeText(blocks: readonly TextBlock[], read: ReadText, known?: Known): ComposedText {
+/** Composes the text of `blocks`; `known` is what is known of the original, `labels` are those of a digest. */
+export function composeText(
+  blocks: readonly TextBlock[],
+  read: ReadText,
+  known?: Known,
+  labels?: readonly string[],
+): ComposedText {
   const html = new Map<MimePart, ConvertedReply>();
   const convert = (part: MimePart): ConvertedReply => {
     const before = html.get(part);
     if (before !== undefined) return before;
-    const split = htmlToMarkdown(read(part), known);
+    const split = htmlToMarkdown(read(part), known, labels);
     html.set(part, split);
     return split;
   };
   const plainOf = (block: TextBlock): string => block.plain.map((part) => readPlain(part, read)).join('\n\n');
   const plain = blocks.map(plainOf);
+  const extract = (plain: string): ExtractedReply => extractReply(plain, known, labels);
   const preferred = blocks.map((block, index) => pickForm(block, plain[index] ?? '', convert));
-  let text = splitForms(preferred, read, convert, known);
+  let text = splitForms(preferred, read, convert, extract);
   if (isBlankText(text.reply) && preferred.some((parts, index) => parts !== blocks[index]?.html)) {
     const rich = splitForms(
       blocks.map((block) => (block.html.length > 0 ? block.html : block.plain)),
       read,
       convert,
-      known,
+      extract,
     );
     if (!isBlankText(rich.reply)) text = rich;
   }
   const rich = blocks.flatMap((block) => block.html.filter(isHtml));
-  const { reply, quoted, signature, cuts, formless } = text;
+  const { reply, quoted, signature, cuts, lines, formless } = text;
   return {
     reply,
     quoted,
     signature,
     cuts,
+    lines,
     formless,
     encrypted: plain.some(isPgpMessage),
     shows: showsIn([text, ...rich.filter((part) => read(part).includes('cid:')).map(convert)]),
@@ -105,13 +112,13 @@ function splitForms(
   forms: readonly (readonly MimePart[])[],
   read: ReadText,
   convert: (part: MimePart) => ConvertedReply,
-  known: Known | undefined,
+  extract: (plain: string) => ExtractedReply,
 ): ExtractedReply & { readonly formless: number } {
   const splits: ExtractedReply[] = [];
   let formless = 0;
   let plain: string[] = [];
   const flush = (): void => {
-    if (plain.length > 0) splits.push(extractReply(plain.join('\n\n'), known));
+    if (plain.length > 0) splits.push(extract(plain.join('\n\n')));
     plain = [];
   };
   for (const part of forms.flat()) {
@@ -130,6 +137,7 @@ function splitForms(
     quoted: join(splits, 'quoted'),
     signature: join(splits, 'signature'),
     cuts: splits.flatMap((split) => split.cuts),
+    lines: splits.flatMap((split) => split.lines ?? []),
     formless,
   };
 }

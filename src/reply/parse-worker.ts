@@ -10,7 +10,7 @@ import type { AttachmentLimits } from '../mail/attachment-limits.ts';
 import { freeMemory } from '../system/memory.ts';
 import { createFinish, type PostRules } from './finish.ts';
 import { parseMessage } from './parse.ts';
-import type { KnownOriginals, ParsedReply, ParseOutcome } from './post.ts';
+import type { DigestWish, KnownOriginals, ParsedReply, ParseOutcome } from './post.ts';
 import { TEXT_LIMITS } from './texts.ts';
 
 /** The rules that the pool tells its workers. */
@@ -22,8 +22,14 @@ export interface WorkerRules {
   readonly begun: Int32Array;
 }
 
-/** A message to be parsed, and what is known of its original where something is. */
-export type Asked = Uint8Array | { readonly raw: Uint8Array; readonly known: KnownOriginals };
+/** A message to be parsed, and what is known of its original, or wanted of a reply to a digest, where something is. */
+export type Asked =
+  | Uint8Array
+  | {
+      readonly raw: Uint8Array;
+      readonly known?: KnownOriginals | undefined;
+      readonly digest?: DigestWish | undefined;
+    };
 
 const port = parentPort;
 if (port === null) throw new Error('parse-worker.js runs as a worker thread only');
@@ -33,10 +39,11 @@ const finish = post === undefined ? (reply: ParsedReply) => reply : createFinish
 // One after the other: the pool takes the answers in the order of its questions.
 let last = Promise.resolve();
 port.on('message', (asked: Asked) => {
-  const { raw, known } = asked instanceof Uint8Array ? { raw: asked, known: undefined } : asked;
+  const { raw, known, digest }: Exclude<Asked, Uint8Array> =
+    asked instanceof Uint8Array ? { raw: asked } : asked;
   last = last.then(async () => {
     Atomics.add(begun, 0, 1);
-    const parsed = await parseMessage(raw, limits, TEXT_LIMITS, known);
+    const parsed = await parseMessage(raw, limits, TEXT_LIMITS, known, digest);
     const outcome = parsed.kind === 'refused' ? parsed : { ...parsed, reply: finish(parsed.reply) };
     port.postMessage(outcome, ownBuffers(outcome));
     freeMemory(raw); // this thread may be idle for long after it

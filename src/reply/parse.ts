@@ -20,19 +20,28 @@ import { type Choice, chooseParts } from './mime/choose.ts';
 import { declaredName, type MimePart, walkMime } from './mime/parts.ts';
 import { openSmime } from './mime/smime.ts';
 import { decodeTransfer } from './mime/transfer.ts';
-import type { DroppedPart, EmptyReason, KnownOriginals, ParsedReply, ParseOutcome } from './post.ts';
+import { partOutcome } from './parted.ts';
+import type {
+  DigestWish,
+  DroppedPart,
+  EmptyReason,
+  KnownOriginals,
+  ParsedReply,
+  ParseOutcome,
+} from './post.ts';
 import type { Known } from './text/known.ts';
 import { Sketches } from './text/sketch.ts';
 import { TEXT_LIMITS, type TextLimits, Texts } from './texts.ts';
 
 const MAX_NAME_CHARS = 2000;
 
-/** Parses `raw`; `known` is what is remembered of its original. */
+/** Parses `raw`; `known` is what is remembered of its original. Of a reply to a digest with the wish for its parts. */
 export async function parseMessage(
   raw: Uint8Array,
   attachmentLimits: AttachmentLimits,
   textLimits: TextLimits = TEXT_LIMITS,
   known?: KnownOriginals,
+  digest?: DigestWish,
 ): Promise<Exclude<ParseOutcome, { kind: 'worker-died' }>> {
   const message = withoutMailboxLine(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength));
   const tree = openSmime(walkMime(message));
@@ -45,6 +54,7 @@ export async function parseMessage(
     choice.blocks,
     (part) => texts.read(part),
     new KnownFromMail(tree.root, fields, known),
+    digest?.labels,
   );
   const sealed = sealedReason(choice, text);
   if (sealed !== undefined) return refusal(sealed, tree.root);
@@ -68,8 +78,10 @@ export async function parseMessage(
     dropped: [...dropped, ...leftOut(choice), ...texts.cut, ...formless(text)],
   };
   const reply: ParsedReply = tree.hasSigned ? { ...plain, smimeSignature: 'unverified' } : plain;
-  if (!isBlankText(text.reply) || attachments.length > 0) return { kind: 'parsed', reply };
-  return { kind: 'empty', reason: emptyReason(text), reply };
+  if (isBlankText(text.reply) && attachments.length === 0)
+    return { kind: 'empty', reason: emptyReason(text), reply };
+  const parsed = { kind: 'parsed', reply } as const;
+  return digest === undefined ? parsed : partOutcome(parsed, text.lines ?? [], digest);
 }
 
 /**

@@ -15,7 +15,7 @@ import { Worker } from 'node:worker_threads';
 import { ATTACHMENT_LIMITS, type AttachmentLimits } from '../mail/attachment-limits.ts';
 import type { PostRules } from './finish.ts';
 import type { Asked, WorkerRules } from './parse-worker.ts';
-import type { KnownOriginals, ParseOutcome, ReplyParser } from './post.ts';
+import type { DigestWish, KnownOriginals, ParseOutcome, ReplyParser } from './post.ts';
 
 /** The options of a pool; every one has a default. */
 export interface ParserPoolOptions {
@@ -43,6 +43,7 @@ const YOUNG_GENERATION_MB = 4;
 interface Waiting {
   readonly raw: Uint8Array<ArrayBuffer>;
   readonly known: KnownOriginals | undefined;
+  readonly digest: DigestWish | undefined;
   readonly isSmall: boolean;
   readonly resolve: (outcome: ParseOutcome) => void;
   readonly reject: (error: Error) => void;
@@ -94,14 +95,14 @@ class Pool implements ReplyParser {
     };
   }
 
-  parse(raw: Uint8Array, known?: KnownOriginals): Promise<ParseOutcome> {
+  parse(raw: Uint8Array, known?: KnownOriginals, digest?: DigestWish): Promise<ParseOutcome> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new Error('the parser pool is closed'));
         return;
       }
       const isSmall = raw.byteLength <= SMALL_BYTES;
-      this.#waiting.push({ raw: ownMemory(raw), known, isSmall, resolve, reject });
+      this.#waiting.push({ raw: ownMemory(raw), known, digest, isSmall, resolve, reject });
       this.#dispatch();
     });
   }
@@ -231,8 +232,9 @@ class Member {
   take(message: Waiting): void {
     this.#messages.push(message);
     if (this.#messages.length === 1) this.#begin();
-    const { raw, known, isSmall } = message;
-    const asked: Asked = known === undefined ? raw : { raw, known };
+    const { raw, known, digest, isSmall } = message;
+    const isBare = known === undefined && digest === undefined;
+    const asked: Asked = isBare ? raw : { raw, known, digest };
     this.#worker.postMessage(asked, isSmall ? [] : [raw.buffer]);
   }
 

@@ -103,7 +103,14 @@ export type EmptyReason = 'no-text' | 'only-quoted' | 'only-signature';
 
 /** The result of parsing one message. */
 export type ParseOutcome =
-  | { readonly kind: 'parsed'; readonly reply: ParsedReply }
+  | {
+      readonly kind: 'parsed';
+      readonly reply: ParsedReply;
+      /** Of a reply to a digest the places of the posts that it answers, from 1, in the order of the mail. */
+      readonly answered?: readonly number[];
+    }
+  /** A reply to a digest that does not say which of its posts it answers. */
+  | { readonly kind: 'unclear'; readonly reason: string; readonly reply: ParsedReply }
   | { readonly kind: 'empty'; readonly reason: EmptyReason; readonly reply: ParsedReply }
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly diagnostic: string }
   | {
@@ -111,6 +118,14 @@ export type ParseOutcome =
       readonly reason: 'timeout' | 'out-of-memory' | 'crash';
       readonly diagnostic: string;
     };
+
+/** The wish for the parts of a reply to a digest, or for one of them. */
+export interface DigestWish {
+  /** The labels of its posts, in order. */
+  readonly labels: readonly string[];
+  /** The place of the post, from 1, whose text is wanted. */
+  readonly post?: number | undefined;
+}
 
 /** What is remembered of the notification that a reply answers, and of those before it in its thread. */
 export interface KnownOriginals {
@@ -125,16 +140,29 @@ export interface KnownOriginals {
 /** Turns raw messages into replies. */
 export interface ReplyParser {
   /**
-   * Parses one message and takes `raw`'s memory over; `known` is what is known of its original. Throws only when no parser
-   * can be started.
+   * Parses one message and takes `raw`'s memory over; `known` is what is known of its original, `digest` is the wish for
+   * the parts of a reply to a digest. Throws only when no parser can be started.
    */
-  parse(raw: Uint8Array, known?: KnownOriginals): Promise<ParseOutcome>;
+  parse(raw: Uint8Array, known?: KnownOriginals, digest?: DigestWish): Promise<ParseOutcome>;
   /** Ends every thread; what is still being parsed throws. */
   close(): Promise<void>;
 }
 
-/** A reply ready for a platform; times in milliseconds since the epoch. */
-export interface Post extends ParsedReply, ReplyOrigin {
+/** The beginning of a thread: a mail to an address that starts threads. */
+export interface NewThread {
+  /** The platform's own name of the place where it begins. */
+  readonly container: string;
+  /** The Subject, without what stands before it in replies; empty where there is none. */
+  readonly title: string;
+}
+
+/**
+ * A reply ready for a platform; times in milliseconds since the epoch. Where a mail starts a thread, `newThread` says so,
+ * and there is no thread yet.
+ */
+export interface Post extends ParsedReply, Omit<ReplyOrigin, 'thread'> {
+  readonly thread: string | undefined;
+  readonly newThread?: NewThread | undefined;
   /** The value that the platform gave with the address, as JSON has it; undefined where it gave none. */
   readonly context?: unknown;
 }

@@ -81,13 +81,12 @@ function* base64Pieces(content: Uint8Array): Generator<string> {
 /** Makes the body with `attachments` last and empty. */
 function withoutAttachments(post: Post) {
   return {
-    type: 'reply.created',
+    type: post.newThread === undefined ? 'reply.created' : 'thread.created',
     timestamp: formatTime(post.receivedAt),
     data: {
       id: post.id,
       user: post.user,
-      thread: post.thread,
-      replied_to: formatTime(post.repliedToAt),
+      ...placeOf(post),
       context: post.context ?? null,
       message_id: bracketed(post.messageId),
       in_reply_to: bracketed(post.inReplyTo),
@@ -108,6 +107,12 @@ function withoutAttachments(post: Post) {
       attachments: [],
     },
   };
+}
+
+/** Says what a post answers, or where the thread begins that it starts. */
+function placeOf({ thread, repliedToAt, newThread }: Post) {
+  if (newThread === undefined) return { thread: thread ?? null, replied_to: formatTime(repliedToAt) };
+  return { thread: null, container: newThread.container, title: newThread.title };
 }
 
 function describeAttachment(attachment: PostAttachment): Record<string, unknown> {

@@ -3,12 +3,13 @@
  *
  * Contract: what the bounce says is another system's word, and anybody who holds the reply address could have written
  * it: `registered` says whether the address is one of the user's own, and no other should be acted upon. No text in it
- * holds a token of ours. The thread is undefined where a bound address alone does not prove one.
+ * holds a token of ours. The thread is undefined where a bound address alone does not prove one, and of a digest.
  * Failure: a message that is no bounce after all gives undefined.
  */
 import { foldAddress } from '../mail/address.ts';
 import { parseBounce } from '../mail/bounce.ts';
 import { plainLine } from '../mail/encoded-word.ts';
+import { isReserved } from '../mail/reserved.ts';
 import type { Users } from '../store/directory.ts';
 import type { BounceKind, LeasedItem } from '../store/item.ts';
 
@@ -47,7 +48,7 @@ export function createReadBounce(users: Users, mask: (text: string) => string): 
     return {
       id,
       user: name,
-      thread: thread === '' ? undefined : thread,
+      thread: thread === '' || isReserved(thread) ? undefined : thread,
       receivedAt,
       kind,
       recipient: clean(bounce.recipient),

@@ -34,13 +34,21 @@ export function gateRules(
   log?: Log,
 ): Pick<
   GateOptions,
-  'forms' | 'peppers' | 'maxAgeMs' | 'spam' | 'notices' | 'bounceEvents' | keyof SenderPolicyOptions
+  | 'forms'
+  | 'peppers'
+  | 'maxAgeMs'
+  | 'compose'
+  | 'spam'
+  | 'notices'
+  | 'bounceEvents'
+  | keyof SenderPolicyOptions
 > {
   const { sender } = config;
   return {
     forms: allForms(config.reply),
     peppers: peppers.map(({ bytes }) => bytes),
     maxAgeMs: config.reply.maxAgeMs,
+    compose: config.reply.compose,
     senderPolicy: sender.policy,
     authservId: sender.authservId,
     ownReceived: sender.ownReceived,

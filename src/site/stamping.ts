@@ -4,7 +4,6 @@ import type { NamedPeppers } from '../config/secret-file.ts';
 import { allForms, mintingForm } from '../mail/address.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
-import { remember } from '../outbound/remember.ts';
 import { recogniseByRules } from '../outbound/rules.ts';
 import { createStamp, type StampedOriginal, type StampOptions } from '../outbound/stamp.ts';
 import type { Sink } from '../sinks/sink.ts';
@@ -19,6 +18,7 @@ import type { Config } from './config.ts';
 import type { Doubts } from './doubts.ts';
 import { noticeLoopTokens } from './gate-rules.ts';
 import { mintingPepper } from './pepper.ts';
+import { remember } from './remember.ts';
 import type { Part } from './site.ts';
 
 /** The ground of stamping, whatever is configured. */

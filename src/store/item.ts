@@ -1,6 +1,7 @@
 /** An item as the ports have it: a reply, or a bounce of a notification, as it enters, is leased and is looked at. */
 import type { Digest } from '../mail/fingerprint.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
+import type { ItemDigest } from './digests.ts';
 
 /** The states of an item: the table of docs/how-it-works.md, The queue. */
 export const ITEM_STATES = ['ready', 'waiting', 'leased', 'held', 'posted', 'failed'] as const;
@@ -44,6 +45,8 @@ export interface LeasedItem extends ItemOrigin {
   readonly attempts: number;
   readonly workerDeaths: number;
   readonly bytes: number;
+  /** Of a reply to a digest, or a part of one. */
+  readonly digest?: ItemDigest | undefined;
 }
 
 /** An item as the operator sees it. */

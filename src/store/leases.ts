@@ -45,8 +45,24 @@ export type Settlement =
       readonly diagnostic: string;
       readonly notice?: NewNotice | undefined;
     }
+  | Split
   /** No attempt was made: the item is as it was before the lease. */
   | { readonly kind: 'returned' };
+
+/** A reply to a digest that ends as its parts, each an item of its own in the thread of the post that it answers. */
+export interface Split {
+  readonly kind: 'split';
+  readonly at: number;
+  readonly diagnostic: string;
+  readonly parts: readonly SplitPart[];
+}
+
+/** A part of a reply to a digest: the place of the post in the digest, and where the post is. */
+export interface SplitPart {
+  readonly post: number;
+  readonly thread: string;
+  readonly repliedToAt: number;
+}
 
 /** Tells whether an attempt made poison of its item; `workerDeaths` counts the workers killed before it. */
 export function isPoison(workerDeaths: number, workerDied: boolean): boolean {

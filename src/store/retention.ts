@@ -25,6 +25,8 @@ export interface PruneRequest {
   readonly notificationsBefore?: number | undefined;
   /** Users removed before then, who cannot be restored any more; none by default. */
   readonly usersBefore?: number | undefined;
+  /** The digests that expired before then, unless an item still needs one; none by default. */
+  readonly digestsBefore?: number | undefined;
   /** What is kept with addresses that expired before then, known originals and contexts; nothing by default. */
   readonly expiredBefore?: number | undefined;
   /** The size of all known originals, beyond which the oldest go; unbounded by default. */
@@ -98,10 +100,14 @@ export function outOfDate(periods: RetentionPeriods, now: number): Omit<PruneReq
     noticesBefore: now - Math.max(periods.rowsMs, LEAST_NOTICE_MS),
     notificationsBefore: now - Math.max(periods.rowsMs, LEAST_NOTIFICATION_MS),
     usersBefore: now - RESTORABLE_MS,
+    digestsBefore: now - DIGEST_MS,
     expiredBefore: now - LATE_MS,
     originalsBytes: periods.originalsBytes,
   };
 }
+
+/** How long an address of a digest is known as one that has expired. */
+const DIGEST_MS = 30 * 86_400_000;
 
 type StepResult = 'done' | 'more' | { readonly failed: string };
 

@@ -13,6 +13,7 @@ import type { ApiAccess } from './api-access.ts';
 import type { Buckets } from './buckets.ts';
 import type { Contexts } from './contexts.ts';
 import type { Desk } from './desk.ts';
+import type { Digests } from './digests.ts';
 import type { Directory } from './directory.ts';
 import type { Figures } from './figures.ts';
 import type { Inspection } from './inspection.ts';
@@ -36,6 +37,7 @@ export interface Store
     Figures,
     SinkReports,
     Directory,
+    Digests,
     Peppers,
     Restores,
     Notices,

@@ -135,10 +135,15 @@ describe('mailgw-ctl address mint', () => {
     );
   });
 
-  it('wants a user that exists, and both options', async (t) => {
+  it('wants a user that exists, and a place', async (t) => {
     const tool = await initialise(testScratch(t));
     await tool.fails(65, /^mailgw-ctl: user "alice": there is no such user/, ...mint());
-    await tool.fails(64, /address mint: expected --user and --thread/, 'address', 'mint', '--user', 'a');
+    await tool.fails(
+      64,
+      /expected --user and one of --thread and --compose, or "-" for JSON lines/,
+      ...['address', 'mint', '--user', 'a'],
+    );
+    await tool.fails(64, /expected --user and one of/, ...mint('--compose', 'acme'));
   });
 });
 

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { setContext } from '../../src/actions/context.ts';
 import { createGate } from '../../src/gate/gate.ts';
-import { remember } from '../../src/outbound/remember.ts';
+import { remember } from '../../src/site/remember.ts';
 import { TOOL } from '../support/command.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';

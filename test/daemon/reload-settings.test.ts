@@ -44,6 +44,8 @@ function otherValue(setting: Setting<unknown>, now: unknown): unknown {
     '127.0.0.1:2222',
     '/nonexistent/other',
     'robot@example.org',
+    true,
+    false,
   ];
   const candidates = [...words, ...words.map((word) => [word]), ...fallbacks];
   const found = candidates.find((candidate) => {

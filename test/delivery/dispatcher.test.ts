@@ -298,7 +298,7 @@ describe('the queue behind it', () => {
       const sink = sinkOf(
         (post) =>
           new Promise((resolve) => {
-            outcome.set(post.thread, resolve);
+            outcome.set(post.thread ?? '', resolve);
           }),
       );
       const test = await startDispatching(t, {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setContext } from '../../src/actions/context.ts';
-import { remember } from '../../src/outbound/remember.ts';
+import { remember } from '../../src/site/remember.ts';
 import { accept, NOW, newItem } from '../support/item.ts';
 import { replyMessage } from '../support/message.ts';
 import { type Dispatching, startDispatching } from './dispatching.ts';

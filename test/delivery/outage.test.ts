@@ -51,7 +51,7 @@ describe('a sink that is down for a day with a long queue', () => {
     await dispatch.until(() => posts.length === others);
     assert.equal(new Set(posts.map((post) => post.id)).size, others, 'each once');
     const last = new Map<string, string>();
-    for (const { id, thread } of posts) {
+    for (const { id, thread = '' } of posts) {
       assert.ok((last.get(thread) ?? '') < id, `${id} after ${last.get(thread)}`);
       last.set(thread, id);
     }

@@ -24,6 +24,7 @@ export const HTTP_PAGE = join(repositoryRoot, 'docs', 'http-interface.md');
 /** Where the bytes of the examples are. */
 export const EXAMPLE_FILES = {
   reply: join(repositoryRoot, 'docs', 'examples', 'reply.created.json'),
+  thread: join(repositoryRoot, 'docs', 'examples', 'thread.created.json'),
   bounce: join(repositoryRoot, 'docs', 'examples', 'bounce.received.json'),
 } as const;
 
@@ -78,6 +79,24 @@ export const EXAMPLE_POST: Post = {
   },
   attachments: [ATTACHMENT],
   dropped: [],
+};
+
+/** A mail that starts a thread, in which everything is known. */
+export const EXAMPLE_THREAD: Post = {
+  ...EXAMPLE_POST,
+  id: formatItemId(RECEIVED, Buffer.from('example03')),
+  thread: undefined,
+  newThread: { container: 'acme/website', title: 'The search finds nothing' },
+  repliedToAt: Date.UTC(2026, 10, 1, 8, 0, 0),
+  inReplyTo: undefined,
+  subject: 'The search finds nothing',
+  body: {
+    markdown: 'I looked for "logo", which is on the front page.',
+    text: 'I looked for "logo", which is on the front page.',
+    quoted: '',
+    signature: '-- \nAlice',
+    cuts: [{ what: 'signature', signs: ['delimiter', 'lines-below'] }],
+  },
 };
 
 /** A bounce in which everything is known. */
@@ -146,17 +165,18 @@ function headerLines({ rawHeaders }: Captured): string[] {
 const spreadOut = (body: Buffer): string =>
   fenced('json', JSON.stringify(JSON.parse(body.toString()), undefined, 2));
 
-/** What the sink sends of the two examples. */
-export async function captureExamples(): Promise<{ readonly reply: Captured; readonly bounce: Captured }> {
+/** What the sink sends of the examples. */
+export async function captureExamples(): Promise<Readonly<Record<keyof typeof EXAMPLE_FILES, Captured>>> {
   return {
     reply: await capture((sink, signal) => sink.deliver(EXAMPLE_POST, signal)),
+    thread: await capture((sink, signal) => sink.deliver(EXAMPLE_THREAD, signal)),
     bounce: await capture(async (sink, signal) => sink.bounced?.(EXAMPLE_BOUNCE, signal)),
   };
 }
 
 /** The parts of the page that are made, by their names. */
 export async function httpSections(): Promise<Readonly<Record<string, string>>> {
-  const { reply, bounce } = await captureExamples();
+  const { reply, thread, bounce } = await captureExamples();
   const seconds = String(reply.headers['webhook-timestamp']);
   const signature = `secret (whsec_…)  ${EXAMPLE_SECRET}
 its key           ${KEY.toString('hex')}
@@ -168,15 +188,16 @@ printf '%s.%s.' ${ID} ${seconds} | cat - reply.created.json |
   return {
     request: fenced('text', [reply.line, ...headerLines(reply), '', '{"type":"reply.created",…'].join('\n')),
     reply: spreadOut(reply.body),
+    thread: spreadOut(thread.body),
     bounce: spreadOut(bounce.body),
     signature: fenced('text', signature) + fenced('sh', check).trimStart(),
   };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { reply, bounce } = await captureExamples();
-  writeFileSync(EXAMPLE_FILES.reply, reply.body);
-  writeFileSync(EXAMPLE_FILES.bounce, bounce.body);
+  const examples = await captureExamples();
+  for (const [name, file] of Object.entries(EXAMPLE_FILES))
+    writeFileSync(file, examples[name as keyof typeof EXAMPLE_FILES].body);
   let page = readFileSync(HTTP_PAGE, 'utf8');
   for (const [name, content] of Object.entries(await httpSections()))
     page = replaceSection(page, name, content);

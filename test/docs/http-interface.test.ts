@@ -85,9 +85,9 @@ describe('docs/http-interface.md', () => {
     for (const [name, content] of Object.entries(await httpSections())) {
       assert.equal(readSection(page, name), content, name);
     }
-    const { reply, bounce } = await captureExamples();
-    assert.ok(readFileSync(EXAMPLE_FILES.reply).equals(reply.body), EXAMPLE_FILES.reply);
-    assert.ok(readFileSync(EXAMPLE_FILES.bounce).equals(bounce.body), EXAMPLE_FILES.bounce);
+    const examples = await captureExamples();
+    for (const [name, file] of Object.entries(EXAMPLE_FILES))
+      assert.ok(readFileSync(file).equals(examples[name as keyof typeof EXAMPLE_FILES].body), file);
   });
 
   it('lists every field of a reply with its type, and no other', async () => {
@@ -102,6 +102,23 @@ describe('docs/http-interface.md', () => {
     const signed = { smimeSignature: 'unverified' } as const;
     const posts = [sendPost(signed), sendPost(unknown), sendPost(noScore)];
     await compareFields('reply.created', posts);
+  });
+
+  it('lists what a thread has that a reply has not, or otherwise', async () => {
+    const found = new Map<string, Set<string>>();
+    typesOf(JSON.parse((await captureExamples()).thread.body.toString()), '', found);
+    const ofReply = new Set(rowsBelow('reply\\.created', 1).flat());
+    const own = ['type', 'data.thread', 'data.container', 'data.title'];
+    assert.deepEqual(
+      rowsBelow('thread\\.created', 2).map(([path = '', type = '']) => [path.replaceAll('`', ''), type]),
+      own.map((path) => [path, [...(found.get(path) ?? [])].join(' or ')]),
+    );
+    const others = [...found.keys()].filter((path) => !own.includes(path));
+    assert.deepEqual(
+      others.filter((path) => !ofReply.has(`\`${path}\``)),
+      [],
+    );
+    assert.ok(!found.has('data.replied_to'));
   });
 
   it('lists every field of a bounce with its type, and no other', async () => {

@@ -18,7 +18,7 @@ const MADE = ['docs/settings.md', 'docs/metrics.md', 'docs/performance.md'];
 const MAX_COLUMNS = 190;
 
 /** What the platform is told, which look like settings. */
-const EVENTS = ['reply.created', 'bounce.received'];
+const EVENTS = ['reply.created', 'thread.created', 'bounce.received'];
 
 const pages = PAGE_NAMES.map(readPage);
 const spans = pages.flatMap(codeSpans);

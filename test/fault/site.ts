@@ -49,7 +49,8 @@ export async function makeSite(scratch: Scratch, options: SiteOptions = {}): Pro
   const { settings = {}, environment = {}, users = 1, threads = 1, now = Date.now() } = options;
   const ledger = await Ledger.open(scratch);
   const socket = scratch.path('lmtp.sock');
-  const store = String(settings.store?.path ?? scratch.path('mailgw.db'));
+  const given = settings.store?.path;
+  const store = typeof given === 'string' ? given : scratch.path('mailgw.db');
   const delivery = { ...BRIEF, ...settings.delivery };
   const config = writeConfig(scratch, socket, { sink: ledger.sink, settings: { ...settings, delivery } });
   const daemon = new Daemon(socket, config, scratch.path('mailgwd.log'), environment);

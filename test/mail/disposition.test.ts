@@ -36,6 +36,7 @@ const NO_SUCH_ADDRESS: Record<NoSuchAddressReason, true> = {
   'unknown-thread': true,
   forged: true,
   'disabled-user': true,
+  'compose-off': true,
 };
 const REJECTED: Record<Exclude<ReasonOf<'rejected'>, 'no-such-address'>, string> = {
   expired: '550 5.7.1',

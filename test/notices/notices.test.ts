@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { digestLocator } from '../../src/mail/reserved.ts';
 import type { NewItem } from '../../src/store/item.ts';
 import { eventually } from '../support/eventually.ts';
 import { NOW } from '../support/item.ts';
@@ -84,6 +85,27 @@ describe('a notice', () => {
     await test.inState(await test.send(raw), 'failed');
     assert.equal(fileOf(await test.mailbox.nthMail(1))?.toString(), raw);
     assert.equal((await test.ended(1))[0]?.kind, 'unreadable');
+  });
+
+  it('of a reply to a digest that does not say which post it answers names the posts, and how to', async (t) => {
+    const test = await startNoticing(t);
+    const locator = digestLocator('abc');
+    const posts = ['site#7', 'Roof leaks'].map((label) => ({
+      thread: `t/${label}`,
+      repliedToAt: NOW,
+      label,
+    }));
+    await test.store.addDigests([{ locator, userNumber: 1, posts, expiresAt: NOW + DAY_MS }]);
+    await test.inState(await test.send(reply('I agree.\n'), { thread: locator }), 'failed');
+    const mail = await test.mailbox.nthMail(1);
+    assert.equal((await test.ended(1))[0]?.kind, 'unclear');
+    assert.match(
+      textOf(mail),
+      /^>>1 {2}site#7\n>>2 {2}Roof leaks\n\nThis is what you wrote:\n\n> I agree\.$/m,
+    );
+    await test.inState(await test.send(reply('>>2\nI agree.\n'), { thread: locator }), 'posted');
+    const { data } = await test.platform.nthPost(1);
+    assert.deepEqual([data.thread, data.body.text], ['t/Roof leaks', 'I agree.']);
   });
 
   it('is written in the language of the reply, or else of the site', async (t) => {

@@ -51,7 +51,9 @@ export interface Members {
   readonly next_cursor: string | null;
   readonly post: Members;
   readonly reply_to: string;
+  readonly replied_to: string;
   readonly state: string;
+  readonly steps: readonly Members[];
   readonly status: number;
   readonly ticket: string;
   readonly user: string;

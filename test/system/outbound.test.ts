@@ -95,7 +95,7 @@ describe('a plain notification of a platform that nobody changed', { concurrency
     };
     await sendmail(plainNotification('9'));
     assert.ok(replyAddressOf(await site.mailbox.nthMail(1)));
-    const body = `${'8-bit: äöü\r\n.\r\n..\r\n'}${'x'.repeat(5000)}\r\n`;
+    const body = `8-bit: äöü\r\n.\r\n..\r\n${'x'.repeat(5000)}\r\n`;
     await sendmail(
       `From: cron@example.org\r\nSubject: a report\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${body.replace('\r\n.\r\n', '\r\n. \r\n')}`,
     );

@@ -3,7 +3,8 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { explainAddress } from '../../actions/explain.ts';
 import { Fault } from '../../actions/fault.ts';
-import { type Minted, mint, mintAll, type Notification } from '../../actions/mint.ts';
+import { type Minted, mint, mintAll } from '../../actions/mint.ts';
+import { DIGEST_POSTS, MAX_LABEL_CHARS, type Notification } from '../../actions/order.ts';
 import type { SecretSession } from '../../site/session.ts';
 import { type Problem, problemOf, withExit } from '../problem.ts';
 import { type Asker, type Route, route } from '../route.ts';
@@ -14,16 +15,48 @@ import { type ShownAddress, showMinted } from '../shown.ts';
 /** Most addresses of one request. */
 const MOST_MINTED = 1000;
 
+const POST = record(
+  {
+    thread: Type.String({ maxLength: 1000, description: "The platform's own name of the thread." }),
+    replied_to: Type.Optional(time('When the post was made. The time of the digest where it is missing.')),
+    label: Type.String({
+      minLength: 1,
+      // In characters as JSON Schema counts them, which are code points.
+      maxLength: MAX_LABEL_CHARS,
+      description: 'What the notification shows beside the post, and people answer it by; no two alike.',
+    }),
+  },
+  'DigestPost',
+);
+
 const ORDER = record(
   {
     user: Type.String({
       maxLength: 255,
       description: 'Who gets the notification: a name that the directory has.',
     }),
-    thread: Type.String({
-      maxLength: 1000,
-      description: "The platform's own name of the thread, as it shall come back.",
-    }),
+    thread: Type.Optional(
+      Type.String({
+        maxLength: 1000,
+        description:
+          "The platform's own name of the thread, as it shall come back. Each address is for one of `thread`, `posts` and `compose`.",
+      }),
+    ),
+    posts: Type.Optional(
+      Type.Array(POST, {
+        minItems: DIGEST_POSTS.least,
+        maxItems: DIGEST_POSTS.most,
+        description:
+          'The posts of a digest. A reply says by their labels which it answers, and each answer is posted for itself. The age counts from the oldest.',
+      }),
+    ),
+    compose: Type.Optional(
+      Type.String({
+        maxLength: 1000,
+        description:
+          "The platform's own name of the place where mail to this address starts threads; only with `compose = true` in `[reply]`.",
+      }),
+    ),
     replied_to: Type.Optional(
       time('When the post was made; its age counts from here. Now where it is missing.'),
     ),
@@ -64,6 +97,18 @@ const ORDER = record(
   'AddressOrder',
 );
 
+/** The place of an address, of which two are null. */
+const PLACE = {
+  thread: nullable(Type.String()),
+  posts: nullable(
+    Type.Array(
+      record({ thread: Type.String(), replied_to: time('When the post was made.'), label: Type.String() }),
+      { description: 'The posts of a digest.' },
+    ),
+  ),
+  compose: nullable(Type.String({ description: 'The container in which a mail starts a thread.' })),
+};
+
 const ADDRESS = record(
   {
     reply_to: Type.String({ description: 'The reply address: Reply-To of the notification.' }),
@@ -75,7 +120,7 @@ const ADDRESS = record(
       description: 'The envelope sender, so that bounces are counted for the user.',
     }),
     user: Type.String(),
-    thread: Type.String(),
+    ...PLACE,
     replied_to: time('The time from which the age counts.'),
     expires_at: time('After this time a reply is refused.'),
     headers: Type.Record(Type.String(), Type.String(), {
@@ -136,7 +181,7 @@ const EXPLANATION = record(
     form: nullable(words('sealed', 'bound')),
     user: nullable(Type.String()),
     user_number: nullable(Type.Integer()),
-    thread: nullable(Type.String()),
+    ...PLACE,
     thread_number: nullable(Type.Integer()),
     replied_to: nullable(time('The time from which the age counts.')),
     expires_at: nullable(time('After this time a reply is refused.')),
@@ -186,9 +231,10 @@ function answerOf(
   return isOwn === true ? withExit(problemOf(minted), minted) : problemOf(minted);
 }
 
-function notificationOf({ replied_to, bound, original, ...rest }: Static<typeof ORDER>): Notification {
+function notificationOf({ replied_to, bound, original, posts, ...rest }: Static<typeof ORDER>): Notification {
   return {
     ...rest,
+    posts: posts?.map((post) => ({ ...post, repliedTo: post.replied_to })),
     repliedTo: replied_to,
     isBound: bound,
     original: original === undefined ? undefined : { ...original, from: authorOf(original.from) },

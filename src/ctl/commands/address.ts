@@ -5,7 +5,8 @@
  * the two only work together. `explain` judges an address as the gate would at this moment.
  */
 import { usage } from '../../actions/fault.ts';
-import { mint, readRepliedTo } from '../../actions/mint.ts';
+import { mint } from '../../actions/mint.ts';
+import { readRepliedTo } from '../../actions/order.ts';
 import type { Problem } from '../../api/problem.ts';
 import { type ShownAddress, showMinted } from '../../api/shown.ts';
 import { judgeAge } from '../../mail/token.ts';
@@ -23,6 +24,10 @@ const mintCommand: CommandSpec = {
   options: [
     { flags: '--user <user>', doc: 'who gets the notification' },
     { flags: '--thread <locator>', doc: "the platform's name of the thread" },
+    {
+      flags: '--compose <container>',
+      doc: "the platform's name of a place where mail shall start threads; needs compose = true in [reply]",
+    },
     { flags: '--replied-to <time>', doc: 'when the post was made; its age counts from here (default: now)' },
     { flags: '--bound', doc: 'make a bound address, which needs In-Reply-To or References to come back' },
   ],
@@ -31,23 +36,29 @@ const mintCommand: CommandSpec = {
     'mint --user alice --thread acme/site/pull/7 --replied-to 2026-11-19T17:02:11Z --bound',
     'mint --user alice --thread acme/site/pull/7 --replied-to 3d --json',
     'mint - --json < orders.jsonl',
+    'mint --user alice --compose acme/site',
   ],
   run: (input, context) => (input.args[0] === undefined ? mintOne(input, context) : mintMany(input, context)),
 };
 
 async function mintOne(input: Input, context: Context): Promise<void> {
-  const [user, thread] = [input.text('user'), input.text('thread')];
-  if (user === undefined || thread === undefined)
-    throw usage('address mint: expected --user and --thread, or "-" for JSON lines on standard input');
+  const [user, thread, compose] = [input.text('user'), input.text('thread'), input.text('compose')];
+  if (user === undefined || (thread === undefined) === (compose === undefined))
+    throw usage(
+      'address mint: expected --user and one of --thread and --compose, or "-" for JSON lines on standard input',
+    );
   const now = Date.now();
-  const repliedTo = isoSeconds(readRepliedTo(input.text('repliedTo'), now));
-  const order = { user, thread, replied_to: repliedTo, bound: input.flag('bound') };
+  const given = input.text('repliedTo');
+  // What starts a thread answers no post.
+  const repliedTo =
+    compose === undefined || given !== undefined ? isoSeconds(readRepliedTo(given, now)) : undefined;
+  const order = { user, thread, compose, replied_to: repliedTo, bound: input.flag('bound') };
   const asked = { method: 'POST', path: '/v1/addresses', body: order } as const;
   const answer = await askDaemon(openConfig(context).store.path, asked);
   const address =
     answer === undefined
       ? await withPepper(context, async (session) =>
-          showMinted(await mint(session, { user, thread, repliedTo, isBound: order.bound })),
+          showMinted(await mint(session, { user, thread, compose, repliedTo, isBound: order.bound })),
         )
       : (answer as ShownAddress);
   noteAge(address, now, context);
@@ -56,7 +67,8 @@ async function mintOne(input: Input, context: Context): Promise<void> {
 
 /** Mints for each line of standard input. */
 async function mintMany(input: Input, context: Context): Promise<void> {
-  if (input.argument() !== '-' || input.text('user') !== undefined || input.text('thread') !== undefined)
+  const single = ['user', 'thread', 'compose'].some((name) => input.text(name) !== undefined);
+  if (input.argument() !== '-' || single)
     throw usage('address mint: expected --user and --thread, or "-" alone for JSON lines on standard input');
   const path = openConfig(context).store.path;
   await forEachBatch(context, async (lines) => {
@@ -98,7 +110,10 @@ const explain: CommandSpec = {
         printObject(context.output, { ...row, rules });
         return;
       }
-      printRow(context.output, row);
+      printRow(context.output, {
+        ...row,
+        posts: row.posts?.map(({ label, thread }) => `${label}: ${thread}`) ?? null,
+      });
       printText(context.output, '');
       printFindings(context.output, rules);
     }),
@@ -111,8 +126,20 @@ export const addressGroup: CommandGroup = {
   commands: [mintCommand, explain],
 };
 
-function rowOf({ reply_to, message_id, user, thread, replied_to, expires_at }: ShownAddress): Row {
-  return { reply_to, message_id, user, thread, replied_to, expires_at };
+function rowOf({ reply_to, message_id, user, thread, posts, compose, ...times }: ShownAddress): Row {
+  const { replied_to, expires_at } = times;
+  const labels = posts?.map(({ label }) => label);
+  // A digest is told by its labels, what starts threads by its container, and neither of any other address.
+  return {
+    reply_to,
+    message_id,
+    user,
+    thread,
+    ...(labels === undefined ? {} : { posts: labels }),
+    ...(compose === null ? {} : { compose }),
+    replied_to,
+    expires_at,
+  };
 }
 
 function noteAge({ replied_to, expires_at }: ShownAddress, now: number, { output }: Context): void {

@@ -10,8 +10,9 @@
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { cleanText } from '../../mail/clean-text.ts';
+import { findMarkers, type JudgedLine, judgedLines } from '../text/digest.ts';
 import type { ExtractedReply } from '../text/extract.ts';
-import { judgeLines, type LinePart } from '../text/judge.ts';
+import { type Judgement, judgeLines, type LinePart } from '../text/judge.ts';
 import { type Known, type KnownOriginal, prepareKnown } from '../text/known.ts';
 import { makeLine } from '../text/lines.ts';
 import { rowsOf, type WrittenLine } from './lines.ts';
@@ -133,16 +134,35 @@ function judgeWritten(
   written: readonly WrittenLine[],
   known: KnownOriginal,
   formless: number,
+  labels: readonly string[] | undefined,
 ): ConvertedReply {
-  const lines = written.map((line) => makeLine(line.plain, line.code, line.hint));
-  const { verdicts, cuts } = judgeLines(lines, known);
+  const markers =
+    labels === undefined
+      ? []
+      : findMarkers(
+          written.map(({ plain }) => plain),
+          labels,
+        );
+  const lines = written.map((line, at) => makeLine(line.plain, line.code || markers[at] === true, line.hint));
+  const judgement = judgeLines(lines, known);
+  const { verdicts, cuts } = judgement;
   return {
     reply: joinPart(written, verdicts, 'reply'),
     quoted: joinPart(written, verdicts, 'quoted'),
     signature: joinPart(written, verdicts, 'signature'),
     cuts,
     formless,
+    ...(labels === undefined ? {} : { lines: linesOf(written, judgement) }),
   };
+}
+
+/** Gives the lines with their verdicts, each with the break that it needs before the next. */
+function linesOf(written: readonly WrittenLine[], judgement: Judgement): JudgedLine[] {
+  const lines = written.map((line, at) => ({
+    plain: line.plain,
+    text: `${line.markdown}${goesOn(line, written[at + 1]) ? '  ' : ''}\n`,
+  }));
+  return judgedLines(lines, judgement);
 }
 
 /** Cuts the lines between the tags, for what lies beyond a limit. */
@@ -191,12 +211,12 @@ export interface ConvertedReply extends ExtractedReply {
 
 /**
  * Splits an HTML reply into what was typed, what is quoted and the signature, each as Markdown; `known` is what is
- * known of the original.
+ * known of the original, `labels` are those of a digest.
  */
-export function htmlToMarkdown(html: string, known?: Known): ConvertedReply {
+export function htmlToMarkdown(html: string, known?: Known, labels?: readonly string[]): ConvertedReply {
   const source = html.length > MAX_CHARS ? html.slice(0, MAX_CHARS) : html;
   const { root, rest } = parseWithin(source);
   const written = writeLines(root);
   const lines = rest === '' ? written : written.concat(linesWithoutForm(rest));
-  return judgeWritten(lines, prepareKnown(known), rest.length);
+  return judgeWritten(lines, prepareKnown(known), rest.length, labels);
 }

@@ -8,6 +8,7 @@
  * Limits: the time is linear in the length of the text for every input.
  */
 import { findCode } from './code.ts';
+import { findMarkers, type JudgedLine, judgedLines } from './digest.ts';
 import { FACT, findDate } from './evidence.ts';
 import { judgeLines, type LinePart } from './judge.ts';
 import { type Known, prepareKnown } from './known.ts';
@@ -26,6 +27,8 @@ export interface ExtractedReply {
   readonly quoted: string;
   readonly signature: string;
   readonly cuts: readonly Cut[];
+  /** All lines in their order; only of a reply to a digest. */
+  readonly lines?: readonly JudgedLine[] | undefined;
 }
 
 // A lead of two letters, as "On" or "Am", and perhaps a weekday and a month, before the first number of a date.
@@ -73,10 +76,14 @@ function followedAt(raw: string): number {
   return (facts & wanted) === wanted ? end : 0;
 }
 
-/** Cuts the text into lines, and lines that an attribution shares with typed words into two. */
-function readLines(text: string): Line[] {
+/**
+ * Cuts the text into lines, and lines that an attribution shares with typed words into two. A line that names a post of a
+ * digest is judged as little as code.
+ */
+function readLines(text: string, labels: readonly string[] | undefined): Line[] {
   const raws = cutLines(text);
-  const code = findCode(raws);
+  const markers = labels === undefined ? [] : findMarkers(raws, labels);
+  const code = findCode(raws).map((isCode, at) => isCode || markers[at] === true);
   const lines: Line[] = [];
   raws.forEach((raw, at) => {
     const line = makeLine(raw, code[at] ?? false);
@@ -101,13 +108,18 @@ function splitShared(raw: string, cut: number, lines: Line[]): void {
  * Cuts `text` into typed, quoted and signature stretches; their texts joined are `text`. `known` is what is known of
  * the original.
  */
-export function splitReply(text: string, known?: Known): Segment[] {
+export function splitReply(text: string, known?: Known): readonly Segment[] {
   return split(text, known).segments;
 }
 
-function split(text: string, known: Known | undefined): { segments: Segment[]; cuts: readonly Cut[] } {
-  const lines = readLines(text);
-  const { verdicts, cuts } = judgeLines(lines, prepareKnown(known));
+interface Split extends Pick<ExtractedReply, 'cuts' | 'lines'> {
+  readonly segments: readonly Segment[];
+}
+
+function split(text: string, known: Known | undefined, labels?: readonly string[]): Split {
+  const lines = readLines(text, labels);
+  const judgement = judgeLines(lines, prepareKnown(known));
+  const { verdicts, cuts } = judgement;
   const segments: Segment[] = [];
   let [from, to] = [0, 0];
   lines.forEach(({ raw }, at) => {
@@ -117,7 +129,12 @@ function split(text: string, known: Known | undefined): { segments: Segment[]; c
     segments.push({ kind, text: text.slice(from, to) });
     from = to;
   });
-  return { segments, cuts };
+  if (labels === undefined) return { segments, cuts };
+  const read = lines.map(({ raw }) => ({
+    plain: raw.trimEnd(),
+    text: raw.endsWith('\n') ? raw : `${raw}\n`,
+  }));
+  return { segments, cuts, lines: judgedLines(read, judgement) };
 }
 
 /** Joins the stretches of one kind; where one ends inside a line the next starts on a new one. */
@@ -140,14 +157,15 @@ function trimLines(text: string): string {
 
 /**
  * Splits a plain-text reply into what was typed, what is quoted and the signature; `known` is what is known of the
- * original.
+ * original, `labels` are those of a digest.
  */
-export function extractReply(text: string, known?: Known): ExtractedReply {
-  const { segments, cuts } = split(text, known);
+export function extractReply(text: string, known?: Known, labels?: readonly string[]): ExtractedReply {
+  const { segments, cuts, lines } = split(text, known, labels);
   return {
     reply: partOf(segments, 'reply'),
     quoted: partOf(segments, 'quoted'),
     signature: partOf(segments, 'signature'),
     cuts,
+    ...(lines === undefined ? {} : { lines }),
   };
 }

@@ -19,10 +19,11 @@ import { markStanding } from './standing.ts';
 /** The part of the text that a line belongs to. */
 export type LinePart = 'reply' | 'quoted' | 'signature';
 
-/** The verdicts, line by line, and the cuts behind them, in the order of the text. */
+/** The verdicts, line by line, the cuts behind them, in the order of the text, and the quotes that stay. */
 export interface Judgement {
   readonly verdicts: readonly LinePart[];
   readonly cuts: readonly Cut[];
+  readonly kept: readonly Pick<Run, 'from' | 'to'>[];
 }
 
 const isContent = (lines: readonly Line[], run: Run): boolean => {
@@ -136,5 +137,5 @@ export function judgeLines(read: readonly Line[], known: KnownOriginal): Judgeme
     verdicts.fill(run.kind === 'quote' || run.kind === 'original' ? 'quoted' : 'signature', run.from, run.to);
     if (isContent(lines, run)) cuts.push(cutOf(run));
   }
-  return { verdicts, cuts };
+  return { verdicts, cuts, kept: [...kept] };
 }

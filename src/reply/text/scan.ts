@@ -93,6 +93,8 @@ class Scan {
     const opening = this.#view.known.sketches === undefined ? intro : this.#aboveKnown(intro);
     const next = nextContent(this.#lines, opening.end);
     if (next !== undefined && this.#lines[next]?.kind === 'quote') {
+      // Above lines without marks a line that only leads up to them is the writer's own.
+      if (!intro.strong && this.#lines[next].standing === 'quote') return false;
       this.#quote(next, opening);
       return true;
     }

@@ -255,18 +255,30 @@ export class Sketches {
         joinsAbove: above[index] === 1,
         joinsBelow: below[index] === 1,
         isWhole: whole !== undefined,
-        isAnswered: sum >= SHINGLE && this.#isAnswered(words, known, first, at),
+        isAnswered:
+          !(above[index] === 1 && below[index] === 1 && sum === at - first) &&
+          this.#isAnswered(words, known, first, at),
       };
     });
     return { lines: covers, isDense: this.#isDense, ...this.#best(found, elsewhere) };
   }
 
-  /** Tells whether the last words of those from `first` to `end` stand between neighbours of an original. */
+  /**
+   * Tells whether the last words of those from `first` to `end`, or all of them, stand between neighbours of an original. Words
+   * that go on from both sides are its own.
+   */
   #isAnswered(words: readonly number[], known: Uint8Array, first: number, end: number): boolean {
+    if (!this.#isDense || end === first || end === words.length) return false;
     let last = end - 1;
     while (last >= first && known[last] === 0) last -= 1;
-    if (last === end - 1 || last - first + 1 < SHINGLE || end === words.length) return false;
-    return this.#owners.has(shingleAt([...words.slice(last - SHINGLE + 2, last + 1), words[end] ?? 0], 0));
+    const isAdded = last < end - 1 && last - first + 1 >= SHINGLE;
+    return (isAdded && this.#joins(words, last, end)) || (first > 0 && this.#joins(words, first - 1, end));
+  }
+
+  /** Tells whether the word at `next` follows that at `last` in an original. */
+  #joins(words: readonly number[], last: number, next: number): boolean {
+    const before = words.slice(Math.max(0, last - SHINGLE + 2), last + 1);
+    return this.#owners.has(shingleAt([...before, words[next] ?? 0], 0));
   }
 
   /** Finds lines that are all of an original with too few words for other hashes, one or two, and links alone. */

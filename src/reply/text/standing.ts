@@ -149,12 +149,10 @@ class OpenRuns {
     return words < SHORT_WORDS && above.words > 0 && above.known === above.words && !above.joinsBelow;
   }
 
-  /** Tells whether the line goes on from a marked line above, or a marked one below from it. */
-  #isBeside({ joinsAbove, joinsBelow }: Cover, at: number): boolean {
-    return (
-      (joinsAbove && this.#lines[at - 1]?.kind === 'quote') ||
-      (joinsBelow && this.#lines[at + 1]?.kind === 'quote')
-    );
+  /** Tells whether the line goes on from a marked line right above. */
+  #isBeside({ joinsAbove }: Cover, at: number): boolean {
+    const above = this.#lines[at - 1];
+    return joinsAbove && above?.kind === 'quote' && /\p{L}/u.test(above.text);
   }
 }
 

@@ -6,6 +6,7 @@
  * the same mail once more wants it posted, and posted once.
  */
 import { bounded } from '../../mail/bounded.ts';
+import { containerOf, isDigest } from '../../mail/reserved.ts';
 import type { ImmediateLease, ItemAcceptance } from '../acceptance.ts';
 import type { NewItem } from '../item.ts';
 import { prepareCountBounce } from './bounces.ts';
@@ -49,6 +50,15 @@ interface NewRow {
 const boundedOrNull = (text: string | undefined): string | null =>
   text === undefined ? null : bounded(text);
 
+/**
+ * Gives the thread by which the queue has an item in order. Of one of its own a bounce is the only item, and so is the
+ * beginning of a thread: order means nothing to them, and nothing is to wait for them.
+ */
+function orderOf({ id, bounce, thread }: NewItem): string {
+  if (bounce !== undefined) return `bounce:${id}`;
+  return containerOf(thread) === undefined ? thread : `compose:${id}`;
+}
+
 /** The columns of a new row, each with its value. */
 const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8Array | null>> = {
   id: ({ item }) => item.id,
@@ -56,10 +66,9 @@ const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8A
   head: ({ entry }) => entry.head,
   user: ({ item }) => item.user,
   user_number: ({ item }) => item.userNumber ?? null,
-  // Of its own thread a bounce is the only item: order means nothing to it, and no reply is to wait for it.
-  thread: ({ item }) => (item.bounce === undefined ? item.thread : `bounce:${item.id}`),
+  thread: ({ item }) => orderOf(item),
   bounce: ({ item }) => item.bounce ?? null,
-  bounce_thread: ({ item }) => (item.bounce === undefined ? null : item.thread),
+  bounce_thread: ({ item }) => (orderOf(item) === item.thread ? null : item.thread),
   replied_to_at: ({ item }) => item.repliedToAt,
   message_id: ({ item }) => boundedOrNull(item.messageId),
   queue_id: ({ item }) => boundedOrNull(item.queueId),
@@ -74,6 +83,7 @@ const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8A
   fingerprint: ({ copy }) => copy.fingerprint,
   written: ({ copy }) => copy.written,
   bytes: ({ bytes }) => bytes,
+  digest: ({ item }) => (item.bounce === undefined && isDigest(item.thread) ? item.thread : null),
   sender_policy: ({ item }) => item.authentication.policy,
   sender_result: ({ item }) => item.authentication.result,
   spam_score: ({ item }) => item.spam?.score ?? null,
@@ -107,8 +117,10 @@ export function prepareAccept(
   const rememberPass = prepareRememberPass(database);
   const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
     if (item.hold !== undefined) return HELD;
-    if (item.bounce === undefined && open.get(item.thread) !== undefined) return READY_BEHIND;
-    if (leaseMs === undefined) return READY;
+    const order = orderOf(item);
+    if (order === item.thread && open.get(order) !== undefined) return READY_BEHIND;
+    // What the digest names is read with a lease of its own.
+    if (leaseMs === undefined || isDigest(item.thread)) return READY;
     return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
   };
   const acceptOne = (
@@ -160,10 +172,19 @@ function prepareRevive(
        WHERE id = ? AND state = 'failed' RETURNING thread`,
     )
     .pluck();
+  const reviveParts = database
+    .prepare<[number, string], string>(
+      `UPDATE item SET state = 'ready', due_at = ?, settled_at = NULL, worker_deaths = 0
+       WHERE state = 'failed' AND digest_post IS NOT NULL AND (digest, received_at, user) =
+         (SELECT digest, received_at, user FROM item WHERE id = ? AND digest_post IS NULL) RETURNING thread`,
+    )
+    .pluck();
   return (copy, { id, isEqual }) => {
-    const thread = isEqual && copy.hold === undefined ? revive.get(copy.receivedAt, id) : undefined;
-    if (thread === undefined) return false;
-    elect(thread);
-    return true;
+    if (!isEqual || copy.hold !== undefined) return false;
+    const whole = revive.all(copy.receivedAt, id);
+    // Of a reply that was split the parts are the dead letters.
+    const threads = whole.length > 0 || !isDigest(copy.thread) ? whole : reviveParts.all(copy.receivedAt, id);
+    for (const thread of threads) elect(thread);
+    return threads.length > 0;
   };
 }

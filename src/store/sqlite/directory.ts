@@ -129,7 +129,8 @@ function rotate(
   insertSalt(database, userNumber, salt, now);
 }
 
-function prepareThreadNumber(database: Database): (locator: string) => number {
+/** Prepares the number of a thread, which is made where the locator is new. */
+export function prepareThreadNumber(database: Database): (locator: string) => number {
   const find = database.prepare<[string], { number: number }>(
     'SELECT thread_number AS number FROM thread WHERE locator = ?',
   );

@@ -16,6 +16,9 @@ export interface ItemRow extends Nullable<ItemView>, Nullable<Pick<ItemOrigin, '
   readonly contentKept: number;
   readonly fingerprint: Uint8Array | null;
   readonly written: Uint8Array | null;
+  /** The locator of the digest that it came to, and of a part the place of its post. */
+  readonly digest: string | null;
+  readonly digestPost: number | null;
 }
 
 /** The thread that an item belongs to: of a bounce the one that it names. */
@@ -50,6 +53,8 @@ const COLUMNS: Readonly<Record<keyof ItemRow, string>> = {
   written: 'written',
   contentKept: 'content_kept',
   bytes: 'bytes',
+  digest: 'digest',
+  digestPost: 'digest_post',
 };
 
 /** Gives the list of a SELECT that reads these fields. */

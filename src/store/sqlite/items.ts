@@ -11,6 +11,7 @@ import { isPoison, type Leases, poisoned, type Settle, type Settlement } from '.
 import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
+import { prepareSplit } from './digests.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
 import { prepareLease } from './leases.ts';
 import { OPEN } from './migrations.ts';
@@ -75,6 +76,7 @@ function preparePaused(database: Database): () => boolean {
 /** A leased item, as far as its settlement asks. */
 interface SettledRow {
   readonly itemNumber: number;
+  readonly id: string;
   readonly thread: string;
   readonly workerDeaths: number;
 }
@@ -85,11 +87,12 @@ function prepareSettle(
   keepContent: boolean,
 ): AtOnce<Leases>['settle'] {
   const leased = database.prepare<[string, number], SettledRow>(
-    `SELECT item_number AS itemNumber, thread, worker_deaths AS workerDeaths FROM item
+    `SELECT item_number AS itemNumber, id, thread, worker_deaths AS workerDeaths FROM item
      WHERE id = ? AND state = 'leased' AND attempts = ?`,
   );
   const write = prepareOutcome(database, keepContent);
   const addNotice = prepareAddNotice(database);
+  const split = prepareSplit(database, elect);
   // Only of attempts without a post: the usual one costs no statement more.
   const keepAttempt = database.prepare<[number, number, number, string, string]>(
     'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
@@ -103,6 +106,8 @@ function prepareSettle(
       const { kind, at, diagnostic } = settlement;
       keepAttempt.run(item.itemNumber, attempts, at, kind, bounded(diagnostic));
     }
+    // Before the parent's message goes, of which each part has its own.
+    if (settlement.kind === 'split') split(item, settlement);
     write(item, settlement);
     // After a deferral as well: an older item may have been released or retried during the lease.
     elect(item.thread);
@@ -140,6 +145,10 @@ function prepareOutcome(
     switch (settlement.kind) {
       case 'posted':
         end.run('posted', settlement.at, null, Number(keepContent), itemNumber);
+        if (!keepContent) strip.run(itemNumber);
+        break;
+      case 'split':
+        end.run('posted', settlement.at, bounded(settlement.diagnostic), Number(keepContent), itemNumber);
         if (!keepContent) strip.run(itemNumber);
         break;
       case 'failed':

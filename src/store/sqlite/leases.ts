@@ -8,6 +8,7 @@
 import type { LeasedItem } from '../item.ts';
 import type { Leases } from '../leases.ts';
 import type { AtOnce } from './at-once.ts';
+import { prepareDigestPosts } from './digests.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
 import { prepareOwners } from './owner.ts';
 import { prepareProbe } from './probe.ts';
@@ -33,6 +34,8 @@ const LEASED = [
   'attempts',
   'workerDeaths',
   'bytes',
+  'digest',
+  'digestPost',
 ] as const;
 
 type LeaseRow = Pick<ItemRow, (typeof LEASED)[number]>;
@@ -45,6 +48,7 @@ export function prepareLease(
 ): AtOnce<Leases>['lease'] {
   const owners = prepareOwners(database);
   const findProbe = prepareProbe(database);
+  const digestPosts = prepareDigestPosts(database);
   const columns = columnsOf(LEASED);
   const ofDue = `SELECT ${columns} FROM item
      WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ?`;
@@ -74,7 +78,12 @@ export function prepareLease(
       owners.hold(row.itemNumber);
       elect(row.orderedBy);
     }
-    return owned.map(toLeasedItem);
+    return owned.map((row) => {
+      const item = toLeasedItem(row);
+      if (row.digest === null) return item;
+      const posts = digestPosts(row.digest) ?? [];
+      return { ...item, digest: { locator: row.digest, posts, post: row.digestPost ?? undefined } };
+    });
   };
 }
 

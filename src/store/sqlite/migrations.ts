@@ -294,5 +294,17 @@ export const MIGRATIONS: readonly string[] = [
      renamed_at INTEGER NOT NULL,
      PRIMARY KEY (locator, thread_number)
    ) STRICT, WITHOUT ROWID;
-   CREATE INDEX former_locator_thread ON former_locator (thread_number);`,
+   CREATE INDEX former_locator_thread ON former_locator (thread_number);
+   -- Notifications about several posts; a reply to one is split into an item for each post that it answers.
+   CREATE TABLE digest (
+     thread_number INTEGER PRIMARY KEY REFERENCES thread ON DELETE CASCADE,
+     user_number INTEGER NOT NULL,
+     posts TEXT NOT NULL,
+     expires_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX digest_expires ON digest (expires_at);
+   -- The digest that an item came to, and of a part the place of its post.
+   ALTER TABLE item ADD COLUMN digest TEXT;
+   ALTER TABLE item ADD COLUMN digest_post INTEGER;
+   CREATE INDEX item_digest ON item (digest) WHERE digest IS NOT NULL;`,
 ];

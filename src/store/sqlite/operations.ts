@@ -2,6 +2,7 @@
 import { prepareApiAccess } from './api-access.ts';
 import { prepareBuckets } from './buckets.ts';
 import { type ContextWrites, prepareContexts } from './contexts.ts';
+import { prepareDigests } from './digests.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
 import { prepareNotices } from './notices.ts';
@@ -23,6 +24,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
   ReturnType<typeof prepareDirectory> &
+  ReturnType<typeof prepareDigests> &
   ReturnType<typeof prepareRemoval> &
   ReturnType<typeof prepareRenameUser> &
   ReturnType<typeof prepareRenameThread> &
@@ -49,6 +51,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
     ...prepareDirectory(database),
+    ...prepareDigests(database),
     ...prepareRemoval(database),
     ...prepareRenameUser(database),
     ...prepareRenameThread(database),

@@ -2,7 +2,7 @@
  * Retention in SQLite: what is out of date goes, a little at a time, inside the writer's transaction.
  *
  * Contract: only what is out of date is touched: posted items, dedupe rows, notices and notifications that ended, removed
- * users, and what is remembered of notifications; one call removes at
+ * users, digests, and what is remembered of notifications; one call removes at
  * most {@link STEP_ROWS} rows of a kind and {@link STEP_BYTES} of content, so that a batch with a call in it is not
  * noticeably later than one without. Freed pages are used again by the next messages; beyond `keepFreeBytes` they
  * leave the file, from its end, with the checkpoint that follows (docs/decisions.md).
@@ -10,6 +10,7 @@
 import type { Retention } from '../retention.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareContexts } from './contexts.ts';
+import { preparePruneDigests } from './digests.ts';
 import { prepareOriginals } from './originals.ts';
 import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
@@ -50,6 +51,7 @@ export function preparePrune(
     `DELETE FROM removed_user WHERE user_number IN
        (SELECT user_number FROM removed_user WHERE removed_at < ? ORDER BY removed_at LIMIT ${STEP_ROWS})`,
   );
+  const digests = preparePruneDigests(database, STEP_ROWS);
   const shrink = prepareShrink(database);
   return {
     prune: (request) => {
@@ -59,6 +61,7 @@ export function preparePrune(
       notices.run(request.noticesBefore ?? 0);
       const ended = notifications.run(request.notificationsBefore ?? 0).changes;
       const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
+      const expired = digests(request.digestsBefore ?? 0);
       const remembered =
         originals.prune(request.expiredBefore ?? 0, request.originalsBytes ?? Infinity) +
         addressContexts.prune(request.expiredBefore ?? 0);
@@ -73,7 +76,7 @@ export function preparePrune(
         isDone:
           stripped.isDone &&
           removed.isDone &&
-          Math.max(forgotten, erased, ended, remembered) < STEP_ROWS &&
+          Math.max(forgotten, erased, ended, expired, remembered) < STEP_ROWS &&
           freed.isDone,
       };
     },

@@ -13,6 +13,7 @@ import { prepareBucketViews } from './buckets.ts';
 import { prepareReadContent } from './content.ts';
 import { prepareContextViews } from './contexts.ts';
 import { prepareDuplicateOf } from './dedupe.ts';
+import { prepareDigestViews } from './digests.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
@@ -48,6 +49,7 @@ export function prepareViews(database: Database): Views {
     ...prepareBounceViews(database),
     verdicts: prepareVerdictView(database),
     ...prepareDirectoryViews(database),
+    ...prepareDigestViews(database),
     ...prepareThreadViews(database),
     ...prepareRemovalViews(database),
     ...prepareBucketViews(database),

@@ -1,9 +1,9 @@
 /** What is remembered of a notification, whatever form it goes out in. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { type Original, type RememberSettings, remember } from '../../src/outbound/remember.ts';
 import { textOfHtml, textsOfMessage } from '../../src/reply/original-text.ts';
 import { Sketches } from '../../src/reply/text/sketch.ts';
+import { type Original, type RememberSettings, remember } from '../../src/site/remember.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { testScratch } from '../support/scratch.ts';
