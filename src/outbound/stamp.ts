@@ -5,6 +5,8 @@
  * changed than stamped-header.ts says, and the reverse-path where the site wants that. Left alone are mail that is ours
  * already, answers of machines and reports, mail without exactly one sender, and mail whose DKIM signature covers what
  * a stamp changes: a broken signature does more harm than an address that is missing. The null reverse-path stays null.
+ * A probe of doctor (mail/probe.ts) is recognised by its recipient, a probe's own address: no field of it, and no rule
+ * of the site, makes a probe of other mail, and no probe goes to a person.
  * Failure: whatever goes wrong, the mail goes out as it came, with a line in the log.
  */
 import type { Doubt } from '../gate/recipient.ts';
@@ -13,6 +15,7 @@ import { fieldText } from '../mail/field-words.ts';
 import { type Header, headerValue, headerValues, scanHeader } from '../mail/header.ts';
 import { type Mailbox, mailboxesOf, senderOf } from '../mail/mailbox.ts';
 import { mediaType } from '../mail/parts.ts';
+import { isProbe, PROBE_THREAD } from '../mail/probe.ts';
 import type { Recognise, Recognised } from '../mail/recognise.ts';
 import { isReserved } from '../mail/reserved.ts';
 import { judgeAge, MAX_REPLIED_TO } from '../mail/token.ts';
@@ -96,6 +99,8 @@ export interface StampOptions {
   readonly loopTokens: readonly string[];
   readonly recognise: Recognise;
   readonly directory: Pick<Directory, 'usersByAddress' | 'threadNumber'>;
+  /** Gives the user of a probe's address, once its proof and its age hold; without it there are no probes. */
+  readonly probed?: ((address: string) => Promise<User | undefined>) | undefined;
   /** Says why the store is not to be believed now. */
   readonly doubt: () => Promise<Doubt | undefined> | Doubt | undefined;
   /** Asks the platform who has an address, and adds them; undefined where it is not to be asked. */
@@ -111,9 +116,10 @@ export interface StampOptions {
 export function createStamp(options: StampOptions): (mail: OutgoingMail) => Promise<Stamps> {
   return async (mail) => {
     try {
-      const notification = readNotification(options, mail);
+      const probed = await probedUser(options, mail.recipients);
+      const notification = readNotification(options, mail, probed !== undefined);
       if (typeof notification === 'string') return none(notification);
-      return await stampAll(options, mail, notification);
+      return await stampAll(options, mail, notification, probed);
     } catch (error) {
       options.log('stamp_failed', { reason: errorText(error) });
       return none('error');
@@ -132,12 +138,26 @@ interface Notification {
   readonly repliedTo: number;
 }
 
-function readNotification(options: StampOptions, mail: OutgoingMail): Notification | Unstamped {
+/** Gives whose probe a mail is: one to a probe's address alone, so that it can reach nobody. */
+async function probedUser(
+  { forms, probed }: StampOptions,
+  [address, ...others]: readonly string[],
+): Promise<User | undefined> {
+  if (address === undefined || others.length > 0 || matchRecipient(forms, address).kind !== 'token')
+    return undefined;
+  return probed?.(address);
+}
+
+function readNotification(
+  options: StampOptions,
+  mail: OutgoingMail,
+  isProbed: boolean,
+): Notification | Unstamped {
   const scan = scanHeader(mail.beginning);
   if (!scan.ok) return 'header-too-large';
   const { header } = scan;
-  const recognised = options.recognise({ header, reversePath: mail.reversePath });
-  if (recognised === undefined || isReserved(recognised.thread)) return 'no-notification';
+  const recognised = isProbed ? PROBE : recogniseOther(options, header, mail.reversePath);
+  if (recognised === undefined) return 'no-notification';
   if (isOurs(options, header)) return 'own';
   if (isAutomatic(header)) return 'automatic';
   const sender = senderOf(header);
@@ -146,6 +166,18 @@ function readNotification(options: StampOptions, mail: OutgoingMail): Notificati
   const repliedTo = postTime(recognised, header, options.now());
   if (judgeAge(repliedTo, options.now(), options.maxAgeMs) === 'expired') return 'expired';
   return { header, sender: sender.mailbox, thread: recognised.thread, repliedTo };
+}
+
+const PROBE: Recognised = { thread: PROBE_THREAD, repliedTo: undefined };
+
+/** Recognises a notification of the platform; no rule of a site names a thread that is ours. */
+function recogniseOther(
+  { recognise }: StampOptions,
+  header: Header,
+  reversePath: string,
+): Recognised | undefined {
+  const recognised = recognise({ header, reversePath });
+  return recognised === undefined || isReserved(recognised.thread) ? undefined : recognised;
 }
 
 function isOurs({ forms, loopTokens }: StampOptions, header: Header): boolean {
@@ -178,8 +210,9 @@ async function stampAll(
   options: StampOptions,
   mail: OutgoingMail,
   notification: Notification,
+  probed: User | undefined,
 ): Promise<Stamps> {
-  const found = await Promise.all(mail.recipients.map((address) => findUser(options, address)));
+  const found = await Promise.all(mail.recipients.map((address) => probed ?? findUser(options, address)));
   if (found.every((each) => typeof each === 'string')) return none(found[0] ?? 'unknown-user');
   const doubt = await options.doubt();
   const minting = doubt === undefined ? await options.pepper() : undefined;
@@ -245,8 +278,8 @@ function groupByUser(
 }
 
 function rememberer({ remember }: StampOptions, notification: Notification): Stamps['remember'] {
-  if (remember === undefined) return undefined;
   const { header, sender, thread, repliedTo } = notification;
+  if (remember === undefined || isProbe({ locator: thread })) return undefined;
   const { name, address } = sender;
   const subject = fieldText(header, 'subject');
   return (raw) => {

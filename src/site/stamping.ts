@@ -1,7 +1,9 @@
 /** Stamping as a site configures it: its rules, its users, its reply addresses. */
 import { randomBytes } from 'node:crypto';
 import type { NamedPeppers } from '../config/secret-file.ts';
+import { judgeRecipient } from '../gate/recipient.ts';
 import { allForms, mintingForm } from '../mail/address.ts';
+import { isProbe } from '../mail/probe.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
 import { recogniseByRules } from '../outbound/rules.ts';
@@ -11,22 +13,22 @@ import type { PlanStamps } from '../sources/outbound/stamping.ts';
 import type { Directory } from '../store/directory.ts';
 import type { Originals } from '../store/originals.ts';
 import type { Peppers } from '../store/peppers.ts';
+import type { Restores } from '../store/restores.ts';
 import { withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
 import { isPrintable } from '../system/printable.ts';
 import type { Config } from './config.ts';
 import type { Doubts } from './doubts.ts';
-import { noticeLoopTokens } from './gate-rules.ts';
+import { gateRules, noticeLoopTokens } from './gate-rules.ts';
 import { mintingPepper } from './pepper.ts';
 import { remember } from './remember.ts';
 import type { Part } from './site.ts';
 
 /** The ground of stamping, whatever is configured. */
 export interface StampGround {
-  readonly store: Directory & Peppers & Originals;
+  readonly store: Directory & Peppers & Originals & Restores;
   /** Gives the sink in force. */
   readonly sink: () => Pick<Sink, 'userOf'>;
-  /** Says why the store is not to be believed now. */
   /** Says why the store is not to be believed now. */
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
@@ -59,6 +61,7 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     loopTokens: noticeLoopTokens(config),
     recognise: recogniseByRules(outbound.rule),
     directory: store,
+    probed: createProbed(config, peppers, ground),
     doubt: () => doubt?.(),
     ask: outbound.users === 'ask' ? createAsk(ground) : undefined,
     remember: (original) => {
@@ -66,6 +69,20 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     },
     log,
     now: Date.now,
+  };
+}
+
+/** Creates what knows a probe's address, by the gate's own rules at RCPT. */
+function createProbed(
+  config: Config,
+  peppers: NamedPeppers,
+  { store, doubt }: StampGround,
+): StampOptions['probed'] {
+  const { forms, peppers: proving, maxAgeMs } = gateRules(config, peppers);
+  const gate = { forms, peppers: proving, maxAgeMs, directory: store, doubt, now: Date.now };
+  return async (address) => {
+    const verdict = await judgeRecipient(gate, address, undefined);
+    return verdict.kind === 'claim' && isProbe(verdict.claim.target) ? verdict.claim.user : undefined;
   };
 }
 

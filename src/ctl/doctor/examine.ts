@@ -20,6 +20,7 @@ import { DEFAULT_POSTFIX_DIRECTORY, type PostfixRead, readPostfix } from '../pos
 import { examinePostfix } from '../postfix/wiring.ts';
 import { withPassedSockets } from '../socket-units.ts';
 import { checkAuthservId } from './authserv.ts';
+import { openWayOut, type WayOut } from './circle.ts';
 import { checkDaemonUser } from './daemon-user.ts';
 import { checkDiscards } from './discards.ts';
 import { checkFiles, isStranger } from './files.ts';
@@ -67,20 +68,27 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   // The same goes for the secrets of the sink; a site's own module is not run as root.
   const builtIn = isBuiltIn(config.sink) ? await openSink(config) : undefined;
   const holder = holderOfRemoved(config.store.path);
-  yield* guarded('store', () => {
-    becomeStoreOwner(config.store.path);
-    return checkStoreFile(config, Date.now());
-  });
-  yield* guarded('store', () => [checkStoreFiles(config.store.path, holder)]);
-  yield* guarded('sink', async () => checkSink(config, builtIn ?? (await openSink(config)), stranger));
-  yield* guarded('spamd', async () => [await checkSpamd(config)]);
-  yield* guarded('notice', () => checkNotices(config));
-  yield* guarded('queue', () =>
-    checkOpenStore(config, peppers.ok ? peppers.peppers : undefined, examination, {
-      stranger,
-      isProven: authserv.status === 'ok',
-    }),
-  );
+  // And for the socket that Postfix and root alone may connect to.
+  const wayOut = examination.roundTrip && (await openWayOut(config));
+  try {
+    yield* guarded('store', () => {
+      becomeStoreOwner(config.store.path);
+      return checkStoreFile(config, Date.now());
+    });
+    yield* guarded('store', () => [checkStoreFiles(config.store.path, holder)]);
+    yield* guarded('sink', async () => checkSink(config, builtIn ?? (await openSink(config)), stranger));
+    yield* guarded('spamd', async () => [await checkSpamd(config)]);
+    yield* guarded('notice', () => checkNotices(config));
+    yield* guarded('queue', () =>
+      checkOpenStore(config, peppers.ok ? peppers.peppers : undefined, examination, {
+        stranger,
+        isProven: authserv.status === 'ok',
+        wayOut,
+      }),
+    );
+  } finally {
+    wayOut?.close();
+  }
 }
 
 function misconfigured(what: string, configPath: string): Finding {
@@ -135,9 +143,10 @@ async function checkOpenStore(
   config: Config,
   peppers: NamedPeppers | undefined,
   { roundTrip }: Examination,
-  { stranger, isProven }: { readonly stranger: boolean; readonly isProven: boolean },
+  known: { readonly stranger: boolean; readonly isProven: boolean; readonly wayOut: WayOut | undefined },
 ): Promise<readonly Finding[]> {
   if (!existsSync(config.store.path)) return [];
+  const { stranger, isProven, wayOut } = known;
   process.umask(0o077);
   const store = await openSqliteStore({ path: config.store.path, mode: 'tool' }).catch((error: unknown) => {
     // store.integrity has said what is wrong with it.
@@ -164,7 +173,7 @@ async function checkOpenStore(
     if (judged?.status === 'problem')
       return [...findings, skipped('round_trip', 'no address is minted under another pepper')];
     const session = { config, peppers, store };
-    return [...findings, ...(await makeRoundTrip(session, { ...roundTrip, isProven }))];
+    return [...findings, ...(await makeRoundTrip(session, { ...roundTrip, isProven, wayOut }))];
   } finally {
     await store.close();
   }

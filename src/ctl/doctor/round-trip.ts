@@ -7,25 +7,22 @@
  * Failure: each leg that fails is a finding of its own, with what the server said.
  */
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, EXIT } from '../../actions/fault.ts';
 import { type Rehearsal, rehearse, type Stage } from '../../actions/rehearse.ts';
-import { currentSalt } from '../../actions/users.ts';
 import { endpointText, type Place } from '../../config/kinds.ts';
-import { formatReplyAddress, mintingForm } from '../../mail/address.ts';
+import { mintingForm } from '../../mail/address.ts';
 import { PROBE_THREAD } from '../../mail/probe.ts';
-import { mintSealedToken, userKey } from '../../mail/token.ts';
-import { mintingPepper } from '../../site/pepper.ts';
 import type { SecretSession } from '../../site/session.ts';
 import type { User } from '../../store/directory.ts';
 import type { ItemView } from '../../store/item.ts';
 import { checkProbe, PROVE } from './authserv.ts';
+import { closeCircle, type WayOut } from './circle.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
+import { arrival, chooseUser, dropProbes, mintFor, withoutTokens } from './probe.ts';
 import { openTalk, type Said } from './talk.ts';
 
 /** For the SMTP session: a policy service may take its time with bad addresses. */
 const SMTP_WITHIN_MS = 60_000;
-const LOOK_MS = 100;
 
 /** The thread that what arrived is tried out in; nothing is ever sent to an address of it. */
 const REHEARSAL_THREAD = 'mailgw:rehearsal';
@@ -38,9 +35,11 @@ export interface RoundTripOptions {
   readonly waitMs: number;
   /** Whether a message is known in which the filter's results are as they should be. */
   readonly isProven?: boolean;
+  /** The open connection to the listener of mail on its way out; undefined where the site has none. */
+  readonly wayOut?: WayOut | undefined;
 }
 
-/** Makes the round trip. */
+/** Makes the round trip, and closes the circle of stamping where the site stamps. */
 export async function makeRoundTrip(session: SecretSession, options: RoundTripOptions): Promise<Finding[]> {
   const user = await chooseUser(session, options.user);
   if (user === undefined) {
@@ -52,39 +51,31 @@ export async function makeRoundTrip(session: SecretSession, options: RoundTripOp
     ];
   }
   await dropProbes(session);
-  const to = await mint(session, user, PROBE_THREAD);
+  const { findings, isBack } = await sendAndJudge(session, user, options);
+  const { wayOut, waitMs } = options;
+  if (wayOut === undefined) return findings;
+  if (!isBack)
+    return [...findings, skipped('outbound.circle', 'the probe that goes straight in has to come in first')];
+  return [...findings, await closeCircle(session, user, { wayOut, waitMs })];
+}
+
+async function sendAndJudge(
+  session: SecretSession,
+  user: User,
+  options: RoundTripOptions,
+): Promise<{ readonly findings: Finding[]; readonly isBack: boolean }> {
+  const to = await mintFor(session, user, PROBE_THREAD);
   const id = `doctor.${randomBytes(12).toString('hex')}@${mintingForm(session.config.reply).domain}`;
   const findings = [fine('round_trip.mint', `an address of ${user.name}, good for ten minutes`)];
   const refusal = await send(options.smtp, to, probeMessage(user, to, id));
   findings.push(refusal ?? fine('round_trip.smtp', `${endpointText(options.smtp)} took the message`));
-  if (refusal !== undefined) return findings;
+  if (refusal !== undefined) return { findings, isBack: false };
   const item = await arrival(session, id, options.waitMs);
-  if (item === undefined) return [...findings, lost(options)];
+  if (item === undefined) return { findings: [...findings, lost(options)], isBack: false };
   findings.push(fine('round_trip.lmtp', 'mailgwd has it, and holds it'));
   findings.push(...(await judge(session, user, { item, to }, await proofOf(session, options))));
   await session.store.operate('drop', item.id, Date.now());
-  return findings;
-}
-
-async function chooseUser({ store }: SecretSession, name: string | undefined): Promise<User | undefined> {
-  const users = name === undefined ? await store.listUsers() : [await store.userByName(name)];
-  return users.find(
-    (user) => user?.enabled === true && user.addresses.length > 0 && currentSalt(user) !== undefined,
-  );
-}
-
-async function mint({ config, peppers, store }: SecretSession, user: User, locator: string): Promise<string> {
-  const salt = currentSalt(user);
-  if (salt === undefined) throw new Error('a user without a salt was chosen');
-  const minting = await mintingPepper(store, peppers, Date.now());
-  if (!minting.ok) throw new Error(minting.problem);
-  const token = mintSealedToken(userKey(minting.pepper, salt.salt), {
-    userNumber: user.number,
-    threadNumber: await store.threadNumber(locator),
-    repliedTo: Math.floor(Date.now() / 1000),
-    locator,
-  });
-  return formatReplyAddress(mintingForm(config.reply), token);
+  return { findings, isBack: true };
 }
 
 function probeMessage(user: User, to: string, id: string): string {
@@ -134,26 +125,13 @@ async function send(place: Place, to: string, message: string): Promise<Finding 
 
 function refused(smtp: string, what: string, { code, text }: Said): Finding {
   const temporary = code < 500;
-  // The address is good for minutes, and yet no business of who reads this later.
-  const shown = text.replaceAll(/[a-z2-7]{48}@/gi, 'TOKEN@');
   return problem('round_trip.smtp', temporary ? EXIT.unavailable : EXIT.configuration, {
-    what: `${smtp} answers ${what} with "${shown}"`,
+    what: `${smtp} answers ${what} with "${withoutTokens(text)}"`,
     why: temporary
       ? 'senders come again for days, and then their replies are returned'
       : 'every reply is refused like this',
     fix: "look at the checks postfix.* and socket.* above, and at mailgwd's log: journalctl -u mailgw -n 20",
   });
-}
-
-async function arrival({ store }: SecretSession, id: string, waitMs: number): Promise<ItemView | undefined> {
-  const endsAt = performance.now() + waitMs;
-  do {
-    const items = await store.list({ state: 'held', thread: PROBE_THREAD });
-    const found = items.find(({ messageId }) => messageId?.includes(id));
-    if (found !== undefined) return found;
-    await sleep(LOOK_MS);
-  } while (performance.now() < endsAt);
-  return undefined;
 }
 
 function lost({ smtp, waitMs }: RoundTripOptions): Finding {
@@ -187,7 +165,7 @@ async function judge(
 ): Promise<Finding[]> {
   const raw = await session.store.content(item.id);
   if (raw === undefined) return [skipped('round_trip.verdict', 'the probe was removed meanwhile')];
-  const recipient = await mint(session, user, REHEARSAL_THREAD);
+  const recipient = await mintFor(session, user, REHEARSAL_THREAD);
   const addressed = Buffer.from(raw).toString('latin1').replaceAll(to, recipient);
   const rehearsal = await rehearse(session, {
     raw: Buffer.from(addressed, 'latin1'),
@@ -225,11 +203,4 @@ function inWords(step: Stage | undefined): string {
   const rule = decisive ?? step?.rules.at(-1);
   const saw = rule === undefined ? step?.detail : `${rule.rule}: ${rule.saw}`;
   return `${step?.verdict ?? 'lost'} ${step?.reason ?? ''} (${saw ?? ''})`;
-}
-
-/** Removes what a doctor that was interrupted has left. */
-async function dropProbes({ store }: SecretSession): Promise<void> {
-  for (const { id } of await store.list({ state: 'held', thread: PROBE_THREAD })) {
-    await store.operate('drop', id, Date.now());
-  }
 }

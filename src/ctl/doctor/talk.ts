@@ -20,6 +20,8 @@ export interface Talk {
   readonly greeting: Said;
   /** Says a line, or a whole message, and waits for the reply. */
   say(line: string): Promise<Said>;
+  /** Bounds what is left of it, from now on. */
+  bound(withinMs: number): void;
   /** Ends it. */
   close(): void;
 }
@@ -29,9 +31,14 @@ const MAX_REPLY_BYTES = 64 * 1024;
 /** Connects and waits for the greeting. */
 export async function openTalk(place: Place, withinMs: number): Promise<Talk> {
   const socket = connect(place);
-  const deadline = setTimeout(() => {
-    socket.destroy(new Error(`no answer within ${withinMs / 1000} s`));
-  }, withinMs);
+  let deadline: NodeJS.Timeout | undefined;
+  const bound = (ms: number): void => {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
+      socket.destroy(new Error(`no answer within ${ms / 1000} s`));
+    }, ms);
+  };
+  bound(withinMs);
   const replies = readReplies(socket);
   const next = async (): Promise<Said> => {
     const { value, done } = await replies.next();
@@ -49,6 +56,7 @@ export async function openTalk(place: Place, withinMs: number): Promise<Talk> {
         socket.write(`${line}\r\n`);
         return next();
       },
+      bound,
       close,
     };
   } catch (error) {
