@@ -135,6 +135,8 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^queue retry --state posted/, [0, 64]],
   [/^salt rotate --all$/, [64]],
   [/^user remove (?!.*--yes)/, [64]],
+  // Nobody has a token of that name.
+  [/^token revoke/, [65]],
   // So nobody was removed.
   [/^user restore/, [65]],
   [/^queue (?:retry|hold|release|drop) --(?!yes)(?!.*--yes)/, [64]],
