@@ -1,14 +1,15 @@
 /**
  * The running daemon as commands ask it, through the socket beside its store.
  *
- * Contract: where a daemon serves the store its HTTP interface answers; where none does, or this user may not ask it, the
- * command opens the store itself. The two give the same answers and the same faults.
+ * Contract: where a daemon serves the store and has the HTTP interface on, that answers; elsewhere, or where this user may
+ * not ask it, the command opens the store itself. The two give the same answers and the same faults.
  */
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
 import { adminSocketPath } from '../api/admin.ts';
 import type { Problem } from '../api/problem.ts';
+import type { Config } from '../site/config.ts';
 
 /** A request to the daemon. */
 export interface DaemonRequest {
@@ -27,7 +28,10 @@ export interface DaemonAnswer {
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK']);
 
 /** Asks the daemon; gives the JSON of a success, or undefined where there is no daemon to ask. */
-export async function askDaemon(storePath: string, asked: DaemonRequest): Promise<unknown> {
+export async function askDaemon({ api, store }: Config, asked: DaemonRequest): Promise<unknown> {
+  // Elsewhere the daemon would have to load the interface for this, and keep 36 MB of it.
+  if (api.listen === undefined) return undefined;
+  const storePath = store.path;
   let answer: DaemonAnswer;
   try {
     answer = await exchange(storePath, asked);

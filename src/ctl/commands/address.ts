@@ -54,7 +54,7 @@ async function mintOne(input: Input, context: Context): Promise<void> {
     compose === undefined || given !== undefined ? isoSeconds(readRepliedTo(given, now)) : undefined;
   const order = { user, thread, compose, replied_to: repliedTo, bound: input.flag('bound') };
   const asked = { method: 'POST', path: '/v1/addresses', body: order } as const;
-  const answer = await askDaemon(openConfig(context).store.path, asked);
+  const answer = await askDaemon(openConfig(context), asked);
   const address =
     answer === undefined
       ? await withPepper(context, async (session) =>
@@ -70,10 +70,10 @@ async function mintMany(input: Input, context: Context): Promise<void> {
   const single = ['user', 'thread', 'compose'].some((name) => input.text(name) !== undefined);
   if (input.argument() !== '-' || single)
     throw usage('address mint: expected --user and --thread, or "-" alone for JSON lines on standard input');
-  const path = openConfig(context).store.path;
+  const config = openConfig(context);
   await forEachBatch(context, async (lines) => {
     const body = { addresses: lines.map(({ value }) => value) };
-    const answer = await askDaemon(path, { method: 'POST', path: '/v1/addresses', body });
+    const answer = await askDaemon(config, { method: 'POST', path: '/v1/addresses', body });
     const minted =
       answer === undefined
         ? await withPepper(context, async (session) => {
