@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { LogEvent, LogFields } from '../observe/log.ts';
+import { type LogEvent, type LogFields, withoutTokens } from '../observe/log.ts';
 
 /** Events that are kept for those who come again. */
 export const MOST_KEPT = 10_000;
@@ -20,8 +20,6 @@ const PING_MS = 15_000;
 /** The log's events that are told. */
 const TOLD =
   /^(?:verdict|policy_refused|attempt|poison|sink_\w+|notice_\w+|notification_\w+|stamped|relay_\w+|spamd_\w+|space_\w+|pepper_\w+|bounce\w*|reloaded|pruned)$/;
-
-const TOKEN = /(?<![a-z2-7])[a-z2-7]{48,}/gi;
 
 interface KeptEvent {
   readonly sequence: number;
@@ -41,7 +39,7 @@ export class EventStream {
   readonly hear = (event: LogEvent, fields: LogFields): void => {
     if (!TOLD.test(event)) return;
     const sequence = ++this.#sequence;
-    const data = JSON.stringify({ event, time: new Date().toISOString(), ...fields }).replace(TOKEN, '…');
+    const data = withoutTokens(JSON.stringify({ event, time: new Date().toISOString(), ...fields }));
     const text = `id: ${this.#epoch}-${sequence}\nevent: ${event}\ndata: ${data}\n\n`;
     this.#kept.push({ sequence, text });
     // In steps, because each one moves the whole.

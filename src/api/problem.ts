@@ -5,7 +5,7 @@
  * fault by a JSON Pointer into the body, or by the name of a parameter.
  */
 
-import { EXIT, Fault, InputFault, type InputKind } from '../actions/fault.ts';
+import { EXIT, Fault, InputFault, type InputKind, systemCode } from '../actions/fault.ts';
 import { ContentFault } from '../actions/notify.ts';
 import { errorText } from '../system/error-text.ts';
 
@@ -103,6 +103,9 @@ export function problemOf(error: unknown, isNamed = false): Problem {
       detail,
     );
   }
+  const code = systemCode(error);
+  if (code?.startsWith('SQLITE_') === true)
+    return problem('unavailable', `the store cannot do it now: ${errorText(error)}`);
   return problem('internal', `the request failed: ${errorText(error)}`);
 }
 

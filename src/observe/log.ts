@@ -176,12 +176,15 @@ const UNSAFE = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** The 48 characters of a token; begins only where a run of them does, which keeps the time linear. */
 const TOKEN = /(?<![a-z2-7])[a-z2-7]{48,}/gi;
 
+/** Hides what looks like a token in a line. */
+export const withoutTokens = (line: string): string => line.replace(TOKEN, '…');
+
 /** Passes lines on without tokens, and with every unsafe character as a JSON escape. */
 function safeStream(destination: DestinationStream): DestinationStream {
   return {
     write: (lines) => {
       const visible = OTHER_THAN_ASCII.test(lines) ? lines.replace(UNSAFE, jsonEscape) : lines;
-      destination.write(visible.replace(TOKEN, '…'));
+      destination.write(withoutTokens(visible));
     },
   };
 }

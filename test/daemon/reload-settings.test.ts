@@ -16,6 +16,7 @@ import type { Config } from '../../src/site/config.ts';
 import { loadConfig } from '../../src/site/config.ts';
 import { ROWS } from '../../src/site/table.ts';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
+import { ApiClient } from '../support/api.ts';
 import { type Daemon, type Settings, startDaemon, toToml } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPlatform } from '../support/platform.ts';
@@ -88,7 +89,8 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
 describe('every setting of the table', () => {
   const scratch = suiteScratch();
   const [reads, policySocket] = [scratch.path('reads'), scratch.path('policy.sock')];
-  const outboundSocket = scratch.path('outbound.sock');
+  const [outboundSocket, apiSocket] = [scratch.path('outbound.sock'), scratch.path('api.sock')];
+  let token = '';
   let observed: readonly Observed[] = [];
   let told = new Map<string, Effect>();
   let refusal = '';
@@ -120,6 +122,8 @@ describe('every setting of the table', () => {
     const outbound = await LmtpWire.connect(outboundSocket);
     assert.equal((await outbound?.begin([address]))?.isDataWanted, false);
     outbound?.close();
+    const { status } = await new ApiClient({ socketPath: apiSocket }, token).ask('GET', '/v1/queue');
+    assert.equal(status, 200);
     const client = createConnection(policySocket);
     client.write(policyRequest({ recipient: bad }));
     assert.match(String((await once(client, 'data'))[0]), /^action=550 /);
@@ -139,10 +143,13 @@ describe('every setting of the table', () => {
       rate: { per_user: '100/h', per_address: '99/h', total: '98/h' },
       spam: { source: 'off' },
       metrics: { listen: `unix:${scratch.path('metrics.sock')}` },
+      api: { listen: `unix:${apiSocket}` },
     };
     const environment = { NODE_OPTIONS: `--import=${RECORDER}`, SETTING_READS: reads };
     const daemon = await startDaemon(scratch, { sink: platform.sink, settings, environment });
     await daemon.addUser('alice');
+    const [made] = await daemon.ctl('token', 'create', 'watcher', '--scope', 'read');
+    token = String(made?.token);
     await exercise(daemon);
     const first = load(daemon.config);
     const changed = otherSettings(scratch, first);

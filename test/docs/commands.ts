@@ -62,6 +62,10 @@ function withoutAssignments(words: readonly string[]): string[] {
   return first === -1 ? [] : words.slice(first);
 }
 
+/** Whether a line ends within single quotes, and goes on. */
+const isQuoteOpen = (line: string): boolean =>
+  (line.replace(/"[^"]*"|(?:^|\s)#.*$/g, '').match(/'/g)?.length ?? 0) % 2 === 1;
+
 /** The commands of a block. */
 export function commandsOf({ page, line, lines }: Block): Shown[] {
   const shown: Shown[] = [];
@@ -70,7 +74,7 @@ export function commandsOf({ page, line, lines }: Block): Shown[] {
   for (const [index, each] of lines.entries()) {
     if (text === '') from = line + index;
     text = text === '' ? each : `${text} ${each.trim()}`;
-    if (/(?:\\|\||&&)$/.test(text)) {
+    if (/(?:\\|\||&&)$/.test(text) || isQuoteOpen(text)) {
       text = text.replace(/\\$/, '');
       continue;
     }
