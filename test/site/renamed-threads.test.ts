@@ -148,7 +148,7 @@ describe('a thread with another name', () => {
   it('cannot be a probe, a name that is none, or one that no Message-ID can carry', async (t) => {
     const { daemon } = await place(t);
     for (const [to, problem] of [
-      ['mailgw:probe', /is kept for the probes/],
+      ['mailgw:probe', /are kept for mailgw itself/],
       ['', /expected the platform's name/],
       ['a\nb', /expected the platform's name/],
       ['x'.repeat(2000), /makes a Message-ID of/],

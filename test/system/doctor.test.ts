@@ -88,7 +88,7 @@ describe('doctor --smtp', { concurrency: false }, () => {
       '--thread',
       'mailgw:probe',
     );
-    assert.match(stderr, /is kept for the probes/);
+    assert.match(stderr, /are kept for mailgw itself/);
   });
 });
 
