@@ -2,13 +2,14 @@
 // says where it was lost. One scripted server is the Postfix of --smtp and the relay; what it took, the test delivers.
 
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { unlinkSync } from 'node:fs';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { PROBE_THREAD } from '../../src/mail/probe.ts';
 import { type Daemon, type Row, type Settings, startDaemon } from '../support/daemon.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { startPlatform } from '../support/platform.ts';
-import { type RelayedMail, type ScriptedRelay, startRelay } from '../support/relay.ts';
-import { testScratch } from '../support/scratch.ts';
+import { type RelayedMail, ScriptedRelay } from '../support/relay.ts';
+import { type Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
 import { parseRows } from './tool.ts';
 
@@ -19,9 +20,15 @@ interface House {
   readonly outbound: string;
 }
 
+/** A house of one test. */
 async function open(t: TestContext, settings: Settings = {}): Promise<House> {
-  const scratch = testScratch(t);
-  const relay = await startRelay(t);
+  return { t, ...(await start(testScratch(t), settings)) };
+}
+
+async function start(scratch: Scratch, settings: Settings = {}): Promise<Omit<House, 't'>> {
+  const relay = new ScriptedRelay(undefined);
+  scratch.defer(() => relay.down());
+  await relay.up();
   const outbound = scratch.path('outbound.sock');
   const { sink } = await startPlatform(scratch);
   const daemon = await startDaemon(scratch, {
@@ -29,7 +36,7 @@ async function open(t: TestContext, settings: Settings = {}): Promise<House> {
     settings: { ...settings, outbound: { socket: outbound, relay: relay.place, ...settings['outbound'] } },
   });
   await daemon.addUser(ALICE.user, ALICE.address);
-  return { t, daemon, relay, outbound };
+  return { daemon, relay, outbound };
 }
 
 /** Delivers what the server takes to mailgwd, as far as `change` lets it through. */
@@ -58,8 +65,12 @@ async function circle(
   house: House,
   mails = 2,
   change: (raw: string, n: number) => string | undefined = (raw) => raw,
+  waitSeconds = '20',
 ): Promise<Row> {
-  const [findings] = await Promise.all([doctor(house, '--wait', '2'), deliverAll(house, mails, change)]);
+  const [findings] = await Promise.all([
+    doctor(house, '--wait', waitSeconds),
+    deliverAll(house, mails, change),
+  ]);
   assert.equal(findings.get('round_trip.lmtp')?.['status'], 'ok', JSON.stringify([...findings.values()]));
   return findings.get('outbound.circle') ?? assert.fail('no outbound.circle');
 }
@@ -72,13 +83,27 @@ const second =
   (raw: string, n: number): string | undefined =>
     n === 2 ? change(raw) : raw;
 
-describe('the circle of stamping', () => {
+describe('the circle of stamping', { concurrency: false }, () => {
+  const scratch = suiteScratch();
+  let started: Omit<House, 't'> | undefined;
+  before(async () => {
+    started = await start(scratch);
+  });
+  after(() => scratch.close());
+
+  /** The house of all tests, as if nothing had come there before. */
+  const house = (t: TestContext): House => {
+    if (started === undefined) throw new Error('the house is not there');
+    started.relay.mails.length = 0;
+    return { t, ...started };
+  };
+
   it('is closed by a notification to a probe alone, which comes back with a reply address and is dropped', async (t) => {
-    const house = await open(t);
-    const finding = await circle(house);
+    const site = house(t);
+    const finding = await circle(site);
     assert.deepEqual([finding['status'], finding['why']], ['ok', null], JSON.stringify(finding));
     assert.match(String(finding['what']), /came back stamped, with a reply address of alice$/);
-    const { mail, recipients, raw } = stampedOf(house.relay);
+    const { mail, recipients, raw } = stampedOf(site.relay);
     assert.match(mail, /^<>/);
     assert.equal(recipients.length, 1);
     assert.match(recipients[0] ?? '', /^<reply\+[a-z2-7]{48}@reply\.example\.org>$/);
@@ -86,44 +111,45 @@ describe('the circle of stamping', () => {
     assert.deepEqual(text.match(/^Reply-To: .*$/gm)?.length, 1);
     assert.match(text, /^Reply-To: <reply\+[a-z2-7]{48}@reply\.example\.org>\r$/m);
     assert.match(
-      house.daemon.log(),
+      site.daemon.log(),
       new RegExp(`"user":"alice","thread":"${PROBE_THREAD}".*"event":"stamped"`),
     );
-    assert.deepEqual(await house.daemon.ctl('queue', 'list'), []);
+    assert.deepEqual(await site.daemon.ctl('queue', 'list'), []);
   });
 
   it('is closed where From is a reply address too', async (t) => {
-    const house = await open(t, { outbound: { from: 'reply-address' } });
-    const finding = await circle(house);
+    const own = await open(t, { outbound: { from: 'reply-address' } });
+    const finding = await circle(own);
     assert.equal(finding['status'], 'ok', JSON.stringify(finding));
-    assert.match(stampedOf(house.relay).raw.toString('latin1'), /^From: "mailgw-ctl doctor" <reply\+/m);
+    assert.match(stampedOf(own.relay).raw.toString('latin1'), /^From: "mailgw-ctl doctor" <reply\+/m);
   });
 
   it('is open where what the relay took does not come back', async (t) => {
     const finding = await circle(
-      await open(t),
+      house(t),
       2,
       second(() => undefined),
+      '3',
     );
     assert.equal(finding['status'], 'problem');
     assert.match(
       String(finding['what']),
-      /^127\.0\.0\.1:\d+ took .* 2 s later it has not come back to mailgwd$/,
+      /^127\.0\.0\.1:\d+ took .* 3 s later it has not come back to mailgwd$/,
     );
     assert.match(String(finding['fix']), /^postqueue -p/);
     assert.match(String(finding['why']), /without a reply address/);
   });
 
   it('is open where it comes back without a stamp, or with one that does not hold', async (t) => {
-    const house = await open(t);
+    const site = house(t);
     for (const [at, [replyTo, what]] of [
       ['Reply-To: <before-the-stamp@doctor.invalid>', /the one that it had before$/],
       [`Reply-To: <reply+${'a'.repeat(48)}@reply.example.org>`, /would be rejected \(no-such-address\)$/],
       ['X-Other: 1', /it has no Reply-To$/],
     ].entries() as Iterable<[number, [string, RegExp]]>) {
-      house.relay.mails.length = 0;
+      site.relay.mails.length = 0;
       const finding = await circle(
-        house,
+        site,
         2,
         second((raw) => raw.replace(/^Reply-To: .*(?=\r$)/m, replyTo)),
       );
@@ -135,9 +161,9 @@ describe('the circle of stamping', () => {
   });
 
   it('is worth a look where the way out changes what the platform writes', async (t) => {
-    const house = await open(t);
+    const site = house(t);
     const finding = await circle(
-      house,
+      site,
       2,
       second((raw) => raw.replace('Subject: a', 'Subject: [EXTERNAL] a').replace('comes back', 'stays')),
     );
@@ -146,12 +172,12 @@ describe('the circle of stamping', () => {
   });
 
   it('is open where the relay refuses, and its words name no address', async (t) => {
-    const house = await open(t);
-    house.relay.script.set('RCPT', [
+    const site = house(t);
+    site.relay.script.set('RCPT', [
       '250 2.1.5 Ok',
       `554 5.7.1 <reply+${'b'.repeat(48)}@reply.example.org>: Relay access denied`,
     ]);
-    const finding = await circle(house, 1);
+    const finding = await circle(site, 1);
     assert.equal(finding['status'], 'problem');
     assert.match(
       String(finding['what']),
@@ -159,27 +185,34 @@ describe('the circle of stamping', () => {
     );
   });
 
+  it('is open where the relay is not there', async (t) => {
+    const site = house(t);
+    const finding = await circle(site, 1, (raw) => {
+      const busy = { then: 'close', say: '421 4.3.2 busy' } as const;
+      site.relay.script.set('CONNECT', [busy, busy]);
+      return raw;
+    });
+    assert.equal(finding['status'], 'problem');
+    assert.match(String(finding['what']), /answers MAIL with "451 4\.4\.1 relay 127\.0\.0\.1:\d+: said 421/);
+  });
+
   it('is open where nobody listens at outbound.socket', async (t) => {
-    const house = await open(t);
-    const words = ['doctor', '--smtp', house.relay.place, '--wait', '2'];
-    const { unlinkSync } = await import('node:fs');
-    unlinkSync(house.outbound);
-    const [{ stdout }] = await Promise.all([
-      house.daemon.tryCtl(...words),
-      deliverAll(house, 1, (raw) => raw),
-    ]);
+    const own = await open(t);
+    const words = ['doctor', '--smtp', own.relay.place];
+    unlinkSync(own.outbound);
+    const [{ stdout }] = await Promise.all([own.daemon.tryCtl(...words), deliverAll(own, 1, (raw) => raw)]);
     const finding = parseRows(stdout).find(({ check }) => check === 'outbound.circle');
     assert.equal(finding?.['status'], 'problem');
     assert.match(String(finding?.['what']), /outbound\.sock: .*(?:ENOENT|no such)/i);
   });
 
-  it('is not tried where the probe that goes straight in is lost, and is not there where nothing is stamped', async (t) => {
-    const house = await open(t);
-    const findings = await doctor(house, '--wait', '0');
+  it('is not tried where the probe that goes straight in is lost, and never without --smtp', async (t) => {
+    const site = house(t);
+    const findings = await doctor(site, '--wait', '0');
     assert.equal(findings.get('round_trip.lmtp')?.['status'], 'problem');
     assert.equal(findings.get('outbound.circle')?.['status'], 'skipped');
-    assert.equal(house.relay.mails.length, 1);
-    const without = await house.daemon.tryCtl('doctor');
+    assert.equal(site.relay.mails.length, 1);
+    const without = await site.daemon.tryCtl('doctor');
     assert.doesNotMatch(without.stdout, /outbound\.circle/);
   });
 });

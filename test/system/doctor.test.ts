@@ -39,6 +39,7 @@ describe('doctor --smtp', { concurrency: false }, () => {
     for (const check of ['round_trip.mint', 'round_trip.smtp', 'round_trip.lmtp', 'round_trip.verdict'])
       assert.equal(findings.get(check)?.status, 'ok', JSON.stringify([...findings.values()]));
     assert.match(String(findings.get('round_trip.verdict')?.what), /is posted$/);
+    assert.equal(findings.get('outbound.circle'), undefined); // nothing is stamped here
     assert.equal(code, 0);
     assert.deepEqual(await daemon.ctl('queue', 'list', '--state', 'held'), []);
     // What is sent after it is posted first: the probe was not.

@@ -1,14 +1,20 @@
 // A platform's own notifications, stamped on their way out by way of a real Postfix, and the replies to them.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { runTool } from '../ctl/tool.ts';
 import { makeDkimKey, verifies } from '../support/dkim.ts';
 import { programUnavailable, startSigner } from '../support/filters.ts';
 import { fieldsOf, type ReceivedMail } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
-import { type OutboundSite, plainNotification, startOutboundSite } from '../support/outbound.ts';
+import {
+  type OutboundSite,
+  outboundSocketIn,
+  plainNotification,
+  startOutboundSite,
+} from '../support/outbound.ts';
 import { freePort, postfixUnavailable, readExample } from '../support/postfix.ts';
 import { runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
@@ -178,6 +184,29 @@ describe('a plain notification of a platform that nobody changed', { concurrency
       example.filter((option) => !printed.includes(option)),
       [],
     );
+  });
+
+  it('comes back to mailgwd where it is a probe of doctor, who is not root by then, and goes to nobody', {
+    skip,
+  }, async (t) => {
+    const scratch = testScratch(t);
+    const path = scratch.path('store', 'mailgw.db');
+    mkdirSync(dirname(path));
+    const site = await startOutboundSite(scratch, { settings: { store: { path } } });
+    // As under systemd: the store is the service user's, the socket root's.
+    const nobody = Number(await runOk('id', ['-u', 'nobody']));
+    for (const name of ['', ...readdirSync(dirname(path))])
+      chownSync(scratch.path('store', name), nobody, nobody);
+    assert.equal(statSync(outboundSocketIn(scratch)).uid, 0);
+    const { daemon, postfix } = site;
+    const where = ['--smtp', `127.0.0.1:${postfix.port}`, '--postfix-config', postfix.configDirectory];
+    const { stdout } = await daemon.tryCtl('doctor', ...where);
+    assert.match(stdout, /"check":"outbound\.circle","status":"ok","what":"[^"]*reply address of alice"/);
+    await postfix.queueEmpty();
+    assert.match(postfix.log(), /postfix\/stamped\/smtpd/);
+    assert.doesNotMatch(postfix.log(), /status=(?:bounced|deferred)/);
+    assert.deepEqual([site.mailbox.mails, site.platform.posts], [[], []]);
+    assert.deepEqual(await daemon.ctl('queue', 'list'), []);
   });
 
   it('is in the metrics', { skip }, async (t) => {
