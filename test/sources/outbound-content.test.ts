@@ -66,7 +66,7 @@ describe('what nobody stamps comes out as it came', () => {
       const bench = await openBench(t);
       const raw = withLineEnd(Buffer.concat([Buffer.from(HEADER), body]));
       assert.match((await relayOne(t, bench, raw)).join(), /^250/);
-      assert.equal(digest((await bench.relay.nthMail(1)).raw), digest(raw));
+      assert.equal(digest((await bench.relay.nthMail(1)).raw), digest(harmless(raw)));
     });
   }
 
