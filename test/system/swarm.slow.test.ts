@@ -20,13 +20,13 @@ import { type SwarmPost, swarmAnswer, swarmPost } from './swarm.ts';
 
 const skip = postfixUnavailable();
 
-const NOTIFICATIONS = roundsOf(1000, 100);
+/** Two users are notified of each post. */
+const READERS = 2;
+
+const NOTIFICATIONS = READERS * roundsOf(500, 50);
 const USERS = roundsOf(300, 30);
 /** Odd, so that each thread is notified of in both ways. */
 const THREADS = 2 * roundsOf(50, 5) + 1;
-
-/** Two users are notified of each post. */
-const READERS = 2;
 
 /** Every such answer is sent twice; beside every such one go a forged and an expired one. */
 const TWICE = 20;
@@ -38,8 +38,7 @@ const AT_ONCE = 8;
 const WITHIN_MS = 150_000;
 const DAY_MS = 86_400_000;
 
-/** The user of the nth notification: never the same for two of one post. */
-const userOf = (n: number): number => (n * 7 + (n % READERS)) % USERS;
+const userOf = (n: number): number => n % USERS;
 const addressOf = (user: number): string => `user${user}@example.com`;
 const NAMES = ['Alice Example', 'Jörg Müller', '佐藤 花子', 'Renée d’Arc', 'Иван Петров'];
 
