@@ -2,7 +2,7 @@
 //
 // Contract: pure. A program is given the notification as it was received and what its user typed, and gives the bytes of
 // the answer: structure, encodings, attribution and markup as the real program writes them. What is quoted is what came.
-// The answer goes to the Reply-To. Each answer of one program under one Message-ID is the same to the octet.
+// The answer goes to the Reply-To, which names nobody. Each answer of one program under one Message-ID is the same to the octet.
 // Limits: typed lines are short enough for every program to leave them whole; only quotes are wrapped anew.
 
 import { simpleParser } from 'mailparser';
@@ -74,12 +74,12 @@ function compose(
   fields: readonly string[],
   parts: readonly Part[],
 ): Buffer {
-  const { messageId, references, replyTo, from, subject } = notification;
+  const { messageId, references, replyTo, subject } = notification;
   const boundary = `=_${typed.messageId.replaceAll(/\W/g, '')}`;
   const again = /^(?:re|aw|回复):/i.test(subject) ? subject : `Re: ${subject}`;
   const head = [
     `From: ${mailbox(typed.name, typed.address)}`,
-    `To: ${mailbox(from.name, replyTo)}`,
+    `To: ${replyTo}`,
     `Subject: ${encoded(again)}`,
     `Message-ID: <${typed.messageId}>`,
     `Date: ${new Date(notification.date.getTime() + 3_600_000).toUTCString().replace('GMT', '+0000')}`,
