@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { htmlToMarkdown } from '../../src/reply/html/html.ts';
 import { extractReply } from '../../src/reply/text/extract.ts';
 import type { Known } from '../../src/reply/text/known.ts';
+import { makeSketch } from '../../src/reply/text/sketch.ts';
 import { DEVICES, HTML_REPLIES, ORIGINALS, REPLIES, SIGNATURES } from './fixtures/added.ts';
 import { TYPED, TYPED_ROLES } from './fixtures/typed.ts';
 
@@ -33,6 +34,18 @@ describe('what was typed', () => {
   for (const [name, text] of Object.entries(TYPED_ROLES)) {
     it(`stays: ${name}, of an address that is known`, () => {
       assertReply(text, text, ROLES);
+    });
+  }
+  for (const told of [
+    'I told Ben so on 5 March 2024 at 14:07, and he wrote: never mind.',
+    'I told Ben so on 5 March 2024 at 14:07.',
+    'On 5 March 2024 at 14:07 I called Ben.',
+  ]) {
+    it(`stays between quotes, where it tells of a day: ${told}`, () => {
+      const [asked, also] = ['Which hinges shall I take for the shed?', 'And who has the key of the shed?'];
+      const text = `On 6 Mar 2024 14:07, Ann Ex wrote:⏎> ${asked}⏎${told}⏎⏎> ${also}⏎⏎So I did not.`;
+      assertReply(text, text, ANN);
+      assertReply(text, text, { ...ANN, sketches: [makeSketch([asked, also])] });
     });
   }
   it('stays below the lines of an original that are known', () => {

@@ -2,7 +2,7 @@
 //
 // Contract: pure. A program is given the notification as it was received and what its user typed, and gives the bytes of
 // the answer: structure, encodings, attribution and markup as the real program writes them. What is quoted is what came.
-// The answer goes to the Reply-To. Each answer of one program under one Message-ID is the same to the octet.
+// The answer goes to the Reply-To, which names nobody. Each answer of one program under one Message-ID is the same to the octet.
 // Limits: typed lines are short enough for every program to leave them whole; only quotes are wrapped anew.
 
 import { simpleParser } from 'mailparser';
@@ -74,12 +74,12 @@ function compose(
   fields: readonly string[],
   parts: readonly Part[],
 ): Buffer {
-  const { messageId, references, replyTo, from, subject } = notification;
+  const { messageId, references, replyTo, subject } = notification;
   const boundary = `=_${typed.messageId.replaceAll(/\W/g, '')}`;
   const again = /^(?:re|aw|回复):/i.test(subject) ? subject : `Re: ${subject}`;
   const head = [
     `From: ${mailbox(typed.name, typed.address)}`,
-    `To: ${mailbox(from.name, replyTo)}`,
+    `To: ${replyTo}`,
     `Subject: ${encoded(again)}`,
     `Message-ID: <${typed.messageId}>`,
     `Date: ${new Date(notification.date.getTime() + 3_600_000).toUTCString().replace('GMT', '+0000')}`,
@@ -202,7 +202,7 @@ const gmail: MailProgram = {
     const { from, date, text } = notification;
     const intro = `On ${when(date, 'en-US')} ${shownName(notification)}`;
     // Gmail breaks the line of the attribution where the address stands.
-    const plain = `${typed.text}\n\n${intro} <\n${from.address}> wrote:\n\n${marked(text)}\n`;
+    const plain = `${typed.text}\n\n${intro} <\n${from.address}> wrote:\n\n${marked(rewrapped(text, 72))}\n`;
     const html =
       `<div dir="ltr">${divs(typed.text)}</div><br><div class="gmail_quote gmail_quote_container">` +
       `<div dir="ltr" class="gmail_attr">${escaped(intro)} &lt;<a href="mailto:${from.address}">${from.address}</a>&gt; wrote:<br></div>` +
@@ -220,13 +220,29 @@ const gmail: MailProgram = {
   },
 };
 
-/** The header block of Outlook, field by field. */
-const outlookFields = (notification: ReadNotification, typed: Typed): [string, string][] => [
-  ['From', `${shownName(notification)} <${notification.from.address}>`],
-  ['Sent', when(notification.date, 'en-US', 'full').replace(' at ', ' ')],
-  ['To', `${typed.name} <${typed.address}>`],
-  ['Subject', notification.subject],
+/** Outlook's words for the fields of its header block; the date stands as the language has it. */
+type Labels = readonly [locale: string, from: string, sent: string, to: string, subject: string];
+const OUTLOOK_LABELS: readonly [Labels, ...Labels[]] = [
+  ['en-US', 'From', 'Sent', 'To', 'Subject'],
+  ['de-DE', 'Von', 'Gesendet', 'An', 'Betreff'],
+  ['fr-FR', 'De', 'Envoyé', 'À', 'Objet'],
+  ['ja-JP', '差出人', '送信日時', '宛先', '件名'],
 ];
+
+/** Chooses by the time of the notification, so that one mail is always answered in the same way. */
+const chosen = <T>({ date }: ReadNotification, all: readonly [T, ...T[]]): T =>
+  all[(date.getTime() / 1000) % all.length] ?? all[0];
+
+/** The header block of Outlook, field by field. */
+function outlookFields(notification: ReadNotification, typed: Typed): [string, string][] {
+  const [locale, from, sent, to, subject] = chosen(notification, OUTLOOK_LABELS);
+  return [
+    [from, `${shownName(notification)} <${notification.from.address}>`],
+    [sent, when(notification.date, locale, 'full').replace(' at ', ' ')],
+    [to, `${typed.name} <${typed.address}>`],
+    [subject, notification.subject],
+  ];
+}
 
 const outlook: MailProgram = {
   name: 'Outlook',
@@ -372,7 +388,8 @@ const yahoo: MailProgram = {
 };
 
 /** Attributions that people of many languages set; the name and the date of the notification stand in each. */
-const MUTT_INTROS: readonly ((name: string, date: Date) => string)[] = [
+type Introduce = (name: string, date: Date) => string;
+const MUTT_INTROS: readonly [Introduce, ...Introduce[]] = [
   (name, date) => `Am ${when(date, 'de-DE', 'full')} schrieb ${name}:`,
   (name, date) => `${when(date, 'ja-JP', 'long')}、${name} のメール:`,
   (name, date) => `Le ${when(date, 'fr-FR', 'full')}, ${name} a écrit :`,
@@ -382,8 +399,8 @@ const MUTT_INTROS: readonly ((name: string, date: Date) => string)[] = [
 const mutt: MailProgram = {
   name: 'mutt',
   answer: (notification, typed) => {
-    const intro = MUTT_INTROS[(notification.date.getTime() / 1000) % MUTT_INTROS.length] ?? MUTT_INTROS[0];
-    const text = `${typed.text}\n\n${intro?.(shownName(notification), notification.date) ?? ''}\n${marked(notification.text)}\n`;
+    const intro = chosen(notification, MUTT_INTROS)(shownName(notification), notification.date);
+    const text = `${typed.text}\n\n${intro}\n${marked(notification.text)}\n`;
     // Its send_charset: the first that has every character of the mail.
     const isLatin = Array.from(text).every((character) => character <= '\u00ff');
     const charset = isLatin ? 'iso-8859-1' : 'utf-8';

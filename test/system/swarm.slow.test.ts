@@ -2,6 +2,7 @@
 //
 // Half of the posts are notified of over HTTP, half by the platform's own mail, which is stamped on its way out. What is
 // posted of each answer is compared with what was typed. Some answers come twice, and forged and expired ones come between.
+// Programs that mark nothing are told by what mailgw remembers of the notification: with originals = "0B" some posts fail.
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
@@ -20,13 +21,13 @@ import { type SwarmPost, swarmAnswer, swarmPost } from './swarm.ts';
 
 const skip = postfixUnavailable();
 
-const NOTIFICATIONS = roundsOf(1000, 100);
+/** Two users are notified of each post. */
+const READERS = 2;
+
+const NOTIFICATIONS = READERS * roundsOf(500, 50);
 const USERS = roundsOf(300, 30);
 /** Odd, so that each thread is notified of in both ways. */
 const THREADS = 2 * roundsOf(50, 5) + 1;
-
-/** Two users are notified of each post. */
-const READERS = 2;
 
 /** Every such answer is sent twice; beside every such one go a forged and an expired one. */
 const TWICE = 20;
@@ -38,8 +39,7 @@ const AT_ONCE = 8;
 const WITHIN_MS = 150_000;
 const DAY_MS = 86_400_000;
 
-/** The user of the nth notification: never the same for two of one post. */
-const userOf = (n: number): number => (n * 7 + (n % READERS)) % USERS;
+const userOf = (n: number): number => n % USERS;
 const addressOf = (user: number): string => `user${user}@example.com`;
 const NAMES = ['Alice Example', 'Jörg Müller', '佐藤 花子', 'Renée d’Arc', 'Иван Петров'];
 
@@ -249,6 +249,7 @@ function checkPosts(answers: readonly Answer[], posts: readonly PostedReply[], s
   const posted = new Map(posts.map((post) => [post.data.message_id, post]));
   assert.equal(posts.length, answers.length);
   assert.equal(posted.size, answers.length);
+  assert.equal(new Set(posts.map(({ data }) => data.user)).size, USERS);
   const faults = answers.flatMap((answer) => {
     const post = posted.get(`<${answer.messageId}>`);
     return post === undefined ? [{ missing: answer.n }] : faultOf(answer, post);

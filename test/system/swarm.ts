@@ -45,16 +45,23 @@ const FOOTERS = [
   '\n\n---\nYou are notified because you watch this thread.',
 ];
 
+/** Every such post has twenty paragraphs; every such begins with a quote of its own. */
+const LONG = 16;
+const QUOTING = 9;
+
 /** Makes the nth post of a platform with so many threads; of every second one there is HTML. */
 export function swarmPost(n: number, threads: number): SwarmPost {
   const at = n % threads;
   const sentence = (k: number): string =>
     (SENTENCES[(n * 5 + k * 7) % SENTENCES.length] ?? '').replaceAll('{n}', String(1000 + n));
-  const paragraphs = Array.from({ length: 2 + (n % 3) }, (_, k) =>
+  const paragraphs = Array.from({ length: n % LONG === 0 ? 20 : 2 + (n % 3) }, (_, k) =>
     (n + k) % 2 === 0 ? sentence(k) : `${sentence(k)}\n${sentence(k + 5)}`,
   );
+  if (n % QUOTING === 0) paragraphs.unshift(`Ann wrote:\n> ${sentence(9)}`);
   const footer = FOOTERS[n % FOOTERS.length] ?? '';
-  const html = paragraphs.map((text) => `<p>${text.replaceAll('\n', '<br>')}</p>`).join('\n');
+  const html = paragraphs
+    .map((text) => `<p>${text.replace('>', '&gt;').replaceAll('\n', '<br>')}</p>`)
+    .join('\n');
   return {
     thread: `issue/${100 + at}`,
     author: `${AUTHORS[n % AUTHORS.length] ?? ''} via Tracker`,
@@ -64,7 +71,7 @@ export function swarmPost(n: number, threads: number): SwarmPost {
   };
 }
 
-/** Answers; `{said}` is a line of the post, said again. */
+/** Answers; `{said}` and `{last}` are the first and the last line of the post, said again. */
 const ANSWERS = [
   'Yes',
   'I have seen it too, and only on the second machine.\n\nIt goes away when the cache is emptied.\n\nI will mend it tonight.',
@@ -79,10 +86,15 @@ const ANSWERS = [
   'See https://docs.example.net/faq?page=7#top for how others did it.',
   'No.\n\nNot before Friday, for John has the only key and is away.',
   'I would take the dear one: "cheap" was what we bought last time.',
+  'I told Bob so on 5 March 2024 at 14:07, and he wrote: never mind.\n\nSo I did not.',
+  'The pipe is laid like this:\n\nFrom: the cellar\nTo: the attic\n\nIt is 12 m long.',
+  'Both, please.\n\nRegards,\nAnn',
+  'Fine with me.\n\n{last}\n\nI do not understand that part.',
 ];
 
 /** What the nth answerer types. */
 export function swarmAnswer(n: number, post: SwarmPost): string {
-  const said = post.text.split('\n')[0] ?? '';
-  return (ANSWERS[n % ANSWERS.length] ?? '').replace('{said}', said);
+  const lines = post.text.split('\n').filter((line) => /\p{L}/u.test(line));
+  const answer = ANSWERS[n % ANSWERS.length] ?? '';
+  return answer.replace('{said}', lines[0] ?? '').replace('{last}', lines.at(-1) ?? '');
 }

@@ -86,6 +86,9 @@ const NAME_AT_END = new RegExp(
 const TOLD =
   /(?:^|\s)(?:I|ich|yo|ik|jag|jeg|я|we|wir|nous|the|[Hh]e|[Ss]he|[Tt]hey|[Ee]r|[Ss]ie|[Hh]ij|[Zz]ij|[Ee]lla|[Ee]lle|[Оо]н[аи]?)\s+\p{Ll}|^\s*(?:Der|Die|Das|Eine?|The|Our|My)\s\p{Lu}/u;
 
+/** Tells whether somebody tells of herself, in a sentence to its end: answers between quotes name days and times as well. */
+const isTold = (text: string): boolean => TOLD.test(text) && /[\p{L}\d]{2}[.!?]$/u.test(text.trim());
+
 /** Tells whether the text is a date, a name and a verb of writing, and hardly anything else. */
 function namesWriter({ text, facts, colon }: Candidate): boolean {
   const bare = text.trim();
@@ -254,6 +257,7 @@ function fieldsBelow(view: View, candidate: Candidate): Sign[] {
 function judge(view: View, candidate: Candidate): Intro | undefined {
   const { lines, known } = view;
   const { from, end } = candidate;
+  if (isTold(candidate.text)) return undefined;
   const found = (strong: boolean, signs: readonly Sign[]): Intro => ({
     kind: 'attribution',
     end,
