@@ -212,7 +212,10 @@ async function stampAll(
   notification: Notification,
   probed: User | undefined,
 ): Promise<Stamps> {
-  const found = await Promise.all(mail.recipients.map((address) => probed ?? findUser(options, address)));
+  const found =
+    probed === undefined
+      ? await Promise.all(mail.recipients.map((address) => findUser(options, address)))
+      : [probed];
   if (found.every((each) => typeof each === 'string')) return none(found[0] ?? 'unknown-user');
   const doubt = await options.doubt();
   const minting = doubt === undefined ? await options.pepper() : undefined;

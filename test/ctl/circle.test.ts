@@ -203,7 +203,7 @@ describe('the circle of stamping', { concurrency: false }, () => {
     const [{ stdout }] = await Promise.all([own.daemon.tryCtl(...words), deliverAll(own, 1, (raw) => raw)]);
     const finding = parseRows(stdout).find(({ check }) => check === 'outbound.circle');
     assert.equal(finding?.['status'], 'problem');
-    assert.match(String(finding?.['what']), /outbound\.sock: .*(?:ENOENT|no such)/i);
+    assert.match(String(finding['what']), /outbound\.sock: .*(?:ENOENT|no such)/i);
   });
 
   it('is not tried where the probe that goes straight in is lost, and never without --smtp', async (t) => {

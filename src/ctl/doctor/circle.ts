@@ -40,6 +40,7 @@ export interface WayOut {
   readonly path: string;
   /** Undefined where nobody answered. */
   readonly talk: Talk | undefined;
+  /** Ends the connection. */
   close(): void;
 }
 
@@ -180,7 +181,7 @@ async function judge(session: SecretSession, user: User, sent: Sent, raw: Buffer
   const verdict = await openDryGate(session).recipient(address, undefined);
   if (verdict.kind !== 'claim') {
     const { verdict: judged, reason } = verdict.disposition;
-    return unstamped(`a reply to its Reply-To would be ${judged} (${reason ?? 'no reason'})`);
+    return unstamped(`a reply to its Reply-To would be ${judged} (${reason})`);
   }
   const { claim } = verdict;
   if (!isProbe(claim.target) || claim.user.number !== user.number)
