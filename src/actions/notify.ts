@@ -73,6 +73,8 @@ export async function notify(
   const minted = await mint(session, addressOf(request));
   checkAge(minted, session);
   const mail = compose(session, minted, to, read.content);
+  // Before the notification: what fails here sends nothing, and what is remembered of one that came before is the same.
+  await rememberSaid(session, minted, mail);
   const addition = await store.addNotification({
     id: mail.id,
     user: minted.user,
@@ -86,10 +88,7 @@ export async function notify(
     mail,
   });
   const { messageId, replyTo } = minted;
-  if (addition.kind === 'added') {
-    await rememberSent(session, minted, mail);
-    return { id: mail.id, messageId, replyTo, isRepeated: false };
-  }
+  if (addition.kind === 'added') return { id: mail.id, messageId, replyTo, isRepeated: false };
   const { earlier } = addition;
   if (addition.kind === 'conflict') {
     throw invalid(
@@ -103,8 +102,8 @@ export async function notify(
   return { id: earlier.id, messageId: earlier.messageId, replyTo: again.replyTo, isRepeated: true };
 }
 
-/** Remembers what was said, for the replies; the notification is on its way all the same. */
-async function rememberSent(
+/** Remembers what is said, for the replies. */
+async function rememberSaid(
   { config, store }: SecretSession,
   { locator: thread, repliedTo }: Minted,
   { subject, from, text, html }: OutgoingMail,

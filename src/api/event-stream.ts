@@ -17,16 +17,23 @@ const MOST_WAITING_BYTES = 1024 * 1024;
 
 const PING_MS = 15_000;
 
-/** The log's events that are told. */
-const TOLD =
-  /^(?:verdict|policy_refused|attempt|poison|sink_\w+|notice_\w+|notification_\w+|stamped|relay_\w+|spamd_\w+|space_\w+|pepper_\w+|bounce\w*|reloaded|pruned)$/;
+/** The log's events that are told: what becomes of mail, and what it waits for. */
+const TOLD: ReadonlySet<LogEvent> = new Set<LogEvent>([
+  ...(['verdict', 'policy_refused', 'attempt', 'split', 'poison'] as const),
+  ...(['sink_broken', 'sink_down', 'sink_paused', 'sink_recovered', 'sink_fault'] as const),
+  ...(['notice_sent', 'notice_deferred', 'notice_failed'] as const),
+  ...(['notification_sent', 'notification_deferred', 'notification_failed'] as const),
+  ...(['stamped', 'relayed', 'relay_refused', 'relay_failed', 'stamp_failed'] as const),
+  ...(['spamd_failed', 'spamd_recovered', 'space_low', 'space_back'] as const),
+  ...(['pepper_unknown', 'pepper_accepted', 'reloaded'] as const),
+]);
 
 interface KeptEvent {
   readonly sequence: number;
   readonly text: string;
 }
 
-/** A stream of events; its life: any number of `hear` and `follow`, then `close`. */
+/** The stream of one daemon; closed once, when it stops. */
 export class EventStream {
   /** Tells one daemon's ids from another's. */
   readonly #epoch = randomBytes(4).toString('hex');
@@ -37,7 +44,7 @@ export class EventStream {
 
   /** Hears an event of the log. */
   readonly hear = (event: LogEvent, fields: LogFields): void => {
-    if (!TOLD.test(event)) return;
+    if (!TOLD.has(event)) return;
     const sequence = ++this.#sequence;
     const data = withoutTokens(JSON.stringify({ event, time: new Date().toISOString(), ...fields }));
     const text = `id: ${this.#epoch}-${sequence}\nevent: ${event}\ndata: ${data}\n\n`;

@@ -14,11 +14,7 @@ const MOST_NAMED = 50;
 
 /** Makes the problem of these faults; in a body a field is named by its JSON Pointer, in a query by its name. */
 export function faultsOf(faults: readonly SchemaFault[], isBody = true): Problem {
-  const errors = faults
-    // "if" only says that one of its branches does not fit, which is named as well.
-    .filter(({ keyword }) => keyword !== 'if')
-    .slice(0, MOST_NAMED)
-    .flatMap((fault) => fieldErrors(fault, isBody));
+  const errors = faults.slice(0, MOST_NAMED).flatMap((fault) => fieldErrors(fault, isBody));
   const [first] = errors;
   const where = first?.pointer.replace(/^\//, '') ?? '';
   return problem(

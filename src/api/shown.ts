@@ -1,7 +1,9 @@
 /** What the HTTP interface and mailgw-ctl show alike, in snake case; times in ISO 8601. */
 import { fieldsOf, type Minted } from '../actions/mint.ts';
 import type { DigestPost } from '../store/digests.ts';
+import type { User } from '../store/directory.ts';
 import type { ItemView } from '../store/item.ts';
+import type { NotificationView } from '../store/notifications.ts';
 import { isoSeconds, isoTime } from '../system/iso-time.ts';
 
 /** A post of a digest as it is shown. */
@@ -51,8 +53,8 @@ export function showMinted(minted: Minted): ShownAddress {
   };
 }
 
-/** Shows an item. */
-export function showItem(item: ItemView) {
+/** Shows an item as lists do. */
+export function itemRow(item: ItemView) {
   return {
     id: item.id,
     state: item.state,
@@ -60,16 +62,51 @@ export function showItem(item: ItemView) {
     thread: item.thread,
     message_id: item.messageId ?? null,
     received_at: isoTime(item.receivedAt),
+    attempts: item.attempts,
+    due_at: isoTime(item.dueAt),
+    last_diagnostic: item.lastDiagnostic ?? null,
+    bytes: item.bytes,
+  };
+}
+
+/** Shows everything about an item but its message. */
+export function itemDetailRow(item: ItemView) {
+  return {
+    ...itemRow(item),
     replied_to: isoTime(item.repliedToAt),
     reverse_path: item.reversePath,
     bounce: item.bounce ?? null,
-    attempts: item.attempts,
-    due_at: isoTime(item.dueAt),
-    lease_until: isoTime(item.leaseUntil),
-    settled_at: isoTime(item.settledAt),
     hold_reason: item.holdReason ?? null,
     spam_score: item.spamScore ?? null,
-    last_diagnostic: item.lastDiagnostic ?? null,
-    bytes: item.bytes,
+    lease_until: isoTime(item.leaseUntil),
+    settled_at: isoTime(item.settledAt),
+  };
+}
+
+/** Shows a notification. */
+export function notificationRow(view: NotificationView) {
+  return {
+    id: view.id,
+    state: view.state,
+    user: view.user,
+    thread: view.thread,
+    message_id: `<${view.messageId}>`,
+    replied_to: isoTime(view.repliedToAt),
+    created_at: isoTime(view.createdAt),
+    attempts: view.attempts,
+    due_at: isoTime(view.dueAt),
+    settled_at: isoTime(view.settledAt),
+    last_diagnostic: view.lastDiagnostic ?? null,
+  };
+}
+
+/** Shows a user. */
+export function userRow(user: User) {
+  return {
+    user: user.name,
+    number: user.number,
+    enabled: user.enabled,
+    addresses: user.addresses,
+    created_at: isoTime(user.createdAt),
   };
 }

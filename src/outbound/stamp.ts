@@ -18,6 +18,7 @@ import { mediaType } from '../mail/parts.ts';
 import { isProbe, PROBE_THREAD } from '../mail/probe.ts';
 import type { Recognise, Recognised } from '../mail/recognise.ts';
 import { isReserved } from '../mail/reserved.ts';
+import type { Outgoing, PlanStamps, StampedCopy, StampPlan, Unstamped } from '../mail/stamping.ts';
 import { judgeAge, MAX_REPLIED_TO } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
 import type { Directory, User } from '../store/directory.ts';
@@ -25,49 +26,6 @@ import { errorText } from '../system/error-text.ts';
 import { mintingKey, sealedAddress } from './reply-address.ts';
 import { timeIn } from './rules.ts';
 import { isSigned, stampedHeader } from './stamped-header.ts';
-
-/** A message on its way out. */
-export interface OutgoingMail {
-  /** Its first bytes, up to the end of the header. */
-  readonly beginning: Buffer;
-  readonly reversePath: string;
-  readonly recipients: readonly string[];
-}
-
-/** A copy for one user, as sources/outbound/stamping.ts takes it. */
-export interface Stamped {
-  readonly user: string;
-  readonly thread: string;
-  readonly recipients: readonly number[];
-  readonly reversePath: string | undefined;
-  readonly beginning: Buffer;
-}
-
-/** The stamped copies, and why the others are none. */
-export interface Stamps {
-  readonly copies: readonly Stamped[];
-  readonly otherwise: Unstamped;
-  /** Hears of the whole message as it came, once the relay has taken a stamped copy; undefined where nobody wants it. */
-  /** Remembers what was said, once the relay has it; undefined where nothing was stamped. */
-  readonly remember: ((raw: Uint8Array) => void) | undefined;
-}
-
-/** Why mail goes out as it came. */
-export type Unstamped =
-  | 'no-notification'
-  | 'header-too-large'
-  | 'own'
-  | 'automatic'
-  | 'malformed'
-  | 'signed'
-  | 'expired'
-  | 'unknown-user'
-  | 'ambiguous-user'
-  | 'disabled-user'
-  | 'no-salt'
-  | 'pepper'
-  | 'store'
-  | 'error';
 
 /** A notification that went out, as it came; times in milliseconds. */
 export interface StampedOriginal {
@@ -113,7 +71,7 @@ export interface StampOptions {
 }
 
 /** Makes the function that plans the stamped copies of mail; it never rejects. */
-export function createStamp(options: StampOptions): (mail: OutgoingMail) => Promise<Stamps> {
+export function createStamp(options: StampOptions): PlanStamps {
   return async (mail) => {
     try {
       const probed = await probedUser(options, mail.recipients);
@@ -127,7 +85,7 @@ export function createStamp(options: StampOptions): (mail: OutgoingMail) => Prom
   };
 }
 
-const none = (otherwise: Unstamped): Stamps => ({ copies: [], otherwise, remember: undefined });
+const none = (otherwise: Unstamped): StampPlan => ({ copies: [], otherwise, remember: undefined });
 
 /** A notification that may be stamped. */
 interface Notification {
@@ -150,7 +108,7 @@ async function probedUser(
 
 function readNotification(
   options: StampOptions,
-  mail: OutgoingMail,
+  mail: Outgoing,
   isProbed: boolean,
 ): Notification | Unstamped {
   const scan = scanHeader(mail.beginning);
@@ -208,10 +166,10 @@ interface Addressed {
 
 async function stampAll(
   options: StampOptions,
-  mail: OutgoingMail,
+  mail: Outgoing,
   notification: Notification,
   probed: User | undefined,
-): Promise<Stamps> {
+): Promise<StampPlan> {
   const found =
     probed === undefined
       ? await Promise.all(mail.recipients.map((address) => findUser(options, address)))
@@ -234,12 +192,12 @@ async function stampAll(
 /** Makes the copy of each user; undefined where From cannot be given another address. */
 async function copiesFor(
   options: StampOptions,
-  mail: OutgoingMail,
+  mail: Outgoing,
   { header, thread, repliedTo }: Notification,
   addressed: readonly Addressed[],
-): Promise<readonly Stamped[] | undefined> {
+): Promise<readonly StampedCopy[] | undefined> {
   const post = { thread, threadNumber: await options.directory.threadNumber(thread), repliedTo };
-  const copies = addressed.map(({ user, key, recipients }): Stamped | undefined => {
+  const copies = addressed.map(({ user, key, recipients }): StampedCopy | undefined => {
     const address = sealedAddress(options.form, key, user, post);
     const beginning = stampedHeader(mail.beginning, header, address, options.from);
     const keepsPath = options.envelope === 'keep' || mail.reversePath === '';
@@ -280,7 +238,7 @@ function groupByUser(
   return { addressed: [...addressed.values()], reasons };
 }
 
-function rememberer({ remember }: StampOptions, notification: Notification): Stamps['remember'] {
+function rememberer({ remember }: StampOptions, notification: Notification): StampPlan['remember'] {
   const { header, sender, thread, repliedTo } = notification;
   if (remember === undefined || isProbe({ locator: thread })) return undefined;
   const { name, address } = sender;

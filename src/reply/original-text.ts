@@ -4,6 +4,7 @@
  * Contract: `textsOfMessage` gives the plain text first and then the HTML without its tags; what cannot be read is left out.
  * Failure: none. Limits: 64 KiB of text and 256 KiB of HTML in the first MiB of the message; linear in these.
  */
+import { decodeEntities } from '../mail/entities.ts';
 import { chooseParts } from './mime/choose.ts';
 import { walkMime } from './mime/parts.ts';
 import { openSmime } from './mime/smime.ts';
@@ -53,7 +54,7 @@ export function textOfHtml(html: string): string {
     if (skipped === -1) break;
     at = skipped;
   }
-  return [decode(pieces.join('')), ...links].join('\n');
+  return [decodeEntities(pieces.join('')), ...links].join('\n');
 }
 
 /** Passes the tag or comment that opens there; gives where the text goes on, or -1 where nothing more can be read. */
@@ -73,31 +74,11 @@ function skip(html: string, open: number, pieces: string[], links: string[]): nu
   }
   if (!INLINE.has(name)) pieces.push('\n');
   const target = TARGET.exec(html.slice(open, Math.min(end, open + MAX_TAG_CHARS)))?.[1];
-  if (target !== undefined) links.push(decode(target));
+  if (target !== undefined) links.push(decodeEntities(target));
   return end;
 }
 
 function after(text: string, mark: string, from: number): number {
   const found = text.indexOf(mark, from);
   return found === -1 ? -1 : found + mark.length;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  lt: '<',
-  gt: '>',
-  amp: '&',
-  quot: '"',
-  apos: "'",
-  nbsp: ' ',
-};
-
-function decode(text: string): string {
-  return text.replace(
-    /&(?:(lt|gt|amp|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));/gi,
-    (whole, name?: string, number?: string, hex?: string) => {
-      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? whole;
-      const code = number === undefined ? Number.parseInt(hex ?? '', 16) : Number(number);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    },
-  );
 }

@@ -3,15 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { PROBE_THREAD } from '../../src/mail/probe.ts';
+import type { StampPlan } from '../../src/mail/stamping.ts';
 import { parseToken, userKey, verifySealedToken } from '../../src/mail/token.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { recogniseByRules } from '../../src/outbound/rules.ts';
-import {
-  createStamp,
-  type StampedOriginal,
-  type StampOptions,
-  type Stamps,
-} from '../../src/outbound/stamp.ts';
+import { createStamp, type StampedOriginal, type StampOptions } from '../../src/outbound/stamp.ts';
 import type { User } from '../../src/store/directory.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -47,7 +43,7 @@ interface Bench {
   readonly alice: User;
   readonly events: { readonly event: LogEvent; readonly fields: LogFields }[];
   readonly remembered: StampedOriginal[];
-  readonly stamp: (fields: readonly string[], envelope?: Envelope) => Promise<Stamps>;
+  readonly stamp: (fields: readonly string[], envelope?: Envelope) => Promise<StampPlan>;
 }
 
 interface Envelope {
@@ -96,12 +92,12 @@ async function open(t: TestContext, changed: Partial<StampOptions> = {}): Promis
 }
 
 /** The header's lines of the only copy. */
-function linesOf({ copies }: Stamps): string[] {
+function linesOf({ copies }: StampPlan): string[] {
   assert.equal(copies.length, 1);
   return copies[0]?.beginning.toString('utf8').split('\r\n').slice(0, -2) ?? [];
 }
 
-const replyToOf = (stamps: Stamps): string =>
+const replyToOf = (stamps: StampPlan): string =>
   /^Reply-To: <(.*)>$/m.exec(linesOf(stamps).join('\n'))?.[1] ?? assert.fail('no Reply-To');
 
 /** Replaces the field of a name, or leaves it out. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { PlanStamps } from '../../src/sources/outbound/stamping.ts';
+import type { PlanStamps } from '../../src/mail/stamping.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import type { RelayAnswer, RelayStep } from '../support/relay.ts';
 import { testScratch } from '../support/scratch.ts';

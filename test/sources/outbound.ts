@@ -2,11 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import type { PlanStamps } from '../../src/mail/stamping.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
 import { openOutbound } from '../../src/sources/outbound/open.ts';
 import type { RelayTimes } from '../../src/sources/outbound/relay.ts';
-import type { PlanStamps } from '../../src/sources/outbound/stamping.ts';
 import type { Source } from '../../src/sources/source.ts';
 import { configOf, LEAST } from '../config/least.ts';
 import { LmtpClient } from '../support/lmtp.ts';

@@ -6,7 +6,7 @@ import { Fault } from '../../actions/fault.ts';
 import { type Minted, mint, mintAll } from '../../actions/mint.ts';
 import { DIGEST_POSTS, MAX_LABEL_CHARS, type Notification } from '../../actions/order.ts';
 import type { SecretSession } from '../../site/session.ts';
-import { type Problem, problemOf, withExit } from '../problem.ts';
+import { type Problem, ProblemError, problemOf, withExit } from '../problem.ts';
 import { type Asker, type Route, route } from '../route.ts';
 import { faultsOf } from '../schema-faults.ts';
 import { nullable, PROBLEM, record, text, time, words } from '../schemas.ts';
@@ -135,15 +135,12 @@ const BATCH = record(
   'AddressBatch',
 );
 
-/** Each order of a batch is checked for itself. */
-const CHECK = Type.Unsafe({
-  if: { type: 'object', required: ['addresses'] },
-  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own word
-  then: record({ addresses: Type.Array(Type.Unknown(), { minItems: 1, maxItems: MOST_MINTED }) }),
-  else: ORDER,
-});
-
 const order = Compile(ORDER);
+
+/** Checks a batch but for its orders, each of which is checked for itself. */
+const batch = Compile(
+  record({ addresses: Type.Array(Type.Unknown(), { minItems: 1, maxItems: MOST_MINTED }) }),
+);
 
 const mintRoute = route({
   operation: 'mintAddress',
@@ -155,7 +152,7 @@ const mintRoute = route({
   description:
     'One order gives 201 and the address; `{"addresses": […]}` gives 200 and for each order, in the same order, the address or a problem.',
   body: Type.Union([ORDER, BATCH]),
-  check: CHECK,
+  check: Type.Object({}),
   idempotent: 'answer',
   answers: {
     201: { doc: 'The address.', schema: ADDRESS },
@@ -165,6 +162,8 @@ const mintRoute = route({
     },
   },
   run: async (inside, { body, asker }) => {
+    const given = 'addresses' in body ? batch : order;
+    if (!given.Check(body)) throw new ProblemError(faultsOf(given.Errors(body)));
     if (!('addresses' in body)) {
       return { status: 201, body: showMinted(await mint(inside.session(), notificationOf(body))) };
     }

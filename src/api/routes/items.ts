@@ -9,7 +9,7 @@ import { ITEM_STATES } from '../../store/item.ts';
 import { refuse } from '../problem.ts';
 import { type Inside, type Route, route } from '../route.ts';
 import { nullable, PAGE, page, pageOf, record, text, time, toRead, words } from '../schemas.ts';
-import { showItem } from '../shown.ts';
+import { itemDetailRow } from '../shown.ts';
 
 const STATE = words(...ITEM_STATES);
 
@@ -84,7 +84,7 @@ const list = route({
       body: page(
         items,
         limit,
-        (item) => hideTokens(showItem(item), mask),
+        (item) => hideTokens(itemDetailRow(item), mask),
         ({ id }) => id,
       ),
     };
@@ -215,5 +215,5 @@ async function traced(inside: Inside, name: string) {
   const { id } = await findItem(session.store, name);
   const [found] = await traceMail(session, id);
   if (found === undefined) throw refuse('not-found', `item ${id}: is gone meanwhile`);
-  return { item: showItem(found.trace.item), way: found.way };
+  return { item: itemDetailRow(found.trace.item), way: found.way };
 }

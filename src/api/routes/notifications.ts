@@ -1,13 +1,11 @@
 /** Notifications that mailgw sends, and what a thread has seen of notifications and replies. */
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { notificationState, notify } from '../../actions/notify.ts';
 import { renameThread } from '../../actions/threads.ts';
 import { NOTIFICATION_LIMITS } from '../../mail/notification.ts';
-import type { NotificationView } from '../../store/notifications.ts';
-import { isoTime } from '../../system/iso-time.ts';
 import { type Route, route } from '../route.ts';
 import { nullable, PAGE, record, text, time, toRead, words } from '../schemas.ts';
-import { showItem } from '../shown.ts';
+import { itemDetailRow, notificationRow } from '../shown.ts';
 import { ITEM } from './items.ts';
 
 const ORDER = record(
@@ -111,7 +109,7 @@ const show = route({
   params: record({ id: text('The id of a notification.', 64) }),
   answers: { 200: { doc: 'The notification.', schema: NOTIFICATION } },
   run: async (inside, { params }) => {
-    return { status: 200, body: notificationOf(await notificationState(inside.session(), params.id)) };
+    return { status: 200, body: notificationRow(await notificationState(inside.session(), params.id)) };
   },
 });
 
@@ -148,8 +146,8 @@ const thread = route({
       status: 200,
       body: {
         thread: params.thread,
-        notifications: notifications.map(notificationOf),
-        replies: replies.map(showItem),
+        notifications: notifications.map(notificationRow),
+        replies: replies.map(itemDetailRow),
       },
     };
   },
@@ -187,19 +185,3 @@ const rename = route({
 
 /** The routes. */
 export const NOTIFICATION_ROUTES: readonly Route[] = [send, show, thread, rename];
-
-function notificationOf(view: NotificationView): Static<typeof NOTIFICATION> {
-  return {
-    id: view.id,
-    state: view.state,
-    user: view.user,
-    thread: view.thread,
-    message_id: `<${view.messageId}>`,
-    replied_to: isoTime(view.repliedToAt),
-    created_at: isoTime(view.createdAt),
-    attempts: view.attempts,
-    due_at: isoTime(view.dueAt),
-    settled_at: isoTime(view.settledAt),
-    last_diagnostic: view.lastDiagnostic ?? null,
-  };
-}

@@ -1,13 +1,13 @@
 /** Users: who the platform may post as, and the addresses that they write from. */
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { removeUser } from '../../actions/removal.ts';
 import { readGraceEnd, rotateSalt } from '../../actions/salts.ts';
 import { findUser, putUsers, renameUser, showUser, type UserDetail } from '../../actions/users.ts';
-import type { User } from '../../store/directory.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import { refuse } from '../problem.ts';
 import { type Route, route } from '../route.ts';
 import { nullable, PAGE, page, pageOf, record, text, time, toRead } from '../schemas.ts';
+import { userRow } from '../shown.ts';
 
 const BASE = {
   user: Type.String({ description: 'The name that the platform knows.' }),
@@ -46,7 +46,7 @@ const list = route({
   run: async (inside, { query: { limit, cursor } }) => {
     const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : readCursor(cursor);
     const users = await inside.session().store.usersBefore(before, toRead(limit));
-    return { status: 200, body: page(users, limit, userOf, ({ number }) => String(number)) };
+    return { status: 200, body: page(users, limit, userRow, ({ number }) => String(number)) };
   },
 });
 
@@ -96,7 +96,7 @@ const put = route({
     if (result === undefined || result.kind === 'problem')
       throw result?.fault ?? new Error('nothing was put');
     const status = result.kind === 'created' ? 201 : 200;
-    return { status, body: userOf(await findUser(session.store, name)) };
+    return { status, body: userRow(await findUser(session.store, name)) };
   },
 });
 
@@ -128,7 +128,7 @@ const rename = route({
   idempotent: 'answer',
   answers: { 200: { doc: 'The user under the new name.', schema: USER } },
   run: async (inside, { params, body }) => {
-    return { status: 200, body: userOf(await renameUser(inside.session(), params.name, body.to)) };
+    return { status: 200, body: userRow(await renameUser(inside.session(), params.name, body.to)) };
   },
 });
 
@@ -181,19 +181,9 @@ function readCursor(cursor: string): number {
   ]);
 }
 
-function userOf({ name, number, enabled, addresses, createdAt }: User): Static<typeof USER> {
+function detailOf({ user, bounces, repliesLeft }: UserDetail) {
   return {
-    user: name,
-    number,
-    enabled,
-    addresses: [...addresses],
-    created_at: isoTime(createdAt) ?? '',
-  };
-}
-
-function detailOf({ user, bounces, repliesLeft }: UserDetail): Static<typeof DETAIL> {
-  return {
-    ...userOf(user),
+    ...userRow(user),
     hard_bounces: bounces.hard,
     soft_bounces: bounces.soft,
     last_bounce_at: isoTime(bounces.lastAt),

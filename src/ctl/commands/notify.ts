@@ -8,9 +8,8 @@
 import { Fault, invalid } from '../../actions/fault.ts';
 import { readLimit } from '../../actions/items.ts';
 import { type NotifyRequest, notificationState, notify, type Queued } from '../../actions/notify.ts';
+import { notificationRow } from '../../api/shown.ts';
 import type { SecretSession } from '../../site/session.ts';
-import type { NotificationView } from '../../store/notifications.ts';
-import { isoTime } from '../../system/iso-time.ts';
 import type { CommandGroup, CommandSpec } from '../command.ts';
 import { forEachBatch, type JsonLine } from '../json-lines.ts';
 import { withPepper, withStore } from '../session.ts';
@@ -145,20 +144,4 @@ export const notificationGroup: CommandGroup = {
 
 function queuedRow({ id, messageId, replyTo, isRepeated }: Queued): Row {
   return { id, message_id: `<${messageId}>`, reply_to: replyTo, repeated: isRepeated };
-}
-
-function notificationRow(view: NotificationView): Row {
-  return {
-    id: view.id,
-    state: view.state,
-    user: view.user,
-    thread: view.thread,
-    message_id: `<${view.messageId}>`,
-    replied_to: isoTime(view.repliedToAt),
-    created_at: isoTime(view.createdAt),
-    attempts: view.attempts,
-    due_at: isoTime(view.dueAt),
-    settled_at: isoTime(view.settledAt),
-    last_diagnostic: view.lastDiagnostic ?? null,
-  };
 }

@@ -6,9 +6,9 @@
  */
 
 import { contentOf, findItem, hideTokens, readLimit, readSelection } from '../../actions/items.ts';
+import { itemDetailRow, itemRow } from '../../api/shown.ts';
 import { tokenMask } from '../../site/notices.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
-import { itemDetailRow, itemRow } from '../item.ts';
 import { OPEN_OPTION, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
 import { withStore } from '../session.ts';
 import { printBytes, printDone, printNote, printObject, printRow, printRows } from '../terminal/print.ts';

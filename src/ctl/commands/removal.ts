@@ -7,12 +7,13 @@
 import { usage } from '../../actions/fault.ts';
 import { eraseUser, findErasable, removeUser, restoreUser } from '../../actions/removal.ts';
 import { findUser, restorableUntil } from '../../actions/users.ts';
+import { userRow } from '../../api/shown.ts';
 import type { Session } from '../../site/session.ts';
 import type { RemovedUser, User } from '../../store/directory.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
-import { noteMissingAddress, userRow } from '../known-user.ts';
+import { noteMissingAddress } from '../known-user.ts';
 import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { printDone, printNote, printRows, type Row } from '../terminal/print.ts';

@@ -1,9 +1,9 @@
 /** `mailgw-ctl trace`: one mail's whole way, as the store has it. */
 
 import { type TracedItem, traceMail } from '../../actions/trace.ts';
+import { itemDetailRow } from '../../api/shown.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
-import { itemDetailRow } from '../item.ts';
 import { withStore } from '../session.ts';
 import { type Output, printObject, printText } from '../terminal/print.ts';
 

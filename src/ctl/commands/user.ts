@@ -13,12 +13,13 @@ import {
   showUser,
   type UserDetail,
 } from '../../actions/users.ts';
+import { userRow } from '../../api/shown.ts';
 import { show } from '../../config/kinds.ts';
 import type { Session } from '../../site/session.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from '../command.ts';
 import { forEachBatch } from '../json-lines.ts';
-import { noteMissingAddress, userRow } from '../known-user.ts';
+import { noteMissingAddress } from '../known-user.ts';
 import { withStore } from '../session.ts';
 import { printDone, printObject, printRow, printRows, printText, type Row } from '../terminal/print.ts';
 import { noteNamesake, printRemoved, remove, restore } from './removal.ts';

@@ -10,6 +10,7 @@
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, type TreeAdapter } from 'parse5';
 import { cleanText } from '../../mail/clean-text.ts';
+import { decodeEntities } from '../../mail/entities.ts';
 import { findMarkers, type JudgedLine, judgedLines } from '../text/digest.ts';
 import type { ExtractedReply } from '../text/extract.ts';
 import { type Judgement, judgeLines, type LinePart } from '../text/judge.ts';
@@ -180,27 +181,6 @@ function linesWithoutForm(html: string): WrittenLine[] {
     markdown: escapeLineStart(escapeText(line.trim())),
     code: false,
   }));
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  lt: '<',
-  gt: '>',
-  amp: '&',
-  quot: '"',
-  apos: "'",
-  nbsp: ' ',
-};
-
-/** Decodes the entities that every program writes, and numbers. */
-function decodeEntities(text: string): string {
-  return text.replace(
-    /&(?:(lt|gt|amp|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));/gi,
-    (whole, name?: string, number?: string, hex?: string) => {
-      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? whole;
-      const code = number === undefined ? Number.parseInt(hex ?? '', 16) : Number(number);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    },
-  );
 }
 
 /** An HTML reply in three parts, each as Markdown. */

@@ -1,5 +1,6 @@
 /** The listener for mail on its way out, as a site configures it. */
 import { type BaseConfig, mailServer } from '../../config/config.ts';
+import type { PlanStamps } from '../../mail/stamping.ts';
 import type { Log } from '../../observe/log.ts';
 import type { Meter } from '../../observe/meter.ts';
 import { errorText } from '../../system/error-text.ts';
@@ -13,7 +14,6 @@ import type { RelayTimes } from './relay.ts';
 import { RelaySlot } from './relay-slot.ts';
 import type { EndedCopy } from './relaying.ts';
 import { type OutboundLimits, OutboundSession, type OutboundShared } from './session.ts';
-import type { PlanStamps } from './stamping.ts';
 
 /** The limits of mail on its way in, which hold on its way out as well; sizes in bytes. */
 export interface IntakeLimits extends Omit<OutboundLimits, 'maxKeptBytes' | 'answerMs'> {

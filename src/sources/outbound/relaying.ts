@@ -10,12 +10,12 @@
  * Limits: a header as large as is read, and one message within `maxKeptBytes` and the budget.
  */
 import { HEADER_LIMITS } from '../../mail/header.ts';
+import type { PlanStamps, StampedCopy, StampPlan } from '../../mail/stamping.ts';
 import { DotRemover } from '../dot-remover.ts';
 import type { Incoming } from '../lmtp-reader.ts';
 import { type MemoryBudget, MessageMemory } from '../message-buffer.ts';
 import { type Answer, type CopyEnvelope, RelayCopy, type RelayRecipient } from './copy.ts';
 import type { RelaySlot } from './relay-slot.ts';
-import type { PlanStamps, StampedCopy, StampPlan } from './stamping.ts';
 
 /** The envelope as it came; lines are bytes. */
 export interface RelayEnvelope extends Omit<CopyEnvelope, 'recipients'> {

@@ -8,6 +8,7 @@
  * Standards: RFC 2033, RFC 5321, RFC 2920, RFC 3461, RFC 6152, RFC 6531, RFC 1870, Postfix's XFORWARD_README.
  */
 import { parsePath, splitParameter } from '../../mail/envelope.ts';
+import type { PlanStamps } from '../../mail/stamping.ts';
 import type { Log } from '../../observe/log.ts';
 import { LmtpDialogue, type Wire } from '../lmtp-dialogue.ts';
 import type { Readiness } from '../lmtp-reader.ts';
@@ -15,7 +16,6 @@ import type { MemoryBudget } from '../message-buffer.ts';
 import { type Answer, failureLine, isKnownParameter, type RelayRecipient } from './copy.ts';
 import type { RelaySlot } from './relay-slot.ts';
 import { type EndedCopy, Relaying } from './relaying.ts';
-import type { PlanStamps } from './stamping.ts';
 
 /** A session's limits; times in milliseconds in total, sizes in bytes. */
 export interface OutboundLimits {

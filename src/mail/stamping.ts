@@ -27,11 +27,28 @@ export interface StampedCopy {
   readonly beginning: Buffer;
 }
 
+/** Why mail goes out as it came. */
+export type Unstamped =
+  | 'no-notification'
+  | 'header-too-large'
+  | 'own'
+  | 'automatic'
+  | 'malformed'
+  | 'signed'
+  | 'expired'
+  | 'unknown-user'
+  | 'ambiguous-user'
+  | 'disabled-user'
+  | 'no-salt'
+  | 'pepper'
+  | 'store'
+  | 'error';
+
 /** What becomes of a message. */
 export interface StampPlan {
   readonly copies: readonly StampedCopy[];
   /** Why the others get the message as it came. */
-  readonly otherwise: string;
+  readonly otherwise: Unstamped;
   /** Hears of the whole message as it came, once the relay has taken a stamped copy; undefined where nobody wants it. */
   readonly remember: ((raw: Uint8Array) => void) | undefined;
 }
