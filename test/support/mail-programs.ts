@@ -294,11 +294,18 @@ const outlookMobile: MailProgram = {
   },
 };
 
+/** The line above the quote, as the programs of Apple write it. */
+const appleIntro = (notification: ReadNotification): string => {
+  const { from, date } = notification;
+  const at = when(date, 'en-US').replace(/, (?=\d+:)/, ', at ');
+  return `On ${at}, ${shownName(notification)} <${from.address}> wrote:`;
+};
+
 const appleMail: MailProgram = {
   name: 'Apple Mail',
   answer: (notification, typed) => {
-    const { from, date, text } = notification;
-    const intro = `On ${when(date, 'en-US').replace(/, (?=\d+:)/, ', at ')}, ${shownName(notification)} <${from.address}> wrote:`;
+    const intro = appleIntro(notification);
+    const { text } = notification;
     const plain = `${typed.text}\n\n> ${intro}\n> \n${marked(text)}\n\n`;
     const html =
       '<html><head><meta http-equiv="content-type" content="text/html; charset=utf-8"></head>' +
@@ -320,8 +327,8 @@ const appleMail: MailProgram = {
 const iosMail: MailProgram = {
   name: 'iOS Mail',
   answer: (notification, typed) => {
-    const { from, date, text } = notification;
-    const intro = `On ${when(date, 'en-US').replace(/, (?=\d+:)/, ', at ')}, ${shownName(notification)} <${from.address}> wrote:`;
+    const intro = appleIntro(notification);
+    const { text } = notification;
     const plain = `${typed.text}\n\nSent from my iPhone\n\n> ${intro}\n> \n> \ufeff${marked(text).slice(2)}\n`;
     const html =
       '<html><head><meta http-equiv="content-type" content="text/html; charset=utf-8"></head><body dir="auto">' +

@@ -3,9 +3,9 @@
 // Contract: every message that was taken is kept with its envelope, in order of arrival; dots are removed, nothing else.
 // Replies to RCPT may be chosen. The server is our own few lines, so that no library tidies up what is to be looked at.
 
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { eventually } from './eventually.ts';
+import { Place } from './place.ts';
 import type { Scratch } from './scratch.ts';
 
 /** One message as it came. */
@@ -43,17 +43,16 @@ export class Mailbox {
   /** Connections that were made, and most of them at a time. */
   readonly connections = { made: 0, most: 0 };
   readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-  #port = 0;
+  readonly #place = new Place();
 
   /** The port, stable from the first up() on. */
   get port(): number {
-    return this.#port;
+    return this.#place.port;
   }
 
   /** `host:port`, as notice.server takes it. */
   get server(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `127.0.0.1:${this.port}`;
   }
 
   /** Listens, on the same port as before if it was up before. */
@@ -61,21 +60,14 @@ export class Mailbox {
     const server = createServer((socket) => {
       this.#serve(socket);
     });
-    server.listen(this.#port, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address !== null && typeof address === 'object') this.#port = address.port;
-    this.#server = server;
+    await this.#place.up(server);
   }
 
   /** Stops listening and drops every connection. */
   async down(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
-    server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await once(server, 'close');
+    await this.#place.down(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
   }
 
   /** The nth message, counted from 1, as soon as it is there. */

@@ -6,12 +6,12 @@
 // answered by `page`.
 
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import type { SinkAddress } from './daemon.ts';
+import { Place } from './place.ts';
 import type { Scratch } from './scratch.ts';
 
 /** The JSON that the webhook sink sends. */
@@ -86,15 +86,17 @@ export class Platform {
   #waiting: (() => void)[] = [];
   readonly #socket: string | undefined;
   #server: Server | undefined;
-  #port = 0;
+  readonly #place: Place;
 
   constructor(socket?: string) {
     this.#socket = socket;
+    this.#place = new Place(socket);
   }
 
   /** Where the daemon posts to. Valid after the first up(), and stable from then on. */
   get sink(): SinkAddress {
-    const origin = this.#socket === undefined ? `http://127.0.0.1:${this.#port}` : `unix:${this.#socket}:`;
+    const origin =
+      this.#socket === undefined ? `http://127.0.0.1:${this.#place.port}` : `unix:${this.#socket}:`;
     return { url: `${origin}/hooks/mail`, secret: this.secret };
   }
 
@@ -110,22 +112,13 @@ export class Platform {
         if (status !== 0) response.writeHead(status, headers).end('{}\n');
       });
     });
-    if (this.#socket === undefined) server.listen(this.#port, '127.0.0.1');
-    else server.listen(this.#socket);
-    await once(server, 'listening');
-    const address = server.address();
-    if (address !== null && typeof address === 'object') this.#port = address.port;
     this.#server = server;
+    await this.#place.up(server);
   }
 
   /** Stops listening and drops every connection: the next attempt is refused. */
   async down(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
-    server.close();
-    server.closeAllConnections();
-    await once(server, 'close');
+    await this.#place.down(() => this.#server?.closeAllConnections());
   }
 
   /** Answers the next requests with these, in order; later ones with the standing answer. */

@@ -3,10 +3,10 @@
 // Contract: content ends at CRLF . CRLF alone, and only the dots of lines that begin behind CRLF are taken away: what is
 // kept is what a strict reader of RFC 5321 §4.5.2 would have. A step without a script is taken.
 
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { eventually } from './eventually.ts';
+import { Place } from './place.ts';
 
 /** The steps that a script can answer; `CONTENT` is the first bytes of a content, `END` its end. */
 export type RelayStep =
@@ -82,16 +82,16 @@ export class ScriptedRelay {
   connections = 0;
   readonly #path: string | undefined;
   readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-  #port = 0;
+  readonly #place: Place;
 
   constructor(path: string | undefined) {
     this.#path = path;
+    this.#place = new Place(path);
   }
 
   /** The place, as outbound.relay takes it. */
   get place(): string {
-    return this.#path === undefined ? `127.0.0.1:${this.#port}` : `unix:${this.#path}`;
+    return this.#path === undefined ? `127.0.0.1:${this.#place.port}` : `unix:${this.#path}`;
   }
 
   /** Listens, where it did before. */
@@ -99,22 +99,14 @@ export class ScriptedRelay {
     const server = createServer((socket) => {
       this.#serve(socket);
     });
-    if (this.#path === undefined) server.listen(this.#port, '127.0.0.1');
-    else server.listen(this.#path);
-    await once(server, 'listening');
-    const address = server.address();
-    if (address !== null && typeof address === 'object') this.#port = address.port;
-    this.#server = server;
+    await this.#place.up(server);
   }
 
   /** Stops listening and drops every connection. */
   async down(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
-    server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await once(server, 'close');
+    await this.#place.down(() => {
+      this.drop();
+    });
   }
 
   /** Drops every connection, and goes on listening. */
