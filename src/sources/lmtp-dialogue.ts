@@ -48,6 +48,8 @@ const INFORMATIVE: Readonly<Record<string, Reply>> = {
 /** A session with its client. Its states: greeted → LHLO → transaction → content → replies → LHLO. */
 export abstract class LmtpDialogue implements ReaderTarget {
   protected readonly wire: Wire;
+  /** Whether something is being found out for the client. */
+  protected isBusy = false;
   readonly #limits: () => DialogueLimits;
   readonly #log: Log;
   #hasGreeted = false;
@@ -64,8 +66,6 @@ export abstract class LmtpDialogue implements ReaderTarget {
 
   /** Whether MAIL has begun a transaction that is not over. */
   protected abstract get hasTransaction(): boolean;
-  /** Whether something is being found out for the client. */
-  protected abstract get isBusy(): boolean;
   /** Carries out a command that changes something; LHLO was said, and QUIT is none. */
   protected abstract command(verb: string, argument: string): Readiness | undefined;
   /** Answers LHLO, whose syntax is right. */

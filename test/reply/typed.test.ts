@@ -48,6 +48,18 @@ describe('what was typed', () => {
       assertReply(text, text, { ...ANN, sketches: [makeSketch([asked, also])] });
     });
   }
+  for (const told of [
+    'It failed on 5 March 2024 at 14:07 and never again:',
+    'Ben wrote me on 5 March 2024.',
+    'We spoke with Ann Ex on 5 March 2024.',
+    'Ann told me at 14:07 on 5 March 2024!',
+  ]) {
+    it(`stays between two lines that are known of one original: ${told}`, () => {
+      const [asked, also] = ['Which hinges shall I take for the shed?', 'And who has the key of the shed?'];
+      const text = `On 6 Mar 2024 14:07, Ann Ex wrote:⏎> ${asked}⏎${told}⏎⏎> ${also}⏎⏎So I did not.`;
+      assertReply(text, text, { ...ANN, sketches: [makeSketch([asked, also])] });
+    });
+  }
   it('stays below the lines of an original that are known', () => {
     const question = 'Which hinges shall I take for the shed?';
     const text = `On 5 Mar 2024 14:07, Ann Ex <ann@ex.example> wrote:⏎⏎${question}⏎⏎The small ones, please.`;

@@ -254,10 +254,24 @@ function fieldsBelow(view: View, candidate: Candidate): Sign[] {
   return block.labels >= 2 && (block.named || block.stamped) ? ['date', 'verb', 'header-block'] : [];
 }
 
+/**
+ * Tells whether a line stands between two that are known: the attributions of that text are known as well, and what was
+ * put between its lines is an answer, unless it names whose they are.
+ */
+function isWithinOriginal({ lines, known }: View, { from, end, text, facts, colon }: Candidate): boolean {
+  const above = lines[from - 1]?.kind === 'blank' ? lines[from - 2] : lines[from - 1];
+  const below = nextContent(lines, end);
+  // Without a mark it may be a line of the original that is said again, above the quote.
+  if (!isKnown(above) || !/^\s*>/.test(above?.text ?? '')) return false;
+  if (below === undefined || !isKnown(lines[below])) return false;
+  if (has(facts, FACT.address)) return false;
+  return !(colon && WROTE.test(text) && known.personIn(text) !== undefined);
+}
+
 function judge(view: View, candidate: Candidate): Intro | undefined {
   const { lines, known } = view;
   const { from, end } = candidate;
-  if (isTold(candidate.text)) return undefined;
+  if (isTold(candidate.text) || isWithinOriginal(view, candidate)) return undefined;
   const found = (strong: boolean, signs: readonly Sign[]): Intro => ({
     kind: 'attribution',
     end,

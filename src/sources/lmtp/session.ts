@@ -27,7 +27,6 @@ export class LmtpSession extends LmtpDialogue {
   #declaredBytes: number | undefined;
   /** Why MAIL was put off: pipelined RCPTs get the same reply, because a 5yz would look final. */
   #refusal: Reply | undefined;
-  #isBusy = false;
   #badAddresses = 0;
 
   constructor(shared: SessionShared, wire: Wire) {
@@ -37,10 +36,6 @@ export class LmtpSession extends LmtpDialogue {
 
   protected override get hasTransaction(): boolean {
     return this.#transaction !== undefined;
-  }
-
-  protected override get isBusy(): boolean {
-    return this.#isBusy;
   }
 
   // ---- Commands ---------------------------------------------------------------------------------------------------
@@ -107,9 +102,9 @@ export class LmtpSession extends LmtpDialogue {
   }
 
   async #judgeRecipient(transaction: Transaction, address: string): Promise<void> {
-    this.#isBusy = true;
+    this.isBusy = true;
     const refusal = await transaction.recipient(address);
-    this.#isBusy = false;
+    this.isBusy = false;
     if (refusal === undefined) {
       this.reply({ basic: 250, enhanced: '2.1.5', text: 'recipient OK' });
       return;
@@ -162,9 +157,9 @@ export class LmtpSession extends LmtpDialogue {
   }
 
   async #endOfData(transaction: Transaction, content: Content): Promise<void> {
-    this.#isBusy = true;
+    this.isBusy = true;
     const verdicts = await judge(transaction, content);
-    this.#isBusy = false;
+    this.isBusy = false;
     this.#transaction = undefined;
     if (verdicts === undefined) {
       this.wire.abort();

@@ -68,7 +68,6 @@ export class OutboundSession extends LmtpDialogue {
   /** Why MAIL was put off: pipelined RCPTs get the same reply. */
   #refusal: string | undefined;
   #forwarded: string[] = [];
-  #isBusy = false;
 
   constructor(shared: OutboundShared, wire: Wire, slot: RelaySlot) {
     super(wire, shared.limits, shared.log);
@@ -78,10 +77,6 @@ export class OutboundSession extends LmtpDialogue {
 
   protected override get hasTransaction(): boolean {
     return this.#begun !== undefined;
-  }
-
-  protected override get isBusy(): boolean {
-    return this.#isBusy;
   }
 
   override dispose(): void {
@@ -244,9 +239,9 @@ export class OutboundSession extends LmtpDialogue {
     this.#message = undefined;
     this.disarm();
     this.flush();
-    this.#isBusy = true;
+    this.isBusy = true;
     await message.end();
-    this.#isBusy = false;
+    this.isBusy = false;
     this.reset();
     this.expectCommand();
   }
@@ -261,9 +256,9 @@ export class OutboundSession extends LmtpDialogue {
   async #waiting(find: () => Promise<void>): Promise<void> {
     this.disarm();
     this.flush();
-    this.#isBusy = true;
+    this.isBusy = true;
     await find();
-    this.#isBusy = false;
+    this.isBusy = false;
     this.expectCommand();
   }
 }
