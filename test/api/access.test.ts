@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { ApiClient } from '../support/api.ts';
-import { eventually } from '../support/eventually.ts';
 import { startApi } from './api.ts';
 
 describe('the HTTP interface', () => {
@@ -112,14 +111,10 @@ describe('the HTTP interface', () => {
   });
 
   it('on the daemon’s own socket asks root and its user for no token', async (t) => {
-    const { scratch } = await startApi(t);
+    const { scratch, daemon } = await startApi(t);
     const socketPath = `${scratch.path('mailgw.db')}.sock`;
     const own = new ApiClient({ socketPath });
-    // It is the last that opens.
-    await eventually(
-      () => new ApiClient({ socketPath }).learn().catch(() => undefined),
-      () => 'the own socket',
-    );
+    await daemon.ready(); // it is the last that opens
     assert.equal((await own.ask('GET', '/v1/queue')).status, 200);
     assert.equal((await own.ask('PUT', '/v1/users/bob', { body: { addresses: [] } })).status, 201);
   });

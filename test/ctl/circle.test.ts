@@ -2,11 +2,10 @@
 // says where it was lost. One scripted server is the Postfix of --smtp and the relay; what it took, the test delivers.
 
 import assert from 'node:assert/strict';
-import { existsSync, unlinkSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { PROBE_THREAD } from '../../src/mail/probe.ts';
 import { type Daemon, type Row, type Settings, startDaemon } from '../support/daemon.ts';
-import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { startPlatform } from '../support/platform.ts';
 import { type RelayedMail, ScriptedRelay } from '../support/relay.ts';
@@ -38,10 +37,7 @@ async function start(scratch: Scratch, settings: Settings = {}): Promise<Omit<Ho
   });
   await daemon.addUser(ALICE.user, ALICE.address);
   // What startDaemon waits for is the other socket.
-  await eventually(
-    () => existsSync(outbound) || undefined,
-    () => outbound,
-  );
+  await daemon.ready();
   return { daemon, relay, outbound };
 }
 

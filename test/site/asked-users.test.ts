@@ -1,6 +1,6 @@
 // outbound.users = "ask": the site's own sink names who has an address, and a stranger of its notification gets one of ours.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
@@ -51,10 +51,7 @@ describe('outbound.users = "ask"', () => {
         },
       }),
     });
-    await eventually(
-      () => (existsSync(outbound) ? true : undefined),
-      () => daemon.log(),
-    );
+    await daemon.ready();
     const lines = (): Record<string, unknown>[] =>
       readFileSync(notes, 'utf8')
         .split('\n')

@@ -152,6 +152,16 @@ export class Daemon {
     await eventually(look, () => `a greeting on ${this.socket}\n${started.output()}`, READY_WITHIN_MS);
   }
 
+  /** Waits until it has said that all of it serves, and not the LMTP socket alone. */
+  async ready(): Promise<void> {
+    const last = (event: string): number => this.log().lastIndexOf(`"event":"${event}"`);
+    await eventually(
+      () => (last('ready') > last('starting') ? true : undefined),
+      () => this.log(),
+      READY_WITHIN_MS,
+    );
+  }
+
   /** Starts a daemon that is expected to end before it greets; how it ended. */
   async startToEnd(): Promise<string> {
     this.#spawn();
