@@ -1,5 +1,5 @@
 /**
- * Secrets: files of base64, or the credentials that systemd made of them.
+ * Secrets: files of one line, mostly base64, or the credentials that systemd made of them.
  *
  * Contract: the file that a setting names is read where this process may read it. Where only somebody else may, root in the
  * first place, the service's credential of the same base name stands for it (LoadCredential= in mailgw.service), which systemd
@@ -50,11 +50,30 @@ export function readPeppers({ reply }: Pick<BaseConfig, 'reply'>): PeppersRead {
     : { ok: true, peppers: [first, ...more] };
 }
 
+/** A secret that is text, or what is wrong with its file. */
+export type SecretText =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problem: string };
+
 /** Reads a secret file: base64 on one line, at least `minBytes`, not readable by group or world. */
 export function readSecretFile(key: string, file: string, minBytes: number): Secret {
+  const read = readSecretText(key, file);
+  if (!read.ok) return read;
+  const fail = (problem: string): Secret => ({
+    ok: false,
+    problem: `${key}: ${secretPlace(file)}: ${problem}`,
+  });
+  const line = read.text.replace(/^whsec_/, '');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(line)) return fail('does not hold base64 on one line');
+  const bytes = Buffer.from(line, 'base64');
+  if (bytes.length < minBytes) return fail(`holds ${bytes.length} bytes; expected at least ${minBytes}`);
+  return { ok: true, bytes };
+}
+
+/** Reads a secret file as it stands, without white space around it; not readable by group or world. */
+export function readSecretText(key: string, file: string): SecretText {
   const place = secretPlace(file);
-  const fail = (problem: string): Secret => ({ ok: false, problem: `${key}: ${place}: ${problem}` });
-  let source: string;
+  const fail = (problem: string): SecretText => ({ ok: false, problem: `${key}: ${place}: ${problem}` });
   try {
     const { mode } = statSync(place);
     if (!isCredential(place) && (mode & 0o077) !== 0) {
@@ -62,15 +81,10 @@ export function readSecretFile(key: string, file: string, minBytes: number): Sec
         `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets group or world in; expected 0600 or 0400 (chmod 0600 ${place})`,
       );
     }
-    source = readFileSync(place, 'utf8');
+    return { ok: true, text: readFileSync(place, 'utf8').trim() };
   } catch (error) {
     return fail(`cannot be read: ${errorText(error)}${adviceOn(error, file)}`);
   }
-  const line = source.trim().replace(/^whsec_/, '');
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(line)) return fail('does not hold base64 on one line');
-  const bytes = Buffer.from(line, 'base64');
-  if (bytes.length < minBytes) return fail(`holds ${bytes.length} bytes; expected at least ${minBytes}`);
-  return { ok: true, bytes };
 }
 
 /** Gives the place where a file's text is read: the file, or the credential that stands for it. */

@@ -14,6 +14,7 @@ import type { Meter } from '../observe/meter.ts';
 import { STATUS_CLASSES } from '../observe/metrics-table.ts';
 import type { ParsedReply, ParseOutcome, Post, ReplyParser } from '../reply/post.ts';
 import type { ReadBounce } from '../sinks/bounce-event.ts';
+import { NoPost } from '../sinks/no-post.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
 import type { Contexts } from '../store/contexts.ts';
 import type { Contents, LeasedItem } from '../store/item.ts';
@@ -77,6 +78,7 @@ export async function attempt(options: AttemptOptions, leased: Leased): Promise<
     });
     return { outcome, cause: 'sink', reply };
   } catch (error) {
+    if (error instanceof NoPost) return { outcome: error.outcome, cause: 'sink', reply: prepared?.reply };
     options.log('attempt_failed', { id: leased.item.id, reason: errorText(error) });
     // What was ready for the sink failed in its hands.
     const cause = prepared === undefined ? 'internal' : 'sink';
@@ -122,9 +124,16 @@ async function preparePost(
       if (item.attempts > 1 && (await sink.exists?.(post, signal)) === true) {
         return { kind: 'posted', diagnostic: 'was on the platform already' };
       }
-      return measured(meter, () => sink.deliver(post, signal));
+      return measured(meter, () => hand(sink, post, signal));
     },
   };
+}
+
+/** Hands a post to the sink, by the member that is for it. */
+function hand(sink: Sink, post: Post, signal: AbortSignal): Promise<Outcome> {
+  if (post.newThread === undefined) return sink.deliver(post, signal);
+  if (sink.created !== undefined) return sink.created(post, signal);
+  return Promise.resolve({ kind: 'failed', diagnostic: 'this sink starts no threads' });
 }
 
 /** Ends the attempt of a reply to a digest: its parts are posted in its place. */

@@ -20,6 +20,20 @@ export function describeDropped(dropped: readonly DroppedPart[], limits: Attachm
     const reason = inWords(part, limits);
     return reason === undefined ? [] : [`- ${nameOf(part)}: ${reason}`];
   });
+  return note(told);
+}
+
+/** Writes the note on files that a platform did not take. */
+export function describeRefused(files: readonly Pick<DroppedPart, 'filename' | 'bytes'>[]): string {
+  return note(
+    files.map(({ filename, bytes }) => {
+      const name = escapeText(cutText(filename, MAX_NAME_CHARS));
+      return `- ${name} (${inUnits(bytes)}): not taken here`;
+    }),
+  );
+}
+
+function note(told: readonly string[]): string {
   if (told.length === 0) return '';
   const more = told.length - MAX_LINES;
   const rest = more > 0 ? [`- and ${more} more`] : [];

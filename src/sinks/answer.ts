@@ -5,7 +5,8 @@
  * JSON that denies its success, is none. Otherwise the answer's text only explains. Everything unknown is
  * deferred, so that a platform's mistake costs time and never mail. Diagnostics are one line of printable
  * characters with at most {@link MAX_QUOTED_CHARS} of the platform's own.
- * Standards: RFC 9110 §10.2.3 (Retry-After), §5.6.7 (HTTP-date); RFC 6585; RFC 8470 (425).
+ * Standards: RFC 9110 §10.2.3 (Retry-After), §5.6.7 (HTTP-date); RFC 6585; RFC 8470 (425);
+ * draft-ietf-httpapi-ratelimit-headers (RateLimit, and the forms before it).
  */
 import { STATUS_CODES } from 'node:http';
 import type { Outcome } from './sink.ts';
@@ -22,14 +23,31 @@ export interface HttpAnswer {
   readonly retryAfter: string | undefined;
   readonly location: string | undefined;
   readonly contentType?: string | undefined;
+  /** The header as it came. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  /** Tells whether the body ended as it should, and is all in `text`. */
+  readonly isWhole?: boolean;
 }
 
-/** Gives the outcome of an attempt that was answered; `now` in milliseconds since the epoch. */
-export function judgeAnswer(answer: HttpAnswer, now: number): Outcome {
+/**
+ * The meaning of an answer: a post; try again later; a sink that is set up wrong, here or there; a refusal of this post
+ * alone.
+ */
+export type Meaning = 'posted' | 'busy' | 'broken' | 'refused';
+
+/**
+ * Gives the outcome of an attempt that was answered; `now` in milliseconds since the epoch, `meaning` what the platform
+ * means by its status where that is known better.
+ */
+export function judgeAnswer(
+  answer: HttpAnswer,
+  now: number,
+  meaning: Meaning = meaningOf(answer.status),
+): Outcome {
   const diagnostic = describeAnswer(answer);
   const { status } = answer;
-  switch (rowOf(answer.status)) {
+  switch (meaning) {
     case 'posted': {
       const denial = denialOf(answer);
       if (denial === undefined) return { kind: 'posted', diagnostic, status };
@@ -49,7 +67,8 @@ export function judgeError(error: unknown): Outcome {
   return { kind: 'deferred', diagnostic: describeError(error) };
 }
 
-function rowOf(status: number): 'posted' | 'busy' | 'broken' | 'refused' {
+/** Gives the meaning of a status where nothing more is known of the platform. */
+export function meaningOf(status: number): Meaning {
   if (status >= 200 && status < 300) return 'posted';
   if (status === 401 || status === 403 || status === 404) return 'broken';
   if (status >= 300 && status < 400) return 'broken';
@@ -87,8 +106,29 @@ function deniesSuccess(text: string): boolean {
 }
 
 function pause(answer: HttpAnswer, now: number): { retryAfterMs?: number } {
-  const retryAfterMs = answer.retryAfter === undefined ? undefined : parseRetryAfter(answer.retryAfter, now);
+  const asked = answer.retryAfter === undefined ? undefined : parseRetryAfter(answer.retryAfter, now);
+  const retryAfterMs = asked ?? untilReset(answer, now);
   return retryAfterMs === undefined ? {} : { retryAfterMs };
+}
+
+/** The fields in which platforms say when their limit on requests begins anew, and how much of it is left. */
+const RESET_FIELDS = ['ratelimit-reset', 'x-ratelimit-reset', 'x-rate-limit-reset'];
+const REMAINING_FIELDS = ['ratelimit-remaining', 'x-ratelimit-remaining', 'x-rate-limit-remaining'];
+
+/** From here on a number is no longer a time to wait but a time, in seconds or in milliseconds. */
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MS = 1e12;
+
+/** Gives the time until a limit begins anew that this answer has run into. */
+function untilReset({ status, headers = {} }: HttpAnswer, now: number): number | undefined {
+  const field = (names: readonly string[]): string | undefined =>
+    names.map((name) => headers[name]).find((value) => typeof value === 'string');
+  if (status !== 429 && field(REMAINING_FIELDS)?.trim() !== '0') return undefined;
+  const reset = field(RESET_FIELDS)?.trim() ?? /(?:^|;)\s*t=(\d+)/.exec(field(['ratelimit']) ?? '')?.[1];
+  if (reset === undefined || !/^\d{1,15}(?:\.\d+)?$/.test(reset)) return undefined;
+  const value = Number(reset);
+  if (value < EPOCH_SECONDS) return Math.min(value * 1000, MAX_RETRY_AFTER_MS);
+  return Math.min(Math.max(0, (value < EPOCH_MS ? value * 1000 : value) - now), MAX_RETRY_AFTER_MS);
 }
 
 /** Reads a Retry-After, seconds or HTTP-date, as milliseconds from `now`; `undefined` when it is neither. */

@@ -1,10 +1,10 @@
 /**
  * One HTTP request and its answer, on kept connections: the only importer of undici.
  *
- * Contract: `exchange` resolves with the status line, three header fields and the beginning of the body, and rejects when
+ * Contract: `exchange` resolves with the status line, the header and the beginning of the body, and rejects when
  * no status line came. Once it is there it decides, however the body ends: a body that breaks off, is too long or takes
  * too long ends where it is, and its connection with it.
- * Limits: the answer is read to {@link MAX_ANSWER_BYTES}, for a bounded time in total. undici takes an unasked-for
+ * Limits: the answer is read to {@link MAX_ANSWER_BYTES} unless a request wants more, for a bounded time in total. undici takes an unasked-for
  * 100 Continue for a broken connection. It is driven by its callbacks: its streams and abort signals cost more than the
  * request itself (docs/decisions.md).
  */
@@ -34,11 +34,14 @@ export interface HttpDeadlines {
   readonly answerMs: number;
 }
 
-/** A request to be made, a POST unless it says otherwise. */
+/** A request to be made, a POST to the target's own path unless it says otherwise. */
 export interface HttpRequest {
-  readonly method?: 'POST' | 'OPTIONS';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'OPTIONS';
+  readonly path?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | Readable | null;
+  /** Bytes of the answer that are read at most. */
+  readonly answerBytes?: number;
 }
 
 /** A client of one target. */
@@ -70,13 +73,14 @@ export function openHttpClient(
     return pool;
   };
   return {
-    exchange: async ({ method = 'POST', headers, body }, signal) => {
+    exchange: async ({ method = 'POST', path = target.path, headers, body, answerBytes }, signal) => {
       if (isClosed) throw new Error('the connections are closed');
       const connections = pool ?? (await (loading ??= load()));
       signal.throwIfAborted(); // undici would connect first
       return new Promise((resolve, reject) => {
-        const exchange = new Exchange(deadlines.answerMs, signal, resolve, reject);
-        connections.dispatch({ method, path: target.path, headers, body }, exchange);
+        const bounds = { ms: deadlines.answerMs, bytes: answerBytes ?? MAX_ANSWER_BYTES };
+        const exchange = new Exchange(bounds, signal, resolve, reject);
+        connections.dispatch({ method, path, headers, body }, exchange);
       });
     },
     // Not close(), which would wait for an answer that may never come.
@@ -87,25 +91,32 @@ export function openHttpClient(
   };
 }
 
+/** How much of an answer's body is read, and for how long. */
+interface AnswerBounds {
+  readonly ms: number;
+  readonly bytes: number;
+}
+
 /** waiting → answered → over; from waiting to over without an answer. */
 class Exchange implements Dispatcher.DispatchHandler {
-  readonly #answerMs: number;
+  readonly #bounds: AnswerBounds;
   readonly #signal: AbortSignal;
   readonly #resolve: (answer: HttpAnswer) => void;
   readonly #reject: (error: unknown) => void;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
-  #head: Omit<HttpAnswer, 'text'> | undefined;
+  #head: Omit<HttpAnswer, 'text' | 'isWhole'> | undefined;
+  #isWhole = false;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(
-    answerMs: number,
+    bounds: AnswerBounds,
     signal: AbortSignal,
     resolve: (answer: HttpAnswer) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#answerMs = answerMs;
+    this.#bounds = bounds;
     this.#signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -127,17 +138,19 @@ class Exchange implements Dispatcher.DispatchHandler {
       retryAfter: first(headers['retry-after']),
       location: first(headers.location),
       contentType: first(headers['content-type']),
+      headers,
     };
-    this.#deadline = setTimeout(this.#abort, this.#answerMs);
+    this.#deadline = setTimeout(this.#abort, this.#bounds.ms);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes >= MAX_ANSWER_BYTES) this.#abort();
+    if (this.#bytes >= this.#bounds.bytes) this.#abort();
   }
 
   onResponseEnd(): void {
+    this.#isWhole = true;
     this.#end(undefined);
   }
 
@@ -160,7 +173,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     else
       this.#resolve({
         ...this.#head,
-        text: Buffer.concat(this.#chunks).toString('utf8', 0, MAX_ANSWER_BYTES),
+        text: Buffer.concat(this.#chunks).toString('utf8', 0, this.#bounds.bytes),
+        isWhole: this.#isWhole,
       });
   }
 }

@@ -2,7 +2,7 @@
  * A kind of sink: its settings, which are known before one is opened, and its code, which is loaded with the first one.
  */
 import type { Setting } from '../config/kinds.ts';
-import type { readSecretFile } from '../config/secret-file.ts';
+import type { readSecretFile, readSecretText } from '../config/secret-file.ts';
 import type { Post } from '../reply/post.ts';
 import type { Sink } from './sink.ts';
 
@@ -70,11 +70,16 @@ export interface SinkEnvironment {
   readonly now: () => number;
   /** Reads a secret file, or says what is wrong with it. */
   readonly readSecretFile: ReadSecretFile;
+  /** The same for a secret that is text: a platform's own key. */
+  readonly readSecretText: ReadSecretText;
   readonly onFault?: OnFault | undefined;
 }
 
 /** Reads the secret file that a key names, or says what is wrong with it in a line that names the key. */
 export type ReadSecretFile = typeof readSecretFile;
+
+/** Reads the secret text that a key names, or says what is wrong with it in a line that names the key. */
+export type ReadSecretText = typeof readSecretText;
 
 /** Hears of what a module did wrong where nothing depended on it. */
 export type OnFault = (reason: string) => void;

@@ -5,6 +5,7 @@
  * thrown error is a bug and counts as deferred. Delivery is at least once: the same post may be delivered
  * again with the same id, which is the idempotency key.
  */
+import type { Recognise } from '../mail/recognise.ts';
 import type { Post } from '../reply/post.ts';
 import type { BounceEvent } from './bounce-event.ts';
 
@@ -29,6 +30,20 @@ export interface Examination {
   readonly status: number | undefined;
   readonly diagnostic: string;
   readonly postsAs: string;
+  /** What keeps posts from being made, where the platform says so: the key, the right or the switch that is missing. */
+  readonly lack?: Lack | undefined;
+}
+
+/** Something that is missing on the platform's side, and what to do about it. */
+export interface Lack {
+  readonly what: string;
+  readonly fix: string;
+}
+
+/** A user of the platform: the name as posts name them, and their mail addresses as far as they are told. */
+export interface PlatformUser {
+  readonly name: string;
+  readonly addresses: readonly string[];
 }
 
 /** A platform that takes posts. */
@@ -36,8 +51,14 @@ export interface Sink {
   /** Delivers a post, whose attachments' memory it may take over; `signal` aborts when the attempt's time is over. */
   deliver(post: Post, signal: AbortSignal): Promise<Outcome>;
   /**
-   * Tells whether the post is on the platform already; asked before a repeated attempt by a sink without
-   * idempotency. Absent when the platform dedupes by the post's id.
+   * Delivers a post that starts a thread (`post.newThread`); the same contract as `deliver`. Absent when the platform, or the
+   * sink, starts none: such a post is failed.
+   */
+  created?(post: Post, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Tells whether the post is on the platform already, and finishes what an attempt before left half done; asked before a
+   * repeated attempt by a sink without idempotency. Rejects where that cannot be found out, and the attempt is over.
+   * Absent when the platform dedupes by the post's id.
    */
   exists?(post: Post, signal: AbortSignal): Promise<boolean>;
   /**
@@ -53,10 +74,21 @@ export interface Sink {
    */
   examine?(signal: AbortSignal): Promise<Examination>;
   /**
-   * Names the user of a mail address as posts name them; undefined where nobody has it, and a rejection where that cannot be
-   * found out. Asked with `outbound.users = "ask"`, before a notification goes out. Absent when the platform cannot say.
+   * Names the user of a mail address as posts name them; undefined where nobody has it, or several have, and a rejection
+   * where that cannot be found out. Asked with `outbound.users = "ask"`, before a notification goes out. Absent when the
+   * platform cannot say.
    */
-  userOf?(address: string, signal: AbortSignal): Promise<string | undefined>;
+  findUser?(address: string, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Lists the users who are active, for `mailgw-ctl user import`; a rejection ends the list. Absent when the platform lists
+   * none.
+   */
+  users?(signal: AbortSignal): AsyncIterable<PlatformUser>;
+  /**
+   * Tells the platform's own notifications on their way out, and what they are about (mail/recognise.ts). Absent when the
+   * sink knows none; a site's rules come first.
+   */
+  readonly recognise?: Recognise;
   /** Closes connections. */
   close(): Promise<void>;
 }

@@ -13,6 +13,7 @@ import {
   type NamedPeppers,
   readPeppers,
   readSecretFile,
+  readSecretText,
   secretPlace,
 } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
@@ -77,7 +78,7 @@ export function distrustedPlaces(path: string, { store, notice }: Config): strin
 
 /** Opens the sink, whose code is loaded with the first one. */
 export function openSink(config: Config, onFault?: OnFault): Promise<LoadedSink> {
-  return loadSink(config.sink, { now: Date.now, readSecretFile, onFault });
+  return loadSink(config.sink, { now: Date.now, readSecretFile, readSecretText, onFault });
 }
 
 /** The settings, and the sink that was opened with them. */

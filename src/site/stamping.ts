@@ -7,7 +7,7 @@ import { isProbe } from '../mail/probe.ts';
 import type { PlanStamps } from '../mail/stamping.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
-import { recogniseByRules } from '../outbound/rules.ts';
+import { recogniseByAny, recogniseByRules } from '../outbound/rules.ts';
 import { createStamp, type StampedOriginal, type StampOptions } from '../outbound/stamp.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Directory } from '../store/directory.ts';
@@ -28,7 +28,7 @@ import type { Part } from './site.ts';
 export interface StampGround {
   readonly store: Directory & Peppers & Originals & Restores;
   /** Gives the sink in force. */
-  readonly sink: () => Pick<Sink, 'userOf'>;
+  readonly sink: () => Pick<Sink, 'findUser' | 'recognise'>;
   /** Says why the store is not to be believed now. */
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
@@ -49,7 +49,7 @@ export function stampPart(ground: StampGround): Part<PlanStamps> {
 
 function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround): StampOptions {
   const { reply, outbound, sender } = config;
-  const { store, doubt, log } = ground;
+  const { store, sink, doubt, log } = ground;
   return {
     form: mintingForm(reply),
     forms: allForms(reply),
@@ -59,7 +59,7 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     from: outbound.from,
     plusTags: sender.plusTags,
     loopTokens: noticeLoopTokens(config),
-    recognise: recogniseByRules(outbound.rule),
+    recognise: recogniseByAny([recogniseByRules(outbound.rule), sink().recognise ?? (() => undefined)]),
     directory: store,
     probed: createProbed(config, peppers, ground),
     doubt: () => doubt?.(),
@@ -101,13 +101,13 @@ function keep(
 /** Creates what asks the platform and adds whom it names; undefined where this one cannot be asked. */
 function createAsk({ sink: inForce, store, log }: StampGround): StampOptions['ask'] {
   const sink = inForce();
-  if (sink.userOf === undefined) {
+  if (sink.findUser === undefined) {
     log('sink_fault', { reason: 'outbound.users = "ask": this sink names no users; known ones are stamped' });
     return undefined;
   }
   return async (address) => {
     try {
-      const name = await withinDeadline(ASK_MS, async (signal) => sink.userOf?.(address, signal));
+      const name = await withinDeadline(ASK_MS, async (signal) => sink.findUser?.(address, signal));
       return name === undefined || !isName(name) ? undefined : await register(store, name, address);
     } catch (error) {
       log('stamp_failed', { reason: `who has an address: ${errorText(error)}` });

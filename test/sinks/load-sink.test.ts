@@ -3,16 +3,23 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { scanHeader } from '../../src/mail/header.ts';
 import { loadSink, SINK_FORM } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
-import type { LoadedSink } from '../../src/sinks/sink-kind.ts';
+import type { LoadedSink, SinkEnvironment } from '../../src/sinks/sink-kind.ts';
 import { deliver, NOW, samplePost, serveHttp, testDirectory } from '../support/loopback.ts';
 import { sinkContract } from './contract.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/my-sink.js', import.meta.url));
 
+const ENVIRONMENT: SinkEnvironment = {
+  now: () => NOW,
+  readSecretFile: () => ({ ok: true, bytes: Buffer.alloc(32) }),
+  readSecretText: () => ({ ok: true, text: 'a-key' }),
+};
+
 function load(table: Record<string, unknown>): Promise<LoadedSink> {
-  return loadSink(table, { now: () => NOW, readSecretFile: () => ({ ok: true, bytes: Buffer.alloc(32) }) });
+  return loadSink(table, ENVIRONMENT);
 }
 
 /** Loads a module with this source from a directory outside any package, as /etc/mailgw is. */
@@ -101,8 +108,18 @@ describe('a sink module', () => {
   });
 
   it('keeps every member of the port, and each its this; what it did not have it does not get', async (t) => {
-    const members = ['deliver', 'exists', 'bounced', 'warm', 'examine', 'userOf', 'close'] as const;
-    type Missing = Exclude<keyof Sink, (typeof members)[number]>;
+    const members = [
+      'deliver',
+      'created',
+      'exists',
+      'bounced',
+      'warm',
+      'examine',
+      'findUser',
+      'close',
+    ] as const;
+    // These two answer at once, or bit by bit: a test of their own.
+    type Missing = Exclude<keyof Sink, (typeof members)[number] | 'recognise' | 'users'>;
     const complete: Missing extends never ? true : never = true;
     assert.ok(complete);
     const source = (names: readonly string[]): string => `
@@ -114,15 +131,42 @@ describe('a sink module', () => {
     const whole = await open(t, loadSource(t, source(members), 'whole.mjs', { called }));
     const { signal } = new AbortController();
     await deliver(whole);
+    await whole.created?.(samplePost(), signal);
     await whole.exists?.(samplePost(), signal);
     await whole.bounced?.({} as never, signal);
     whole.warm?.();
     await whole.examine?.(signal);
-    await whole.userOf?.('alice@example.com', signal);
+    await whole.findUser?.('alice@example.com', signal);
     await whole.close();
     assert.deepEqual(called[0], members);
     const least = await open(t, loadSource(t, source(['deliver', 'close']), 'least.mjs', { called }));
     assert.deepEqual(Object.keys(least).sort(), ['close', 'deliver']);
+  });
+
+  it('has notifications recognised and users listed by a module, and believes nothing else', async (t) => {
+    const faults: string[] = [];
+    const source = `export const createSink = () => ({ deliver() {}, close() {},
+      recognise({ reversePath }) {
+        if (reversePath === 'thrown') throw new Error('thrown');
+        return { thread: reversePath, repliedTo: 'yesterday' };
+      },
+      async *users() { yield { name: 'alice', addresses: ['a@example.com', 7] }; yield 'bob'; yield { name: 'eve' }; },
+    });`;
+    const file = join(testDirectory(t), 'my-sink.mjs');
+    writeFileSync(file, source);
+    const made = await loadSink({ type: file }, { ...ENVIRONMENT, onFault: (reason) => faults.push(reason) });
+    assert.ok(made.ok);
+    const scanned = scanHeader(Buffer.from('X-Nothing: here\r\n\r\n'));
+    assert.ok(scanned.ok);
+    const { header } = scanned;
+    const recognised = ['issue/7', '', 'thrown'].map((reversePath) =>
+      made.sink.recognise?.({ header, reversePath }),
+    );
+    assert.deepEqual(recognised, [{ thread: 'issue/7', repliedTo: undefined }, undefined, undefined]);
+    assert.deepEqual(faults, ['recognise: thrown']);
+    const users = [];
+    for await (const user of made.sink.users?.(new AbortController().signal) ?? []) users.push(user);
+    assert.deepEqual(users, [{ name: 'alice', addresses: ['a@example.com'] }]);
   });
 
   it('hurts nobody by a warm or a close that throws, rejects or never ends', async (t) => {
@@ -136,11 +180,7 @@ describe('a sink module', () => {
       );
       const loaded = await loadSink(
         { type: file },
-        {
-          now: () => NOW,
-          readSecretFile: () => ({ ok: true, bytes: Buffer.alloc(32) }),
-          onFault: (reason) => faults.push(`${n} ${reason}`),
-        },
+        { ...ENVIRONMENT, onFault: (reason) => faults.push(`${n} ${reason}`) },
       );
       assert.ok(loaded.ok);
       loaded.sink.warm?.();

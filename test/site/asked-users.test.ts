@@ -20,7 +20,7 @@ export function createSink({ file }) {
       note({ user, thread, text: body.markdown });
       return { kind: 'posted', diagnostic: 'noted' };
     },
-    async userOf(address) {
+    async findUser(address) {
       note({ asked: address });
       if (address === 'broken@example.com') throw new Error('the platform is down');
       return address === 'carol@example.com' ? 'carol' : undefined;

@@ -134,8 +134,9 @@ describe('a socket that systemd passes (sd_listen_fds(3))', () => {
       scratch.defer(async () => {
         await daemon.end('SIGTERM');
       });
+      // The file is there when the socket is bound, a moment before anybody listens on it.
       await eventually(
-        () => (existsSync(inherited) ? true : undefined),
+        () => (daemon.output().includes('Listening on') ? true : undefined),
         () => daemon.output(),
       );
       const client = await LmtpClient.open(t, inherited);

@@ -39,7 +39,7 @@ const AT_ONCE = 8;
 const WITHIN_MS = 150_000;
 const DAY_MS = 86_400_000;
 
-const userOf = (n: number): number => n % USERS;
+const findUser = (n: number): number => n % USERS;
 const addressOf = (user: number): string => `user${user}@example.com`;
 const NAMES = ['Alice Example', 'Jörg Müller', '佐藤 花子', 'Renée d’Arc', 'Иван Петров'];
 
@@ -97,8 +97,8 @@ async function notify({ api, port, sent }: Swarm, at: number): Promise<void> {
   const readers = Array.from({ length: READERS }, (_, k) => at * READERS + k);
   if (at % 2 === 1) {
     const messageId = `<post-${at}@tracker.example.org>`;
-    for (const n of readers) sent.set(`${messageId} ${addressOf(userOf(n))}`, n);
-    const to = readers.map((n) => addressOf(userOf(n)));
+    for (const n of readers) sent.set(`${messageId} ${addressOf(findUser(n))}`, n);
+    const to = readers.map((n) => addressOf(findUser(n)));
     const { data } = await submit(port, {
       from: 'tracker@example.org',
       to,
@@ -111,7 +111,7 @@ async function notify({ api, port, sent }: Swarm, at: number): Promise<void> {
     const { thread, author, subject, text, html } = post;
     const { status, json } = await api.ask('POST', '/v1/notifications', {
       body: {
-        user: `user-${userOf(n)}`,
+        user: `user-${findUser(n)}`,
         thread,
         replied_to: repliedTo.toISOString(),
         subject,
@@ -122,7 +122,7 @@ async function notify({ api, port, sent }: Swarm, at: number): Promise<void> {
       headers: { 'idempotency-key': `post-${at}-${n}` },
     });
     assert.equal(status, 202);
-    sent.set(`${json.message_id} ${addressOf(userOf(n))}`, n);
+    sent.set(`${json.message_id} ${addressOf(findUser(n))}`, n);
   }
 }
 
@@ -157,7 +157,7 @@ async function answersTo({ mailbox, sent }: Swarm): Promise<Answer[]> {
     const n = sent.get(key) ?? assert.fail(`${key} was not sent`);
     const post = swarmPost(Math.floor(n / READERS), THREADS);
     return {
-      ...{ n, user: userOf(n), post },
+      ...{ n, user: findUser(n), post },
       program: MAIL_PROGRAMS[n % MAIL_PROGRAMS.length] ?? assert.fail(),
       notification: await readNotification(mail.raw),
       messageId: `answer-${n}@client.example.com`,

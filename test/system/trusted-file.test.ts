@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { readSecretFile } from '../../src/config/secret-file.ts';
+import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import { loadSink } from '../../src/sinks/catalogue.ts';
 import { distrust } from '../../src/system/trusted-file.ts';
 import { testScratch } from '../support/scratch.ts';
@@ -45,7 +45,7 @@ describe('a file that is run', () => {
     it(`${what} is not, and the sink is refused before a line of it runs`, async (t) => {
       const file = plant(site(t));
       assert.match(distrust(file, 'run') ?? '', /has mode 07?\d\d7|has mode 0646: everybody may write it/);
-      const loaded = await loadSink({ type: file }, { now: Date.now, readSecretFile });
+      const loaded = await loadSink({ type: file }, { now: Date.now, readSecretFile, readSecretText });
       assert.match(
         loaded.ok ? '' : (loaded.problems[0] ?? ''),
         /^sink\.type: .*everybody may write it \(chmod o-w /,
@@ -56,7 +56,7 @@ describe('a file that is run', () => {
   it('of another user is not, for root either', { skip: AS_ROOT }, async (t) => {
     const { file } = site(t);
     chownSync(file, 12_345, 0);
-    const loaded = await loadSink({ type: file }, { now: Date.now, readSecretFile });
+    const loaded = await loadSink({ type: file }, { now: Date.now, readSecretFile, readSecretText });
     assert.match(loaded.ok ? '' : (loaded.problems[0] ?? ''), /belongs to user 12345.*\(chown root /);
   });
 

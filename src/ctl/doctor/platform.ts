@@ -10,7 +10,7 @@ import { describe, EXIT } from '../../actions/fault.ts';
 import { mailServer } from '../../config/config.ts';
 import { type Endpoint, endpointText } from '../../config/kinds.ts';
 import { openSpamd } from '../../gate/spam-policy.ts';
-import type { Sink } from '../../sinks/sink.ts';
+import type { Lack, Sink } from '../../sinks/sink.ts';
 import type { LoadedSink } from '../../sinks/sink-kind.ts';
 import type { Config } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
@@ -52,13 +52,26 @@ async function examine(sink: Sink, config: Config): Promise<Finding[]> {
         'this sink has no examine(): it does not say; it is given the user of each reply',
       ),
     ];
-  const { status, diagnostic, postsAs } = await withinDeadline(WITHIN_MS, ask).catch((error: unknown) => ({
-    status: undefined,
-    diagnostic: `examine(): ${describe(error)}`,
-    postsAs: 'the sink does not say',
-  }));
+  const { status, diagnostic, postsAs, lack } = await withinDeadline(WITHIN_MS, ask).catch(
+    (error: unknown) => ({
+      status: undefined,
+      diagnostic: `examine(): ${describe(error)}`,
+      postsAs: 'the sink does not say',
+      lack: undefined,
+    }),
+  );
   const place = typeof config.sink.url === 'string' ? `${config.sink.url.replace(/\?.*/, '')}: ` : '';
+  if (lack !== undefined) return [options, lacking(lack, place + diagnostic)];
   return [options, judgeStatus(status, place + diagnostic), note('sink.posts_as', postsAs)];
+}
+
+/** Tells what is missing on the platform's side. */
+function lacking({ what, fix }: Lack, answer: string): Finding {
+  return problem('sink.rights', EXIT.configuration, {
+    what: `${what} (${answer})`,
+    why: 'no reply is posted: each is kept and tried again for delivery.max_age',
+    fix,
+  });
 }
 
 function judgeStatus(status: number | undefined, what: string): Finding {

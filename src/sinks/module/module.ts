@@ -8,11 +8,12 @@
  */
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import type { Recognise } from '../../mail/recognise.ts';
 import { withinDeadline } from '../../system/deadline.ts';
 import { errorText } from '../../system/error-text.ts';
 import { distrust } from '../../system/trusted-file.ts';
 import { quotedLine } from '../answer.ts';
-import type { CreateSink, Examination, Outcome, Sink } from '../sink.ts';
+import type { CreateSink, Examination, Lack, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, OnFault, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 
 export { preview } from '../body.ts';
@@ -77,7 +78,7 @@ function flawOf(made: unknown): string | undefined {
   for (const method of ['deliver', 'close']) {
     if (typeof memberOf(made, method) !== 'function') return `an object without a function ${method}`;
   }
-  const flawed = Object.keys(CHECKS).find((method) => {
+  const flawed = [...Object.keys(CHECKS), 'recognise', 'users'].find((method) => {
     const found = memberOf(made, method);
     return found !== undefined && typeof found !== 'function';
   });
@@ -89,17 +90,22 @@ function flawOf(made: unknown): string | undefined {
 /** The members of a sink. */
 type Member = keyof Sink;
 
+/** Members that are answered later, by what their answer promises; `recognise` and `users` have ways of their own. */
+type Answering = Exclude<Member, 'recognise' | 'users'>;
+
 /** Makes of what a module gave what its member promises; every member of the port has a line, or this does not compile. */
-const CHECKS: { readonly [Name in Member]-?: (given: unknown) => Awaited<ReturnType<Required<Sink>[Name]>> } =
-  {
-    deliver: checkOutcome,
-    bounced: checkOutcome,
-    exists: (given) => given === true,
-    examine: checkExamination,
-    userOf: (given) => (typeof given === 'string' && given !== '' ? given : undefined),
-    warm: () => undefined,
-    close: () => undefined,
-  };
+const CHECKS: {
+  readonly [Name in Answering]-?: (given: unknown) => Awaited<ReturnType<Required<Sink>[Name]>>;
+} = {
+  deliver: checkOutcome,
+  created: checkOutcome,
+  bounced: checkOutcome,
+  exists: (given) => given === true,
+  examine: checkExamination,
+  findUser: (given) => (typeof given === 'string' && given !== '' ? given : undefined),
+  warm: () => undefined,
+  close: () => undefined,
+};
 
 /** Members that nothing waits for, and how long: what they throw, or never end, is told and holds nothing up. */
 const UNAWAITED: Readonly<Partial<Record<Member, number>>> = { warm: 0, close: CLOSE_MS };
@@ -117,7 +123,40 @@ function withChecks(made: object, onFault: OnFault): Sink {
     };
     return [[name, withinMs === undefined ? call : () => unawaited(call, withinMs, tell)] as const];
   });
-  return Object.fromEntries(members) as unknown as Sink;
+  const sink = Object.fromEntries(members) as unknown as Sink;
+  const recognise = memberOf(made, 'recognise');
+  const users = memberOf(made, 'users');
+  return {
+    ...sink,
+    ...(typeof recognise === 'function' ? { recognise: checkedRecognise(made, recognise, onFault) } : {}),
+    ...(typeof users === 'function' ? { users: checkedUsers(made, users) } : {}),
+  };
+}
+
+/** Recognises by a module: what it throws is told, and what it gives is a thread or nothing. */
+function checkedRecognise(made: object, recognise: CallableFunction, onFault: OnFault): Recognise {
+  return (notification) => {
+    try {
+      const given: unknown = Reflect.apply(recognise, made, [notification]);
+      const [thread, repliedTo] = [memberOf(given, 'thread'), memberOf(given, 'repliedTo')];
+      if (typeof thread !== 'string' || thread === '') return undefined;
+      return { thread, repliedTo: typeof repliedTo === 'number' ? repliedTo : undefined };
+    } catch (error) {
+      onFault(`recognise: ${describe(error)}`);
+      return undefined;
+    }
+  };
+}
+
+/** Lists the users of a module that have a name and addresses. */
+function checkedUsers(made: object, users: CallableFunction): NonNullable<Sink['users']> {
+  return async function* (signal) {
+    for await (const given of Reflect.apply(users, made, [signal]) as AsyncIterable<unknown>) {
+      const [name, addresses] = [memberOf(given, 'name'), memberOf(given, 'addresses')];
+      if (typeof name !== 'string' || name === '' || !Array.isArray(addresses)) continue;
+      yield { name, addresses: addresses.filter((address) => typeof address === 'string') };
+    }
+  };
 }
 
 /** Calls a member and waits for it so long; resolves whatever it does. */
@@ -164,7 +203,14 @@ function checkExamination(given: unknown): Examination {
     status: typeof status === 'number' ? status : undefined,
     diagnostic: typeof diagnostic === 'string' ? quotedLine(diagnostic) : '',
     postsAs: typeof postsAs === 'string' ? quotedLine(postsAs) : 'the sink does not say',
+    lack: checkLack(memberOf(given, 'lack')),
   };
+}
+
+function checkLack(given: unknown): Lack | undefined {
+  const [what, fix] = [memberOf(given, 'what'), memberOf(given, 'fix')];
+  if (typeof what !== 'string') return undefined;
+  return { what: quotedLine(what), fix: typeof fix === 'string' ? quotedLine(fix) : 'see the sink' };
 }
 
 function describe(error: unknown): string {

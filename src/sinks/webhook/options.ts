@@ -4,11 +4,7 @@
  * Contract: every problem is reported at once, each naming its key, the value and what was expected. A password
  * in a URL is not repeated.
  */
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { Read } from '../../config/kinds.ts';
-import { errorLine } from '../../system/error-text.ts';
-import { distrust } from '../../system/trusted-file.ts';
+import { readCa } from '../ca-file.ts';
 import type { HttpTarget } from '../http-exchange.ts';
 import type { ReadSecretFile, SinkTable } from '../sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './settings.ts';
@@ -55,24 +51,4 @@ function readSecrets(value: unknown, read: ReadSecretFile, problems: string[]): 
     else problems.push(secret.problem);
   }
   return secrets;
-}
-
-function readCa(value: unknown, target: HttpTarget | undefined): Read<string | undefined> {
-  const fail = (problem: string) => ({ ok: false, problem }) as const;
-  if (value === undefined) return { ok: true, value: undefined };
-  const { read, expects } = WEBHOOK_SETTINGS.ca_file;
-  const path = read(value);
-  if (!path.ok) return fail(`${path.problem}; expected ${expects}`);
-  if (target !== undefined && !target.origin.startsWith('https:'))
-    return fail(`${JSON.stringify(value)} has no use here; expected only where sink.url is https`);
-  const distrusted = distrust(path.value, 'believed');
-  if (distrusted !== undefined) return fail(distrusted);
-  try {
-    const pem = readFileSync(path.value, 'utf8');
-    // tls.connect passes over a file without certificates in silence, and then trusts nobody.
-    new X509Certificate(pem).toString();
-    return { ok: true, value: pem };
-  } catch (error) {
-    return fail(`${JSON.stringify(value)} cannot be used: ${errorLine(error)}; expected ${expects}`);
-  }
 }

@@ -56,20 +56,22 @@ export function createWebhookSink(options: WebhookOptions, environment: WebhookE
       };
       const sent = typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : body;
       const answer = await client.exchange({ headers, body: sent }, signal);
-      const { status, retryAfter, location, contentType, text } = answer;
-      return judgeAnswer({ status, retryAfter, location, contentType, text: hideSecrets(text) }, now());
+      return judgeAnswer({ ...answer, text: hideSecrets(answer.text) }, now());
     } catch (error) {
       return judgeError(error);
     }
   };
 
+  const deliver: Sink['deliver'] = async (post, signal) => {
+    const outcome = await request(post.id, () => prepareBody(post), signal);
+    // At once: the collector lets several large posts pile up before it looks at them.
+    for (const { content } of post.attachments) freeMemory(content);
+    return outcome;
+  };
+
   return {
-    deliver: async (post, signal) => {
-      const outcome = await request(post.id, () => prepareBody(post), signal);
-      // At once: the collector lets several large posts pile up before it looks at them.
-      for (const { content } of post.attachments) freeMemory(content);
-      return outcome;
-    },
+    deliver,
+    created: deliver,
     bounced: (bounce, signal) => request(bounce.id, () => formatBounce(bounce), signal),
     examine: (signal) => examine(client, options.secrets, signal),
     close: () => client.close(),

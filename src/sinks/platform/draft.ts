@@ -1,0 +1,43 @@
+/**
+ * The text of a post as a platform gets it: the reply in the platform's own dialect, what was left out, and by whom it is
+ * where that is not the account that posts it.
+ */
+import { describeRefused } from '../../reply/dropped.ts';
+import { neutralise, type SinkPolicy } from '../../reply/escape.ts';
+import { escapeText } from '../../reply/html/markdown-escape.ts';
+import type { Post, PostAttachment } from '../../reply/post.ts';
+
+/** Writes Markdown in a platform's dialect. */
+export type Dialect = (markdown: string) => string;
+
+/** The form of a platform's texts. */
+export interface TextForm {
+  readonly dialect: Dialect;
+  readonly policy: SinkPolicy;
+  /** The line above a reply that is not posted as its user; empty is none. */
+  readonly attribution: string;
+  /** The characters that a text may have, as the platform counts them; undefined is no limit. */
+  readonly mostChars?: number | undefined;
+}
+
+/** A text that fits, or how much too long it is. */
+export type Draft =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problem: string };
+
+/** Writes the text of a post; `refused` are the files that the platform did not take. */
+export function draftText(post: Post, form: TextForm, refused: readonly PostAttachment[] = []): Draft {
+  const { dialect, policy, attribution, mostChars } = form;
+  const above = attribution.replaceAll('{user}', () => escapeText(post.user));
+  const parts = [above, neutralise(post.body.markdown, policy), describeRefused(refused)];
+  const text = dialect(parts.filter((part) => part !== '').join('\n\n'));
+  const chars = Array.from(text).length;
+  if (mostChars === undefined || chars <= mostChars) return { ok: true, text };
+  return { ok: false, problem: `the text has ${chars} characters; the platform takes ${mostChars}` };
+}
+
+/** Gives the first line of a text, for platforms that want a title and got none. */
+export function titleOr(post: Post, fallback: string): string {
+  const title = post.newThread?.title ?? '';
+  return title === '' ? fallback : title;
+}

@@ -1,0 +1,27 @@
+/**
+ * HTML as a dialect: Markdown rendered for platforms that keep their texts in HTML.
+ *
+ * Contract: nothing of the text is lost: raw HTML, and what looks like it, is shown as it was typed; line breaks stay. What
+ * comes out are the elements p, br, em, strong, s, code, pre, blockquote, ul, ol, li, a, hr, h1 to h6 and those of tables;
+ * links lead to http, https, mailto and such alone. An image is the link to it: a platform is to fetch nothing.
+ */
+import MarkdownIt from 'markdown-it';
+
+const renderer = new MarkdownIt({ html: false, breaks: true, linkify: true });
+
+// A line of dashes below a line of text is what people write, and a definition of a link would vanish.
+renderer.disable(['lheading', 'reference']);
+renderer.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+
+renderer.renderer.rules.image = (tokens, index) => {
+  const { escapeHtml } = renderer.utils;
+  const token = tokens[index];
+  const [source, label] = [String(token?.attrGet('src') ?? ''), String(token?.content ?? '')];
+  if (!/^https?:/i.test(source)) return escapeHtml(label);
+  return `<a href="${escapeHtml(source)}">${escapeHtml(label === '' ? source : label)}</a>`;
+};
+
+/** Renders Markdown. */
+export function html(markdown: string): string {
+  return renderer.render(markdown).trimEnd();
+}

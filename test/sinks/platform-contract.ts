@@ -1,0 +1,451 @@
+// What the sink of a platform promises, against the real platform or a server that is held to its published interface.
+//
+// Contract: the test of a platform's sink calls `platformContract` once. Every request goes through a front, which cuts
+// connections and answers in the platform's place. What became of a post is read through the platform's own interface.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
+import type { Post, PostAttachment } from '../../src/reply/post.ts';
+import { loadSink } from '../../src/sinks/catalogue.ts';
+import { NoPost } from '../../src/sinks/no-post.ts';
+import type { Outcome, Sink } from '../../src/sinks/sink.ts';
+import { type Fits, type Front, startFront, type Wish } from '../support/front.ts';
+import { samplePost } from '../support/loopback.ts';
+import { roundsOf } from '../support/rounds.ts';
+import { type Scratch, suiteScratch } from '../support/scratch.ts';
+
+/** A comment as the platform shows it. */
+export interface Comment {
+  readonly author: string;
+  /** The text as people read it: without the marks of its dialect, without what nobody sees. */
+  readonly text: string;
+  readonly files: readonly { readonly name: string; readonly bytes: Buffer }[];
+}
+
+/** A platform that runs. */
+export interface RunningPlatform {
+  readonly origin: string;
+  /** The `[sink]` table without `url` and `token_file`. */
+  readonly table: Readonly<Record<string, unknown>>;
+  /** What stands in the file of `token_file`. */
+  readonly token: string;
+  /** A user who may comment, and their mail address. */
+  readonly user: string;
+  readonly address: string;
+  /** Makes a thread that takes comments; its locator. */
+  thread(): Promise<string>;
+  /** A thread that was never there. */
+  readonly missing: string;
+  /** Makes a thread that takes no comments; undefined where the platform has none. */
+  readonly closed?: () => Promise<string>;
+  /** Reads the comments of a thread, in order, through the platform's own interface. */
+  comments(thread: string): Promise<readonly Comment[]>;
+  /** Reads the threads of a container by their titles; undefined where no thread can be started. */
+  readonly started?: { readonly container: string; titles(): Promise<readonly string[]> };
+}
+
+/** A platform under contract. */
+export interface PlatformUnderContract {
+  readonly type: string;
+  readonly skip?: string | false;
+  readonly start: (scratch: Scratch) => Promise<RunningPlatform>;
+  /** Who a comment is by: the user of the post, or the account of the key with a line that names the user. */
+  readonly postsAs: 'user' | 'bot';
+  /** The comments of 200 posts whose connections were cut, beyond one each: none, or so many at most. */
+  readonly mostDoubles: number;
+  /** Tells the request that makes a comment, and the one that hands a file over; undefined where files go with the comment. */
+  readonly posts: Fits;
+  readonly uploads?: Fits | undefined;
+  /** Files come with a comment. */
+  readonly takesFiles: boolean;
+  /** What comes of a post whose user the platform does not know; undefined where it does not ask. */
+  readonly unknownUser?: Outcome['kind'];
+  /** Characters beyond which a text is too long; undefined where there is no limit of ours. */
+  readonly mostChars?: number;
+}
+
+const signal = (): AbortSignal => new AbortController().signal;
+
+/** A file of a post. */
+export function sampleFile(change: Partial<PostAttachment> = {}): PostAttachment {
+  const content = Buffer.from('eins\nzwei\n\0\xff', 'latin1');
+  return {
+    filename: 'Übersicht 1.txt',
+    contentType: 'text/plain',
+    declaredType: 'text/plain',
+    bytes: content.length,
+    sha256: '',
+    inline: false,
+    contentId: undefined,
+    content: Uint8Array.from(content),
+    ...change,
+  };
+}
+
+/** Texts that a dialect could take for something else, as people type them; each comes out as it is read here. */
+export const TYPED: readonly string[] = [
+  'Fine by me 👍, see you *then*?',
+  'a < b && c > d; "quoted" & \'single\' — 100 %',
+  'Two lines\nof one paragraph.\n\nAnd another.',
+  'h1. no title\nbq. no quote\n|no|table|',
+  'snake_case_name and 2*3*4, -minus-, +plus+, ~tilde~, ^up^, %x%, @code@',
+  '<script>alert(1)</script> <b>not bold</b>',
+  '{{toc}} [[Wiki]] !image.png! "link":http://example.com/',
+  'http://example.com/a_b_c?x=1&y=2#z',
+];
+
+/** Holds a sink to its promises. */
+export function platformContract(under: PlatformUnderContract): void {
+  describe(`${under.type} as a sink`, { skip: under.skip ?? false }, () => {
+    const scratch = suiteScratch();
+    const on = {} as Ground;
+    before(async () => {
+      const platform = await under.start(scratch);
+      const front = await startFront(scratch, platform.origin);
+      const token = scratch.path('token');
+      writeFileSync(token, `${platform.token}\n`, { mode: 0o600 });
+      const wrong = scratch.path('wrong-token');
+      writeFileSync(wrong, `${platform.token.replace(/[a-z0-9]/gi, (c) => (c === 'x' ? 'y' : 'x'))}\n`, {
+        mode: 0o600,
+      });
+      Object.assign(on, { scratch, platform, front, token, wrong });
+    });
+    after(() => scratch.close());
+    postTests(under, on);
+    cutTests(under, on);
+    answerTests(under, on);
+    refusalTests(under, on);
+    askingTests(under, on);
+  });
+}
+
+interface Ground {
+  readonly scratch: Scratch;
+  readonly platform: RunningPlatform;
+  readonly front: Front;
+  readonly token: string;
+  readonly wrong: string;
+}
+
+async function open({ scratch, platform, front, token }: Ground, change: object = {}): Promise<Sink> {
+  front.clear();
+  const table = { ...platform.table, url: front.origin, token_file: token, ...change };
+  // The clock of the world: some platforms are asked for what is new since the reply came.
+  const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText });
+  assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
+  scratch.defer(() => loaded.sink.close());
+  return loaded.sink;
+}
+
+let made = 0;
+
+/** A post of this moment, with an id and a text of its own. */
+function postOf({ platform }: Ground, change: Partial<Post> = {}, markdown?: string): Post {
+  made += 1;
+  const text = markdown ?? `Reply number ${made}.`;
+  return samplePost({
+    id: `01K${String(made).padStart(8, '0')}-${process.pid}`,
+    user: platform.user,
+    receivedAt: Date.now(),
+    repliedToAt: Date.now() - 60_000,
+    body: { markdown: text, text, quoted: '', signature: '', cuts: [] },
+    ...change,
+  });
+}
+
+/** Delivers as the queue does: an attempt after one that was put off asks first whether the post is there. */
+async function deliverOnce(sink: Sink, post: Post): Promise<number> {
+  for (let attempt = 1; attempt <= 10; attempt++) {
+    try {
+      if (attempt > 1 && (await sink.exists?.(post, signal())) === true) return attempt;
+      const outcome = await sink.deliver(post, signal());
+      if (outcome.kind === 'posted') return attempt;
+      assert.equal(outcome.kind, 'deferred', outcome.diagnostic);
+    } catch (error) {
+      assert.ok(error instanceof NoPost, String(error));
+      assert.equal(error.outcome.kind, 'deferred', error.outcome.diagnostic);
+    }
+  }
+  throw new Error('ten attempts');
+}
+
+function postTests({ postsAs, takesFiles }: PlatformUnderContract, on: Ground): void {
+  it('posts into the thread what was typed, by its author', async () => {
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    for (const [at, typed] of TYPED.entries()) {
+      const outcome = await sink.deliver(postOf(on, { thread }, escaped(typed)), signal());
+      assert.equal(outcome.kind, 'posted', outcome.diagnostic);
+      const { author, text } = (await on.platform.comments(thread))[at]!;
+      if (postsAs === 'user') assert.equal(author, on.platform.user);
+      else assert.ok(text.split('\n')[0]?.includes(on.platform.user), text);
+      const body = postsAs === 'user' ? text : text.split('\n').slice(1).join('\n');
+      assert.equal(words(body), words(typed));
+    }
+  });
+
+  it('brings attachments, or says that they are not taken', async () => {
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    const files = [sampleFile(), sampleFile({ filename: 'b.bin', contentType: 'application/octet-stream' })];
+    const bytes = files.map(({ content }) => Buffer.from(content));
+    const outcome = await sink.deliver(postOf(on, { thread, attachments: files }), signal());
+    assert.equal(outcome.kind, 'posted', outcome.diagnostic);
+    const [comment] = await on.platform.comments(thread);
+    if (takesFiles)
+      assert.deepEqual(
+        comment?.files.map((file) => file.bytes),
+        bytes,
+      );
+    else for (const { filename } of files) assert.ok(comment?.text.includes(filename), comment?.text);
+  });
+
+  it('starts a thread, or says that it starts none', async () => {
+    const sink = await open(on);
+    const { started } = on.platform;
+    assert.equal(sink.created === undefined, started === undefined);
+    if (started === undefined) return;
+    const title = `A question ${Date.now()}`;
+    const newThread = { container: started.container, title };
+    const outcome = await sink.created?.(postOf(on, { thread: undefined, newThread }), signal());
+    assert.equal(outcome?.kind, 'posted', outcome?.diagnostic);
+    assert.ok((await started.titles()).includes(title));
+  });
+}
+
+/** Escapes a text for Markdown as the parser does for the text of HTML mail: what was typed is what is read. */
+function escaped(typed: string): string {
+  return typed
+    .split('\n')
+    .map((line) =>
+      line
+        .split(/(https?:\/\/\S+)/)
+        .map((part, at) => (at % 2 === 1 ? part : part.replace(/[\\`*_{}[\]<>#+\-|~&!]/g, '\\$&')))
+        .join(''),
+    )
+    .join('\n')
+    .replace(/(?<!\n)\n(?!\n)/g, '  \n');
+}
+
+/** A text as it is read: its words, however lines and blanks fall, and without what nobody sees. */
+export function words(text: string): string {
+  return text
+    .replace(/[\u2060\u200b\ufeff]/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+/** Cuts before the platform has the request, in its answer, and after it. */
+function cutTests({ mostDoubles, posts }: PlatformUnderContract, on: Ground): void {
+  it(`posts each of 200 replies whose connections are cut, ${mostDoubles} of them twice at most`, async (t) => {
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    const rounds = roundsOf(200);
+    const typed: string[] = [];
+    for (let round = 0; round < rounds; round++) {
+      on.front.clear();
+      on.front.wish(cutOf(round, rounds), posts);
+      const post = postOf(on, { thread });
+      typed.push(post.body.text);
+      await deliverOnce(sink, post);
+    }
+    on.front.clear();
+    const shown = (await on.platform.comments(thread)).map(({ text }) =>
+      words(text.split('\n').at(-1) ?? ''),
+    );
+    for (const text of typed) assert.ok(shown.includes(words(text)), `${text} is lost`);
+    const doubles = shown.length - typed.length;
+    t.diagnostic(`${rounds} cuts: ${doubles} doubles`);
+    assert.ok(doubles <= mostDoubles, `${doubles} doubles`);
+  });
+}
+
+/** A third of the cuts in the request, a third in the answer, a third when all of it was sent, or nothing. */
+function cutOf(round: number, rounds: number): Wish {
+  if (round % 3 === 0) return { cut: 'request' };
+  if (round % 3 === 1) return { cut: 'answer', share: round / rounds };
+  return { cut: 'answer', share: round % 2 };
+}
+
+function answerTests({ posts }: PlatformUnderContract, on: Ground): void {
+  const outcomeOf = async (...wishes: Wish[]): Promise<Outcome[]> => {
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    const outcomes: Outcome[] = [];
+    for (const wish of wishes) {
+      on.front.clear();
+      on.front.wish(wish, posts);
+      outcomes.push(await sink.deliver(postOf(on, { thread }), signal()));
+    }
+    return outcomes;
+  };
+
+  it('tries again later what the platform cannot take now, and blames nobody', async () => {
+    const statuses = [408, 429, 500, 502, 503, 504];
+    const outcomes = await outcomeOf(...statuses.map((status) => ({ status, body: '{}' })));
+    for (const [at, outcome] of outcomes.entries()) {
+      assert.equal(outcome.kind, 'deferred', `${statuses[at]}: ${outcome.diagnostic}`);
+      assert.ok(!('broken' in outcome && outcome.broken === true), outcome.diagnostic);
+    }
+  });
+
+  it('leaves the platform alone for as long as its limit asks', async () => {
+    const inAMinute = Math.floor(Date.now() / 1000) + 60;
+    const fields: Record<string, string>[] = [
+      { 'retry-after': '60' },
+      { 'ratelimit-remaining': '0', 'ratelimit-reset': '60' },
+      { 'ratelimit-remaining': '0', 'ratelimit-reset': String(inAMinute) },
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(inAMinute * 1000) },
+      { ratelimit: '"default";r=0;t=60' },
+    ];
+    const outcomes = await outcomeOf(...fields.map((headers) => ({ status: 429, headers, body: '{}' })));
+    for (const outcome of outcomes) {
+      const ms = outcome.kind === 'deferred' ? (outcome.retryAfterMs ?? 0) : 0;
+      assert.ok(ms > 50_000 && ms <= 61_000, `${ms}: ${outcome.diagnostic}`);
+    }
+  });
+
+  it('takes no page for people for an answer, and follows no redirect', async () => {
+    const page = '<!DOCTYPE html><html><body>Please log in</body></html>';
+    const headers = { 'content-type': 'text/html' };
+    const outcomes = await outcomeOf(
+      { status: 200, headers, body: page },
+      { status: 404, headers, body: page },
+      { status: 302, headers: { location: '/login' }, body: '' },
+    );
+    for (const outcome of outcomes) {
+      assert.equal(outcome.kind, 'deferred', outcome.diagnostic);
+      assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
+    }
+  });
+}
+
+function refusalTests(under: PlatformUnderContract, on: Ground): void {
+  it('takes a key that is refused for an operator’s matter, and says so when it is examined', async () => {
+    const sink = await open(on, { token_file: on.wrong });
+    const outcome = await sink.deliver(postOf(on, { thread: await on.platform.thread() }), signal());
+    assert.equal(outcome.kind, 'deferred', outcome.diagnostic);
+    assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
+    assert.ok(!outcome.diagnostic.includes(on.platform.token));
+    const examined = await sink.examine?.(signal());
+    assert.ok(examined?.lack !== undefined, examined?.diagnostic);
+  });
+
+  it('gives up a reply to a thread that is not there, or is no thread of this platform', async () => {
+    const sink = await open(on);
+    for (const thread of [on.platform.missing, 'nowhere/at/all/7', '..%2f..', '']) {
+      const outcome = await sink.deliver(postOf(on, { thread }), signal());
+      assert.equal(outcome.kind, 'failed', `${thread}: ${outcome.diagnostic}`);
+    }
+  });
+
+  it('gives up a reply to a thread that is closed, where the platform refuses it', async (t) => {
+    const { closed } = on.platform;
+    if (closed === undefined) {
+      t.diagnostic('every thread takes comments');
+      return;
+    }
+    const sink = await open(on);
+    const outcome = await sink.deliver(postOf(on, { thread: await closed() }), signal());
+    assert.equal(outcome.kind, 'failed', outcome.diagnostic);
+  });
+
+  it('gives up a reply of somebody whom the platform does not know', async (t) => {
+    if (under.unknownUser === undefined) {
+      t.diagnostic('the platform is not asked for the user');
+      return;
+    }
+    const sink = await open(on);
+    const post = postOf(on, { thread: await on.platform.thread(), user: 'nobody-at-all' });
+    const outcome = await sink.deliver(post, signal());
+    assert.equal(outcome.kind, under.unknownUser, outcome.diagnostic);
+  });
+
+  it('gives up a text that is too long, and says by how much', async (t) => {
+    const { mostChars } = under;
+    if (mostChars === undefined) {
+      t.diagnostic('the platform sets no limit');
+      return;
+    }
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    const outcome = await sink.deliver(postOf(on, { thread }, 'x'.repeat(mostChars + 1)), signal());
+    assert.equal(outcome.kind, 'failed');
+    assert.match(outcome.diagnostic, new RegExp(String(mostChars)));
+  });
+
+  it('posts without a file that the platform does not take, and says so in the post', async (t) => {
+    const { uploads } = under;
+    if (!under.takesFiles || uploads === undefined) {
+      t.diagnostic('files go with the comment, or not at all');
+      return;
+    }
+    for (const status of [413, 422]) {
+      const sink = await open(on);
+      const thread = await on.platform.thread();
+      on.front.wish({ status, body: '{"errors":["too large"]}' }, uploads);
+      const attachments = [sampleFile({ filename: 'large.bin' }), sampleFile({ filename: 'small.txt' })];
+      const outcome = await sink.deliver(postOf(on, { thread, attachments }), signal());
+      assert.equal(outcome.kind, 'posted', outcome.diagnostic);
+      const [comment] = await on.platform.comments(thread);
+      assert.match(comment?.text ?? '', /large\.bin/);
+      assert.equal(comment?.files.length, 1);
+    }
+  });
+}
+
+function askingTests({ postsAs }: PlatformUnderContract, on: Ground): void {
+  it('is examined without a trace, and says as whom it posts', async () => {
+    const sink = await open(on);
+    const examined = await sink.examine?.(signal());
+    assert.equal(examined?.lack, undefined);
+    assert.ok(examined?.status !== undefined && examined.status < 300, examined?.diagnostic);
+    assert.notEqual(examined.postsAs, '');
+    assert.ok(on.front.passed.every(({ method }) => method === 'GET'));
+  });
+
+  it('defers what comes when nobody listens, or when it is closed', async () => {
+    const sink = await open(on, { url: 'http://127.0.0.1:1' });
+    const post = postOf(on, { thread: on.platform.missing });
+    const outcome = await sink.deliver(post, signal());
+    assert.equal(outcome.kind, 'deferred', outcome.diagnostic);
+    assert.match(outcome.diagnostic, /ECONNREFUSED/);
+    await assert.rejects(async () => sink.exists?.(post, signal()) ?? Promise.reject(new Error('none')));
+    await sink.close();
+    assert.equal((await sink.deliver(post, signal())).kind, 'deferred');
+  });
+
+  it('names the user of an address, and of no other address', async (t) => {
+    const sink = await open(on);
+    if (sink.findUser === undefined) {
+      t.diagnostic('the platform does not say');
+      assert.equal(postsAs, 'bot');
+      return;
+    }
+    const { user, address } = on.platform;
+    assert.equal(await sink.findUser(address, signal()), user);
+    assert.equal(await sink.findUser(address.toUpperCase(), signal()), user);
+    for (const other of [
+      `x${address}`,
+      `${address}.example`,
+      address.replace('@', '+x@'),
+      address.slice(1),
+      '*',
+    ])
+      assert.equal(await sink.findUser(other, signal()), undefined, other);
+  });
+
+  it('lists its users with their addresses', async (t) => {
+    const sink = await open(on);
+    if (sink.users === undefined) {
+      t.diagnostic('the platform does not list them');
+      return;
+    }
+    const users = [];
+    for await (const user of sink.users(signal())) users.push(user);
+    const found = users.find(({ name }) => name === on.platform.user);
+    assert.deepEqual(found?.addresses, [on.platform.address]);
+  });
+}
