@@ -16,7 +16,7 @@ renderer.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 renderer.renderer.rules.image = (tokens, index) => {
   const { escapeHtml } = renderer.utils;
   const token = tokens[index];
-  const [source, label] = [String(token?.attrGet('src') ?? ''), String(token?.content ?? '')];
+  const [source, label] = [String(token?.attrGet('src') ?? ''), token?.content ?? ''];
   if (!/^https?:/i.test(source)) return escapeHtml(label);
   return `<a href="${escapeHtml(source)}">${escapeHtml(label === '' ? source : label)}</a>`;
 };
