@@ -13,9 +13,7 @@ const ORDER = record(
     user: Type.String({ maxLength: 255, description: 'Who is notified: a name that the directory has.' }),
     thread: Type.String({ maxLength: 1000, description: "The platform's own name of the thread." }),
     replied_to: Type.Optional(time('When the post was made. Now where it is missing.')),
-    to: Type.Optional(
-      text('One of the addresses of the user; the first of them where it is missing.', 320),
-    ),
+    to: Type.Optional(text('One of the addresses of the user; the first of them where it is missing.', 320)),
     subject: Type.String({
       maxLength: 10_000,
       description: `One line; beyond ${NOTIFICATION_LIMITS.subjectChars} characters it is cut off. The same for all mails of a thread: Gmail parts threads by it.`,
