@@ -8,10 +8,12 @@ import { text } from '../config/kinds.ts';
 import type { Post } from '../reply/post.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
+import { WORDPRESS_SETTINGS } from './wordpress/settings.ts';
 
 /** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
 export const SINKS: Readonly<Record<string, SinkKind>> = {
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
+  wordpress: { settings: WORDPRESS_SETTINGS, load: () => import('./wordpress/wordpress.ts') },
 };
 
 /** A site's own module. */
