@@ -90,7 +90,9 @@ export async function startWordPress(scratch: Scratch, options: WordPressOptions
     [...php, '-S', `127.0.0.1:${port}`, '-t', directory, join(directory, 'router.php')],
     scratch.path('php.log'),
   );
-  scratch.defer(async () => void (await server.end('SIGTERM')));
+  scratch.defer(async () => {
+    await server.end('SIGTERM');
+  });
   const site = new WordPress(`http://127.0.0.1:${port}`, seed);
   await eventually(
     async () => ((await site.isUp()) ? true : undefined),
@@ -124,7 +126,9 @@ async function startDatabase(scratch: Scratch): Promise<string> {
     ],
     scratch.path('mariadb.log'),
   );
-  scratch.defer(async () => void (await server.end('SIGTERM')));
+  scratch.defer(async () => {
+    await server.end('SIGTERM');
+  });
   await eventually(
     async () =>
       (await runOk('mariadb', ['--no-defaults', `--socket=${socket}`, '-uroot', '-e', SQL]).catch(
@@ -237,22 +241,28 @@ interface Seed {
 /** A running WordPress. */
 export class WordPress {
   readonly origin: string;
-  readonly #seed: Seed;
+  /** The administrator's key as it stands in a file: name and application password. */
+  readonly key: string;
+  readonly #ids: Map<string, number>;
   #posts = 0;
+  #keys = 0;
 
   constructor(origin: string, seed: Seed) {
     this.origin = origin;
-    this.#seed = seed;
-  }
-
-  /** The administrator's key as it stands in a file: name and application password. */
-  get key(): string {
-    return `${ADMIN.login}:${this.#seed.password}`;
+    this.key = `${ADMIN.login}:${seed.password}`;
+    this.#ids = new Map(Object.entries(seed.ids));
   }
 
   /** The number of a user. */
   idOf({ login }: Pick<SiteUser, 'login'>): number {
-    return this.#seed.ids[login] ?? 0;
+    return this.#ids.get(login) ?? 0;
+  }
+
+  /** Adds a user. */
+  async add({ login, password, address, role }: SiteUser): Promise<void> {
+    const user = { username: login, password, email: address, roles: [role] };
+    const made = await this.ask('/wp/v2/users', {}, user);
+    this.#ids.set(login, (made as { id: number }).id);
   }
 
   async isUp(): Promise<boolean> {
@@ -262,6 +272,19 @@ export class WordPress {
     );
   }
 
+  /** Makes an application password of a user; their key as it stands in a file. */
+  async keyOf(user: SiteUser): Promise<string> {
+    this.#keys += 1;
+    const route = `/wp/v2/users/${this.idOf(user)}/application-passwords`;
+    const made = await this.ask(route, {}, { name: `key ${this.#keys}` });
+    return `${user.login}:${(made as { password: string }).password}`;
+  }
+
+  /** Posts to the interface with a key; throws where it refuses. */
+  async askAs(key: string, route: string, body: Readonly<Record<string, unknown>>): Promise<unknown> {
+    return await this.#ask(key, route, {}, body, 'POST');
+  }
+
   /** Asks the interface as the administrator; throws where it refuses. */
   async ask(
     route: string,
@@ -269,11 +292,21 @@ export class WordPress {
     body?: Readonly<Record<string, unknown>>,
     method = body === undefined ? 'GET' : 'POST',
   ): Promise<unknown> {
+    return await this.#ask(this.key, route, query, body, method);
+  }
+
+  async #ask(
+    key: string,
+    route: string,
+    query: Readonly<Record<string, string>>,
+    body: Readonly<Record<string, unknown>> | undefined,
+    method: string,
+  ): Promise<unknown> {
     const search = new URLSearchParams({ rest_route: route, ...query });
     const answer = await fetch(`${this.origin}/index.php?${search.toString()}`, {
       method,
       headers: {
-        authorization: `Basic ${Buffer.from(this.key).toString('base64')}`,
+        authorization: `Basic ${Buffer.from(key).toString('base64')}`,
         'content-type': 'application/json',
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -13,6 +13,14 @@ import { html } from '../platform/html.ts';
 /** A blank that is not collapsed, and begins no line of HTML. */
 const BLANK = '\u00a0';
 
+/** Elements that stay, within a line. */
+const INLINE = new Set(['em', 'strong', 's', 'code']);
+
+/** Elements of a table that only hold others, or end with the next one. */
+const ROWS = new Set(['thead', 'tbody', 'tr', 'th', 'td']);
+
+const TITLE = /^h[1-6]$/;
+
 /** A list that is open: the number of its next item, or none. */
 interface OpenList {
   next: number | undefined;
@@ -66,27 +74,22 @@ class Writer {
       case 'br':
         this.#write('\n');
         return;
-      case 'em':
-      case 'strong':
-      case 's':
-      case 'code':
-        if (!this.#isCode) this.#write(`<${name}>`);
+      case 'hr':
+        this.#paragraph('* * *');
+        this.#block(2);
         return;
       case 'pre':
         this.#block(2);
         this.#isCode = true;
         return;
-      case 'hr':
-        this.#block(2);
-        this.#write('* * *');
-        this.#block(2);
+      case 'blockquote':
+        this.#paragraph('<blockquote>');
+        this.#isFirst = true;
         return;
       case 'ul':
       case 'ol':
         this.#block(this.#lists.length > 0 ? 1 : 2);
-        this.#lists.push({
-          next: name === 'ul' ? undefined : Number(/start="(\d+)"/.exec(token)?.[1] ?? '1'),
-        });
+        this.#lists.push({ next: name === 'ul' ? undefined : Number(/\d+/.exec(token)?.[0] ?? '1') });
         return;
       case 'li':
         this.#item();
@@ -99,31 +102,24 @@ class Writer {
       case 'td':
         this.#write(this.#cells++ > 0 ? ' | ' : '');
         return;
-      case 'blockquote':
-        this.#block(2);
-        this.#write('<blockquote>');
-        this.#isFirst = true;
-        return;
       default:
-        this.#block(2);
-        if (/^h[1-6]$/.test(name)) this.#write('<strong>');
+        if (INLINE.has(name)) this.#write(this.#isCode ? '' : `<${name}>`);
+        else if (!ROWS.has(name)) this.#paragraph(TITLE.test(name) ? '<strong>' : '');
     }
   }
 
   #close(name: string): void {
     switch (name) {
-      case 'em':
-      case 'strong':
-      case 's':
-      case 'code':
-        if (!this.#isCode) this.out += `</${name}>`;
-        return;
       case 'a':
         if (!this.#isBareLink) this.out += '</a>';
         this.#isBareLink = false;
         return;
       case 'pre':
         this.#isCode = false;
+        this.#block(2);
+        return;
+      case 'blockquote':
+        this.out += '</blockquote>';
         this.#block(2);
         return;
       case 'ul':
@@ -134,17 +130,9 @@ class Writer {
       case 'li':
         this.#block(1);
         return;
-      case 'tr':
-      case 'th':
-      case 'td':
-        return;
-      case 'blockquote':
-        this.out += '</blockquote>';
-        this.#block(2);
-        return;
       default:
-        if (/^h[1-6]$/.test(name)) this.out += '</strong>';
-        this.#block(2);
+        if (INLINE.has(name)) this.out += this.#isCode ? '' : `</${name}>`;
+        else if (!ROWS.has(name)) this.#endParagraph(TITLE.test(name) ? '</strong>' : '');
     }
   }
 
@@ -160,9 +148,20 @@ class Writer {
 
   /** Writes lines of code, each an element of its own: an empty line would end it. */
   #code(token: string): void {
+    if (token === '') return;
     const lines = token.replace(/\n$/, '').replaceAll('&quot;', '"').split('\n');
     const kept = lines.map((line) => (line === '' ? BLANK : line.replace(/^ | (?= )/g, BLANK)));
     this.#write(kept.map((line) => `<code>${line}</code>`).join('\n'));
+  }
+
+  #paragraph(beginning: string): void {
+    this.#block(2);
+    this.#write(beginning);
+  }
+
+  #endParagraph(end: string): void {
+    this.out += end;
+    this.#block(2);
   }
 
   /** Asks for so many line ends before what follows. */
