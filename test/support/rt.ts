@@ -241,7 +241,7 @@ export class Rt {
     return comments;
   }
 
-  /** The page of a ticket, as somebody sees it in a browser. */
+  /** The page of a ticket's history, as somebody sees it in a browser. */
   async page(thread: string): Promise<string> {
     const login = await fetch(`${this.origin}/NoAuth/Login.html`, {
       method: 'POST',
@@ -249,9 +249,9 @@ export class Rt {
       headers: { referer: `${this.origin}/` },
       body: new URLSearchParams({ user: 'root', pass: 'password' }),
     });
-    const cookie = (login.headers.getSetCookie()[0] ?? '').replace(/;.*/, '');
+    const cookie = (login.headers.getSetCookie().at(-1) ?? '').replace(/;.*/, '');
     const id = thread.replace('ticket/', '');
-    const answer = await fetch(`${this.origin}/Ticket/Display.html?id=${id}&ForceShowHistory=1`, {
+    const answer = await fetch(`${this.origin}/Ticket/History.html?id=${id}`, {
       headers: { cookie },
     });
     return await answer.text();
