@@ -102,7 +102,7 @@ export function openPlatformClient(
       },
       signal,
     );
-    const text = hide(answer.text);
+    const text = hideKey([request.headers?.authorization ?? ''])(hide(answer.text));
     return { ...answer, text, json: answer.isWhole === true ? jsonOf(text) : undefined };
   };
 
