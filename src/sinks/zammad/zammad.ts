@@ -1,0 +1,279 @@
+/**
+ * The zammad sink: posts each reply as an article of its user, by a token that may act on behalf of others.
+ *
+ * Contract: `From` (and `X-On-Behalf-Of`, its older name) names the user; text is HTML; files go with the
+ * article. The article's `message_id` is ours, and by it the article is found again among the ticket's last ones. An
+ * agent's reply to what was internal is internal.
+ * Failure: Zammad refuses an unknown user with 401 or 403 and words that are the same in every language; so a user who is
+ * not there, a right that the token lacks and a token that is wrong are told apart. It lets a user who is not active act
+ * on behalf: the sink asks first. What is too much for the web server before it goes without files.
+ * Sources: docs.zammad.org (2026-05); zammad/zammad, files named at the tests.
+ */
+
+import type { Post, PostAttachment } from '../../reply/post.ts';
+import type { Meaning } from '../answer.ts';
+import { NoPost } from '../no-post.ts';
+import {
+  type Means,
+  member,
+  members,
+  openPlatformClient,
+  type PlatformAnswer,
+  type PlatformClient,
+  type PlatformRequest,
+  pathOf,
+  refuse,
+  settled,
+  sought,
+  unexpected,
+} from '../platform/client.ts';
+import { draftText } from '../platform/draft.ts';
+import { html } from '../platform/html.ts';
+import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
+import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { recogniseZammad } from './recognise.ts';
+import { ZAMMAD_SETTINGS } from './settings.ts';
+
+type Options = PlatformOptions<typeof ZAMMAD_SETTINGS>;
+
+/** Characters of an article (app/models/ticket/article.rb). */
+const MOST_CHARS = 1_500_000;
+
+/** Articles that are looked through, the last ones. */
+const LOOKED_THROUGH = 50;
+
+/** An article is made after its reply came, as far as the clocks of two hosts agree. */
+const CLOCKS_MS = 3600 * 1000;
+
+/** The account of Zammad itself, which is always there. */
+const SYSTEM_ID = '1';
+
+const PAGE = 100;
+
+/** Opens the sink of a `[sink]` table. */
+export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
+  const read = readPlatformOptions(table, ZAMMAD_SETTINGS, environment);
+  return read.ok ? { ok: true, sink: new ZammadSink(read.options, environment) } : read;
+}
+
+/** Shows what would be sent of a post. */
+export function preview(post: Post): Preview {
+  const policy = { mentions: false, references: false, commands: false, closing: false };
+  const draft = draftText(post, { dialect: html, policy, attribution: '' });
+  const body = draft.ok ? draft.text : '';
+  return { body: { body, content_type: 'text/html' }, fields: { From: post.user, ticket: post.thread } };
+}
+
+/** Reads what Zammad means by 401 and 403 out of its words. */
+const means: Means = ({ status, json }): Meaning | undefined => {
+  const error = member(json, 'error');
+  if ((status !== 401 && status !== 403) || typeof error !== 'string') return undefined;
+  if (error.startsWith('No such user')) return 'refused';
+  if (error.startsWith('Maintenance mode')) return 'busy';
+  // "Not authorized" is said of a ticket; all else of the token.
+  return status === 403 && error === 'Not authorized' ? 'refused' : 'broken';
+};
+
+class ZammadSink implements Sink {
+  readonly recognise = recogniseZammad;
+  readonly #options: Options;
+  readonly #client: PlatformClient;
+
+  constructor(options: Options, { now }: SinkEnvironment) {
+    this.#options = options;
+    const headers = { authorization: `Token token=${options.token}` };
+    this.#client = openPlatformClient(options, { now, headers, means });
+  }
+
+  deliver(post: Post, signal: AbortSignal): Promise<Outcome> {
+    return settled(async () => {
+      const ticket = ticketOf(post.thread);
+      const body = this.#body(post, []);
+      const headers = onBehalf(loginOf(this.#options.map, post.user));
+      const ask: Ask = (request) => this.#client.demand({ ...request, headers }, signal);
+      await isActive(ask);
+      const articles = await articlesOf(ticket, ask);
+      const internal = await this.#isInternal(post, articles, ask);
+      const article = { ticket_id: ticket, content_type: 'text/html', type: this.#options.article, internal };
+      const json = { ...article, message_id: messageId(post) };
+      const files = post.attachments.map(written);
+      const make = (more: object): Promise<PlatformAnswer> =>
+        this.#client.ask({ path: '/api/v1/ticket_articles', json: { ...json, ...more }, headers }, signal);
+      let answer = await make({ body, ...(files.length === 0 ? {} : { attachments: files }) });
+      if (answer.status === 413 && files.length > 0)
+        answer = await make({ body: this.#body(post, post.attachments) });
+      return this.#judge(answer);
+    });
+  }
+
+  exists(post: Post, signal: AbortSignal): Promise<boolean> {
+    return sought(async () => {
+      const headers = onBehalf(loginOf(this.#options.map, post.user));
+      const ask: Ask = (request) => this.#client.demand({ ...request, headers }, signal);
+      for await (const article of lastOnes(await articlesOf(ticketOf(post.thread), ask), ask)) {
+        if (member(article, 'message_id') === messageId(post)) return true;
+        if (madeAt(article) < post.receivedAt - CLOCKS_MS) return false;
+      }
+      return false;
+    });
+  }
+
+  examine(signal: AbortSignal): Promise<Examination> {
+    // Zammad itself is there in every Zammad: on its behalf only a right token may ask.
+    const request = { path: '/api/v1/users/me', headers: onBehalf(SYSTEM_ID, true) };
+    return this.#client.examine(request, readExamination, signal);
+  }
+
+  async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
+    const wanted = address.toLowerCase();
+    const query = { query: wanted, limit: String(PAGE) };
+    const found = await this.#list('/api/v1/users/search', query, signal);
+    const [one, ...others] = found.filter((user) => user.addresses.includes(wanted));
+    return one === undefined || others.length > 0 ? undefined : userWithLogin(this.#options.map, one.name);
+  }
+
+  async *users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    for (let page = 1; ; page += 1) {
+      const query = { page: String(page), per_page: String(PAGE) };
+      const { json } = await this.#client.demand({ path: '/api/v1/users', query }, signal);
+      if (members(json).length === 0) return;
+      for (const user of members(json).map(userOf)) {
+        const name = user === undefined ? undefined : userWithLogin(this.#options.map, user.name);
+        if (user !== undefined && name !== undefined) yield { ...user, name };
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  #body(post: Post, refused: readonly PostAttachment[]): string {
+    const { policy } = this.#options;
+    const form = { dialect: html, policy, attribution: '', mostChars: MOST_CHARS };
+    const draft = draftText(post, form, refused);
+    if (!draft.ok) throw refuse(draft.problem);
+    return draft.text;
+  }
+
+  /** Tells whether a reply is for agents alone: as the newest article was when the notification went out. */
+  async #isInternal(post: Post, articles: readonly number[], ask: Ask): Promise<boolean> {
+    const { visibility } = this.#options;
+    if (visibility !== 'as-answered') return visibility === 'internal';
+    for await (const article of lastOnes(articles, ask))
+      if (madeAt(article) <= post.repliedToAt) return member(article, 'internal') === true;
+    // In doubt nobody outside reads it; what a customer writes is public whatever is asked for.
+    return true;
+  }
+
+  #judge(answer: PlatformAnswer): Outcome {
+    const outcome = this.#client.judge(answer);
+    if (outcome.kind !== 'posted') return outcome;
+    const id = member(answer.json, 'id');
+    if (typeof id !== 'number' || typeof member(answer.json, 'ticket_id') !== 'number')
+      throw unexpected(answer, 'the answer to an article names none');
+    return { ...outcome, diagnostic: `article ${id}` };
+  }
+
+  async #list(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<readonly PlatformUser[]> {
+    const answer = await this.#client.demand({ path, query }, signal);
+    if (!Array.isArray(answer.json)) throw unexpected(answer, 'the answer is no list of users');
+    return answer.json.map(userOf).filter((user) => user !== undefined);
+  }
+}
+
+/** Asks on behalf of a user, and gives the answer where it is one. */
+type Ask = (request: PlatformRequest) => Promise<PlatformAnswer>;
+
+function ticketOf(locator = ''): number {
+  const [, ticket] = /^ticket\/(\d{1,12})$/.exec(locator) ?? [];
+  if (ticket === undefined)
+    throw refuse(
+      `${JSON.stringify(locator)} is no ticket of Zammad; expected ticket/ID, the ID of its address in the browser`,
+    );
+  return Number(ticket);
+}
+
+/** Names the user whose request it is, by a login or an address; a number would name whoever has it. */
+function onBehalf(login: string, isNumber = false): Record<string, string> {
+  if (!/^[\x21-\x7e]+$/.test(login) || /^\d+$/.test(login) !== isNumber)
+    throw refuse(
+      `${JSON.stringify(login)} cannot be named in a request to Zammad; expected a login in ASCII`,
+    );
+  return { from: login, 'x-on-behalf-of': login };
+}
+
+/** Refuses a post of a user who is not active; rejects where Zammad does not say. */
+async function isActive(ask: Ask): Promise<void> {
+  const answer = await ask({ path: '/api/v1/users/me' });
+  const active = member(answer.json, 'active');
+  if (active === false) throw refuse(`${String(member(answer.json, 'login'))} is not active in Zammad`);
+  if (active !== true) throw unexpected(answer, 'the answer names no user');
+}
+
+/** Gives the ids of a ticket's articles in their order; a ticket that was merged into another one takes none. */
+async function articlesOf(ticket: number, ask: Ask): Promise<readonly number[]> {
+  const answer = await ask({ path: pathOf('api', 'v1', 'tickets', ticket), query: { expand: 'true' } });
+  const ids = member(answer.json, 'article_ids');
+  if (!Array.isArray(ids)) throw unexpected(answer, 'the answer is no ticket');
+  if (member(answer.json, 'state') === 'merged')
+    throw refuse(`ticket ${ticket} of Zammad was merged into another one`);
+  return ids.filter((id) => typeof id === 'number').sort((left, right) => left - right);
+}
+
+/** Gives articles from the last one on, without those that the user may not see. */
+async function* lastOnes(ids: readonly number[], ask: Ask): AsyncIterable<unknown> {
+  for (const id of ids.slice(-LOOKED_THROUGH).reverse()) {
+    try {
+      const { json } = await ask({ path: pathOf('api', 'v1', 'ticket_articles', id) });
+      yield json;
+    } catch (error) {
+      // Deleted since, or an internal one that the user does not see.
+      if (!(error instanceof NoPost) || error.outcome.kind !== 'failed') throw error;
+    }
+  }
+}
+
+function madeAt(article: unknown): number {
+  return Date.parse(String(member(article, 'created_at')));
+}
+
+function messageId(post: Post): string {
+  return `<mailgw.${post.id.replace(/[^\w-]/g, '_')}@mailgw.invalid>`;
+}
+
+function written({ filename, contentType, content }: PostAttachment): object {
+  const data = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');
+  return { filename, data, 'mime-type': contentType };
+}
+
+function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+  const postsAs = 'the user of each reply, on whose behalf the token asks (From)';
+  if (status !== 401 && status !== 403) return { postsAs };
+  const isRight =
+    status === 403 || String(member(json, 'error')).startsWith('Current user has no permission');
+  return {
+    postsAs,
+    lack: isRight
+      ? {
+          what: 'the token of Zammad may not act on behalf of others',
+          fix: 'give it admin.user, ticket.agent and ticket.customer, and its user a role that has them',
+        }
+      : {
+          what: 'Zammad does not take the token',
+          fix: 'make one in your profile, Token Access, and put it into the file of sink.token_file',
+        },
+  };
+}
+
+/** Reads an active user of a list; addresses in lower case. */
+function userOf(listed: unknown): PlatformUser | undefined {
+  const [name, email] = [member(listed, 'login'), member(listed, 'email')];
+  if (member(listed, 'active') !== true || typeof name !== 'string' || name === '') return undefined;
+  return { name, addresses: typeof email === 'string' && email !== '' ? [email.toLowerCase()] : [] };
+}
