@@ -33,6 +33,7 @@ const MOST_UNKNOWN = 10_000;
 export interface AskGround {
   readonly config: Pick<Config, 'reply' | 'sender'>;
   readonly store: Pick<Directory, 'takeUsers' | 'userByName'>;
+  /** Asks the platform. */
   readonly findUser: NonNullable<Sink['findUser']>;
   readonly log: Log;
   readonly meter: Meter;

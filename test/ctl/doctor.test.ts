@@ -71,6 +71,29 @@ async function examineIn(
   }
 }
 
+/** Asserts how a right that is lacking is told to people. */
+async function assertLackIsTold(
+  { scratch }: Patient,
+  examine: (illness: Partial<Illness>, words: readonly string[]) => Promise<RunResult>,
+): Promise<void> {
+  const file = scratch.path('lacking.mjs');
+  writeFileSync(file, LACKING_SINK, { mode: 0o644 });
+  const words = ['doctor', '--postfix-config', scratch.path('postfix')];
+  const { stdout } = await examine({ settings: { sink: { type: file } } }, words);
+  rmSync(file);
+  const lines = stdout.split('\n');
+  const at = lines.findIndex((line) => line.startsWith('PROBLEM sink.'));
+  assert.deepEqual(
+    lines.slice(at, at + 3).map((line) => line.replace(/\(http:\S+: /, '(URL: ')),
+    [
+      'PROBLEM sink.rights: the key may not post as another user (URL: 403 Forbidden)',
+      '        why: no reply is posted: each is kept and tried again for delivery.max_age',
+      "        fix: give the account of the key the administrator's role",
+    ],
+  );
+  assert.doesNotMatch(stdout, /sink\.(?:reachable|posts_as)/);
+}
+
 describe('mailgw-ctl doctor', { concurrency: false }, () => {
   let patient: Patient | undefined;
   let main = '';
@@ -146,23 +169,7 @@ describe('mailgw-ctl doctor', { concurrency: false }, () => {
   });
 
   it('says which right a key lacks, what comes of it, and where to give it', { skip }, async () => {
-    const { scratch } = here();
-    const file = scratch.path('lacking.mjs');
-    writeFileSync(file, LACKING_SINK, { mode: 0o644 });
-    const words = ['doctor', '--postfix-config', scratch.path('postfix')];
-    const { stdout } = await examine({ settings: { sink: { type: file } } }, words);
-    rmSync(file);
-    const lines = stdout.split('\n');
-    const at = lines.findIndex((line) => line.startsWith('PROBLEM sink.'));
-    assert.deepEqual(
-      lines.slice(at, at + 3).map((line) => line.replace(/\(http:\S+: /, '(URL: ')),
-      [
-        'PROBLEM sink.rights: the key may not post as another user (URL: 403 Forbidden)',
-        '        why: no reply is posted: each is kept and tried again for delivery.max_age',
-        "        fix: give the account of the key the administrator's role",
-      ],
-    );
-    assert.doesNotMatch(stdout, /sink\.(?:reachable|posts_as)/);
+    await assertLackIsTold(here(), examine);
   });
 
   it('says so where there is no such Postfix, and no configuration', { skip }, async () => {

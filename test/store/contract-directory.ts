@@ -22,8 +22,82 @@ async function saltsOf(store: Store, name: string): Promise<(readonly [number, n
   return (user?.salts ?? []).map(({ salt, endsAt }) => [salt[0] ?? -1, endsAt] as const);
 }
 
+/** Registers the tests of the order of addresses, and of users whom the platform names. */
+function describeNamedUsers(open: OpenStore): void {
+  describe('addresses of users', () => {
+    it('addresses keep the order in which they are given, in every view and over a removal', async (t) => {
+      const store = await open(t);
+      const given = ['z@example.com', 'a@example.com', 'm@example.com'];
+      const { number } = await add(store, 'alice', given);
+      const views = async (): Promise<unknown[]> => [
+        (await store.userByName('alice'))?.addresses,
+        (await store.userByNumber(number))?.addresses,
+        (await store.listUsers())[0]?.addresses,
+        (await store.usersBefore(number + 1, 1))[0]?.addresses,
+        (await store.usersByAddress('m@example.com', 'compare'))[0]?.addresses,
+      ];
+      for (const each of await views()) assert.deepEqual(each, given);
+      await store.setUser('alice', { addresses: given.toReversed() });
+      for (const each of await views()) assert.deepEqual(each, given.toReversed());
+      await store.removeUser('alice', NOW);
+      assert.deepEqual((await store.removedUsers())[0]?.addresses, given.toReversed());
+      await store.restoreUser(number, NOW);
+      for (const each of await views()) assert.deepEqual(each, given.toReversed());
+    });
+
+    it('users whom the platform names are taken in, and nobody loses anything to them', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice', ['home@example.com', 'a@example.com']);
+      await store.setUser('alice', { enabled: false });
+      await add(store, 'owner', ['own+x@example.com']);
+      await add(store, 'gone', ['gone@example.com']);
+      await store.removeUser('gone', NOW);
+      const named = (name: string, merge: 'before' | 'behind' | 'only', ...addresses: string[]) => ({
+        ...{ name, addresses, merge, salt: SALT },
+      });
+      const take = async (...users: ReturnType<typeof named>[]): Promise<unknown[]> => [
+        ...(await store.takeUsers(users, 'ignore', NOW)),
+      ];
+      assert.deepEqual(
+        await take(
+          named('bob', 'before', 'b@example.com'),
+          named('carol', 'before', 'B@EXAMPLE.com'),
+          named('thief', 'behind', 'new@example.com', 'own@example.com'),
+          named('gone', 'before', 'gone@example.com'),
+          named('alice', 'before', 'A@example.com', 'new@example.com'),
+          named('owner', 'before', 'own+x@example.com'),
+        ),
+        [
+          { kind: 'created' },
+          { kind: 'taken', address: 'B@EXAMPLE.com', by: 'bob' },
+          { kind: 'taken', address: 'own@example.com', by: 'owner' },
+          { kind: 'removed', removedAt: NOW },
+          { kind: 'changed' },
+          { kind: 'unchanged' },
+        ],
+      );
+      const alice = await store.userByName('alice');
+      assert.equal(alice?.enabled, false);
+      assert.deepEqual(alice.addresses, ['A@example.com', 'new@example.com', 'home@example.com']);
+      await take(named('alice', 'behind', 'home@example.com', 'last@example.com'));
+      assert.equal(
+        (await store.userByName('alice'))?.addresses.join(' '),
+        [...alice.addresses, 'last@example.com'].join(' '),
+      );
+      await take(named('alice', 'only', 'last@example.com'));
+      assert.deepEqual((await store.userByName('alice'))?.addresses, ['last@example.com']);
+      assert.deepEqual(await saltsOf(store, 'bob'), [[0xa0, undefined]]);
+      assert.deepEqual(
+        (await store.listUsers()).map(({ name }) => name),
+        ['alice', 'bob', 'owner'],
+      );
+    });
+  });
+}
+
 /** Registers the tests of the directory. */
 export function describeDirectory(open: OpenStore): void {
+  describeNamedUsers(open);
   describe('users', () => {
     it('a user is found by name and by number, with addresses and salt', async (t) => {
       const store = await open(t);
@@ -124,74 +198,6 @@ export function describeDirectory(open: OpenStore): void {
         ],
       );
       assert.deepEqual(await store.putUsers([], NOW), []);
-    });
-
-    it('addresses keep the order in which they are given, in every view and over a removal', async (t) => {
-      const store = await open(t);
-      const given = ['z@example.com', 'a@example.com', 'm@example.com'];
-      const { number } = await add(store, 'alice', given);
-      const views = async (): Promise<unknown[]> => [
-        (await store.userByName('alice'))?.addresses,
-        (await store.userByNumber(number))?.addresses,
-        (await store.listUsers())[0]?.addresses,
-        (await store.usersBefore(number + 1, 1))[0]?.addresses,
-        (await store.usersByAddress('m@example.com', 'compare'))[0]?.addresses,
-      ];
-      for (const each of await views()) assert.deepEqual(each, given);
-      await store.setUser('alice', { addresses: given.toReversed() });
-      for (const each of await views()) assert.deepEqual(each, given.toReversed());
-      await store.removeUser('alice', NOW);
-      assert.deepEqual((await store.removedUsers())[0]?.addresses, given.toReversed());
-      await store.restoreUser(number, NOW);
-      for (const each of await views()) assert.deepEqual(each, given.toReversed());
-    });
-
-    it('users whom the platform names are taken in, and nobody loses anything to them', async (t) => {
-      const store = await open(t);
-      await add(store, 'alice', ['home@example.com', 'a@example.com']);
-      await store.setUser('alice', { enabled: false });
-      await add(store, 'owner', ['own+x@example.com']);
-      await add(store, 'gone', ['gone@example.com']);
-      await store.removeUser('gone', NOW);
-      const named = (name: string, merge: 'before' | 'behind' | 'only', ...addresses: string[]) => ({
-        ...{ name, addresses, merge, salt: SALT },
-      });
-      const take = async (...users: ReturnType<typeof named>[]): Promise<unknown[]> => [
-        ...(await store.takeUsers(users, 'ignore', NOW)),
-      ];
-      assert.deepEqual(
-        await take(
-          named('bob', 'before', 'b@example.com'),
-          named('carol', 'before', 'B@EXAMPLE.com'),
-          named('thief', 'behind', 'new@example.com', 'own@example.com'),
-          named('gone', 'before', 'gone@example.com'),
-          named('alice', 'before', 'A@example.com', 'new@example.com'),
-          named('owner', 'before', 'own+x@example.com'),
-        ),
-        [
-          { kind: 'created' },
-          { kind: 'taken', address: 'B@EXAMPLE.com', by: 'bob' },
-          { kind: 'taken', address: 'own@example.com', by: 'owner' },
-          { kind: 'removed', removedAt: NOW },
-          { kind: 'changed' },
-          { kind: 'unchanged' },
-        ],
-      );
-      const alice = await store.userByName('alice');
-      assert.equal(alice?.enabled, false);
-      assert.deepEqual(alice.addresses, ['A@example.com', 'new@example.com', 'home@example.com']);
-      await take(named('alice', 'behind', 'home@example.com', 'last@example.com'));
-      assert.equal(
-        (await store.userByName('alice'))?.addresses.join(' '),
-        [...alice.addresses, 'last@example.com'].join(' '),
-      );
-      await take(named('alice', 'only', 'last@example.com'));
-      assert.deepEqual((await store.userByName('alice'))?.addresses, ['last@example.com']);
-      assert.deepEqual(await saltsOf(store, 'bob'), [[0xa0, undefined]]);
-      assert.deepEqual(
-        (await store.listUsers()).map(({ name }) => name),
-        ['alice', 'bob', 'owner'],
-      );
     });
 
     it('a user with another name is the same, and the old name is free', async (t) => {

@@ -8,7 +8,7 @@ import type { SinkPolicy } from '../../reply/escape.ts';
 import { isPrintable } from '../../system/printable.ts';
 import { CA_FILE } from '../ca-file.ts';
 import { httpTarget } from '../http-target.ts';
-import type { SinkSetting } from '../sink-kind.ts';
+import type { NewSecret, SinkSetting } from '../sink-kind.ts';
 
 /** What a platform says of itself for its settings. */
 export interface PlatformForm {
@@ -24,6 +24,9 @@ export interface PlatformForm {
 
 /** Users of ours by what they are called on the platform. */
 export type Logins = Readonly<Record<string, string>>;
+
+/** Describes the file of a secret that the platform gives, and that the admin writes in. */
+const emptyFile = (what: string): NewSecret => ({ what, content: () => '' });
 
 /** Makes the settings of a platform. */
 export function platformSettings({ name, example, token, inert }: PlatformForm) {
@@ -45,7 +48,7 @@ export function platformSettings({ name, example, token, inert }: PlatformForm) 
       begins: {
         comment: `The file that holds ${token}, on one line, for its owner alone (mode 0600).`,
         value: `${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.token`,
-        makes: { what: token, content: () => '' },
+        makes: emptyFile(token),
       },
     },
     ca_file: CA_FILE,
