@@ -10,12 +10,14 @@ import { DISCOURSE_SETTINGS } from './discourse/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 import { ZAMMAD_SETTINGS } from './zammad/settings.ts';
+import { ZULIP_SETTINGS } from './zulip/settings.ts';
 
 /** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
 export const SINKS: Readonly<Record<string, SinkKind>> = {
   discourse: { settings: DISCOURSE_SETTINGS, load: () => import('./discourse/discourse.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
   zammad: { settings: ZAMMAD_SETTINGS, load: () => import('./zammad/zammad.ts') },
+  zulip: { settings: ZULIP_SETTINGS, load: () => import('./zulip/zulip.ts') },
 };
 
 /** A site's own module. */
