@@ -166,7 +166,7 @@ class ZulipSink implements Sink {
     if (typeof url !== 'string' || !url.startsWith('/user_uploads/'))
       throw unexpected(answer, 'the answer to an upload names no file');
     const name = file.filename.replace(/[[\]`*~$:\\\s]+/g, ' ').trim() || 'file';
-    return `[${name}](${url.replace(/[()\s]/g, encodeURIComponent)})`;
+    return `[${name}](${url.replace(/\(/g, '%28').replace(/\)/g, '%29')})`;
   }
 
   /** Asks, and reads how long Zulip wants to be left alone: seconds with a fraction, which HTTP has not. */
