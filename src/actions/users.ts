@@ -4,11 +4,11 @@
  * Failure: a Fault for a name that no user has, or that cannot be one, and for an address that cannot be a user's.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { foldAddress, foldDomain, splitAddress } from '../mail/address.ts';
-import { parseRcpt } from '../mail/envelope.ts';
+import { foldAddress } from '../mail/address.ts';
 import { leftIn, type Rate, type SavedBucket, untilFull, userBucket } from '../mail/rate.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Session } from '../site/session.ts';
+import { addressProblem, nameProblem } from '../site/user-form.ts';
 import {
   RESTORABLE_MS,
   type RemovedUser,
@@ -20,10 +20,7 @@ import {
 import type { BounceCounts } from '../store/figures.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from '../system/iso-time.ts';
-import { isPrintable } from '../system/printable.ts';
 import { conflict, Fault, invalid, unknown } from './fault.ts';
-
-const MAX_NAME_OCTETS = 255;
 
 const FINGERPRINT_CHARS = 12;
 
@@ -186,38 +183,16 @@ async function lastRestorable(store: Store, name: string): Promise<RemovedUser |
 }
 
 function checkName(name: string): void {
-  if (
-    name.trim() !== name ||
-    name === '' ||
-    !isPrintable(name) ||
-    Buffer.byteLength(name) > MAX_NAME_OCTETS
-  ) {
-    throw invalid(
-      'user',
-      `user "${name}": expected 1 to ${MAX_NAME_OCTETS} octets without control characters or spaces around them`,
-    );
-  }
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw invalid('user', `user "${name}": ${problem}`);
 }
 
 /** Checks addresses, and leaves each out that was given before in another case. */
 export function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
-  const domains = config.reply.domain.map(foldDomain);
   const found = new Map<string, string>();
   for (const address of addresses) {
-    const parsed = parseRcpt(`TO:<${address}>`);
-    const parts = splitAddress(address);
-    if (!parsed.ok || parsed.value !== address || parts === undefined || !isPrintable(address)) {
-      throw invalid(
-        'addresses',
-        `--address "${address}": is not a mail address; expected one such as alice@example.com`,
-      );
-    }
-    if (domains.includes(foldDomain(parts.domain))) {
-      throw invalid(
-        'addresses',
-        `--address "${address}": is in reply.domain; expected the address the user writes from`,
-      );
-    }
+    const problem = addressProblem(config, address);
+    if (problem !== undefined) throw invalid('addresses', `--address "${address}": ${problem}`);
     found.set(foldAddress(address), address);
   }
   return [...found.values()];

@@ -13,6 +13,6 @@ export async function openOutbound(ground: Ground, doubts: Doubts): Promise<Sour
     import('../site/stamping.ts'),
     import('../sources/outbound/open.ts'),
   ]);
-  const plan = site.part(stampPart({ store, sink, doubt: doubts.doubt, log }));
+  const plan = site.part(stampPart({ store, sink, doubt: doubts.doubt, log, meter }));
   return outbound.openOutbound({ config: () => site.config, log, meter, plan });
 }

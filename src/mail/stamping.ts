@@ -1,7 +1,8 @@
 /**
  * Stamping as a port: who gets another copy of a message on its way out, and what is different in it.
  *
- * Contract: asked once for each message, when its header is there. A copy differs from what came in its beginning and its
+ * Contract: asked for each message when its header is there, and once more with its body where the answer is that it takes
+ * one. A copy differs from what came in its beginning and its
  * reverse-path alone; who is in none of the copies gets the bytes as they came. Never rejects: an error is a reason for
  * no stamp, and told in the log by whoever made it.
  */
@@ -13,6 +14,8 @@ export interface Outgoing {
   /** Empty for the null reverse-path. */
   readonly reversePath: string;
   readonly recipients: readonly string[];
+  /** The body, once all of it is there; undefined before. */
+  readonly body?: Buffer | undefined;
 }
 
 /** A copy for one user. */
@@ -51,6 +54,8 @@ export interface StampPlan {
   readonly otherwise: Unstamped;
   /** Hears of the whole message as it came, once the relay has taken a stamped copy; undefined where nobody wants it. */
   readonly remember: ((raw: Uint8Array) => void) | undefined;
+  /** The body would tell: the message is planned again when it is there, and goes out by this plan if it is too large. */
+  readonly wantsBody?: true;
 }
 
 /** Plans the copies of a message. */

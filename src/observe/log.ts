@@ -92,6 +92,9 @@ export const LOG_EVENTS = {
   relay_failed: 'warn',
   /** A fault of ours kept a notification from its reply address; it went out as it came. */
   stamp_failed: 'error',
+  /** The platform named the user of an address: they were added, or the address to theirs; or that could not be. */
+  user_named: 'info',
+  user_refused: 'warn',
   /** What became of an attempt to send a notification; a failed one was refused, withdrawn or given up. */
   notification_sent: 'info',
   notification_deferred: 'warn',

@@ -126,6 +126,10 @@ const TABLE = {
     kind: NOTICE_KINDS,
     outcome: ['sent', 'deferred', 'failed'],
   }),
+  mailgw_asked_users_total: counter(
+    'Questions to the platform who has an address, by what came of them: a user, nobody, somebody who cannot be taken in, no answer in time, an error',
+    { answer: ['named', 'unknown', 'refused', 'late', 'failed'] },
+  ),
   mailgw_outbound_messages_total: counter(
     'Mail on its way out by recipient, by outcome: taken by the relay with a reply address or as it came, refused by it, or put off for want of its answer',
     { outcome: ['stamped', 'relayed', 'refused', 'failed'] },

@@ -16,7 +16,7 @@ import { type Header, headerValue, headerValues, scanHeader } from '../mail/head
 import { type Mailbox, mailboxesOf, senderOf } from '../mail/mailbox.ts';
 import { mediaType } from '../mail/parts.ts';
 import { isProbe, PROBE_THREAD } from '../mail/probe.ts';
-import type { Recognise, Recognised } from '../mail/recognise.ts';
+import type { Recognisable, Recognise, Recognised } from '../mail/recognise.ts';
 import { isReserved } from '../mail/reserved.ts';
 import type { Outgoing, PlanStamps, StampedCopy, StampPlan, Unstamped } from '../mail/stamping.ts';
 import { judgeAge, MAX_REPLIED_TO } from '../mail/token.ts';
@@ -75,7 +75,10 @@ export function createStamp(options: StampOptions): PlanStamps {
   return async (mail) => {
     try {
       const probed = await probedUser(options, mail.recipients);
-      const notification = readNotification(options, mail, probed !== undefined);
+      const body = bodyOf(mail);
+      const notification = readNotification(options, mail, probed !== undefined, body.show);
+      if (notification === 'no-notification' && body.isWanted())
+        return { ...none(notification), wantsBody: true };
       if (typeof notification === 'string') return none(notification);
       return await stampAll(options, mail, notification, probed);
     } catch (error) {
@@ -86,6 +89,21 @@ export function createStamp(options: StampOptions): PlanStamps {
 }
 
 const none = (otherwise: Unstamped): StampPlan => ({ copies: [], otherwise, remember: undefined });
+
+/** Shows the body to who asks for it, and tells whether somebody did before it was there. */
+function bodyOf({ body }: Outgoing): {
+  readonly show: () => Buffer | undefined;
+  readonly isWanted: () => boolean;
+} {
+  let wasAsked = false;
+  return {
+    show: () => {
+      wasAsked = true;
+      return body;
+    },
+    isWanted: () => wasAsked && body === undefined,
+  };
+}
 
 /** A notification that may be stamped. */
 interface Notification {
@@ -110,11 +128,14 @@ function readNotification(
   options: StampOptions,
   mail: Outgoing,
   isProbed: boolean,
+  body: Recognisable['body'],
 ): Notification | Unstamped {
   const scan = scanHeader(mail.beginning);
   if (!scan.ok) return 'header-too-large';
   const { header } = scan;
-  const recognised = isProbed ? PROBE : recogniseOther(options, header, mail.reversePath);
+  const recognised = isProbed
+    ? PROBE
+    : recogniseOther(options, { header, reversePath: mail.reversePath, body });
   if (recognised === undefined) return 'no-notification';
   if (isOurs(options, header)) return 'own';
   if (isAutomatic(header)) return 'automatic';
@@ -129,12 +150,8 @@ function readNotification(
 const PROBE: Recognised = { thread: PROBE_THREAD, repliedTo: undefined };
 
 /** Recognises a notification of the platform; no rule of a site names a thread that is ours. */
-function recogniseOther(
-  { recognise }: StampOptions,
-  header: Header,
-  reversePath: string,
-): Recognised | undefined {
-  const recognised = recognise({ header, reversePath });
+function recogniseOther({ recognise }: StampOptions, notification: Recognisable): Recognised | undefined {
+  const recognised = recognise(notification);
   return recognised === undefined || isReserved(recognised.thread) ? undefined : recognised;
 }
 

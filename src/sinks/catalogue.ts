@@ -7,17 +7,23 @@
 import { text } from '../config/kinds.ts';
 import type { Post } from '../reply/post.ts';
 import { DISCOURSE_SETTINGS } from './discourse/settings.ts';
+import { REDMINE_SETTINGS } from './redmine/settings.ts';
+import { RT_SETTINGS } from './rt/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
+import { WORDPRESS_SETTINGS } from './wordpress/settings.ts';
 import { ZAMMAD_SETTINGS } from './zammad/settings.ts';
 import { ZULIP_SETTINGS } from './zulip/settings.ts';
 
 /** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
 export const SINKS: Readonly<Record<string, SinkKind>> = {
   discourse: { settings: DISCOURSE_SETTINGS, load: () => import('./discourse/discourse.ts') },
+  rt: { settings: RT_SETTINGS, load: () => import('./rt/rt.ts') },
+  redmine: { settings: REDMINE_SETTINGS, load: () => import('./redmine/redmine.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
   zammad: { settings: ZAMMAD_SETTINGS, load: () => import('./zammad/zammad.ts') },
   zulip: { settings: ZULIP_SETTINGS, load: () => import('./zulip/zulip.ts') },
+  wordpress: { settings: WORDPRESS_SETTINGS, load: () => import('./wordpress/wordpress.ts') },
 };
 
 /** A site's own module. */

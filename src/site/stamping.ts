@@ -1,12 +1,11 @@
 /** Stamping as a site configures it: its rules, its users, its reply addresses. */
-import { randomBytes } from 'node:crypto';
 import type { NamedPeppers } from '../config/secret-file.ts';
 import { judgeRecipient } from '../gate/recipient.ts';
 import { allForms, mintingForm } from '../mail/address.ts';
 import { isProbe } from '../mail/probe.ts';
 import type { PlanStamps } from '../mail/stamping.ts';
-import { SALT_BYTES } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
+import type { Meter } from '../observe/meter.ts';
 import { recogniseByAny, recogniseByRules } from '../outbound/rules.ts';
 import { createStamp, type StampedOriginal, type StampOptions } from '../outbound/stamp.ts';
 import type { Sink } from '../sinks/sink.ts';
@@ -14,9 +13,8 @@ import type { Directory } from '../store/directory.ts';
 import type { Originals } from '../store/originals.ts';
 import type { Peppers } from '../store/peppers.ts';
 import type { Restores } from '../store/restores.ts';
-import { withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
-import { isPrintable } from '../system/printable.ts';
+import { AskedUsers } from './asked-users.ts';
 import type { Config } from './config.ts';
 import type { Doubts } from './doubts.ts';
 import { gateRules, noticeLoopTokens } from './gate-rules.ts';
@@ -32,12 +30,8 @@ export interface StampGround {
   /** Says why the store is not to be believed now. */
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
+  readonly meter: Meter;
 }
-
-const MAX_NAME_OCTETS = 255;
-
-/** Time for the platform to say who somebody is: a notification waits for it. */
-const ASK_MS = 5000;
 
 /** Makes what plans stamps a part. */
 export function stampPart(ground: StampGround): Part<PlanStamps> {
@@ -63,7 +57,7 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     directory: store,
     probed: createProbed(config, peppers, ground),
     doubt: () => doubt?.(),
-    ask: outbound.users === 'ask' ? createAsk(ground) : undefined,
+    ask: outbound.users === 'ask' ? createAsk(config, ground) : undefined,
     remember: (original) => {
       keep(original, config, ground);
     },
@@ -99,38 +93,13 @@ function keep(
 }
 
 /** Creates what asks the platform and adds whom it names; undefined where this one cannot be asked. */
-function createAsk({ sink: inForce, store, log }: StampGround): StampOptions['ask'] {
+function createAsk(config: Config, { sink: inForce, store, log, meter }: StampGround): StampOptions['ask'] {
   const sink = inForce();
   if (sink.findUser === undefined) {
     log('sink_fault', { reason: 'outbound.users = "ask": this sink names no users; known ones are stamped' });
     return undefined;
   }
-  return async (address) => {
-    try {
-      const name = await withinDeadline(ASK_MS, async (signal) => sink.findUser?.(address, signal));
-      return name === undefined || !isName(name) ? undefined : await register(store, name, address);
-    } catch (error) {
-      log('stamp_failed', { reason: `who has an address: ${errorText(error)}` });
-      return undefined;
-    }
-  };
-}
-
-/** Tells what a user may be called. */
-const isName = (name: string): boolean =>
-  name.trim() === name && isPrintable(name) && Buffer.byteLength(name) <= MAX_NAME_OCTETS;
-
-/** Adds the user whom the platform named, or the address to the user whom we know. */
-async function register(
-  store: Directory,
-  name: string,
-  address: string,
-): ReturnType<Directory['userByName']> {
-  const known = await store.userByName(name);
-  if (known !== undefined) {
-    await store.setUser(name, { addresses: [...known.addresses, address] });
-    return store.userByName(name);
-  }
-  const salt = randomBytes(SALT_BYTES);
-  return store.addUser({ name, addresses: [address], salt, now: Date.now() });
+  const findUser = sink.findUser.bind(sink);
+  const asked = new AskedUsers({ config, store, findUser, log, meter, now: Date.now });
+  return (address) => asked.find(address);
 }

@@ -3,6 +3,7 @@
  *
  * Contract and failure as of store.ts. All times are integer milliseconds since the epoch.
  */
+import type { AddressMerge } from '../mail/address-list.ts';
 
 /** A salt; `endsAt` is undefined for the current one and the end of the grace period for a previous one. */
 export interface Salt {
@@ -17,6 +18,7 @@ export interface User {
   readonly name: string;
   readonly enabled: boolean;
   readonly createdAt: number;
+  /** In the order in which they were given: notifications go to the first. */
   readonly addresses: readonly string[];
   readonly salts: readonly Salt[];
 }
@@ -58,6 +60,24 @@ export interface WantedUser {
 
 /** The change that brought a user to the state that was wanted. */
 export type UserChange = 'created' | 'changed' | 'unchanged';
+
+/** A user as the platform names them: what it says is no order, and takes nothing from anybody. */
+export interface NamedUser {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** Where the addresses go among those that the user has already. */
+  readonly merge: AddressMerge;
+  /** The salt of a new user. */
+  readonly salt: Uint8Array;
+}
+
+/** The change that came of a user whom the platform named, or why there was none. */
+export type NamedChange =
+  | { readonly kind: UserChange }
+  /** Another user of ours has the address. */
+  | { readonly kind: 'taken'; readonly address: string; readonly by: string }
+  /** A user of the name was removed, and not erased: only an operator brings them back. */
+  | { readonly kind: 'removed'; readonly removedAt: number };
 
 /** The result of giving a user another name, or why it did nothing. */
 export type Renaming =
@@ -112,6 +132,15 @@ export interface Directory extends Users {
   ): Promise<boolean>;
   /** Brings users to the states that are wanted, in order and in one transaction; says of each what that changed. */
   putUsers(users: readonly WantedUser[], now: number): Promise<readonly UserChange[]>;
+  /**
+   * Takes in users whom the platform names, in order and in one transaction. Never an address that another user has,
+   * compared as `plusTags` says, and nobody who was removed; who is disabled stays disabled.
+   */
+  takeUsers(
+    users: readonly NamedUser[],
+    plusTags: 'compare' | 'ignore',
+    now: number,
+  ): Promise<readonly NamedChange[]>;
   /** Gives a user another name; number, salts and addresses stay, and what waits for them follows. */
   renameUser(from: string, to: string, now: number): Promise<Renaming>;
   /** Removes a user, which voids all their addresses until they are restored; false when there is none. */

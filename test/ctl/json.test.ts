@@ -20,6 +20,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ],
   ['user set', ['bob', '--no-addresses'], ['user', 'addresses']],
   ['user put', ['carol', '--disabled'], ['user', 'number', 'enabled', 'addresses', 'result']],
+  ['user import', ['--from', 'webhook'], []],
   ['user rename', ['carol', 'caroline'], ['user', 'number', 'enabled', 'addresses']],
   ['user list', [], ['user', 'enabled']],
   ['user show', ['alice'], ['user', 'salt_fingerprint', 'grace_ends_at']],

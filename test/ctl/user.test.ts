@@ -10,7 +10,7 @@ describe('mailgw-ctl user', () => {
       ...['user', 'add', 'alice', '--address', 'alice@example.com', '--address', 'a@home.example'],
     );
     assert.deepEqual(Object.keys(added), ['user', 'number', 'enabled', 'addresses', 'created_at']);
-    assert.deepEqual(added.addresses, ['a@home.example', 'alice@example.com']);
+    assert.deepEqual(added.addresses, ['alice@example.com', 'a@home.example']);
     const shown = await tool.row('user', 'show', 'alice');
     assert.deepEqual(Object.keys(shown), [
       ...['user', 'number', 'enabled', 'addresses', 'created_at'],

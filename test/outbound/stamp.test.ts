@@ -44,6 +44,8 @@ interface Bench {
   readonly events: { readonly event: LogEvent; readonly fields: LogFields }[];
   readonly remembered: StampedOriginal[];
   readonly stamp: (fields: readonly string[], envelope?: Envelope) => Promise<StampPlan>;
+  /** Plans the sample, whose body is there or not yet. */
+  readonly planned: (body: Buffer | undefined) => Promise<StampPlan>;
 }
 
 interface Envelope {
@@ -88,6 +90,13 @@ async function open(t: TestContext, changed: Partial<StampOptions> = {}): Promis
     remembered,
     stamp: (fields, { reversePath = 'tracker@example.org', recipients = ['alice@example.com'] } = {}) =>
       stamp({ beginning: Buffer.from(`${fields.join('\r\n')}\r\n\r\n`), reversePath, recipients }),
+    planned: (body) =>
+      stamp({
+        beginning: Buffer.from(`${FIELDS.filter((line) => !line.startsWith('X-')).join('\r\n')}\r\n\r\n`),
+        reversePath: 'tracker@example.org',
+        recipients: ['alice@example.com'],
+        body,
+      }),
   };
 }
 
@@ -103,6 +112,32 @@ const replyToOf = (stamps: StampPlan): string =>
 /** Replaces the field of a name, or leaves it out. */
 const withField = (name: string, ...lines: string[]): string[] =>
   FIELDS.flatMap((line) => (line.startsWith(`${name}:`) ? lines : [line]));
+
+describe('a notification that its body alone tells', () => {
+  it('is planned again when the body is there, and stamped by what that says', async (t) => {
+    const shown: (string | undefined)[] = [];
+    const { planned } = await open(t, {
+      recognise: ({ body }) => {
+        const text = body?.()?.toString();
+        shown.push(text);
+        const thread = /^Thread: (.*)$/m.exec(text ?? '')?.[1];
+        return thread === undefined ? undefined : { thread, repliedTo: undefined };
+      },
+    });
+    const before = await planned(undefined);
+    assert.deepEqual([before.copies, before.wantsBody], [[], true]);
+    const stamps = await planned(Buffer.from('Thread: comment/7'));
+    assert.deepEqual([stamps.copies[0]?.thread, stamps.wantsBody], ['comment/7', undefined]);
+    const other = await planned(Buffer.from('Hello'));
+    assert.deepEqual([other.copies, other.wantsBody, other.otherwise], [[], undefined, 'no-notification']);
+    assert.deepEqual(shown, [undefined, 'Thread: comment/7', 'Hello']);
+  });
+
+  it('is held up for nobody who does not ask', async (t) => {
+    const { planned } = await open(t);
+    assert.equal((await planned(undefined)).wantsBody, undefined);
+  });
+});
 
 describe('a notification to a known user', () => {
   it('has their reply address in Reply-To and as reverse-path, and every other byte as it came', async (t) => {

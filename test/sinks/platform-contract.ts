@@ -34,6 +34,8 @@ export interface RunningPlatform {
   /** A user who may comment, and their mail address. */
   readonly user: string;
   readonly address: string;
+  /** Somebody whose posts are made with the key of `token_file`, where `user` has one of their own. */
+  readonly keyed?: string;
   /** Makes a thread that takes comments; its locator. */
   thread(): Promise<string>;
   /** A thread that was never there. */
@@ -325,7 +327,8 @@ function answerTests({ posts }: PlatformUnderContract, on: Ground): void {
 function refusalTests(under: PlatformUnderContract, on: Ground): void {
   it('takes a key that is refused for an operator’s matter, and says so when it is examined', async () => {
     const sink = await open(on, { token_file: on.wrong });
-    const outcome = await sink.deliver(postOf(on, { thread: await on.platform.thread() }), signal());
+    const user = on.platform.keyed ?? on.platform.user;
+    const outcome = await sink.deliver(postOf(on, { thread: await on.platform.thread(), user }), signal());
     assert.equal(outcome.kind, 'deferred', outcome.diagnostic);
     assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
     assert.ok(!outcome.diagnostic.includes(on.platform.token));

@@ -1,10 +1,13 @@
 // outbound.users = "ask": the site's own sink names who has an address, and a stranger of its notification gets one of ours.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { get, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
+import { serveHttp } from '../support/loopback.ts';
 import { fieldsOf, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { plainNotification } from '../support/outbound.ts';
@@ -28,6 +31,14 @@ export function createSink({ file }) {
     async close() {},
   };
 }
+`;
+
+/** A sink that asks a platform which may hang. */
+const ASKING_MODULE = `
+export const createSink = ({ url }) => ({
+  deliver: async () => ({ kind: 'posted', diagnostic: '' }), close: async () => {},
+  findUser: async (address, signal) => (await fetch(url, { signal })).text(),
+});
 `;
 
 describe('outbound.users = "ask"', () => {
@@ -85,5 +96,59 @@ describe('outbound.users = "ask"', () => {
     const asked = lines().flatMap((line) => line.asked ?? []);
     assert.deepEqual(asked, ['carol@example.com', 'stranger@example.com', 'broken@example.com']);
     assert.match(daemon.log(), /stamp_failed.*the platform is down|the platform is down.*stamp_failed/);
+  });
+
+  it('lets a notification go out in time while the platform hangs, or dies, and stamps the next one', async (t) => {
+    const scratch = testScratch(t);
+    const mailbox = await startMailbox(scratch);
+    let answer: (response: ServerResponse) => void = () => undefined;
+    const url = await serveHttp(t, (_request, response) => {
+      answer(response);
+    });
+    const module = scratch.path('sink.mjs');
+    writeFileSync(module, ASKING_MODULE, { mode: 0o644 });
+    const outbound = scratch.path('outbound.sock');
+    const socketPath = scratch.path('metrics.sock');
+    const daemon = await startDaemon(scratch, {
+      sink: { url: 'http://127.0.0.1:9/', secret: '' },
+      settings: { metrics: { listen: `unix:${socketPath}` } },
+      change: (settings) => ({
+        ...settings,
+        sink: { type: module, url },
+        outbound: {
+          socket: outbound,
+          relay: mailbox.server,
+          users: 'ask',
+          rule: [{ field: 'X-Tracker-Issue', thread: 'issue/{X-Tracker-Issue}' }],
+        },
+      }),
+    });
+    await daemon.ready();
+    const notify = async (nth: number): Promise<string | undefined> => {
+      const client = await LmtpClient.open(t, outbound);
+      const [answered] = await client.deliver(plainNotification('42'), 'carol@example.com');
+      assert.match(String(answered), /^250 /);
+      return fieldsOf(await mailbox.nthMail(nth), 'Reply-To')[0];
+    };
+    const begun = performance.now();
+    assert.equal(await notify(1), undefined);
+    const took = performance.now() - begun;
+    assert.ok(took >= 4900 && took < 20_000, `${took}`);
+    assert.match(daemon.log(), /stamp_failed.*no answer within 5 s|no answer within 5 s.*stamp_failed/);
+    answer = (response) => response.socket?.destroy();
+    assert.equal(await notify(2), undefined);
+    answer = (response) => response.end('carol');
+    assert.match((await notify(3)) ?? '', /reply\+/);
+    const page = await new Promise<string>((resolve, reject) => {
+      get({ socketPath, path: '/metrics' }, (response) => {
+        text(response).then(resolve, reject);
+      }).on('error', reject);
+    });
+    for (const [what, count] of [
+      ['late', 1],
+      ['failed', 1],
+      ['named', 1],
+    ])
+      assert.match(page, new RegExp(`^mailgw_asked_users_total\\{answer="${what}"\\} ${count}$`, 'm'));
   });
 });

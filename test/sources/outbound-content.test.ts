@@ -136,3 +136,43 @@ describe('a dot alone behind a bare LF', () => {
     }
   });
 });
+
+describe('what is planned by its body', () => {
+  it('is planned twice, and comes out with what the second plan says', async (t) => {
+    const bench = await openBench(t);
+    const bodies: (string | undefined)[] = [];
+    bench.plan = async ({ beginning, body, recipients }) => {
+      bodies.push(body?.toString());
+      const none = { copies: [], otherwise: 'no-notification', remember: undefined } as const;
+      if (body === undefined) return Promise.resolve({ ...none, wantsBody: true });
+      const stamped = Buffer.concat([Buffer.from('X-Stamped: yes\r\n'), beginning]);
+      const copy = { user: 'alice', thread: 'comment/7', reversePath: undefined, beginning: stamped };
+      return Promise.resolve({ ...none, copies: [{ ...copy, recipients: recipients.map((_, at) => at) }] });
+    };
+    const client = await LmtpClient.open(t, bench.socket);
+    const body = `${'x'.repeat(70)}\r\n`.repeat(1000);
+    assert.deepEqual(await relayed(client, `${HEADER}${body}`), ['250 2.0.0 Ok: queued as 4F2A1']);
+    assert.deepEqual(bodies, [undefined, body]);
+    assert.equal(bench.relay.mails[0]?.raw.toString(), `X-Stamped: yes\r\n${HEADER}${body}`);
+    assert.match((await relayed(client, HEADER)).join(), /^250/);
+    assert.deepEqual(bodies.slice(2), [undefined, '']);
+  });
+
+  it('goes out as it came, and is not held up, where that is too large', async (t) => {
+    const bench = await openBench(t);
+    let asked = 0;
+    bench.plan = async () => {
+      asked += 1;
+      return Promise.resolve({
+        copies: [],
+        otherwise: 'no-notification',
+        remember: undefined,
+        wantsBody: true,
+      });
+    };
+    const raw = Buffer.from(HEADER + `${'x'.repeat(70)}\r\n`.repeat(5000));
+    assert.match((await relayOne(t, bench, raw)).join(), /^250/);
+    assert.equal(digest((await bench.relay.nthMail(1)).raw), digest(raw));
+    assert.equal(asked, 1);
+  });
+});

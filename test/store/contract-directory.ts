@@ -35,7 +35,7 @@ export function describeDirectory(open: OpenStore): void {
           name: 'alice',
           enabled: true,
           createdAt: NOW,
-          addresses: ['a@example.com', 'b@example.com'],
+          addresses: ['b@example.com', 'a@example.com'],
           salts: [{ salt: SALT, createdAt: NOW, endsAt: undefined }],
         },
       );
@@ -104,8 +104,8 @@ export function describeDirectory(open: OpenStore): void {
       const all = [
         put('alice', { addresses: ['a@example.com', 'b@example.com'] }),
         put('bob', { enabled: false }),
-        put('alice', { addresses: ['b@example.com', 'a@example.com'], enabled: true }),
-        put('alice', { enabled: false }),
+        put('alice', { addresses: ['a@example.com', 'b@example.com'], enabled: true }),
+        put('alice', { addresses: ['b@example.com', 'a@example.com'], enabled: false }),
         put('bob'),
       ];
       assert.deepEqual(await store.putUsers(all, NOW), [
@@ -117,13 +117,81 @@ export function describeDirectory(open: OpenStore): void {
       ]);
       const users = await store.listUsers();
       assert.deepEqual(
-        users.map(({ name, enabled, addresses, salts }) => [name, enabled, addresses.length, salts.length]),
+        users.map(({ name, enabled, addresses, salts }) => [name, enabled, addresses, salts.length]),
         [
-          ['alice', false, 2, 1],
-          ['bob', false, 0, 1],
+          ['alice', false, ['b@example.com', 'a@example.com'], 1],
+          ['bob', false, [], 1],
         ],
       );
       assert.deepEqual(await store.putUsers([], NOW), []);
+    });
+
+    it('addresses keep the order in which they are given, in every view and over a removal', async (t) => {
+      const store = await open(t);
+      const given = ['z@example.com', 'a@example.com', 'm@example.com'];
+      const { number } = await add(store, 'alice', given);
+      const views = async (): Promise<unknown[]> => [
+        (await store.userByName('alice'))?.addresses,
+        (await store.userByNumber(number))?.addresses,
+        (await store.listUsers())[0]?.addresses,
+        (await store.usersBefore(number + 1, 1))[0]?.addresses,
+        (await store.usersByAddress('m@example.com', 'compare'))[0]?.addresses,
+      ];
+      for (const each of await views()) assert.deepEqual(each, given);
+      await store.setUser('alice', { addresses: given.toReversed() });
+      for (const each of await views()) assert.deepEqual(each, given.toReversed());
+      await store.removeUser('alice', NOW);
+      assert.deepEqual((await store.removedUsers())[0]?.addresses, given.toReversed());
+      await store.restoreUser(number, NOW);
+      for (const each of await views()) assert.deepEqual(each, given.toReversed());
+    });
+
+    it('users whom the platform names are taken in, and nobody loses anything to them', async (t) => {
+      const store = await open(t);
+      await add(store, 'alice', ['home@example.com', 'a@example.com']);
+      await store.setUser('alice', { enabled: false });
+      await add(store, 'owner', ['own+x@example.com']);
+      await add(store, 'gone', ['gone@example.com']);
+      await store.removeUser('gone', NOW);
+      const named = (name: string, merge: 'before' | 'behind' | 'only', ...addresses: string[]) => ({
+        ...{ name, addresses, merge, salt: SALT },
+      });
+      const take = async (...users: ReturnType<typeof named>[]): Promise<unknown[]> => [
+        ...(await store.takeUsers(users, 'ignore', NOW)),
+      ];
+      assert.deepEqual(
+        await take(
+          named('bob', 'before', 'b@example.com'),
+          named('carol', 'before', 'B@EXAMPLE.com'),
+          named('thief', 'behind', 'new@example.com', 'own@example.com'),
+          named('gone', 'before', 'gone@example.com'),
+          named('alice', 'before', 'A@example.com', 'new@example.com'),
+          named('owner', 'before', 'own+x@example.com'),
+        ),
+        [
+          { kind: 'created' },
+          { kind: 'taken', address: 'B@EXAMPLE.com', by: 'bob' },
+          { kind: 'taken', address: 'own@example.com', by: 'owner' },
+          { kind: 'removed', removedAt: NOW },
+          { kind: 'changed' },
+          { kind: 'unchanged' },
+        ],
+      );
+      const alice = await store.userByName('alice');
+      assert.equal(alice?.enabled, false);
+      assert.deepEqual(alice.addresses, ['A@example.com', 'new@example.com', 'home@example.com']);
+      await take(named('alice', 'behind', 'home@example.com', 'last@example.com'));
+      assert.equal(
+        (await store.userByName('alice'))?.addresses.join(' '),
+        [...alice.addresses, 'last@example.com'].join(' '),
+      );
+      await take(named('alice', 'only', 'last@example.com'));
+      assert.deepEqual((await store.userByName('alice'))?.addresses, ['last@example.com']);
+      assert.deepEqual(await saltsOf(store, 'bob'), [[0xa0, undefined]]);
+      assert.deepEqual(
+        (await store.listUsers()).map(({ name }) => name),
+        ['alice', 'bob', 'owner'],
+      );
     });
 
     it('a user with another name is the same, and the old name is free', async (t) => {

@@ -29,6 +29,8 @@ export interface OutboundSite {
 /** What a test may choose. */
 export interface OutboundSiteOptions {
   readonly settings?: Settings;
+  /** The `[sink]` of a platform that runs; default a webhook. */
+  readonly sink?: Settings[string];
   readonly postfix?: PostfixOptions;
   /** The milter that signs, as Postfix names it. */
   readonly signer?: string;
@@ -66,6 +68,7 @@ export async function startOutboundSite(
         ...options.settings?.['outbound'],
       },
     },
+    change: (settings) => ({ ...settings, ...(options.sink === undefined ? {} : { sink: options.sink }) }),
   });
   await daemon.addUser(ALICE.user, ALICE.address);
   const services = readExample('master-outbound.cf', scratch.path('postfix'))

@@ -14,7 +14,7 @@ const ORDER = record(
     thread: Type.String({ maxLength: 1000, description: "The platform's own name of the thread." }),
     replied_to: Type.Optional(time('When the post was made. Now where it is missing.')),
     to: Type.Optional(
-      text('One of the addresses of the user; the first of them by the alphabet where it is missing.', 320),
+      text('One of the addresses of the user; the first of them where it is missing.', 320),
     ),
     subject: Type.String({
       maxLength: 10_000,

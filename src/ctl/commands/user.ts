@@ -23,6 +23,7 @@ import { noteMissingAddress } from '../known-user.ts';
 import { withStore } from '../session.ts';
 import { printDone, printObject, printRow, printRows, printText, type Row } from '../terminal/print.ts';
 import { noteNamesake, printRemoved, remove, restore } from './removal.ts';
+import { importCommand } from './user-import.ts';
 
 const ADDRESS_OPTION = {
   flags: '--address <address>',
@@ -219,7 +220,7 @@ const enable: CommandSpec = {
 export const userGroup: CommandGroup = {
   name: 'user',
   summary: 'who may reply, and from which addresses',
-  commands: [add, set, put, rename, list, showOne, disable, enable, remove, restore],
+  commands: [add, set, put, importCommand, rename, list, showOne, disable, enable, remove, restore],
 };
 
 function enableUser(input: Input, context: Context, enabled: boolean): Promise<void> {

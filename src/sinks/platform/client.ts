@@ -28,6 +28,8 @@ export interface PlatformRequest {
   readonly json?: unknown;
   readonly form?: Readonly<Record<string, string>>;
   readonly content?: Content;
+  /** Bytes of the answer that are read; default a mebibyte. */
+  readonly answerBytes?: number;
 }
 
 /** A body that is neither JSON nor a form. */
@@ -98,11 +100,11 @@ export function openPlatformClient(
           ...request.headers,
         },
         body: body?.body() ?? null,
-        answerBytes: ANSWER_BYTES,
+        answerBytes: request.answerBytes ?? ANSWER_BYTES,
       },
       signal,
     );
-    const text = hide(answer.text);
+    const text = hideKey([request.headers?.authorization ?? ''])(hide(answer.text));
     return { ...answer, text, json: answer.isWhole === true ? jsonOf(text) : undefined };
   };
 
@@ -147,6 +149,12 @@ export function unexpected(answer: PlatformAnswer, what: string): NoPost {
   const { status, text } = answer;
   const diagnostic = `${quotedLine(what)}: ${quotedLine(`${status} ${text}`)}`;
   return new NoPost({ kind: 'deferred', broken: true, diagnostic, status });
+}
+
+/** Gives an answer that came whole; one that broke off blames nobody, and is asked for again. */
+export function wholeOf(answer: PlatformAnswer): PlatformAnswer {
+  if (answer.isWhole === true) return answer;
+  throw new Error('the answer was cut short');
 }
 
 /** Runs a delivery, and gives an outcome whatever happens. */

@@ -2,7 +2,7 @@
  * One message on its way through: from the client's DATA to the relay's answers.
  *
  * Contract: nothing is queued here, and nobody is answered 250 whom the relay has not answered so. The header is
- * awaited, then the copies are planned; the first copy is sent on as it arrives, at the relay's pace, and the others follow
+ * awaited, then the copies are planned; a plan that takes the body awaits that too, if it is small. The first copy is sent on as it arrives, at the relay's pace, and the others follow
  * from memory, each as a transaction of its own. Who gets no stamp gets every byte as it came, all in one transaction.
  * Failure: a relay that fails is 451 4.4.z for all who have no answer yet; nothing further is tried for this message. A
  * message of several copies that is too large to be kept goes to the first one's recipients; the others are put
@@ -10,7 +10,8 @@
  * Limits: a header as large as is read, and one message within `maxKeptBytes` and the budget.
  */
 import { HEADER_LIMITS } from '../../mail/header.ts';
-import type { PlanStamps, StampedCopy, StampPlan } from '../../mail/stamping.ts';
+import { MAX_SHOWN_BYTES } from '../../mail/recognise.ts';
+import type { Outgoing, PlanStamps, StampedCopy, StampPlan } from '../../mail/stamping.ts';
 import { DotRemover } from '../dot-remover.ts';
 import type { Incoming } from '../lmtp-reader.ts';
 import { type MemoryBudget, MessageMemory } from '../message-buffer.ts';
@@ -74,6 +75,7 @@ export class Relaying implements Incoming {
   #arrived: Buffer[] = [];
   #beginning: Buffer = NOTHING;
   #hasHeader = false;
+  #hasEnded = false;
   #planned: readonly Planned[] | undefined;
   #plan: StampPlan | undefined;
   #answered = 0;
@@ -107,7 +109,8 @@ export class Relaying implements Incoming {
   /** Sends on what has arrived; resolves when there is room for more. */
   async pump(): Promise<void> {
     if (!this.#hasHeader) return;
-    const first = this.#planned?.[0] ?? (await this.#begin());
+    const first = this.#planned === undefined ? await this.#begin() : this.#planned[0];
+    if (this.#planned === undefined) return;
     const pieces = this.#arrived.splice(0);
     for (const piece of pieces) await first?.copy.write(piece);
   }
@@ -116,6 +119,7 @@ export class Relaying implements Incoming {
   async end(): Promise<void> {
     const endsAt = performance.now() + this.#options.answerMs;
     this.#hasHeader = true;
+    this.#hasEnded = true;
     await this.pump();
     const [first, ...others] = this.#planned ?? [];
     await first?.copy.end(this.#options.answerMs);
@@ -148,14 +152,25 @@ export class Relaying implements Incoming {
     this.#beginning = this.#beginning.subarray(0, cut);
   }
 
-  async #begin(): Promise<Planned | undefined> {
+  /** Plans the message; undefined while its body is wanted, and is on its way. */
+  async #settlePlan(): Promise<StampPlan | undefined> {
+    const plan = (this.#plan ??= await this.#options.plan(this.#outgoing()));
+    const bytes = this.#arrived.reduce((sum, { length }) => sum + length, 0);
+    if (plan.wantsBody !== true || bytes > MAX_SHOWN_BYTES) return plan;
+    if (!this.#hasEnded) return undefined;
+    this.#plan = await this.#options.plan({ ...this.#outgoing(), body: Buffer.concat(this.#arrived) });
+    return this.#plan;
+  }
+
+  #outgoing(): Outgoing {
     const { sender, addresses } = this.#envelope;
-    const plan = await this.#options.plan({
-      beginning: this.#beginning,
-      reversePath: sender,
-      recipients: addresses,
-    });
-    this.#plan = plan;
+    return { beginning: this.#beginning, reversePath: sender, recipients: addresses };
+  }
+
+  /** Plans the message and begins its first copy, as soon as it can be planned. */
+  async #begin(): Promise<Planned | undefined> {
+    const plan = await this.#settlePlan();
+    if (plan === undefined) return undefined;
     const planned = this.#copiesOf(plan);
     this.#planned = planned;
     const [first] = planned;

@@ -12,7 +12,8 @@ type Row = [number, string, number, number, string | null, Buffer | null, number
 const BETWEEN = '\n';
 
 const USERS = `SELECT u.user_number, name, enabled, u.created_at,
-  (SELECT group_concat(address, char(10)) FROM user_address AS a WHERE a.user_number = u.user_number),
+  (SELECT group_concat(address, char(10) ORDER BY position, address)
+   FROM user_address AS a WHERE a.user_number = u.user_number),
   salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number)`;
 
 // The current salt first: it is the one that nearly every token was minted under.
@@ -64,7 +65,7 @@ export function prepareDirectoryViews(
 }
 
 /** Prepares the look-up of users by an address: an index gives who may have it, and folding tells who has. */
-function prepareUsersByAddress(database: Database): AtOnce<Directory>['usersByAddress'] {
+export function prepareUsersByAddress(database: Database): AtOnce<Directory>['usersByAddress'] {
   const byNumber = prepareUserByNumber(database);
   const mayHave = database
     .prepare<[string, string, string, string, string], number>(

@@ -39,18 +39,22 @@ export function prepareDirectory(
   };
 }
 
-function prepareAddresses(database: Database): (userNumber: number, addresses: readonly string[]) => void {
+/** Prepares the replacement of a user's addresses, which keep the order in which they are given. */
+export function prepareAddresses(
+  database: Database,
+): (userNumber: number, addresses: readonly string[]) => void {
   const clear = database.prepare<[number]>('DELETE FROM user_address WHERE user_number = ?');
-  const add = database.prepare<[number, string]>(
-    'INSERT INTO user_address (user_number, address) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  const add = database.prepare<[number, string, number]>(
+    'INSERT INTO user_address (user_number, address, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
   );
   return (userNumber, addresses) => {
     clear.run(userNumber);
-    for (const address of addresses) add.run(userNumber, address);
+    for (const [position, address] of addresses.entries()) add.run(userNumber, address, position);
   };
 }
 
-function prepareAddUser(
+/** Prepares the addition of a user. */
+export function prepareAddUser(
   database: Database,
   setAddresses: (userNumber: number, addresses: readonly string[]) => void,
 ): AtOnce<Directory>['addUser'] {
@@ -77,7 +81,9 @@ function preparePutUsers(
     'SELECT user_number AS number, enabled FROM user WHERE name = ?',
   );
   const addressesOf = database
-    .prepare<[number], string>('SELECT address FROM user_address WHERE user_number = ? ORDER BY address')
+    .prepare<[number], string>(
+      'SELECT address FROM user_address WHERE user_number = ? ORDER BY position, address',
+    )
     .pluck();
   const enable = database.prepare<[number, number]>('UPDATE user SET enabled = ? WHERE user_number = ?');
   const put = ({ name, addresses, enabled, salt }: WantedUser, now: number): UserChange => {
@@ -87,7 +93,7 @@ function preparePutUsers(
       if (added !== undefined && enabled === false) enable.run(0, added.number);
       return 'created';
     }
-    const isOther = addresses !== undefined && !isSameSet(addresses, addressesOf.all(user.number));
+    const isOther = addresses !== undefined && !isSameList(addresses, addressesOf.all(user.number));
     const isTurned = enabled !== undefined && enabled !== (user.enabled === 1);
     if (isOther) setAddresses(user.number, addresses);
     if (isTurned) enable.run(Number(enabled), user.number);
@@ -96,9 +102,9 @@ function preparePutUsers(
   return (users, now) => users.map((user) => put(user, now));
 }
 
-function isSameSet(wanted: readonly string[], there: readonly string[]): boolean {
-  const all = new Set(wanted);
-  return all.size === there.length && there.every((each) => all.has(each));
+function isSameList(wanted: readonly string[], there: readonly string[]): boolean {
+  const all = [...new Set(wanted)];
+  return all.length === there.length && there.every((each, index) => all[index] === each);
 }
 
 function insertSalt(database: Database, userNumber: number, salt: Uint8Array, now: number): void {

@@ -277,6 +277,9 @@ export const MIGRATIONS: readonly string[] = [
    CREATE INDEX known_original_bytes ON known_original (bytes);
    -- Whose a registered address is, whatever the case of its letters.
    CREATE INDEX user_address_folded ON user_address (lower(address));
+   -- The order in which addresses were given; those of before keep the alphabet's.
+   ALTER TABLE user_address ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE removed_address ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
    -- What a platform gave with an address, and wants back with the reply.
    CREATE TABLE address_context (
      user_number INTEGER NOT NULL,

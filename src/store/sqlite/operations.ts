@@ -5,6 +5,7 @@ import { type ContextWrites, prepareContexts } from './contexts.ts';
 import { prepareDigests } from './digests.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
+import { prepareNamedUsers } from './named-users.ts';
 import { prepareNotices } from './notices.ts';
 import { prepareNotifications } from './notifications.ts';
 import { type OriginalWrites, prepareOriginals } from './originals.ts';
@@ -24,6 +25,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
   ReturnType<typeof prepareDirectory> &
+  ReturnType<typeof prepareNamedUsers> &
   ReturnType<typeof prepareDigests> &
   ReturnType<typeof prepareRemoval> &
   ReturnType<typeof prepareRenameUser> &
@@ -51,6 +53,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
     ...prepareDirectory(database),
+    ...prepareNamedUsers(database),
     ...prepareDigests(database),
     ...prepareRemoval(database),
     ...prepareRenameUser(database),

@@ -147,7 +147,8 @@ function prepareLeaveOut(database: Database): (number: number) => { address: str
 export function prepareRemovalViews(database: Database): AtOnce<Directory, 'removedUsers'> {
   const all = database.prepare<[], Omit<RemovedUser, 'addresses'> & { addresses: string }>(
     `SELECT user_number AS number, name, removed_at AS removedAt,
-       (SELECT json_group_array(address) FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses
+       (SELECT json_group_array(address ORDER BY position, address)
+        FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses
      FROM removed_user AS u ORDER BY removed_at DESC, user_number DESC`,
   );
   return {

@@ -1,0 +1,283 @@
+/**
+ * The Redmine sink: notes on issues, and new issues, by the user who wrote the mail.
+ *
+ * Contract: a thread is `issue/NUMBER`; the container of a new one is a project's identifier. Posts are made with an
+ * administrator's key as the user (X-Redmine-Switch-User), and nobody else: Redmine is asked first as whom it takes us, for
+ * with a wrong key, or one that may not switch, it may post as somebody else and answer 204.
+ * A note counts as posted when it is seen in the issue: Redmine answers 204 as well to a user who may add none.
+ * `exists` knows a note by its author, its text and its time (notes.ts).
+ * Failure: an answer to a private note is refused, for it would be public.
+ * Standards: Redmine 5.0.4: issues_controller.rb, attachments_controller.rb, users_controller.rb, application_controller.rb.
+ */
+import type { Post, PostAttachment } from '../../reply/post.ts';
+import type { Meaning } from '../answer.ts';
+import { NoPost } from '../no-post.ts';
+import {
+  member,
+  members,
+  openPlatformClient,
+  type PlatformAnswer,
+  type PlatformClient,
+  pathOf,
+  refuse,
+  settled,
+  sought,
+  unexpected,
+  wholeOf,
+} from '../platform/client.ts';
+import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
+import { fileContent, handOver } from '../platform/files.ts';
+import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import type { Examination, Outcome, Sink } from '../sink.ts';
+import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { redmineMarkdown } from './markdown.ts';
+import { type Author, createNotes, type Issue, readIssue } from './notes.ts';
+import { recogniseRedmine } from './recognise.ts';
+import { REDMINE_SETTINGS } from './settings.ts';
+import { textile } from './textile.ts';
+import { findUser, listUsers } from './users.ts';
+
+type Options = PlatformOptions<typeof REDMINE_SETTINGS>;
+
+/** Characters of an issue's subject (issue.rb). */
+const MOST_SUBJECT_CHARS = 255;
+
+/** Reads the table and opens the sink. */
+export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
+  const read = readPlatformOptions(table, REDMINE_SETTINGS, environment);
+  return read.ok ? { ok: true, sink: createRedmineSink(read.options, environment.now) } : read;
+}
+
+/** Shows the note that would be made of a post, as a Redmine with its first settings gets it. */
+export function preview(post: Post): Preview {
+  const form = formOf({ format: 'textile', policy: INERT });
+  const draft = draftText(post, form);
+  const notes = draft.ok ? draft.text : draft.problem;
+  return { body: { issue: { notes } }, fields: { thread: post.thread, 'X-Redmine-Switch-User': post.user } };
+}
+
+const INERT = { mentions: true, references: true, commands: false, closing: false };
+
+function formOf({ format, policy }: Pick<Options, 'format' | 'policy'>): TextForm {
+  if (format === 'markdown') return { dialect: redmineMarkdown, policy, attribution: '' };
+  // Entities say it better than joiners, which stay in what is copied.
+  const live = { mentions: !policy.mentions, references: !policy.references };
+  const left = { ...policy, mentions: false, references: false };
+  return { dialect: (markdown) => textile(markdown, live), policy: left, attribution: '' };
+}
+
+function createRedmineSink(options: Options, now: () => number): Sink {
+  const client = openPlatformClient(options, {
+    now,
+    headers: { 'x-redmine-api-key': options.token },
+    means,
+  });
+  const form = formOf(options);
+  const notes = createNotes(form);
+  const place = { client, options, now };
+  return {
+    deliver: (post, signal) =>
+      settled(async () => {
+        const id = issueOf(post.thread);
+        const author = await identify(place, post.user, signal);
+        const before = await readIssue(client, id, author, signal);
+        refusePrivate(before, post);
+        const { taken, refused } = await upload(client, author, post.attachments, signal);
+        const issue = {
+          notes: textOf(post, form, refused),
+          ...(taken.length === 0 ? {} : { uploads: taken }),
+        };
+        const path = `${pathOf('issues', id)}.json`;
+        const answer = await client.demand(
+          { method: 'PUT', path, headers: author.headers, json: { issue } },
+          signal,
+        );
+        const after = await readIssue(client, id, author, signal);
+        if (notes.claim(post, after, author, before)) return client.judge(answer);
+        throw refuse(
+          `Redmine answered ${answer.status} and kept no note: ${author.login} may add none to this issue (permission "Add notes")`,
+        );
+      }),
+    created: (post, signal) => settled(() => createIssue(place, form, post, signal)),
+    exists: (post, signal) =>
+      sought(async () => {
+        const author = await identify(place, post.user, signal);
+        if (post.newThread !== undefined) return isCreated(place, form, author, post, signal);
+        return notes.holds(post, await readIssue(client, issueOf(post.thread), author, signal), author);
+      }),
+    examine: (signal) => client.examine({ path: CURRENT }, examined, signal),
+    findUser: (address, signal) => findUser(client, options.map, address, signal),
+    users: (signal) => listUsers(client, options.map, signal),
+    recognise: recogniseRedmine(options.host),
+    close: () => client.close(),
+  };
+}
+
+/** What every request needs. */
+interface Place {
+  readonly client: PlatformClient;
+  readonly options: Options;
+  readonly now: () => number;
+}
+
+const CURRENT = '/users/current.json';
+
+/**
+ * Gives what a 422 means: without a reason the issue was changed by somebody else meanwhile, and the next try finds it so.
+ */
+function means({ status, json }: PlatformAnswer): Meaning | undefined {
+  if (status !== 422) return undefined;
+  const errors = member(json, 'errors');
+  return Array.isArray(errors) && errors.length === 0 ? 'busy' : undefined;
+}
+
+function issueOf(thread: string | undefined): string {
+  const id = /^issue\/([1-9]\d{0,9})$/.exec(thread ?? '')?.[1];
+  if (id === undefined) throw refuse(`the thread ${JSON.stringify(thread ?? '')} is not issue/NUMBER`);
+  return id;
+}
+
+/** Asks Redmine as whom it takes a post of this user; whoever else it names is no author of it. */
+async function identify({ client, options, now }: Place, user: string, signal: AbortSignal): Promise<Author> {
+  const login = loginOf(options.map, user);
+  // user.rb: the characters and the length of a login.
+  if (!/^[\w@.-]{1,60}$/.test(login)) throw refuse(`${JSON.stringify(login)} can be no login of Redmine`);
+  const headers = { 'x-redmine-switch-user': login };
+  const answer = await client.ask({ path: CURRENT, headers }, signal);
+  const { status } = answer;
+  if (status === 412) throw refuse(`412: Redmine has no active user ${login}`);
+  if (status === 403 || status === 404) throw brokenBy(status, `${status} to ${CURRENT}: ${REST_OFF}`);
+  const outcome = client.judge(answer);
+  if (outcome.kind !== 'posted') throw new NoPost(outcome);
+  const { json } = wholeOf(answer);
+  const [id, name] = [member(json, 'user', 'id'), member(json, 'user', 'login')];
+  if (typeof id !== 'number' || typeof name !== 'string') throw unexpected(answer, `no user in ${CURRENT}`);
+  if (name.toLowerCase() !== login.toLowerCase())
+    throw brokenBy(status, `Redmine takes us for ${name}, not for ${login}: ${name} is no administrator`);
+  const clock = Date.parse(String(answer.headers?.date));
+  return { id, login, headers, aheadMs: Number.isNaN(clock) ? 0 : clock - now() };
+}
+
+const REST_OFF = 'the REST web service is off (Administration, Settings, API)';
+
+function brokenBy(status: number, diagnostic: string): NoPost {
+  return new NoPost({ kind: 'deferred', broken: true, diagnostic, status });
+}
+
+/** Refuses what answers a private note, as Redmine's own mail handler makes it private, which its interface cannot promise. */
+function refusePrivate({ journals }: Issue, { repliedToAt }: Post): void {
+  const second = Math.floor(repliedToAt / 1000) * 1000;
+  if (journals.some(({ isPrivate, at }) => isPrivate && at === second))
+    throw refuse('this answers a private note, and would be public: answer it in Redmine');
+}
+
+function textOf(post: Post, form: TextForm, refused: readonly PostAttachment[]): string {
+  const draft = draftText(post, form, refused);
+  if (!draft.ok) throw refuse(draft.problem);
+  return draft.text;
+}
+
+interface Upload {
+  readonly token: string;
+  readonly filename: string;
+  readonly content_type: string;
+}
+
+async function upload(
+  client: PlatformClient,
+  { headers }: Author,
+  files: readonly PostAttachment[],
+  signal: AbortSignal,
+): Promise<{ readonly taken: readonly Upload[]; readonly refused: readonly PostAttachment[] }> {
+  return handOver(files, async (file) => {
+    const { filename, contentType } = file;
+    const answer = await client.demand(
+      {
+        path: '/uploads.json',
+        query: { filename },
+        headers,
+        content: fileContent(file, 'application/octet-stream'), // any other type is answered 406
+      },
+      signal,
+    );
+    const token = member(wholeOf(answer).json, 'upload', 'token');
+    if (typeof token !== 'string') throw unexpected(answer, 'no token for a file');
+    return { token, filename, content_type: contentType };
+  });
+}
+
+async function createIssue(place: Place, form: TextForm, post: Post, signal: AbortSignal): Promise<Outcome> {
+  const { client } = place;
+  const project = projectOf(post);
+  const author = await identify(place, post.user, signal);
+  const { taken, refused } = await upload(client, author, post.attachments, signal);
+  const issue = {
+    project_id: project,
+    subject: subjectOf(post),
+    description: textOf(post, form, refused),
+    ...(taken.length === 0 ? {} : { uploads: taken }),
+  };
+  const answer = await client.demand(
+    { path: '/issues.json', headers: author.headers, json: { issue } },
+    signal,
+  );
+  if (typeof member(wholeOf(answer).json, 'issue', 'id') !== 'number')
+    throw unexpected(answer, 'no issue was made');
+  return client.judge(answer);
+}
+
+/** Looks among the newest issues of the project for one by this author with this subject, made since the mail came. */
+async function isCreated(
+  { client }: Place,
+  form: TextForm,
+  author: Author,
+  post: Post,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = `${pathOf('projects', projectOf(post), 'issues')}.json`;
+  const query = { author_id: String(author.id), status_id: '*', sort: 'created_on:desc', limit: '100' };
+  const { json } = wholeOf(await client.demand({ path, query, headers: author.headers }, signal));
+  const [subject, since] = [subjectOf(post), post.receivedAt + author.aheadMs - 2000];
+  const begins = textOf(post, form, []).trim().slice(0, 200);
+  return members(member(json, 'issues')).some(
+    (issue) =>
+      member(issue, 'subject') === subject &&
+      Date.parse(String(member(issue, 'created_on'))) >= since &&
+      String(member(issue, 'description')).replaceAll('\r\n', '\n').startsWith(begins),
+  );
+}
+
+function projectOf({ newThread }: Post): string {
+  const project = newThread?.container ?? '';
+  if (!/^[a-z0-9][a-z0-9_-]{0,99}$/.test(project))
+    throw refuse(`${JSON.stringify(project)} is no identifier of a project`);
+  return project;
+}
+
+function subjectOf(post: Post): string {
+  return Array.from(titleOr(post, '(no subject)')).slice(0, MOST_SUBJECT_CHARS).join('').trim();
+}
+
+/** Reads who the key belongs to: only an administrator may post as others. */
+function examined({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+  const postsAs = 'the user of each reply, whom X-Redmine-Switch-User names';
+  const login = member(json, 'user', 'login');
+  if (status === 401)
+    return {
+      postsAs,
+      lack: {
+        what: 'Redmine does not know the key in sink.token_file',
+        fix: 'copy the API access key of an administrator: My account, API access key, Show',
+      },
+    };
+  if (status === 403)
+    return { postsAs, lack: { what: REST_OFF, fix: 'switch on "Enable REST web service" there' } };
+  if (typeof login !== 'string' || member(json, 'user', 'admin') === true) return { postsAs };
+  return {
+    postsAs: `${login}, whoever wrote`,
+    lack: {
+      what: `the key in sink.token_file is of ${login}, who is no administrator: Redmine would post everything as ${login}`,
+      fix: 'use the API access key of an administrator, the only ones who may post as the user',
+    },
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * Request Tracker 5 as a sink, by its interface REST 2.
+ *
+ * Contract: a reply is a correspondence, or a comment, in the thread `ticket/N`: by the account of the key with a line that
+ * names the user, or by the user where a token of theirs is at hand. A thread that is started is a ticket in the queue that is
+ * its container, with the user as its requestor. Nothing is posted twice: each text bears a mark, and is looked for by it.
+ * Limits: a site that sets `$TruncateLongAttachments` or `$DropLongAttachments` shortens or drops large files, and Request Tracker
+ * does not say so in its answer.
+ */
+import type { Post } from '../../reply/post.ts';
+import type { Meaning } from '../answer.ts';
+import { NoPost } from '../no-post.ts';
+import {
+  member,
+  members,
+  openPlatformClient,
+  outcomeOf,
+  type PlatformAnswer,
+  type PlatformClient,
+  pathOf,
+  refuse,
+  settled,
+  sought,
+} from '../platform/client.ts';
+import { titleOr } from '../platform/draft.ts';
+import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import type { Examination, Outcome, Sink } from '../sink.ts';
+import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { markOf, messageBody, textForm } from './message.ts';
+import { recogniseTickets } from './recognise.ts';
+import { RT_SETTINGS } from './settings.ts';
+import { lacking, offers, type Poster, rightFor, seeTicket, ticketOf } from './ticket.ts';
+import { authorisation, BOT, createPosters, type Posters, userIdOf } from './tokens.ts';
+import { findUser, listUsers } from './users.ts';
+
+type Options = PlatformOptions<typeof RT_SETTINGS>;
+
+/** The clocks of two machines may differ by so much. */
+const SKEW_MS = 3_600_000;
+
+/** Opens Request Tracker. */
+export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
+  const read = readPlatformOptions(table, RT_SETTINGS, environment);
+  if (!read.ok) return read;
+  const { options } = read;
+  const client = openPlatformClient(options, {
+    now: environment.now,
+    headers: authorisation(options.token),
+    means,
+  });
+  return { ok: true, sink: createSink(options, client, environment) };
+}
+
+/** Shows what would be sent of a post that its user has no token for. */
+export function preview(post: Post): Preview {
+  const inert = { mentions: false, references: false, commands: true, closing: true };
+  const { Attachments, ...fields } = messageBody(
+    post,
+    textForm(inert, RT_SETTINGS.attribution.fallback as string),
+  );
+  return { body: { ...fields, ...(Attachments === undefined ? {} : { Attachments }) }, fields };
+}
+
+/** Tells an answer of Request Tracker's own from one of what stands before it: its 400 has JSON, and it takes JSON. */
+function means({ status, json }: PlatformAnswer): Meaning | undefined {
+  if (status === 400 && json === undefined) return 'broken';
+  return status === 415 ? 'broken' : undefined;
+}
+
+function createSink(options: Options, client: PlatformClient, environment: SinkEnvironment): Sink {
+  const { map, rtname } = options;
+  const onFault = environment.onFault ?? (() => undefined);
+  const posters = createPosters({
+    directory: options.user_tokens,
+    map,
+    readSecretText: environment.readSecretText,
+    onFault,
+    ownerOf: (token, signal) => ownerOf(client, token, signal),
+  });
+  const post: ByPoster = { options, client, posters, onFault };
+  return {
+    deliver: (reply, signal) => settled(() => byPoster(post, reply, postReply, signal)),
+    created: (started, signal) => settled(() => byPoster(post, started, postTicket, signal)),
+    exists: (sent, signal) => sought(() => isThere(client, sent, signal)),
+    examine: (signal) => examine(options, client, signal),
+    findUser: (address, signal) => findUser(client, map, address, signal),
+    users: (signal) => listUsers(client, map, signal),
+    recognise: recogniseTickets(rtname),
+    close: () => client.close(),
+  };
+}
+
+/** Gives the name of the user of a token; undefined where it is refused. */
+async function ownerOf(
+  client: PlatformClient,
+  token: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const path = pathOf('REST', '2.0', 'user', userIdOf(token) ?? '');
+  const answer = await client.ask({ path, headers: authorisation(token) }, signal);
+  if (answer.status === 401) return undefined;
+  const outcome = client.judge(answer);
+  if (outcome.kind !== 'posted') throw new NoPost(outcome);
+  const name = member(answer.json, 'Name');
+  return typeof name === 'string' ? name : undefined;
+}
+
+interface ByPoster {
+  readonly options: Options;
+  readonly client: PlatformClient;
+  readonly posters: Posters;
+  readonly onFault: (reason: string) => void;
+}
+
+type MakePost = (on: ByPoster, post: Post, by: Poster, signal: AbortSignal) => Promise<Outcome>;
+
+/** Posts as the user who wrote, and by the account where there is no token or it is no longer taken. */
+async function byPoster(on: ByPoster, post: Post, make: MakePost, signal: AbortSignal): Promise<Outcome> {
+  const by = await on.posters.of(post.user, signal);
+  if (by.is === 'bot') return make(on, post, by, signal);
+  const outcome = await settled(() => make(on, post, by, signal));
+  if (outcome.status !== 401) return outcome;
+  on.posters.refused(by);
+  on.onFault(`sink.user_tokens: the token of ${by.user} is refused; the account posts in their place`);
+  return make(on, post, BOT, signal);
+}
+
+const postReply: MakePost = async ({ options, client }, post, by, signal) => {
+  const id = ticketOf(post.thread);
+  const as = options.post_as;
+  const { mayPost } = await seeTicket(client, id, { as, by, closed: options.closed }, signal);
+  const path = pathOf('REST', '2.0', 'ticket', id, as);
+  const { outcome, answer } = await send({ options, client }, post, by, path, {}, signal);
+  // The words of a 400 are in the language of the account; the ticket has said what it stands for.
+  return answer.status === 400 && !mayPost ? lacking(by, rightFor(as), id, answer.status) : outcome;
+};
+
+const postTicket: MakePost = async ({ options, client }, post, by, signal) => {
+  const { newThread } = post;
+  if (newThread === undefined) throw refuse('the post starts no thread');
+  const members = {
+    Queue: newThread.container,
+    Subject: titleOr(post, post.subject),
+    Requestor: [post.from.address],
+  };
+  const path = pathOf('REST', '2.0', 'ticket');
+  return (await send({ options, client }, post, by, path, members, signal)).outcome;
+};
+
+/** Sends a post, and once more without its files where it is too large with them. */
+async function send(
+  { options, client }: Pick<ByPoster, 'options' | 'client'>,
+  post: Post,
+  by: Poster,
+  path: string,
+  members: object,
+  signal: AbortSignal,
+): Promise<{ readonly outcome: Outcome; readonly answer: PlatformAnswer }> {
+  const form = textForm(options.policy, by.is === 'bot' ? options.attribution : '');
+  const headers = by.is === 'bot' ? {} : by.headers;
+  const ask = (json: object): Promise<PlatformAnswer> => client.ask({ path, json, headers }, signal);
+  let answer = await ask({ ...members, ...messageBody(post, form) });
+  if (answer.status === 413 && post.attachments.length > 0)
+    answer = await ask({ ...members, ...messageBody(post, form, post.attachments) });
+  return { outcome: client.judge(answer), answer };
+}
+
+/** Looks for a post by its mark: in its ticket, or where it started one among what was stored since it came. */
+async function isThere(client: PlatformClient, post: Post, signal: AbortSignal): Promise<boolean> {
+  const mark = markOf(post);
+  const since = new Date(post.receivedAt - SKEW_MS).toISOString().slice(0, 19).replace('T', ' ');
+  const isReply = post.newThread === undefined;
+  const conditions = [
+    { field: 'Headers', operator: 'LIKE', value: `%${mark}%` },
+    { field: 'Created', operator: '>=', value: since },
+  ];
+  const place = isReply ? ['ticket', ticketOf(post.thread)] : [];
+  const query = {
+    query: JSON.stringify(conditions),
+    fields: 'Headers',
+    orderby: 'id',
+    order: 'DESC',
+    per_page: '100',
+  };
+  const path = pathOf('REST', '2.0', ...place, 'attachments');
+  const { json } = await client.demand({ path, query }, signal);
+  return members(member(json, 'items')).some((item) => String(member(item, 'Headers')).includes(mark));
+}
+
+/** Examines the account, and the newest ticket that it sees: only a ticket tells of rights. */
+async function examine(options: Options, client: PlatformClient, signal: AbortSignal): Promise<Examination> {
+  const id = userIdOf(options.token);
+  const path = pathOf('REST', '2.0', ...(id === undefined ? ['rt'] : ['user', id]));
+  const examined = await client.examine({ path }, readAccount(options), signal);
+  if (examined.status !== 200 || examined.lack !== undefined) return examined;
+  try {
+    const query = { query: 'id > 0', orderby: 'id', order: 'DESC', per_page: '1', fields: '_hyperlinks' };
+    const { json } = await client.demand({ path: pathOf('REST', '2.0', 'tickets'), query }, signal);
+    const [ticket] = members(member(json, 'items'));
+    const right = rightFor(options.post_as);
+    if (ticket === undefined)
+      return { ...examined, diagnostic: `${examined.diagnostic}; no ticket that tells of rights` };
+    if (offers(ticket, options.post_as)) return examined;
+    const what = `the account may not post into ticket ${String(member(ticket, 'id'))}`;
+    return { ...examined, lack: { what, fix: `grant it ${right} on that queue, or on all` } };
+  } catch (error) {
+    return { ...examined, diagnostic: outcomeOf(error).diagnostic };
+  }
+}
+
+function readAccount(options: Options) {
+  return ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+    const name = member(json, 'Name');
+    if (status === 401) {
+      const fix = `make one under Settings, Auth Tokens, and put it into ${options.token_file}`;
+      return { postsAs: 'nobody', lack: { what: 'Request Tracker refuses the token', fix } };
+    }
+    if (typeof name !== 'string') {
+      const fix = 'name in sink.url the address below which REST/2.0 is';
+      return { postsAs: 'nobody', lack: { what: 'this is no REST 2 of Request Tracker', fix } };
+    }
+    const others =
+      options.user_tokens === undefined ? '' : ', or as the user who has a token in sink.user_tokens';
+    return { postsAs: `${name}, with a line that names the user${others}` };
+  };
+}
