@@ -320,7 +320,7 @@ export function read(html: string): string {
     .replace(/<a href="\/user_uploads[^>]*>[^<]*<\/a>/g, '')
     .replace(/<br>/g, '')
     .replace(/<[^>]*>/g, '')
-    .replace(/&(?:#(\d+)|(\w+));/g, (all: string, number: string | undefined, name = '') =>
+    .replace(/&(?:#(\d+)|(\w+));/g, (all: string, number: string | undefined, name: string) =>
       number === undefined
         ? (({ lt: '<', gt: '>', quot: '"', amp: '&' } as Record<string, string>)[name] ?? all)
         : String.fromCodePoint(Number(number)),

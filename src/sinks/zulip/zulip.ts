@@ -25,6 +25,7 @@ import {
   settled,
   sought,
   unexpected,
+  wholeOf,
 } from '../platform/client.ts';
 import { draftText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
@@ -119,7 +120,7 @@ class ZulipSink implements Sink {
       if (member(answer.json, 'code') === 'BAD_NARROW') return false;
       const outcome = this.#client.judge(answer);
       if (outcome.kind !== 'posted') throw new NoPost(outcome);
-      if (!Array.isArray(member(answer.json, 'messages')))
+      if (!Array.isArray(member(wholeOf(answer).json, 'messages')))
         throw unexpected(answer, 'the answer has no messages');
       return members(member(answer.json, 'messages')).some((message) =>
         String(member(message, 'content')).includes(markOf(post)),
@@ -142,7 +143,7 @@ class ZulipSink implements Sink {
     const answer = await this.#ask({ path: '/api/v1/messages', form: { ...address, content } }, signal);
     const outcome = this.#client.judge(answer);
     if (outcome.kind !== 'posted') return outcome;
-    const id = member(answer.json, 'id');
+    const id = member(wholeOf(answer).json, 'id');
     if (member(answer.json, 'result') !== 'success' || typeof id !== 'number')
       throw unexpected(answer, 'the answer to a message names none');
     return { ...outcome, diagnostic: `message ${id}` };
@@ -161,7 +162,7 @@ class ZulipSink implements Sink {
     const answer = await this.#ask({ path: '/api/v1/user_uploads', content }, signal);
     const outcome = this.#client.judge(answer);
     if (outcome.kind !== 'posted') throw new NoPost(outcome);
-    // `uri` is its older name.
+    wholeOf(answer); // `uri` is the older name
     const url = member(answer.json, 'url') ?? member(answer.json, 'uri');
     if (typeof url !== 'string' || !url.startsWith('/user_uploads/'))
       throw unexpected(answer, 'the answer to an upload names no file');
