@@ -41,3 +41,10 @@ export function titleOr(post: Post, fallback: string): string {
   const title = post.newThread?.title ?? '';
   return title === '' ? fallback : title;
 }
+
+/** Makes the title of a new thread the first line of its text, for platforms whose threads have none. */
+export function titled(post: Post, policy: SinkPolicy): Post {
+  const title = neutralise(escapeText(titleOr(post, '')), policy);
+  if (title === '') return post;
+  return { ...post, body: { ...post.body, markdown: `**${title}**\n\n${post.body.markdown}` } };
+}
