@@ -146,7 +146,8 @@ export function refuse(diagnostic: string): NoPost {
 export function unexpected(answer: PlatformAnswer, what: string): NoPost {
   const { status, text } = answer;
   const diagnostic = `${quotedLine(what)}: ${quotedLine(`${status} ${text}`)}`;
-  return new NoPost({ kind: 'deferred', broken: true, diagnostic, status });
+  // What broke off on its way says nothing about the platform.
+  return new NoPost({ kind: 'deferred', broken: answer.isWhole !== false, diagnostic, status });
 }
 
 /** Runs a delivery, and gives an outcome whatever happens. */
