@@ -6,6 +6,7 @@
  */
 import { text } from '../config/kinds.ts';
 import type { Post } from '../reply/post.ts';
+import { MATRIX_SETTINGS } from './matrix/settings.ts';
 import { MATTERMOST_SETTINGS } from './mattermost/settings.ts';
 import { ROCKETCHAT_SETTINGS } from './rocketchat/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
@@ -13,6 +14,7 @@ import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 
 /** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
 export const SINKS: Readonly<Record<string, SinkKind>> = {
+  matrix: { settings: MATRIX_SETTINGS, load: () => import('./matrix/matrix.ts') },
   mattermost: { settings: MATTERMOST_SETTINGS, load: () => import('./mattermost/mattermost.ts') },
   rocketchat: { settings: ROCKETCHAT_SETTINGS, load: () => import('./rocketchat/rocketchat.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },

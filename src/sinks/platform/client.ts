@@ -7,7 +7,15 @@
  * Limits: an answer is read to a mebibyte, and one that is longer or breaks off has no JSON.
  */
 import type { Readable } from 'node:stream';
-import { type HttpAnswer, judgeAnswer, judgeError, type Meaning, meaningOf, quotedLine } from '../answer.ts';
+import {
+  type HttpAnswer,
+  judgeAnswer,
+  judgeError,
+  MAX_RETRY_AFTER_MS,
+  type Meaning,
+  meaningOf,
+  quotedLine,
+} from '../answer.ts';
 import { type HttpDeadlines, openHttpClient } from '../http-exchange.ts';
 import { NoPost } from '../no-post.ts';
 import type { Examination, Outcome } from '../sink.ts';
@@ -70,13 +78,16 @@ export interface ClientEnvironment {
   /** The fields that prove who we are, in every request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly means?: Means;
+  /** Gives how long an answer asks to be left alone, in milliseconds, where its body says so and its header does not. */
+  readonly pauseIn?: (json: unknown) => number | undefined;
 }
 
 /** Opens a client; it connects with its first request. */
 export function openPlatformClient(
   options: Pick<PlatformOptions, 'url' | 'token' | 'ca'>,
-  { now, deadlines = DEADLINES, headers, means = () => undefined }: ClientEnvironment,
+  environment: ClientEnvironment,
 ): PlatformClient {
+  const { deadlines = DEADLINES, headers } = environment;
   const { url, ca } = options;
   const client = openHttpClient(url, ca, deadlines);
   const hide = hideKey([options.token, ...Object.values(headers)]);
@@ -106,8 +117,7 @@ export function openPlatformClient(
     return { ...answer, text, json: answer.isWhole === true ? jsonOf(text) : undefined };
   };
 
-  const judge = (answer: PlatformAnswer): Outcome =>
-    judgeAnswer(answer, now(), means(answer) ?? meaningHere(answer));
+  const judge = judgeOf(environment);
 
   return {
     ask,
@@ -129,6 +139,16 @@ export function openPlatformClient(
       }
     },
     close: () => client.close(),
+  };
+}
+
+/** Makes the reader of a platform's answers. */
+function judgeOf({ now, means = () => undefined, pauseIn = () => undefined }: ClientEnvironment) {
+  return (answer: PlatformAnswer): Outcome => {
+    const outcome = judgeAnswer(answer, now(), means(answer) ?? meaningHere(answer));
+    if (outcome.kind !== 'deferred' || outcome.retryAfterMs !== undefined) return outcome;
+    const asked = pauseIn(answer.json);
+    return asked === undefined ? outcome : { ...outcome, retryAfterMs: Math.min(asked, MAX_RETRY_AFTER_MS) };
   };
 }
 

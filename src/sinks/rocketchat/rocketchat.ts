@@ -75,10 +75,6 @@ function createRocketChatSink(
     mostChars: options.max_chars,
     charsOf: (text) => text.length,
   };
-  const say = (id: string, place: Place, text: string, alias: object, signal: AbortSignal) => {
-    const message = { _id: id, rid: place.room, msg: text, ...threadOf(place), ...alias };
-    return client.ask({ path: '/api/v1/chat.sendMessage', json: { message } }, signal);
-  };
   const aliasOf = (post: Post): object =>
     options.post_as === 'alias' ? { alias: loginOf(options.map, post.user) } : {};
   const send = async (post: Post, place: Place, signal: AbortSignal): Promise<Outcome> => {
@@ -86,7 +82,7 @@ function createRocketChatSink(
     const { taken, refused } = await upload(client, post.attachments, place, signal);
     const draft = draftText(post, form, refused);
     if (!draft.ok) throw refuse(draft.problem);
-    const answer = await say(idOf(post), place, draft.text, aliasOf(post), signal);
+    const answer = await say(client, idOf(post), place, draft.text, aliasOf(post), signal);
     const outcome = client.judge(answer);
     if (isUnclear(answer) && (await complete(post, place, signal)))
       return { kind: 'posted', diagnostic: 'it was there already', status: answer.status };
@@ -100,7 +96,7 @@ function createRocketChatSink(
     const lost = await confirmEach(files, give);
     if (lost.length === 0) return;
     const note = rocketChatText(describeRefused(lost));
-    await say(`${idOf(post)}-files`, place, note, aliasOf(post), signal);
+    await say(client, `${idOf(post)}-files`, place, note, aliasOf(post), signal);
   };
   const complete = async (post: Post, place: Place, signal: AbortSignal): Promise<boolean> => {
     const found = await find(client, post, place, signal);
@@ -110,8 +106,6 @@ function createRocketChatSink(
     await confirmAll(post, place, taken, signal);
     return true;
   };
-  const placeOf = (post: Post): Place =>
-    post.newThread === undefined ? readThread(post.thread) : readContainer(post.newThread.container);
   return {
     deliver: (post, signal) => settled(async () => send(post, readThread(post.thread), signal)),
     created: (post, signal) => settled(async () => send(titled(post, options.policy), placeOf(post), signal)),
@@ -121,6 +115,22 @@ function createRocketChatSink(
     users: (signal) => listUsers(client, options.map, signal),
     close: () => client.close(),
   };
+}
+
+const placeOf = ({ newThread, thread }: Post): Place =>
+  newThread === undefined ? readThread(thread) : readContainer(newThread.container);
+
+/** Sends a message under an id of ours. */
+function say(
+  client: PlatformClient,
+  id: string,
+  place: Place,
+  text: string,
+  alias: object,
+  signal: AbortSignal,
+): Promise<PlatformAnswer> {
+  const message = { _id: id, rid: place.room, msg: text, ...threadOf(place), ...alias };
+  return client.ask({ path: '/api/v1/chat.sendMessage', json: { message } }, signal);
 }
 
 const threadOf = ({ parent }: Place): { tmid?: string } => (parent === undefined ? {} : { tmid: parent });
