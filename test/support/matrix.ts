@@ -11,7 +11,7 @@ import {
   type Reply,
   type Shape,
   startPublished,
-} from './published.ts';
+} from './published-interface.ts';
 import type { Scratch } from './scratch.ts';
 
 const BOT = '@mailgw:example.org';

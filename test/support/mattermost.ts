@@ -10,7 +10,7 @@ import {
   type Reply,
   type Shape,
   startPublished,
-} from './published.ts';
+} from './published-interface.ts';
 import type { Scratch } from './scratch.ts';
 
 const ID = /^[ybndrfg8ejkmcpqxot1uwisza345h769]{26}$/;
