@@ -179,7 +179,7 @@ function examine(client: PlatformClient, signal: AbortSignal): Promise<Examinati
     const postsAs = 'nobody yet';
     if (status !== 401) return { postsAs };
     const fix =
-      'make a bot account (Integrations > Bot Accounts), put its access token into sink.token_file, and see that bot accounts are enabled';
+      'make a bot account (Integrations > Bot Accounts), put its access token into sink.token_file, and see that the bot is enabled';
     return { postsAs, lack: { what: 'the access token is not taken', fix } };
   };
   return client.examine({ path: '/api/v4/users/me' }, read, signal);

@@ -6,7 +6,7 @@
  * messages of their own, which take no id; `exists` looks for them by name, size and author, and sends what is missing.
  * Failure: a repetition is answered like a fault of the server, so that a refusal without a name is looked into. 401 is an
  * operator's matter, as are an address that is not Rocket.Chat's, a missing right to impersonate and a restricted workspace.
- * Needs Rocket.Chat 6.10 or newer (rooms.media); users are listed from 7.0 on.
+ * Needs Rocket.Chat 6.10 or newer (rooms.media).
  */
 import { describeRefused } from '../../reply/dropped.ts';
 import type { Post } from '../../reply/post.ts';
