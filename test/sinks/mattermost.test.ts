@@ -7,6 +7,7 @@ import type { Recognised } from '../../src/mail/recognise.ts';
 import { loadSink } from '../../src/sinks/catalogue.ts';
 import { recogniserOf } from '../../src/sinks/mattermost/recognise.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
+import { startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
 import { Mattermost } from '../support/mattermost.ts';
 import { readMarkdown } from '../support/read-markdown.ts';
@@ -159,6 +160,25 @@ describe('a post on Mattermost', () => {
     const body = { markdown, text: markdown, quoted: '', signature: '', cuts: [] };
     await sink.deliver(samplePost({ thread: `channel/${fake.channel()}`, body }), signal());
     assert.ok(!/@\w/.test(fake.posts[0]?.message ?? ''), fake.posts[0]?.message);
+  });
+
+  it('waits as long as the limit on requests asks, which speaks plain text', async (t) => {
+    const scratch = testScratch(t);
+    const { fake } = await open(t);
+    const front = await startFront(scratch, fake.server.origin);
+    const { sink } = await open(t, { url: front.origin });
+    // server/channels/app/ratelimit.go, RateLimitWriter.
+    const headers = {
+      'content-type': 'text/plain; charset=utf-8',
+      'X-RateLimit-Limit': '101',
+      'X-RateLimit-Remaining': '0',
+      'X-RateLimit-Reset': '7',
+    };
+    front.wish({ status: 429, headers, body: 'limit exceeded\n' });
+    const outcome = await sink.deliver(samplePost({ thread: `channel/${fake.channel()}` }), signal());
+    assert.ok(outcome.kind === 'deferred');
+    assert.equal(outcome.retryAfterMs, 7000);
+    assert.notEqual(outcome.broken, true);
   });
 
   it('names how a locator is written', async (t) => {

@@ -127,6 +127,29 @@ describe('a message of Rocket.Chat', () => {
     assert.deepEqual(fake.server.violations, []);
   });
 
+  it('gets its files once in the thread of the message that its own hangs on, and in a direct message', async (t) => {
+    const { fake, front, sink } = await open(t);
+    const attachments = [sampleFile({ filename: 'one.txt' }), sampleFile({ filename: 'two.txt' })];
+    // server/methods/createDirectMessage: the room's id is made of both users'.
+    const room = `${fake.userId}${'b'.repeat(17)}`;
+    fake.rooms.set(room, { isReadOnly: false, isOpen: true });
+    const root = fake.message(room, 'A question');
+    const first = samplePost({ id: 'first', thread: `room/${room}/thread/${root}` });
+    assert.equal((await sink.deliver(first, signal())).kind, 'posted');
+    const post = samplePost({ thread: `room/${room}/thread/${fake.messages[1]!._id}`, attachments });
+    front.wish({ cut: 'answer', share: 0 }, (_, path) => path.includes('mediaConfirm'));
+    assert.equal((await sink.deliver(post, signal())).kind, 'deferred');
+    assert.equal(await sink.exists?.(post, signal()), true);
+    assert.deepEqual(
+      fake.messages.slice(2).map(({ file, tmid }) => [file?.name ?? 'text', tmid]),
+      [
+        ['text', root],
+        ['one.txt', root],
+        ['two.txt', root],
+      ],
+    );
+  });
+
   it('tells of a file that is lost after its text was sent', async (t) => {
     const { fake, front, sink } = await open(t);
     front.wish({ status: 400, body: '{"success":false,"error":"[invalid-file]"}' }, (_, path) =>

@@ -77,6 +77,8 @@ export interface ClientEnvironment {
   readonly deadlines?: HttpDeadlines;
   /** The fields that prove who we are, in every request. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is hidden in every answer; the key and the fields where it says nothing. */
+  readonly secrets?: readonly string[];
   readonly means?: Means;
   /** Gives how long an answer asks to be left alone, in milliseconds, where its body says so and its header does not. */
   readonly pauseIn?: (json: unknown) => number | undefined;
@@ -90,7 +92,7 @@ export function openPlatformClient(
   const { deadlines = DEADLINES, headers } = environment;
   const { url, ca } = options;
   const client = openHttpClient(url, ca, deadlines);
-  const hide = hideKey([options.token, ...Object.values(headers)]);
+  const hide = hideKey(environment.secrets ?? [options.token, ...Object.values(headers)]);
   const [base = ''] = url.path.split('?');
 
   const ask = async (request: PlatformRequest, signal: AbortSignal): Promise<PlatformAnswer> => {

@@ -60,11 +60,10 @@ export async function confirmEach(
   return lost;
 }
 
-/** Gives the files of a post that have no message after its text, nor are named in it as left out. */
+/** Gives the files of a post that have no message after its text, in its own thread, nor are named in it as left out. */
 export async function missingFiles(
   client: PlatformClient,
   post: Post,
-  { room, parent }: Place,
   text: unknown,
   signal: AbortSignal,
 ): Promise<PostAttachment[]> {
@@ -75,7 +74,7 @@ export async function missingFiles(
   if (missing.length === 0) return [];
   const lastUpdate = new Date(Date.parse(String(member(text, 'ts'))) - 1).toISOString();
   const answer = await client.demand(
-    { path: '/api/v1/chat.syncMessages', query: { roomId: room, lastUpdate } },
+    { path: '/api/v1/chat.syncMessages', query: { roomId: String(member(text, 'rid')), lastUpdate } },
     signal,
   );
   const updated = member(answer.json, 'result', 'updated');
@@ -85,7 +84,8 @@ export async function missingFiles(
   }
   for (const message of members(updated)) {
     const isOurs =
-      member(message, 'u', '_id') === member(text, 'u', '_id') && member(message, 'tmid') === parent;
+      member(message, 'u', '_id') === member(text, 'u', '_id') &&
+      member(message, 'tmid') === member(text, 'tmid');
     const file = member(message, 'file');
     const at = missing.findIndex(
       ({ filename, bytes }) => member(file, 'name') === filename && member(file, 'size') === bytes,

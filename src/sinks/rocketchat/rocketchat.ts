@@ -66,6 +66,8 @@ function createRocketChatSink(
   const client = openPlatformClient(options, {
     now,
     headers: { 'x-user-id': user, 'x-auth-token': token },
+    // The user's id is a part of the ids of its direct messages.
+    secrets: [token],
     means,
   });
   const form: TextForm = {
@@ -101,7 +103,7 @@ function createRocketChatSink(
   const complete = async (post: Post, place: Place, signal: AbortSignal): Promise<boolean> => {
     const found = await find(client, post, place, signal);
     if (found === undefined) return false;
-    const missing = await missingFiles(client, post, place, found, signal);
+    const missing = await missingFiles(client, post, found, signal);
     const { taken } = await upload(client, missing, place, signal);
     await confirmAll(post, place, taken, signal);
     return true;
