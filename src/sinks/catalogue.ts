@@ -9,6 +9,9 @@ import type { Post } from '../reply/post.ts';
 import { DISCOURSE_SETTINGS } from './discourse/settings.ts';
 import { REDMINE_SETTINGS } from './redmine/settings.ts';
 import { RT_SETTINGS } from './rt/settings.ts';
+import { MATRIX_SETTINGS } from './matrix/settings.ts';
+import { MATTERMOST_SETTINGS } from './mattermost/settings.ts';
+import { ROCKETCHAT_SETTINGS } from './rocketchat/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 import { WORDPRESS_SETTINGS } from './wordpress/settings.ts';
@@ -20,6 +23,9 @@ export const SINKS: Readonly<Record<string, SinkKind>> = {
   discourse: { settings: DISCOURSE_SETTINGS, load: () => import('./discourse/discourse.ts') },
   rt: { settings: RT_SETTINGS, load: () => import('./rt/rt.ts') },
   redmine: { settings: REDMINE_SETTINGS, load: () => import('./redmine/redmine.ts') },
+  matrix: { settings: MATRIX_SETTINGS, load: () => import('./matrix/matrix.ts') },
+  mattermost: { settings: MATTERMOST_SETTINGS, load: () => import('./mattermost/mattermost.ts') },
+  rocketchat: { settings: ROCKETCHAT_SETTINGS, load: () => import('./rocketchat/rocketchat.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
   zammad: { settings: ZAMMAD_SETTINGS, load: () => import('./zammad/zammad.ts') },
   zulip: { settings: ZULIP_SETTINGS, load: () => import('./zulip/zulip.ts') },
