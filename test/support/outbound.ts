@@ -29,6 +29,8 @@ export interface OutboundSite {
 /** What a test may choose. */
 export interface OutboundSiteOptions {
   readonly settings?: Settings;
+  /** Changes the settings as a whole. */
+  readonly change?: (settings: Settings) => Settings;
   readonly postfix?: PostfixOptions;
   /** The milter that signs, as Postfix names it. */
   readonly signer?: string;
@@ -54,6 +56,7 @@ export async function startOutboundSite(
   const port = backPort - 1; // as postfix-config has it
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,
+    ...(options.change === undefined ? {} : { change: options.change }),
     socket: lmtpSocketIn(scratch),
     settings: {
       ...options.settings,

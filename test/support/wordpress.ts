@@ -93,7 +93,7 @@ export async function startWordPress(scratch: Scratch, options: WordPressOptions
   scratch.defer(async () => {
     await server.end('SIGTERM');
   });
-  const site = new WordPress(`http://127.0.0.1:${port}`, seed);
+  const site = new WordPress(`http://127.0.0.1:${port}`, options.host ?? '127.0.0.1', seed);
   await eventually(
     async () => ((await site.isUp()) ? true : undefined),
     () => server.output(),
@@ -127,7 +127,7 @@ async function startDatabase(scratch: Scratch): Promise<string> {
     scratch.path('mariadb.log'),
   );
   scratch.defer(async () => {
-    await server.end('SIGTERM');
+    await server.end('SIGKILL'); // what it holds is thrown away
   });
   await eventually(
     async () =>
@@ -243,12 +243,14 @@ export class WordPress {
   readonly origin: string;
   /** The administrator's key as it stands in a file: name and application password. */
   readonly key: string;
+  readonly #host: string;
   readonly #ids: Map<string, number>;
   #posts = 0;
   #keys = 0;
 
-  constructor(origin: string, seed: Seed) {
+  constructor(origin: string, host: string, seed: Seed) {
     this.origin = origin;
+    this.#host = host;
     this.key = `${ADMIN.login}:${seed.password}`;
     this.#ids = new Map(Object.entries(seed.ids));
   }
@@ -314,6 +316,30 @@ export class WordPress {
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${route}: ${answer.status} ${text}`);
     return JSON.parse(text);
+  }
+
+  /** Logs a user in on the page for it, and comments on a post by its form, as people do. */
+  async sayOnPage({ login, password }: SiteUser, post: number, comment: string): Promise<void> {
+    const send = async (page: string, cookie: string, form: Readonly<Record<string, string>>) => {
+      const answer = await fetch(`${this.origin}/${page}`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie },
+        body: new URLSearchParams(form),
+      });
+      if (answer.status !== 302) throw new Error(`${page}: ${answer.status} ${await answer.text()}`);
+      return answer.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
+    };
+    const test = 'wordpress_test_cookie=WP%20Cookie%20check';
+    const cookies = await send('wp-login.php', test, { log: login, pwd: password, testcookie: '1' });
+    await send('wp-comments-post.php', cookies.join('; '), { comment, comment_post_ID: `${post}` });
+  }
+
+  /** The page of a post, as anybody sees it. */
+  async page(post: number): Promise<string> {
+    const { port } = new URL(this.origin);
+    const where = ['--resolve', `${this.#host}:${port}:127.0.0.1`];
+    return await runOk('curl', ['-sSf', ...where, `http://${this.#host}:${port}/?p=${post}`]);
   }
 
   /** Publishes a post of an author, and gives its number. */
