@@ -26,6 +26,8 @@ export function wordpressUnavailable(): string | false {
 export interface WordPressOptions {
   /** PHP's `sendmail_path`: the program that takes mail, with its words; default one that drops it. */
   readonly sendmail?: string;
+  /** The port that it listens on; default a free one. */
+  readonly port?: number;
   /** The host by which WordPress calls itself in its mail; default 127.0.0.1 as it is reached. */
   readonly host?: string;
 }
@@ -80,7 +82,7 @@ export interface SiteComment {
 export async function startWordPress(scratch: Scratch, options: WordPressOptions = {}): Promise<WordPress> {
   const directory = scratch.path('wordpress');
   const socket = await startDatabase(scratch);
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   await layOut(directory, socket, port, options);
   const php = ['-d', `sendmail_path=${options.sendmail ?? '/bin/true'}`, '-d', 'mail.add_x_header=Off'];
   const seeded = await runOk('php', [...php, join(directory, 'seed.php')], JSON.stringify(USERS));
