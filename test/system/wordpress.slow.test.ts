@@ -2,13 +2,15 @@
 // gets a reply address on its way out, is answered by mail programs, and the answers stand below the comment as their author's.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { MAIL_PROGRAMS, type MailProgram, readNotification } from '../support/mail-programs.ts';
 import { fieldsOf, type ReceivedMail } from '../support/mailbox.ts';
 import { type OutboundSite, startOutboundSite } from '../support/outbound.ts';
 import { postfixUnavailable } from '../support/postfix.ts';
+import { repositoryRoot } from '../support/process.ts';
 import { suiteScratch } from '../support/scratch.ts';
 import {
   ADMIN,
@@ -129,6 +131,27 @@ describe('a comment in WordPress, told by its own mail', { skip, concurrency: fa
     assert.deepEqual([first.status, reply.status], ['hold', 'approved']);
     const users = await site.daemon.ctl('user', 'list');
     assert.match(JSON.stringify(users), new RegExp(`"${ADMIN.login}"[^}]*"${ADMIN.address}"`));
+  });
+
+  it('that came by mail is told by mail too, with the lines that the page has for that', async () => {
+    const page = readFileSync(join(repositoryRoot, 'docs/platforms.md'), 'utf8');
+    const [, plugin = assert.fail()] = /^```php\n(.*?)^```$/ms.exec(page) ?? [];
+    const directory = scratch.path('wordpress/wp-content/mu-plugins');
+    const post = await wordpress.post(AUTHOR);
+    mkdirSync(directory);
+    writeFileSync(join(directory, 'mailgw.php'), plugin);
+    await wordpress.ask(
+      '/wp/v2/comments',
+      {},
+      { post, author: wordpress.idOf(READER), content: 'By its interface' },
+    );
+    const told = (mail: ReceivedMail): boolean => mail.body.includes('By its interface');
+    const mail = await eventually(
+      () => site.mailbox.mails.find(told),
+      () => site.postfix.log(),
+    );
+    assert.match(fieldsOf(mail, 'Reply-To').join(), /^<reply\+/);
+    assert.ok(mail.recipients.join().includes(AUTHOR.address));
   });
 
   it('is not taken for one where WordPress writes of something else: that goes out as it came', async () => {
