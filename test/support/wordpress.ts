@@ -5,7 +5,7 @@
 // One request at a time: PHP's server with workers leaves them behind when it is ended.
 // Failure: wordpressUnavailable() says why the machine cannot run it; the tests skip with that sentence.
 
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
@@ -95,7 +95,7 @@ export async function startWordPress(scratch: Scratch, options: WordPressOptions
   scratch.defer(async () => {
     await server.end('SIGTERM');
   });
-  const site = new WordPress(`http://127.0.0.1:${port}`, options.host ?? '127.0.0.1', seed);
+  const site = new WordPress(`http://127.0.0.1:${port}`, options, directory, seed);
   await eventually(
     async () => ((await site.isUp()) ? true : undefined),
     () => server.output(),
@@ -246,13 +246,15 @@ export class WordPress {
   /** The administrator's key as it stands in a file: name and application password. */
   readonly key: string;
   readonly #host: string;
+  readonly #directory: string;
   readonly #ids: Map<string, number>;
   #posts = 0;
   #keys = 0;
 
-  constructor(origin: string, host: string, seed: Seed) {
+  constructor(origin: string, { host = '127.0.0.1' }: WordPressOptions, directory: string, seed: Seed) {
     this.origin = origin;
     this.#host = host;
+    this.#directory = directory;
     this.key = `${ADMIN.login}:${seed.password}`;
     this.#ids = new Map(Object.entries(seed.ids));
   }
@@ -318,6 +320,18 @@ export class WordPress {
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${route}: ${answer.status} ${text}`);
     return JSON.parse(text);
+  }
+
+  /** Runs lines of PHP at every request from now on, as a plugin of the site's own. */
+  plugIn(name: string, php: string): void {
+    const directory = join(this.#directory, 'wp-content/mu-plugins');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `${name}.php`), php);
+  }
+
+  /** Takes a plugin of the site's own out again. */
+  plugOut(name: string): void {
+    rmSync(join(this.#directory, 'wp-content/mu-plugins', `${name}.php`));
   }
 
   /** Logs a user in on the page for it, and comments on a post by its form, as people do. */

@@ -2,7 +2,7 @@
 // gets a reply address on its way out, is answered by mail programs, and the answers stand below the comment as their author's.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
@@ -136,10 +136,8 @@ describe('a comment in WordPress, told by its own mail', { skip, concurrency: fa
   it('that came by mail is told by mail too, with the lines that the page has for that', async () => {
     const page = readFileSync(join(repositoryRoot, 'docs/platforms.md'), 'utf8');
     const [, plugin = assert.fail()] = /^```php\n(.*?)^```$/ms.exec(page) ?? [];
-    const directory = scratch.path('wordpress/wp-content/mu-plugins');
     const post = await wordpress.post(AUTHOR);
-    mkdirSync(directory);
-    writeFileSync(join(directory, 'mailgw.php'), plugin);
+    wordpress.plugIn('mailgw', plugin);
     await wordpress.ask(
       '/wp/v2/comments',
       {},
