@@ -29,8 +29,8 @@ export interface OutboundSite {
 /** What a test may choose. */
 export interface OutboundSiteOptions {
   readonly settings?: Settings;
-  /** Changes the settings as a whole. */
-  readonly change?: (settings: Settings) => Settings;
+  /** The `[sink]` of a platform that runs; default a webhook. */
+  readonly sink?: Settings[string];
   readonly postfix?: PostfixOptions;
   /** The milter that signs, as Postfix names it. */
   readonly signer?: string;
@@ -56,7 +56,6 @@ export async function startOutboundSite(
   const port = backPort - 1; // as postfix-config has it
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,
-    ...(options.change === undefined ? {} : { change: options.change }),
     socket: lmtpSocketIn(scratch),
     settings: {
       ...options.settings,
@@ -69,6 +68,7 @@ export async function startOutboundSite(
         ...options.settings?.['outbound'],
       },
     },
+    change: (settings) => ({ ...settings, ...(options.sink === undefined ? {} : { sink: options.sink }) }),
   });
   await daemon.addUser(ALICE.user, ALICE.address);
   const services = readExample('master-outbound.cf', scratch.path('postfix'))

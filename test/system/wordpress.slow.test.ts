@@ -42,10 +42,7 @@ describe('a comment in WordPress, told by its own mail', { skip, concurrency: fa
     writeFileSync(token, `${wordpress.key}\n`, { mode: 0o600 });
     site = await startOutboundSite(scratch, {
       settings: { outbound: { rule: [], users: 'ask' } },
-      change: (settings) => ({
-        ...settings,
-        sink: { type: 'wordpress', url: wordpress.origin, token_file: token },
-      }),
+      sink: { type: 'wordpress', url: wordpress.origin, token_file: token },
       postfix: { settings: { content_filter: 'mailgw_out:unix:mailgw/outbound.sock' } },
     });
   });
