@@ -25,6 +25,10 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   [/^npm ci$/, '.ci/run'],
   [/^npm install --global /, 'test/system/npm-package.slow.test.ts'],
   [/^(?:cp|systemd-sysusers|systemd-tmpfiles|systemctl|postconf|sh) /, 'test/system/ten-lines.slow.test.ts'],
+  [
+    /^(?:install -o mailgw|echo 'gateway:|postconf -P pickup|postfix reload)/,
+    'test/system/wordpress-page.slow.test.ts',
+  ],
   [/^postfix (?:check|reload)$/, 'test/system/page-commands.test.ts'],
   [/^(?:swaks|echo|sed|printf|nc) /, 'test/system/page-commands.test.ts'],
   [

@@ -85,10 +85,7 @@ function createWordPressSink(options: Options, now: () => number): Sink {
     const place = await placeOf(post, signal);
     const answer = await client.ask(request('comments', {}, { ...place, ...comment }), signal);
     if (codeOf(answer) === 'comment_duplicate') return repeated(client, post, place, comment.content, signal);
-    const outcome = client.judge(answer);
-    if (outcome.kind === 'posted' && typeof member(answer.json, 'id') !== 'number')
-      throw unexpected(answer, 'the answer names no comment');
-    return outcome;
+    return commented(answer, client.judge(answer));
   };
 
   return {
@@ -176,6 +173,16 @@ async function repeated(
   const later = await newest(client, place, { after, _fields: 'content' }, 5, signal);
   if (later.some((comment) => member(comment, 'content', 'raw') === content)) return posted;
   throw refuse(`WordPress takes the same text by ${post.user} at the same place once: comment_duplicate`);
+}
+
+/** Gives the outcome of a comment that was made: what the site's rules then did with it is told. */
+function commented(answer: PlatformAnswer, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'posted') return outcome;
+  const [id, status] = [member(answer.json, 'id'), member(answer.json, 'status')];
+  if (typeof id !== 'number') throw unexpected(answer, 'the answer names no comment');
+  if (status === 'spam' || status === 'trash') throw refuse(`WordPress put comment ${id} into ${status}`);
+  const waits = status === 'hold' ? 'waits for a moderator: ' : '';
+  return { ...outcome, diagnostic: waits + outcome.diagnostic };
 }
 
 function codeOf({ json }: PlatformAnswer): string {
