@@ -1,7 +1,8 @@
 // Request Tracker 5 as a sink, against the real one.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import type { Post } from '../../src/reply/post.ts';
@@ -9,6 +10,7 @@ import { loadSink } from '../../src/sinks/catalogue.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Fits, type Front, startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
+import { repositoryRoot } from '../support/process.ts';
 import { BOB, type Rt, rtUnavailable, startRt } from '../support/rt.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
@@ -178,7 +180,8 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
     assert.match(asBot.diagnostic, /the account of token_file has no right ReplyToTicket/);
     const { lack } = (await poor.examine?.(signal())) ?? assert.fail();
     assert.match(lack?.what ?? '', /the account may not post into ticket \d+/);
-    assert.match(lack?.fix ?? '', /grant it ReplyToTicket/);
+    const page = readFileSync(join(repositoryRoot, 'docs', 'platforms.md'), 'utf8');
+    assert.ok(page.includes(`fix: ${lack?.fix ?? ''}\n`), lack?.fix);
     assert.deepEqual(await rt.comments(thread), []);
     await rt.ask('POST', '/queue', { Name: 'Secret' });
     const hidden = await rt.ticket({ Queue: 'Secret' });
@@ -218,6 +221,20 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
     assert.equal(await rt.status(thread), 'rejected');
   });
 
+  it('posts into what a ticket was merged into, and finds the post by either number', async () => {
+    const sink = await open();
+    const [into, merged] = [await rt.ticket(), await rt.ticket()];
+    const [earlier, later] = [postOf({ thread: merged }), postOf({ thread: merged }, 'And now?')];
+    assert.equal((await sink.deliver(earlier, signal())).kind, 'posted');
+    await rt.ask('PUT', `/${merged}`, { MergeInto: into.replace('ticket/', '') });
+    assert.equal((await sink.deliver(later, signal())).kind, 'posted');
+    for (const post of [earlier, later]) {
+      assert.equal(await sink.exists?.(post, signal()), true);
+      assert.equal(await sink.exists?.({ ...post, thread: into }, signal()), true);
+    }
+    assert.equal((await rt.comments(into)).length, 2);
+  });
+
   it('posts without files that are too large for the server in front, and names them', async () => {
     const sink = await open();
     const thread = await rt.ticket();
@@ -244,6 +261,11 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
         `${'lang'.repeat(40)}.bin`,
         'application/octet-stream',
         Buffer.from(Array.from({ length: 256 }, (_, at) => at)),
+      ],
+      [
+        'large.bin',
+        'application/octet-stream',
+        Buffer.from(Array.from({ length: 150_001 }, (_, at) => at % 251)),
       ],
     ];
     const attachments = given.map(([filename, contentType, content]) =>
