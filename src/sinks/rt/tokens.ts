@@ -38,6 +38,7 @@ export interface Posters {
 export interface PosterGround {
   readonly directory: string | undefined;
   readonly map: Logins;
+  /** Reads the text of a secret file. */
   readonly readSecretText: ReadSecretText;
   readonly onFault: OnFault;
   /** Gives the name of the user of a token; undefined where it is refused. */
