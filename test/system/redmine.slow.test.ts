@@ -99,7 +99,10 @@ describe('Redmine, whose mail goes through mailgw', { skip, concurrency: false }
       const note = (await notes(circle, issue, at + 1))[at] ?? assert.fail();
       assert.equal(note.user.name.toLowerCase(), `${reader} example`);
       const shown = readNotes(await redmine.page(issue)).get(note.id)?.text ?? '';
-      assert.equal(words(shown), words(text.replace(/^- /gm, '')), program.name);
+      const typed = words(text.replace(/^- /gm, ''));
+      // Answers between the lines of what they answer keep these.
+      if (program.inline === undefined) assert.equal(words(shown), typed, program.name);
+      else assert.ok(words(shown).includes(typed), shown);
       // The note is itself a notification, to whom it concerns, who answers it.
       about = new RegExp(`^<redmine\\.journal-${note.id}\\.`);
       [reader, other] = [other, reader];
