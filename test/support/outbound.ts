@@ -36,6 +36,8 @@ export interface OutboundSiteOptions {
   readonly signer?: string;
   /** A Postfix that has not heard of mailgw: nothing of postfix-examples/. */
   readonly isBare?: boolean;
+  /** The whole `[sink]` table, in place of one for the stand-in of a platform. */
+  readonly sink?: Settings[string];
   /** Where mailgw thinks that the relay is; default where it is. */
   readonly relayPort?: number;
 }
@@ -57,6 +59,7 @@ export async function startOutboundSite(
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,
     socket: lmtpSocketIn(scratch),
+    change: (settings) => (options.sink === undefined ? settings : { ...settings, sink: options.sink }),
     settings: {
       ...options.settings,
       lmtp: { group: 'postfix' },
