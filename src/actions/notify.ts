@@ -10,6 +10,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { noticeSender } from '../config/config.ts';
 import { foldAddress, isPlainAddress } from '../mail/address.ts';
+import { encodeBase32 } from '../mail/base32.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
 import { type ContentProblem, type NotificationContent, readContent } from '../mail/notification.ts';
 import type { OutgoingMail } from '../mail/outgoing.ts';
@@ -22,12 +23,15 @@ import type { NotificationView } from '../store/notifications.ts';
 import { isPrintable } from '../system/printable.ts';
 import { EXIT, Fault, invalid, unknown } from './fault.ts';
 import { type Minted, mint } from './mint.ts';
+import { DIGEST_ID_BYTES, type Notification, type OrderedPost } from './order.ts';
 import { findUser } from './users.ts';
 
 /** A notification that a platform asks for. */
 export interface NotifyRequest extends NotificationContent {
   readonly user: string;
-  readonly thread: string;
+  /** The thread, or the posts of a digest: exactly one of the two. */
+  readonly thread?: string | undefined;
+  readonly posts?: readonly OrderedPost[] | undefined;
   /** When the post was made, in any form that times are read in; now where undefined. */
   readonly repliedTo?: string | undefined;
   /** One of the user's registered addresses; the first of them in the order of `user show` where undefined. */
@@ -59,7 +63,7 @@ export class ContentFault extends Fault {
 
 const MAX_KEY_OCTETS = 400;
 
-/** Commits a notification to one user about one post; the key begins with its holder. */
+/** Commits a notification to one user, about one post or the posts of a digest; the key begins with its holder. */
 export async function notify(
   session: SecretSession,
   request: NotifyRequest,
@@ -70,7 +74,8 @@ export async function notify(
   const read = readContent(request);
   if (!read.ok) throw new ContentFault(read.problems);
   const to = recipientOf(await findUser(store, request.user), request.to);
-  const minted = await mint(session, addressOf(request));
+  const address = addressOf(request, idempotencyKey);
+  const minted = await mint(session, address);
   checkAge(minted, session);
   const mail = compose(session, minted, to, read.content);
   // Before the notification: what fails here sends nothing, and what is remembered of one that came before is the same.
@@ -98,7 +103,7 @@ export async function notify(
   }
   // The reply address is in no store: it is minted again, for the same time.
   const repliedTo = new Date(earlier.repliedToAt).toISOString();
-  const again = await mint(session, { ...addressOf(request), repliedTo });
+  const again = await mint(session, { ...address, repliedTo });
   return { id: earlier.id, messageId: earlier.messageId, replyTo: again.replyTo, isRepeated: true };
 }
 
@@ -121,8 +126,14 @@ export async function notificationState({ store }: Session, id: string): Promise
   );
 }
 
-function addressOf({ user, thread, repliedTo }: NotifyRequest): Parameters<typeof mint>[1] {
-  return { user, thread, repliedTo };
+/** Gives the address to mint. Under a key a digest has the same id each time, so that a repetition means the first one. */
+function addressOf(request: NotifyRequest, key: string | undefined): Notification {
+  const { user, thread, posts, repliedTo } = request;
+  if ((thread === undefined) === (posts === undefined))
+    throw invalid('thread', '--thread: expected exactly one of thread and posts');
+  if (posts === undefined || key === undefined) return { user, thread, posts, repliedTo };
+  const hash = createHash('sha256').update(`${key}\0`).update(digestOf(request)).digest();
+  return { user, posts, repliedTo, digestId: encodeBase32(hash.subarray(0, DIGEST_ID_BYTES)) };
 }
 
 function compose(

@@ -18,7 +18,8 @@ export const DIGEST_POSTS = { least: 2, most: 50 } as const;
 /** Longest label. */
 export const MAX_LABEL_CHARS = 40;
 
-const DIGEST_ID_BYTES = 15;
+/** Octets of a digest's id. */
+export const DIGEST_ID_BYTES = 15;
 
 /** A post of a digest that is ordered. */
 export interface OrderedPost {
@@ -33,6 +34,8 @@ export interface Notification {
   readonly user: string;
   readonly thread?: string | undefined;
   readonly posts?: readonly OrderedPost[] | undefined;
+  /** The id of the digest where it is made again for the same request; a random one where undefined. */
+  readonly digestId?: string | undefined;
   /** The container in which a reply starts a thread. */
   readonly compose?: string | undefined;
   /** When the post was made, in any form that times are read in; now where undefined. */
@@ -75,7 +78,7 @@ export function readPlace(asked: Notification, now: number, isComposeOn: boolean
   }
   return posts === undefined
     ? readContainer(compose ?? '', asked.repliedTo, now, isComposeOn)
-    : readDigest(posts, asked.repliedTo, now);
+    : readDigest(posts, asked, now);
 }
 
 function checkThread(field: string, shown: string, locator: string): void {
@@ -119,7 +122,11 @@ function readContainer(
 }
 
 /** Reads a digest. Its age counts from its oldest post, so that no post is answered that is too old. */
-function readDigest(asked: readonly OrderedPost[], repliedTo: string | undefined, now: number): Place {
+function readDigest(
+  asked: readonly OrderedPost[],
+  { repliedTo, digestId = encodeBase32(randomBytes(DIGEST_ID_BYTES)) }: Notification,
+  now: number,
+): Place {
   const { least, most } = DIGEST_POSTS;
   if (asked.length < least || asked.length > most) {
     throw invalid('posts', `posts: are ${asked.length}; expected ${least} to ${most}`);
@@ -144,8 +151,7 @@ function readDigest(asked: readonly OrderedPost[], repliedTo: string | undefined
     );
   }
   const oldest = Math.min(...posts.map(({ repliedToAt }) => repliedToAt));
-  const locator = digestLocator(encodeBase32(randomBytes(DIGEST_ID_BYTES)));
-  return { locator, repliedTo: oldest / 1000, posts };
+  return { locator: digestLocator(digestId), repliedTo: oldest / 1000, posts };
 }
 
 function checkLabel(field: string, label: string): void {

@@ -1,5 +1,6 @@
 /** What the HTTP interface and mailgw-ctl show alike, in snake case; times in ISO 8601. */
 import { fieldsOf, type Minted } from '../actions/mint.ts';
+import { isDigest } from '../mail/reserved.ts';
 import type { DigestPost } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';
 import type { ItemView } from '../store/item.ts';
@@ -89,7 +90,7 @@ export function notificationRow(view: NotificationView) {
     id: view.id,
     state: view.state,
     user: view.user,
-    thread: view.thread,
+    thread: isDigest(view.thread) ? null : view.thread,
     message_id: `<${view.messageId}>`,
     replied_to: isoTime(view.repliedToAt),
     created_at: isoTime(view.createdAt),

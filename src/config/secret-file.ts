@@ -81,7 +81,8 @@ export function readSecretText(key: string, file: string): SecretText {
         `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets group or world in; expected 0600 or 0400 (chmod 0600 ${place})`,
       );
     }
-    return { ok: true, text: readFileSync(place, 'utf8').trim() };
+    const text = readFileSync(place, 'utf8').trim();
+    return text === '' ? fail('is empty; expected the secret, on one line') : { ok: true, text };
   } catch (error) {
     return fail(`cannot be read: ${errorText(error)}${adviceOn(error, file)}`);
   }

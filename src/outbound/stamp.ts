@@ -15,7 +15,7 @@ import { fieldText } from '../mail/field-words.ts';
 import { type Header, headerValue, headerValues, scanHeader } from '../mail/header.ts';
 import { type Mailbox, mailboxesOf, senderOf } from '../mail/mailbox.ts';
 import { mediaType } from '../mail/parts.ts';
-import { isProbe, PROBE_THREAD } from '../mail/probe.ts';
+import { isProbe, probeThread } from '../mail/probe.ts';
 import type { Recognisable, Recognise, Recognised } from '../mail/recognise.ts';
 import { isReserved } from '../mail/reserved.ts';
 import type { Outgoing, PlanStamps, StampedCopy, StampPlan, Unstamped } from '../mail/stamping.ts';
@@ -76,7 +76,7 @@ export function createStamp(options: StampOptions): PlanStamps {
     try {
       const probed = await probedUser(options, mail.recipients);
       const body = bodyOf(mail);
-      const notification = readNotification(options, mail, probed !== undefined, body.show);
+      const notification = await readNotification(options, mail, probed, body.show);
       if (notification === 'no-notification' && body.isWanted())
         return { ...none(notification), wantsBody: true };
       if (typeof notification === 'string') return none(notification);
@@ -124,18 +124,17 @@ async function probedUser(
   return probed?.(address);
 }
 
-function readNotification(
+async function readNotification(
   options: StampOptions,
   mail: Outgoing,
-  isProbed: boolean,
+  probed: User | undefined,
   body: Recognisable['body'],
-): Notification | Unstamped {
+): Promise<Notification | Unstamped> {
   const scan = scanHeader(mail.beginning);
   if (!scan.ok) return 'header-too-large';
   const { header } = scan;
-  const recognised = isProbed
-    ? PROBE
-    : recogniseOther(options, { header, reversePath: mail.reversePath, body });
+  const known = recogniseOther(options, { header, reversePath: mail.reversePath, body });
+  const recognised = probed === undefined ? known : await recogniseProbe(options, header, probed, known);
   if (recognised === undefined) return 'no-notification';
   if (isOurs(options, header)) return 'own';
   if (isAutomatic(header)) return 'automatic';
@@ -147,7 +146,19 @@ function readNotification(
   return { header, sender: sender.mailbox, thread: recognised.thread, repliedTo };
 }
 
-const PROBE: Recognised = { thread: PROBE_THREAD, repliedTo: undefined };
+/** Recognises a probe, and puts into its thread what the site knows of such a notification, and of the user in To. */
+async function recogniseProbe(
+  { forms, directory, plusTags }: StampOptions,
+  header: Header,
+  user: User,
+  known: Recognised | undefined,
+): Promise<Recognised> {
+  const to = headerValues(header, 'to').flatMap(mailboxesOf);
+  const address = to.map((each) => each.address).find((each) => matchRecipient(forms, each).kind !== 'token');
+  const found = address === undefined ? [] : await directory.usersByAddress(address, plusTags);
+  const isFound = found.length === 1 && found[0]?.number === user.number;
+  return { thread: probeThread({ isRecognised: known !== undefined, isFound }), repliedTo: undefined };
+}
 
 /** Recognises a notification of the platform; no rule of a site names a thread that is ours. */
 function recogniseOther({ recognise }: StampOptions, notification: Recognisable): Recognised | undefined {

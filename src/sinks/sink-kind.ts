@@ -39,7 +39,7 @@ export interface Beginning {
 export interface NewSecret {
   /** What it is, for people. */
   readonly what: string;
-  /** Makes what is written into it. */
+  /** Makes what is written into it; nothing where the platform gives the secret, and the admin writes it in. */
   readonly content: () => string;
 }
 

@@ -106,20 +106,20 @@ export class AskedUsers {
   /** Takes in whom the platform named; undefined, and told, where that cannot be. */
   async #take(name: string, address: string): Promise<NamedChange | undefined> {
     const { config, store, log, now } = this.#ground;
-    const refuse = (reason: string): undefined => void log('user_refused', { user: name, address, reason });
     const problem = nameProblem(name);
-    if (problem !== undefined) return refuse(`no name of a user: ${problem}`);
+    if (problem !== undefined) {
+      log('user_refused', { user: name, address, reason: `no name of a user: ${problem}` });
+      return undefined;
+    }
     const named = { name, addresses: [address], merge: 'behind', salt: randomBytes(SALT_BYTES) } as const;
     const [change] = await store.takeUsers([named], config.sender.plusTags, now());
-    switch (change?.kind) {
-      case 'taken':
-        return refuse(`user "${change.by}" has the address by now`);
-      case 'removed':
-        return refuse(`was removed; "mailgw-ctl user restore" brings them back`);
-      default:
-        log('user_named', { user: name, address });
-        return change;
+    const reason = change === undefined ? undefined : refusalOf(change);
+    if (reason === undefined) {
+      log('user_named', { user: name, address });
+      return change;
     }
+    log('user_refused', { user: name, address, reason });
+    return undefined;
   }
 
   #remember(folded: string): void {
@@ -129,6 +129,13 @@ export class AskedUsers {
     const [oldest] = this.#unknown.keys();
     if (oldest !== undefined) this.#unknown.delete(oldest);
   }
+}
+
+/** Says why a user was not taken in; undefined where they were. */
+function refusalOf(change: NamedChange): string | undefined {
+  if (change.kind === 'taken') return `user "${change.by}" has the address by now`;
+  if (change.kind === 'removed') return 'was removed; "mailgw-ctl user restore" brings them back';
+  return undefined;
 }
 
 /** Turns, so many at a time, in the order in which they were asked for. */

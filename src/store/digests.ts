@@ -25,7 +25,10 @@ export interface ItemDigest {
 
 /** The digests. */
 export interface Digests {
-  /** Adds digests, in one commit; gives the thread number of each, which its address is sealed with. */
+  /**
+   * Adds digests, in one commit; one whose locator is there stays as it was. Gives the thread number of each, which its
+   * address is sealed with.
+   */
   addDigests(digests: readonly NewDigest[]): Promise<readonly number[]>;
   /** Lists the posts of a digest, by their threads' locators of today; undefined when there is none. */
   digestPosts(locator: string): Promise<readonly DigestPost[] | undefined>;

@@ -85,6 +85,40 @@ describe('POST /v1/notifications', () => {
     );
   });
 
+  it('sends a digest, whose answers are posted each to its thread', async (t) => {
+    const { all, mailbox, daemon, platform } = await start(t);
+    const posts = ['site#7', 'site#12', 'docs'].map((label, n) => ({
+      thread: `acme/${n + 1}`,
+      replied_to: `${ORDER.replied_to.slice(0, -5)}Z`,
+      label,
+    }));
+    const { user, subject, from } = ORDER;
+    const text = posts.map(({ label }) => `[${label}] A title\nBob: What do you think?`).join('\n\n');
+    const body = { user, subject, from, text, posts };
+    const headers = { 'idempotency-key': 'digest of today' };
+    const { status, json } = await all.ask('POST', '/v1/notifications', { body, headers });
+    assert.equal(status, 202);
+    const again = await all.ask('POST', '/v1/notifications', { body, headers });
+    assert.deepEqual([again.json, again.headers['idempotency-replayed']], [json, 'true']);
+    const mail = await mailbox.nthMail(1);
+    assert.equal(fieldsOf(mail, 'Reply-To')[0]?.trim(), json.reply_to);
+    const shown = await all.ask('GET', `/v1/notifications/${json.id}`);
+    assert.equal(shown.json.thread, null);
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    const quoted = text.split('\n').map((line) => `> ${line}`.trimEnd());
+    const [first = '', second = ''] = quoted.join('\n').split('\n> [docs]');
+    const answer = `>>2\nSince yesterday.\n\nBob wrote:\n${first}\n> [docs]${second}\n\nMended.\n`;
+    const to = json.reply_to.replace(/[<>]/g, '');
+    const sent = replyMessage({ to, inReplyTo: json.message_id, body: answer });
+    assert.match(String((await lmtp.deliver(sent, to))[0]), /^250 /);
+    await platform.nthPost(2);
+    assert.deepEqual(platform.posts.map(({ data }) => [data.thread, data.body.text]).sort(), [
+      ['acme/2', 'Since yesterday.'],
+      ['acme/3', 'Mended.'],
+    ]);
+    assert.equal(mailbox.mails.length, 1, 'one mail went out');
+  });
+
   it('refuses what could inject a field, or reach nobody, and names the member', async (t) => {
     const { all } = await start(t);
     const refused = async (change: object): Promise<readonly [number, string | undefined]> => {
@@ -105,6 +139,18 @@ describe('POST /v1/notifications', () => {
     assert.deepEqual(await refused({ replied_to: '2020-01-01T00:00:00Z' }), [422, '/replied_to']);
     assert.deepEqual(await refused({ subject: undefined }), [422, '/subject']);
     assert.deepEqual(await refused({ bcc: 'eve@example.com' }), [422, '/bcc']);
+    const posts = [
+      { thread: 'a/1', label: 'one' },
+      { thread: 'a/2', label: 'ONE' },
+    ];
+    assert.deepEqual(await refused({ posts }), [422, '/thread']);
+    assert.deepEqual(await refused({ thread: undefined }), [422, '/thread']);
+    assert.deepEqual(await refused({ posts, thread: undefined }), [422, '/posts/1/label']);
+    assert.deepEqual(await refused({ posts: posts.slice(1), thread: undefined }), [422, '/posts']);
+    assert.deepEqual(await refused({ posts: [{ label: 'x' }, posts[0]], thread: undefined }), [
+      422,
+      '/posts/0/thread',
+    ]);
     assert.equal((await all.ask('GET', '/v1/notifications/none')).status, 404);
   });
 });

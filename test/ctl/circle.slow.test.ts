@@ -2,7 +2,7 @@
 // says where it was lost. One scripted server is the Postfix of --smtp and the relay; what it took, the test delivers.
 
 import assert from 'node:assert/strict';
-import { unlinkSync } from 'node:fs';
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { PROBE_THREAD } from '../../src/mail/probe.ts';
 import { type Daemon, type Row, type Settings, startDaemon } from '../support/daemon.ts';
@@ -104,7 +104,10 @@ describe('the circle of stamping', { concurrency: false }, () => {
     const site = house(t);
     const finding = await circle(site);
     assert.deepEqual([finding['status'], finding['why']], ['ok', null], JSON.stringify(finding));
-    assert.match(String(finding['what']), /came back stamped, with a reply address of alice$/);
+    assert.match(
+      String(finding['what']),
+      /came back stamped, with a reply address of alice, whom alice@example\.com finds; there is no outbound\.rule: /,
+    );
     const { mail, recipients, raw } = stampedOf(site.relay);
     assert.match(mail, /^<>/);
     assert.equal(recipients.length, 1);
@@ -114,9 +117,67 @@ describe('the circle of stamping', { concurrency: false }, () => {
     assert.match(text, /^Reply-To: <reply\+[a-z2-7]{48}@reply\.example\.org>\r$/m);
     assert.match(
       site.daemon.log(),
-      new RegExp(`"user":"alice","thread":"${PROBE_THREAD}".*"event":"stamped"`),
+      new RegExp(`"user":"alice","thread":"${PROBE_THREAD}/found".*"event":"stamped"`),
     );
     assert.deepEqual(await site.daemon.ctl('queue', 'list'), []);
+  });
+
+  it('proves the first rule of the site, from and time of the post included', async (t) => {
+    const rule = [
+      {
+        field: 'X-Issue',
+        thread: '{X-Project}/{X-Issue}',
+        from: 'tracker@example.org',
+        replied_to: 'X-Time',
+      },
+      { field: 'X-Wiki', thread: 'wiki/{X-Wiki}' },
+    ];
+    const own = await open(t, { outbound: { rule } });
+    const finding = await circle(own);
+    assert.equal(finding['status'], 'ok', JSON.stringify(finding));
+    assert.match(
+      String(finding['what']),
+      /; the rule for X-Issue fits it, the other rules are not shown by this$/,
+    );
+    const text = stampedOf(own.relay).raw.toString('latin1');
+    assert.match(text, /^X-Issue: 1\r\n/im);
+    assert.match(text, /^From: "mailgw-ctl doctor" <tracker@example\.org>\r$/m);
+  });
+
+  it('is open where the rules of the file are not those that mailgwd has in force', async (t) => {
+    const own = await open(t, { outbound: { rule: [{ field: 'X-Old', thread: '{X-Old}' }] } });
+    const text = readFileSync(own.daemon.config, 'utf8');
+    writeFileSync(own.daemon.config, text.replaceAll('X-Old', 'X-New'));
+    const finding = await circle(own);
+    assert.equal(finding['status'], 'problem', JSON.stringify(finding));
+    assert.match(
+      String(finding['what']),
+      /has the field X-New of the first outbound\.rule, and mailgwd knows no rule/,
+    );
+    assert.match(String(finding['fix']), /^mailgw-ctl reload/);
+  });
+
+  it('proves a rule on a field that every mail has, and says so where no probe can fit one', async (t) => {
+    const rule = [{ field: 'Subject', thread: '{Subject}/{Comments}', from: 'tracker@example.org' }];
+    const own = await open(t, { outbound: { rule } });
+    assert.match(String((await circle(own))['what']), /; the rule for Subject fits it$/);
+    const long = [{ field: 'X-Issue', thread: `${'x'.repeat(490)}/{Subject}` }];
+    const other = await open(t, { outbound: { rule: long } });
+    const finding = await circle(other);
+    assert.deepEqual([finding['status'], finding['fix']], ['ok', null], JSON.stringify(finding));
+    assert.match(String(finding['what']), /; the rule for X-Issue is not shown by this/);
+  });
+
+  it('is open where the address of the user is that of another one too', async (t) => {
+    const own = await open(t);
+    await own.daemon.addUser('zoe', ALICE.address.toUpperCase());
+    const finding = await circle(own);
+    assert.equal(finding['status'], 'problem', JSON.stringify(finding));
+    assert.match(
+      String(finding['what']),
+      /is the address of alice, and mailgwd finds nobody by it, or several$/,
+    );
+    assert.match(String(finding['fix']), /mailgw-ctl user list/);
   });
 
   it('is closed where From is a reply address too', async (t) => {

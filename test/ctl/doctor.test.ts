@@ -1,7 +1,7 @@
 // `mailgw-ctl doctor` and `postfix-config --check` on set-ups that are broken in one way each: they name the cause.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { TOOL } from '../support/command.ts';
 import { type Row, type Settings, startDaemon } from '../support/daemon.ts';
@@ -18,7 +18,7 @@ import { suiteScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
 import { type Illness, type Patient, serving } from './illness.ts';
 import { POSTFIX_ILLNESSES } from './postfix-illnesses.ts';
-import { SITE_ILLNESSES } from './site-illnesses.ts';
+import { LACKING_SINK, SITE_ILLNESSES } from './site-illnesses.ts';
 import { runTool } from './tool.ts';
 
 const skip = postfixUnavailable();
@@ -143,6 +143,26 @@ describe('mailgw-ctl doctor', { concurrency: false }, () => {
       /^PROBLEM postfix\.message_size: message_size_limit is 0, which is none; .*\n {8}why: .*\n {8}fix: postconf /m,
     );
     assert.match(result.stderr, /^mailgw-ctl: 1 problem, 1 warning\n$/);
+  });
+
+  it('says which right a key lacks, what comes of it, and where to give it', { skip }, async () => {
+    const { scratch } = here();
+    const file = scratch.path('lacking.mjs');
+    writeFileSync(file, LACKING_SINK, { mode: 0o644 });
+    const words = ['doctor', '--postfix-config', scratch.path('postfix')];
+    const { stdout } = await examine({ settings: { sink: { type: file } } }, words);
+    rmSync(file);
+    const lines = stdout.split('\n');
+    const at = lines.findIndex((line) => line.startsWith('PROBLEM sink.'));
+    assert.deepEqual(
+      lines.slice(at, at + 3).map((line) => line.replace(/\(http:\S+: /, '(URL: ')),
+      [
+        'PROBLEM sink.rights: the key may not post as another user (URL: 403 Forbidden)',
+        '        why: no reply is posted: each is kept and tried again for delivery.max_age',
+        "        fix: give the account of the key the administrator's role",
+      ],
+    );
+    assert.doesNotMatch(stdout, /sink\.(?:reachable|posts_as)/);
   });
 
   it('says so where there is no such Postfix, and no configuration', { skip }, async () => {

@@ -13,12 +13,13 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { tomlKey } from '../../src/config/names.ts';
+import { SINKS, settingsOf } from '../../src/sinks/catalogue.ts';
 import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
 import { SETTINGS } from '../../src/site/table.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
-import { initialise, parseRows, runTool } from './tool.ts';
+import { initialise, parseRows, runTool, Tool } from './tool.ts';
 
 function configOf(path: string): Config {
   const loaded = loadConfig(path);
@@ -310,6 +311,22 @@ describe('mailgw-ctl config', () => {
     assert.doesNotMatch(json.stdout, /hunter2/);
   });
 
+  it('show hides a secret wherever a sink of the site has it, and nothing else', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const text = readFileSync(tool.config, 'utf8');
+    const sink = [
+      ...['[sink]', 'type = "/s.js"', 'url = "https://me:hunter2@tracker.example/api"', 'board = 7'],
+      ...['key_file = "/etc/mailgw/token"', 'login = { user = "bot", password = "hunter2", realm = "all" }'],
+    ];
+    writeFileSync(tool.config, text.replace(/\[sink\][^]*/, `${sink.join('\n')}\n`));
+    const shown = await tool.text('config', 'show');
+    assert.doesNotMatch(shown, /hunter2/);
+    assert.ok(shown.includes('url = "https://(hidden)@tracker.example/api"'), shown);
+    assert.ok(shown.includes('login = { user = "bot", password = "(hidden)", realm = "all" }'), shown);
+    assert.ok(shown.includes('key_file = "/etc/mailgw/token"\n') && shown.includes('board = 7\n'), shown);
+    assert.doesNotMatch((await tool.run('--json', 'config', 'show')).stdout, /hunter2/);
+  });
+
   it('says where it looked when there is no configuration', async (t) => {
     const missing = testScratch(t).path('none.toml');
     const { code, stderr } = await runTool(['--config', missing, 'user', 'list']);
@@ -324,5 +341,89 @@ describe('mailgw-ctl config', () => {
     const { config } = await initialise(testScratch(t));
     const { code, stdout } = await runTool(['config', 'check', '--json', '--config', config]);
     assert.deepEqual([code, parseRows(stdout)], [0, [{ config, ok: true, problems: [], notes: [] }]]);
+  });
+});
+
+/** Every secret file that the configuration of a new site names, and that is empty. */
+const emptyFiles = (config: Config): string[] =>
+  Object.values(config.sink).filter(
+    (value): value is string => typeof value === 'string' && existsSync(value) && statSync(value).size === 0,
+  );
+
+describe('mailgw-ctl init --sink', () => {
+  for (const type of Object.keys(SINKS))
+    it(`${type}: makes what config check accepts, once the platform's key is written in`, async (t) => {
+      const scratch = testScratch(t);
+      const tool = new Tool(scratch);
+      const words = ['init', '--domain', 'reply.example.org', '--directory', scratch.directory];
+      const { code, stdout, stderr } = await tool.run(...words, '--sink', type);
+      assert.equal(code, 0, stderr);
+      const config = configOf(tool.config);
+      assert.equal(config.sink.type, type);
+      const settings = settingsOf({ type }) ?? {};
+      for (const [key, value] of Object.entries(config.sink)) {
+        if (key === 'type') continue;
+        const setting = settings[key] ?? assert.fail(`${key}: is no setting`);
+        assert.ok(setting.read(value).ok, key);
+        if (setting.names === 'secret') assert.equal(modeOf(String(value)), '600');
+      }
+      const empty = emptyFiles(config);
+      assert.deepEqual(empty.length === 0, type === 'webhook', 'a platform gives its key itself');
+      for (const file of empty) {
+        assert.ok(stdout.includes(`into ${file}, which is empty`), stdout);
+        await tool.fails(
+          78,
+          /^mailgw-ctl: sink\.\w+: \S+: is empty; expected the secret, on one line$/m,
+          'config',
+          'check',
+        );
+        const found = parseRows((await tool.run('--json', 'doctor')).stdout);
+        const finding = found.find(
+          ({ check, status }) => check === 'files.sink_secret' && status === 'problem',
+        );
+        assert.equal(finding?.fix, `write the key that the platform gave you into ${file}`);
+      }
+      for (const file of empty) writeFileSync(file, 'bot@example.org:a-key-of-this-test\n');
+      assert.equal(await tool.text('config', 'check'), `${tool.config}: no problem found\n`);
+      const shown = await tool.text('config', 'show');
+      assert.doesNotMatch(shown, /hidden|a-key-of-this-test/);
+      for (const file of empty) {
+        const rows = parseRows((await tool.run('--json', 'doctor')).stdout);
+        const finding = rows.find(({ what }) => String(what).startsWith(`${file}: `));
+        assert.deepEqual([finding?.check, finding?.status], ['files.sink_secret', 'ok']);
+      }
+    });
+
+  it('takes the path of a module, whose options it leaves to the site', async (t) => {
+    const scratch = testScratch(t);
+    const words = [
+      'init',
+      '--domain',
+      'r.example',
+      '--directory',
+      scratch.directory,
+      '--sink',
+      '/opt/sink.js',
+    ];
+    assert.equal((await runTool(words)).code, 0);
+    assert.deepEqual({ ...configOf(scratch.path('mailgw.toml')).sink }, { type: '/opt/sink.js' });
+    assert.deepEqual(readdirSync(scratch.directory).sort(), ['mailgw.toml', 'pepper']);
+  });
+
+  it('refuses a type that there is not, and makes nothing', async (t) => {
+    const scratch = testScratch(t);
+    const words = [
+      'init',
+      '--domain',
+      'r.example',
+      '--directory',
+      scratch.directory,
+      '--sink',
+      'carrier-pigeon',
+    ];
+    const { code, stderr } = await runTool(words);
+    assert.equal(code, 64);
+    assert.match(stderr, /^mailgw-ctl: init: --sink "carrier-pigeon" is not .*"webhook"/);
+    assert.deepEqual(readdirSync(scratch.directory), []);
   });
 });

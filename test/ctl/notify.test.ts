@@ -10,6 +10,11 @@ import { testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, type Row, type Tool } from './tool.ts';
 
 const THREAD = 'acme/site/issue/7';
+const POSTS = [
+  { thread: 't/1', replied_to: new Date(Date.now() - 7_200_000).toISOString(), label: 'a' },
+  { thread: 't/2', label: 'b' },
+];
+const DIGEST = { user: 'alice', posts: POSTS, subject: 'Two posts', text: '[a] One\n[b] Two' };
 const LINE = { user: 'alice', thread: THREAD, subject: 'The roof leaks', text: 'Again.' };
 
 /** A site with the user alice, who has two addresses. */
@@ -97,6 +102,34 @@ describe('mailgw-ctl notify', () => {
     assert.equal((await waiting(tool)).length, 1);
   });
 
+  it('takes a digest, whose address names all its posts, and under a key the same one each time', async (t) => {
+    const tool = await site(t);
+    const keyed = { ...DIGEST, idempotency_key: 'digest-1-alice' };
+    const [one, again, other, without] = await taken(
+      tool,
+      ...[keyed, keyed, { ...keyed, idempotency_key: 'digest-2-alice' }, DIGEST],
+    );
+    assert.deepEqual(again, { ...one, repeated: true });
+    assert.equal(new Set([one, other, without].map((row) => row?.reply_to)).size, 3);
+    assert.equal((await waiting(tool)).length, 3);
+    const explained = await tool.row('address', 'explain', String(one?.reply_to).replace(/[<>]/g, ''));
+    assert.deepEqual([explained.verdict, explained.thread], ['valid', null]);
+    assert.deepEqual(
+      (explained.posts as { thread: string; label: string }[]).map(({ thread, label }) => [thread, label]),
+      [
+        ['t/1', 'a'],
+        ['t/2', 'b'],
+      ],
+    );
+    const shown = await tool.row('notification', 'show', String(one?.id));
+    assert.deepEqual(
+      [shown.thread, shown.replied_to],
+      [null, POSTS[0]?.replied_to?.replace(/\.\d+Z/, '.000Z')],
+    );
+    const { stderr } = await handOver(tool, { ...keyed, posts: POSTS.toReversed() });
+    assert.match(stderr, /"digest-1-alice": another notification was made under it/);
+  });
+
   it('says what is wrong with a line by its number, and carries the others out', async (t) => {
     const tool = await site(t);
     const { code, stdout, stderr } = await handOver(
@@ -114,6 +147,11 @@ describe('mailgw-ctl notify', () => {
       '',
       { ...LINE, idempotency_key: 'a\nb' },
       LINE,
+      { ...LINE, posts: POSTS },
+      { ...DIGEST, posts: POSTS.slice(1) },
+      { ...DIGEST, posts: [...POSTS, { label: 'c' }] },
+      { ...DIGEST, posts: [...POSTS, { thread: 't/3', label: 'c', colour: 'red' }] },
+      { ...DIGEST, posts: {} },
     );
     assert.equal(code, 65);
     assert.equal(parseRows(stdout).length, 2);
@@ -125,17 +163,22 @@ describe('mailgw-ctl notify', () => {
       /^line 5: colour: is no key of a notification/,
       /^line 6: text: is not a text/,
       /^line 7: from: is not an object of texts: name/,
-      /^line 8: thread: is missing/,
+      /^line 8: --thread: expected exactly one of thread and posts/,
       /^line 9: --to "eve@example.com": is no address of alice; expected alice@example.com or zoe@Example.org/,
       /^line 10: --replied-to "2020-01-01T00:00:00.000Z": lies further back than reply\.max_age/,
       /^line 12: --key "a\\nb": expected 1 to 400 octets/,
+      /^line 14: --thread: expected exactly one of thread and posts/,
+      /^line 15: posts: are 1; expected 2 to 50/,
+      /^line 16: posts\/2\/thread: is missing/,
+      /^line 17: posts: is not a list of objects of texts: thread, replied_to, label/,
+      /^line 18: posts: is not a list of objects of texts/,
     ];
     for (const wrong of WRONG)
       assert.ok(
         problems.some((problem) => wrong.test(problem)),
         `${wrong}:\n${stderr}`,
       );
-    assert.match(stderr, /10 of 13 lines were not carried out/);
+    assert.match(stderr, /15 of 18 lines were not carried out/);
   });
 
   it('takes a thousand lines at once', async (t) => {

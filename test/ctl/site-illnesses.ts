@@ -16,6 +16,17 @@ function serveAsPostfix({ scratch, postfixUid }: Patient, secretUid: number): ()
   };
 }
 
+/** A sink whose platform is there, and whose key is not what it should be. */
+export const LACKING_SINK = `
+export const createSink = () => ({
+  deliver: async () => ({ kind: 'posted', diagnostic: '' }), close: async () => {},
+  examine: async () => ({
+    status: 403, diagnostic: '403 Forbidden', postsAs: 'the user of each reply',
+    lack: { what: 'the key may not post as another user', fix: "give the account of the key the administrator's role" },
+  }),
+});
+`;
+
 /** In the order of doctor's checks. */
 export const SITE_ILLNESSES: readonly Illness[] = [
   // ---- Configuration and files
@@ -329,6 +340,20 @@ export const SITE_ILLNESSES: readonly Illness[] = [
     what: /http:\/\/127\.0\.0\.1:1\/hooks: .*ECONNREFUSED/,
     fix: /start the platform/,
     code: 69,
+  },
+  {
+    name: 'a key that lacks a right on the platform',
+    settings: ({ scratch }) => ({ sink: { type: scratch.path('lacking.mjs') } }),
+    plant: ({ scratch }) => {
+      writeFileSync(scratch.path('lacking.mjs'), LACKING_SINK, { mode: 0o644 });
+      return () => {
+        rmSync(scratch.path('lacking.mjs'));
+      };
+    },
+    check: 'sink.rights',
+    what: /^the key may not post as another user \(http:\S+: 403 Forbidden\)$/,
+    fix: /^give the account of the key the administrator's role$/,
+    code: 78,
   },
   {
     name: 'a spamd that does not run',

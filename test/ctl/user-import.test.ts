@@ -79,7 +79,8 @@ async function platformOf(t: TestContext): Promise<Platform> {
   return new Platform(await initialise(testScratch(t)));
 }
 
-const resultsOf = (rows: readonly Row[]): unknown[] => rows.map(({ user, result }) => `${user} ${result}`);
+const resultsOf = (rows: readonly Row[]): unknown[] =>
+  rows.map(({ user, result }) => `${String(user)} ${String(result)}`);
 
 describe('mailgw-ctl user import', () => {
   it('adds new users, brings addresses up to date, and does it once', async (t) => {

@@ -52,8 +52,8 @@ interface Ground {
 interface Platform {
   readonly source?: string;
   readonly askMs?: number;
-  /** Says what is answered: a name, nobody, a status, or nothing yet. */
-  readonly answer?: (address: string) => string | number | undefined | 'hold';
+  /** Says what is answered: a name, nobody, a status, or nothing yet for "hold". */
+  readonly answer?: (address: string) => string | number | undefined;
 }
 
 async function open(t: TestContext, { source = ASKS, askMs, answer }: Platform = {}): Promise<Ground> {
@@ -81,8 +81,7 @@ async function open(t: TestContext, { source = ASKS, askMs, answer }: Platform =
   const told: Ground['told'] = [];
   const meter = new Meter();
   let now = Date.now();
-  const { findUser } = loaded.sink;
-  assert.ok(findUser !== undefined);
+  const findUser = loaded.sink.findUser?.bind(loaded.sink) ?? assert.fail('the sink finds nobody');
   const asked = new AskedUsers({
     ...{ config: configOf(LEAST), store, findUser, meter, now: () => now },
     log: (event, fields) => void told.push({ event, ...fields }),
@@ -92,7 +91,9 @@ async function open(t: TestContext, { source = ASKS, askMs, answer }: Platform =
     ...{ asked, store, questions, held, told },
     counts: () => {
       const samples = meter.samples('mailgw_asked_users_total').filter(({ value }) => value > 0);
-      return Object.fromEntries(samples.map(({ labels, value }) => [labels.answer, value]));
+      return Object.fromEntries(
+        samples.map(({ labels, value }): [string, number] => [labels['answer'] ?? '', value]),
+      );
     },
     pass: (ms) => {
       now += ms;

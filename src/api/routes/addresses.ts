@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile';
 import { explainAddress } from '../../actions/explain.ts';
 import { Fault } from '../../actions/fault.ts';
 import { type Minted, mint, mintAll } from '../../actions/mint.ts';
-import { DIGEST_POSTS, MAX_LABEL_CHARS, type Notification } from '../../actions/order.ts';
+import { DIGEST_POSTS, MAX_LABEL_CHARS, type Notification, type OrderedPost } from '../../actions/order.ts';
 import type { SecretSession } from '../../site/session.ts';
 import { type Problem, ProblemError, problemOf, withExit } from '../problem.ts';
 import { type Asker, type Route, route } from '../route.ts';
@@ -15,7 +15,7 @@ import { type ShownAddress, showMinted } from '../shown.ts';
 /** Most addresses of one request. */
 const MOST_MINTED = 1000;
 
-const POST = record(
+const DIGEST_POST = record(
   {
     thread: Type.String({ maxLength: 1000, description: "The platform's own name of the thread." }),
     replied_to: Type.Optional(time('When the post was made. The time of the digest where it is missing.')),
@@ -28,6 +28,18 @@ const POST = record(
   },
   'DigestPost',
 );
+
+/** The posts of a digest that is ordered. */
+export const DIGEST = Type.Array(DIGEST_POST, {
+  minItems: DIGEST_POSTS.least,
+  maxItems: DIGEST_POSTS.most,
+  description:
+    'The posts of a digest. A reply says by their labels which it answers, and each answer is posted for itself. The age counts from the oldest.',
+});
+
+/** Reads the posts of a digest. */
+export const orderedPosts = (posts: Static<typeof DIGEST>): OrderedPost[] =>
+  posts.map(({ thread, replied_to: repliedTo, label }) => ({ thread, repliedTo, label }));
 
 const ORDER = record(
   {
@@ -42,14 +54,7 @@ const ORDER = record(
           "The platform's own name of the thread, as it shall come back. Each address is for one of `thread`, `posts` and `compose`.",
       }),
     ),
-    posts: Type.Optional(
-      Type.Array(POST, {
-        minItems: DIGEST_POSTS.least,
-        maxItems: DIGEST_POSTS.most,
-        description:
-          'The posts of a digest. A reply says by their labels which it answers, and each answer is posted for itself. The age counts from the oldest.',
-      }),
-    ),
+    posts: Type.Optional(DIGEST),
     compose: Type.Optional(
       Type.String({
         maxLength: 1000,
@@ -233,7 +238,7 @@ function answerOf(
 function notificationOf({ replied_to, bound, original, posts, ...rest }: Static<typeof ORDER>): Notification {
   return {
     ...rest,
-    posts: posts?.map((post) => ({ ...post, repliedTo: post.replied_to })),
+    posts: posts === undefined ? undefined : orderedPosts(posts),
     repliedTo: replied_to,
     isBound: bound,
     original: original === undefined ? undefined : { ...original, from: authorOf(original.from) },

@@ -6,16 +6,22 @@ import { NOTIFICATION_LIMITS } from '../../mail/notification.ts';
 import { type Route, route } from '../route.ts';
 import { nullable, PAGE, record, text, time, toRead, words } from '../schemas.ts';
 import { itemDetailRow, notificationRow } from '../shown.ts';
+import { DIGEST, orderedPosts } from './addresses.ts';
 import { ITEM } from './items.ts';
 
 const ORDER = record(
   {
     user: Type.String({ maxLength: 255, description: 'Who is notified: a name that the directory has.' }),
-    thread: Type.String({ maxLength: 1000, description: "The platform's own name of the thread." }),
-    replied_to: Type.Optional(time('When the post was made. Now where it is missing.')),
-    to: Type.Optional(
-      text('One of the addresses of the user; the first of them where it is missing.', 320),
+    thread: Type.Optional(
+      Type.String({
+        maxLength: 1000,
+        description:
+          "The platform's own name of the thread. Each notification is about a `thread`, or `posts`.",
+      }),
     ),
+    posts: Type.Optional(DIGEST),
+    replied_to: Type.Optional(time('When the post was made. Now where it is missing.')),
+    to: Type.Optional(text('One of the addresses of the user; the first of them where it is missing.', 320)),
     subject: Type.String({
       maxLength: 10_000,
       description: `One line; beyond ${NOTIFICATION_LIMITS.subjectChars} characters it is cut off. The same for all mails of a thread: Gmail parts threads by it.`,
@@ -51,7 +57,7 @@ const NOTIFICATION = record(
     id: Type.String(),
     state: words('waiting', 'sent', 'failed'),
     user: Type.String(),
-    thread: Type.String(),
+    thread: nullable(Type.String({ description: 'Null of a digest.' })),
     message_id: Type.String(),
     replied_to: nullable(time('The time of the post.')),
     created_at: nullable(time('When it was handed over.')),
@@ -69,7 +75,8 @@ const send = route({
   path: '/v1/notifications',
   scope: 'send',
   tag: 'notifications',
-  summary: 'Send a notification about a post to one user, with a reply address and all that a thread needs',
+  summary:
+    'Send a notification about a post, or a digest of several, to one user, with a reply address and all that a thread needs',
   description:
     'It is on disk before the answer, and Postfix has it soon after; for five days it is tried again.',
   body: ORDER,
@@ -84,10 +91,10 @@ const send = route({
     },
   },
   run: async (inside, { body, key }) => {
-    const { replied_to: repliedTo, ...rest } = body;
+    const { replied_to: repliedTo, posts, ...rest } = body;
     const { id, messageId, replyTo, isRepeated } = await notify(
       inside.session(),
-      { ...rest, repliedTo },
+      { ...rest, ...(posts !== undefined && { posts: orderedPosts(posts) }), repliedTo },
       key,
     );
     inside.notified();

@@ -8,7 +8,7 @@
 import { EXIT, Fault } from '../../actions/fault.ts';
 import { readPeppers } from '../../config/secret-file.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
-import { isBuiltIn } from '../../sinks/catalogue.ts';
+import { isBuiltIn, settingsOf } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
@@ -77,7 +77,12 @@ function showObjects(config: Config, context: Context): void {
     printObject(context.output, { key, value, default: isDefault, doc: setting.doc });
   }
   for (const [key, value] of Object.entries(config.sink)) {
-    printObject(context.output, { key: `sink.${key}`, value: hidden(key, value), default: false, doc: null });
+    printObject(context.output, {
+      key: `sink.${key}`,
+      value: hidden(config, key, value),
+      default: false,
+      doc: null,
+    });
   }
 }
 
@@ -91,12 +96,24 @@ function showToml(config: Config): string {
   }
   lines.push('', '[sink]');
   for (const [key, value] of Object.entries(config.sink)) {
-    lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(key, value))}`);
+    lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(config, key, value))}`);
   }
   return lines.join('\n');
 }
 
-/** Hides a sink's option that may hold a secret: a site's own sink may take one in the file, against advice. */
-function hidden(key: string, value: unknown): unknown {
-  return /secret|token|passw|credential|api_?key/i.test(key) && !key.endsWith('_file') ? '(hidden)' : value;
+/**
+ * Hides what may be a secret in the options of a sink: a site's own may take one in the file, against advice. Settings of
+ * built-in sinks are none, and what should be a file is shown.
+ */
+function hidden({ sink }: Pick<Config, 'sink'>, key: string, value: unknown): unknown {
+  if (Object.hasOwn(settingsOf(sink) ?? {}, key)) return value;
+  const isNamedSo =
+    /secret|token|passw|credential|authorization|api_?key/i.test(key) && !key.endsWith('_file');
+  if (isNamedSo) return '(hidden)';
+  if (typeof value === 'string') return value.replace(/\/\/[^/\s]*@/, '//(hidden)@');
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date)
+    return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, hidden({ sink: {} }, name, inner)]),
+  );
 }

@@ -5,11 +5,11 @@
  * configuration, the paths in it are used. Each thing is said. As root, what is made belongs to the daemon's user.
  * Failure: a file that cannot be made is 73 and names it; a bad option is named before anything is made.
  */
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
 import { comment, commentedConfig, tomlValue } from '../../config/text.ts';
-import { DEFAULT_SINK, SINK_TYPES, settingsOf } from '../../sinks/catalogue.ts';
+import { DEFAULT_SINK, SINK_FORM, SINK_TYPES, SINKS, settingsOf } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig, readConfig } from '../../site/config.ts';
 import { ROWS, SETTINGS } from '../../site/table.ts';
@@ -34,8 +34,13 @@ export const initCommand: CommandSpec = {
     { flags: '--domain <domain>', doc: 'the domain of the reply addresses, best a sub-domain of its own' },
     { flags: '--directory <dir>', doc: 'put everything into one directory, to try mailgw out' },
     {
+      flags: '--sink <type>',
+      doc: `the platform that takes replies, or the absolute path of a sink module (default: ${DEFAULT_SINK})`,
+      values: Object.keys(SINKS),
+    },
+    {
       flags: '--url <url>',
-      doc: `where the platform takes replies (default: ${NEW_SINK.url?.begins?.value})`,
+      doc: `where the platform takes replies (default of the ${DEFAULT_SINK}: ${NEW_SINK.url?.begins?.value})`,
     },
     {
       flags: '--authserv-id <id>',
@@ -133,18 +138,26 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
     ...senderValues(input, asked),
   };
+  const type = readSinkType(input.text('sink'));
   return commentedConfig(ROWS, values, [
     ...comment(
       `Where replies are posted: ${SINK_TYPES.join(', ')}, or the absolute path of a sink module of your own.`,
     ),
-    `type = ${tomlValue(DEFAULT_SINK)}`,
-    ...Object.entries(NEW_SINK).flatMap(([name, { begins }]) => {
+    `type = ${tomlValue(type)}`,
+    ...Object.entries(settingsOf({ type }) ?? {}).flatMap(([name, { begins }]) => {
       if (begins === undefined) return [];
       const { comment: doc, value, makes } = begins;
       const given = makes === undefined ? (input.text(name) ?? value) : inOne(value, beside(value));
       return [...comment(doc), `${name} = ${tomlValue(given)}`];
     }),
   ]);
+}
+
+/** Reads the type of the sink. */
+function readSinkType(given: string = DEFAULT_SINK): string {
+  const read = SINK_FORM.type.read(given);
+  if (read.ok) return read.value;
+  throw usage(`init: --sink ${read.problem}`);
 }
 
 /** Collects what is known of the filter and wanted of it; what is not given keeps its default. */
@@ -226,6 +239,15 @@ function makeSinkSecrets({ sink }: Config, owner: Owner | undefined): Made[] {
   });
 }
 
+/** Lists the secrets of the sink that the platform gives, and that are not written into their files yet. */
+function emptySecrets({ sink }: Config): { readonly path: string; readonly what: string }[] {
+  return Object.entries(settingsOf(sink) ?? {}).flatMap(([name, { begins }]) => {
+    const path = sink[name];
+    const isEmpty = typeof path === 'string' && statSync(path, { throwIfNoEntry: false })?.size === 0;
+    return begins?.makes === undefined || !isEmpty ? [] : [{ path, what: begins.makes.what }];
+  });
+}
+
 /** Makes the sockets' directory; set-group-ID for Postfix, as mailgw.tmpfiles has it: what is made there is Postfix's group's. */
 function makeSocketDirectory(path: string, { lmtp }: Config, owner: Owner | undefined): Made {
   const what = 'where the sockets will be';
@@ -293,12 +315,13 @@ function nextSteps(place: Place, { config, host }: Configured, context: Context)
   const ctl = standard ? 'mailgw-ctl' : `mailgw-ctl --config ${place.config}`;
   const from = host === undefined ? '' : ` ("${host.name}", ${host.source})`;
   const strict = config.sender.policy !== 'off' ? ` and sender.authserv_id${from}` : '';
-  const [first] = Object.keys(settingsOf(config.sink) ?? NEW_SINK);
-  return [
-    'Next:',
-    `  1. look at sink.${first}${strict} in ${place.config}`,
-    `  2. ${ctl} config check`,
-    `  3. ${ctl} user add alice --address alice@example.com`,
-    `  4. ${ctl} address mint --user alice --thread acme/site/issue/7`,
-  ].join('\n');
+  const [first = 'type'] = Object.keys(settingsOf(config.sink) ?? {});
+  const steps = [
+    `look at sink.${first}${strict} in ${place.config}`,
+    ...emptySecrets(config).map(({ path, what }) => `write ${what} into ${path}, which is empty`),
+    `${ctl} config check`,
+    `${ctl} user add alice --address alice@example.com`,
+    `${ctl} address mint --user alice --thread acme/site/issue/7`,
+  ];
+  return ['Next:', ...steps.map((step, index) => `  ${index + 1}. ${step}`)].join('\n');
 }

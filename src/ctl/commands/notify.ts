@@ -51,12 +51,16 @@ async function handOver(session: SecretSession, { value }: JsonLine): Promise<Qu
   }
 }
 
-type Kind = 'text' | 'texts' | { readonly [key: string]: 'text' };
+type Kind = 'text' | 'texts' | Members | { readonly each: Members };
+
+/** The members of an object, all of them texts. */
+type Members = { readonly [key: string]: 'text' };
 
 /** The keys of a line, and what each is. */
 const KEYS: Readonly<Record<string, { readonly kind: Kind; readonly isRequired?: true }>> = {
   user: { kind: 'text', isRequired: true },
-  thread: { kind: 'text', isRequired: true },
+  thread: { kind: 'text' },
+  posts: { kind: { each: { thread: 'text', replied_to: 'text', label: 'text' } } },
   replied_to: { kind: 'text' },
   to: { kind: 'text' },
   subject: { kind: 'text', isRequired: true },
@@ -78,21 +82,46 @@ function readOrder(order: Readonly<Record<string, unknown>>): NotifyRequest {
     if (!isOf(kind, value))
       throw invalid(key, `${key}: ${value === undefined ? 'is missing' : `is not ${wordFor(kind)}`}`);
   }
-  const { replied_to: repliedTo, ...rest } = order;
-  return { ...rest, ...(repliedTo !== undefined && { repliedTo }) } as unknown as NotifyRequest;
+  const { replied_to: repliedTo, posts, ...rest } = order;
+  return {
+    ...rest,
+    ...(repliedTo !== undefined && { repliedTo }),
+    ...(posts !== undefined && { posts: readPosts(posts as readonly Partial<PostLine>[]) }),
+  } as unknown as NotifyRequest;
+}
+
+/** A post of a digest as a line has it. */
+interface PostLine {
+  readonly thread: string;
+  readonly replied_to: string;
+  readonly label: string;
+}
+
+function readPosts(posts: readonly Partial<PostLine>[]): NonNullable<NotifyRequest['posts']> {
+  return posts.map(({ thread, replied_to: repliedTo, label }, index) => {
+    for (const [key, value] of Object.entries({ thread, label }))
+      if (value === undefined) throw invalid(`posts/${index}/${key}`, `posts/${index}/${key}: is missing`);
+    return { thread: thread ?? '', repliedTo, label: label ?? '' };
+  });
 }
 
 function isOf(kind: Kind, value: unknown): boolean {
   if (kind === 'text') return typeof value === 'string';
+  if (isList(kind)) return Array.isArray(value) && value.every((each) => isOf(kind.each, each));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.entries(value).every(
     ([key, each]) => typeof each === 'string' && (kind === 'texts' || Object.hasOwn(kind, key)),
   );
 }
 
+const isList = (kind: Kind): kind is { readonly each: Members } =>
+  typeof kind === 'object' && typeof kind.each === 'object';
+
 function wordFor(kind: Kind): string {
   if (kind === 'text') return 'a text';
-  return kind === 'texts' ? 'an object of texts' : `an object of texts: ${Object.keys(kind).join(', ')}`;
+  if (kind === 'texts') return 'an object of texts';
+  if (isList(kind)) return `a list of objects of texts: ${Object.keys(kind.each).join(', ')}`;
+  return `an object of texts: ${Object.keys(kind).join(', ')}`;
 }
 
 const list: CommandSpec = {

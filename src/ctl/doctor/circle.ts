@@ -4,7 +4,10 @@
  *
  * Contract: no mail goes to a person. The notification's one recipient is a probe's address (mail/probe.ts), which the
  * stamp recognises by its proof, and to which Postfix has one way: back to mailgwd, where it is held, looked at and
- * dropped. The null reverse-path keeps a refusal from becoming a bounce to anybody.
+ * dropped. The null reverse-path keeps a refusal from becoming a bounce to anybody. The notification is one that the
+ * site's first rule fits, and names the user's own address in To; the reply address that it comes back with says whether
+ * the rule and the directory of the running mailgwd know the two.
+ * Limits: of several rules the first is proven; a sink's own recognition is not, since only its platform makes such mail.
  * Failure: the first link that is broken is the finding.
  */
 import { randomBytes } from 'node:crypto';
@@ -14,8 +17,10 @@ import { endpointText } from '../../config/kinds.ts';
 import { mintingForm } from '../../mail/address.ts';
 import { type Header, headerValues, scanHeader } from '../../mail/header.ts';
 import { mailboxesOf } from '../../mail/mailbox.ts';
-import { isProbe, PROBE_THREAD } from '../../mail/probe.ts';
+import { isProbe, PROBE_THREAD, type ProbeFindings, probeFindings } from '../../mail/probe.ts';
+import { parseTemplate } from '../../mail/thread-template.ts';
 import { QUIET_FIELDS } from '../../outbound/compose.ts';
+import { type Rule, recogniseByRules } from '../../outbound/rules.ts';
 import type { Config } from '../../site/config.ts';
 import type { SecretSession } from '../../site/session.ts';
 import type { User } from '../../store/directory.ts';
@@ -65,10 +70,7 @@ export async function closeCircle(
   user: User,
   { wayOut, waitMs }: CircleOptions,
 ): Promise<Finding> {
-  const sent = notification(
-    await mintFor(session, user, PROBE_THREAD),
-    mintingForm(session.config.reply).domain,
-  );
+  const sent = notification(session.config, await mintFor(session, user, PROBE_THREAD), user);
   const refusal = await hand(session.config, wayOut, sent);
   if (refusal !== undefined) return refusal;
   const item = await arrival(session, sent.id, waitMs);
@@ -83,25 +85,57 @@ export async function closeCircle(
 interface Sent {
   readonly id: string;
   readonly to: string;
+  /** The user's own address, which To names as well; undefined where none is ASCII. */
+  readonly own: string | undefined;
+  /** Whether a rule of the site fits it. */
+  readonly fits: boolean;
   readonly fields: readonly (readonly [string, string])[];
   readonly body: string;
 }
 
-function notification(to: string, domain: string): Sent {
+function notification({ reply, outbound }: Config, to: string, user: User): Sent {
+  const { domain } = mintingForm(reply);
   const id = `doctor.${randomBytes(12).toString('hex')}@${domain}`;
+  const [rule] = outbound.rule;
+  // Beyond ASCII the whole way out would have to speak SMTPUTF8.
+  const own = user.addresses.find((address) => /^[\x21-\x7e]+$/.test(address));
   const fields = [
-    ['From', `"mailgw-ctl doctor" <doctor@${domain}>`],
+    ['From', `"mailgw-ctl doctor" <${rule?.from ?? `doctor@${domain}`}>`],
     ['Reply-To', '<before-the-stamp@doctor.invalid>'],
-    ['To', `<${to}>`],
+    ['To', own === undefined ? `<${to}>` : `<${to}>, <${own}>`],
     ['Subject', 'a probe of mailgw-ctl doctor'],
-    ['Date', new Date().toUTCString().replace('GMT', '+0000')],
+    ['Date', dateField()],
     ['Message-ID', `<${id}>`],
     ...Object.entries(QUIET_FIELDS),
     ['MIME-Version', '1.0'],
     ['Content-Type', 'text/plain; charset=us-ascii'],
   ] as const;
-  return { id, to, fields, body: 'This notification is a probe. It comes back, is held and removed.\r\n' };
+  const body = 'This notification is a probe. It comes back, is held and removed.\r\n';
+  const fitting = rule === undefined ? fields : [...fields, ...fieldsFor(rule, fields)];
+  return { id, to, own, fields: fitting, fits: fits(outbound.rule, fitting), body };
 }
+
+const dateField = (): string => new Date().toUTCString().replace('GMT', '+0000');
+
+/** Makes the fields that a rule wants and that are not there. */
+function fieldsFor({ field, thread, repliedTo }: Rule, there: Sent['fields']): Sent['fields'] {
+  const inThread = (parseTemplate(thread) ?? []).flatMap((part) => ('field' in part ? [part.field] : []));
+  const wanted = new Map<string, Sent['fields'][number]>(
+    [field, ...inThread].map((name) => [name.toLowerCase(), [name, '1']]),
+  );
+  if (repliedTo !== undefined) wanted.set(repliedTo.toLowerCase(), [repliedTo, dateField()]);
+  for (const [name] of there) wanted.delete(name.toLowerCase());
+  return [...wanted.values()];
+}
+
+/** Tells whether a rule of this configuration fits the fields. */
+function fits(rules: readonly Rule[], fields: Sent['fields']): boolean {
+  const scan = scanHeader(Buffer.from(`${textOf(fields)}\r\n`));
+  return scan.ok && recogniseByRules(rules)({ header: scan.header, reversePath: '' }) !== undefined;
+}
+
+const textOf = (fields: Sent['fields']): string =>
+  fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
 
 /** Hands it to mailgwd; a finding where it is not taken. */
 async function hand(
@@ -109,7 +143,7 @@ async function hand(
   wayOut: WayOut,
   { to, fields, body }: Sent,
 ): Promise<Finding | undefined> {
-  const message = `${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}.`;
+  const message = `${textOf(fields)}\r\n${body}.`;
   const dialogue: readonly (readonly [string, string, number])[] = [
     ['MAIL', 'MAIL FROM:<>', 250],
     ['RCPT', `RCPT TO:<${to}>`, 250],
@@ -184,11 +218,16 @@ async function judge(session: SecretSession, user: User, sent: Sent, raw: Buffer
     return unstamped(`a reply to its Reply-To would be ${judged} (${reason})`);
   }
   const { claim } = verdict;
-  if (!isProbe(claim.target) || claim.user.number !== user.number)
+  if (claim.target === undefined || !isProbe(claim.target) || claim.user.number !== user.number)
     return unstamped('its Reply-To is of another thread or user');
+  const unknown = unknownToMailgwd(session.config, user, sent, probeFindings(claim.target));
+  if (unknown !== undefined) return unknown;
   const changed = changedFields(session.config, sent, { header, raw, address });
   if (changed.length === 0)
-    return fine(CHECK, `a notification came back stamped, with a reply address of ${user.name}`);
+    return fine(
+      CHECK,
+      `a notification came back stamped, with a reply address of ${user.name}${sent.own === undefined ? '' : `, whom ${sent.own} finds`}; ${proven(session.config, sent)}`,
+    );
   return warning(CHECK, {
     what: `a notification came back stamped, and with another ${changed.join(', ')}`,
     why: 'something on the way out changes what the platform writes',
@@ -201,6 +240,34 @@ const unstamped = (how: string): Finding =>
     what: `a notification came back without a stamp that holds: ${how}`,
     fix: `mailgw-ctl reload; ${LOG}   # "reason" in the line with "event":"relayed" says why`,
   });
+
+/** Says what of a real notification mailgwd would not have known. */
+function unknownToMailgwd(
+  { outbound }: Config,
+  user: User,
+  { own, fits: isFitting }: Sent,
+  { isRecognised, isFound }: ProbeFindings,
+): Finding | undefined {
+  if (isFitting && !isRecognised)
+    return broken(EXIT.configuration, {
+      what: `the notification has the field ${outbound.rule[0]?.field ?? ''} of the first outbound.rule, and mailgwd knows no rule for it`,
+      fix: 'mailgw-ctl reload   # the rules that mailgwd has in force are not those of the file',
+    });
+  if (own !== undefined && !isFound)
+    return broken(EXIT.configuration, {
+      what: `${own} is the address of ${user.name}, and mailgwd finds nobody by it, or several`,
+      fix: 'mailgw-ctl user list   # an address belongs to one user: mailgw-ctl user set',
+    });
+  return undefined;
+}
+
+/** Says what the circle shows of the rules. */
+function proven({ outbound }: Config, { fits: isFitting }: Sent): string {
+  const [rule, ...others] = outbound.rule;
+  if (rule === undefined) return 'there is no outbound.rule: what the sink recognises is not shown by this';
+  if (!isFitting) return `the rule for ${rule.field} is not shown by this, since it does not fit the probe`;
+  return `the rule for ${rule.field} fits it${others.length === 0 ? '' : ', the other rules are not shown by this'}`;
+}
 
 /** Says which parts of what came back are not as they were sent. */
 function changedFields(

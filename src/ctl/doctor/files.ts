@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EXIT, systemCode } from '../../actions/fault.ts';
-import { CREDENTIALS, PEPPER_BYTES, readSecretFile } from '../../config/secret-file.ts';
+import { CREDENTIALS, PEPPER_BYTES, readSecretFile, readSecretText } from '../../config/secret-file.ts';
 import { sinkFiles } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
 import { distrust } from '../../system/trusted-file.ts';
@@ -68,11 +68,13 @@ function unreadable(check: string, file: string, service: Member): Finding | und
 /** Examines the sink's secrets, where mailgw itself reads them. */
 function checkSinkSecrets(config: Config): Finding[] {
   return sinkFiles(config.sink).flatMap(({ key, setting, paths }) => {
-    const bytes = setting?.leastBytes;
-    if (bytes === undefined) return [];
-    return paths.map((file) => checkSecret(config, 'files.sink_secret', key, file, bytes));
+    if (setting?.names !== 'secret') return [];
+    return paths.map((file) => checkSecret(config, 'files.sink_secret', key, file, setting.leastBytes));
   });
 }
+
+/** The end of what is said of a file that nobody has written the secret into. */
+const EMPTY = 'is empty; expected the secret, on one line';
 
 const KINDS = { 'files.pepper': 'the pepper', 'files.sink_secret': "the sink's secret" } as const;
 
@@ -81,15 +83,15 @@ function checkSecret(
   check: keyof typeof KINDS,
   key: string,
   file: string,
-  bytes: number,
+  leastBytes: number | undefined,
 ): Finding {
-  const secret = readSecretFile(key, file, bytes);
+  const secret = readSecret(key, file, leastBytes);
   const service = serviceUser(config);
   if (!secret.ok)
     return isStranger(config) && isClosed(file)
       ? notOurs(check, file)
       : unusableSecret(check, file, secret.problem);
-  const whole = fine(check, `${file}: ${secret.bytes.length} bytes, for its owner alone`);
+  const whole = fine(check, `${file}: ${secret.bytes} bytes, for its owner alone`);
   // Credentials are root's, and systemd lets the service read them.
   if (service === undefined || isCredential(file)) return whole;
   const { uid } = statSync(file);
@@ -103,6 +105,20 @@ function checkSecret(
     });
   }
   return unreadable(check, file, service) ?? whole;
+}
+
+/** Reads a secret of at least so many bytes, or a platform's own key, which is text of any length; tells how long it is. */
+function readSecret(
+  key: string,
+  file: string,
+  leastBytes: number | undefined,
+): { readonly ok: true; readonly bytes: number } | { readonly ok: false; readonly problem: string } {
+  if (leastBytes === undefined) {
+    const read = readSecretText(key, file);
+    return read.ok ? { ok: true, bytes: Buffer.byteLength(read.text) } : read;
+  }
+  const read = readSecretFile(key, file, leastBytes);
+  return read.ok ? { ok: true, bytes: read.bytes.length } : read;
 }
 
 /** Judges a secret that only root can read: the service has it as a credential, or not at all. */
@@ -172,10 +188,10 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
       what: detail,
       why: isPepper
         ? 'without the pepper no address can be minted or verified; a new one voids every address that is out there'
-        : 'without it nothing can be signed, and mailgwd does not start',
+        : 'without it nothing can be posted, and mailgwd does not start',
       fix: isPepper
         ? 'restore it from a backup, or on a new site: mailgw-ctl init'
-        : 'mailgw-ctl init, and give the platform what it makes',
+        : 'mailgw-ctl init makes it: a secret of ours for the platform, or an empty file for the key that the platform gave you',
     });
   }
   if (detail.includes('EACCES')) {
@@ -183,6 +199,15 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
       what: detail,
       why: `mailgwd runs as this user, cannot read ${KINDS[check]} and does not start`,
       fix: `as root: chown ${process.getuid?.() ?? '?'} ${file}; chmod 0600 ${file}`,
+    });
+  }
+  if (detail.endsWith(EMPTY)) {
+    return problem(check, EXIT.configuration, {
+      what: detail,
+      why: `mailgwd does not start without ${KINDS[check]}`,
+      fix: isPepper
+        ? `restore ${file} from a backup`
+        : `write the key that the platform gave you into ${file}`,
     });
   }
   const isMode = detail.includes(' lets group or world in');

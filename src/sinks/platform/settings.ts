@@ -42,6 +42,11 @@ export function platformSettings({ name, example, token, inert }: PlatformForm) 
     token_file: {
       ...kind.secretFile(undefined, `The file that holds ${token}, on one line.`),
       expects: 'the absolute path of a file',
+      begins: {
+        comment: `The file that holds ${token}, on one line, for its owner alone (mode 0600).`,
+        value: `${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.token`,
+        makes: { what: token, content: () => '' },
+      },
     },
     ca_file: CA_FILE,
     map: {

@@ -22,8 +22,9 @@ interface KeptPost {
 /** Prepares the write. */
 export function prepareDigests(database: Database): AtOnce<Digests, 'addDigests'> {
   const threadNumber = prepareThreadNumber(database);
+  // One that is there already was made by the same request, and is what its addresses mean.
   const insert = database.prepare<[number, number, string, number]>(
-    'INSERT INTO digest (thread_number, user_number, posts, expires_at) VALUES (?, ?, ?, ?)',
+    'INSERT INTO digest (thread_number, user_number, posts, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
   return {
     addDigests: (digests) =>
