@@ -1,18 +1,15 @@
 // The gitea sink against a server that is held to Gitea's published interface, and what it recognises.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
-import { scanHeader } from '../../src/mail/header.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
 import { recognise } from '../../src/sinks/gitea/recognise.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Gitea, startGitea, type Version } from '../support/gitea.ts';
 import { samplePost } from '../support/loopback.ts';
 import { readMarkdown } from '../support/read-markdown.ts';
-import { testScratch } from '../support/scratch.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
+import { leaving, openSink } from '../support/sink.ts';
 import { type Comment, platformContract, sampleFile } from './platform-contract.ts';
 
 interface ShownComment {
@@ -72,6 +69,7 @@ platformContract({
 });
 
 interface Ground {
+  readonly scratch: Scratch;
   readonly gitea: Gitea;
   readonly front: Front;
   readonly sink: Sink;
@@ -84,13 +82,8 @@ async function startGround(t: TestContext, version: Version = {}, change: object
     assert.deepEqual(gitea.server.violations, []);
   });
   const front = await startFront(scratch, gitea.server.origin);
-  const token = scratch.path('token');
-  writeFileSync(token, gitea.token, { mode: 0o600 });
-  const table = { type: 'gitea', url: front.origin, token_file: token, ...change };
-  const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText });
-  assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
-  scratch.defer(() => loaded.sink.close());
-  return { gitea, front, sink: loaded.sink };
+  const sink = await openSink(scratch, gitea.token, { type: 'gitea', url: front.origin, ...change });
+  return { scratch, gitea, front, sink };
 }
 
 const signal = (): AbortSignal => new AbortController().signal;
@@ -242,23 +235,17 @@ describe('an issue that a mail starts in Gitea', () => {
 
 describe('a token for Gitea', () => {
   it('that is no administrator’s, or lacks a scope, is an operator’s matter', async (t) => {
+    const { scratch, gitea, front } = await startGround(t);
     for (const [which, reason] of [
       ['plainToken', /administrator/],
       ['narrowToken', /required scope/],
     ] as const) {
-      const { gitea, front } = await startGround(t);
-      const scratch = testScratch(t);
-      const file = scratch.path('token');
-      writeFileSync(file, gitea[which], { mode: 0o600 });
-      const table = { type: 'gitea', url: front.origin, token_file: file };
-      const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText });
-      assert.ok(loaded.ok);
-      t.after(() => loaded.sink.close());
-      const outcome = await loaded.sink.deliver(replyTo(gitea.issue()), signal());
+      const sink = await openSink(scratch, gitea[which], { type: 'gitea', url: front.origin });
+      const outcome = await sink.deliver(replyTo(gitea.issue()), signal());
       assert.ok(outcome.kind === 'deferred' && outcome.broken === true, outcome.diagnostic);
       assert.match(outcome.diagnostic, reason);
       if (which === 'plainToken')
-        assert.match((await loaded.sink.examine?.(signal()))?.lack?.what ?? '', /alice is no administrator/);
+        assert.match((await sink.examine?.(signal()))?.lack?.what ?? '', /alice is no administrator/);
     }
   });
 
@@ -289,11 +276,7 @@ const NOTIFICATION = [
   'X-GitLab-Issue-IID: 7',
 ];
 
-function recognised(lines: readonly string[]) {
-  const scan = scanHeader(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`));
-  assert.ok(scan.ok);
-  return recognise({ header: scan.header, reversePath: 'git@example.org' });
-}
+const recognised = (lines: readonly string[]) => recognise(leaving(lines));
 
 function changed(field: string, line?: string): string[] {
   return NOTIFICATION.flatMap((each) =>
