@@ -7,6 +7,7 @@
 import { text } from '../config/kinds.ts';
 import type { Post } from '../reply/post.ts';
 import { GITEA_SETTINGS } from './gitea/settings.ts';
+import { GITHUB_SETTINGS } from './github/settings.ts';
 import { GITLAB_SETTINGS } from './gitlab/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
@@ -14,6 +15,7 @@ import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 /** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
 export const SINKS: Readonly<Record<string, SinkKind>> = {
   gitea: { settings: GITEA_SETTINGS, load: () => import('./gitea/gitea.ts') },
+  github: { settings: GITHUB_SETTINGS, load: () => import('./github/github.ts') },
   gitlab: { settings: GITLAB_SETTINGS, load: () => import('./gitlab/gitlab.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
 };
