@@ -7,8 +7,8 @@ import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Gitea, startGitea, type Version } from '../support/gitea.ts';
 import { samplePost } from '../support/loopback.ts';
-import { readMarkdown } from '../support/read-markdown.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
+import { shownMarkdown } from '../support/shown-markdown.ts';
 import { leaving, openSink } from '../support/sink.ts';
 import { type Comment, platformContract, sampleFile } from './platform-contract.ts';
 
@@ -23,7 +23,7 @@ async function commentsOf(gitea: Gitea, thread: string): Promise<Comment[]> {
   const shown = (await gitea.read(`/repos/${thread}/comments`)) as ShownComment[];
   const comments = shown.map(async ({ body, user, assets }) => ({
     author: user.login,
-    text: readMarkdown(body),
+    text: shownMarkdown(body),
     files: await Promise.all(
       assets.map(async ({ name, browser_download_url: address }) => {
         const answer = await fetch(address, { headers: { authorization: `token ${gitea.token}` } });

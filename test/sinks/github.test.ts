@@ -9,14 +9,14 @@ import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Github, refused, startGithub } from '../support/github.ts';
 import { samplePost } from '../support/loopback.ts';
-import { readMarkdown } from '../support/read-markdown.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
+import { shownMarkdown } from '../support/shown-markdown.ts';
 import { openSink } from '../support/sink.ts';
 import { type Comment, platformContract, sampleFile } from './platform-contract.ts';
 
 async function commentsOf(github: Github, thread: string): Promise<Comment[]> {
   const comments = await github.comments(thread);
-  return comments.map(({ body, user }) => ({ author: user.login, text: readMarkdown(body), files: [] }));
+  return comments.map(({ body, user }) => ({ author: user.login, text: shownMarkdown(body), files: [] }));
 }
 
 platformContract({

@@ -7,8 +7,8 @@ import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Gitlab, startGitlab } from '../support/gitlab.ts';
 import { samplePost } from '../support/loopback.ts';
-import { readMarkdown } from '../support/read-markdown.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
+import { shownMarkdown } from '../support/shown-markdown.ts';
 import { leaving, openSink } from '../support/sink.ts';
 import { type Comment, platformContract, sampleFile } from './platform-contract.ts';
 
@@ -16,7 +16,7 @@ import { type Comment, platformContract, sampleFile } from './platform-contract.
 async function commentsOf(gitlab: Gitlab, thread: string): Promise<Comment[]> {
   return (await gitlab.notes(thread)).map(({ body, author }) => ({
     author: author.username,
-    text: readMarkdown(body),
+    text: shownMarkdown(body),
     files: Array.from(body.matchAll(/\]\((\/uploads\/[^)]+)\)/g), ([, address = '']) => {
       const file = gitlab.uploaded(address);
       assert.ok(file, address);

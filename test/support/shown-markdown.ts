@@ -11,7 +11,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Reads a text in Markdown; a paragraph is a line. */
-export function readMarkdown(markdown: string): string {
+export function shownMarkdown(markdown: string): string {
   return html(markdown.replace(/<!--(?:(?!-->)[^])*-->/g, ''))
     .replace(/<br ?\/?>\n?/g, ' ')
     .replace(/<[a-z/!][^>]*>/g, '')
