@@ -12,6 +12,9 @@ import { RT_SETTINGS } from './rt/settings.ts';
 import { MATRIX_SETTINGS } from './matrix/settings.ts';
 import { MATTERMOST_SETTINGS } from './mattermost/settings.ts';
 import { ROCKETCHAT_SETTINGS } from './rocketchat/settings.ts';
+import { GITEA_SETTINGS } from './gitea/settings.ts';
+import { GITHUB_SETTINGS } from './github/settings.ts';
+import { GITLAB_SETTINGS } from './gitlab/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 import { WORDPRESS_SETTINGS } from './wordpress/settings.ts';
@@ -26,6 +29,9 @@ export const SINKS: Readonly<Record<string, SinkKind>> = {
   matrix: { settings: MATRIX_SETTINGS, load: () => import('./matrix/matrix.ts') },
   mattermost: { settings: MATTERMOST_SETTINGS, load: () => import('./mattermost/mattermost.ts') },
   rocketchat: { settings: ROCKETCHAT_SETTINGS, load: () => import('./rocketchat/rocketchat.ts') },
+  gitea: { settings: GITEA_SETTINGS, load: () => import('./gitea/gitea.ts') },
+  github: { settings: GITHUB_SETTINGS, load: () => import('./github/github.ts') },
+  gitlab: { settings: GITLAB_SETTINGS, load: () => import('./gitlab/gitlab.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
   zammad: { settings: ZAMMAD_SETTINGS, load: () => import('./zammad/zammad.ts') },
   zulip: { settings: ZULIP_SETTINGS, load: () => import('./zulip/zulip.ts') },

@@ -27,7 +27,7 @@ const ANSWER_BYTES = 1024 * 1024;
 
 /** A request to a platform; one with a body is a POST unless it says otherwise. */
 export interface PlatformRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH';
   /** Below the platform's address; each part of it encoded ({@link pathOf}). */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
