@@ -7,14 +7,14 @@
 import { text } from '../config/kinds.ts';
 import type { Post } from '../reply/post.ts';
 import { DISCOURSE_SETTINGS } from './discourse/settings.ts';
-import { REDMINE_SETTINGS } from './redmine/settings.ts';
-import { RT_SETTINGS } from './rt/settings.ts';
-import { MATRIX_SETTINGS } from './matrix/settings.ts';
-import { MATTERMOST_SETTINGS } from './mattermost/settings.ts';
-import { ROCKETCHAT_SETTINGS } from './rocketchat/settings.ts';
 import { GITEA_SETTINGS } from './gitea/settings.ts';
 import { GITHUB_SETTINGS } from './github/settings.ts';
 import { GITLAB_SETTINGS } from './gitlab/settings.ts';
+import { MATRIX_SETTINGS } from './matrix/settings.ts';
+import { MATTERMOST_SETTINGS } from './mattermost/settings.ts';
+import { REDMINE_SETTINGS } from './redmine/settings.ts';
+import { ROCKETCHAT_SETTINGS } from './rocketchat/settings.ts';
+import { RT_SETTINGS } from './rt/settings.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkKind, SinkSetting, SinkTable } from './sink-kind.ts';
 import { WEBHOOK_SETTINGS } from './webhook/settings.ts';
 import { WORDPRESS_SETTINGS } from './wordpress/settings.ts';
@@ -24,18 +24,18 @@ import { ZULIP_SETTINGS } from './zulip/settings.ts';
 /** The built-in sinks by their type in `[sink]`; the code of one is loaded when it is configured. */
 export const SINKS: Readonly<Record<string, SinkKind>> = {
   discourse: { settings: DISCOURSE_SETTINGS, load: () => import('./discourse/discourse.ts') },
-  rt: { settings: RT_SETTINGS, load: () => import('./rt/rt.ts') },
-  redmine: { settings: REDMINE_SETTINGS, load: () => import('./redmine/redmine.ts') },
-  matrix: { settings: MATRIX_SETTINGS, load: () => import('./matrix/matrix.ts') },
-  mattermost: { settings: MATTERMOST_SETTINGS, load: () => import('./mattermost/mattermost.ts') },
-  rocketchat: { settings: ROCKETCHAT_SETTINGS, load: () => import('./rocketchat/rocketchat.ts') },
   gitea: { settings: GITEA_SETTINGS, load: () => import('./gitea/gitea.ts') },
   github: { settings: GITHUB_SETTINGS, load: () => import('./github/github.ts') },
   gitlab: { settings: GITLAB_SETTINGS, load: () => import('./gitlab/gitlab.ts') },
+  matrix: { settings: MATRIX_SETTINGS, load: () => import('./matrix/matrix.ts') },
+  mattermost: { settings: MATTERMOST_SETTINGS, load: () => import('./mattermost/mattermost.ts') },
+  redmine: { settings: REDMINE_SETTINGS, load: () => import('./redmine/redmine.ts') },
+  rocketchat: { settings: ROCKETCHAT_SETTINGS, load: () => import('./rocketchat/rocketchat.ts') },
+  rt: { settings: RT_SETTINGS, load: () => import('./rt/rt.ts') },
   webhook: { settings: WEBHOOK_SETTINGS, load: () => import('./webhook/webhook.ts') },
+  wordpress: { settings: WORDPRESS_SETTINGS, load: () => import('./wordpress/wordpress.ts') },
   zammad: { settings: ZAMMAD_SETTINGS, load: () => import('./zammad/zammad.ts') },
   zulip: { settings: ZULIP_SETTINGS, load: () => import('./zulip/zulip.ts') },
-  wordpress: { settings: WORDPRESS_SETTINGS, load: () => import('./wordpress/wordpress.ts') },
 };
 
 /** A site's own module. */

@@ -36,8 +36,6 @@ export interface OutboundSiteOptions {
   readonly signer?: string;
   /** A Postfix that has not heard of mailgw: nothing of postfix-examples/. */
   readonly isBare?: boolean;
-  /** The whole `[sink]` table, in place of one for the stand-in of a platform. */
-  readonly sink?: Settings[string];
   /** Where mailgw thinks that the relay is; default where it is. */
   readonly relayPort?: number;
 }
@@ -71,7 +69,6 @@ export async function startOutboundSite(
         ...options.settings?.['outbound'],
       },
     },
-    change: (settings) => ({ ...settings, ...(options.sink === undefined ? {} : { sink: options.sink }) }),
   });
   await daemon.addUser(ALICE.user, ALICE.address);
   const services = readExample('master-outbound.cf', scratch.path('postfix'))
