@@ -197,7 +197,7 @@ describe('a message of Rocket.Chat', () => {
     const outcome = await sink.deliver(samplePost({ thread, id: 'second' }), signal());
     assert.equal(outcome.kind, 'deferred');
     assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
-    assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /@mailgw, under the user’s name/);
+    assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /@mailgw, under the name of the user/);
   });
 
   it('is measured as the server measures it', async (t) => {

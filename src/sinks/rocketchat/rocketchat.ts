@@ -180,7 +180,7 @@ function examine(client: PlatformClient, { post_as }: Options, signal: AbortSign
   const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string') {
-      const how = post_as === 'alias' ? 'under the user’s name' : 'with a line that names the user';
+      const how = post_as === 'alias' ? 'under the name of the user' : 'with a line that names the user';
       return { postsAs: `@${name}, ${how}` };
     }
     const postsAs = 'nobody yet';
