@@ -130,7 +130,7 @@ describe('a message of Rocket.Chat', () => {
   it('gets its files once in the thread of the message that its own hangs on, and in a direct message', async (t) => {
     const { fake, front, sink } = await open(t);
     const attachments = [sampleFile({ filename: 'one.txt' }), sampleFile({ filename: 'two.txt' })];
-    // server/methods/createDirectMessage: the room's id is made of both users'.
+    // app/lib/server/functions/createDirectRoom.ts: the room's id is made of both users'.
     const room = `${fake.userId}${'b'.repeat(17)}`;
     fake.rooms.set(room, { isReadOnly: false, isOpen: true });
     const root = fake.message(room, 'A question');
@@ -197,7 +197,7 @@ describe('a message of Rocket.Chat', () => {
     const outcome = await sink.deliver(samplePost({ thread, id: 'second' }), signal());
     assert.equal(outcome.kind, 'deferred');
     assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
-    assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /@mailgw, under the user’s name/);
+    assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /@mailgw, under the name of the user/);
   });
 
   it('is measured as the server measures it', async (t) => {

@@ -15,7 +15,7 @@ export const MATTERMOST_SETTINGS = {
   site: {
     ...kind.text(
       '',
-      'The host of Mattermost’s Site URL, which its notifications bear; those of another host are not recognised.',
+      'The host of the Site URL, which notifications of Mattermost bear; those of another host are not recognised.',
       'the name of a host',
       (host) => /^[A-Za-z0-9._-]*$/.test(host),
     ),

@@ -52,3 +52,8 @@ export function titled(post: Post, policy: SinkPolicy): Post {
   if (title === '') return post;
   return { ...post, body: { ...post.body, markdown: `**${title}**\n\n${post.body.markdown}` } };
 }
+
+/** Writes what is told of files that were refused after their text was sent. */
+export function refusedNote(files: readonly PostAttachment[], dialect: Dialect): string {
+  return dialect(describeRefused(files));
+}

@@ -8,7 +8,6 @@
  * operator's matter, as are an address that is not Rocket.Chat's, a missing right to impersonate and a restricted workspace.
  * Needs Rocket.Chat 6.10 or newer (rooms.media).
  */
-import { describeRefused } from '../../reply/dropped.ts';
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
@@ -22,7 +21,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titled } from '../platform/draft.ts';
+import { draftText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -97,7 +96,7 @@ function createRocketChatSink(
       confirm(client, file, { ...threadOf(place), ...aliasOf(post) }, place, signal);
     const lost = await confirmEach(files, give);
     if (lost.length === 0) return;
-    const note = rocketChatText(describeRefused(lost));
+    const note = refusedNote(lost, rocketChatText);
     await say(client, `${idOf(post)}-files`, place, note, aliasOf(post), signal);
   };
   const complete = async (post: Post, place: Place, signal: AbortSignal): Promise<boolean> => {
@@ -181,7 +180,7 @@ function examine(client: PlatformClient, { post_as }: Options, signal: AbortSign
   const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string') {
-      const how = post_as === 'alias' ? 'under the user’s name' : 'with a line that names the user';
+      const how = post_as === 'alias' ? 'under the name of the user' : 'with a line that names the user';
       return { postsAs: `@${name}, ${how}` };
     }
     const postsAs = 'nobody yet';

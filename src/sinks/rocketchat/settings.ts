@@ -7,7 +7,7 @@ export const ROCKETCHAT_SETTINGS = {
   ...platformSettings({
     name: 'Rocket.Chat',
     example: 'https://chat.example.com',
-    token: 'the bot’s user id and its personal access token, as `ID:TOKEN`',
+    token: 'the user id of the bot and its personal access token, as `ID:TOKEN`',
     // Messages of the interface run no slash command, and a number links to nothing there.
     inert: { mentions: true, references: false, commands: false, closing: false },
   }),
@@ -16,7 +16,7 @@ export const ROCKETCHAT_SETTINGS = {
     ...kind.oneOf(
       ['bot', 'alias'],
       'bot',
-      '`"alias"`: the bot’s messages bear the user’s name instead of the line; it needs the right `message-impersonate`.',
+      '`"alias"`: messages of the bot bear the name of the user instead of the line; it needs the right `message-impersonate`.',
     ),
     unset: '`bot`',
   },
