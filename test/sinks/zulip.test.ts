@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { previewPost } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { zulipMarkdown } from '../../src/sinks/zulip/dialect.ts';
 import { type Front, startFront } from '../support/front.ts';
@@ -103,6 +104,13 @@ describe('the zulip sink', () => {
     const nowhere = { container: 'general', title: 'A question' };
     const outcome = await sink.created?.(replyOf(undefined, 'Why?', { newThread: nowhere }), patience());
     assert.match(outcome?.diagnostic ?? '', /expected channel\/ID/);
+  });
+
+  it('shows beforehand what it would send', async () => {
+    const shown = await previewPost({ type: 'zulip' }, replyOf('channel/7/topic/a', 'Ask @**bob**.'));
+    const { content } = shown.body as { content: string };
+    assert.equal(visible(content), '**alice** by e-mail:\n\nAsk @**bob**.');
+    assert.deepEqual(shown.fields, { user: 'alice', thread: 'channel/7/topic/a' });
   });
 
   it('names what it expected where a locator is none', async () => {

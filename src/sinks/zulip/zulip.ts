@@ -9,7 +9,6 @@
  * Sources: zulip.com/api; zulip/zulip, files named at the tests.
  */
 import { createHash } from 'node:crypto';
-import type { SinkPolicy } from '../../reply/escape.ts';
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
@@ -49,7 +48,7 @@ const LOOKED_THROUGH = 50;
 const EVERYBODY = ['all', 'everyone', 'channel', 'stream', 'topic'];
 
 /** The dialect marks all itself. */
-const UNTOUCHED: SinkPolicy = { mentions: false, references: false, commands: false, closing: false };
+const UNTOUCHED = { mentions: false, references: false, commands: false, closing: false };
 
 /** Opens the sink of a `[sink]` table. */
 export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
