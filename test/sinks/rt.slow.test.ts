@@ -195,6 +195,36 @@ describe('who posts to Request Tracker', { skip: rtUnavailable() }, () => {
     assert.ok('broken' in unseen && unseen.broken === true);
   });
 
+  it('tells a refusal of Request Tracker from what a server in front says', async () => {
+    const { rt, front, open } = ground();
+    const sink = await open();
+    const post = postOf({ thread: await rt.ticket() });
+    const page = { headers: { 'content-type': 'text/html' }, body: '<html>Bad request</html>' };
+    const outcomes = [];
+    for (const wish of [
+      // What it answers where its database takes no transaction: lib/RT/Ticket.pm, _RecordNote.
+      { status: 400, body: '{"message":"Message could not be recorded"}' },
+      { status: 415, body: '{"message":"Unsupported Media Type"}' },
+      { status: 400, ...page },
+      { status: 403, ...page },
+    ]) {
+      front.wish(wish, posts);
+      const outcome = await sink.deliver(post, signal());
+      outcomes.push(outcome.kind === 'deferred' && outcome.broken === true ? 'broken' : outcome.kind);
+    }
+    assert.deepEqual(outcomes, ['deferred', 'broken', 'broken', 'broken']);
+    assert.deepEqual(await rt.comments(post.thread ?? ''), []);
+  });
+
+  it('says that it cannot be found out whether a post is there, where the token is refused', async () => {
+    const { rt, open } = ground();
+    const sink = await open(
+      {},
+      rt.tokens.mailgw.replace(/.$/, (digit) => (digit === '0' ? '1' : '0')),
+    );
+    await assert.rejects(async () => sink.exists?.(postOf({ thread: await rt.ticket() }), signal()), /401/);
+  });
+
   it('names nobody where everybody is found', async () => {
     const { front, open } = ground();
     const sink = await open();

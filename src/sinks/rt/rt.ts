@@ -141,8 +141,11 @@ const postReply: MakePost = async ({ options, client }, post, by, signal) => {
   const { mayPost } = await seeTicket(client, id, { as, by, closed: options.closed }, signal);
   const path = pathOf('REST', '2.0', 'ticket', id, as);
   const { outcome, answer } = await send({ options, client }, post, by, path, {}, signal);
+  if (answer.status !== 400 || answer.json === undefined) return outcome;
   // The words of a 400 are in the language of the account; the ticket has said what it stands for.
-  return answer.status === 400 && !mayPost ? lacking(by, rightFor(as), id, answer.status) : outcome;
+  if (!mayPost) return lacking(by, rightFor(as), id, answer.status);
+  // All else is a database that did not take it, which may be over soon.
+  return { kind: 'deferred', diagnostic: outcome.diagnostic, status: answer.status };
 };
 
 const postTicket: MakePost = async ({ options, client }, post, by, signal) => {
