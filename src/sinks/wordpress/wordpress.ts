@@ -10,7 +10,6 @@
  * Limits: WordPress tells nobody by mail of a comment that comes by its interface. The key's limits count, not the user's: a
  * moderator's key is asked neither to slow down nor whether the user may read the post.
  */
-import type { SinkPolicy } from '../../reply/escape.ts';
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
@@ -109,7 +108,7 @@ function agentOf({ id }: Post): string {
   return `mailgw (${id})`;
 }
 
-function commentOf(post: Post, policy: SinkPolicy) {
+function commentOf(post: Post, policy: Options['policy']) {
   const draft = draftText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
   if (!draft.ok) throw refuse(draft.problem);
   const bytes = Buffer.byteLength(draft.text);
