@@ -33,7 +33,7 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   ],
   [/^node --test /, '.ci/run'],
   [
-    /^(?:apt-get install --yes redmine|install |printf|cd \/usr\/share\/redmine|runuser|useradd|redmine|\{|grep|sleep|tee \/root)/,
+    /^(?:apt-get install --yes redmine|install |printf|cd \/usr\/share\/redmine|runuser|useradd|redmine|\{|grep|sleep|tee \/root|\})/,
     'test/system/redmine-recipe.slow.test.ts',
   ],
 ];
