@@ -36,6 +36,10 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
     'test/docs/http-interface.test.ts',
   ],
   [/^node --test /, '.ci/run'],
+  [
+    /^(?:apt-get install --yes redmine|install |printf|cd \/usr\/share\/redmine|runuser|useradd|redmine|\{|grep|sleep|tee \/root|\})/,
+    'test/system/redmine-recipe.slow.test.ts',
+  ],
 ];
 
 const pages = PAGE_NAMES.map(readPage);

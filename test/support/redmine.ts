@@ -29,7 +29,7 @@ const UP_WITHIN_MS = 120_000;
 export function redmineUnavailable(): string | false {
   const missing = [PROGRAM, DATABASE, '/usr/bin/puma', '/usr/bin/bundle'].find((path) => !existsSync(path));
   if (missing === undefined) return false;
-  return `Redmine is not installed (no ${missing}): apt-get install redmine redmine-sqlite puma`;
+  return `Redmine is not installed (no ${missing}): apt-get install redmine redmine-sqlite puma, as root`;
 }
 
 /** What a test may choose. */

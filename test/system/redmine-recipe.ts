@@ -12,7 +12,11 @@ const page = readFileSync(join(checkout, 'docs/platforms.md'), 'utf8');
 const [, section = ''] = /^## Redmine in ten minutes\n(.*?)(?=^## |$(?![^]))/ms.exec(page) ?? [];
 
 await takeSteps({
-  'has a Postfix': installPostfix,
+  'has a Postfix': async () => {
+    await installPostfix();
+    await runOk('postconf', ['-e', 'myhostname = mx.example.org']);
+    await runOk('postfix', ['reload']);
+  },
   'has mailgw': async () => {
     await runOk('sh', ['-c', 'apt-get install --yes /root/mailgw_*.deb']);
   },

@@ -9,9 +9,10 @@
 import MarkdownIt from 'markdown-it';
 import { type Around, escapeTextile, type Live, SPAN_MARKS, verbatim } from './textile-text.ts';
 
-const parser = new MarkdownIt({ html: false, breaks: true, linkify: true });
+const parser = new MarkdownIt({ html: false, breaks: true, linkify: true, maxNesting: 1000 });
 
-// A line of dashes below a line of text is what people write, and a definition of a link would vanish.
+// What is nested deeper than maxNesting would be lost. A line of dashes below a line of text is what people write, and a
+// definition of a link would vanish.
 parser.disable(['lheading', 'reference']);
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 // Addresses stay as they were typed; what a link may not hold is encoded below.
