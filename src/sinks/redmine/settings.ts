@@ -23,8 +23,8 @@ export const REDMINE_SETTINGS = {
   host: {
     ...kind.text(
       '',
-      'The host name of Redmine’s own settings, as it stands in `X-Redmine-Host` of its notifications: only those are recognised. Empty takes any.',
-      'a host name, with its port where Redmine’s setting has one',
+      "The host name of Redmine's own settings, as it stands in `X-Redmine-Host` of its notifications: only those are recognised. Empty takes any.",
+      "a host name, with its port where Redmine's setting has one",
       (host) => host === '' || /^[\x21-\x7e]+$/.test(host),
     ),
     unset: 'any',
