@@ -267,6 +267,8 @@ function elementsOf(note: ReadNote | undefined): string[] {
   return (note?.elements ?? []).flatMap((name) => [name, more[name] ?? name]);
 }
 
+const NOTES_A_PAGE = 500;
+
 describe('what Redmine shows of a note', { skip }, () => {
   const scratch = suiteScratch();
   let redmine!: Redmine;
@@ -278,12 +280,16 @@ describe('what Redmine shows of a note', { skip }, () => {
   });
   after(() => scratch.close());
 
-  /** Reads notes as they stand on the page of an issue. */
+  /** Reads notes as they stand on pages of issues, some hundred on each. */
   async function shown(notes: readonly string[]): Promise<(ReadNote | undefined)[]> {
-    const issue = await redmine.issue();
-    const ids = await redmine.putNotes(issue, notes);
-    const read = readNotes(await redmine.page(issue));
-    return ids.map((id) => read.get(id));
+    const all: (ReadNote | undefined)[] = [];
+    for (let from = 0; from < notes.length; from += NOTES_A_PAGE) {
+      const issue = await redmine.issue();
+      const ids = await redmine.putNotes(issue, notes.slice(from, from + NOTES_A_PAGE));
+      const read = readNotes(await redmine.page(issue));
+      all.push(...ids.map((id) => read.get(id)));
+    }
+    return all;
   }
 
   /** Compares what is shown with what was typed; the texts that differ. */
