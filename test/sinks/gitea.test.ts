@@ -136,6 +136,21 @@ describe('a comment in Gitea', () => {
     }
   });
 
+  it('shows a picture where it stood in the mail, also after an attempt that was cut', async (t) => {
+    const { gitea, front, sink } = await startGround(t);
+    const thread = gitea.issue();
+    const markdown = 'Look: ![a cat](cid:cat@x), ![none](cid:gone@y)';
+    const body = { markdown, text: markdown, quoted: '', signature: '', cuts: [] };
+    const attachments = [sampleFile({ filename: 'cat.png', contentId: 'cat@x', inline: true })];
+    const post = replyTo(thread, { body, attachments });
+    front.wish({ cut: 'answer', share: 0 }, isUpload);
+    assert.equal((await sink.deliver(post, signal())).kind, 'deferred');
+    assert.equal(await sink.exists?.(post, signal()), true);
+    const [comment] = (await gitea.read(`/repos/${thread}/comments`)) as ShownComment[];
+    const address = comment?.assets[0]?.browser_download_url ?? '';
+    assert.ok(comment?.body.startsWith(`Look: ![a cat](${address}), none`), comment?.body);
+  });
+
   it('is given up where a version answers a missing issue by a fault', async (t) => {
     const { sink } = await startGround(t, { missingIsFault: true });
     const post = replyTo('acme/app/issues/999');

@@ -83,6 +83,17 @@ describe('a comment in GitHub', () => {
     assert.doesNotMatch(comment?.body ?? '', /@acme|fixes #7/);
   });
 
+  it('has the label of a picture in its place', async (t) => {
+    const { github, sink } = await startGround(t);
+    const thread = github.issue();
+    const attachments = [sampleFile({ filename: 'cat.png', contentId: 'cat@x' })];
+    await sink.deliver(replyTo(thread, { ...typed('Look: ![a cat](cid:cat@x).'), attachments }), signal());
+    assert.match(
+      (await github.comments(thread))[0]?.body ?? '',
+      /\nLook: a cat\.\n\n\*Left out.*\n\n- cat\.png/,
+    );
+  });
+
   it('is found behind many others', async (t) => {
     const { github, sink } = await startGround(t);
     const thread = github.issue();

@@ -134,6 +134,22 @@ describe('a note in GitLab', () => {
     }
   });
 
+  it('shows a picture where it stood in the mail, and links to the other files below', async (t) => {
+    const { gitlab, sink } = await startGround(t);
+    const thread = gitlab.noteable();
+    const attachments = [
+      sampleFile({ filename: 'cat.png', contentId: 'cat@x' }),
+      sampleFile({ filename: 'b.txt' }),
+    ];
+    const text = typed('Look: ![a cat](cid:cat@x), ![none](cid:gone@y)');
+    await sink.deliver(replyTo(thread, { ...text, attachments }), signal());
+    const [note] = await gitlab.notes(thread);
+    assert.match(
+      note?.body ?? '',
+      /^Look: !\[a cat\]\(\/uploads\/\d+\/cat\.png\), none\n\n\[b\.txt\]\(\/uploads\/\d+\/b\.txt\)\n\n<!-- mailgw:/,
+    );
+  });
+
   it('waits where the user has made too many, though the header does not say how long', async (t) => {
     const { gitlab, sink } = await startGround(t);
     const thread = gitlab.noteable();

@@ -28,6 +28,7 @@ import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
 import { sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
@@ -121,8 +122,22 @@ function createGiteaSink(options: Options, now: () => number): Sink {
   };
 }
 
-function textOf(post: Post, policy: Options['policy'], refused: readonly PostAttachment[] = []): string {
-  const draft = draftText(post, { dialect: (text) => marked(post, text), policy, attribution: '' }, refused);
+/** What has become of the files of a post. */
+interface Files {
+  readonly refused: readonly PostAttachment[];
+  /** Where those are that are there, by their Content-ID. */
+  readonly addresses: ReadonlyMap<string | undefined, string>;
+}
+
+const NO_FILES: Files = { refused: [], addresses: new Map() };
+
+function textOf(post: Post, policy: Options['policy'], { refused, addresses }: Files = NO_FILES): string {
+  const dialect = (text: string): string =>
+    marked(
+      post,
+      placePictures(text, (id) => addresses.get(id)),
+    );
+  const draft = draftText(post, { dialect, policy, attribution: '' }, refused);
   if (!draft.ok) throw refuse(draft.problem);
   return draft.text;
 }
@@ -155,30 +170,33 @@ interface Attaching {
   readonly options: Options;
 }
 
-/** Gives the files that are not there yet, and writes into the text which are not taken. */
+/**
+ * Gives the files that are not there yet. The text is written anew where a picture stands in it, or where a file is not taken.
+ */
 async function attach(client: PlatformClient, attaching: Attaching, signal: AbortSignal): Promise<void> {
   const { post, made, headers, options } = attaching;
-  const there = attaching.there.map(
-    (asset) => `${String(member(asset, 'size'))} ${String(member(asset, 'name'))}`,
-  );
-  const missing = post.attachments.filter(({ filename, bytes }) => {
-    const at = there.indexOf(`${bytes} ${filename}`);
-    if (at >= 0) there.splice(at, 1);
+  const there = [...attaching.there];
+  const addresses = new Map<string | undefined, string>();
+  const note = ({ contentId }: PostAttachment, asset: unknown): void => {
+    const address = member(asset, 'browser_download_url');
+    if (contentId !== undefined && typeof address === 'string') addresses.set(contentId, address);
+  };
+  const missing = post.attachments.filter((file) => {
+    const at = there.findIndex(
+      (asset) => member(asset, 'name') === file.filename && member(asset, 'size') === file.bytes,
+    );
+    if (at >= 0) note(file, there.splice(at, 1)[0]);
     return at < 0;
   });
-  const { refused } = await handOver(missing, (file) =>
-    client.demand(
-      {
-        path: `${made.path}/assets`,
-        query: { name: file.filename },
-        content: multipart({}, [{ field: 'attachment', file }]),
-      },
-      signal,
-    ),
-  );
-  if (refused.length === 0) return;
-  const json = { body: textOf(post, options.policy, refused) };
-  await client.demand({ method: 'PATCH', path: made.path, json, headers }, signal);
+  const { refused } = await handOver(missing, async (file) => {
+    const content = multipart({}, [{ field: 'attachment', file }]);
+    const query = { name: file.filename };
+    const answer = await client.demand({ path: `${made.path}/assets`, query, content }, signal);
+    note(file, answer.json);
+  });
+  const body = textOf(post, options.policy, { refused, addresses });
+  if (body === textOf(post, options.policy)) return;
+  await client.demand({ method: 'PATCH', path: made.path, json: { body }, headers }, signal);
 }
 
 async function assetsOf(

@@ -24,6 +24,7 @@ import {
 import { draftText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
 import { createUserTokens, directoryProblem, type UserTokens } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
@@ -138,7 +139,12 @@ async function request(
 }
 
 function textOf(post: Post, policy: Options['policy'], attribution: string): string {
-  const form = { dialect: (text: string) => marked(post, text), policy, attribution, mostChars: MOST_CHARS };
+  const dialect = (text: string): string =>
+    marked(
+      post,
+      placePictures(text, () => undefined),
+    );
+  const form = { dialect, policy, attribution, mostChars: MOST_CHARS };
   const draft = draftText(post, form, post.attachments);
   if (!draft.ok) throw refuse(draft.problem);
   return draft.text;

@@ -23,6 +23,7 @@ import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { placePictures } from '../platform/pictures.ts';
 import { sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -63,9 +64,10 @@ function createGitlabSink(options: Options, now: () => number): Sink {
         { path: pathIn(project, 'uploads'), content, headers: as(post) },
         signal,
       );
-      const markdown = member(answer.json, 'markdown');
-      if (typeof markdown !== 'string') throw unexpected(answer, 'the answer has no link to the file');
-      return markdown;
+      const [link, url] = [member(answer.json, 'markdown'), member(answer.json, 'url')];
+      if (typeof link !== 'string' || typeof url !== 'string')
+        throw unexpected(answer, 'the answer has no link to the file');
+      return { id: file.contentId, link, url };
     });
     return textOf(post, options.policy, taken, refused);
   };
@@ -111,13 +113,31 @@ function nameOf(login: string): string {
   return login;
 }
 
+/** A file that was handed over. */
+interface Linked {
+  readonly id: string | undefined;
+  /** The Markdown that leads to it. */
+  readonly link: string;
+  readonly url: string;
+}
+
 function textOf(
   post: Post,
   policy: Options['policy'],
-  links: readonly string[] = [],
+  files: readonly Linked[] = [],
   refused: readonly PostAttachment[] = [],
 ): string {
-  const dialect = (text: string): string => marked(post, [withoutAll(text), ...links].join('\n\n'));
+  const shown = new Set<Linked>();
+  const addressOf = (id: string): string | undefined => {
+    const file = files.find((each) => each.id === id);
+    if (file !== undefined) shown.add(file);
+    return file?.url;
+  };
+  const dialect = (text: string): string => {
+    const placed = withoutAll(placePictures(text, addressOf));
+    const links = files.filter((file) => !shown.has(file)).map(({ link }) => link);
+    return marked(post, [placed, ...links].join('\n\n'));
+  };
   const draft = draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
   if (!draft.ok) throw refuse(draft.problem);
   return draft.text;

@@ -31,6 +31,7 @@ export interface UserTokens {
 /** What reading tokens takes from outside. */
 export interface TokenGround {
   readonly directory: string | undefined;
+  /** Reads a secret text, or says what is wrong with its file. */
   readonly readSecretText: ReadSecretText;
   readonly onFault?: OnFault | undefined;
 }
