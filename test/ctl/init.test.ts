@@ -105,7 +105,7 @@ describe('mailgw-ctl init', () => {
     );
     assert.equal(code, 0);
     const config = configOf(scratch.path('mailgw.toml'));
-    assert.equal(config.sink.url, 'https://t.example/"hook"');
+    assert.equal(config.sinks[0]?.options.url, 'https://t.example/"hook"');
     assert.equal(config.sender.authservId, 'mx.example');
     assert.deepEqual(config.reply.domain, ['r.example']);
   });

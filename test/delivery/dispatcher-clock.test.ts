@@ -48,7 +48,7 @@ class Bench {
         content: (id) => store.content(id),
         nextDueAt: () => store.nextDueAt(),
         retime: (change) => store.retime(change),
-        setSinkStatus: (status) => store.setSinkStatus(status),
+        setSinkStatus: (name, status) => store.setSinkStatus(name, status),
         reclaim: async (now, inFlight) => {
           const lost = await store.reclaim(now, inFlight);
           this.reclaimed.push(lost);
@@ -57,6 +57,7 @@ class Bench {
       },
       remembered: store,
       parser: { parse: () => Promise.resolve({ kind: 'parsed', reply: REPLY }) },
+      name: 'webhook',
       mask: (text) => text,
       sink: {
         deliver: () => new Promise((resolve) => this.posts.push(resolve)),

@@ -59,6 +59,7 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
   const { sink, queue, ...options } = choice;
   let inForce: DispatcherOptions = {
     queue: queue?.(store) ?? store,
+    name: 'webhook',
     remembered: store,
     parser,
     mask: createTokenMask([FORM]),

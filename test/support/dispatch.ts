@@ -38,6 +38,7 @@ export class Dispatch {
     this.store = store;
     const inForce: DispatcherOptions = {
       ...options,
+      name: 'webhook',
       mask: (text) => text,
       queue: store,
       remembered: store,

@@ -7,12 +7,14 @@
 
 import { EXIT, Fault } from '../../actions/fault.ts';
 import { readPeppers } from '../../config/secret-file.ts';
+import { isDivided, writtenSink } from '../../config/sinks.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
-import { distrustedPlaces, openSink } from '../../site/settings.ts';
+import { distrustedPlaces } from '../../site/settings.ts';
+import { closeSinks, openSinks } from '../../site/sinks.ts';
 import { ROWS } from '../../site/table.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { becomeStoreOwner } from '../owner.ts';
@@ -60,14 +62,14 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
   const distrusted = distrustedPlaces(path, config);
   const peppers = readPeppers(config);
   // A site's own sink is code: root must not run what the service user may have written.
-  if (!isBuiltIn(config.sink)) becomeStoreOwner(config.store.path);
-  const sink = await openSink(config);
-  if (sink.ok) await sink.sink.close();
+  if (!config.sinks.every(({ options }) => isBuiltIn(options))) becomeStoreOwner(config.store.path);
+  const opened = await openSinks(config);
+  if (opened.ok) await closeSinks(opened.sinks);
   const texts = readNoticeTexts(config);
   return [
     ...distrusted,
     ...(peppers.ok ? [] : peppers.problems),
-    ...(sink.ok ? [] : sink.problems),
+    ...(opened.ok ? [] : opened.problems),
     ...(texts.ok ? [] : texts.problems),
   ];
 }
@@ -76,8 +78,11 @@ function showObjects(config: Config, context: Context): void {
   for (const { key, setting, value, isDefault } of settingLines(ROWS, config)) {
     printObject(context.output, { key, value, default: isDefault, doc: setting.doc });
   }
-  for (const [key, value] of Object.entries(config.sink)) {
-    printObject(context.output, { key: `sink.${key}`, value: hidden(key, value), default: false, doc: null });
+  const options = config.sinks.flatMap((sink) =>
+    Object.entries(writtenSink(sink)).map(([key, value]) => ({ path: `${sink.key}.${key}`, key, value })),
+  );
+  for (const { path, key, value } of options) {
+    printObject(context.output, { key: path, value: hidden(key, value), default: false, doc: null });
   }
 }
 
@@ -89,9 +94,10 @@ function showToml(config: Config): string {
     current = section;
     lines.push(`${name} = ${tomlValue(value)}${isDefault ? '  # default' : ''}`);
   }
-  lines.push('', '[sink]');
-  for (const [key, value] of Object.entries(config.sink)) {
-    lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(key, value))}`);
+  for (const sink of config.sinks) {
+    lines.push('', isDivided(config.sinks) ? '[[sink]]' : '[sink]');
+    for (const [key, value] of Object.entries(writtenSink(sink)))
+      lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(key, value))}`);
   }
   return lines.join('\n');
 }

@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
 import { comment, commentedConfig, tomlValue } from '../../config/text.ts';
 import { DEFAULT_SINK, SINK_TYPES, settingsOf } from '../../sinks/catalogue.ts';
+import type { SinkTable } from '../../sinks/sink-kind.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig, readConfig } from '../../site/config.ts';
 import { ROWS, SETTINGS } from '../../site/table.ts';
@@ -214,7 +215,11 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
   return made;
 }
 
-function makeSinkSecrets({ sink }: Config, owner: Owner | undefined): Made[] {
+function makeSinkSecrets({ sinks }: Config, owner: Owner | undefined): Made[] {
+  return sinks.flatMap(({ options }) => makeSecretsOf(options, owner));
+}
+
+function makeSecretsOf(sink: SinkTable, owner: Owner | undefined): Made[] {
   return Object.entries(settingsOf(sink) ?? {}).flatMap(([name, { begins }]) => {
     const secret = sink[name];
     const makes = begins?.makes;
@@ -293,10 +298,11 @@ function nextSteps(place: Place, { config, host }: Configured, context: Context)
   const ctl = standard ? 'mailgw-ctl' : `mailgw-ctl --config ${place.config}`;
   const from = host === undefined ? '' : ` ("${host.name}", ${host.source})`;
   const strict = config.sender.policy !== 'off' ? ` and sender.authserv_id${from}` : '';
-  const [first] = Object.keys(settingsOf(config.sink) ?? NEW_SINK);
+  const [sink] = config.sinks;
+  const [first] = Object.keys(settingsOf(sink?.options ?? {}) ?? NEW_SINK);
   return [
     'Next:',
-    `  1. look at sink.${first}${strict} in ${place.config}`,
+    `  1. look at ${sink?.key ?? 'sink'}.${first}${strict} in ${place.config}`,
     `  2. ${ctl} config check`,
     `  3. ${ctl} user add alice --address alice@example.com`,
     `  4. ${ctl} address mint --user alice --thread acme/site/issue/7`,
