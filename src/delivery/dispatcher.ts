@@ -14,40 +14,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_LANE } from '../mail/lane.ts';
 import type { AcceptResult, ImmediateLease } from '../store/acceptance.ts';
-import type { Contents, LeasedItem, NewItem } from '../store/item.ts';
-import type { Leases, Settle } from '../store/leases.ts';
-import type { SinkReports } from '../store/sink-status.ts';
+import type { LeasedItem, NewItem } from '../store/item.ts';
+import type { Settle } from '../store/leases.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
-import { type AttemptOptions, attempt, type Leased } from './attempt.ts';
+import { attempt, type Leased } from './attempt.ts';
 import type { Admission } from './breaker.ts';
-import { type EndingOptions, endAttempt } from './ending.ts';
+import { type DispatcherOptions, type Fellowship, laneOf } from './dispatcher-options.ts';
+import { endAttempt } from './ending.ts';
 import { Settler } from './settler.ts';
 import { Shares } from './shares.ts';
 import { SinkWatch } from './sink-watch.ts';
 import { UnderWay, wantedBytes } from './under-way.ts';
 import { WallClock } from './wall-clock.ts';
-
-/** The options of the dispatcher; times in milliseconds. */
-export interface DispatcherOptions extends AttemptOptions, EndingOptions {
-  readonly queue: Leases & Contents & SinkReports;
-  /** Milliseconds of a clock that nobody sets. */
-  readonly monotonic: () => number;
-  readonly concurrency: number;
-  /** Bytes of large messages under way together. */
-  readonly maxBufferedBytes: number;
-  /** The longest time without a look at the queue. */
-  readonly pollMs: number;
-  /** Tells whether a thread is of the lane; without it all are. */
-  readonly owns?: ((thread: string) => boolean) | undefined;
-}
-
-/** What dispatchers of one store have in common. */
-export interface Fellowship {
-  readonly clock: WallClock;
-  /** Lists the leased items that one of them answers for. */
-  readonly claimed: () => readonly string[];
-}
 
 /** An attempt that has ended, and how far due times had been moved when it was timed. */
 interface Ended {
@@ -215,15 +194,6 @@ export class Dispatcher {
       : { limit: 0 };
   }
 
-  /** Gives the time until the breaker may let something begin; undefined when it holds nothing back. */
-  #heldMs(): number | undefined {
-    const { breaker } = this.#watch;
-    const now = this.#options.monotonic();
-    // 0 says that it waits for an attempt under way.
-    const times = [breaker.pauseMs(now), breaker.newcomerMs(now) ?? 0].filter((ms) => ms > 0);
-    return times.length === 0 ? undefined : Math.min(...times);
-  }
-
   /** Stops leasing, lets attempts under way finish within the time, and settles what has an outcome. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true;
@@ -253,7 +223,7 @@ export class Dispatcher {
       await this.#reclaim();
       this.#giveBackHeld();
       const { limit, probe } = this.#wanted();
-      if (limit === 0) return Math.min(this.#heldMs() ?? pollMs, pollMs);
+      if (limit === 0) return Math.min(this.#watch.breaker.heldMs(monotonic()) ?? pollMs, pollMs);
       const quietMs = this.#isBehind ? 0 : this.#quietUntil - monotonic();
       if (quietMs > 0) return Math.min(quietMs, pollMs);
       const dueAt = await queue.nextDueAt(this.#options.lane);
@@ -374,9 +344,6 @@ export class Dispatcher {
     return { settle: await endAttempt(this.#options, item, made, circumstances), movedMs };
   }
 }
-
-/** Names the lane in a request, where there is one. */
-const laneOf = ({ lane }: DispatcherOptions) => (lane === undefined ? undefined : { lane });
 
 function watchOf(options: DispatcherOptions): SinkWatch {
   return new SinkWatch(options, options.retry.longestMs);

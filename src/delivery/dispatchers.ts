@@ -6,11 +6,13 @@
  * no lanes. Other lanes are in force when {@link Dispatchers.renew} was called: what waits is then leased by the dispatcher
  * whose it is now, and what is under way ends where it began.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '../mail/lane.ts';
 import type { NewItem } from '../store/item.ts';
 import type { Lanes } from '../store/lanes.ts';
 import { errorText } from '../system/error-text.ts';
-import { Dispatcher, type DispatcherOptions, type Fellowship } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { DispatcherOptions, Fellowship } from './dispatcher-options.ts';
 import { WallClock } from './wall-clock.ts';
 
 /** The dispatching in force. */
@@ -63,9 +65,8 @@ export class Dispatchers {
    * store moves what waits before anything more is leased.
    */
   async renew(): Promise<void> {
-    const { lanes, options } = this.#inForce();
-    const { log, now } = this.#options();
-    const moved = this.#store.setLanes(lanes, now());
+    const { options } = this.#inForce();
+    const moved = this.#setLanes(this.#inForce());
     const ends = [...this.#byName].map(([name, dispatcher]) => {
       if (options.has(name)) return dispatcher.renew();
       this.#byName.delete(name);
@@ -73,9 +74,7 @@ export class Dispatchers {
       return dispatcher.retire().finally(() => this.#retiring.delete(dispatcher));
     });
     this.#muster();
-    await moved.catch((error: unknown) => {
-      log('dispatch_failed', { reason: errorText(error) });
-    });
+    await moved;
     for (const dispatcher of this.#byName.values()) dispatcher.wake();
     await Promise.all(ends);
   }
@@ -92,6 +91,20 @@ export class Dispatchers {
   /** Stops all, side by side. */
   async stop(timeoutMs: number): Promise<void> {
     await Promise.all(this.#all.map((dispatcher) => dispatcher.stop(timeoutMs)));
+  }
+
+  /** Has the store know the lanes; a store that fails is asked again, until others are in force. */
+  async #setLanes(dispatching: Dispatching): Promise<void> {
+    const { log, now, pollMs } = this.#options();
+    while (this.#inForce() === dispatching) {
+      try {
+        await this.#store.setLanes(dispatching.lanes, now());
+        return;
+      } catch (error) {
+        log('dispatch_failed', { reason: `the lanes of sinks: ${errorText(error)}` });
+        await sleep(pollMs, undefined, { ref: false });
+      }
+    }
   }
 
   /** Makes the dispatchers that are missing. */

@@ -29,7 +29,10 @@ const MOST_HALF_TOLD = 1000;
 
 /** Creates the sink. */
 export function createStray(sinks: readonly Told[], { known, onStray }: StrayOptions): Sink {
-  const wanting = sinks.filter(({ sink }) => sink.bounced !== undefined);
+  const wanting = sinks.flatMap(({ name, sink }) => {
+    const tell = sink.bounced?.bind(sink);
+    return tell === undefined ? [] : [{ name, tell }];
+  });
   const refuse = (thread: string): Outcome => ({
     kind: 'deferred',
     diagnostic: `no [[sink]] is for the thread ${thread}; there are ${known}`,
@@ -47,7 +50,7 @@ export function createStray(sinks: readonly Told[], { known, onStray }: StrayOpt
     const outcomes = await Promise.all(
       wanting
         .filter(({ name }) => !by.has(name))
-        .map(async ({ name, sink }) => ({ name, outcome: await sink.bounced!(bounce, signal) })),
+        .map(async ({ name, tell }) => ({ name, outcome: await tell(bounce, signal) })),
     );
     for (const { name, outcome } of outcomes) if (outcome.kind !== 'deferred') by.add(name);
     const missing = outcomes.find(({ outcome }) => outcome.kind === 'deferred');

@@ -9,17 +9,20 @@ import type { Sink } from './sink.ts';
 
 /** Puts a sink under a prefix; what it lacks stays lacking. */
 export function underPrefix(sink: Sink, prefix: string): Sink {
-  const { created, exists, bounced, recognise } = sink;
+  const created = sink.created?.bind(sink);
+  const exists = sink.exists?.bind(sink);
+  const bounced = sink.bounced?.bind(sink);
+  const { recognise } = sink;
   const strip = (post: Post): Post => withoutPrefix(post, prefix);
   return {
     ...(sink.warm && { warm: () => sink.warm?.() }),
     ...(sink.examine && { examine: sink.examine.bind(sink) }),
     ...(sink.findUser && { findUser: sink.findUser.bind(sink) }),
     ...(sink.users && { users: sink.users.bind(sink) }),
-    ...(created && { created: (post, signal) => created.call(sink, strip(post), signal) }),
-    ...(exists && { exists: (post, signal) => exists.call(sink, strip(post), signal) }),
-    ...(bounced && { bounced: (bounce, signal) => bounced.call(sink, ownBounce(bounce, prefix), signal) }),
-    ...(recognise && { recognise: recogniseUnder((asked) => recognise.call(sink, asked), prefix) }),
+    ...(created && { created: (post, signal) => created(strip(post), signal) }),
+    ...(exists && { exists: (post, signal) => exists(strip(post), signal) }),
+    ...(bounced && { bounced: (bounce, signal) => bounced(ownBounce(bounce, prefix), signal) }),
+    ...(recognise && { recognise: recogniseUnder((asked) => recognise(asked), prefix) }),
     deliver: (post, signal) => sink.deliver(strip(post), signal),
     close: () => sink.close(),
   };

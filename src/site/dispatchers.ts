@@ -1,5 +1,5 @@
 /** The dispatchers as a site configures them. */
-import type { DispatcherOptions } from '../delivery/dispatcher.ts';
+import type { DispatcherOptions } from '../delivery/dispatcher-options.ts';
 import { Dispatchers, type Dispatching } from '../delivery/dispatchers.ts';
 import { createLaneOf, NO_LANE } from '../mail/lane.ts';
 import type { Log } from '../observe/log.ts';

@@ -42,8 +42,9 @@ export async function openSinks({ sinks }: Config, onFault?: OnFault): Promise<L
   const loaded = await Promise.all(
     sinks.map(async (configured) => {
       const { name, threads } = configured;
-      const prefix = threads === undefined ? '' : `${name}: `;
-      const read = await openSink(configured, onFault && ((reason) => onFault(prefix + reason)));
+      const withName = (reason: string): void =>
+        onFault?.(threads === undefined ? reason : `${name}: ${reason}`);
+      const read = await openSink(configured, withName);
       return { name, threads, read };
     }),
   );
@@ -58,7 +59,7 @@ export async function openSinks({ sinks }: Config, onFault?: OnFault): Promise<L
 
 /** Closes them. */
 export async function closeSinks(sinks: readonly SiteSink[]): Promise<void> {
-  await Promise.all(sinks.map(({ sink }) => sink.close()));
+  await Promise.all(sinks.map(async ({ sink }) => sink.close()));
 }
 
 /** Gives the lanes of a site's queue: none where it has one sink. */

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
+import { Dispatcher } from '../../src/delivery/dispatcher.ts';
+import type { DispatcherOptions } from '../../src/delivery/dispatcher-options.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 import type { Outcome } from '../../src/sinks/sink.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';

@@ -191,7 +191,7 @@ function sinkLines(picture: Picture): (readonly [string, ...string[]])[] {
   if (!('sinks' in picture))
     return [['sink', inWords(picture.sink, picture.sink_since, picture.sink_diagnostic)]];
   return picture.sinks.map(({ sink, state, since, open, diagnostic }, at) => {
-    const said = state === 'missing' ? `${diagnostic ?? state}` : inWords(state, since, diagnostic);
+    const said = state === 'missing' ? (diagnostic ?? state) : inWords(state, since, diagnostic);
     return [at === 0 ? 'sinks' : '', sink, `on the way ${open}`, said];
   });
 }

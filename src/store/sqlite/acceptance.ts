@@ -150,16 +150,13 @@ export function prepareAccept(
     return entry.state;
   };
   return (items, raw, lease) => {
-    let room = lease === undefined || isPaused() ? 0 : lease.limit;
+    const limit = lease === undefined || isPaused() ? 0 : lease.limit;
     const leased: string[] = [];
     const acceptances = items.map((item): ItemAcceptance => {
-      const state = acceptOne(item, raw, room > 0 ? lease : undefined);
+      const state = acceptOne(item, raw, leased.length < limit ? lease : undefined);
       if (typeof state === 'object')
         return { kind: revive(item, state) ? 'queued' : 'duplicate', id: state.id };
-      if (state === 'leased') {
-        leased.push(item.id);
-        room--;
-      }
+      if (state === 'leased') leased.push(item.id);
       return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
     });
     return { acceptances, leased };

@@ -12,7 +12,7 @@ import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
 import { prepareSplit } from './digests.ts';
-import { columnsOf, type ItemRow } from './item-columns.ts';
+import { columnsOf, type ItemRow, THREAD } from './item-columns.ts';
 import type { LaneWrites } from './lanes.ts';
 import { prepareLease } from './leases.ts';
 import { OPEN } from './migrations.ts';
@@ -142,8 +142,10 @@ function prepareOutcome(
     `UPDATE item SET state = 'waiting', due_at = ?, last_diagnostic = ?, worker_deaths = ?, lease_until = NULL
      WHERE item_number = ?`,
   );
+  // Whoever gives it back may have found it in the wrong lane: another process wrote it before the lanes changed.
   const giveBack = database.prepare<[number]>(
-    `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL WHERE item_number = ?`,
+    `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL, lane = lane_of(${THREAD})
+     WHERE item_number = ?`,
   );
   const strip = database.prepare<[number]>('DELETE FROM content WHERE item_number = ?');
   return ({ itemNumber, workerDeaths }, settlement) => {
