@@ -64,11 +64,11 @@ function readState(text: string): ItemState {
 
 /** Finds the lane of a sink by its name; undefined where all items are of the only one. */
 function readSink(config: Pick<Config, 'sinks'>, name: string | undefined): string | undefined {
-  const lanes = lanesOf(config).map((lane) => lane.name);
-  const known = lanes.length === 0 ? config.sinks.map((sink) => sink.name) : [...lanes, NO_LANE];
+  const lanes = lanesOf(config);
+  const known = [...config.sinks.map((sink) => sink.name), NO_LANE];
   if (name !== undefined && !known.includes(name))
     throw invalid('sink', `--sink "${name}": is not one of ${known.join(', ')}`);
-  return lanes.length === 0 ? undefined : name;
+  return lanes.length === 0 && name !== NO_LANE ? undefined : name;
 }
 
 /** Says what a selection selects; `states` are those meant when none is named. */
