@@ -75,19 +75,34 @@ export interface SinkFiles {
   readonly paths: readonly string[];
 }
 
-/** Gives the files that the table names; a key of a module names some by ending in `_file`. */
-export function sinkFiles(table: SinkTable): SinkFiles[] {
+/** Gives the files that the table at a path names; a key of a module names some by ending in `_file`. */
+export function sinkFiles(table: SinkTable, path = 'sink'): SinkFiles[] {
   const settings = settingsOf(table);
   return Object.entries(table).flatMap(([name, value]) => {
     const setting = settings?.[name];
     const isNaming = settings === undefined ? name.endsWith('_file') : setting?.names !== undefined;
     const paths = [value].flat().filter((path) => typeof path === 'string');
-    return isNaming ? [{ key: `sink.${name}`, setting, paths }] : [];
+    return isNaming ? [{ key: `${path}.${name}`, setting, paths }] : [];
   });
 }
 
-/** Opens the sink; nothing is thrown for what is wrong with the table. */
-export async function loadSink(table: SinkTable, environment: SinkEnvironment): Promise<LoadedSink> {
+/**
+ * Opens the sink; nothing is thrown for what is wrong with its table. Where that is another than `[sink]`, `key` is its path,
+ * and problems name it.
+ */
+export async function loadSink(
+  table: SinkTable,
+  environment: SinkEnvironment,
+  key = 'sink',
+): Promise<LoadedSink> {
+  const loaded = await load(table, environment);
+  if (loaded.ok || key === 'sink') return loaded;
+  // A path that holds such a word stays what it is.
+  const problems = loaded.problems.map((what) => what.replace(/(^|[\s"(])sink\.(?=[a-z_]+)/g, `$1${key}.`));
+  return { ok: false, problems };
+}
+
+async function load(table: SinkTable, environment: SinkEnvironment): Promise<LoadedSink> {
   const { type } = table;
   const kind = kindOf(type);
   if (kind !== undefined) return (await kind.load()).open(table, environment);

@@ -155,6 +155,8 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^user import/, [64, 65, 78]],
   // A page speaks of it without saying for whom.
   [/^address mint(?: --bound| --compose(?: CONTAINER)?)?$/, [64]],
+  // This site has one sink, and another name for it.
+  [/^queue list --sink forum/, [65]],
   // This site does not let mail start threads.
   [/^address mint .*--user.*--compose/, [65]],
   // Nothing stands on standard input.
