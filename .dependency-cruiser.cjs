@@ -13,11 +13,14 @@ const INSIDE = [
   ['reply/text', []],
   ['reply/html', ['reply/text/']],
   ['sources/([^/]+)', ['sources/[^/]+\\.ts$']],
-  ['sinks/([^/]+)', ['sinks/[^/]+\\.ts$']],
+  ['sinks/([^/]+)', ['sinks/[^/]+\\.ts$', 'sinks/platform/']],
 ];
 
 /** Rooms that see only the ports of the store and of the reply, never an adapter or a parser. */
 const PORTS_ONLY = ['gate', 'sinks', 'sources', 'outbound', 'delivery', 'notices'];
+
+/** What of the reply everybody sees: the port. Sinks write texts with what makes text inert and tells what was left out. */
+const SEEN_OF_REPLY = { sinks: 'post|escape|dropped|html/markdown-escape' };
 
 /** A package and its importers. */
 const IMPORTERS = {
@@ -61,7 +64,7 @@ const portRules = PORTS_ONLY.map((room) =>
   error(
     `${room}-sees-ports`,
     { path: `^src/${room}/` },
-    { path: '^src/(store/[^/]+/|reply/)', pathNot: '^src/reply/post\\.ts$' },
+    { path: '^src/(store/[^/]+/|reply/)', pathNot: `^src/reply/(${SEEN_OF_REPLY[room] ?? 'post'})\\.ts$` },
   ),
 );
 const importerRules = Object.entries(IMPORTERS).map(([name, importers]) =>

@@ -3,6 +3,9 @@
  *
  * Contract: an item is named by its id or a unique beginning of it. What is shown of one has its tokens hidden first.
  */
+import { NO_LANE } from '../mail/lane.ts';
+import type { Config } from '../site/config.ts';
+import { lanesOf } from '../site/sinks.ts';
 import type { ItemFilter } from '../store/desk.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../store/item.ts';
 import type { Store } from '../store/store.ts';
@@ -16,6 +19,8 @@ export interface Selection {
   readonly isOpen: boolean;
   readonly user: string | undefined;
   readonly thread: string | undefined;
+  /** The name of a sink, or "none" for what is no sink's. */
+  readonly sink: string | undefined;
   /** A time in any form that times are read in. */
   readonly since: string | undefined;
 }
@@ -57,8 +62,21 @@ function readState(text: string): ItemState {
   return state;
 }
 
+/** Finds the lane of a sink by its name; undefined where all items are of the only one. */
+function readSink(config: Pick<Config, 'sinks'>, name: string | undefined): string | undefined {
+  const lanes = lanesOf(config);
+  const known = [...config.sinks.map((sink) => sink.name), NO_LANE];
+  if (name !== undefined && !known.includes(name))
+    throw invalid('sink', `--sink "${name}": is not one of ${known.join(', ')}`);
+  return lanes.length === 0 && name !== NO_LANE ? undefined : name;
+}
+
 /** Says what a selection selects; `states` are those meant when none is named. */
-export function readSelection(given: Selection, states?: readonly ItemState[]): ItemFilter {
+export function readSelection(
+  config: Pick<Config, 'sinks'>,
+  given: Selection,
+  states?: readonly ItemState[],
+): ItemFilter {
   const named = given.states.map(readState);
   if (given.isOpen && named.length > 0) throw usage('expected either --open or --state');
   const open = given.isOpen ? ITEM_STATES.filter((state) => state !== 'posted') : states;
@@ -66,6 +84,7 @@ export function readSelection(given: Selection, states?: readonly ItemState[]): 
     state: named.length > 0 ? [...new Set(named)] : open,
     user: given.user,
     thread: given.thread,
+    lane: readSink(config, given.sink),
     since: readSince(given.since),
   };
 }

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { formatReplyAddress, mintingForm } from '../mail/address.ts';
+import { createLaneOf, isStray } from '../mail/lane.ts';
 import {
   formatRootId,
   formatThreadMessageId,
@@ -17,9 +18,11 @@ import {
 import { judgeAge, mintBoundToken, mintSealedToken } from '../mail/token.ts';
 import { QUIET_FIELDS } from '../outbound/compose.ts';
 import { mintingKey } from '../outbound/reply-address.ts';
+import type { Config } from '../site/config.ts';
 import { mintingPepper } from '../site/pepper.ts';
 import { type Original, remember } from '../site/remember.ts';
 import type { SecretSession } from '../site/session.ts';
+import { knownThreads, lanesOf } from '../site/sinks.ts';
 import type { DigestPost, NewDigest } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';
 import { contextText, type GivenContext, setContext } from './context.ts';
@@ -157,14 +160,15 @@ function createKeyring({ store }: SecretSession, pepper: Uint8Array): Keyring {
 }
 
 async function draft(
-  { config: { reply } }: SecretSession,
+  { config }: SecretSession,
   asked: Notification,
   domain: string,
   now: number,
   keyed: Keyring,
 ): Promise<Draft> {
   const { user, key } = await keyed(asked.user);
-  const place = readPlace(asked, now, reply.compose);
+  const place = readPlace(asked, now, config.reply.compose);
+  checkSinks(place, config);
   const messageId = threadMessageId(place, domain);
   if (asked.context !== undefined) contextText(asked.context); // too large a one is refused before anything is made
   return { ...place, user, key, messageId, isBound: asked.isBound === true };
@@ -187,6 +191,22 @@ async function numberThreads(
   const ofDigests = digests.length === 0 ? [] : await store.addDigests(digests);
   const numbered = [...locators, ...digests.map(({ locator }) => locator)];
   return new Map(numbered.map((locator, index) => [locator, [...numbers, ...ofDigests][index] ?? 0]));
+}
+
+/** Refuses a place that no sink is for: a reply to it would only wait. */
+function checkSinks({ locator, posts, container }: Place, config: Config): void {
+  const laneOf = createLaneOf(lanesOf(config));
+  const refuse = (field: string, shown: string, name: string): Fault =>
+    invalid(
+      field,
+      `${shown} "${name}": no [[sink]] is for it; expected one of the beginnings ${knownThreads(config)}`,
+    );
+  const [field, shown] = container === undefined ? ['thread', '--thread'] : ['compose', '--compose'];
+  if (isStray(laneOf(locator), locator)) throw refuse(field, shown, container ?? locator);
+  posts?.forEach(({ thread }, at) => {
+    const path = `posts/${at}/thread`;
+    if (isStray(laneOf(thread), thread)) throw refuse(path, path, thread);
+  });
 }
 
 function tokenOf({ user, key, locator, repliedTo, messageId, isBound }: Draft, threadNumber: number): string {

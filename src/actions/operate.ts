@@ -62,11 +62,11 @@ export interface Left {
 
 /** Finds the items that match and can be acted upon; `gone` is how many cannot, because their messages are not kept. */
 export async function findMatching(
-  { store }: Session,
+  { config, store }: Session,
   { action, states }: Operation,
   selection: Selection,
 ): Promise<{ readonly ids: readonly string[]; readonly gone: number }> {
-  const filter = readSelection(selection, states);
+  const filter = readSelection(config, selection, states);
   const named = [filter.state ?? []].flat();
   if (action !== 'retry' || !named.includes('posted')) return { ids: await store.ids(filter), gone: 0 };
   if (named.length > 1 || filter.since === undefined)

@@ -20,10 +20,12 @@ import { formatReply, type Reply } from '../mail/status.ts';
 import type { KnownOriginals, ParsedReply, ParseOutcome, PostAttachment } from '../reply/post.ts';
 import { previewPost } from '../sinks/catalogue.ts';
 import type { Preview } from '../sinks/sink-kind.ts';
+import { withoutPrefix } from '../sinks/under-prefix.ts';
 import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import { openParser } from '../site/parser.ts';
 import type { SecretSession, Session } from '../site/session.ts';
+import { knownThreads, sinkOf } from '../site/sinks.ts';
 import type { ItemDigest } from '../store/digests.ts';
 import type { ItemOrigin, ItemView, NewItem } from '../store/item.ts';
 import { openDryGate } from './dry-gate.ts';
@@ -31,7 +33,7 @@ import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
-  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'original' | 'parse';
+  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'original' | 'parse' | 'sink';
   readonly verdict: string;
   readonly reason: string | null;
   readonly detail: string | null;
@@ -121,12 +123,16 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
     known,
     digest,
   });
-  return {
-    steps,
-    text: 'reply' in whole ? whole.reply.body : undefined,
-    post: parsed.kind === 'parsed' ? await previewOf(session, item, parsed, judged.item) : undefined,
-  };
+  const text = 'reply' in whole ? whole.reply.body : undefined;
+  if (parsed.kind !== 'parsed') return { steps, text, post: undefined };
+  const post = await previewOf(session, item, parsed, judged.item);
+  if (post === undefined) steps.push(plain('sink', 'deferred', 'no-sink', noSink(session, item)));
+  return { steps, text, post };
 }
+
+/** Says that no sink is for the thread of an item. */
+const noSink = ({ config }: Session, { thread }: Pick<ReplyOrigin, 'thread'>): string =>
+  `no [[sink]] is for the thread ${thread}: it waits for one; there are ${knownThreads(config)}`;
 
 /** Finds the digest that a locator is of. */
 async function digestTo({ store }: Session, locator: string): Promise<ItemDigest | undefined> {
@@ -176,9 +182,12 @@ async function previewOf(
   item: ReplyOrigin,
   parsed: Extract<ParseOutcome, { kind: 'parsed' }>,
   address: Pick<ItemOrigin, 'userNumber' | 'thread' | 'repliedToAt'>,
-): Promise<RehearsedPost> {
-  const post = toPost(item, parsed, tokenMask(config), await readContext(store, address));
-  const { body, fields } = await previewPost(config.sink, post);
+): Promise<RehearsedPost | undefined> {
+  const sink = sinkOf(config, item.thread);
+  if (sink === undefined) return undefined;
+  const whole = toPost(item, parsed, tokenMask(config), await readContext(store, address));
+  const post = sink.threads === undefined ? whole : withoutPrefix(whole, sink.threads);
+  const { body, fields } = await previewPost(sink.options, post);
   return { body, fields, attachments: post.attachments };
 }
 
@@ -297,5 +306,7 @@ export async function previewItem(session: SecretSession, { id, user }: ItemView
   const { item, parsed } = await firstPart(config, origin, raw, { parsed: whole, known, digest });
   // The same mail, which was parsed a moment ago.
   if (parsed.kind !== 'parsed') throw new Error(`item ${id}: a part of it gives no post`);
-  return (await previewOf(session, item, parsed, { ...address, userNumber })).body;
+  const post = await previewOf(session, item, parsed, { ...address, userNumber });
+  if (post === undefined) throw badInput(`item ${id}: ${noSink(session, item)}`);
+  return post.body;
 }

@@ -67,6 +67,7 @@ export function itemRow(item: ItemView) {
     due_at: isoTime(item.dueAt),
     last_diagnostic: item.lastDiagnostic ?? null,
     bytes: item.bytes,
+    ...(item.lane !== undefined && { sink: item.lane }),
   };
 }
 

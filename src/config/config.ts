@@ -10,6 +10,7 @@ import { errorLine } from '../system/error-text.ts';
 import { type Endpoint, type Setting, show } from './kinds.ts';
 import { isTable, unknownKey } from './names.ts';
 import { type Row, rowsOf, type Table } from './rows.ts';
+import { type ConfiguredSink, readSinks, type SinkForm } from './sinks.ts';
 import type { BASE_SETTINGS } from './table.ts';
 
 /** Where the configuration is looked for when no `--config` is given. */
@@ -22,9 +23,9 @@ export type ConfigOf<T> = {
   readonly [S in keyof T]: { readonly [K in keyof T[S]]: ValueOf<T[S][K]> };
 };
 
-/** The part of a configuration that needs no source; `sink` holds the options as the file has them. */
+/** The part of a configuration that needs no source; sinks have their options as the file has them. */
 export type BaseConfig = ConfigOf<typeof BASE_SETTINGS> & {
-  readonly sink: Readonly<Record<string, unknown>>;
+  readonly sinks: readonly ConfiguredSink[];
 };
 
 /** A configuration, and its settings by their keys as the file has them, defaults included. */
@@ -65,12 +66,6 @@ export function mailServer({ outbound, notice }: Pick<BaseConfig, 'outbound' | '
   return outbound.relay ?? server;
 }
 
-/** The part of `[sink]` that is every sink's: what the table should be, and its type. */
-export interface SinkForm {
-  readonly expects: string;
-  readonly type: Setting<string>;
-}
-
 /** The form of a file: its table of settings, and what is known of `[sink]`. */
 export interface FileForm<T> {
   readonly settings: T;
@@ -102,7 +97,7 @@ export function parseConfig<T extends Table & typeof BASE_SETTINGS>(
     if (section !== 'sink' && !(section in settings))
       problems.push(unknownKey(section, [...Object.keys(settings), 'sink']));
   }
-  config.sink = readSink(table.sink, sink, problems);
+  config.sinks = readSinks(table.sink, sink, problems);
   if (problems.length > 0) return { ok: false, problems };
   const complete = deepFreeze(config) as ConfigOf<T> & BaseConfig;
   const conflicts = crossCheck(complete);
@@ -140,17 +135,6 @@ function readSection(
   return values;
 }
 
-/** Reads the part of the sink's table that every sink has; the sink itself reads the rest. */
-function readSink(table: unknown, { expects, type }: SinkForm, problems: string[]): Record<string, unknown> {
-  if (!isTable(table)) {
-    problems.push(`sink: is missing; expected ${expects}`);
-    return {};
-  }
-  const read = type.read(table.type);
-  if (!read.ok) problems.push(`sink.type: ${read.problem}`);
-  return table;
-}
-
 /** Gives the value that a configuration has for a row of the table. */
 export function valueIn(config: object, { section, property }: Row): unknown {
   const sections = config as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -170,7 +154,7 @@ export function overlay<C extends BaseConfig>(
     (config[row.section] ??= {})[row.property] = valueIn(from.config, row);
     written[row.key] = from.written[row.key];
   }
-  return { config: deepFreeze({ ...config, sink: after.config.sink }) as C, written };
+  return { config: deepFreeze({ ...config, sinks: after.config.sinks }) as C, written };
 }
 
 /** Sections that listen on the loopback alone, and why. */

@@ -242,11 +242,11 @@ export const BASE_SETTINGS = {
       16,
       1,
       1000,
-      'Posts on their way at a time; of one thread always one. No user takes all of them, so that a platform that hangs for one delays nobody else.',
+      'Posts on their way at a time, of several sinks to each; of one thread always one. No user takes all of them, so that a platform that hangs for one delays nobody else.',
     ),
     maxBufferedBytes: kind.size(
       '40MiB',
-      'Messages of 256 KiB and more that are on their way at a time, in all; one may be larger. More of them wait, and smaller ones pass by.',
+      'Messages of 256 KiB and more that are on their way at a time, in all; one may be larger. Each of several sinks has an equal part. More of them wait, and smaller ones pass by.',
     ),
     attemptTimeoutMs: kind.duration('30s', 'Time in total for one attempt at the sink.'),
     retryFirstMs: kind.duration(

@@ -14,6 +14,7 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
   },
   { flags: '--user <user>', doc: 'only items of this user' },
   { flags: '--thread <locator>', doc: 'only items of this thread' },
+  { flags: '--sink <name>', doc: 'only items of this sink, where there are several; "none" are for no sink' },
   {
     flags: '--since <time>',
     doc: 'only items received since then (with "retry --state posted": posted since then), such as 2026-11-19 or 3d',
@@ -25,7 +26,7 @@ export const OPEN_OPTION: OptionSpec = { flags: '--open', doc: 'only items that 
 
 /** Tells whether any of the filters was given. */
 export function isSelective(input: Input): boolean {
-  const texts = ['user', 'thread', 'since'].map((name) => input.text(name));
+  const texts = ['user', 'thread', 'sink', 'since'].map((name) => input.text(name));
   return input.list('state').length > 0 || texts.some((text) => text !== undefined);
 }
 
@@ -36,6 +37,7 @@ export function selectionOf(input: Input): Selection {
     isOpen: input.flag('open'),
     user: input.text('user'),
     thread: input.text('thread'),
+    sink: input.text('sink'),
     since: input.text('since'),
   };
 }

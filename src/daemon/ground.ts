@@ -1,8 +1,8 @@
-/** What everything in the daemon stands on: the store, the site with its sink, and the space that is left. */
+/** What everything in the daemon stands on: the store, the site with its sinks, and the space that is left. */
 import { dirname } from 'node:path';
 import type { Log } from '../observe/log.ts';
-import type { Sink } from '../sinks/sink.ts';
-import { openSink, type Settings } from '../site/settings.ts';
+import type { Settings } from '../site/settings.ts';
+import { closeSinks, lanesOf, openSinks, type SiteSink } from '../site/sinks.ts';
 import { Site } from '../site/site.ts';
 import type { StoreWatch } from '../site/store-watch.ts';
 import { type DiskSpace, openDiskSpace } from '../store/sqlite/disk-space.ts';
@@ -18,8 +18,8 @@ export interface Ground extends Observation {
   readonly life: Life;
   readonly store: Store;
   readonly site: Site;
-  /** Gives the sink in force. */
-  readonly sink: () => Sink;
+  /** Gives the sinks in force. */
+  readonly sinks: () => readonly SiteSink[];
   readonly space: DiskSpace;
   readonly news: StoreWatch;
 }
@@ -31,7 +31,7 @@ export async function openGround(
   life: Life,
 ): Promise<Ground> {
   const { log, follow } = observation;
-  const site = new Site({ settings, sink: await openFirstSink(settings, log) });
+  const site = new Site({ settings, sinks: await openFirstSinks(settings, log) });
   const [store, space] = await Promise.all([opening, watchSpace(site, log)]);
   life.ends(() => store.close());
   life.ends(() => site.close());
@@ -42,21 +42,24 @@ export async function openGround(
       follow(setup.settings.config.log);
     },
   });
-  const sink = site.part<Sink>({
+  const sinks = site.part<readonly SiteSink[]>({
     reads: 'everything', // a site's own may read what no setting names
-    open: (setup) => setup.sink,
-    warm: (opened) => opened.warm?.(),
-    close: (opened) => opened.close(),
+    open: (setup) => setup.sinks,
+    warm: (opened) => {
+      for (const { sink } of opened) sink.warm?.();
+    },
+    close: closeSinks,
   });
-  return { ...observation, life, store, site, sink, space, news };
+  await store.setLanes(lanesOf(settings.config), Date.now());
+  return { ...observation, life, store, site, sinks, space, news };
 }
 
-async function openFirstSink({ config }: Settings, log: Log): Promise<Sink> {
-  const loaded = await openSink(config, (reason) => {
+async function openFirstSinks({ config }: Settings, log: Log): Promise<readonly SiteSink[]> {
+  const loaded = await openSinks(config, (reason) => {
     log('sink_fault', { reason });
   });
   if (!loaded.ok) throw new StartError(EXIT.configuration, loaded.problems);
-  return loaded.sink;
+  return loaded.sinks;
 }
 
 function watchSpace(site: Site, log: Log): Promise<DiskSpace> {

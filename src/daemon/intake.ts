@@ -1,5 +1,5 @@
 /** The way in: the gate on what it stands on, for the sources. */
-import type { Dispatcher } from '../delivery/dispatcher.ts';
+import type { Dispatchers } from '../delivery/dispatchers.ts';
 import { openRates } from '../gate/rates.ts';
 import { startCounting } from '../observe/verdict-counts.ts';
 import { createAccept } from '../site/accept.ts';
@@ -29,7 +29,7 @@ export async function openDoubts({ site, store, log, meter, news, output }: Grou
 /** Opens what sources work with. */
 export async function openIntake(
   ground: Ground,
-  dispatcher: Dispatcher,
+  dispatchers: Dispatchers,
   doubts: Doubts,
 ): Promise<Intake<Config>> {
   const { life, site, store, space, log, meter, output } = ground;
@@ -44,7 +44,7 @@ export async function openIntake(
   });
   life.ends(() => rates.stop());
   meter.watch('mailgw_rate_buckets', {}, () => rates.buckets);
-  const accept = createAccept({ store, space, rates, dispatcher });
+  const accept = createAccept({ store, space, rates, dispatchers });
   const gate = site.part(gatePart({ store, accept, rates, space, doubts, log, output }));
   return { config: () => site.config, gate, log, meter, count: verdicts.count };
 }

@@ -8,9 +8,11 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createStatusServer } from '../api/status.ts';
+import { NO_LANE } from '../mail/lane.ts';
 import type { Meter } from '../observe/meter.ts';
 import { SINK_STATES } from '../observe/metrics-table.ts';
 import type { Doubts } from '../site/doubts.ts';
+import { lanesOf } from '../site/sinks.ts';
 import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
 import { errorText } from '../system/error-text.ts';
@@ -32,6 +34,7 @@ export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): P
   const unready = (): Promise<string | undefined> => whyUnready(ground, trouble);
   meter.inquire('mailgw_up', {}, async () => Number((await unready()) === undefined));
   watchQueue(meter, counts);
+  watchSinks(ground, counts);
   watchFiles(meter, config.store.path);
   watchProcess(meter);
   const server = createStatusServer({
@@ -55,11 +58,37 @@ function watchQueue(meter: Meter, counts: CountsReader): void {
     return oldestReceivedAt === undefined ? 0 : Math.max(0, Date.now() - oldestReceivedAt) / 1000;
   });
   meter.inquire('mailgw_queue_paused', {}, async () => Number((await counts.read()).paused));
-  for (const state of SINK_STATES) {
-    meter.inquire('mailgw_sink_state', { state }, async () =>
-      Number((await counts.read()).sink?.state === state),
-    );
-  }
+}
+
+/** Watches the sinks by their names; one that is not configured any more has no samples. */
+function watchSinks({ site, meter }: Ground, counts: CountsReader): void {
+  const isDivided = (): boolean => lanesOf(site.config).length > 0;
+  const namesNow = (): string[] => site.config.sinks.map(({ name }) => name);
+  const watch = (name: string): void => {
+    for (const state of SINK_STATES) {
+      meter.inquire('mailgw_sink_state', { sink: name, state }, async () => {
+        const found = (await counts.read()).sinks.find((status) => status.name === name);
+        return namesNow().includes(name) ? Number(found?.state === state) : undefined;
+      });
+    }
+    watchItems(name);
+  };
+  const watchItems = (name: string): void => {
+    meter.inquire('mailgw_sink_open_items', { sink: name }, async () => {
+      const { lanes, byState } = await counts.read();
+      if (!isDivided())
+        return namesNow().includes(name) ? byState.ready + byState.waiting + byState.leased : undefined;
+      if (name !== NO_LANE && !namesNow().includes(name)) return undefined;
+      return lanes.find(({ lane }) => lane === name)?.open ?? 0;
+    });
+  };
+  site.part({
+    reads: ['sink'],
+    open: ({ settings: { config } }) => {
+      for (const { name } of config.sinks) watch(name);
+      if (lanesOf(config).length > 0) watchItems(NO_LANE);
+    },
+  });
 }
 
 /** Watches the files of the store, as far as the file system tells. */

@@ -17,6 +17,7 @@ import {
 } from '../site/changes.ts';
 import { mayBeOut } from '../site/pepper.ts';
 import { readSetup } from '../site/settings.ts';
+import { closeSinks } from '../site/sinks.ts';
 import type { Site } from '../site/site.ts';
 import type { Peppers } from '../store/peppers.ts';
 import { errorText } from '../system/error-text.ts';
@@ -59,7 +60,7 @@ async function reload(
     log('sink_fault', { reason });
   });
   if (!read.ok) return read;
-  const { settings, sink } = read;
+  const { settings, sinks } = read;
   const before = site.setup.settings;
   const changes = changedSettings(before, settings);
   const maxAgeMs = Math.max(before.config.reply.maxAgeMs, settings.config.reply.maxAgeMs);
@@ -67,10 +68,10 @@ async function reload(
   const voiding = mayVoid ? [] : await voidingChanges(before, settings, isOut);
   const problems = isStopping() ? ['the daemon stops'] : voiding.map(whyVoid);
   if (problems.length > 0) {
-    await sink.close();
+    await closeSinks(sinks);
     return { ok: false, problems };
   }
-  const next = { settings: settingsInEffect(before, settings), sink };
+  const next = { settings: settingsInEffect(before, settings), sinks };
   const closeOld = site.change(
     next,
     changes.map(({ key }) => key),

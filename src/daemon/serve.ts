@@ -1,18 +1,18 @@
 /**
- * The composition root: store → sink → dispatcher → sources, and the same way back.
+ * The composition root: store → sinks → dispatchers → sources, and the same way back.
  *
  * Contract: readiness is announced only when the store is open and the sources serve; SIGTERM and SIGINT stop in
  * order: no new transaction, transactions under way answered, attempts under way settled, store closed. SIGHUP, and
- * mailgw-ctl through the socket beside the store, bring a new configuration; attempts under way end on the old sink.
+ * mailgw-ctl through the socket beside the store, bring a new configuration; attempts under way end on the old sinks.
  * Failure: a start that fails says why in one line per problem and ends with a sysexits(3) code; a store that
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
 
 import type { SourceView } from '../api/route.ts';
-import type { Dispatcher } from '../delivery/dispatcher.ts';
+import type { Dispatchers } from '../delivery/dispatchers.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
 import type { Config } from '../site/config.ts';
-import { createDispatcher } from '../site/dispatcher.ts';
+import { createDispatchers } from '../site/dispatchers.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { createNotifier } from '../site/notices.ts';
 import { createSender } from '../site/notifications.ts';
@@ -45,21 +45,21 @@ export async function serve(begun: Beginning): Promise<void> {
   const life = new Life();
   try {
     const ground = await openGround(begun, observation, life);
-    const { site, sink, store, space, log, meter } = ground;
+    const { site, sinks, store, space, log, meter } = ground;
     const doubts = await openDoubts(ground);
     const parser = site.part(parserPart(meter));
-    const dispatcher = createDispatcher(site, { store, log, meter, sink, parser });
+    const dispatchers = createDispatchers(site, { store, log, meter, sinks, parser });
     const notifier = createNotifier(site, store, log, meter);
     const sender = createSender(site, store, log, meter);
-    const intake = await openIntake(ground, dispatcher, doubts);
+    const intake = await openIntake(ground, dispatchers, doubts);
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
     const serving: SourceView[] = [];
     const answer = await openInterface(ground, serving, sender);
-    await startWork(ground, intake, doubts, dispatcher, [notifier, sender], serving);
+    await startWork(ground, intake, doubts, dispatchers, [notifier, sender], serving);
     const isStopping = (): boolean => life.state === 'stopping';
-    const adopted = (): Promise<void> => dispatcher.renew();
+    const adopted = (): Promise<void> => dispatchers.renew();
     const reload = createReload({ site, store, isStopping, adopted, path: begun.path, log });
     life.ends(await listenForReloads(begun.path, site.config.store.path, reload, answer, log));
     const supervision = supervise(ground, doubts);
@@ -83,7 +83,7 @@ async function startWork(
   ground: Ground,
   intake: Intake<Config>,
   doubts: Doubts,
-  dispatcher: Dispatcher,
+  dispatchers: Dispatchers,
   senders: readonly { start(): void; stop(): Promise<void> }[],
   serving: SourceView[],
 ): Promise<void> {
@@ -92,7 +92,7 @@ async function startWork(
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
     const stopped = sources.map((source) => source.stop(withinMs));
-    return Promise.all([...stopped, dispatcher.stop(withinMs), ...senders.map((sender) => sender.stop())]);
+    return Promise.all([...stopped, dispatchers.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
   const add = (name: string, source: Source | undefined): void => {
     if (source === undefined) return;
@@ -101,7 +101,7 @@ async function startWork(
   };
   for (const [name, { open }] of Object.entries(SOURCES)) add(name, await open(intake));
   add('outbound', await openOutbound(ground, doubts));
-  dispatcher.start();
+  dispatchers.start();
   for (const sender of senders) sender.start();
 }
 

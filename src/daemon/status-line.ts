@@ -17,8 +17,8 @@ export interface StatusFacts {
   /** Items to be posted, counted up to a limit. */
   readonly open: number;
   readonly isPaused: boolean;
-  /** Undefined while no answer of it is known. */
-  readonly sink: SinkState | undefined;
+  /** The sinks, each with its state, which is undefined while no answer of it is known. */
+  readonly sinks: readonly { readonly name: string; readonly state: SinkState | undefined }[];
   /** Why all mail is put off, such as a pepper that is not the store's. */
   readonly trouble: string | undefined;
   readonly isSpaceLow: boolean;
@@ -27,33 +27,44 @@ export interface StatusFacts {
 
 /** Reads what the line tells now, and writes it. */
 export async function readStatus(
-  { reply }: Config,
+  { reply, sinks: configured }: Config,
   store: Store,
   known: Pick<StatusFacts, 'trouble' | 'isSpaceLow'>,
 ): Promise<string> {
-  const { open, paused, sink } = await store.backlog();
+  const { open, paused, sinks } = await store.backlog();
   const discards = discardsIn(await store.verdicts(yesterday(Date.now())));
   return statusLine({
     ...known,
     domain: reply.domain[0],
     open,
     isPaused: paused,
-    sink: sink?.state,
+    sinks: configured.map(({ name }) => ({ name, state: sinks.find((sink) => sink.name === name)?.state })),
     discards,
   });
 }
 
 /** Writes the line. */
 export function statusLine(facts: StatusFacts): string {
-  const { domain, open, isPaused, sink, discards } = facts;
+  const { domain, open, isPaused, sinks, discards } = facts;
   const refusal = refusalOf(facts);
   const more = open === MOST_COUNTED ? ' or more' : '';
   return [
     ...(refusal === undefined ? [`serving ${domain}`] : [refusal]),
     `${open}${more} to be posted${isPaused ? ' (paused)' : ''}`,
-    sink === undefined ? 'sink not known yet' : `sink ${sink}`,
+    sinksInWords(sinks),
     ...(discards?.isMost === true ? [discardsInWords(discards)] : []),
   ].join('; ');
+}
+
+/** Says how the sinks do: of several which are not up, by name. */
+function sinksInWords(sinks: StatusFacts['sinks']): string {
+  const [first] = sinks;
+  if (sinks.length < 2) return first?.state === undefined ? 'sink not known yet' : `sink ${first.state}`;
+  const others = sinks.filter(({ state }) => state !== 'up');
+  if (others.length === 0) return `${sinks.length} sinks up`;
+  const up = sinks.length - others.length;
+  const named = others.map(({ name, state }) => `sink ${name} ${state ?? 'not known yet'}`);
+  return [...named, ...(up > 0 ? [`${up} up`] : [])].join(', ');
 }
 
 /** Says why mail is put off, if it is. */

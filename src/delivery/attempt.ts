@@ -6,6 +6,7 @@
  */
 
 import { cleanLine } from '../mail/clean-text.ts';
+import { NO_LANE } from '../mail/lane.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
 import { containerOf } from '../mail/reserved.ts';
 import { titleOf } from '../mail/subject.ts';
@@ -38,6 +39,8 @@ export interface AttemptOptions {
   readonly remembered: Pick<Originals, 'knownOriginals'> & Pick<Contexts, 'contextOf'>;
   readonly parser: Pick<ReplyParser, 'parse'>;
   readonly sink: Sink;
+  /** What the sink is called. */
+  readonly name: string;
   /** Hides tokens in a text that the sink gets. */
   readonly mask: (text: string) => string;
   /** Reads a bounce as an event; without it the sink is told of none. */
@@ -107,10 +110,11 @@ function nothing(kind: 'failed' | 'posted', diagnostic: string): Attempt {
 }
 
 async function preparePost(
-  { remembered, parser, sink, mask, log, meter }: AttemptOptions,
+  options: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
+  const { remembered, parser, sink, mask, log } = options;
   const gone = unsplittable(item, []);
   if (gone !== undefined) return nothing('failed', gone);
   const address = addressed(item, item.digest);
@@ -124,7 +128,7 @@ async function preparePost(
       if (item.attempts > 1 && (await sink.exists?.(post, signal)) === true) {
         return { kind: 'posted', diagnostic: 'was on the platform already' };
       }
-      return measured(meter, () => hand(sink, post, signal));
+      return measured(options, () => hand(sink, post, signal));
     },
   };
 }
@@ -146,22 +150,29 @@ function prepareSplit(item: LeasedItem, answered: readonly number[]): Attempt {
 }
 
 async function prepareBounce(
-  { sink, readBounce, meter }: AttemptOptions,
+  options: AttemptOptions,
   item: LeasedItem,
   message: Uint8Array,
 ): Promise<Prepared> {
+  const { sink, readBounce } = options;
   const bounce = await readBounce?.(item, message);
   if (bounce === undefined) return nothing('failed', 'no bounce can be read');
   const tell = sink.bounced?.bind(sink);
   if (tell === undefined) return nothing('posted', 'the sink does not want to know of bounces');
-  return { deliver: (signal) => measured(meter, () => tell(bounce, signal)) };
+  return { deliver: (signal) => measured(options, () => tell(bounce, signal)) };
 }
 
-async function measured(meter: Meter | undefined, ask: () => Promise<Outcome>): Promise<Outcome> {
+async function measured({ meter, name }: AttemptOptions, ask: () => Promise<Outcome>): Promise<Outcome> {
   const askedAt = performance.now();
   const outcome = await ask();
   const seconds = (performance.now() - askedAt) / 1000;
-  meter?.observe('mailgw_sink_request_seconds', { status: statusClass(outcome.status) }, seconds);
+  // What is no sink's is asked of nobody.
+  if (name !== NO_LANE)
+    meter?.observe(
+      'mailgw_sink_request_seconds',
+      { sink: name, status: statusClass(outcome.status) },
+      seconds,
+    );
   return outcome;
 }
 

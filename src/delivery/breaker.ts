@@ -126,6 +126,13 @@ export class Breaker {
     return Math.max(0, opening.newcomerAt - now, opening.askedUntil - now);
   }
 
+  /** Gives the time until something may begin; undefined when nothing is held back. */
+  heldMs(now: number): number | undefined {
+    // 0 says that it waits for an attempt under way.
+    const times = [this.pauseMs(now), this.newcomerMs(now) ?? 0].filter((ms) => ms > 0);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
   /** Tells whether an item failed although the sink took others. */
   failsByItself(id: string): boolean {
     return this.#strikes.has(id);

@@ -12,32 +12,21 @@
  * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NO_LANE } from '../mail/lane.ts';
 import type { AcceptResult, ImmediateLease } from '../store/acceptance.ts';
-import type { Contents, LeasedItem, NewItem } from '../store/item.ts';
-import type { Leases, Settle } from '../store/leases.ts';
-import type { SinkReports } from '../store/sink-status.ts';
+import type { LeasedItem, NewItem } from '../store/item.ts';
+import type { Settle } from '../store/leases.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
-import { type AttemptOptions, attempt, type Leased } from './attempt.ts';
+import { attempt, type Leased } from './attempt.ts';
 import type { Admission } from './breaker.ts';
-import { type EndingOptions, endAttempt } from './ending.ts';
+import { type DispatcherOptions, type Fellowship, laneOf } from './dispatcher-options.ts';
+import { endAttempt } from './ending.ts';
 import { Settler } from './settler.ts';
 import { Shares } from './shares.ts';
 import { SinkWatch } from './sink-watch.ts';
 import { UnderWay, wantedBytes } from './under-way.ts';
 import { WallClock } from './wall-clock.ts';
-
-/** The options of the dispatcher; times in milliseconds. */
-export interface DispatcherOptions extends AttemptOptions, EndingOptions {
-  readonly queue: Leases & Contents & SinkReports;
-  /** Milliseconds of a clock that nobody sets. */
-  readonly monotonic: () => number;
-  readonly concurrency: number;
-  /** Bytes of large messages under way together. */
-  readonly maxBufferedBytes: number;
-  /** The longest time without a look at the queue. */
-  readonly pollMs: number;
-}
 
 /** An attempt that has ended, and how far due times had been moved when it was timed. */
 interface Ended {
@@ -80,14 +69,16 @@ export class Dispatcher {
   #watch: SinkWatch;
   readonly #clock: WallClock;
   readonly #settler: Settler;
+  readonly #claimedByAll: () => readonly string[];
 
   /** Takes what gives the options in force; of these the queue, the log and the clocks stay the same. */
-  constructor(inForce: () => DispatcherOptions) {
+  constructor(inForce: () => DispatcherOptions, fellowship?: Fellowship) {
     const options = inForce();
+    this.#claimedByAll = fellowship?.claimed ?? (() => this.claimed);
     this.#inForce = inForce;
     this.#reclaimedAt = options.monotonic();
     this.#watch = watchOf(options);
-    const clock = new WallClock(options);
+    const clock = fellowship?.clock ?? new WallClock(options);
     this.#clock = clock;
     this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
   }
@@ -98,6 +89,11 @@ export class Dispatcher {
 
   get #leaseMs(): number {
     return this.#options.attemptTimeoutMs + LEASE_MARGIN_MS;
+  }
+
+  /** Lists the leased items that this dispatcher answers for. */
+  get claimed(): readonly string[] {
+    return [...this.#inFlight.keys(), ...this.#unwritten, ...this.#ahead.map(({ item }) => item.id)];
   }
 
   /** Starts dispatching. */
@@ -118,9 +114,24 @@ export class Dispatcher {
     this.#watch = watchOf(this.#options);
     this.#watch.forget();
     this.#shares.forget();
-    this.#isBehind = true;
+    if (this.#options.lane !== undefined) this.#giveBack(this.#ahead.splice(0)); // they may be another's now
+    this.late();
     this.#bell.ring();
     await Promise.allSettled(this.#inFlight.values());
+  }
+
+  /** Says that items come that are not to be leased with their commit. */
+  late(): void {
+    this.#isBehind = true;
+  }
+
+  /** Ends for good: leases nothing more, and resolves when what is under way is settled. */
+  async retire(): Promise<void> {
+    this.#isStopping = true;
+    await this.renew();
+    await this.#loop;
+    this.#giveBack(this.#ahead.splice(0));
+    await this.#settler.settled();
   }
 
   /**
@@ -133,7 +144,7 @@ export class Dispatcher {
     const limit = isShared ? 0 : Math.min(this.#roomForNew(bytes), items.length);
     if (limit === 0) this.#isBehind ||= !items.every(({ user }) => leftOut.has(user));
     this.#expected += limit;
-    return limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs };
+    return limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs, ...laneOf(this.#options) };
   }
 
   /** Begins what was leased with the commit of new items; without a result there was no commit. */
@@ -142,10 +153,16 @@ export class Dispatcher {
     if (result?.kind !== 'committed') return;
     // Unless the store has taken its memory over, which leaves nothing of it here.
     const isAtHand = raw.byteLength > 0 && raw.byteLength < AT_HAND_BYTES;
-    for (const item of result.leased) this.#ahead.push({ item, raw: isAtHand ? raw : undefined });
+    for (const item of result.leased) this.#take({ item, raw: isAtHand ? raw : undefined });
     // In a turn of its own: the reply to the client comes first.
     if (result.leased.length > 0) setImmediate(this.#beginAhead);
     if (result.leased.length < result.acceptances.length) this.#bell.ring();
+  }
+
+  /** Takes a leased item; one whose thread has gone to another lane meanwhile goes back. */
+  #take(leased: Leased): void {
+    if (this.#options.owns?.(leased.item.thread) === false) this.#giveBack([leased]);
+    else this.#ahead.push(leased);
   }
 
   /** Counts the new items that may begin now: none while there are others that came before them. */
@@ -177,15 +194,6 @@ export class Dispatcher {
       : { limit: 0 };
   }
 
-  /** Gives the time until the breaker may let something begin; undefined when it holds nothing back. */
-  #heldMs(): number | undefined {
-    const { breaker } = this.#watch;
-    const now = this.#options.monotonic();
-    // 0 says that it waits for an attempt under way.
-    const times = [breaker.pauseMs(now), breaker.newcomerMs(now) ?? 0].filter((ms) => ms > 0);
-    return times.length === 0 ? undefined : Math.min(...times);
-  }
-
   /** Stops leasing, lets attempts under way finish within the time, and settles what has an outcome. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true;
@@ -215,16 +223,16 @@ export class Dispatcher {
       await this.#reclaim();
       this.#giveBackHeld();
       const { limit, probe } = this.#wanted();
-      if (limit === 0) return Math.min(this.#heldMs() ?? pollMs, pollMs);
+      if (limit === 0) return Math.min(this.#watch.breaker.heldMs(monotonic()) ?? pollMs, pollMs);
       const quietMs = this.#isBehind ? 0 : this.#quietUntil - monotonic();
       if (quietMs > 0) return Math.min(quietMs, pollMs);
-      const dueAt = await queue.nextDueAt();
+      const dueAt = await queue.nextDueAt(this.#options.lane);
       if (dueAt === undefined || dueAt > now()) {
         this.#isBehind = false;
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
       }
       const leased = await this.#lease(limit, probe);
-      for (const item of leased) this.#ahead.push({ item });
+      for (const item of leased) this.#take({ item });
       this.#beginAhead();
       if (leased.length > 0) return 0;
       this.#watch.breaker.missNewcomer(monotonic());
@@ -241,7 +249,15 @@ export class Dispatcher {
     const maxBytes = wantedBytes(this.#ahead);
     this.#expected += limit;
     const leased = await queue
-      .lease({ now: now(), leaseMs: this.#leaseMs, limit, maxBytes, probe, leftOut })
+      .lease({
+        now: now(),
+        leaseMs: this.#leaseMs,
+        limit,
+        maxBytes,
+        probe,
+        leftOut,
+        ...laneOf(this.#options),
+      })
       .finally(() => {
         this.#expected -= limit;
       });
@@ -255,8 +271,7 @@ export class Dispatcher {
     const { monotonic, now, queue } = this.#options;
     if (monotonic() - this.#reclaimedAt < RECLAIM_MS) return;
     this.#reclaimedAt = monotonic();
-    const ahead = this.#ahead.map(({ item }) => item.id);
-    await queue.reclaim(now(), [...this.#inFlight.keys(), ...this.#unwritten, ...ahead]);
+    await queue.reclaim(now(), this.#claimedByAll());
   }
 
   readonly #beginAhead = (): void => {
@@ -321,7 +336,7 @@ export class Dispatcher {
     const startedAt = performance.now();
     const made = await attempt(this.#options, leased);
     // It may have been the sink before this one.
-    if (watch === this.#watch) watch.ended(item, made);
+    if (watch === this.#watch && this.#options.lane !== NO_LANE) watch.ended(item, made);
     const { breaker } = this.#watch;
     if (breaker.isOpen) this.#giveBack(this.#ahead.splice(0));
     const { movedMs } = this.#clock;

@@ -36,6 +36,8 @@ export interface EndingOptions {
   /** Gives a number in [0, 1). */
   readonly random: () => number;
   readonly retry: RetrySchedule;
+  /** The lane of the queue, where a site has several sinks. */
+  readonly lane?: string | undefined;
 }
 
 /** Ends an attempt; gives what is to be settled. */
@@ -45,7 +47,7 @@ export async function endAttempt(
   attempt: Attempt,
   { dueFrom, breaker, tookMs }: Pick<Circumstances, 'dueFrom' | 'breaker'> & { readonly tookMs: number },
 ): Promise<Settle> {
-  const { log, meter, now, random, retry } = options;
+  const { log, meter, now, random, retry, lane } = options;
   const { outcome } = attempt;
   const settlement = settlementOf(item, attempt, { at: now(), dueFrom, random: random(), retry, breaker });
   if (isPoison(item.workerDeaths, attempt.cause === 'worker-died')) {
@@ -61,6 +63,7 @@ export async function endAttempt(
     diagnostic: outcome.diagnostic,
     user: item.user,
     thread: item.thread,
+    sink: lane,
     queue_id: item.queueId,
     next_at: settlement.kind === 'deferred' ? new Date(settlement.dueAt).toISOString() : undefined,
     ms: Math.round(tookMs),

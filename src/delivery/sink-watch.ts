@@ -1,5 +1,5 @@
 /**
- * What the daemon knows of its sink: the breaker, the events that tell of it, and the row that tools read.
+ * What the daemon knows of a sink: the breaker, the events that tell of it, and the row that tools read.
  *
  * Contract: the state follows the sink's last answer. It is written to the queue when it changes, and when an answer
  * with another meaning supports it; not for every post. Nothing is said of a sink before an answer has shown it.
@@ -15,6 +15,8 @@ import { Breaker, type Tried } from './breaker.ts';
 
 /** The options of a watch; times in milliseconds. */
 export interface SinkWatchOptions {
+  /** What the sink is called. */
+  readonly name: string;
   readonly queue: SinkReports;
   readonly log: Log;
   /** Milliseconds since the epoch. */
@@ -60,14 +62,15 @@ export class SinkWatch {
   }
 
   #tell(state: SinkStatus['state'], before: SinkStatus['state'] | undefined, diagnostic: string): void {
-    if (state !== 'up') this.#options.log(`sink_${state}`, { diagnostic });
-    else if (before !== undefined) this.#options.log('sink_recovered');
+    const { log, name: sink } = this.#options;
+    if (state !== 'up') log(`sink_${state}`, { sink, diagnostic });
+    else if (before !== undefined) log('sink_recovered', { sink });
   }
 
   #write(status: SinkStatus | undefined): void {
-    const { queue, log } = this.#options;
+    const { queue, log, name } = this.#options;
     this.#written = status;
-    queue.setSinkStatus(status).catch((error: unknown) => {
+    queue.setSinkStatus(name, status).catch((error: unknown) => {
       log('dispatch_failed', { reason: errorText(error) });
     });
   }

@@ -34,6 +34,7 @@ export interface StampedCopy {
 export type Unstamped =
   | 'no-notification'
   | 'header-too-large'
+  | 'no-sink'
   | 'own'
   | 'automatic'
   | 'malformed'

@@ -19,6 +19,6 @@ export interface QueueFigures {
   /** When the oldest item came that still waits for its post, in milliseconds since the epoch. */
   readonly oldestReceivedAt: number | undefined;
   readonly paused: boolean;
-  /** What is known of the sink; undefined until a daemon has found something out since its start. */
-  readonly sink: { readonly state: string } | undefined;
+  /** What is known of sinks, each of which a daemon has found something out since its start. */
+  readonly sinks: readonly { readonly name: string; readonly state: string }[];
 }

@@ -51,6 +51,8 @@ export const LOG_EVENTS = {
   sink_down: 'warn',
   sink_paused: 'warn',
   sink_recovered: 'info',
+  /** A reply waits because no sink is for its thread. */
+  sink_missing: 'warn',
   /** A sink of the site's own answered after its deadline, or failed where nothing depended on it. */
   sink_fault: 'warn',
   /** spamd does not answer, and answers again; each once, not for every message. */

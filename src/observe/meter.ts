@@ -84,6 +84,11 @@ export class Meter {
     if (value !== undefined) this.#inquiries.set(value, inquiry);
   }
 
+  /** Begins a distribution of labels whose values are known by now: it has samples from zero on. */
+  begin<N extends MetricName<'histogram'>>(name: N, labels: LabelsOf<N>): void {
+    this.#distributions.get(name)?.at(labels);
+  }
+
   /** Takes a distribution that is kept elsewhere. */
   share<N extends MetricName<'histogram'>>(name: N, labels: LabelsOf<N>, distribution: Distribution): void {
     const kept = this.#distributions.get(name)?.at(labels);

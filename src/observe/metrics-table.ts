@@ -84,8 +84,12 @@ const TABLE = {
   ),
   mailgw_queue_paused: gauge('Whether the operator has paused the queue', NONE),
   mailgw_sink_state: gauge(
-    'What is known of the sink: 1 for its state, 0 for the others; all 0 before its first answer',
-    { state: SINK_STATES },
+    'What is known of a sink: 1 for its state, 0 for the others; all 0 before its first answer',
+    { sink: ANY, state: SINK_STATES },
+  ),
+  mailgw_sink_open_items: gauge(
+    'Items of a sink that are on their way: waiting, or with an attempt under way; "none" are for no sink',
+    { sink: ANY },
   ),
   mailgw_recipients_total: counter(
     'Verdicts on recipients, of the LMTP listener and of the policy service, by reason',
@@ -107,8 +111,8 @@ const TABLE = {
     outcome: ['posted', 'deferred', 'failed'],
   }),
   mailgw_sink_request_seconds: histogram(
-    'Time of a request to the sink by the class of its HTTP status; "none" when there was no answer',
-    { status: STATUS_CLASSES },
+    'Time of a request to a sink by the class of its HTTP status; "none" when there was no answer',
+    { sink: ANY, status: STATUS_CLASSES },
     SINK_SECONDS,
   ),
   mailgw_parse_seconds: histogram(

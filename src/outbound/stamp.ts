@@ -62,7 +62,9 @@ export interface StampOptions {
   /** Says why the store is not to be believed now. */
   readonly doubt: () => Promise<Doubt | undefined> | Doubt | undefined;
   /** Asks the platform who has an address, and adds them; undefined where it is not to be asked. */
-  readonly ask?: ((address: string) => Promise<User | undefined>) | undefined;
+  readonly ask?: ((address: string, thread: string) => Promise<User | undefined>) | undefined;
+  /** Tells a thread that no sink is for: replies to it would only wait. */
+  readonly isStray?: ((thread: string) => boolean) | undefined;
   /** Hears of each notification that the relay took with a stamp. */
   readonly remember?: ((original: StampedOriginal) => void) | undefined;
   readonly log: Log;
@@ -136,6 +138,7 @@ async function readNotification(
   const known = recogniseOther(options, { header, reversePath: mail.reversePath, body });
   const recognised = probed === undefined ? known : await recogniseProbe(options, header, probed, known);
   if (recognised === undefined) return 'no-notification';
+  if (options.isStray?.(recognised.thread) === true) return 'no-sink';
   if (isOurs(options, header)) return 'own';
   if (isAutomatic(header)) return 'automatic';
   const sender = senderOf(header);
@@ -200,7 +203,7 @@ async function stampAll(
 ): Promise<StampPlan> {
   const found =
     probed === undefined
-      ? await Promise.all(mail.recipients.map((address) => findUser(options, address)))
+      ? await Promise.all(mail.recipients.map((address) => findUser(options, address, notification.thread)))
       : [probed];
   if (found.every((each) => typeof each === 'string')) return none(found[0] ?? 'unknown-user');
   const doubt = await options.doubt();
@@ -236,10 +239,10 @@ async function copiesFor(
   return stamped.length < copies.length ? undefined : stamped;
 }
 
-async function findUser(options: StampOptions, address: string): Promise<User | Unstamped> {
+async function findUser(options: StampOptions, address: string, thread: string): Promise<User | Unstamped> {
   const users = await options.directory.usersByAddress(address, options.plusTags);
   if (users.length > 1) return 'ambiguous-user';
-  return users[0] ?? (await options.ask?.(address)) ?? 'unknown-user';
+  return users[0] ?? (await options.ask?.(address, thread)) ?? 'unknown-user';
 }
 
 /** Gathers each user's places; who could not reply becomes a reason. */

@@ -36,7 +36,7 @@ export interface HttpDeadlines {
 
 /** A request to be made, a POST to the target's own path unless it says otherwise. */
 export interface HttpRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'OPTIONS';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'OPTIONS';
   readonly path?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | Readable | null;

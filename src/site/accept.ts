@@ -4,7 +4,7 @@
  * Contract: items are committed with the dispatcher's wish to begin them at once, and with the buckets that they emptied,
  * in one transaction; the space that they take is counted before it is taken.
  */
-import type { Dispatcher } from '../delivery/dispatcher.ts';
+import type { Dispatchers } from '../delivery/dispatchers.ts';
 import type { Rates } from '../gate/rates.ts';
 import type { Acceptance, AcceptResult } from '../store/acceptance.ts';
 import type { DiskSpace } from '../store/sqlite/disk-space.ts';
@@ -14,13 +14,14 @@ export interface Entrance {
   readonly store: Acceptance;
   readonly space: Pick<DiskSpace, 'take'>;
   readonly rates: Pick<Rates, 'saveUrgent'>;
-  readonly dispatcher: Pick<Dispatcher, 'expect' | 'arrived'>;
+  readonly dispatchers: Pick<Dispatchers, 'of'>;
 }
 
 /** Builds the function that accepts the items of one message. */
-export function createAccept({ store, space, rates, dispatcher }: Entrance): Acceptance['accept'] {
+export function createAccept({ store, space, rates, dispatchers }: Entrance): Acceptance['accept'] {
   return async (items, raw) => {
     space.take(raw.byteLength);
+    const dispatcher = dispatchers.of(items);
     const wish = dispatcher.expect(items, raw.byteLength);
     let result: AcceptResult | undefined;
     try {

@@ -1,7 +1,7 @@
 /**
  * What is different between the settings in effect and new ones, in words; and which of them wait for a restart.
  *
- * Contract: every key that changed is named once, with what the file says now and said before; of the sink's options,
+ * Contract: every key that changed is named once, with what the file says now and said before; of sinks' options,
  * of files, and of whatever holds an address only the key is told. Values that mean the same (`"60s"`, `"1min"`) are
  * no change. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
  * until the restart.
@@ -9,6 +9,7 @@
 import { overlay, valueIn } from '../config/config.ts';
 import { show } from '../config/kinds.ts';
 import type { NamedPepper } from '../config/secret-file.ts';
+import { writtenSink } from '../config/sinks.ts';
 import { pepperFingerprint } from '../mail/token.ts';
 import { showPepper } from './pepper.ts';
 import type { Settings } from './settings.ts';
@@ -101,10 +102,9 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
       needsRestart: row.setting.applies === 'restart',
     });
   }
-  const [old, now] = [before.config.sink, after.config.sink];
-  for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
-    if (!isSame(old[key], now[key]))
-      changes.push({ key: `sink.${key}`, isFileOnly: false, needsRestart: false });
+  const [old, now] = [sinkValues(before), sinkValues(after)];
+  for (const key of new Set([...old.keys(), ...now.keys()])) {
+    if (!isSame(old.get(key), now.get(key))) changes.push({ key, isFileOnly: false, needsRestart: false });
   }
   for (const [key, digest] of after.digests) {
     if (before.digests.get(key) !== digest && !changes.some((change) => change.key === key))
@@ -115,6 +115,14 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
       changes.push({ key, isFileOnly: true, needsRestart: true });
   }
   return changes;
+}
+
+/** Gives what the tables of sinks say, by the keys that people know it by. */
+function sinkValues({ config }: Settings): ReadonlyMap<string, unknown> {
+  const values = config.sinks.flatMap((sink) =>
+    Object.entries(writtenSink(sink)).map(([own, value]) => [`${sink.key}.${own}`, value] as const),
+  );
+  return new Map(values);
 }
 
 /** Gives the new settings, with the old ones where only a start can change them. */

@@ -15,7 +15,7 @@ import { SINK_FORM } from '../sinks/catalogue.ts';
 import { errorLine } from '../system/error-text.ts';
 import { SETTINGS } from './table.ts';
 
-/** The configuration; durations in milliseconds, sizes in bytes. `sink` holds the options as the file has them. */
+/** The configuration; durations in milliseconds, sizes in bytes. sinks have their options as the file has them. */
 export type Config = BaseConfig & ConfigOf<typeof SETTINGS>;
 
 /** A configuration, and its settings by their keys as the file has them, defaults included. */

@@ -1,28 +1,21 @@
 /**
  * What the daemon takes from its configuration and from the files that this names; read alike at a start and a reload.
  *
- * Contract: everything is read anew each time, secrets included, and nothing is kept open but the sink. Problems are
+ * Contract: everything is read anew each time, secrets included, and nothing is kept open but the sinks. Problems are
  * one line each, and come all in one go.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { valueIn } from '../config/config.ts';
-import {
-  isNewerThanCredential,
-  type NamedPeppers,
-  readPeppers,
-  readSecretFile,
-  readSecretText,
-  secretPlace,
-} from '../config/secret-file.ts';
+import { isNewerThanCredential, type NamedPeppers, readPeppers, secretPlace } from '../config/secret-file.ts';
 import { loadNoticeTexts, type NoticeTexts } from '../notices/texts.ts';
-import { loadSink, sinkFiles } from '../sinks/catalogue.ts';
-import type { Sink } from '../sinks/sink.ts';
-import type { LoadedSink, OnFault } from '../sinks/sink-kind.ts';
+import { sinkFiles } from '../sinks/catalogue.ts';
+import type { OnFault } from '../sinks/sink-kind.ts';
 import { distrust } from '../system/trusted-file.ts';
 import type { Config, Configured } from './config.ts';
 import { loadConfig } from './config.ts';
+import { closeSinks, openSinks, type SiteSink } from './sinks.ts';
 import { ROWS } from './table.ts';
 
 /** The configuration, and what stands in the files that it names. */
@@ -40,7 +33,7 @@ export type SettingsRead =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly problems: readonly string[]; readonly config?: Config };
 
-/** Reads everything but the sink's own files. */
+/** Reads everything but the sinks' own files. */
 export function readSettings(path: string): SettingsRead {
   const loaded = loadConfig(path);
   if (!loaded.ok) return loaded;
@@ -76,15 +69,10 @@ export function distrustedPlaces(path: string, { store, notice }: Config): strin
   });
 }
 
-/** Opens the sink, whose code is loaded with the first one. */
-export function openSink(config: Config, onFault?: OnFault): Promise<LoadedSink> {
-  return loadSink(config.sink, { now: Date.now, readSecretFile, readSecretText, onFault });
-}
-
-/** The settings, and the sink that was opened with them. */
+/** The settings, and the sinks that were opened with them. */
 export interface Setup {
   readonly settings: Settings;
-  readonly sink: Sink;
+  readonly sinks: readonly SiteSink[];
 }
 
 /** The setup, or every problem that it has. */
@@ -92,15 +80,15 @@ export type SetupRead =
   | ({ readonly ok: true } & Setup)
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** Reads everything and opens a sink. */
+/** Reads everything and opens the sinks. */
 export async function readSetup(path: string, onFault?: OnFault): Promise<SetupRead> {
   const read = readSettings(path);
   const config = read.ok ? read.settings.config : read.config;
-  const sink = config === undefined ? undefined : await openSink(config, onFault);
-  if (read.ok && sink?.ok === true) return { ok: true, settings: read.settings, sink: sink.sink };
-  if (sink?.ok === true) await sink.sink.close();
-  const ofSink = sink?.ok === false ? sink.problems : [];
-  return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSink] };
+  const opened = config === undefined ? undefined : await openSinks(config, onFault);
+  if (read.ok && opened?.ok === true) return { ok: true, settings: read.settings, sinks: opened.sinks };
+  if (opened?.ok === true) await closeSinks(opened.sinks);
+  const ofSinks = opened?.ok === false ? opened.problems : [];
+  return { ok: false, problems: [...(read.ok ? [] : read.problems), ...ofSinks] };
 }
 
 /** Gives the files that keys name. */
@@ -109,7 +97,8 @@ function namedFiles(config: Config): (readonly [key: string, paths: readonly str
     const paths = [valueIn(config, row)].flat();
     return [row.key, paths.filter((path) => typeof path === 'string')] as const;
   });
-  return [...named, ...sinkFiles(config.sink).map(({ key, paths }) => [key, paths] as const)];
+  const files = config.sinks.flatMap(({ key, options }) => sinkFiles(options, key));
+  return [...named, ...files.map(({ key, paths }) => [key, paths] as const)];
 }
 
 /** Gives a digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */

@@ -2,7 +2,9 @@
 import type { NamedPeppers } from '../config/secret-file.ts';
 import { judgeRecipient } from '../gate/recipient.ts';
 import { allForms, mintingForm } from '../mail/address.ts';
+import { createLaneOf, isStray } from '../mail/lane.ts';
 import { isProbe } from '../mail/probe.ts';
+import type { Recognise } from '../mail/recognise.ts';
 import type { PlanStamps } from '../mail/stamping.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
@@ -20,13 +22,20 @@ import type { Doubts } from './doubts.ts';
 import { gateRules, noticeLoopTokens } from './gate-rules.ts';
 import { mintingPepper } from './pepper.ts';
 import { remember } from './remember.ts';
+import { lanesOf } from './sinks.ts';
 import type { Part } from './site.ts';
+
+/** A sink as stamping asks it. */
+export interface AskedSink {
+  readonly name: string;
+  readonly sink: Pick<Sink, 'findUser' | 'recognise'>;
+}
 
 /** The ground of stamping, whatever is configured. */
 export interface StampGround {
   readonly store: Directory & Peppers & Originals & Restores;
-  /** Gives the sink in force. */
-  readonly sink: () => Pick<Sink, 'findUser' | 'recognise'>;
+  /** Gives the sinks in force. */
+  readonly sinks: () => readonly AskedSink[];
   /** Says why the store is not to be believed now. */
   readonly doubt: NonNullable<Doubts['doubt']> | undefined;
   readonly log: Log;
@@ -36,14 +45,15 @@ export interface StampGround {
 /** Makes what plans stamps a part. */
 export function stampPart(ground: StampGround): Part<PlanStamps> {
   return {
-    reads: 'everything', // as the sink, which may be asked
+    reads: 'everything', // as the sinks, which may be asked
     open: ({ settings: { config, peppers } }) => createStamp(stampOptions(config, peppers, ground)),
   };
 }
 
 function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround): StampOptions {
   const { reply, outbound, sender } = config;
-  const { store, sink, doubt, log } = ground;
+  const { store, doubt, log } = ground;
+  const laneOf = createLaneOf(lanesOf(config));
   return {
     form: mintingForm(reply),
     forms: allForms(reply),
@@ -53,11 +63,12 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     from: outbound.from,
     plusTags: sender.plusTags,
     loopTokens: noticeLoopTokens(config),
-    recognise: recogniseByAny([recogniseByRules(outbound.rule), sink().recognise ?? (() => undefined)]),
+    recognise: recogniseByAny([recogniseByRules(outbound.rule), recogniseBySinks(ground)]),
+    isStray: (thread) => isStray(laneOf(thread), thread),
     directory: store,
     probed: createProbed(config, peppers, ground),
     doubt: () => doubt?.(),
-    ask: outbound.users === 'ask' ? createAsk(config, ground) : undefined,
+    ask: outbound.users === 'ask' ? createAsk(config, ground, laneOf) : undefined,
     remember: (original) => {
       keep(original, config, ground);
     },
@@ -92,14 +103,42 @@ function keep(
   });
 }
 
-/** Creates what asks the platform and adds whom it names; undefined where this one cannot be asked. */
-function createAsk(config: Config, { sink: inForce, store, log, meter }: StampGround): StampOptions['ask'] {
-  const sink = inForce();
-  if (sink.findUser === undefined) {
-    log('sink_fault', { reason: 'outbound.users = "ask": this sink names no users; known ones are stamped' });
+/** Recognises by the platforms; what several take for theirs is left to a rule of the site. */
+function recogniseBySinks({ sinks, log }: StampGround): Recognise {
+  const ways = sinks().flatMap(({ name, sink }) => (sink.recognise === undefined ? [] : [{ name, sink }]));
+  return (notification) => {
+    const found = ways.flatMap(({ name, sink }) => {
+      const recognised = sink.recognise?.(notification);
+      return recognised === undefined ? [] : [{ name, recognised }];
+    });
+    if (found.length < 2) return found[0]?.recognised;
+    const names = found.map(({ name }) => name).join(' and ');
+    log('stamp_failed', {
+      reason: `${names} both take it for theirs: an [[outbound.rule]] with "from" decides`,
+    });
     return undefined;
+  };
+}
+
+/** Creates what asks the platform of a thread and adds whom it names; undefined where none can be asked. */
+function createAsk(
+  config: Config,
+  { sinks: inForce, store, log, meter }: StampGround,
+  laneOf: (thread: string) => string | undefined,
+): StampOptions['ask'] {
+  const sinks = inForce();
+  for (const { name } of sinks.filter(({ sink }) => sink.findUser === undefined)) {
+    const which = sinks.length === 1 ? 'this sink' : `sink ${name}`;
+    log('sink_fault', { reason: `outbound.users = "ask": ${which} names no users; known ones are stamped` });
   }
-  const findUser = sink.findUser.bind(sink);
-  const asked = new AskedUsers({ config, store, findUser, log, meter, now: Date.now });
-  return (address) => asked.find(address);
+  const asked = new Map(
+    sinks.flatMap(({ name, sink }) => {
+      const findUser = sink.findUser?.bind(sink);
+      if (findUser === undefined) return [];
+      return [[name, new AskedUsers({ config, store, findUser, log, meter, now: Date.now })] as const];
+    }),
+  );
+  if (asked.size === 0) return undefined;
+  const [only] = sinks;
+  return async (address, thread) => asked.get(laneOf(thread) ?? only?.name ?? '')?.find(address);
 }

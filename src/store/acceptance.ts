@@ -22,10 +22,11 @@ export type AcceptResult =
     }
   | { readonly kind: 'storage-full'; readonly detail: string };
 
-/** The wish to lease new items with their commit: at most so many, so long. */
+/** The wish to lease new items with their commit: at most so many, so long, and of the lane alone that it names. */
 export interface ImmediateLease {
   readonly limit: number;
   readonly leaseMs: number;
+  readonly lane?: string | undefined;
 }
 
 /** The entrance of the store. */

@@ -8,6 +8,8 @@ export interface ItemFilter {
   readonly state?: ItemState | readonly ItemState[] | undefined;
   readonly user?: string | undefined;
   readonly thread?: string | undefined;
+  /** Only items of this lane. */
+  readonly lane?: string | undefined;
   /** Received since then. */
   readonly since?: number | undefined;
   /** Settled since then. */

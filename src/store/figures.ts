@@ -1,19 +1,27 @@
 /** The store in figures, as a port: items, bounces and verdicts counted. Contract and failure as of store.ts. */
 import type { QueueFigures, VerdictCount } from '../observe/figures.ts';
 import type { ItemState } from './item.ts';
-import type { SinkStatus } from './sink-status.ts';
+import type { NamedStatus } from './sink-status.ts';
+
+/** The items of a lane that are not settled. */
+export interface LaneCount {
+  readonly lane: string;
+  readonly open: number;
+}
 
 /** Items by state, and the receipt time of the oldest one that still waits for its post. */
 export interface QueueCounts extends QueueFigures {
   readonly byState: Readonly<Record<ItemState, number>>;
-  readonly sink: SinkStatus | undefined;
+  readonly sinks: readonly NamedStatus[];
+  /** Lanes in which something is not settled; none where there are no lanes. */
+  readonly lanes: readonly LaneCount[];
 }
 
-/** Items that are not settled, counted up to {@link MOST_COUNTED}, and what is known of the sink. */
+/** Items that are not settled, counted up to {@link MOST_COUNTED}, and what is known of the sinks. */
 export interface Backlog {
   readonly open: number;
   readonly paused: boolean;
-  readonly sink: SinkStatus | undefined;
+  readonly sinks: readonly NamedStatus[];
 }
 
 /** A backlog is not counted further than this: the count blocks the main loop. */

@@ -60,6 +60,8 @@ export interface ItemView extends Omit<ItemOrigin, 'userNumber' | 'queueId' | 'a
   readonly spamScore: number | undefined;
   readonly lastDiagnostic: string | undefined;
   readonly bytes: number;
+  /** The lane of its sink; undefined where a site has one sink. */
+  readonly lane: string | undefined;
 }
 
 /** The messages of items. */

@@ -21,6 +21,8 @@ export interface LeaseRequest {
   readonly probe?: LeaseProbe | undefined;
   /** Users of whom nothing is wanted; a probe may be theirs. */
   readonly leftOut?: readonly string[] | undefined;
+  /** The lane whose items are wanted; of all where undefined. */
+  readonly lane?: string | undefined;
 }
 
 /** The attempts of an item that may kill their worker; with the last of them it is poison (G6). */
@@ -104,6 +106,6 @@ export interface Leases {
    * `longestMs`, is due at once.
    */
   retime(change: ClockChange): Promise<void>;
-  /** Gives the time at which the next item becomes due; undefined when none is waiting or the queue is paused. */
-  nextDueAt(): Promise<number | undefined>;
+  /** Gives the time at which the next item of a lane, or of all, becomes due; undefined when none waits, or the queue is paused. */
+  nextDueAt(lane?: string): Promise<number | undefined>;
 }

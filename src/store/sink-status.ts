@@ -1,4 +1,4 @@
-/** What is known of the sink, as a port: the daemon reports it, tools read it. Contract and failure as of store.ts. */
+/** What is known of each sink, as a port: the daemon reports it, tools read it. Contract and failure as of store.ts. */
 
 /**
  * The state of a sink: it takes posts; it asked to be left alone; it cannot be reached or fails; it is misconfigured,
@@ -13,8 +13,13 @@ export interface SinkStatus {
   readonly diagnostic: string;
 }
 
-/** Reports on the sink; the figures have the last one. */
+/** The status of the sink of this name. */
+export interface NamedStatus extends SinkStatus {
+  readonly name: string;
+}
+
+/** Reports on sinks; the figures have the last one of each. */
 export interface SinkReports {
-  /** Records what is known of the sink; undefined is nothing. */
-  setSinkStatus(status: SinkStatus | undefined): Promise<void>;
+  /** Records what is known of the sink of this name; undefined is nothing. */
+  setSinkStatus(name: string, status: SinkStatus | undefined): Promise<void>;
 }

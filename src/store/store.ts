@@ -18,6 +18,7 @@ import type { Directory } from './directory.ts';
 import type { Figures } from './figures.ts';
 import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
+import type { Lanes } from './lanes.ts';
 import type { Leases } from './leases.ts';
 import type { Notices } from './notices.ts';
 import type { Notifications } from './notifications.ts';
@@ -31,6 +32,7 @@ import type { SinkReports } from './sink-status.ts';
 export interface Store
   extends Acceptance,
     Leases,
+    Lanes,
     Contents,
     Retention,
     Desk,

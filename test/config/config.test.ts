@@ -34,12 +34,16 @@ describe('a sound configuration', () => {
     assert.equal(config.lmtp.maxMessageBytes, 25 * 1024 * 1024);
     assert.deepEqual(config.rate.perUser, { count: 120, perMs: 3_600_000 });
     assert.equal(config.rate.total, 'off');
-    assert.deepEqual({ ...config.sink }, { type: 'webhook', url: 'https://tracker.example.org/hooks/mail' });
+    const [sink] = config.sinks;
+    assert.deepEqual(sink, {
+      ...{ name: 'webhook', threads: undefined, key: 'sink' },
+      options: { type: 'webhook', url: 'https://tracker.example.org/hooks/mail' },
+    });
   });
 
   it('is frozen to its depths', () => {
     const config = configOf(LEAST);
-    for (const value of [config, config.lmtp, config.rate.perUser, config.sink]) {
+    for (const value of [config, config.lmtp, config.rate.perUser, config.sinks, config.sinks[0]]) {
       assert.ok(Object.isFrozen(value));
     }
   });

@@ -106,7 +106,7 @@ describe('mailgw-ctl init', () => {
     );
     assert.equal(code, 0);
     const config = configOf(scratch.path('mailgw.toml'));
-    assert.equal(config.sink.url, 'https://t.example/"hook"');
+    assert.equal(config.sinks[0]?.options.url, 'https://t.example/"hook"');
     assert.equal(config.sender.authservId, 'mx.example');
     assert.deepEqual(config.reply.domain, ['r.example']);
   });
@@ -346,7 +346,7 @@ describe('mailgw-ctl config', () => {
 
 /** Every secret file that the configuration of a new site names, and that is empty. */
 const emptyFiles = (config: Config): string[] =>
-  Object.values(config.sink).filter(
+  Object.values(config.sinks[0]!.options).filter(
     (value): value is string => typeof value === 'string' && existsSync(value) && statSync(value).size === 0,
   );
 
@@ -359,9 +359,9 @@ describe('mailgw-ctl init --sink', () => {
       const { code, stdout, stderr } = await tool.run(...words, '--sink', type);
       assert.equal(code, 0, stderr);
       const config = configOf(tool.config);
-      assert.equal(config.sink.type, type);
+      assert.equal(config.sinks[0]!.options.type, type);
       const settings = settingsOf({ type }) ?? {};
-      for (const [key, value] of Object.entries(config.sink)) {
+      for (const [key, value] of Object.entries(config.sinks[0]!.options)) {
         if (key === 'type') continue;
         const setting = settings[key] ?? assert.fail(`${key}: is no setting`);
         assert.ok(setting.read(value).ok, key);
@@ -406,7 +406,10 @@ describe('mailgw-ctl init --sink', () => {
       '/opt/sink.js',
     ];
     assert.equal((await runTool(words)).code, 0);
-    assert.deepEqual({ ...configOf(scratch.path('mailgw.toml')).sink }, { type: '/opt/sink.js' });
+    assert.deepEqual(
+      { ...configOf(scratch.path('mailgw.toml')).sinks[0]!.options },
+      { type: '/opt/sink.js' },
+    );
     assert.deepEqual(readdirSync(scratch.directory).sort(), ['mailgw.toml', 'pepper']);
   });
 

@@ -174,7 +174,7 @@ describe('a site whose platform answers with a login page', () => {
       () => (/"level":"error".*"event":"sink_broken"/.test(daemon.log()) ? true : undefined),
       () => daemon.log(),
     );
-    assert.equal(await metric(scratch, 'mailgw_sink_state{state="broken"}'), '1');
+    assert.equal(await metric(scratch, 'mailgw_sink_state{sink="webhook",state="broken"}'), '1');
     const { code, stdout } = await daemon.tryCtl('doctor');
     assert.match(stdout, /"check":"queue\.sink","status":"problem","what":"[^"]*broken/);
     assert.equal(code, 78);

@@ -78,7 +78,7 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
     'notice.texts': scratch.path('texts'),
     'outbound.rule': [{ field: 'X-Other', thread: 'other' }],
   };
-  const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sink } };
+  const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sinks[0]?.options } };
   for (const row of ROWS) {
     const value = demanded[row.key] ?? otherValue(row.setting, valueIn(config, row));
     (settings[row.section] ??= {})[row.name] = value;

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
+import { Dispatcher } from '../../src/delivery/dispatcher.ts';
+import type { DispatcherOptions } from '../../src/delivery/dispatcher-options.ts';
 import type { ParsedReply } from '../../src/reply/post.ts';
 import type { Outcome } from '../../src/sinks/sink.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
@@ -48,7 +49,7 @@ class Bench {
         content: (id) => store.content(id),
         nextDueAt: () => store.nextDueAt(),
         retime: (change) => store.retime(change),
-        setSinkStatus: (status) => store.setSinkStatus(status),
+        setSinkStatus: (name, status) => store.setSinkStatus(name, status),
         reclaim: async (now, inFlight) => {
           const lost = await store.reclaim(now, inFlight);
           this.reclaimed.push(lost);
@@ -57,6 +58,7 @@ class Bench {
       },
       remembered: store,
       parser: { parse: () => Promise.resolve({ kind: 'parsed', reply: REPLY }) },
+      name: 'webhook',
       mask: (text) => text,
       sink: {
         deliver: () => new Promise((resolve) => this.posts.push(resolve)),

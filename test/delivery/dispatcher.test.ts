@@ -279,7 +279,7 @@ describe('the queue behind it', () => {
         content: (id) => store.content(id),
         reclaim: (now, inFlight) => store.reclaim(now, inFlight),
         retime: (change) => store.retime(change),
-        setSinkStatus: (status) => store.setSinkStatus(status),
+        setSinkStatus: (name, status) => store.setSinkStatus(name, status),
       }),
     });
     const id = await test.queue('a');
@@ -310,7 +310,7 @@ describe('the queue behind it', () => {
           content: (id) => store.content(id),
           reclaim: (now, inFlight) => store.reclaim(now, inFlight),
           retime: (change) => store.retime(change),
-          setSinkStatus: (status) => store.setSinkStatus(status),
+          setSinkStatus: (name, status) => store.setSinkStatus(name, status),
           // Answered when the test says so, after the store has answered.
           settle: async (settles) => {
             await store.settle(settles);
@@ -350,13 +350,13 @@ describe('what is known of the sink', () => {
         content: (id) => store.content(id),
         reclaim: (now, inFlight) => store.reclaim(now, inFlight),
         retime: (change) => store.retime(change),
-        setSinkStatus: (status) => {
+        setSinkStatus: (name, status) => {
           written.push(`${status?.state} ${status?.diagnostic.slice(0, 3)}`);
-          return store.setSinkStatus(status);
+          return store.setSinkStatus(name, status);
         },
       }),
     });
-    assert.equal((await test.store.counts()).sink, undefined);
+    assert.equal((await test.store.counts()).sinks[0], undefined);
     const answers = [500, 401, 404, 503, 422, 201, 201, 413, 500, 413, 201] as const;
     for (const [n, status] of answers.entries()) {
       test.platform.answerNext(status);
@@ -380,7 +380,7 @@ describe('what is known of the sink', () => {
       'sink_broken',
       'sink_recovered',
     ]);
-    const { sink } = await test.store.counts();
+    const [sink] = (await test.store.counts()).sinks;
     assert.deepEqual([sink?.state, sink?.diagnostic.slice(0, 3)], ['up', '201']);
   });
 
@@ -397,9 +397,9 @@ describe('what is known of the sink', () => {
       mask: (text) => text,
     });
     const forgotten = async (): Promise<true | undefined> =>
-      (await test.store.counts()).sink === undefined ? true : undefined;
+      (await test.store.counts()).sinks[0] === undefined ? true : undefined;
     await eventually(forgotten, () => 'the sink forgotten');
     await test.inState(await test.queue('b'), 'posted');
-    assert.equal((await test.store.counts()).sink?.state, 'up');
+    assert.equal((await test.store.counts()).sinks[0]?.state, 'up');
   });
 });

@@ -4,7 +4,8 @@
 // unless the test wants more, so that the platform's answers meet the posts in order.
 
 import type { TestContext } from 'node:test';
-import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
+import { Dispatcher } from '../../src/delivery/dispatcher.ts';
+import type { DispatcherOptions } from '../../src/delivery/dispatcher-options.ts';
 import { createTokenMask } from '../../src/mail/token-mask.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
@@ -59,6 +60,7 @@ export async function startDispatching(t: TestContext, choice: DispatchingChoice
   const { sink, queue, ...options } = choice;
   let inForce: DispatcherOptions = {
     queue: queue?.(store) ?? store,
+    name: 'webhook',
     remembered: store,
     parser,
     mask: createTokenMask([FORM]),

@@ -40,9 +40,9 @@ describe('a sink that is down for a day with a long queue', () => {
     for (let minute = 0; minute < DAY_MS / MINUTE_MS; minute++) await dispatch.attemptAfter(MINUTE_MS);
     const attempts = dispatch.count('attempt');
     assert.ok(attempts <= 16 + 1440, `${attempts} attempts on a day without the sink`);
-    const { byState, sink } = await dispatch.store.counts();
+    const { byState, sinks } = await dispatch.store.counts();
     assert.equal(byState.failed, 0);
-    assert.equal(sink?.state, 'down');
+    assert.equal(sinks[0]?.state, 'down');
     const touched = (await dispatch.store.list({ limit: items })).filter((item) => item.attempts > 0);
     assert.ok(touched.length <= attempts, 'the others are as they came');
 
@@ -131,7 +131,7 @@ describe('a sink that asks to be left alone', () => {
       await dispatch.store.counts();
     }
     assert.equal(asked, 1);
-    assert.equal((await dispatch.store.counts()).sink?.state, 'paused');
+    assert.equal((await dispatch.store.counts()).sinks[0]?.state, 'paused');
     dispatch.advance(MINUTE_MS);
     await dispatch.until(() => asked === 102);
     assert.equal(dispatch.count('sink_recovered'), 1);
@@ -147,14 +147,14 @@ describe('a sink that refuses our key', () => {
     await dispatch.until(() => dispatch.count('attempt') >= 16);
     for (let minute = 0; minute < 10; minute++) await dispatch.attemptAfter(MINUTE_MS);
     assert.equal(dispatch.count('sink_broken'), 1, 'one alarm');
-    const broken = (await dispatch.store.counts()).sink;
+    const broken = (await dispatch.store.counts()).sinks[0];
     assert.deepEqual([broken?.state, broken?.diagnostic], ['broken', '401 Unauthorized']);
     isFixed = true;
     dispatch.advance(2 * MINUTE_MS);
     await dispatch.until(
       () => dispatch.events.filter(({ fields }) => fields.outcome === 'posted').length === 50,
     );
-    assert.equal((await dispatch.store.counts()).sink?.state, 'up');
+    assert.equal((await dispatch.store.counts()).sinks[0]?.state, 'up');
     assert.equal(dispatch.count('sink_recovered'), 1);
   });
 });

@@ -1,4 +1,5 @@
-// `npm run demo`: one reply all the way, without Postfix and without root, in a few seconds.
+// `npm run demo`: one reply all the way, without Postfix and without root, in a few seconds. `npm run demo -- redmine`: the
+// same with the real Redmine of Debian's package, whose own notification it answers (redmine.ts).
 //
 // Contract: starts mailgwd and a small platform in a scratch directory, shows what becomes of a reply, a forged one
 // and a repeated one, stops everything and removes the directory: exit 0. With --keep all of it stays up until
@@ -7,6 +8,7 @@
 import { parseArgs } from 'node:util';
 import { Scratch } from '../support/scratch.ts';
 import { inviteToPlay } from './play.ts';
+import { inviteToRedmine, missingRedmine, tellRedmine } from './redmine.ts';
 import {
   addAlice,
   notify,
@@ -21,41 +23,50 @@ import {
 } from './steps.ts';
 import { print, Story } from './story.ts';
 
-const USAGE = `usage: npm run demo [-- --keep]
+const USAGE = `usage: npm run demo [-- [redmine] [--keep]]
 
-Shows a reply on its way from LMTP to a platform. --keep leaves everything running, to play with, until Ctrl-C.`;
+Shows a reply on its way from LMTP to a platform; with "redmine" to Debian's own Redmine, from its own notification. --keep leaves everything running, to play with, until Ctrl-C.`;
 
 /** Exit statuses: as a shell gives them for Ctrl-C, and of sysexits(3). */
-const EXIT = { ok: 0, failed: 1, usage: 64, interrupted: 130 } as const;
+const EXIT = { ok: 0, failed: 1, usage: 64, unavailable: 69, interrupted: 130 } as const;
 
 async function main(): Promise<number> {
-  const keep = readCommandLine();
-  if (typeof keep === 'number') return keep;
+  const wish = readCommandLine();
+  if (typeof wish === 'number') return wish;
+  const missing = wish.platform === 'redmine' ? missingRedmine() : false;
+  if (missing !== false) {
+    complain(missing);
+    return EXIT.unavailable;
+  }
   const interrupt = interruptSignal();
   const scratch = new Scratch();
   // mailgw-ctl writes to a pipe here, where it would not cut its tables to the width of the terminal.
   process.env.COLUMNS ??= String((process.stdout.columns || 120) - 3);
-  print('mailgw in one reply: no Postfix, no root.');
+  print(
+    wish.platform === 'redmine'
+      ? 'mailgw and Redmine: no Postfix.'
+      : 'mailgw in one reply: no Postfix, no root.',
+  );
   print(`Everything is in ${scratch.directory} and is removed at the end.`);
-  const status = await tell(scratch, keep, interrupt);
+  const status = await tell(scratch, wish, interrupt);
   // The scratch directory goes unless something failed.
   scratch.note({ passed: status !== EXIT.failed });
   await scratch.close();
-  if (keep && status === EXIT.ok) print(`Stopped, and ${scratch.directory} is removed.`);
+  if (wish.keep && status === EXIT.ok) print(`Stopped, and ${scratch.directory} is removed.`);
   return status;
 }
 
 /** Tells the whole story; returns the exit status. */
-async function tell(scratch: Scratch, keep: boolean, interrupt: AbortSignal): Promise<number> {
+async function tell(scratch: Scratch, wish: Wish, interrupt: AbortSignal): Promise<number> {
   const started = performance.now();
   const story = new Story(interrupt);
   try {
-    const stage = await startStage(story, scratch);
-    await tellReplies(stage);
+    const play =
+      wish.platform === 'redmine' ? await playRedmine(story, scratch) : await playOwn(story, scratch);
     print('');
     print(`All as expected, in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
-    if (keep) await inviteToPlay(stage, interrupt);
-    return await stopDaemon(stage);
+    if (wish.keep) await play.invite(interrupt);
+    return await stopDaemon(play.stage);
   } catch (problem) {
     // Ctrl-C ends mailgwd and mailgw-ctl as well, and whatever step is under way then fails.
     if (interrupt.aborted) return EXIT.interrupted;
@@ -64,7 +75,24 @@ async function tell(scratch: Scratch, keep: boolean, interrupt: AbortSignal): Pr
   }
 }
 
-async function stopDaemon({ daemon }: Stage): Promise<number> {
+/** A story that was told, and what a reader can do with what runs. */
+interface Play {
+  readonly stage: Pick<Stage, 'daemon'>;
+  readonly invite: (interrupt: AbortSignal) => Promise<void>;
+}
+
+async function playOwn(story: Story, scratch: Scratch): Promise<Play> {
+  const stage = await startStage(story, scratch);
+  await tellReplies(stage);
+  return { stage, invite: (interrupt) => inviteToPlay(stage, interrupt) };
+}
+
+async function playRedmine(story: Story, scratch: Scratch): Promise<Play> {
+  const stage = await tellRedmine(story, scratch);
+  return { stage, invite: (interrupt) => inviteToRedmine(stage, interrupt) };
+}
+
+async function stopDaemon({ daemon }: Pick<Stage, 'daemon'>): Promise<number> {
   const how = await daemon.stop();
   if (how === 'exit 0') return EXIT.ok;
   complain(`mailgwd ended with ${how}; expected exit 0`);
@@ -82,13 +110,24 @@ async function tellReplies(stage: Stage): Promise<void> {
   await stampAnother(stage);
 }
 
-/** Whether to keep everything running, or the exit status when there is nothing to do. */
-function readCommandLine(): boolean | number {
+/** What the reader wants to see. */
+interface Wish {
+  readonly platform: 'own' | 'redmine';
+  /** Whether everything stays up until Ctrl-C. */
+  readonly keep: boolean;
+}
+
+/** What to show, or the exit status when there is nothing to do. */
+function readCommandLine(): Wish | number {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
       options: { keep: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
     });
-    if (values.help !== true) return values.keep;
+    const [platform, ...more] = positionals;
+    if (more.length > 0 || (platform !== undefined && platform !== 'redmine'))
+      throw new Error(`unexpected ${JSON.stringify(positionals.join(' '))}; expected "redmine", or nothing`);
+    if (values.help !== true) return { platform: platform ?? 'own', keep: values.keep };
     print(USAGE);
     return EXIT.ok;
   } catch (error) {

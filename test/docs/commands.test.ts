@@ -25,6 +25,10 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   [/^npm ci$/, '.ci/run'],
   [/^npm install --global /, 'test/system/npm-package.slow.test.ts'],
   [/^(?:cp|systemd-sysusers|systemd-tmpfiles|systemctl|postconf|sh) /, 'test/system/ten-lines.slow.test.ts'],
+  [
+    /^(?:install -o mailgw|echo 'gateway:|postconf -P pickup|postfix reload)/,
+    'test/system/wordpress-page.slow.test.ts',
+  ],
   [/^postfix (?:check|reload)$/, 'test/system/page-commands.test.ts'],
   [/^(?:swaks|echo|sed|printf|nc) /, 'test/system/page-commands.test.ts'],
   [
@@ -32,6 +36,10 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
     'test/docs/http-interface.test.ts',
   ],
   [/^node --test /, '.ci/run'],
+  [
+    /^(?:apt-get install --yes redmine|install |printf|cd \/usr\/share\/redmine|runuser|useradd|redmine|\{|grep|sleep|tee \/root|\})/,
+    'test/system/redmine-recipe.slow.test.ts',
+  ],
 ];
 
 const pages = PAGE_NAMES.map(readPage);
@@ -147,6 +155,8 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^user import/, [64, 65, 78]],
   // A page speaks of it without saying for whom.
   [/^address mint(?: --bound| --compose(?: CONTAINER)?)?$/, [64]],
+  // This site has one sink, and another name for it.
+  [/^queue list --sink forum/, [65]],
   // This site does not let mail start threads.
   [/^address mint .*--user.*--compose/, [65]],
   // Nothing stands on standard input.

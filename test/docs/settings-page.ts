@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Setting, show } from '../../src/config/kinds.ts';
 import { tomlKey } from '../../src/config/names.ts';
+import { SINK_PLACE } from '../../src/config/sinks.ts';
 import { DEFAULT_SINK, SINK_FORM, SINKS } from '../../src/sinks/catalogue.ts';
 import type { SinkSetting } from '../../src/sinks/sink-kind.ts';
 import { SETTINGS } from '../../src/site/table.ts';
@@ -23,7 +24,8 @@ export const SINK_OPTIONS: ReadonlyMap<string, readonly SinkOption[]> = new Map(
   Object.entries(SINKS)
     .sort(([a], [b]) => Number(b === DEFAULT_SINK) - Number(a === DEFAULT_SINK))
     .map(([type, { settings = {} }]) => {
-      const shared: Record<string, SinkSetting> = type === DEFAULT_SINK ? { type: SINK_FORM.type } : {};
+      const shared: Record<string, SinkSetting> =
+        type === DEFAULT_SINK ? { type: SINK_FORM.type, ...SINK_PLACE } : {};
       const options = Object.entries({ ...shared, ...settings });
       return [type, options.map(([key, { doc, unset }]) => ({ key, doc, fallback: unset }))];
     }),
@@ -47,7 +49,7 @@ function sinkSection(): string {
 ## [sink]
 
 Where posts go. ${types.join(' and ')} ${types.length === 1 ? 'is' : 'are'} built in; an absolute path is a module of your own that exports \`createSink\`
-([example](examples/my-sink.js)) and gets the rest of the table.
+([example](examples/my-sink.js)) and gets the rest of the table. Several platforms have a \`[[sink]]\` each ([how](platforms.md#several-platforms)).
 ${tables.join('')}`;
 }
 

@@ -37,22 +37,25 @@ const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: S
   },
   MailgwQueuePaused: { fires: { mailgw_queue_paused: '1x60' }, quiet: { mailgw_queue_paused: '0x10 1x50' } },
   MailgwSinkBroken: {
-    fires: { 'mailgw_sink_state{state="broken"}': '1x60' },
-    quiet: { 'mailgw_sink_state{state="down"}': '1x10', 'mailgw_sink_state{state="broken"}': '0x60' },
+    fires: { 'mailgw_sink_state{sink="webhook",state="broken"}': '1x60' },
+    quiet: {
+      'mailgw_sink_state{sink="webhook",state="down"}': '1x10',
+      'mailgw_sink_state{sink="webhook",state="broken"}': '0x60',
+    },
   },
   MailgwSinkDown: {
-    fires: { 'mailgw_sink_state{state="down"}': '1x60' },
-    quiet: { 'mailgw_sink_state{state="down"}': '0x50 1x10' },
+    fires: { 'mailgw_sink_state{sink="webhook",state="down"}': '1x60' },
+    quiet: { 'mailgw_sink_state{sink="webhook",state="down"}': '0x50 1x10' },
   },
   MailgwSinkSlow: {
     fires: {
-      'mailgw_sink_request_seconds_bucket{status="2xx",le="5"}': '0x60',
-      'mailgw_sink_request_seconds_bucket{status="2xx",le="10"}': '0+9x60',
-      'mailgw_sink_request_seconds_bucket{status="2xx",le="+Inf"}': '0+9x60',
+      'mailgw_sink_request_seconds_bucket{sink="webhook",status="2xx",le="5"}': '0x60',
+      'mailgw_sink_request_seconds_bucket{sink="webhook",status="2xx",le="10"}': '0+9x60',
+      'mailgw_sink_request_seconds_bucket{sink="webhook",status="2xx",le="+Inf"}': '0+9x60',
     },
     quiet: {
-      'mailgw_sink_request_seconds_bucket{status="2xx",le="5"}': '0+9x60',
-      'mailgw_sink_request_seconds_bucket{status="2xx",le="+Inf"}': '0+9x60',
+      'mailgw_sink_request_seconds_bucket{sink="webhook",status="2xx",le="5"}': '0+9x60',
+      'mailgw_sink_request_seconds_bucket{sink="webhook",status="2xx",le="+Inf"}': '0+9x60',
     },
   },
   MailgwDeadLetters: {

@@ -44,7 +44,7 @@ describe('the replies that were dropped', () => {
 
 describe('the status line', () => {
   const usual: StatusFacts = {
-    ...{ domain: 'reply.example.org', open: 0, isPaused: false, sink: 'up' },
+    ...{ domain: 'reply.example.org', open: 0, isPaused: false, sinks: [{ name: 'webhook', state: 'up' }] },
     ...{ trouble: undefined, isSpaceLow: false, discards: undefined },
   };
   const lost = discardsIn([counted('discarded', 'spoofed', 41, 'no-results')]);
@@ -52,7 +52,7 @@ describe('the status line', () => {
     ['all is well', {}, 'serving reply.example.org; 0 to be posted; sink up'],
     [
       'nothing is known of the sink yet',
-      { sink: undefined },
+      { sinks: [{ name: 'webhook', state: undefined }] },
       'serving reply.example.org; 0 to be posted; sink not known yet',
     ],
     [
@@ -60,7 +60,22 @@ describe('the status line', () => {
       { isPaused: true, open: MOST_COUNTED },
       `serving reply.example.org; ${MOST_COUNTED} or more to be posted (paused); sink up`,
     ],
-    ['the sink is broken', { sink: 'broken' }, 'serving reply.example.org; 0 to be posted; sink broken'],
+    [
+      'the sink is broken',
+      { sinks: [{ name: 'webhook', state: 'broken' }] },
+      'serving reply.example.org; 0 to be posted; sink broken',
+    ],
+    [
+      'one of several sinks is broken',
+      {
+        sinks: [
+          { name: 'forum', state: 'up' },
+          { name: 'tracker', state: 'broken' },
+          { name: 'wiki', state: undefined },
+        ],
+      },
+      'serving reply.example.org; 0 to be posted; sink tracker broken, sink wiki not known yet, 1 up',
+    ],
     [
       'the disk is full',
       { isSpaceLow: true },

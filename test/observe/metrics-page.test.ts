@@ -121,9 +121,9 @@ describe('the status socket of a running daemon', () => {
       mailgw_up: 1,
       'mailgw_recipients_total{verdict="accepted",reason="queued"}': 1,
       'mailgw_attempts_total{outcome="posted"}': 1,
-      'mailgw_sink_request_seconds_count{status="2xx"}': 1,
-      'mailgw_sink_request_seconds_bucket{status="2xx",le="+Inf"}': 1,
-      'mailgw_sink_request_seconds_count{status="5xx"}': 0,
+      'mailgw_sink_request_seconds_count{sink="webhook",status="2xx"}': 1,
+      'mailgw_sink_request_seconds_bucket{sink="webhook",status="2xx",le="+Inf"}': 1,
+      'mailgw_sink_request_seconds_count{sink="webhook",status="5xx"}': 0,
       mailgw_parse_seconds_count: 1,
       mailgw_commit_seconds_count: 1,
       mailgw_commit_messages_sum: 1,
@@ -162,12 +162,14 @@ describe('the status socket of a running daemon', () => {
       async () => {
         const { text } = await ask(socket, '/metrics');
         const waiting = valueOf(text, 'mailgw_queue_items{state="waiting"}') === 1;
-        return waiting && valueOf(text, 'mailgw_sink_state{state="broken"}') === 1 ? text : undefined;
+        return waiting && valueOf(text, 'mailgw_sink_state{sink="webhook",state="broken"}') === 1
+          ? text
+          : undefined;
       },
       () => 'the sink is not broken, or its item does not wait',
     );
-    assert.ok((valueOf(broken, 'mailgw_sink_request_seconds_count{status="4xx"}') ?? 0) >= 1);
-    assert.equal(valueOf(broken, 'mailgw_sink_state{state="up"}'), 0);
+    assert.ok((valueOf(broken, 'mailgw_sink_request_seconds_count{sink="webhook",status="4xx"}') ?? 0) >= 1);
+    assert.equal(valueOf(broken, 'mailgw_sink_state{sink="webhook",state="up"}'), 0);
     assert.ok((valueOf(broken, 'mailgw_queue_oldest_seconds') ?? 0) > 0);
   });
 

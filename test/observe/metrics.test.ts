@@ -86,7 +86,9 @@ describe('a meter', () => {
 
   it('has the distributions of every listed label, its own and those that are kept elsewhere', () => {
     const meter = new Meter();
-    meter.observe('mailgw_sink_request_seconds', { status: '2xx' }, 0.02);
+    for (const status of STATUS_CLASSES)
+      meter.begin('mailgw_sink_request_seconds', { sink: 'forum', status });
+    meter.observe('mailgw_sink_request_seconds', { sink: 'forum', status: '2xx' }, 0.02);
     const requests = meter.distributions('mailgw_sink_request_seconds');
     assert.deepEqual(
       requests.map(({ labels, distribution }) => [labels.status, distribution.sum]),

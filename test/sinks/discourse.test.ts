@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { scanHeader } from '../../src/mail/header.ts';
 import type { Recognised } from '../../src/mail/recognise.ts';
+import { previewPost } from '../../src/sinks/catalogue.ts';
 import { recogniseDiscourse } from '../../src/sinks/discourse/recognise.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { FakeDiscourse, runDiscourse } from '../support/discourse.ts';
@@ -73,6 +74,15 @@ describe('the discourse sink', () => {
     assert.equal(outcome.kind, 'failed');
     assert.match(outcome.diagnostic, /no post 4711/);
     assert.equal(forum.posts.length, count);
+  });
+
+  it('shows beforehand what it would send', async () => {
+    const shown = await previewPost(
+      { type: 'discourse' },
+      replyOf('topic/7', 'See <b> and @here.', { id: 'x' }),
+    );
+    assert.deepEqual(shown.body, { raw: 'See &lt;b> and @\u2060here.\n\n<!-- mailgw:x -->' });
+    assert.deepEqual(shown.fields, { 'Api-Username': 'alice', topic: 'topic/7' });
   });
 
   it('names what it expected where a locator is none', async () => {

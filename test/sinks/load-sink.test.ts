@@ -65,7 +65,7 @@ describe('the sink that the configuration names', () => {
   it('has a type that is known', async () => {
     const expected = `expected ${SINK_FORM.type.expects}`;
     assert.equal(await problemOf(load({})), `sink.type: is missing; ${expected}`);
-    assert.equal(await problemOf(load({ type: 'gitea' })), `sink.type: "gitea" is no sink; ${expected}`);
+    assert.equal(await problemOf(load({ type: 'trac' })), `sink.type: "trac" is no sink; ${expected}`);
     assert.equal(await problemOf(load({ type: './x.js' })), `sink.type: "./x.js" is no sink; ${expected}`);
     assert.equal(await problemOf(load({ type: 7 })), `sink.type: 7 is no sink; ${expected}`);
   });

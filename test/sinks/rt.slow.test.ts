@@ -1,7 +1,8 @@
 // Request Tracker 5 as a sink, against the real one.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import type { Post } from '../../src/reply/post.ts';
@@ -9,6 +10,7 @@ import { loadSink } from '../../src/sinks/catalogue.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Fits, type Front, startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
+import { repositoryRoot } from '../support/process.ts';
 import { BOB, type Rt, rtUnavailable, startRt } from '../support/rt.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
@@ -87,47 +89,50 @@ function postOf(change: Partial<Post> = {}, markdown = 'It works.'): Post {
   });
 }
 
-describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable() }, () => {
+interface Ground {
+  readonly rt: Rt;
+  readonly front: Front;
+  readonly scratch: Scratch;
+  /** The faults that the sink opened last has told. */
+  readonly faults: string[];
+  /** Opens a sink with settings of its own, and a key; default the one of the account. */
+  readonly open: (change?: object, token?: string) => Promise<Sink>;
+}
+
+/** Starts Request Tracker, and a front before it, around the suite whose body calls this. */
+function suiteGround(): () => Ground {
   const scratch = suiteScratch();
   const faults: string[] = [];
-  let rt: Rt;
-  let front: Front;
+  let ground: Ground | undefined;
   before(async () => {
-    rt = await startRt(scratch);
-    front = await startFront(scratch, rt.origin);
+    const rt = await startRt(scratch);
+    const front = await startFront(scratch, rt.origin);
+    let opened = 0;
+    const open = async (change: object = {}, token = rt.tokens.mailgw): Promise<Sink> => {
+      front.clear();
+      faults.length = 0;
+      opened += 1;
+      const file = scratch.path(`token-${opened}`);
+      writeFileSync(file, `${token}\n`, { mode: 0o600 });
+      const loaded = await loadSink(
+        { type: 'rt', url: front.origin, token_file: file, ...change },
+        { now: Date.now, readSecretFile, readSecretText, onFault: (reason) => faults.push(reason) },
+      );
+      assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
+      scratch.defer(() => loaded.sink.close());
+      return loaded.sink;
+    };
+    ground = { rt, front, scratch, faults, open };
   });
   after(() => scratch.close());
+  return () => ground ?? assert.fail('Request Tracker does not run');
+}
 
-  let opened = 0;
-
-  async function open(change: object = {}, token = rt.tokens.mailgw): Promise<Sink> {
-    front.clear();
-    faults.length = 0;
-    opened += 1;
-    const file = scratch.path(`token-${opened}`);
-    writeFileSync(file, `${token}\n`, { mode: 0o600 });
-    const loaded = await loadSink(
-      { type: 'rt', url: front.origin, token_file: file, ...change },
-      { now: Date.now, readSecretFile, readSecretText, onFault: (reason) => faults.push(reason) },
-    );
-    assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
-    scratch.defer(() => loaded.sink.close());
-    return loaded.sink;
-  }
-
-  it('shows a reply in the browser as it was written, and its mark to nobody', async () => {
-    const sink = await open();
-    const thread = await rt.ticket();
-    const markdown = '**Bold**, [a link](https://example.com/a), `code`\n\n| a | b |\n|---|--:|\n| c | d |';
-    assert.equal((await sink.deliver(postOf({ thread }, markdown), signal())).kind, 'posted');
-    const page = await rt.page(thread);
-    assert.match(page, /<p>alice wrote by mail:<\/p>/);
-    assert.match(page, /<strong>Bold<\/strong>, <a href="https:\/\/example\.com\/a"[^>]*>a link<\/a>, code/);
-    assert.match(page, /<td>c<\/td>/);
-    assert.doesNotMatch(page, /mailgw-post/);
-  });
+describe('who posts to Request Tracker', { skip: rtUnavailable() }, () => {
+  const ground = suiteGround();
 
   it('posts by the account, and says why, where a token cannot be used', async () => {
+    const { rt, faults, scratch, open } = ground();
     const files = {
       alice: rt.tokens.bob,
       bob: 'no token',
@@ -150,6 +155,7 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
   });
 
   it('posts by the account once a token is refused that was taken before', async () => {
+    const { rt, front, faults, scratch, open } = ground();
     const user_tokens = tokenDirectory(scratch, { alice: rt.tokens.alice });
     const sink = await open({ user_tokens });
     const thread = await rt.ticket();
@@ -164,6 +170,7 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
   });
 
   it('blames the user for a right that they lack, and an operator for one of the account', async () => {
+    const { rt, scratch, open } = ground();
     const user_tokens = tokenDirectory(scratch, { poor: rt.tokens.poor });
     const thread = await rt.ticket();
     const asUser = await (await open({ user_tokens })).deliver(postOf({ thread, user: 'poor' }), signal());
@@ -178,7 +185,8 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
     assert.match(asBot.diagnostic, /the account of token_file has no right ReplyToTicket/);
     const { lack } = (await poor.examine?.(signal())) ?? assert.fail();
     assert.match(lack?.what ?? '', /the account may not post into ticket \d+/);
-    assert.match(lack?.fix ?? '', /grant it ReplyToTicket/);
+    const page = readFileSync(join(repositoryRoot, 'docs', 'platforms.md'), 'utf8');
+    assert.ok(page.includes(`fix: ${lack?.fix ?? ''}\n`), lack?.fix);
     assert.deepEqual(await rt.comments(thread), []);
     await rt.ask('POST', '/queue', { Name: 'Secret' });
     const hidden = await rt.ticket({ Queue: 'Secret' });
@@ -187,7 +195,76 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
     assert.ok('broken' in unseen && unseen.broken === true);
   });
 
+  it('tells a refusal of Request Tracker from what a server in front says', async () => {
+    const { rt, front, open } = ground();
+    const sink = await open();
+    const post = postOf({ thread: await rt.ticket() });
+    const page = { headers: { 'content-type': 'text/html' }, body: '<html>Bad request</html>' };
+    const outcomes = [];
+    for (const wish of [
+      // What it answers where its database takes no transaction: lib/RT/Ticket.pm, _RecordNote.
+      { status: 400, body: '{"message":"Message could not be recorded"}' },
+      { status: 415, body: '{"message":"Unsupported Media Type"}' },
+      { status: 400, ...page },
+      { status: 403, ...page },
+    ]) {
+      front.wish(wish, posts);
+      const outcome = await sink.deliver(post, signal());
+      outcomes.push(outcome.kind === 'deferred' && outcome.broken === true ? 'broken' : outcome.kind);
+    }
+    assert.deepEqual(outcomes, ['deferred', 'broken', 'broken', 'broken']);
+    assert.deepEqual(await rt.comments(post.thread ?? ''), []);
+  });
+
+  it('says that it cannot be found out whether a post is there, where the token is refused', async () => {
+    const { rt, open } = ground();
+    const sink = await open(
+      {},
+      rt.tokens.mailgw.replace(/.$/, (digit) => (digit === '0' ? '1' : '0')),
+    );
+    await assert.rejects(async () => sink.exists?.(postOf({ thread: await rt.ticket() }), signal()), /401/);
+  });
+
+  it('names nobody where everybody is found', async () => {
+    const { front, open } = ground();
+    const sink = await open();
+    const items = [
+      { Name: 'alice', EmailAddress: ALICE.address },
+      { Name: 'x', EmailAddress: 'x@example.com' },
+    ];
+    front.wish({
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ items }),
+    });
+    await assert.rejects(
+      async () => sink.findUser?.(ALICE.address, signal()),
+      /not searched by EmailAddress/,
+    );
+    assert.equal(await sink.findUser?.('carol@example.net', signal()), 'carol');
+    const mapped = await open({ map: { al: 'alice' } });
+    assert.equal(await mapped.findUser?.(ALICE.address, signal()), 'al');
+  });
+});
+
+describe('what is posted to Request Tracker', { skip: rtUnavailable() }, () => {
+  const ground = suiteGround();
+
+  it('shows a reply in the browser as it was written, and its mark to nobody', async () => {
+    const { rt, open } = ground();
+    const sink = await open();
+    const thread = await rt.ticket();
+    const markdown = '**Bold**, [a link](https://example.com/a), `code`\n\n| a | b |\n|---|--:|\n| c | d |';
+    assert.equal((await sink.deliver(postOf({ thread }, markdown), signal())).kind, 'posted');
+    const page = await rt.page(thread);
+    assert.match(page, /<p>alice wrote by mail:<\/p>/);
+    assert.match(page, /<strong>Bold<\/strong>, <a href="https:\/\/example\.com\/a"[^>]*>a link<\/a>, code/);
+    assert.match(page, /<td>c<\/td>/);
+    assert.doesNotMatch(page, /mailgw-post/);
+  });
+
   it('comments where the site wants that', async () => {
+    const { rt, open } = ground();
     const sink = await open({ post_as: 'comment' });
     const thread = await rt.ticket();
     const post = postOf({ thread });
@@ -198,6 +275,7 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
   });
 
   it('opens a ticket again as a reply to Request Tracker does, and leaves alone what the site calls closed', async () => {
+    const { rt, open } = ground();
     const sink = await open();
     for (const status of ['resolved', 'rejected']) {
       const thread = await rt.ticket();
@@ -218,7 +296,23 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
     assert.equal(await rt.status(thread), 'rejected');
   });
 
+  it('posts into what a ticket was merged into, and finds the post by either number', async () => {
+    const { rt, open } = ground();
+    const sink = await open();
+    const [into, merged] = [await rt.ticket(), await rt.ticket()];
+    const [earlier, later] = [postOf({ thread: merged }), postOf({ thread: merged }, 'And now?')];
+    assert.equal((await sink.deliver(earlier, signal())).kind, 'posted');
+    await rt.ask('PUT', `/${merged}`, { MergeInto: into.replace('ticket/', '') });
+    assert.equal((await sink.deliver(later, signal())).kind, 'posted');
+    for (const post of [earlier, later]) {
+      assert.equal(await sink.exists?.(post, signal()), true);
+      assert.equal(await sink.exists?.({ ...post, thread: into }, signal()), true);
+    }
+    assert.equal((await rt.comments(into)).length, 2);
+  });
+
   it('posts without files that are too large for the server in front, and names them', async () => {
+    const { rt, front, open } = ground();
     const sink = await open();
     const thread = await rt.ticket();
     front.wish({ status: 413, body: '<html>Too large</html>' }, posts);
@@ -231,6 +325,7 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
   });
 
   it('brings files as they were, whatever their names and types', async () => {
+    const { rt, open } = ground();
     const sink = await open();
     const thread = await rt.ticket();
     const given: [string, string, Buffer][] = [
@@ -244,6 +339,11 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
         `${'lang'.repeat(40)}.bin`,
         'application/octet-stream',
         Buffer.from(Array.from({ length: 256 }, (_, at) => at)),
+      ],
+      [
+        'large.bin',
+        'application/octet-stream',
+        Buffer.from(Array.from({ length: 150_001 }, (_, at) => at % 251)),
       ],
     ];
     const attachments = given.map(([filename, contentType, content]) =>
@@ -259,6 +359,7 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
   });
 
   it('starts one ticket, though the answer was cut, for the user who asked', async () => {
+    const { rt, front, open } = ground();
     const sink = await open();
     const post = postOf({ thread: undefined, newThread: { container: 'General', title: 'Where is Ü?' } });
     assert.equal(await sink.exists?.(post, signal()), false);
@@ -276,25 +377,5 @@ describe('Request Tracker as a sink, beyond the contract', { skip: rtUnavailable
     const outcome = await sink.created?.(nowhere, signal());
     assert.equal(outcome?.kind, 'failed');
     assert.match(outcome.diagnostic, /in the queue 'Nowhere'/);
-  });
-
-  it('names nobody where everybody is found', async () => {
-    const sink = await open();
-    const items = [
-      { Name: 'alice', EmailAddress: ALICE.address },
-      { Name: 'x', EmailAddress: 'x@example.com' },
-    ];
-    front.wish({
-      status: 200,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ items }),
-    });
-    await assert.rejects(
-      async () => sink.findUser?.(ALICE.address, signal()),
-      /not searched by EmailAddress/,
-    );
-    assert.equal(await sink.findUser?.('carol@example.net', signal()), 'carol');
-    const mapped = await open({ map: { al: 'alice' } });
-    assert.equal(await mapped.findUser?.(ALICE.address, signal()), 'al');
   });
 });

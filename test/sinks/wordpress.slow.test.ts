@@ -169,9 +169,39 @@ describe('a comment in WordPress', { skip }, () => {
     assert.equal(await sink.exists?.(reply, signal()), true);
   });
 
+  it('is known by text and time where the site keeps no user agents', async () => {
+    const number = await site.post();
+    const lines = [
+      "add_filter('pre_comment_user_agent', fn() => '');",
+      "add_filter('pre_option_timezone_string', fn() => 'America/Los_Angeles');",
+    ];
+    site.plugIn('private', `<?php\n${lines.join('\n')}\n`);
+    const reply = postOf(`post/${number}`, 'It is "known" *again*');
+    const outcomes = [await sink.deliver(reply, signal()), await sink.deliver(reply, signal())];
+    const late = await sink.deliver({ ...reply, receivedAt: Date.now() + 3_600_000 }, signal());
+    site.plugOut('private');
+    assert.equal((await last(number)).author_user_agent, '');
+    assert.deepEqual(
+      [...outcomes, late].map(({ kind }) => kind),
+      ['posted', 'posted', 'failed'],
+    );
+    assert.equal((await site.comments(number)).length, 1);
+  });
+
+  it('is failed where a rule of the site takes it for spam, and is not made again', async () => {
+    const number = await site.post();
+    site.plugIn('strict', "<?php add_filter('pre_comment_approved', fn() => 'spam');");
+    const reply = postOf(`post/${number}`, 'Cheap pills');
+    const outcome = await sink.deliver(reply, signal());
+    site.plugOut('strict');
+    assert.match(`${outcome.kind} ${outcome.diagnostic}`, /^failed WordPress put comment \d+ into spam/);
+    assert.equal(await sink.exists?.(reply, signal()), true);
+  });
+
   it('waits for a moderator where the site has it so', async () => {
     const number = await site.post();
-    await post(`post/${number}`, 'My first', { user: READER.login });
+    const held = await post(`post/${number}`, 'My first', { user: READER.login });
+    assert.match(held.diagnostic, /^waits for a moderator: 201/);
     assert.equal((await last(number)).status, 'hold');
     await site.ask(`/wp/v2/comments/${(await last(number)).id}`, {}, { status: 'approve' });
     await post(`post/${number}`, 'My second', { user: READER.login });

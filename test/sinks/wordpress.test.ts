@@ -15,6 +15,7 @@ describe('the HTML of a comment', () => {
     ['quotation marks', '"a" & \'b\' < c', '"a" &amp; \'b\' &lt; c'],
     ['an address', 'see http://example.com/?a=1&b=2 .', 'see http://example.com/?a=1&amp;b=2 .'],
     ['a link', '[here](http://x.example/)', '<a href="http://x.example/" rel="nofollow ugc">here</a>'],
+    ['a link to a number', '[call](tel:+49123)', 'call (tel:+49123)'],
     ['a list', 'To do:\n\n- a\n- b\n\nDone', 'To do:\n\n• a\n• b\n\nDone'],
     ['a list in a list', '3. a\n   - b\n   - c\n4. d', `3. a\n${NBSP}${NBSP}• b\n${NBSP}${NBSP}• c\n4. d`],
     ['a list with space between', '- a\n\n- b', '• a\n\n• b'],
@@ -42,6 +43,7 @@ describe('the HTML of a comment', () => {
     const hostile = [
       '[a](javascript:alert(1))',
       '[a](http://x/" onclick="y)',
+      '[a](data:image/gif;base64,R0lGODlhAQ)',
       '![a](http://x/?"><script>)',
       '<http://x/"onmouseover=y>',
       '```"><script>\nx\n```',

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { scanHeader } from '../../src/mail/header.ts';
 import type { Recognised } from '../../src/mail/recognise.ts';
 import type { Post } from '../../src/reply/post.ts';
+import { previewPost } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { recogniseZammad } from '../../src/sinks/zammad/recognise.ts';
 import { type Front, startFront } from '../support/front.ts';
@@ -175,6 +176,12 @@ describe('the zammad sink', () => {
     assert.equal(outcome.kind, 'posted', outcome.diagnostic);
     assert.match(last().body, /large\.bin/);
     assert.equal(last().files.length, 0);
+  });
+
+  it('shows beforehand what it would send', async () => {
+    const shown = await previewPost({ type: 'zammad' }, reply('ticket/7'));
+    assert.deepEqual(shown.body, { body: '<p>Have you tried <em>this</em>?</p>', content_type: 'text/html' });
+    assert.deepEqual(shown.fields, { From: 'alice@example.com', ticket: 'ticket/7' });
   });
 
   it('names what it expected where a locator is none', async () => {

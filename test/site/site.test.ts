@@ -19,7 +19,7 @@ function setupOf(domain = 'reply.example.org'): Setup {
   };
   return {
     settings,
-    sink: { deliver: () => Promise.reject(new Error('no sink')), close: () => Promise.resolve() },
+    sinks: [],
   };
 }
 

@@ -30,6 +30,7 @@ export function describeAcceptance(open: OpenStore): void {
         spamScore: item.spam?.score,
         lastDiagnostic: undefined,
         bytes: RAW.length,
+        lane: undefined,
       });
       assert.deepEqual(Buffer.from((await store.content(id)) ?? ''), RAW);
       const { authentication, spam } = item;

@@ -164,7 +164,7 @@ export function describeOperator(open: OpenStore): void {
     it('counts by state, and the receipt of the oldest that waits for its post', async (t) => {
       const store = await open(t);
       const none = { ready: 0, waiting: 0, leased: 0, held: 0, posted: 0, failed: 0 };
-      const empty = { byState: none, oldestReceivedAt: undefined, paused: false, sink: undefined };
+      const empty = { byState: none, oldestReceivedAt: undefined, paused: false, sinks: [], lanes: [] };
       assert.deepEqual(await store.counts(), empty);
       for (const state of ['posted', 'failed', 'waiting', 'leased', 'held', 'ready'] as const) {
         await itemIn(store, state);

@@ -5,6 +5,7 @@
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
 import { describeDirectory } from './contract-directory.ts';
+import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeNotifications } from './contract-notifications.ts';
 import { describeOperator } from './contract-operator.ts';
@@ -17,6 +18,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
   describe(`the store port on ${name}`, () => {
     describeAcceptance(open);
     describeLeases(open);
+    describeLanes(open);
     describeOperator(open);
     describeDirectory(open);
     describeOwners(open);

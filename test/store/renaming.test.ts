@@ -53,7 +53,7 @@ describe('a thread with another locator', () => {
   it('takes notifications, originals and contexts along', (t) => {
     const database = open(t);
     fill(database, ['old', 'new', 'other']);
-    prepareRenameThread(database).renameThread('old', 'new', NOW);
+    prepareRenameThread(database, () => null).renameThread('old', 'new', NOW);
     assert.deepEqual(rowsOf(database, 'notification', 'id'), [
       ['new', 1000, 'n0'],
       ['new', 2000, 'n1'],
@@ -80,7 +80,7 @@ describe('a thread with another locator', () => {
 
   it('is found by a former locator as of the time of the post', (t) => {
     const database = open(t);
-    const { renameThread } = prepareRenameThread(database);
+    const { renameThread } = prepareRenameThread(database, () => null);
     const { locatorNow, locatorsOf } = prepareThreadViews(database);
     assert.deepEqual(renameThread('a', 'b', 100), { kind: 'renamed', number: 1, wasKnown: false, open: 0 });
     assert.deepEqual([locatorNow('a', 50), locatorNow('a', 150), locatorNow('x', 50)], ['b', 'b', 'x']);

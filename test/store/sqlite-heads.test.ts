@@ -7,6 +7,8 @@ import type { OperatorAction } from '../../src/store/desk.ts';
 import type { Settlement } from '../../src/store/leases.ts';
 import { prepareDirectory } from '../../src/store/sqlite/directory.ts';
 import { prepareItems, voidLeases } from '../../src/store/sqlite/items.ts';
+import { prepareLanes } from '../../src/store/sqlite/lanes.ts';
+import { prepareLease } from '../../src/store/sqlite/leases.ts';
 import { prepareProbe } from '../../src/store/sqlite/probe.ts';
 import { prepareRenameThread } from '../../src/store/sqlite/renaming.ts';
 import { type Database, ensureStore, openConnection } from '../../src/store/sqlite/schema.ts';
@@ -54,7 +56,7 @@ class Heads {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#operations = prepareItems(database, { keepContent: false });
+    this.#operations = prepareItems(database, { keepContent: false }, prepareLanes(database).laneOf);
   }
 
   rows(): ItemRow[] {
@@ -111,7 +113,7 @@ class Heads {
     // Of two attempts under way in what becomes one thread, one goes on without being its head.
     if (from !== to && isLeased(from) && isLeased(to)) return;
     this.#now += 1;
-    const result = prepareRenameThread(this.#database).renameThread(from, to, this.#now);
+    const result = prepareRenameThread(this.#database, () => null).renameThread(from, to, this.#now);
     if (result.kind === 'renamed' && from !== to)
       assert.deepEqual(
         this.rows().filter(({ thread }) => thread === from),
@@ -228,7 +230,7 @@ describe('query plans', () => {
   it('no statement of intake, delivery or the operator walks a table, but lists, figures and a jump of the clock', (t) => {
     const database = openEmpty(t);
     const sources = preparedBy(database, () => {
-      prepareItems(database, { keepContent: false });
+      prepareItems(database, { keepContent: false }, prepareLanes(database).laneOf);
       prepareDirectory(database);
       prepareViews(database);
     });
@@ -245,6 +247,13 @@ describe('query plans', () => {
       'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket',
       // At the start, and for as long as the pepper is in doubt: a row for each that ever was.
       'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
+      // A row for each sink: at the start, and for figures.
+      'SELECT name, threads FROM lane ORDER BY name',
+      'SELECT 1 FROM lane LIMIT 1',
+      'SELECT name, state, since_at AS sinceAt, diagnostic FROM sink ORDER BY name',
+      "SELECT lane, count(*) AS open FROM item WHERE state IN ('ready','waiting','leased') AND lane IS NOT NULL GROUP BY lane",
+      // By a reload that changes the sinks.
+      "UPDATE item SET lane = lane_of(coalesce(bounce_thread, thread)), due_at = iif(state = 'waiting', ?, due_at) WHERE lane IS NOT lane_of(coalesce(bounce_thread, thread))",
       // Asked by mailgw-ctl alone.
       'SELECT name, scopes, created_at AS createdAt FROM api_token ORDER BY name',
       'SELECT id, state, user, thread, replied_to_at AS repliedToAt, message_id AS messageId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notification ORDER BY notification_number DESC LIMIT ?',
@@ -269,9 +278,30 @@ describe('query plans', () => {
   it('a probe walks the index of due items, and no table', (t) => {
     const database = openEmpty(t);
     const sources = preparedBy(database, () => prepareProbe(database));
-    const [steps, ...others] = sources.map((source) => planOf(database, source));
+    const [steps = [], inLane = [], ...others] = sources.map((source) => planOf(database, source));
     assert.deepEqual(others, []);
-    assert.equal(steps?.[0], 'SEARCH item USING INDEX item_due (due_at<?)');
-    assert.ok(steps.slice(1).every((step) => !step.includes('item')));
+    assert.equal(steps[0], 'SEARCH item USING INDEX item_due (due_at<?)');
+    assert.equal(inLane[0], 'SEARCH item USING INDEX item_lane_due (lane=? AND due_at<?)');
+    assert.ok([...steps.slice(1), ...inLane.slice(1)].every((step) => !step.includes('item')));
+  });
+
+  it('a lease walks what is due in its lane, and without lanes what is due, as if there were never any', (t) => {
+    const database = openEmpty(t);
+    const sources = preparedBy(database, () =>
+      prepareLease(
+        database,
+        () => false,
+        () => undefined,
+      ),
+    );
+    const due = sources.filter((source) => source.includes('ORDER BY due_at LIMIT ?'));
+    const plans = due.map((source) => planOf(database, source)[0]);
+    assert.deepEqual(plans, [
+      'SEARCH item USING INDEX item_due (due_at<?)',
+      'SEARCH item USING INDEX item_due (due_at<?)',
+      'SEARCH item USING INDEX item_lane_due (lane=? AND due_at<?)',
+      'SEARCH item USING INDEX item_lane_due (lane=? AND due_at<?)',
+    ]);
+    assert.ok(due.slice(0, 2).every((source) => !/\blane\b/.test(source)));
   });
 });

@@ -27,9 +27,14 @@ export interface SinkAddress {
   readonly secret: string;
 }
 
+/** A table of `[[sink]]`. */
+export type SinkTable = Readonly<Record<string, string>>;
+
 /** What a test may choose. */
 export interface DaemonOptions {
   readonly sink: SinkAddress;
+  /** Takes the place of the sink: the tables of several. */
+  readonly sinks?: readonly SinkTable[];
   /** Path of the LMTP socket; default `lmtp.sock` in the scratch directory. */
   readonly socket?: string;
   /** Added to, or replacing, the defaults below. */
@@ -105,8 +110,20 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
     settings[section] = { ...settings[section], ...keys };
   }
   const changed = options.change?.(settings) ?? settings;
-  writeFileSync(scratch.path('mailgw.toml'), toToml(changed));
+  const { sink, ...others } = changed;
+  const tail = options.sinks === undefined ? toToml({ sink: sink ?? {} }) : sinkTables(options.sinks);
+  writeFileSync(scratch.path('mailgw.toml'), toToml(others) + tail);
   return scratch.path('mailgw.toml');
+}
+
+/** Writes `[[sink]]` tables as TOML. */
+export function sinkTables(tables: readonly SinkTable[]): string {
+  return tables
+    .map((table) => {
+      const lines = Object.entries(table).map(([key, value]) => `${key} = ${tomlValue(value)}\n`);
+      return `[[sink]]\n${lines.join('')}`;
+    })
+    .join('');
 }
 
 /** Writes settings as TOML. */

@@ -5,7 +5,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import { Dispatcher, type DispatcherOptions } from '../../src/delivery/dispatcher.ts';
+import { Dispatcher } from '../../src/delivery/dispatcher.ts';
+import type { DispatcherOptions } from '../../src/delivery/dispatcher-options.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { createParserPool } from '../../src/reply/parser-pool.ts';
 import type { Post } from '../../src/reply/post.ts';
@@ -38,6 +39,7 @@ export class Dispatch {
     this.store = store;
     const inForce: DispatcherOptions = {
       ...options,
+      name: 'webhook',
       mask: (text) => text,
       queue: store,
       remembered: store,

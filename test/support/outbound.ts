@@ -57,6 +57,7 @@ export async function startOutboundSite(
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,
     socket: lmtpSocketIn(scratch),
+    change: (settings) => (options.sink === undefined ? settings : { ...settings, sink: options.sink }),
     settings: {
       ...options.settings,
       lmtp: { group: 'postfix' },
@@ -68,7 +69,6 @@ export async function startOutboundSite(
         ...options.settings?.['outbound'],
       },
     },
-    change: (settings) => ({ ...settings, ...(options.sink === undefined ? {} : { sink: options.sink }) }),
   });
   await daemon.addUser(ALICE.user, ALICE.address);
   const services = readExample('master-outbound.cf', scratch.path('postfix'))

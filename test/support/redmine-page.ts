@@ -1,6 +1,6 @@
 // What a person reads on Redmine's own page of an issue: the notes as it renders them.
 
-import { type DefaultTreeAdapterTypes, parse } from 'parse5';
+import { type DefaultTreeAdapterTypes, parse, parseFragment } from 'parse5';
 
 type Node = DefaultTreeAdapterTypes.Node;
 type Element = DefaultTreeAdapterTypes.Element;
@@ -73,4 +73,9 @@ function isElement(node: Node): node is Element {
 
 function attribute(node: Node, name: string): string | undefined {
   return isElement(node) ? node.attrs.find((each) => each.name === name)?.value : undefined;
+}
+
+/** Reads HTML that stands alone in the same way. */
+export function readFragment(text: string): ReadNote {
+  return readNote(parseFragment(text));
 }

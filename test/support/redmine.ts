@@ -29,13 +29,15 @@ const UP_WITHIN_MS = 120_000;
 export function redmineUnavailable(): string | false {
   const missing = [PROGRAM, DATABASE, '/usr/bin/puma', '/usr/bin/bundle'].find((path) => !existsSync(path));
   if (missing === undefined) return false;
-  return `Redmine is not installed (no ${missing}): apt-get install redmine redmine-sqlite puma`;
+  return `Redmine is not installed (no ${missing}): apt-get install redmine redmine-sqlite puma, as root`;
 }
 
 /** What a test may choose. */
 export interface RedmineOptions {
   /** The port of the SMTP server that takes its mail; default none, and it sends none. */
   readonly smtpPort?: number;
+  /** Where it serves; default a free port. */
+  readonly port?: number;
   /** Redmine's text_formatting; default textile, as installed. */
   readonly format?: 'textile' | 'common_mark';
 }
@@ -56,14 +58,17 @@ export class Redmine {
   /** The key of the administrator, and one of alice, who is none. */
   readonly adminKey: string;
   readonly aliceKey: string;
+  readonly #root: string;
   readonly #runner: (ruby: string) => Promise<string>;
 
   constructor(
     origin: string,
+    root: string,
     keys: { readonly admin: string; readonly alice: string },
     runner: (ruby: string) => Promise<string>,
   ) {
     this.origin = origin;
+    this.#root = root;
     this.adminKey = keys.admin;
     this.aliceKey = keys.alice;
     this.#runner = runner;
@@ -103,6 +108,21 @@ export class Redmine {
     const { status, json, text } = await this.ask('POST', '/issues.json', { issue }, 'bob');
     if (status !== 201) throw new Error(`no issue: ${status} ${text}`);
     return (json as { issue: { id: number } }).issue.id;
+  }
+
+  /** Puts notes of alice's into an issue, as many as there are, past the interface; the numbers of their journals. */
+  async putNotes(issue: number, notes: readonly string[]): Promise<number[]> {
+    const list = join(this.#root, 'notes.json');
+    writeFileSync(list, JSON.stringify(notes));
+    const printed = await this.ruby(`
+      alice = User.find_by_login('alice')
+      Journal.transaction { JSON.parse(File.read('${list}')).each do |text|
+        journal = Journal.new(journalized: Issue.find(${issue}), user: alice, notes: text)
+        journal.notify = false
+        journal.save!
+        puts journal.id
+      end }`);
+    return printed.trim().split('\n').map(Number);
   }
 
   /** The journals of an issue that have notes, in order. */
@@ -148,7 +168,7 @@ export interface RedmineJournal {
 /** Starts a Redmine. */
 export async function startRedmine(scratch: Scratch, options: RedmineOptions = {}): Promise<Redmine> {
   const root = scratch.path('redmine');
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const database = layOut(root, options);
   const environment = {
     X_DEBIAN_SITEID: 'default',
@@ -180,7 +200,7 @@ export async function startRedmine(scratch: Scratch, options: RedmineOptions = {
   scratch.defer(async () => {
     await server.end('SIGTERM');
   });
-  const redmine = new Redmine(`http://127.0.0.1:${port}`, keys, (ruby) => inRedmine('runner', ruby));
+  const redmine = new Redmine(`http://127.0.0.1:${port}`, root, keys, (ruby) => inRedmine('runner', ruby));
   await eventually(
     async () => {
       if (server.ended !== undefined) throw new Error(`Redmine ended: ${server.output()}`);
@@ -208,7 +228,7 @@ function layOut(root: string, { smtpPort }: RedmineOptions): string {
   writeFileSync(join(root, 'Gemfile'), `eval_gemfile '${PROGRAM}/Gemfile'\ngem 'puma'\n`);
   const mail = `smtp_settings: {address: 127.0.0.1, port: ${smtpPort ?? 0}, enable_starttls_auto: false}`;
   writeFileSync(
-    join(root, 'config', 'configuration.yml'),
+    join(root, 'instances/default/config/configuration.yml'),
     [
       'default:',
       `  attachments_storage_path: ${join(root, 'instances/default/files')}`,
@@ -243,7 +263,7 @@ function seed(keys: { admin: string; alice: string }, port: number, format: stri
     end
     %w(${PEOPLE.join(' ')}).each do |login|
       user = User.new(firstname: login.capitalize, lastname: 'Example', mail: login + '@example.com', language: 'en',
-        mail_notification: %w(alice).include?(login) ? 'all' : 'none')
+        mail_notification: %w(alice bob).include?(login) ? 'all' : 'none')
       user.login = login
       user.password = user.password_confirmation = 'only-for-a-test'
       user.save!

@@ -227,7 +227,7 @@ export class Rt {
     const comments = [];
     for (const post of posts) {
       const parts = stored.filter(
-        ({ TransactionId: at }) => String(typeof at === 'object' ? at.id : at) === post['id'],
+        ({ TransactionId: at }) => (typeof at === 'object' ? at.id : at) === post['id'],
       );
       const text = parts.find(({ Filename, ContentType }) => Filename === '' && /^text\//.test(ContentType));
       const files = [];

@@ -5,7 +5,7 @@
 // One request at a time: PHP's server with workers leaves them behind when it is ended.
 // Failure: wordpressUnavailable() says why the machine cannot run it; the tests skip with that sentence.
 
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
@@ -26,6 +26,8 @@ export function wordpressUnavailable(): string | false {
 export interface WordPressOptions {
   /** PHP's `sendmail_path`: the program that takes mail, with its words; default one that drops it. */
   readonly sendmail?: string;
+  /** The port that it listens on; default a free one. */
+  readonly port?: number;
   /** The host by which WordPress calls itself in its mail; default 127.0.0.1 as it is reached. */
   readonly host?: string;
 }
@@ -80,7 +82,7 @@ export interface SiteComment {
 export async function startWordPress(scratch: Scratch, options: WordPressOptions = {}): Promise<WordPress> {
   const directory = scratch.path('wordpress');
   const socket = await startDatabase(scratch);
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   await layOut(directory, socket, port, options);
   const php = ['-d', `sendmail_path=${options.sendmail ?? '/bin/true'}`, '-d', 'mail.add_x_header=Off'];
   const seeded = await runOk('php', [...php, join(directory, 'seed.php')], JSON.stringify(USERS));
@@ -93,7 +95,7 @@ export async function startWordPress(scratch: Scratch, options: WordPressOptions
   scratch.defer(async () => {
     await server.end('SIGTERM');
   });
-  const site = new WordPress(`http://127.0.0.1:${port}`, seed);
+  const site = new WordPress(`http://127.0.0.1:${port}`, options, directory, seed);
   await eventually(
     async () => ((await site.isUp()) ? true : undefined),
     () => server.output(),
@@ -127,7 +129,7 @@ async function startDatabase(scratch: Scratch): Promise<string> {
     scratch.path('mariadb.log'),
   );
   scratch.defer(async () => {
-    await server.end('SIGTERM');
+    await server.end('SIGKILL'); // what it holds is thrown away
   });
   await eventually(
     async () =>
@@ -243,12 +245,16 @@ export class WordPress {
   readonly origin: string;
   /** The administrator's key as it stands in a file: name and application password. */
   readonly key: string;
+  readonly #host: string;
+  readonly #directory: string;
   readonly #ids: Map<string, number>;
   #posts = 0;
   #keys = 0;
 
-  constructor(origin: string, seed: Seed) {
+  constructor(origin: string, { host = '127.0.0.1' }: WordPressOptions, directory: string, seed: Seed) {
     this.origin = origin;
+    this.#host = host;
+    this.#directory = directory;
     this.key = `${ADMIN.login}:${seed.password}`;
     this.#ids = new Map(Object.entries(seed.ids));
   }
@@ -314,6 +320,42 @@ export class WordPress {
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${route}: ${answer.status} ${text}`);
     return JSON.parse(text);
+  }
+
+  /** Runs lines of PHP at every request from now on, as a plugin of the site's own. */
+  plugIn(name: string, php: string): void {
+    const directory = join(this.#directory, 'wp-content/mu-plugins');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `${name}.php`), php);
+  }
+
+  /** Takes a plugin of the site's own out again. */
+  plugOut(name: string): void {
+    rmSync(join(this.#directory, 'wp-content/mu-plugins', `${name}.php`));
+  }
+
+  /** Logs a user in on the page for it, and comments on a post by its form, as people do. */
+  async sayOnPage({ login, password }: SiteUser, post: number, comment: string): Promise<void> {
+    const send = async (page: string, cookie: string, form: Readonly<Record<string, string>>) => {
+      const answer = await fetch(`${this.origin}/${page}`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie },
+        body: new URLSearchParams(form),
+      });
+      if (answer.status !== 302) throw new Error(`${page}: ${answer.status} ${await answer.text()}`);
+      return answer.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
+    };
+    const test = 'wordpress_test_cookie=WP%20Cookie%20check';
+    const cookies = await send('wp-login.php', test, { log: login, pwd: password, testcookie: '1' });
+    await send('wp-comments-post.php', cookies.join('; '), { comment, comment_post_ID: `${post}` });
+  }
+
+  /** The page of a post, as anybody sees it. */
+  async page(post: number): Promise<string> {
+    const { port } = new URL(this.origin);
+    const where = ['--resolve', `${this.#host}:${port}:127.0.0.1`];
+    return await runOk('curl', ['-sSf', ...where, `http://${this.#host}:${port}/?p=${post}`]);
   }
 
   /** Publishes a post of an author, and gives its number. */

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { words } from '../sinks/platform-contract.ts';
+import type { Settings } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { MAIL_PROGRAMS, type ReadNotification, readNotification } from '../support/mail-programs.ts';
 import { fieldsOf, type Mailbox, type ReceivedMail } from '../support/mailbox.ts';
@@ -18,7 +19,10 @@ import { ALICE } from '../support/site.ts';
 const skip = postfixUnavailable() || rtUnavailable();
 
 /** Request Tracker, which hands its mail to the site's sendmail(1), and a site that posts to it; alice has a token. */
-async function startCircle(scratch: Scratch): Promise<{ rt: Rt; site: OutboundSite }> {
+async function startCircle(
+  scratch: Scratch,
+  outbound: Settings[string] = {},
+): Promise<{ rt: Rt; site: OutboundSite }> {
   const sendmail = { path: '/usr/sbin/sendmail', args: `-oi -t -C ${scratch.path('postfix')}` };
   const rt = await startRt(scratch, { sendmail });
   const tokens = scratch.path('user-tokens');
@@ -27,7 +31,7 @@ async function startCircle(scratch: Scratch): Promise<{ rt: Rt; site: OutboundSi
   writeFileSync(scratch.path('rt.token'), `${rt.tokens.mailgw}\n`, { mode: 0o600 });
   const site = await startOutboundSite(scratch, {
     sink: { type: 'rt', url: rt.origin, token_file: scratch.path('rt.token'), user_tokens: tokens },
-    settings: { outbound: { rule: [] } },
+    settings: { outbound: { rule: [], ...outbound } },
     postfix: { settings: { content_filter: 'mailgw_out:unix:mailgw/outbound.sock' } },
   });
   await site.daemon.addUser(BOB.user, BOB.address);
@@ -153,6 +157,32 @@ describe('Request Tracker, unchanged, with mailgw behind its Postfix', { skip, c
     // Who posted with a token is not told of it.
     assert.ok(!mailbox.mails.some((each) => isTo(each, ALICE.address) && each.raw.includes('For me too')));
     assert.ok(mailbox.mails.some((each) => isTo(each, BOB.address) && each.raw.includes('For me too')));
+  });
+
+  it('is asked who has an address, so that requestors of whom mailgw has not heard answer too', async (t) => {
+    const { rt, site } = await startCircle(testScratch(t), { users: 'ask' });
+    const thread = await rt.ticket({ Requestor: ['carol@example.net', 'dave@example.net'] });
+    await rt.ask('POST', `/${thread}/correspond`, {
+      Content: 'Is it plugged in?',
+      ContentType: 'text/plain',
+    });
+    const mail = await notified(site.mailbox, 'carol@example.net', 'plugged in');
+    const [program] = MAIL_PROGRAMS;
+    const carol = { user: 'Carol', address: 'carol@example.net' };
+    const notification = await readNotification(mail.raw);
+    await answer(
+      site,
+      carol,
+      notification,
+      program ?? assert.fail(),
+      'carol-1@mail.example.com',
+      'Now it is.',
+    );
+    const comments = await posted(rt, site, thread, 2);
+    assert.equal(comments[1]?.text, 'carol wrote by mail:\nNow it is.');
+    // Somebody whom Request Tracker made of an address goes by the address.
+    await notified(site.mailbox, 'dave@example.net', 'plugged in');
+    assert.match(site.daemon.log(), /"user":"dave@example\.net","thread":"ticket\/1".*"event":"stamped"/);
   });
 });
 

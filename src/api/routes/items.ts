@@ -33,6 +33,7 @@ export const ITEM = record(
     spam_score: nullable(Type.Number()),
     last_diagnostic: nullable(Type.String()),
     bytes: Type.Integer(),
+    sink: Type.Optional(text('Where there are several: the name of its sink, or "none".', 32)),
   },
   'Item',
 );
@@ -61,15 +62,18 @@ const list = route({
     state: Type.Optional(text(`One or more of ${ITEM_STATES.join(', ')}, separated by commas.`, 100)),
     user: Type.Optional(text('Only items of this user.')),
     thread: Type.Optional(text('Only items of this thread.')),
+    sink: Type.Optional(
+      text('Only items of this sink, where there are several; "none" are for no sink.', 32),
+    ),
     since: Type.Optional(text('Only items received since then: a time, or an age such as "3d".', 40)),
     message_id: Type.Optional(text('Only the item of this Message-ID.')),
   }),
   answers: { 200: { doc: 'A page of items.', schema: pageOf(ITEM, 'ItemPage') } },
   run: async (inside, { query }) => {
     const { config, store } = inside.session();
-    const { limit, cursor, state, user, thread, since, message_id } = query;
+    const { limit, cursor, state, user, thread, sink, since, message_id } = query;
     const states = state?.split(',') ?? [];
-    const filter = readSelection({ states, isOpen: false, user, thread, since });
+    const filter = readSelection(config, { states, isOpen: false, user, thread, sink, since });
     const messageId = message_id?.replace(/^<|>$/g, '');
     const items = await store.list({
       ...filter,

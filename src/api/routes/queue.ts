@@ -14,6 +14,7 @@ const COUNTS = record(
 
 const SINK = record(
   {
+    name: Type.String(),
     state: words('up', 'paused', 'down', 'broken'),
     since: nullable(time('Since when.')),
     diagnostic: Type.String({ description: 'The last answer that supports it.' }),
@@ -52,7 +53,7 @@ const show = route({
   path: '/v1/queue',
   scope: 'read',
   tag: 'queue',
-  summary: 'Show the queue: counts, the oldest item, the state of the sink',
+  summary: 'Show the queue: counts, the oldest item, the states of the sinks',
   answers: { 200: { doc: 'The queue.', schema: QUEUE } },
   run: async (inside) => ({ status: 200, body: await queueOf(inside) }),
 });
@@ -137,11 +138,10 @@ const verdicts = route({
 export const QUEUE_ROUTES: readonly Route[] = [show, change, stats, verdicts];
 
 async function queueOf(inside: Inside) {
-  const { byState, oldestReceivedAt, paused, sink } = await inside.session().store.counts();
-  const sinks =
-    sink === undefined
-      ? []
-      : [{ state: sink.state, since: isoTime(sink.sinceAt), diagnostic: sink.diagnostic }];
+  const { byState, oldestReceivedAt, paused, sinks: found } = await inside.session().store.counts();
+  const sinks = found.map(({ name, state, sinceAt, diagnostic }) => {
+    return { name, state, since: isoTime(sinceAt), diagnostic };
+  });
   return { paused, items: byState, oldest_received_at: isoTime(oldestReceivedAt), sinks };
 }
 

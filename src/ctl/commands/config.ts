@@ -7,12 +7,15 @@
 
 import { EXIT, Fault } from '../../actions/fault.ts';
 import { readPeppers } from '../../config/secret-file.ts';
+import { isDivided, writtenSink } from '../../config/sinks.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
 import { isBuiltIn, settingsOf } from '../../sinks/catalogue.ts';
+import type { SinkTable } from '../../sinks/sink-kind.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { readNoticeTexts } from '../../site/notices.ts';
-import { distrustedPlaces, openSink } from '../../site/settings.ts';
+import { distrustedPlaces } from '../../site/settings.ts';
+import { closeSinks, openSinks } from '../../site/sinks.ts';
 import { ROWS } from '../../site/table.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { becomeStoreOwner } from '../owner.ts';
@@ -60,14 +63,14 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
   const distrusted = distrustedPlaces(path, config);
   const peppers = readPeppers(config);
   // A site's own sink is code: root must not run what the service user may have written.
-  if (!isBuiltIn(config.sink)) becomeStoreOwner(config.store.path);
-  const sink = await openSink(config);
-  if (sink.ok) await sink.sink.close();
+  if (!config.sinks.every(({ options }) => isBuiltIn(options))) becomeStoreOwner(config.store.path);
+  const opened = await openSinks(config);
+  if (opened.ok) await closeSinks(opened.sinks);
   const texts = readNoticeTexts(config);
   return [
     ...distrusted,
     ...(peppers.ok ? [] : peppers.problems),
-    ...(sink.ok ? [] : sink.problems),
+    ...(opened.ok ? [] : opened.problems),
     ...(texts.ok ? [] : texts.problems),
   ];
 }
@@ -76,10 +79,13 @@ function showObjects(config: Config, context: Context): void {
   for (const { key, setting, value, isDefault } of settingLines(ROWS, config)) {
     printObject(context.output, { key, value, default: isDefault, doc: setting.doc });
   }
-  for (const [key, value] of Object.entries(config.sink)) {
+  const options = config.sinks.flatMap((sink) =>
+    Object.entries(writtenSink(sink)).map(([key, value]) => ({ sink, key, value })),
+  );
+  for (const { sink, key, value } of options) {
     printObject(context.output, {
-      key: `sink.${key}`,
-      value: hidden(config, key, value),
+      key: `${sink.key}.${key}`,
+      value: hidden(sink.options, key, value),
       default: false,
       doc: null,
     });
@@ -94,9 +100,10 @@ function showToml(config: Config): string {
     current = section;
     lines.push(`${name} = ${tomlValue(value)}${isDefault ? '  # default' : ''}`);
   }
-  lines.push('', '[sink]');
-  for (const [key, value] of Object.entries(config.sink)) {
-    lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(config, key, value))}`);
+  for (const sink of config.sinks) {
+    lines.push('', isDivided(config.sinks) ? '[[sink]]' : '[sink]');
+    for (const [key, value] of Object.entries(writtenSink(sink)))
+      lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(sink.options, key, value))}`);
   }
   return lines.join('\n');
 }
@@ -105,15 +112,13 @@ function showToml(config: Config): string {
  * Hides what may be a secret in the options of a sink: a site's own may take one in the file, against advice. Settings of
  * built-in sinks are none, and what should be a file is shown.
  */
-function hidden({ sink }: Pick<Config, 'sink'>, key: string, value: unknown): unknown {
-  if (Object.hasOwn(settingsOf(sink) ?? {}, key)) return value;
+function hidden(table: SinkTable, key: string, value: unknown): unknown {
+  if (Object.hasOwn(settingsOf(table) ?? {}, key)) return value;
   const isNamedSo =
     /secret|token|passw|credential|authorization|api_?key/i.test(key) && !key.endsWith('_file');
   if (isNamedSo) return '(hidden)';
   if (typeof value === 'string') return value.replace(/\/\/[^/\s]*@/, '//(hidden)@');
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date)
     return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, hidden({ sink: {} }, name, inner)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, hidden({}, name, inner)]));
 }

@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
 import { comment, commentedConfig, tomlValue } from '../../config/text.ts';
 import { DEFAULT_SINK, SINK_FORM, SINK_TYPES, SINKS, settingsOf } from '../../sinks/catalogue.ts';
+import type { SinkTable } from '../../sinks/sink-kind.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig, readConfig } from '../../site/config.ts';
 import { ROWS, SETTINGS } from '../../site/table.ts';
@@ -227,7 +228,11 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
   return made;
 }
 
-function makeSinkSecrets({ sink }: Config, owner: Owner | undefined): Made[] {
+function makeSinkSecrets({ sinks }: Config, owner: Owner | undefined): Made[] {
+  return sinks.flatMap(({ options }) => makeSecretsOf(options, owner));
+}
+
+function makeSecretsOf(sink: SinkTable, owner: Owner | undefined): Made[] {
   return Object.entries(settingsOf(sink) ?? {}).flatMap(([name, { begins }]) => {
     const secret = sink[name];
     const makes = begins?.makes;
@@ -240,12 +245,14 @@ function makeSinkSecrets({ sink }: Config, owner: Owner | undefined): Made[] {
 }
 
 /** Lists the secrets of the sink that the platform gives, and that are not written into their files yet. */
-function emptySecrets({ sink }: Config): { readonly path: string; readonly what: string }[] {
-  return Object.entries(settingsOf(sink) ?? {}).flatMap(([name, { begins }]) => {
-    const path = sink[name];
-    const isEmpty = typeof path === 'string' && statSync(path, { throwIfNoEntry: false })?.size === 0;
-    return begins?.makes === undefined || !isEmpty ? [] : [{ path, what: begins.makes.what }];
-  });
+function emptySecrets({ sinks }: Config): { readonly path: string; readonly what: string }[] {
+  return sinks.flatMap(({ options }) =>
+    Object.entries(settingsOf(options) ?? {}).flatMap(([name, { begins }]) => {
+      const path = options[name];
+      const isEmpty = typeof path === 'string' && statSync(path, { throwIfNoEntry: false })?.size === 0;
+      return begins?.makes === undefined || !isEmpty ? [] : [{ path, what: begins.makes.what }];
+    }),
+  );
 }
 
 /** Makes the sockets' directory; set-group-ID for Postfix, as mailgw.tmpfiles has it: what is made there is Postfix's group's. */
@@ -315,9 +322,10 @@ function nextSteps(place: Place, { config, host }: Configured, context: Context)
   const ctl = standard ? 'mailgw-ctl' : `mailgw-ctl --config ${place.config}`;
   const from = host === undefined ? '' : ` ("${host.name}", ${host.source})`;
   const strict = config.sender.policy !== 'off' ? ` and sender.authserv_id${from}` : '';
-  const [first = 'type'] = Object.keys(settingsOf(config.sink) ?? {});
+  const [sink] = config.sinks;
+  const [first = 'type'] = Object.keys(settingsOf(sink?.options ?? {}) ?? {});
   const steps = [
-    `look at sink.${first}${strict} in ${place.config}`,
+    `look at ${sink?.key ?? 'sink'}.${first}${strict} in ${place.config}`,
     ...emptySecrets(config).map(({ path, what }) => `write ${what} into ${path}, which is empty`),
     `${ctl} config check`,
     `${ctl} user add alice --address alice@example.com`,

@@ -27,10 +27,10 @@ export const shapeCommand: CommandSpec = {
   options: [...SELECTION_OPTIONS, OPEN_OPTION],
   examples: ['shape', 'shape --open', 'shape --user alice --json'],
   run: (input, context) =>
-    withStore(context, async ({ store }) => {
+    withStore(context, async ({ config, store }) => {
       const now = Date.now();
       const counts = await store.shape(
-        readSelection(selectionOf(input)),
+        readSelection(config, selectionOf(input)),
         AGES.map(({ ms }) => now - ms),
       );
       const rows = ITEM_STATES.flatMap((state) => {

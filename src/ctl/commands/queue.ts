@@ -8,6 +8,7 @@
 import { contentOf, findItem, hideTokens, readLimit, readSelection } from '../../actions/items.ts';
 import { itemDetailRow, itemRow } from '../../api/shown.ts';
 import { tokenMask } from '../../site/notices.ts';
+import { lanesOf } from '../../site/sinks.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { OPEN_OPTION, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
 import { withStore } from '../session.ts';
@@ -30,7 +31,7 @@ const list: CommandSpec = {
     withStore(context, async ({ config, store }) => {
       const mask = tokenMask(config);
       const limit = readLimit(input.text('limit') ?? String(DEFAULT_LIMIT));
-      const items = await store.list({ ...readSelection(selectionOf(input)), limit: limit + 1 });
+      const items = await store.list({ ...readSelection(config, selectionOf(input)), limit: limit + 1 });
       printRows(
         context.output,
         items.slice(0, limit).map((item) => hideTokens(itemRow(item), mask)),
@@ -39,6 +40,7 @@ const list: CommandSpec = {
           { key: 'state' },
           { key: 'user', shrinks: true },
           { key: 'thread', shrinks: true },
+          ...(lanesOf(config).length > 0 ? [{ key: 'sink' }] : []),
           { key: 'received_at', title: 'received' },
           { key: 'attempts', title: 'tries' },
           { key: 'due_at', title: 'due' },

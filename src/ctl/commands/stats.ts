@@ -6,7 +6,13 @@ import { VERDICT_HOURS } from '../../store/sqlite/verdict-counts.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
 import { withStore } from '../session.ts';
+import { onlySink, sinkRows } from '../sink-rows.ts';
 import { printNote, printObject, printRow, printRows, printText } from '../terminal/print.ts';
+
+const SINK_COLUMNS = [
+  ...['sink', 'state', 'since', 'open'].map((key) => ({ key })),
+  { key: 'diagnostic', shrinks: true },
+];
 
 const COLUMNS = ['verdict', 'reason', 'cause', 'count', 'last_at'].map((key) => ({ key }));
 
@@ -27,7 +33,8 @@ export const statsCommand: CommandSpec = {
       if (since !== undefined && Date.now() - since > VERDICT_HOURS * 3_600_000) {
         printNote(context.output, `verdicts are told apart by the hour for ${VERDICT_HOURS / 24} days only`);
       }
-      const { oldestReceivedAt, paused, sink } = counts;
+      const { oldestReceivedAt, paused } = counts;
+      const sinks = sinkRows(session.config, counts);
       const verdicts = stats.verdicts.map(({ verdict, reason, cause, count, lastAt }) => ({
         verdict,
         reason,
@@ -43,18 +50,20 @@ export const statsCommand: CommandSpec = {
             ? null
             : Math.max(0, Math.round((Date.now() - oldestReceivedAt) / 1000)),
         paused,
-        sink: sink?.state ?? 'unknown',
-        sink_since: isoTime(sink?.sinceAt),
-        sink_diagnostic: sink?.diagnostic ?? null,
+        ...(sinks === undefined && onlySink(counts)),
         hard_bounces: bounces?.hard ?? null,
         soft_bounces: bounces?.soft ?? null,
       };
       if (context.output.json) {
-        printObject(context.output, { ...row, verdicts });
+        printObject(context.output, { ...row, ...(sinks !== undefined && { sinks }), verdicts });
         return;
       }
       printRow(context.output, row);
       printText(context.output, '');
+      if (sinks !== undefined) {
+        printRows(context.output, sinks, SINK_COLUMNS, '');
+        printText(context.output, '');
+      }
       printRows(
         context.output,
         verdicts,

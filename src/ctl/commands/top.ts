@@ -16,6 +16,7 @@ import { cells, printable, truncate } from '../../system/printable.ts';
 import type { CommandSpec } from '../command.ts';
 import { type DaemonFigures, readDaemonFigures } from '../daemon-figures.ts';
 import { withStore } from '../session.ts';
+import { onlySink, sinkRows } from '../sink-rows.ts';
 import { type Output, printObject, printRows, printText } from '../terminal/print.ts';
 
 const DEFAULT_INTERVAL = '2s';
@@ -63,12 +64,14 @@ type Picture = Awaited<ReturnType<typeof take>>;
 /** Takes everything that one picture shows. */
 async function take(store: Store, config: Config) {
   const now = Date.now();
-  const [{ byState, oldestReceivedAt, paused, sink }, flow, threads, daemon] = await Promise.all([
+  const [counts, flow, threads, daemon] = await Promise.all([
     store.counts(),
     store.flow(now - RATE_MS),
     store.waitingThreads(THREADS),
     readDaemonFigures(config.metrics.listen),
   ]);
+  const { byState, oldestReceivedAt, paused } = counts;
+  const sinks = sinkRows(config, counts);
   const age = (at: number | undefined): number | null =>
     at === undefined ? null : Math.max(0, Math.round((now - at) / 1000));
   return {
@@ -76,9 +79,7 @@ async function take(store: Store, config: Config) {
     items: byState,
     oldest_age_seconds: age(oldestReceivedAt),
     paused,
-    sink: sink?.state ?? 'unknown',
-    sink_since: isoTime(sink?.sinceAt),
-    sink_diagnostic: sink?.diagnostic ?? null,
+    ...(sinks === undefined ? onlySink(counts) : { sinks }),
     last_minute: flow,
     daemon,
     threads: threads.map((thread) => ({
@@ -153,7 +154,7 @@ function print(output: Output, picture: Picture): void {
     printObject(output, picture);
     return;
   }
-  const { items, last_minute: flow, sink, sink_diagnostic: diagnostic, oldest_age_seconds: oldest } = picture;
+  const { items, last_minute: flow, oldest_age_seconds: oldest } = picture;
   const lines: readonly (readonly [string, ...string[]])[] = [
     ['mailgw', picture.time ?? '', ...(picture.paused ? ['PAUSED'] : [])],
     ['last minute', `received ${flow.received}`, `posted ${flow.posted}`, `failed ${flow.failed}`],
@@ -162,12 +163,7 @@ function print(output: Output, picture: Picture): void {
       ...ITEM_STATES.map((state) => `${state} ${items[state]}`),
       `oldest ${oldest === null ? '-' : `${oldest} s`}`,
     ],
-    [
-      'sink',
-      diagnostic === null || sink === 'up'
-        ? sink
-        : `${sink} since ${picture.sink_since ?? '?'}: ${diagnostic}`,
-    ],
+    ...sinkLines(picture),
     ['daemon', ...daemonParts(picture.daemon)],
   ];
   for (const [label, ...parts] of lines) {
@@ -186,6 +182,18 @@ function print(output: Output, picture: Picture): void {
     ],
     'No thread waits.',
   );
+}
+
+/** Writes a line for the sink, or one for each of several. */
+function sinkLines(picture: Picture): (readonly [string, ...string[]])[] {
+  const inWords = (state: string, since: string | null, diagnostic: string | null): string =>
+    diagnostic === null || state === 'up' ? state : `${state} since ${since ?? '?'}: ${diagnostic}`;
+  if (!('sinks' in picture))
+    return [['sink', inWords(picture.sink, picture.sink_since, picture.sink_diagnostic)]];
+  return picture.sinks.map(({ sink, state, since, open, diagnostic }, at) => {
+    const said = state === 'missing' ? (diagnostic ?? state) : inWords(state, since, diagnostic);
+    return [at === 0 ? 'sinks' : '', sink, `on the way ${open}`, said];
+  });
 }
 
 const LABEL_CELLS = 'last minute'.length;

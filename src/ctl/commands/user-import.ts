@@ -6,11 +6,11 @@
  */
 import { EXIT, Fault } from '../../actions/fault.ts';
 import { type Imported, importUsers, readPlatformUsers } from '../../actions/import-users.ts';
+import type { ConfiguredSink } from '../../config/sinks.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
 import type { PlatformUser } from '../../sinks/sink.ts';
-import type { SinkTable } from '../../sinks/sink-kind.ts';
 import type { Config } from '../../site/config.ts';
-import { openSink } from '../../site/settings.ts';
+import { openSink } from '../../site/sinks.ts';
 import type { CommandSpec, Context } from '../command.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { openConfig, withStore } from '../session.ts';
@@ -21,7 +21,11 @@ export const importCommand: CommandSpec = {
   words: 'import',
   summary: 'take the users of the platform in: new ones are added, addresses brought up to date',
   options: [
-    { flags: '--from <sink>', doc: 'the sink whose platform is asked: its type in [sink]', required: true },
+    {
+      flags: '--from <sink>',
+      doc: 'the sink whose platform is asked: its name in [[sink]], its type in [sink]',
+      required: true,
+    },
     {
       flags: '--only-these',
       doc: 'take addresses away from users that the platform does not name with them',
@@ -46,10 +50,10 @@ export const importCommand: CommandSpec = {
 
 async function listUsers(context: Context, name: string): Promise<readonly PlatformUser[]> {
   const config = openConfig(context);
-  const table = sinkNamed(config, name);
+  const sink = sinkNamed(config, name);
   // A site's own sink is code: root must not run what the service user may have written.
-  if (!isBuiltIn(table)) becomeStoreOwner(config.store.path);
-  const loaded = await openSink({ ...config, sink: table });
+  if (!isBuiltIn(sink.options)) becomeStoreOwner(config.store.path);
+  const loaded = await openSink(sink);
   if (!loaded.ok) throw new Fault(EXIT.configuration, loaded.problems);
   try {
     return await readPlatformUsers(loaded.sink, name);
@@ -58,11 +62,12 @@ async function listUsers(context: Context, name: string): Promise<readonly Platf
   }
 }
 
-/** Gives the table of the sink of this name. */
-function sinkNamed({ sink }: Config, name: string): SinkTable {
-  const { type } = sink;
-  if (type === name) return sink;
-  throw new Fault(EXIT.badInput, `--from "${name}": there is no such sink; expected "${String(type)}"`);
+/** Gives the sink of this name. */
+function sinkNamed({ sinks }: Config, name: string): ConfiguredSink {
+  const found = sinks.find((sink) => sink.name === name);
+  if (found !== undefined) return found;
+  const names = sinks.map((sink) => `"${sink.name}"`).join(' or ');
+  throw new Fault(EXIT.badInput, `--from "${name}": there is no such sink; expected ${names}`);
 }
 
 function report(imported: readonly Imported[], isDry: boolean, output: Output): void {

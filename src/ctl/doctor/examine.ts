@@ -12,7 +12,7 @@ import { type NamedPeppers, readPeppers } from '../../config/secret-file.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
-import { openSink } from '../../site/settings.ts';
+import { openSink } from '../../site/sinks.ts';
 import { openSqliteStore } from '../../store/sqlite/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { becomeStoreOwner } from '../owner.ts';
@@ -65,8 +65,10 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   if (!existsSync(dirname(config.store.path))) return; // files.store has said so
   // As root: what the service user cannot read any more.
   const peppers = readPeppers(config);
-  // The same goes for the secrets of the sink; a site's own module is not run as root.
-  const builtIn = isBuiltIn(config.sink) ? await openSink(config) : undefined;
+  // The same goes for the secrets of sinks; a site's own module is not run as root.
+  const builtIn = await Promise.all(
+    config.sinks.map(async (sink) => (isBuiltIn(sink.options) ? openSink(sink) : undefined)),
+  );
   const holder = holderOfRemoved(config.store.path);
   // And for the socket that Postfix and root alone may connect to.
   const wayOut = examination.roundTrip && (await openWayOut(config));
@@ -76,7 +78,9 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
       return checkStoreFile(config, Date.now());
     });
     yield* guarded('store', () => [checkStoreFiles(config.store.path, holder)]);
-    yield* guarded('sink', async () => checkSink(config, builtIn ?? (await openSink(config)), stranger));
+    for (const [at, sink] of config.sinks.entries()) {
+      yield* guarded('sink', async () => checkSink(sink, builtIn[at] ?? (await openSink(sink)), stranger));
+    }
     yield* guarded('spamd', async () => [await checkSpamd(config)]);
     yield* guarded('notice', () => checkNotices(config));
     yield* guarded('queue', () =>
@@ -162,7 +166,7 @@ async function checkOpenStore(
     const findings = [
       ...(judged === undefined ? [] : [judged]),
       await checkUsers(store, config),
-      ...(await checkQueue(store)),
+      ...(await checkQueue(store, config)),
       await checkDiscards(store, Date.now()),
       ...(await checkRestore(store, Date.now())),
     ];

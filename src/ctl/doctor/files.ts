@@ -67,7 +67,8 @@ function unreadable(check: string, file: string, service: Member): Finding | und
 
 /** Examines the sink's secrets, where mailgw itself reads them. */
 function checkSinkSecrets(config: Config): Finding[] {
-  return sinkFiles(config.sink).flatMap(({ key, setting, paths }) => {
+  const files = config.sinks.flatMap(({ key, options }) => sinkFiles(options, key));
+  return files.flatMap(({ key, setting, paths }) => {
     if (setting?.names !== 'secret') return [];
     return paths.map((file) => checkSecret(config, 'files.sink_secret', key, file, setting.leastBytes));
   });

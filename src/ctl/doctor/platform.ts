@@ -9,6 +9,7 @@
 import { describe, EXIT } from '../../actions/fault.ts';
 import { mailServer } from '../../config/config.ts';
 import { type Endpoint, endpointText } from '../../config/kinds.ts';
+import type { ConfiguredSink } from '../../config/sinks.ts';
 import { openSpamd } from '../../gate/spam-policy.ts';
 import type { Lack, Sink } from '../../sinks/sink.ts';
 import type { LoadedSink } from '../../sinks/sink-kind.ts';
@@ -21,7 +22,12 @@ import { openTalk } from './talk.ts';
 const WITHIN_MS = 10_000;
 
 /** Examines the sink; a stranger is somebody who may not read its secrets, which says nothing of mailgwd. */
-export async function checkSink(config: Config, loaded: LoadedSink, stranger: boolean): Promise<Finding[]> {
+export async function checkSink(
+  configured: ConfiguredSink,
+  loaded: LoadedSink,
+  stranger: boolean,
+): Promise<Finding[]> {
+  const { key, threads } = configured;
   if (!loaded.ok) {
     const isUnknown = stranger && loaded.problems.every((what) => what.includes('EACCES'));
     if (isUnknown) return [skipped('sink.options', `${loaded.problems.join('; ')}; run doctor as root`)];
@@ -29,19 +35,31 @@ export async function checkSink(config: Config, loaded: LoadedSink, stranger: bo
       problem('sink.options', EXIT.configuration, {
         what,
         why: 'mailgwd does not start',
-        fix: 'mend [sink] in mailgw.toml: mailgw-ctl config check',
+        fix: `mend ${threads === undefined ? '[sink]' : key} in mailgw.toml: mailgw-ctl config check`,
       }),
     );
   }
   try {
-    return await examine(loaded.sink, config);
+    const findings = await examine(loaded.sink, configured);
+    return threads === undefined ? findings : findings.map((finding) => named(finding, configured));
   } finally {
     await loaded.sink.close();
   }
 }
 
-async function examine(sink: Sink, config: Config): Promise<Finding[]> {
-  const options = fine('sink.options', `type ${String(config.sink.type)}`);
+/** Says of which sink a finding is, where there are several. */
+function named(finding: Finding, { name, key }: ConfiguredSink): Finding {
+  // What to mend is named by its path in the file.
+  const own = (text: string): string => text.replaceAll(/\bsink\.(?=[a-z_]+\b)/g, `${key}.`);
+  const what = `${name}: ${finding.what}`;
+  return 'fix' in finding ? { ...finding, what, fix: own(finding.fix) } : { ...finding, what };
+}
+
+async function examine(sink: Sink, { options: table, threads }: ConfiguredSink): Promise<Finding[]> {
+  const options = fine(
+    'sink.options',
+    `type ${String(table.type)}${threads === undefined ? '' : `, threads that begin with "${threads}"`}`,
+  );
   const ask = sink.examine?.bind(sink);
   if (ask === undefined)
     return [
@@ -60,7 +78,7 @@ async function examine(sink: Sink, config: Config): Promise<Finding[]> {
       lack: undefined,
     }),
   );
-  const place = typeof config.sink.url === 'string' ? `${config.sink.url.replace(/\?.*/, '')}: ` : '';
+  const place = typeof table.url === 'string' ? `${table.url.replace(/\?.*/, '')}: ` : '';
   if (lack !== undefined) return [options, lacking(lack, place + diagnostic)];
   return [options, judgeStatus(status, place + diagnostic), note('sink.posts_as', postsAs)];
 }

@@ -9,9 +9,13 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EXIT, systemCode } from '../../actions/fault.ts';
 import type { NamedPeppers } from '../../config/secret-file.ts';
+import type { ConfiguredSink } from '../../config/sinks.ts';
+import { NO_LANE } from '../../mail/lane.ts';
 import { pepperFingerprint } from '../../mail/token.ts';
 import type { Config } from '../../site/config.ts';
 import { judgePeppers, type PepperStanding, pepperProblem, showPepper } from '../../site/pepper.ts';
+import { knownThreads } from '../../site/sinks.ts';
+import type { NamedStatus } from '../../store/sink-status.ts';
 import { type QuickCheck, quickCheckStore } from '../../store/sqlite/quick-check.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_EXIT, StoreError, type StoreErrorKind } from '../../store/store-error.ts';
@@ -218,8 +222,8 @@ function shown({ minting: { bytes, file } }: Exclude<PepperStanding, { kind: 'ot
 }
 
 /** Examines what the queue says of itself. */
-export async function checkQueue(store: Store): Promise<Finding[]> {
-  const { byState, paused, sink } = await store.counts();
+export async function checkQueue(store: Store, config: Config): Promise<Finding[]> {
+  const { byState, paused, sinks, lanes } = await store.counts();
   const findings: Finding[] = [];
   findings.push(
     paused
@@ -239,22 +243,32 @@ export async function checkQueue(store: Store): Promise<Finding[]> {
       }),
     );
   }
-  if (sink !== undefined && sink.state !== 'up') {
-    findings.push(
-      problem('queue.sink', sink.state === 'broken' ? EXIT.configuration : EXIT.unavailable, {
-        what: `mailgwd finds the sink ${sink.state} since ${new Date(sink.sinceAt).toISOString()}; its last answer: ${sink.diagnostic}`,
-        why: 'replies wait in the queue; they are tried again by themselves',
-        fix: 'mend the platform, or [sink] in mailgw.toml; then mailgw-ctl queue retry --state waiting',
-      }),
-    );
-  } else
-    findings.push(
-      fine(
-        'queue.sink',
-        sink === undefined
-          ? 'nothing is known of the sink before its first answer'
-          : `the sink is up: ${sink.diagnostic}`,
-      ),
-    );
+  findings.push(...config.sinks.map((sink) => judgeSink(sink, sinks)));
+  const stray = lanes.find(({ lane }) => lane === NO_LANE)?.open ?? 0;
+  if (stray > 0) findings.push(strays(stray, config));
   return findings;
+}
+
+/** Judges what mailgwd last found out about a sink. */
+function judgeSink({ name, key, threads }: ConfiguredSink, statuses: readonly NamedStatus[]): Finding {
+  const [what, place] = threads === undefined ? ['the sink', '[sink]'] : [`the sink ${name}`, key];
+  const status = statuses.find((each) => each.name === name);
+  if (status === undefined) return fine('queue.sink', `nothing is known of ${what} before its first answer`);
+  const { state, sinceAt, diagnostic } = status;
+  if (state === 'up') return fine('queue.sink', `${what} is up: ${diagnostic}`);
+  const retried = threads === undefined ? '' : ` --sink ${name}`;
+  return problem('queue.sink', state === 'broken' ? EXIT.configuration : EXIT.unavailable, {
+    what: `mailgwd finds ${what} ${state} since ${new Date(sinceAt).toISOString()}; its last answer: ${diagnostic}`,
+    why: 'replies wait in the queue; they are tried again by themselves',
+    fix: `mend the platform, or ${place} in mailgw.toml; then mailgw-ctl queue retry --state waiting${retried}`,
+  });
+}
+
+/** Tells of what is for no sink. */
+function strays(count: number, config: Config): Finding {
+  return problem('queue.stray', EXIT.configuration, {
+    what: `${count} replies are to threads that no [[sink]] is for; there are ${knownThreads(config)}`,
+    why: 'they wait for a sink until delivery.max_age is over, then they are dead letters',
+    fix: 'mailgw-ctl queue list --sink none; give a [[sink]] the beginning of their threads, and mailgw-ctl reload',
+  });
 }

@@ -24,12 +24,14 @@ import {
   settled,
   sought,
   unexpected,
+  wholeOf,
 } from '../platform/client.ts';
 import { draftText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { withHiddenMark } from '../platform/hidden-mark.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import { showTags } from '../platform/tags.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { categoryOf, externalId, isThere, type Place, placeOf } from './posts.ts';
@@ -53,7 +55,7 @@ export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
   const policy = { mentions: false, references: false, commands: false, closing: false };
-  const raw = withHiddenMark(callNobody(post.body.markdown, EVERYBODY), post.id);
+  const raw = withHiddenMark(callNobody(showTags(post.body.markdown), EVERYBODY), post.id);
   const draft = draftText(post, { dialect: () => raw, policy, attribution: '' });
   return {
     body: { raw: draft.ok ? draft.text : '' },
@@ -151,7 +153,7 @@ class DiscourseSink implements Sink {
   #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
     const dialect = (markdown: string): string =>
       withHiddenMark(
-        [callNobody(markdown, EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
+        [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
         post.id,
       );
     const { policy } = this.#options;
@@ -167,7 +169,7 @@ class DiscourseSink implements Sink {
     const answer = await this.#ask(request, signal);
     const outcome = this.#client.judge(answer);
     if (outcome.kind !== 'posted') throw new NoPost(outcome);
-    const url = member(answer.json, 'short_url');
+    const url = member(wholeOf(answer).json, 'short_url');
     if (typeof url !== 'string' || !/^upload:\/\/[\w.-]+$/.test(url))
       throw unexpected(answer, 'the answer to an upload names no file');
     const name = file.filename.replace(/[[\]|\\`<>*_\s]+/g, ' ').trim() || 'file';
@@ -209,8 +211,8 @@ class DiscourseSink implements Sink {
       { path: '/admin/users/list/active.json', query, headers },
       signal,
     );
-    if (!Array.isArray(answer.json)) throw unexpected(answer, 'the answer is no list of users');
-    return answer.json;
+    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
+    return members(answer.json);
   }
 
   #asAdmin(signal: AbortSignal): (request: PlatformRequest) => Promise<PlatformAnswer> {
@@ -240,6 +242,7 @@ function posted(answer: PlatformAnswer, outcome: Outcome): Outcome {
   if (member(json, 'action') === 'enqueued' && member(json, 'success') === true)
     return { ...outcome, diagnostic: 'it waits for the approval of a moderator' };
   const [topic, number] = [member(json, 'topic_id'), member(json, 'post_number')];
+  wholeOf(answer);
   if (typeof topic !== 'number' || typeof number !== 'number')
     throw unexpected(answer, 'the answer to a post names no post');
   return { ...outcome, diagnostic: `topic/${topic}/post/${number}` };

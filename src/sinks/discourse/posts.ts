@@ -15,6 +15,7 @@ import {
   type PlatformRequest,
   pathOf,
   refuse,
+  wholeOf,
 } from '../platform/client.ts';
 import { hiddenMark } from '../platform/hidden-mark.ts';
 
@@ -110,7 +111,7 @@ async function lastPosts(
 /** Gives an answer that says what was asked for; any other one ends the attempt. */
 function sure(answer: PlatformAnswer, client: PlatformClient): PlatformAnswer {
   const outcome = client.judge(answer);
-  if (outcome.kind === 'posted' && answer.json !== undefined) return answer;
+  if (outcome.kind === 'posted' && wholeOf(answer).json !== undefined) return answer;
   // A refusal to look is no refusal of the post.
   if (outcome.kind === 'deferred') throw new NoPost(outcome);
   throw new NoPost({ ...outcome, kind: 'deferred', broken: true });

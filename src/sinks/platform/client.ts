@@ -7,7 +7,15 @@
  * Limits: an answer is read to a mebibyte, and one that is longer or breaks off has no JSON.
  */
 import type { Readable } from 'node:stream';
-import { type HttpAnswer, judgeAnswer, judgeError, type Meaning, meaningOf, quotedLine } from '../answer.ts';
+import {
+  type HttpAnswer,
+  judgeAnswer,
+  judgeError,
+  MAX_RETRY_AFTER_MS,
+  type Meaning,
+  meaningOf,
+  quotedLine,
+} from '../answer.ts';
 import { type HttpDeadlines, openHttpClient } from '../http-exchange.ts';
 import { NoPost } from '../no-post.ts';
 import type { Examination, Outcome } from '../sink.ts';
@@ -19,7 +27,7 @@ const ANSWER_BYTES = 1024 * 1024;
 
 /** A request to a platform; one with a body is a POST unless it says otherwise. */
 export interface PlatformRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH';
   /** Below the platform's address; each part of it encoded ({@link pathOf}). */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -71,17 +79,22 @@ export interface ClientEnvironment {
   readonly deadlines?: HttpDeadlines;
   /** The fields that prove who we are, in every request. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is hidden in every answer; the key and the fields where it says nothing. */
+  readonly secrets?: readonly string[];
   readonly means?: Means;
+  /** Gives how long an answer asks to be left alone, in milliseconds, where its body says so and its header does not. */
+  readonly pauseIn?: (json: unknown) => number | undefined;
 }
 
 /** Opens a client; it connects with its first request. */
 export function openPlatformClient(
   options: Pick<PlatformOptions, 'url' | 'token' | 'ca'>,
-  { now, deadlines = DEADLINES, headers, means = () => undefined }: ClientEnvironment,
+  environment: ClientEnvironment,
 ): PlatformClient {
+  const { deadlines = DEADLINES, headers } = environment;
   const { url, ca } = options;
   const client = openHttpClient(url, ca, deadlines);
-  const hide = hideKey([options.token, ...Object.values(headers)]);
+  const hide = hideKey(environment.secrets ?? [options.token, ...Object.values(headers)]);
   const [base = ''] = url.path.split('?');
 
   const ask = async (request: PlatformRequest, signal: AbortSignal): Promise<PlatformAnswer> => {
@@ -108,8 +121,7 @@ export function openPlatformClient(
     return { ...answer, text, json: answer.isWhole === true ? jsonOf(text) : undefined };
   };
 
-  const judge = (answer: PlatformAnswer): Outcome =>
-    judgeAnswer(answer, now(), means(answer) ?? meaningHere(answer));
+  const judge = judgeOf(environment);
 
   return {
     ask,
@@ -134,6 +146,16 @@ export function openPlatformClient(
   };
 }
 
+/** Makes the reader of a platform's answers. */
+function judgeOf({ now, means = () => undefined, pauseIn = () => undefined }: ClientEnvironment) {
+  return (answer: PlatformAnswer): Outcome => {
+    const outcome = judgeAnswer(answer, now(), means(answer) ?? meaningHere(answer));
+    if (outcome.kind !== 'deferred' || outcome.retryAfterMs !== undefined) return outcome;
+    const asked = pauseIn(answer.json);
+    return asked === undefined ? outcome : { ...outcome, retryAfterMs: Math.min(asked, MAX_RETRY_AFTER_MS) };
+  };
+}
+
 /** Gives the outcome of whatever ended an attempt: {@link NoPost} has its own, all else is an answer that did not come. */
 export function outcomeOf(error: unknown): Outcome {
   return error instanceof NoPost ? error.outcome : judgeError(error);
@@ -148,7 +170,8 @@ export function refuse(diagnostic: string): NoPost {
 export function unexpected(answer: PlatformAnswer, what: string): NoPost {
   const { status, text } = answer;
   const diagnostic = `${quotedLine(what)}: ${quotedLine(`${status} ${text}`)}`;
-  return new NoPost({ kind: 'deferred', broken: true, diagnostic, status });
+  // What broke off on its way says nothing about the platform.
+  return new NoPost({ kind: 'deferred', broken: answer.isWhole !== false, diagnostic, status });
 }
 
 /** Gives an answer that came whole; one that broke off blames nobody, and is asked for again. */

@@ -18,6 +18,8 @@ export interface TextForm {
   readonly attribution: string;
   /** The characters that a text may have, as the platform counts them; undefined is no limit. */
   readonly mostChars?: number | undefined;
+  /** Counts the characters of a text as the platform does; code points where it says nothing. */
+  readonly charsOf?: (text: string) => number;
 }
 
 /** A text that fits, or how much too long it is. */
@@ -27,17 +29,31 @@ export type Draft =
 
 /** Writes the text of a post; `refused` are the files that the platform did not take. */
 export function draftText(post: Post, form: TextForm, refused: readonly PostAttachment[] = []): Draft {
-  const { dialect, policy, attribution, mostChars } = form;
+  const { dialect, policy, attribution, mostChars, charsOf = codePointsOf } = form;
   const above = attribution.replaceAll('{user}', () => escapeText(post.user));
   const parts = [above, neutralise(post.body.markdown, policy), describeRefused(refused)];
   const text = dialect(parts.filter((part) => part !== '').join('\n\n'));
-  const chars = Array.from(text).length;
+  const chars = charsOf(text);
   if (mostChars === undefined || chars <= mostChars) return { ok: true, text };
   return { ok: false, problem: `the text has ${chars} characters; the platform takes ${mostChars}` };
 }
+
+const codePointsOf = (text: string): number => Array.from(text).length;
 
 /** Gives the first line of a text, for platforms that want a title and got none. */
 export function titleOr(post: Post, fallback: string): string {
   const title = post.newThread?.title ?? '';
   return title === '' ? fallback : title;
+}
+
+/** Makes the title of a new thread the first line of its text, for platforms whose threads have none. */
+export function titled(post: Post, policy: SinkPolicy): Post {
+  const title = neutralise(escapeText(titleOr(post, '')), policy);
+  if (title === '') return post;
+  return { ...post, body: { ...post.body, markdown: `**${title}**\n\n${post.body.markdown}` } };
+}
+
+/** Writes what is told of files that were refused after their text was sent. */
+export function refusedNote(files: readonly PostAttachment[], dialect: Dialect): string {
+  return dialect(describeRefused(files));
 }

@@ -67,6 +67,7 @@ export async function readIssue(
 }
 
 function readJournal(json: unknown): Journal {
+  const notes = member(json, 'notes');
   const details = members(member(json, 'details'));
   const files = details.filter((detail) => member(detail, 'property') === 'attachment');
   return {
@@ -74,7 +75,7 @@ function readJournal(json: unknown): Journal {
     by: member(json, 'user', 'id'),
     at: Date.parse(String(member(json, 'created_on'))),
     isPrivate: member(json, 'private_notes') === true,
-    text: plain(String(member(json, 'notes') ?? '')),
+    text: typeof notes === 'string' ? plain(notes) : '',
     files: files.map((file) => String(member(file, 'new_value'))),
   };
 }

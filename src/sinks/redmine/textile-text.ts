@@ -34,7 +34,7 @@ const PREFIXES = 'attachment|document|version|forum|news|message|project|commit|
 const ENTITY = /^&[#a-z0-9]+;/i;
 /** A mail address that is no more than that. */
 const MAIL = /(?<![\w@])[\w.+-]+@[\w-]+(?:\.[\w-]+)+(?![\w@])/g;
-const BLOCK = /^(?:h\d+|p|bq|fn\d+)(?:\.|[([{<>=^~-].*\.)(?::\S+)? /;
+const BLOCK = /^(?:h\d+|p|bq|fn\d+)(?:\.|[([{<>=^~-].*\.)(?::\S*)?(?: |$)/;
 const RULE = /^ *(?:(?:\* ?){3,}|(?:- ?){3,}|(?:_ ?){3,}) *$/;
 /** Everything in which this looks for something; whatever is not here stays. */
 const SUSPECT = /[*_\-+^~%?@!"#&|<>=[{(.:r/\p{Cc}]/gu;
@@ -97,7 +97,7 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
     case '"':
       return around.isWithin || next === ':' || at + 1 === text.length;
     case '!':
-      return !/[\p{L}\p{N}]/u.test(before || ' ') && next !== ' ' && next !== '';
+      return !/[\p{L}\p{N}]/u.test(before || ' ') && next !== ' ';
     case '#':
       return !isLiveNumber(text, at, before, around.live) && (beginsLine || /[\d#n]/.test(next));
     case '=':
@@ -117,7 +117,7 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
         !/[A-Za-z0-9]/.test(before)
       );
     default:
-      return marks(char, text, at, { ...around, before: beginsLine ? '' : before, after: next });
+      return marks(char, { ...around, before: beginsLine ? '' : before, after: next });
   }
 }
 
@@ -130,13 +130,13 @@ function opens(char: string, text: string, at: number, { before, after, isWithin
 }
 
 /** Tells whether a mark could begin a span, or a list at the start of a line. */
-function marks(char: string, text: string, at: number, { before, after, paired, isWithin }: Around): boolean {
+function marks(char: string, { before, after, paired, isWithin }: Around): boolean {
   if (char === '%' && before === 'x') return true;
   if (char === '*' && before === '' && !isWithin) return true;
   if (isWithin) return true;
   if (!paired.has(char)) return false;
   if (char === '?' && after !== '?' && before !== '?') return false;
-  return after !== ' ' && after !== '' && /^[>\s(*_\-+^~%?]?$/.test(before) && at >= 0 && text !== '';
+  return after !== ' ' && /^[>\s(*_\-+^~%?]?$/.test(before);
 }
 
 /** Tells whether a colon follows a word by which Redmine knows what to link to. */

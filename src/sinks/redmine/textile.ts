@@ -9,11 +9,14 @@
 import MarkdownIt from 'markdown-it';
 import { type Around, escapeTextile, type Live, SPAN_MARKS, verbatim } from './textile-text.ts';
 
-const parser = new MarkdownIt({ html: false, breaks: true, linkify: true });
+const parser = new MarkdownIt({ html: false, breaks: true, linkify: true, maxNesting: 1000 });
 
-// A line of dashes below a line of text is what people write, and a definition of a link would vanish.
+// What is nested deeper than maxNesting would be lost. A line of dashes below a line of text is what people write, and a
+// definition of a link would vanish.
 parser.disable(['lheading', 'reference']);
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+// Addresses stay as they were typed; what a link may not hold is encoded below.
+parser.normalizeLink = parser.normalizeLinkText = (url) => url;
 
 type Token = ReturnType<typeof parser.parse>[number];
 
@@ -95,7 +98,8 @@ function list({ token, children }: Node, above: string, live: Live): string[] {
   const marks = `${above}${isOrdered ? '#' : '*'}`;
   return children.flatMap((item, at) => {
     const lines = item.children.flatMap((child) => itemLines(child, marks, live));
-    const [first = '', ...more] = lines[0]?.startsWith(marks) === true ? ['', ...lines] : lines;
+    const isNested = /_list_open$/.test(item.children[0]?.token.type ?? '');
+    const [first = '', ...more] = isNested ? ['', ...lines] : lines;
     if (isOrdered && start !== 1) return [`${start + at}. ${first}`, ...more];
     return [`${marks} ${first === '' ? '&#8203;' : first}`, ...more];
   });
@@ -241,7 +245,7 @@ function writeMarked(
     !isWithin &&
     /^[\s(]?$/.test(writing.last) &&
     /^(?![\p{L}\p{N}])[\s\p{P}]?$/u.test(firstOf(follows)) &&
-    /^\S(?:.*\S)?$/.test(words);
+    /^(?:[\p{L}\p{N}]|\S.*\S)$/su.test(words);
   if (!stands) {
     writeSpans(nodes, writing, follows, isWithin);
     return;
@@ -254,6 +258,8 @@ function writeMarked(
 function writeCode(code: string, writing: Writing, follows: string, isWithin: boolean): void {
   const stands = !isWithin && !/\w/.test(writing.last) && !/\w/.test(firstOf(follows)) && code.trim() !== '';
   put(writing, stands ? `@${verbatim(code)}@` : verbatim(code));
+  // What follows comes to stand behind a tag.
+  if (stands) writing.last = '>';
 }
 
 const CLEAN_URL = /^https?:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?(?:[/?#][\w\-./%+~,:=&?#]*)?$/;

@@ -26,14 +26,16 @@ import { titleOr } from '../platform/draft.ts';
 import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
-import { markOf, messageBody, textForm } from './message.ts';
+import { bodyOf, markOf, textForm, textMembers } from './message.ts';
 import { recogniseTickets } from './recognise.ts';
 import { RT_SETTINGS } from './settings.ts';
 import { lacking, offers, type Poster, rightFor, seeTicket, ticketOf } from './ticket.ts';
-import { authorisation, BOT, createPosters, type Posters, userIdOf } from './tokens.ts';
+import { authorisation, BOT, createPosters, directoryProblem, type Posters, userIdOf } from './tokens.ts';
 import { findUser, listUsers } from './users.ts';
 
-type Options = PlatformOptions<typeof RT_SETTINGS>;
+type Given = PlatformOptions<typeof RT_SETTINGS>;
+type Optional = 'user_tokens' | 'rtname';
+type Options = Omit<Given, Optional> & { readonly [K in Optional]: Given[K] | undefined };
 
 /** The clocks of two machines may differ by so much. */
 const SKEW_MS = 3_600_000;
@@ -42,7 +44,10 @@ const SKEW_MS = 3_600_000;
 export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
   const read = readPlatformOptions(table, RT_SETTINGS, environment);
   if (!read.ok) return read;
-  const { options } = read;
+  const options: Options = read.options;
+  const { user_tokens: tokens } = options;
+  const problem = tokens === undefined ? undefined : directoryProblem(tokens);
+  if (problem !== undefined) return { ok: false, problems: [`sink.user_tokens: ${problem}`] };
   const client = openPlatformClient(options, {
     now: environment.now,
     headers: authorisation(options.token),
@@ -54,11 +59,16 @@ export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink
 /** Shows what would be sent of a post that its user has no token for. */
 export function preview(post: Post): Preview {
   const inert = { mentions: false, references: false, commands: true, closing: true };
-  const { Attachments, ...fields } = messageBody(
-    post,
-    textForm(inert, RT_SETTINGS.attribution.fallback as string),
-  );
-  return { body: { ...fields, ...(Attachments === undefined ? {} : { Attachments }) }, fields };
+  const fields = textMembers(post, textForm(inert, RT_SETTINGS.attribution.fallback as string));
+  const files = post.attachments.map(({ filename, contentType, bytes }) => ({
+    filename,
+    contentType,
+    bytes,
+  }));
+  return {
+    body: { ...fields, ...(files.length === 0 ? {} : { Attachments: files }) },
+    fields: { ...fields },
+  };
 }
 
 /** Tells an answer of Request Tracker's own from one of what stands before it: its 400 has JSON, and it takes JSON. */
@@ -131,8 +141,11 @@ const postReply: MakePost = async ({ options, client }, post, by, signal) => {
   const { mayPost } = await seeTicket(client, id, { as, by, closed: options.closed }, signal);
   const path = pathOf('REST', '2.0', 'ticket', id, as);
   const { outcome, answer } = await send({ options, client }, post, by, path, {}, signal);
+  if (answer.status !== 400 || answer.json === undefined) return outcome;
   // The words of a 400 are in the language of the account; the ticket has said what it stands for.
-  return answer.status === 400 && !mayPost ? lacking(by, rightFor(as), id, answer.status) : outcome;
+  if (!mayPost) return lacking(by, rightFor(as), id, answer.status);
+  // All else is a database that did not take it, which may be over soon.
+  return { kind: 'deferred', diagnostic: outcome.diagnostic, status: answer.status };
 };
 
 const postTicket: MakePost = async ({ options, client }, post, by, signal) => {
@@ -158,10 +171,12 @@ async function send(
 ): Promise<{ readonly outcome: Outcome; readonly answer: PlatformAnswer }> {
   const form = textForm(options.policy, by.is === 'bot' ? options.attribution : '');
   const headers = by.is === 'bot' ? {} : by.headers;
-  const ask = (json: object): Promise<PlatformAnswer> => client.ask({ path, json, headers }, signal);
-  let answer = await ask({ ...members, ...messageBody(post, form) });
-  if (answer.status === 413 && post.attachments.length > 0)
-    answer = await ask({ ...members, ...messageBody(post, form, post.attachments) });
+  const ask = (files: Post['attachments'], refused: Post['attachments']): Promise<PlatformAnswer> => {
+    const content = bodyOf({ ...members, ...textMembers(post, form, refused) }, files);
+    return client.ask({ path, content, headers }, signal);
+  };
+  let answer = await ask(post.attachments, []);
+  if (answer.status === 413 && post.attachments.length > 0) answer = await ask([], post.attachments);
   return { outcome: client.judge(answer), answer };
 }
 
@@ -191,15 +206,17 @@ async function isThere(client: PlatformClient, post: Post, signal: AbortSignal):
 async function examine(options: Options, client: PlatformClient, signal: AbortSignal): Promise<Examination> {
   const id = userIdOf(options.token);
   const path = pathOf('REST', '2.0', ...(id === undefined ? ['rt'] : ['user', id]));
-  const examined = await client.examine({ path }, readAccount(options), signal);
-  if (examined.status !== 200 || examined.lack !== undefined) return examined;
+  const answered = await client.examine({ path }, readAccount(options), signal);
+  if (answered.status !== 200 || answered.lack !== undefined) return answered;
+  // What it says of the account is long, and of no use to who reads of its rights.
+  const examined = { ...answered, diagnostic: '200 OK' };
   try {
     const query = { query: 'id > 0', orderby: 'id', order: 'DESC', per_page: '1', fields: '_hyperlinks' };
     const { json } = await client.demand({ path: pathOf('REST', '2.0', 'tickets'), query }, signal);
     const [ticket] = members(member(json, 'items'));
     const right = rightFor(options.post_as);
     if (ticket === undefined)
-      return { ...examined, diagnostic: `${examined.diagnostic}; no ticket that tells of rights` };
+      return { ...examined, diagnostic: '200 OK; it sees no ticket, and only tickets tell of rights' };
     if (offers(ticket, options.post_as)) return examined;
     const what = `the account may not post into ticket ${String(member(ticket, 'id'))}`;
     return { ...examined, lack: { what, fix: `grant it ${right} on that queue, or on all` } };

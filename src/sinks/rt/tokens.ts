@@ -6,8 +6,9 @@
  * no fault, and one that cannot be used is told as one: the reply is then posted by the account, with the line that names
  * the user.
  */
-import { lstatSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorText } from '../../system/error-text.ts';
 import { loginOf } from '../platform/options.ts';
 import type { Logins } from '../platform/settings.ts';
 import type { OnFault, ReadSecretText } from '../sink-kind.ts';
@@ -37,10 +38,25 @@ export interface Posters {
 export interface PosterGround {
   readonly directory: string | undefined;
   readonly map: Logins;
+  /** Reads the text of a secret file. */
   readonly readSecretText: ReadSecretText;
   readonly onFault: OnFault;
   /** Gives the name of the user of a token; undefined where it is refused. */
   readonly ownerOf: (token: string, signal: AbortSignal) => Promise<string | undefined>;
+}
+
+/** Says what is wrong with the directory; undefined where nothing is. */
+export function directoryProblem(directory: string): string | undefined {
+  try {
+    const status = statSync(directory);
+    if (!status.isDirectory()) return `${directory}: is no directory; expected one of files USER.token`;
+    const mode = status.mode & 0o777;
+    if ((mode & 0o077) === 0) return undefined;
+    const shown = mode.toString(8).padStart(4, '0');
+    return `${directory}: mode ${shown} lets group or world in; expected 0700 (chmod 0700 ${directory})`;
+  } catch (error) {
+    return `${directory}: cannot be read: ${errorText(error)}; expected a directory of files USER.token`;
+  }
 }
 
 /** The account of the sink. */

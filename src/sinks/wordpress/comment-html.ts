@@ -45,7 +45,7 @@ class Writer {
   #gap = 0;
   #isFirst = true;
   #isCode = false;
-  #isBareLink = false;
+  #linkEnd = '';
   #cells = 0;
   readonly #lists: OpenList[] = [];
 
@@ -55,12 +55,15 @@ class Writer {
     else this.#write(token.replaceAll('\n', '').replaceAll('&quot;', '"'));
   }
 
-  /** Begins a link; one that shows its own address is left to WordPress. */
+  /** Begins a link; one that shows its own address is left to WordPress, and only the web and mail are linked to. */
   link(tag: string, text: string, end: string): void {
     const address = /href="([^"]*)"/.exec(tag)?.[1] ?? '';
-    this.#isBareLink = address === text && end === '</a>';
+    const isBare = address === text && end === '</a>';
+    const isLinked = /^(?:https?|mailto):/i.test(address);
+    this.#linkEnd = isLinked ? '</a>' : ` (${address})`;
+    if (isBare) this.#linkEnd = '';
     // The words that WordPress adds: what it has then is what we sent, and a repetition is known by it.
-    if (!this.#isBareLink) this.#write(`<a href="${address}" rel="nofollow ugc">`);
+    else if (isLinked) this.#write(`<a href="${address}" rel="nofollow ugc">`);
   }
 
   tag(token: string): void {
@@ -111,8 +114,7 @@ class Writer {
   #close(name: string): void {
     switch (name) {
       case 'a':
-        if (!this.#isBareLink) this.out += '</a>';
-        this.#isBareLink = false;
+        this.out += this.#linkEnd;
         return;
       case 'pre':
         this.#isCode = false;

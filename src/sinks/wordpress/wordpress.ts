@@ -10,7 +10,6 @@
  * Limits: WordPress tells nobody by mail of a comment that comes by its interface. The key's limits count, not the user's: a
  * moderator's key is asked neither to slow down nor whether the user may read the post.
  */
-import type { SinkPolicy } from '../../reply/escape.ts';
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
@@ -85,10 +84,7 @@ function createWordPressSink(options: Options, now: () => number): Sink {
     const place = await placeOf(post, signal);
     const answer = await client.ask(request('comments', {}, { ...place, ...comment }), signal);
     if (codeOf(answer) === 'comment_duplicate') return repeated(client, post, place, comment.content, signal);
-    const outcome = client.judge(answer);
-    if (outcome.kind === 'posted' && typeof member(answer.json, 'id') !== 'number')
-      throw unexpected(answer, 'the answer names no comment');
-    return outcome;
+    return commented(answer, client.judge(answer));
   };
 
   return {
@@ -112,7 +108,7 @@ function agentOf({ id }: Post): string {
   return `mailgw (${id})`;
 }
 
-function commentOf(post: Post, policy: SinkPolicy) {
+function commentOf(post: Post, policy: Options['policy']) {
   const draft = draftText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
   if (!draft.ok) throw refuse(draft.problem);
   const bytes = Buffer.byteLength(draft.text);
@@ -176,6 +172,16 @@ async function repeated(
   const later = await newest(client, place, { after, _fields: 'content' }, 5, signal);
   if (later.some((comment) => member(comment, 'content', 'raw') === content)) return posted;
   throw refuse(`WordPress takes the same text by ${post.user} at the same place once: comment_duplicate`);
+}
+
+/** Gives the outcome of a comment that was made: what the site's rules then did with it is told. */
+function commented(answer: PlatformAnswer, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'posted') return outcome;
+  const [id, status] = [member(answer.json, 'id'), member(answer.json, 'status')];
+  if (typeof id !== 'number') throw unexpected(answer, 'the answer names no comment');
+  if (status === 'spam' || status === 'trash') throw refuse(`WordPress put comment ${id} into ${status}`);
+  const waits = status === 'hold' ? 'waits for a moderator: ' : '';
+  return { ...outcome, diagnostic: waits + outcome.diagnostic };
 }
 
 function codeOf({ json }: PlatformAnswer): string {

@@ -26,6 +26,7 @@ import {
   settled,
   sought,
   unexpected,
+  wholeOf,
 } from '../platform/client.ts';
 import { draftText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
@@ -170,7 +171,7 @@ class ZammadSink implements Sink {
   #judge(answer: PlatformAnswer): Outcome {
     const outcome = this.#client.judge(answer);
     if (outcome.kind !== 'posted') return outcome;
-    const id = member(answer.json, 'id');
+    const id = member(wholeOf(answer).json, 'id');
     if (typeof id !== 'number' || typeof member(answer.json, 'ticket_id') !== 'number')
       throw unexpected(answer, 'the answer to an article names none');
     return { ...outcome, diagnostic: `article ${id}` };
@@ -182,8 +183,10 @@ class ZammadSink implements Sink {
     signal: AbortSignal,
   ): Promise<readonly PlatformUser[]> {
     const answer = await this.#client.demand({ path, query }, signal);
-    if (!Array.isArray(answer.json)) throw unexpected(answer, 'the answer is no list of users');
-    return answer.json.map(userOf).filter((user) => user !== undefined);
+    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
+    return members(answer.json)
+      .map(userOf)
+      .filter((user) => user !== undefined);
   }
 }
 
@@ -211,7 +214,7 @@ function onBehalf(login: string, isNumber = false): Record<string, string> {
 /** Refuses a post of a user who is not active; rejects where Zammad does not say. */
 async function isActive(ask: Ask): Promise<void> {
   const answer = await ask({ path: '/api/v1/users/me' });
-  const active = member(answer.json, 'active');
+  const active = member(wholeOf(answer).json, 'active');
   if (active === false) throw refuse(`${String(member(answer.json, 'login'))} is not active in Zammad`);
   if (active !== true) throw unexpected(answer, 'the answer names no user');
 }
@@ -219,7 +222,7 @@ async function isActive(ask: Ask): Promise<void> {
 /** Gives the ids of a ticket's articles in their order; a ticket that was merged into another one takes none. */
 async function articlesOf(ticket: number, ask: Ask): Promise<readonly number[]> {
   const answer = await ask({ path: pathOf('api', 'v1', 'tickets', ticket), query: { expand: 'true' } });
-  const ids = member(answer.json, 'article_ids');
+  const ids = member(wholeOf(answer).json, 'article_ids');
   if (!Array.isArray(ids)) throw unexpected(answer, 'the answer is no ticket');
   if (member(answer.json, 'state') === 'merged')
     throw refuse(`ticket ${ticket} of Zammad was merged into another one`);

@@ -12,6 +12,7 @@ import type { NewItem } from '../item.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
+import type { LaneWrites } from './lanes.ts';
 import { OPEN } from './migrations.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
@@ -45,6 +46,7 @@ interface NewRow {
   readonly entry: Entry;
   readonly copy: KeptCopy;
   readonly bytes: number;
+  readonly lane: string | null;
 }
 
 const boundedOrNull = (text: string | undefined): string | null =>
@@ -84,6 +86,7 @@ const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8A
   written: ({ copy }) => copy.written,
   bytes: ({ bytes }) => bytes,
   digest: ({ item }) => (item.bounce === undefined && isDigest(item.thread) ? item.thread : null),
+  lane: ({ lane }) => lane,
   sender_policy: ({ item }) => item.authentication.policy,
   sender_result: ({ item }) => item.authentication.result,
   spam_score: ({ item }) => item.spam?.score ?? null,
@@ -105,6 +108,7 @@ export function prepareAccept(
   database: Database,
   isPaused: () => boolean,
   elect: (thread: string) => void,
+  laneOf: LaneWrites['laneOf'],
 ): Accept {
   const claim = prepareClaim(database);
   const revive = prepareRevive(database, elect);
@@ -115,18 +119,18 @@ export function prepareAccept(
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
   const rememberPass = prepareRememberPass(database);
-  const entryOf = (item: NewItem, leaseMs: number | undefined): Entry => {
+  const entryOf = (item: NewItem, lane: string | null, wish: ImmediateLease | undefined): Entry => {
     if (item.hold !== undefined) return HELD;
     const order = orderOf(item);
     if (order === item.thread && open.get(order) !== undefined) return READY_BEHIND;
     // What the digest names is read with a lease of its own.
-    if (leaseMs === undefined || isDigest(item.thread)) return READY;
-    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + leaseMs };
+    if (wish === undefined || isDigest(item.thread) || lane !== (wish.lane ?? null)) return READY;
+    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + wish.leaseMs };
   };
   const acceptOne = (
     asJudged: NewItem,
     raw: Uint8Array,
-    leaseMs: number | undefined,
+    wish: ImmediateLease | undefined,
   ): Entry['state'] | Repeated => {
     const repeated = claim(asJudged);
     if (repeated !== undefined) return repeated;
@@ -137,24 +141,22 @@ export function prepareAccept(
     const isThread = thread === asJudged.thread;
     const known = isThread ? asJudged : { ...asJudged, thread };
     const item = isThere ? known : { ...known, hold: asJudged.hold ?? NO_USER };
-    const entry = entryOf(item, isThread ? leaseMs : undefined);
-    const itemNumber = insert({ item, entry, copy: keptCopy(asJudged), bytes: raw.byteLength });
+    const lane = laneOf(thread);
+    const entry = entryOf(item, lane, isThread ? wish : undefined);
+    const itemNumber = insert({ item, entry, copy: keptCopy(asJudged), bytes: raw.byteLength, lane });
     keep(itemNumber, raw);
     if (item.bounce !== undefined) countBounce(item, item.bounce);
     if (isThere) rememberPass(item);
     return entry.state;
   };
   return (items, raw, lease) => {
-    let room = lease === undefined || isPaused() ? 0 : lease.limit;
+    const limit = lease === undefined || isPaused() ? 0 : lease.limit;
     const leased: string[] = [];
     const acceptances = items.map((item): ItemAcceptance => {
-      const state = acceptOne(item, raw, room > 0 ? lease?.leaseMs : undefined);
+      const state = acceptOne(item, raw, leased.length < limit ? lease : undefined);
       if (typeof state === 'object')
         return { kind: revive(item, state) ? 'queued' : 'duplicate', id: state.id };
-      if (state === 'leased') {
-        leased.push(item.id);
-        room--;
-      }
+      if (state === 'leased') leased.push(item.id);
       return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
     });
     return { acceptances, leased };

@@ -10,6 +10,7 @@ import type { DigestPost, Digests, ItemDigest } from '../digests.ts';
 import type { Split } from '../leases.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareThreadNumber } from './directory.ts';
+import type { LaneWrites } from './lanes.ts';
 import type { Database } from './schema.ts';
 
 /** A post as its row has it. */
@@ -81,10 +82,11 @@ const SHARED =
 export function prepareSplit(
   database: Database,
   elect: (thread: string) => void,
+  laneOf: LaneWrites['laneOf'],
 ): (parent: { readonly itemNumber: number; readonly id: string }, split: Split) => void {
-  const insert = database.prepare<[string, string, number, number, number, number]>(
-    `INSERT INTO item (id, state, head, thread, replied_to_at, digest_post, due_at, attempts, worker_deaths, ${SHARED})
-     SELECT ?, 'ready', 0, ?, ?, ?, ?, 0, 0, ${SHARED} FROM item WHERE item_number = ? ON CONFLICT (id) DO NOTHING`,
+  const insert = database.prepare<[string, string, string | null, number, number, number, number]>(
+    `INSERT INTO item (id, state, head, thread, lane, replied_to_at, digest_post, due_at, attempts, worker_deaths, ${SHARED})
+     SELECT ?, 'ready', 0, ?, ?, ?, ?, ?, 0, 0, ${SHARED} FROM item WHERE item_number = ? ON CONFLICT (id) DO NOTHING`,
   );
   const copy = database.prepare<[number | bigint, number]>(
     'INSERT INTO content (item_number, raw) SELECT ?, raw FROM content WHERE item_number = ?',
@@ -94,7 +96,15 @@ export function prepareSplit(
   );
   return ({ itemNumber, id }, { at, parts }) => {
     for (const { post, thread, repliedToAt } of parts) {
-      const made = insert.run(partItemId(id, post), thread, repliedToAt, post, at, itemNumber);
+      const made = insert.run(
+        partItemId(id, post),
+        thread,
+        laneOf(thread),
+        repliedToAt,
+        post,
+        at,
+        itemNumber,
+      );
       if (made.changes === 0) continue;
       copy.run(made.lastInsertRowid, itemNumber);
       copyParts.run(made.lastInsertRowid, itemNumber);

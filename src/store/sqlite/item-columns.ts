@@ -55,6 +55,7 @@ const COLUMNS: Readonly<Record<keyof ItemRow, string>> = {
   bytes: 'bytes',
   digest: 'digest',
   digestPost: 'digest_post',
+  lane: 'lane',
 };
 
 /** Gives the list of a SELECT that reads these fields. */

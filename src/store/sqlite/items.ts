@@ -12,7 +12,8 @@ import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
 import { prepareSplit } from './digests.ts';
-import { columnsOf, type ItemRow } from './item-columns.ts';
+import { columnsOf, type ItemRow, THREAD } from './item-columns.ts';
+import type { LaneWrites } from './lanes.ts';
 import { prepareLease } from './leases.ts';
 import { OPEN } from './migrations.ts';
 import { prepareAddNotice } from './notices.ts';
@@ -33,13 +34,17 @@ export interface ItemSettings {
 }
 
 /** Prepares the statements on a writing connection. */
-export function prepareItems(database: Database, { keepContent }: ItemSettings): ItemStatements {
+export function prepareItems(
+  database: Database,
+  { keepContent }: ItemSettings,
+  laneOf: LaneWrites['laneOf'],
+): ItemStatements {
   const elect = prepareElection(database);
   const isPaused = preparePaused(database);
   return {
-    accept: prepareAccept(database, isPaused, elect),
+    accept: prepareAccept(database, isPaused, elect, laneOf),
     lease: prepareLease(database, isPaused, elect),
-    settle: prepareSettle(database, elect, keepContent),
+    settle: prepareSettle(database, keepContent, elect, prepareSplit(database, elect, laneOf)),
     reclaim: prepareReclaim(database, elect),
     retime: prepareRetime(database),
     operate: prepareOperate(database, elect),
@@ -83,8 +88,9 @@ interface SettledRow {
 
 function prepareSettle(
   database: Database,
-  elect: (thread: string) => void,
   keepContent: boolean,
+  elect: (thread: string) => void,
+  split: ReturnType<typeof prepareSplit>,
 ): AtOnce<Leases>['settle'] {
   const leased = database.prepare<[string, number], SettledRow>(
     `SELECT item_number AS itemNumber, id, thread, worker_deaths AS workerDeaths FROM item
@@ -92,7 +98,6 @@ function prepareSettle(
   );
   const write = prepareOutcome(database, keepContent);
   const addNotice = prepareAddNotice(database);
-  const split = prepareSplit(database, elect);
   // Only of attempts without a post: the usual one costs no statement more.
   const keepAttempt = database.prepare<[number, number, number, string, string]>(
     'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
@@ -137,8 +142,10 @@ function prepareOutcome(
     `UPDATE item SET state = 'waiting', due_at = ?, last_diagnostic = ?, worker_deaths = ?, lease_until = NULL
      WHERE item_number = ?`,
   );
+  // Whoever gives it back may have found it in the wrong lane: another process wrote it before the lanes changed.
   const giveBack = database.prepare<[number]>(
-    `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL WHERE item_number = ?`,
+    `UPDATE item SET state = 'ready', attempts = attempts - 1, lease_until = NULL, lane = lane_of(${THREAD})
+     WHERE item_number = ?`,
   );
   const strip = database.prepare<[number]>('DELETE FROM content WHERE item_number = ?');
   return ({ itemNumber, workerDeaths }, settlement) => {

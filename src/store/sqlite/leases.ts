@@ -6,7 +6,7 @@
  */
 
 import type { LeasedItem } from '../item.ts';
-import type { Leases } from '../leases.ts';
+import type { LeaseRequest, Leases } from '../leases.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareDigestPosts } from './digests.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
@@ -50,27 +50,19 @@ export function prepareLease(
   const findProbe = prepareProbe(database);
   const digestPosts = prepareDigestPosts(database);
   const columns = columnsOf(LEASED);
-  const ofDue = `SELECT ${columns} FROM item
-     WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ?`;
-  const due = database.prepare<[number, number, number], LeaseRow>(`${ofDue} ORDER BY due_at LIMIT ?`);
-  const dueOfOthers = database.prepare<[number, number, string, number], LeaseRow>(
-    `${ofDue} AND user NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?`,
-  );
+  const dueRows = prepareDue(database, columns);
   const byNumber = database.prepare<[number], LeaseRow>(`SELECT ${columns} FROM item WHERE item_number = ?`);
   const claim = database.prepare<[number, number]>(
     "UPDATE item SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE item_number = ?",
   );
-  const dueRows = (now: number, maxBytes: number, limit: number, leftOut: readonly string[]): LeaseRow[] =>
-    leftOut.length === 0
-      ? due.all(now, maxBytes, limit)
-      : dueOfOthers.all(now, maxBytes, JSON.stringify(leftOut), limit);
-  return ({ now, leaseMs, limit, maxBytes = Number.MAX_SAFE_INTEGER, probe, leftOut = [] }) => {
+  return (request) => {
     if (isPaused()) return [];
-    const number = probe === undefined ? undefined : findProbe(probe, now);
+    const { now, leaseMs, limit, probe, lane } = request;
+    const number = probe === undefined ? undefined : findProbe(probe, now, lane);
     if (number === undefined && probe?.isStrict === true) return [];
     const rows =
       number === undefined
-        ? dueRows(now, maxBytes, probe === undefined ? limit : 1, leftOut)
+        ? dueRows({ ...request, limit: probe === undefined ? limit : 1 })
         : byNumber.all(number);
     const owned = rows.filter((row) => owners.isThere(row.userNumber ?? undefined, row.user));
     for (const row of owned) claim.run(now + leaseMs, row.itemNumber);
@@ -84,6 +76,26 @@ export function prepareLease(
       const posts = digestPosts(row.digest) ?? [];
       return { ...item, digest: { locator: row.digest, posts, post: row.digestPost ?? undefined } };
     });
+  };
+}
+
+/** Prepares the look for what is due: in a lane by its own index, and where there are none as if there never were. */
+function prepareDue(database: Database, columns: string): (request: LeaseRequest) => LeaseRow[] {
+  const due = `head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND bytes <= ?`;
+  const others = 'AND user NOT IN (SELECT value FROM json_each(?))';
+  const select = (from: string, rest: string) =>
+    database.prepare<(string | number)[], LeaseRow>(
+      `SELECT ${columns} FROM item ${from} ${due} ${rest} ORDER BY due_at LIMIT ?`,
+    );
+  const all = [select('WHERE', ''), select('WHERE', others)] as const;
+  const ofLane = 'INDEXED BY item_lane_due WHERE lane = ? AND';
+  const laned = [select(ofLane, ''), select(ofLane, others)] as const;
+  return ({ now, limit, maxBytes = Number.MAX_SAFE_INTEGER, leftOut = [], lane }) => {
+    const values = leftOut.length === 0 ? [limit] : [JSON.stringify(leftOut), limit];
+    const which = leftOut.length === 0 ? 0 : 1;
+    return lane === undefined
+      ? all[which].all(now, maxBytes, ...values)
+      : laned[which].all(lane, now, maxBytes, ...values);
   };
 }
 

@@ -309,5 +309,16 @@ export const MIGRATIONS: readonly string[] = [
    -- The digest that an item came to, and of a part the place of its post.
    ALTER TABLE item ADD COLUMN digest TEXT;
    ALTER TABLE item ADD COLUMN digest_post INTEGER;
-   CREATE INDEX item_digest ON item (digest) WHERE digest IS NOT NULL;`,
+   CREATE INDEX item_digest ON item (digest) WHERE digest IS NOT NULL;
+   -- The sinks of a site that has several, by the prefix of their threads, and whose each item is; NULL with one sink.
+   CREATE TABLE lane (
+     name TEXT PRIMARY KEY,
+     threads TEXT NOT NULL UNIQUE
+   ) STRICT, WITHOUT ROWID;
+   ALTER TABLE item ADD COLUMN lane TEXT;
+   CREATE INDEX item_lane_due ON item (lane, due_at, user)
+     WHERE lane IS NOT NULL AND head = 1 AND state IN ('ready','waiting');
+   -- Each sink has a row by its name; the only one of before has none, and is forgotten with the next start.
+   ALTER TABLE sink ADD COLUMN name TEXT NOT NULL DEFAULT '';
+   CREATE UNIQUE INDEX sink_by_name ON sink (name);`,
 ];

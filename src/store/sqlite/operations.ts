@@ -5,6 +5,7 @@ import { type ContextWrites, prepareContexts } from './contexts.ts';
 import { prepareDigests } from './digests.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
+import { type LaneWrites, prepareLanes } from './lanes.ts';
 import { prepareNamedUsers } from './named-users.ts';
 import { prepareNotices } from './notices.ts';
 import { prepareNotifications } from './notifications.ts';
@@ -22,6 +23,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareNotices> &
   ReturnType<typeof prepareNotifications> &
   ReturnType<typeof preparePrune> &
+  LaneWrites['port'] &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
   ReturnType<typeof prepareDirectory> &
@@ -43,13 +45,15 @@ export type Operations = ReturnType<typeof prepareItems> &
 export function prepareOperations(database: Database, settings: ItemSettings): Operations {
   const originals = prepareOriginals(database);
   const contexts = prepareContexts(database);
+  const lanes = prepareLanes(database);
   return {
-    ...prepareItems(database, settings),
+    ...prepareItems(database, settings, lanes.laneOf),
     ...prepareNotices(database),
     ...prepareNotifications(database),
     ...preparePrune(database, originals, contexts),
     ...originals.port,
     ...contexts.port,
+    ...lanes.port,
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
     ...prepareDirectory(database),
@@ -57,7 +61,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareDigests(database),
     ...prepareRemoval(database),
     ...prepareRenameUser(database),
-    ...prepareRenameThread(database),
+    ...prepareRenameThread(database, lanes.laneOf),
     ...preparePeppers(database),
     ...prepareBuckets(database),
     ...prepareApiAccess(database),

@@ -9,20 +9,24 @@ import type { LeaseProbe } from '../leases.ts';
 import type { Database } from './schema.ts';
 
 /** Finds the number of the item that makes the best probe. */
-export type FindProbe = (probe: LeaseProbe, now: number) => number | undefined;
+export type FindProbe = (probe: LeaseProbe, now: number, lane?: string) => number | undefined;
 
 /** Prepares the search on a writing connection. */
 export function prepareProbe(database: Database): FindProbe {
   // The state twice: as the index has it, for it to be used, and as a probe wants it.
-  const firstNew = database
-    .prepare<[number, string], number>(
-      `SELECT item_number FROM item
-       WHERE head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND user NOT IN (SELECT value FROM json_each(?))
+  const select = (from: string) =>
+    database
+      .prepare<(number | string)[], number>(
+        `SELECT item_number FROM item ${from}
+         head = 1 AND state IN ('ready','waiting') AND due_at <= ? AND user NOT IN (SELECT value FROM json_each(?))
          AND state = 'ready' AND attempts = 0 ORDER BY due_at LIMIT 1`,
-    )
-    .pluck();
-  return ({ avoid, isStrict }, now) => {
-    const best = firstNew.get(now, JSON.stringify(avoid));
-    return best ?? (isStrict ? undefined : firstNew.get(now, '[]'));
+      )
+      .pluck();
+  const ofAll = select('WHERE');
+  const ofLane = select('INDEXED BY item_lane_due WHERE lane = ? AND');
+  return ({ avoid, isStrict }, now, lane) => {
+    const firstNew = (left: string): number | undefined =>
+      lane === undefined ? ofAll.get(now, left) : ofLane.get(lane, now, left);
+    return firstNew(JSON.stringify(avoid)) ?? (isStrict ? undefined : firstNew('[]'));
   };
 }

@@ -10,6 +10,7 @@ import { type Directory, RESTORABLE_MS } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareUserByNumber } from './directory-views.ts';
 import { prepareElection } from './items.ts';
+import type { LaneWrites } from './lanes.ts';
 import { OPEN } from './migrations.ts';
 import type { Database } from './schema.ts';
 
@@ -59,7 +60,10 @@ function prepareFollow(database: Database): (number: number, from: string, to: s
 }
 
 /** Prepares the renaming on a writing connection. */
-export function prepareRenameThread(database: Database): AtOnce<Directory, 'renameThread'> {
+export function prepareRenameThread(
+  database: Database,
+  laneOf: LaneWrites['laneOf'],
+): AtOnce<Directory, 'renameThread'> {
   const numberOf = database
     .prepare<[string], number>('SELECT thread_number FROM thread WHERE locator = ?')
     .pluck();
@@ -68,7 +72,7 @@ export function prepareRenameThread(database: Database): AtOnce<Directory, 'rena
     'INSERT OR REPLACE INTO former_locator (locator, thread_number, renamed_at) VALUES (?, ?, ?)',
   );
   const rename = database.prepare<[string, number]>('UPDATE thread SET locator = ? WHERE thread_number = ?');
-  const moveItems = prepareMoveItems(database);
+  const moveItems = prepareMoveItems(database, laneOf);
   const moveMemory = prepareMoveMemory(database);
   return {
     renameThread: (from, to, now) => {
@@ -87,15 +91,20 @@ export function prepareRenameThread(database: Database): AtOnce<Directory, 'rena
 }
 
 /** Prepares the move of a thread's items; gives how many of them are not posted yet. */
-function prepareMoveItems(database: Database): (from: string, to: string) => number {
+function prepareMoveItems(
+  database: Database,
+  laneOf: LaneWrites['laneOf'],
+): (from: string, to: string) => number {
   const leased = database.prepare<[string], 1>(
     "SELECT 1 FROM item WHERE thread = ? AND head = 1 AND state = 'leased'",
   );
   const behead = database.prepare<[string]>('UPDATE item SET head = 0 WHERE thread = ? AND head = 1');
-  const move = database.prepare<[string, string]>('UPDATE item SET thread = ? WHERE thread = ?');
+  const move = database.prepare<[string, string | null, string]>(
+    'UPDATE item SET thread = ?, lane = ? WHERE thread = ?',
+  );
   // A bounce has its order for itself, and the thread that it is told of beside it.
-  const moveBounces = database.prepare<[string, string]>(
-    'UPDATE item SET bounce_thread = ? WHERE bounce_thread = ?',
+  const moveBounces = database.prepare<[string, string | null, string]>(
+    'UPDATE item SET bounce_thread = ?, lane = ? WHERE bounce_thread = ?',
   );
   const open = database
     .prepare<[string], number>(
@@ -109,8 +118,9 @@ function prepareMoveItems(database: Database): (from: string, to: string) => num
     // One head at most: an attempt under way keeps the place, the older thread's where both have one.
     const gives = leased.get(from) !== undefined && leased.get(to) === undefined ? to : from;
     behead.run(gives);
-    move.run(to, from);
-    moveBounces.run(to, from);
+    const lane = laneOf(to);
+    move.run(to, lane, from);
+    moveBounces.run(to, lane, from);
     elect(to);
     return count;
   };

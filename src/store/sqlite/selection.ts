@@ -12,7 +12,8 @@ export interface Selection {
 
 /** Writes the condition of a filter. */
 export function selection(filter: ItemFilter): Selection {
-  const { startsWith, state, user, thread, since, settledSince, hasContent, messageId, before } = filter;
+  const { startsWith, state, user, thread, since, settledSince, hasContent, messageId, before, lane } =
+    filter;
   const conditions = ['1'];
   const values: (string | number)[] = [];
   const add = (condition: string, value: string | number | undefined): void => {
@@ -31,6 +32,7 @@ export function selection(filter: ItemFilter): Selection {
   add("trim(message_id, '<>') = ?", messageId);
   add('user = ?', user);
   add(`${THREAD} = ?`, thread);
+  add('lane = ?', lane);
   add('received_at >= ?', since);
   add('settled_at >= ?', settledSince);
   if (hasContent === true) conditions.push("(state <> 'posted' OR content_kept = 1)");

@@ -17,6 +17,7 @@ import { prepareDigestViews } from './digests.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
+import { prepareLaneCounts } from './lanes.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
 import { prepareNotificationViews } from './notifications.ts';
@@ -79,6 +80,7 @@ const VIEW = [
   'spamScore',
   'lastDiagnostic',
   'bytes',
+  'lane',
 ] as const satisfies readonly (keyof ItemView)[];
 
 type ViewRow = Pick<ItemRow, keyof ItemView>;
@@ -96,6 +98,7 @@ function toItemView(row: ViewRow): ItemView {
     holdReason: row.holdReason ?? undefined,
     spamScore: row.spamScore ?? undefined,
     lastDiagnostic: row.lastDiagnostic ?? undefined,
+    lane: row.lane ?? undefined,
   };
 }
 
@@ -104,6 +107,12 @@ function prepareItemViews(database: Database) {
   const due = database
     .prepare<[], number | null>(
       "SELECT min(due_at) FROM item WHERE head = 1 AND state IN ('ready','waiting')",
+    )
+    .pluck();
+  const dueInLane = database
+    .prepare<[string], number>(
+      `SELECT due_at FROM item INDEXED BY item_lane_due
+       WHERE lane = ? AND head = 1 AND state IN ('ready','waiting') ORDER BY due_at LIMIT 1`,
     )
     .pluck();
   const byId = database.prepare<[string], ViewRow>(`${SELECT_VIEW} WHERE id = ?`);
@@ -118,10 +127,14 @@ function prepareItemViews(database: Database) {
       `SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ${OPEN} LIMIT ${MOST_COUNTED})`,
     )
     .pluck();
-  const sink = prepareSinkView(database);
+  const sinks = prepareSinkView(database);
+  const laneCounts = prepareLaneCounts(database);
   return {
     content: prepareReadContent(database),
-    nextDueAt: () => (paused.get() === 1 ? undefined : (due.get() ?? undefined)),
+    nextDueAt: (lane) => {
+      if (paused.get() === 1) return undefined;
+      return (lane === undefined ? due.get() : dueInLane.get(lane)) ?? undefined;
+    },
     get: (id) => {
       const row = byId.get(id);
       return row === undefined ? undefined : toItemView(row);
@@ -136,10 +149,11 @@ function prepareItemViews(database: Database) {
         ) as QueueCounts['byState'],
         oldestReceivedAt: oldest.get() ?? undefined,
         paused: paused.get() === 1,
-        sink: sink(),
+        sinks: sinks(),
+        lanes: laneCounts(),
       };
     },
-    backlog: () => ({ open: open.get() ?? 0, paused: paused.get() === 1, sink: sink() }),
+    backlog: () => ({ open: open.get() ?? 0, paused: paused.get() === 1, sinks: sinks() }),
   } satisfies Partial<AtOnce<Contents & Desk & Leases & Figures & Inspection>>;
 }
 

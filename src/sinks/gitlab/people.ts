@@ -1,0 +1,69 @@
+/** The users of a GitLab: whose address it is, and who is active. */
+import { member, members, type PlatformClient, pathOf } from '../platform/client.ts';
+import { userWithLogin } from '../platform/options.ts';
+import type { Logins } from '../platform/settings.ts';
+import type { PlatformUser } from '../sink.ts';
+import { pages } from './pages.ts';
+
+/** The users whom a search finds and who are looked at; an address finds its own user by the whole of it. */
+const MOST_FOUND = 20;
+
+/** Names the active user of a confirmed address; undefined where it is nobody's, or that of several. */
+export async function findUser(
+  client: PlatformClient,
+  map: Logins,
+  address: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const logins = new Set<string>();
+  let found = 0;
+  // The search finds names and usernames too.
+  for await (const user of pages(client, '/api/v4/users', { search: address }, signal)) {
+    if (++found > MOST_FOUND) return undefined;
+    const login = loginOfActive(user);
+    if (login !== undefined && (await hasAddress(client, user, address.toLowerCase(), signal)))
+      logins.add(login);
+  }
+  const [login] = logins;
+  return login === undefined || logins.size > 1 ? undefined : userWithLogin(map, login);
+}
+
+/** Lists the active users; what an administrator is told of a user has the address. */
+export async function* listUsers(
+  client: PlatformClient,
+  map: Logins,
+  signal: AbortSignal,
+): AsyncIterable<PlatformUser> {
+  for await (const user of pages(client, '/api/v4/users', { active: 'true' }, signal)) {
+    const login = loginOfActive(user);
+    const name = login === undefined ? undefined : userWithLogin(map, login);
+    if (name === undefined) continue;
+    const email = isConfirmed(user) ? member(user, 'email') : undefined;
+    yield { name, addresses: typeof email === 'string' && email !== '' ? [email] : [] };
+  }
+}
+
+/** Tells whether a confirmed address is a user's: the first one, which the user has, or one of the others. */
+async function hasAddress(
+  client: PlatformClient,
+  user: unknown,
+  wanted: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isIt = (email: unknown): boolean => typeof email === 'string' && email.toLowerCase() === wanted;
+  if (isIt(member(user, 'email'))) return isConfirmed(user);
+  const id = member(user, 'id');
+  if (typeof id !== 'number') return false;
+  const answer = await client.demand({ path: `/api/v4${pathOf('users', id, 'emails')}` }, signal);
+  return members(answer.json).some((each) => isIt(member(each, 'email')) && isConfirmed(each));
+}
+
+/** Tells whether an address was confirmed: the time is there, and not null. */
+function isConfirmed(holder: unknown): boolean {
+  return typeof member(holder, 'confirmed_at') === 'string';
+}
+
+function loginOfActive(user: unknown): string | undefined {
+  const login = member(user, 'username');
+  return member(user, 'state') === 'active' && typeof login === 'string' ? login : undefined;
+}

@@ -1,0 +1,233 @@
+/**
+ * Mattermost: replies become posts of a bot in the thread's channel, with a line that names who wrote them.
+ *
+ * Contract: our id goes along as `pending_post_id`, by which the server knows a repetition for half a minute, and as a
+ * property of the post, by which `exists` finds it later. Files are handed over first, ten of them at most.
+ * Failure: 401 is an operator's matter, as is an address that is not Mattermost's; everything else that is refused is
+ * refused to this reply alone: a channel that is archived or that the bot is not in, a root post that was deleted.
+ */
+import type { Post, PostAttachment } from '../../reply/post.ts';
+import {
+  member,
+  members,
+  openPlatformClient,
+  type PlatformAnswer,
+  type PlatformClient,
+  pathOf,
+  refuse,
+  settled,
+  sought,
+  unexpected,
+} from '../platform/client.ts';
+import { draftText, type TextForm, titled } from '../platform/draft.ts';
+import { handOver, multipart } from '../platform/files.ts';
+import { type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
+import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { readContainer, readThread } from './locator.ts';
+import { recogniserOf } from './recognise.ts';
+import { MATTERMOST_SETTINGS } from './settings.ts';
+
+/** Characters of a message: the column of the server's database has so many bytes, four for each. */
+const MOST_CHARS = 16_383;
+
+/** The list of a post's files has room for so many ids. */
+const MOST_FILES = 10;
+
+/** The property of a post that holds our id. */
+const MARK = 'mailgw_post';
+
+const POSTS_PER_PAGE = 60;
+const USERS_PER_PAGE = 200;
+
+/** Pages of posts that are looked through for one of ours: more than a channel has while a reply waits. */
+const MOST_PAGES = 50;
+
+/** How far the platform's clock may be behind ours. */
+const CLOCK_SLACK_MS = 600_000;
+
+type Options = PlatformOptions<typeof MATTERMOST_SETTINGS>;
+
+/** Where a post goes, once the channel is known. */
+interface Target {
+  readonly channel: string;
+  readonly root: string | undefined;
+}
+
+/** Opens the sink. */
+export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
+  const read = readPlatformOptions(table, MATTERMOST_SETTINGS, environment);
+  if (!read.ok) return read;
+  return { ok: true, sink: createMattermostSink(read.options, environment) };
+}
+
+/** Shows the post that would be made. */
+export function preview(post: Post): Preview {
+  const fields = { root_id: post.thread?.split('/').at(-1) ?? '' };
+  return { body: { ...fields, message: post.body.markdown, props: { [MARK]: post.id } }, fields };
+}
+
+function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink {
+  const client = openPlatformClient(options, {
+    now,
+    headers: { authorization: `Bearer ${options.token}` },
+    means: ({ json }) => (errorId(json) === 'api.context.404.app_error' ? 'broken' : undefined),
+  });
+  const form: TextForm = {
+    dialect: (markdown) => markdown,
+    policy: options.policy,
+    attribution: options.attribution,
+    mostChars: MOST_CHARS,
+  };
+  const send = async (post: Post, target: Target, signal: AbortSignal): Promise<Outcome> => {
+    const { taken, refused } = await handFiles(client, post, target, signal);
+    const draft = draftText(post, form, refused);
+    if (!draft.ok) throw refuse(draft.problem);
+    const json = {
+      channel_id: target.channel,
+      root_id: target.root ?? '',
+      message: draft.text,
+      file_ids: taken,
+      pending_post_id: `mailgw:${post.id}`,
+      props: { [MARK]: post.id },
+    };
+    const answer = await client.demand({ path: '/api/v4/posts', json }, signal);
+    if (typeof member(answer.json, 'id') !== 'string') throw unexpected(answer, 'no post in the answer');
+    return client.judge(answer);
+  };
+  return {
+    deliver: (post, signal) =>
+      settled(async () => send(post, await targetOf(client, post.thread, signal), signal)),
+    created: (post, signal) =>
+      settled(() => {
+        const channel = readContainer(post.newThread?.container ?? '');
+        return send(titled(post, options.policy), { channel, root: undefined }, signal);
+      }),
+    exists: (post, signal) => sought(async () => isPosted(client, post, signal)),
+    examine: (signal) => examine(client, signal),
+    findUser: (address, signal) => findUser(client, options, address, signal),
+    users: (signal) => listUsers(client, options, signal),
+    recognise: recogniserOf(siteOf(options)),
+    close: () => client.close(),
+  };
+}
+
+/** Gives the host that notifications bear; a Unix socket tells none. */
+function siteOf({ site, url }: Options): string | undefined {
+  if (site !== '') return site;
+  return url.socketPath === undefined ? new URL(url.origin).hostname : undefined;
+}
+
+function errorId(json: unknown): unknown {
+  return member(json, 'id');
+}
+
+/** Gives the channel and the root post; a post's own channel is asked for. */
+async function targetOf(
+  client: PlatformClient,
+  thread: string | undefined,
+  signal: AbortSignal,
+): Promise<Target> {
+  const place = readThread(thread);
+  if (place.channel !== undefined) return place;
+  const answer = await client.demand({ path: pathOf('api', 'v4', 'posts', place.post) }, signal);
+  const [channel, root] = [member(answer.json, 'channel_id'), member(answer.json, 'root_id')];
+  if (typeof channel !== 'string') throw unexpected(answer, 'no channel in the answer');
+  return { channel, root: typeof root === 'string' && root !== '' ? root : place.post };
+}
+
+/** Hands the files over that a post can have. */
+async function handFiles(client: PlatformClient, post: Post, { channel }: Target, signal: AbortSignal) {
+  const give = async (file: PostAttachment): Promise<string> => {
+    const content = multipart({ channel_id: channel }, [{ field: 'files', file }]);
+    const answer = await client.demand({ path: '/api/v4/files', content }, signal);
+    const id = member(members(member(answer.json, 'file_infos'))[0], 'id');
+    if (typeof id !== 'string') throw unexpected(answer, 'no file in the answer');
+    return id;
+  };
+  const { taken, refused } = await handOver(post.attachments.slice(0, MOST_FILES), give);
+  return { taken, refused: [...refused, ...post.attachments.slice(MOST_FILES)] };
+}
+
+/** Looks through the channel's newest posts for ours, back to the time when the reply came. */
+async function isPosted(client: PlatformClient, post: Post, signal: AbortSignal): Promise<boolean> {
+  const { container } = post.newThread ?? {};
+  const channel =
+    container === undefined
+      ? (await targetOf(client, post.thread, signal)).channel
+      : readContainer(container);
+  const since = post.receivedAt - CLOCK_SLACK_MS;
+  const path = pathOf('api', 'v4', 'channels', channel, 'posts');
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const query = { page: String(page), per_page: String(POSTS_PER_PAGE), skipFetchThreads: 'true' };
+    const answer = await client.demand({ path, query }, signal);
+    const order = members(member(answer.json, 'order'));
+    const posts = order.map((id) => member(answer.json, 'posts', String(id)));
+    if (order.length > 0 && posts[0] === undefined) throw unexpected(answer, 'no posts in the answer');
+    if (posts.some((each) => member(each, 'props', MARK) === post.id)) return true;
+    const oldest = Number(member(posts.at(-1), 'create_at'));
+    if (order.length < POSTS_PER_PAGE || oldest < since) return false;
+  }
+  return false;
+}
+
+function examine(client: PlatformClient, signal: AbortSignal): Promise<Examination> {
+  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+    const name = member(json, 'username');
+    if (status === 200 && typeof name === 'string')
+      return { postsAs: `@${name}, with a line that names the user` };
+    const postsAs = 'nobody yet';
+    if (status !== 401) return { postsAs };
+    const fix =
+      'make a bot account (Integrations > Bot Accounts), put its access token into sink.token_file, and see that the bot is enabled';
+    return { postsAs, lack: { what: 'the access token is not taken', fix } };
+  };
+  return client.examine({ path: '/api/v4/users/me' }, read, signal);
+}
+
+/** Names the user with an address; Mattermost knows one at most. */
+async function findUser(
+  client: PlatformClient,
+  { map }: Options,
+  address: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const answer = await client.ask({ path: pathOf('api', 'v4', 'users', 'email', address) }, signal);
+  // 400 is an address that Mattermost takes for none.
+  const isUnknown =
+    (answer.status === 404 || answer.status === 400) && errorId(answer.json) !== 'api.context.404.app_error';
+  if (isUnknown && errorId(answer.json) !== undefined) return undefined;
+  const outcome = client.judge(answer);
+  if (outcome.kind !== 'posted') throw new Error(outcome.diagnostic);
+  const user = userOf(answer.json);
+  if (user === undefined || user.address.toLowerCase() !== address.toLowerCase()) return undefined;
+  return userWithLogin(map, user.name);
+}
+
+/** Lists the people who may log in; whose address the bot may not see, it does not list. */
+async function* listUsers(
+  client: PlatformClient,
+  { map }: Options,
+  signal: AbortSignal,
+): AsyncGenerator<PlatformUser> {
+  for (let page = 0; ; page++) {
+    const query = { page: String(page), per_page: String(USERS_PER_PAGE), active: 'true' };
+    const answer = await client.demand({ path: '/api/v4/users', query }, signal);
+    if (!Array.isArray(answer.json)) throw new Error(`no list of users: ${answer.text.slice(0, 200)}`);
+    for (const each of members(answer.json)) {
+      const user = userOf(each);
+      const name = user === undefined ? undefined : userWithLogin(map, user.name);
+      if (user !== undefined && name !== undefined) yield { name, addresses: [user.address] };
+    }
+    if (answer.json.length < USERS_PER_PAGE) return;
+  }
+}
+
+/** Gives name and address of a person who is active and whose address may be seen. */
+function userOf(json: unknown): { name: string; address: string } | undefined {
+  const [name, address] = [member(json, 'username'), member(json, 'email')];
+  if (typeof name !== 'string' || typeof address !== 'string' || address === '') return undefined;
+  return member(json, 'is_bot') === true || Number(member(json, 'delete_at')) > 0
+    ? undefined
+    : { name, address };
+}

@@ -1,0 +1,549 @@
+// A Gitea for the tests, as far as its published interface goes (templates/swagger/v1_json.tmpl, made from the comments in
+// go-gitea/gitea routers/api/v1 and the types in modules/structs; Forgejo has the same).
+//
+// Each answer that is an error has its place in Gitea's source beside it.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import {
+  type Answered,
+  type Asked,
+  type Interface,
+  type Published,
+  type Route,
+  type Shape,
+  startPublished,
+  type Uploaded,
+} from './forge.ts';
+import type { Scratch } from './scratch.ts';
+
+// modules/structs/user.go
+const USER: Shape = {
+  members: {
+    id: 'whole',
+    login: 'text',
+    username: 'text',
+    full_name: 'text',
+    email: 'text',
+    active: 'flag',
+    is_admin: 'flag',
+    prohibit_login: 'flag',
+    restricted: 'flag',
+    created: 'time',
+  },
+};
+// modules/structs/user_email.go
+const EMAIL: Shape = {
+  members: { email: 'text', verified: 'flag', primary: 'flag', user_id: 'whole', username: 'text' },
+};
+// modules/structs/attachment.go
+const ATTACHMENT: Shape = {
+  members: {
+    id: 'whole',
+    name: 'text',
+    size: 'whole',
+    download_count: 'whole',
+    created_at: 'time',
+    uuid: 'text',
+    browser_download_url: 'text',
+  },
+};
+// modules/structs/issue_comment.go
+const COMMENT: Shape = {
+  members: {
+    id: 'whole',
+    html_url: 'text',
+    issue_url: 'text',
+    pull_request_url: 'text',
+    user: USER,
+    body: 'text',
+    assets: { list: ATTACHMENT },
+    created_at: 'time',
+    updated_at: 'time',
+  },
+};
+// modules/structs/issue.go
+const ISSUE: Shape = {
+  members: {
+    id: 'whole',
+    number: 'whole',
+    title: 'text',
+    body: 'text',
+    user: USER,
+    state: 'text',
+    is_locked: 'flag',
+    assets: { list: ATTACHMENT },
+    created_at: 'time',
+    updated_at: 'time',
+  },
+};
+// services/context/api.go: APIError; the sudo of routers/api/v1/api.go leaves the url out.
+const ERROR: Shape = { members: { message: 'text', 'url?': 'text' } };
+const TEXT_OF_COMMENT: Shape = { members: { body: 'text' } };
+
+interface Account {
+  readonly id: number;
+  readonly login: string;
+  readonly emails: readonly { readonly email: string; readonly verified: boolean }[];
+  readonly isAdmin?: boolean;
+  readonly isBarred?: boolean;
+}
+
+interface Entry {
+  readonly id: number;
+  readonly author: string;
+  body: string;
+  readonly files: (Uploaded & { readonly id: number })[];
+  readonly at: string;
+}
+
+interface Issue extends Entry {
+  readonly title: string;
+  readonly repository: Repository;
+  readonly comments: Entry[];
+  isLocked: boolean;
+}
+
+interface Repository {
+  readonly name: string;
+  isArchived: boolean;
+  readonly issues: Issue[];
+}
+
+/** The differences between versions that a test can choose. */
+export interface Version {
+  /** An unknown issue is answered by a 500, whose reason an administrator alone is told. */
+  readonly missingIsFault?: boolean;
+  /** A file type that is not allowed is answered by a 500. */
+  readonly typeIsFault?: boolean;
+}
+
+/** Starts a Gitea with the users root (an administrator), alice, and barred, who may not log in. */
+export async function startGitea(scratch: Scratch, version: Version = {}): Promise<Gitea> {
+  const gitea = new Gitea(version);
+  gitea.server = await startPublished(scratch, gitea.published());
+  return gitea;
+}
+
+/** A Gitea. */
+export class Gitea {
+  readonly token = '9b3f7d1c55aa0e62418fx7c2b90d4e1f6a3c8b75';
+  /** The token of somebody who is no administrator, and one of an administrator with no scope for issues. */
+  readonly plainToken = '1111111111111111111111111111111111111111';
+  readonly narrowToken = '2222222222222222222222222222222222222222';
+  server!: Published;
+  readonly repository: Repository = { name: 'acme/app', isArchived: false, issues: [] };
+  readonly #version: Version;
+  readonly #users: Account[] = [
+    { id: 1, login: 'root', emails: [{ email: 'root@example.org', verified: true }], isAdmin: true },
+    { id: 2, login: 'alice', emails: [{ email: 'alice@example.org', verified: true }] },
+    { id: 3, login: 'barred', emails: [{ email: 'barred@example.org', verified: true }], isBarred: true },
+    { id: 4, login: 'mallory', emails: [{ email: 'ceo@example.org', verified: false }] },
+  ];
+  #made = 100;
+
+  constructor(version: Version) {
+    this.#version = version;
+  }
+
+  /** Makes an issue by root; its locator. */
+  issue(change: { readonly isLocked?: boolean } = {}): string {
+    const issue = this.#issue('root', 'An issue', 'text');
+    issue.isLocked = change.isLocked === true;
+    return `acme/app/issues/${this.#numberOf(issue)}`;
+  }
+
+  /** Asks as the administrator, as anybody could; the JSON of the answer. */
+  async read(path: string): Promise<unknown> {
+    const headers = { authorization: `token ${this.token}` };
+    const answer = await fetch(`${this.server.origin}/api/v1${path}`, { headers });
+    return answer.json();
+  }
+
+  published(): Interface {
+    return {
+      routes: [...this.#people(), ...this.#issues(), ...this.#files()],
+      guard: ({ authorization = '' }) => {
+        const known = [this.token, this.plainToken, this.narrowToken];
+        // routers/api/v1/api.go, reqToken and apiAuth: no token, or one that nobody has, is a 401.
+        return known.some((token) => authorization === `token ${token}`)
+          ? undefined
+          : refused(401, 'invalid username, password or token');
+      },
+      // services/context/api.go: APIErrorNotFound
+      nowhere: refused(404, 'not found'),
+    };
+  }
+
+  #people(): Route[] {
+    return [
+      {
+        method: 'GET',
+        path: '/api/v1/user',
+        answers: { 200: USER, 403: ERROR, 404: ERROR },
+        act: this.#as('read:user', (doer) => ({ status: 200, json: this.#user(doer) })),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/users/{username}',
+        answers: { 200: USER, 403: ERROR, 404: ERROR },
+        act: this.#as('read:user', (_, { parts }) => {
+          const found = this.#users.find(({ login }) => login === parts['username']);
+          // routers/api/v1/user/helper.go: GetUserByPathParam
+          return found === undefined ? refused(404, 'not found') : { status: 200, json: this.#user(found) };
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/admin/emails/search',
+        query: ['q', 'page', 'limit'],
+        answers: { 200: { list: EMAIL }, 403: ERROR },
+        // models/user/email_address.go, SearchEmails: a part of an address, a name or a full name.
+        act: this.#asAdmin(({ query }) => {
+          const wanted = (query['q'] ?? '').trim().toLowerCase();
+          const found = this.#users.flatMap(({ id, login, emails }) =>
+            emails
+              .filter(({ email }) => `${email} ${login}`.includes(wanted))
+              .map((email, at) => ({ ...email, primary: at === 0, user_id: id, username: login })),
+          );
+          return { status: 200, json: paged(found, query) };
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/admin/users',
+        query: ['page', 'limit', 'login_name', 'source_id'],
+        answers: { 200: { list: USER }, 403: ERROR },
+        act: this.#asAdmin(({ query }) => ({
+          status: 200,
+          json: paged(
+            this.#users.map((user) => this.#user(user)),
+            query,
+          ),
+        })),
+      },
+    ];
+  }
+
+  #issues(): Route[] {
+    const errors = { 403: ERROR, 404: ERROR, 423: ERROR, 500: ERROR };
+    const issue = '/api/v1/repos/{owner}/{repo}/issues/{index:whole}';
+    return [
+      {
+        method: 'GET',
+        path: `${issue}/comments`,
+        query: ['since', 'before'],
+        answers: { 200: { list: COMMENT }, 404: ERROR, 500: ERROR },
+        act: this.#onIssue('read:issue', (_, found, { query }) => ({
+          status: 200,
+          // routers/api/v1/repo/issue_comment.go, ListIssueComments: all that were updated since, on no page.
+          json: found.comments
+            .filter(({ at }) => at >= (query['since'] ?? ''))
+            .map((each) => this.#comment(each, found)),
+        })),
+      },
+      {
+        method: 'POST',
+        path: `${issue}/comments`,
+        body: TEXT_OF_COMMENT,
+        answers: { 201: COMMENT, ...errors },
+        act: this.#onIssue('write:issue', (doer, found, { json }) => {
+          if (found.repository.isArchived) return ARCHIVED;
+          // routers/api/v1/repo/issue_comment.go, CreateIssueComment: unless the doer may write, or is an administrator.
+          if (found.isLocked && doer.isAdmin !== true)
+            return refused(403, 'Comments on a locked issue are not allowed.');
+          const made = this.#entry(doer.login, String(json['body']));
+          found.comments.push(made);
+          return { status: 201, json: this.#comment(made, found) };
+        }),
+      },
+      {
+        method: 'PATCH',
+        path: '/api/v1/repos/{owner}/{repo}/issues/comments/{id:whole}',
+        body: TEXT_OF_COMMENT,
+        answers: { 200: COMMENT, 204: undefined, ...errors },
+        act: this.#onComment('write:issue', (doer, found, issueOf, { json }) => {
+          // routers/api/v1/repo/issue_comment.go, editIssueComment: a status and nothing else.
+          if (doer.login !== found.author && doer.isAdmin !== true) return refused(403, '');
+          found.body = String(json['body']);
+          return { status: 200, json: this.#comment(found, issueOf) };
+        }),
+      },
+      {
+        method: 'GET',
+        path: issue,
+        answers: { 200: ISSUE, 404: ERROR },
+        // routers/api/v1/repo/issue.go, GetIssue: a 404 in every version.
+        act: this.#as('read:issue', (_, { parts }) => {
+          const found = this.#find(parts);
+          return found === undefined ? refused(404, 'not found') : { status: 200, json: this.#shown(found) };
+        }),
+      },
+      {
+        method: 'PATCH',
+        path: issue,
+        body: { members: { 'title?': 'text', 'body?': 'text', 'state?': 'text' } },
+        answers: { 201: ISSUE, 403: ERROR, 404: ERROR },
+        act: this.#onIssue('write:issue', (_, found, { json }) => {
+          found.body = String(json['body']);
+          return { status: 201, json: this.#shown(found) };
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/repos/{owner}/{repo}/issues',
+        query: ['state', 'type', 'since', 'page', 'limit'],
+        answers: { 200: { list: ISSUE }, 404: ERROR },
+        act: this.#as('read:issue', (_, { query }) => ({
+          status: 200,
+          json: paged(this.repository.issues.map((each) => this.#shown(each)).reverse(), query),
+        })),
+      },
+      {
+        method: 'POST',
+        path: '/api/v1/repos/{owner}/{repo}/issues',
+        body: { members: { title: 'text', 'body?': 'text' } },
+        answers: { 201: ISSUE, ...errors, 422: ERROR },
+        act: this.#as('write:issue', (doer, { json, parts }) => {
+          if (`${parts['owner']}/${parts['repo']}` !== this.repository.name) return refused(404, 'not found');
+          return {
+            status: 201,
+            json: this.#shown(this.#issue(doer.login, String(json['title']), String(json['body']))),
+          };
+        }),
+      },
+    ];
+  }
+
+  #files(): Route[] {
+    const errors = { 403: ERROR, 404: ERROR, 413: ERROR, 422: ERROR, 423: ERROR, 500: ERROR };
+    const give = (doer: Account, entry: Entry, { query, file }: Asked): Answered => {
+      // routers/api/v1/repo/issue_comment_attachment.go, canUserWriteIssueCommentAttachment: alice may read and comment, not write.
+      if (doer.isAdmin !== true) return refused(403, 'user should have permission to edit comment');
+      const name = query['name'] ?? file?.name ?? '';
+      // modules/upload (services/context/upload): ErrFileTypeForbidden; a 500 in versions before 1.21.
+      if (name.endsWith('.exe'))
+        return refused(
+          this.#version.typeIsFault === true ? 500 : 422,
+          'This file extension or type is not allowed to be uploaded.',
+        );
+      const made = { id: ++this.#made, name, bytes: file?.bytes ?? Buffer.alloc(0) };
+      entry.files.push(made);
+      return { status: 201, json: this.#file(made) };
+    };
+    const path = '/api/v1/repos/{owner}/{repo}/issues/comments/{id:whole}/assets';
+    const ofIssue = '/api/v1/repos/{owner}/{repo}/issues/{index:whole}/assets';
+    const taking = {
+      query: ['name', 'updated_at'],
+      body: { file: 'attachment' },
+      answers: { 201: ATTACHMENT, ...errors },
+    };
+    const listing = { answers: { 200: { list: ATTACHMENT }, 404: ERROR } };
+    return [
+      {
+        method: 'POST',
+        path,
+        ...taking,
+        act: this.#onComment('write:issue', (doer, found, _, asked) => give(doer, found, asked)),
+      },
+      {
+        method: 'GET',
+        path,
+        ...listing,
+        act: this.#onComment('read:issue', (_, found) => this.#filesOf(found)),
+      },
+      {
+        method: 'POST',
+        path: ofIssue,
+        ...taking,
+        act: this.#onIssue('write:issue', (doer, found, asked) => give(doer, found, asked)),
+      },
+      {
+        method: 'GET',
+        path: ofIssue,
+        ...listing,
+        act: this.#onIssue('read:issue', (_, found) => this.#filesOf(found)),
+      },
+      {
+        method: 'GET',
+        path: '/attachments/{uuid}',
+        answers: { 200: undefined },
+        act: ({ parts }) => {
+          const entries = this.repository.issues.flatMap((each) => [each, ...each.comments]);
+          const file = entries.flatMap(({ files }) => files).find(({ id }) => String(id) === parts['uuid']);
+          return { status: 200, bytes: file?.bytes ?? Buffer.alloc(0) };
+        },
+      },
+    ];
+  }
+
+  #filesOf({ files }: Entry): Answered {
+    return { status: 200, json: files.map((file) => this.#file(file)) };
+  }
+
+  /** Finds out who asks, and whether the token may. */
+  #as(scope: string, act: (doer: Account, asked: Asked) => Answered): Route['act'] {
+    return (asked) => {
+      const { doer, refusal } = this.#doer(asked.headers, scope);
+      return doer === undefined ? refusal : act(doer, asked);
+    };
+  }
+
+  #asAdmin(act: (asked: Asked) => Answered): Route['act'] {
+    return this.#as('read:admin', (doer, asked) =>
+      // routers/api/v1/api.go: reqSiteAdmin
+      doer.isAdmin === true ? act(asked) : refused(403, 'user should be the site admin'),
+    );
+  }
+
+  #onIssue(scope: string, act: (doer: Account, issue: Issue, asked: Asked) => Answered): Route['act'] {
+    return this.#as(scope, (doer, asked) => {
+      const found = this.#find(asked.parts);
+      if (found !== undefined) return act(doer, found, asked);
+      const isHere = `${asked.parts['owner']}/${asked.parts['repo']}` === this.repository.name;
+      if (!isHere || this.#version.missingIsFault !== true) return refused(404, 'not found');
+      // routers/api/v1/repo/issue_comment.go and services/context/api.go, apiErrorInternal: told to an administrator alone.
+      const reason = `issue does not exist [id: 0, repo_id: 1, index: ${asked.parts['index']}]`;
+      return refused(500, doer.isAdmin === true ? reason : '');
+    });
+  }
+
+  #onComment(
+    scope: string,
+    act: (doer: Account, comment: Entry, issue: Issue, asked: Asked) => Answered,
+  ): Route['act'] {
+    return this.#as(scope, (doer, asked) => {
+      for (const issue of this.repository.issues) {
+        const found = issue.comments.find(({ id }) => String(id) === asked.parts['id']);
+        if (found !== undefined) return act(doer, found, issue, asked);
+      }
+      // routers/api/v1/repo/issue_comment_attachment.go: getIssueCommentSafe
+      return refused(404, 'no matching issue comment found');
+    });
+  }
+
+  #doer(headers: IncomingHttpHeaders, scope: string): { doer?: Account; refusal: Answered } {
+    const isPlain = headers.authorization === `token ${this.plainToken}`;
+    const owner = this.#users[isPlain ? 1 : 0];
+    // routers/api/v1/api.go: tokenRequiresScopes
+    if (headers.authorization === `token ${this.narrowToken}` && scope !== 'read:user')
+      return {
+        refusal: refused(
+          403,
+          `token does not have at least one of required scope(s), required=[${scope}], token scope=read:user`,
+        ),
+      };
+    const name = headers['sudo'];
+    if (name === undefined) return { ...(owner && { doer: owner }), refusal: refused(401, '') };
+    // routers/api/v1/api.go: sudo
+    if (owner?.isAdmin !== true)
+      return { refusal: { status: 403, json: { message: 'Only administrators allowed to sudo.' } } };
+    const doer = this.#users.find(({ login }) => login === name);
+    return { ...(doer && { doer }), refusal: refused(404, 'not found') };
+  }
+
+  #find(parts: Asked['parts']): Issue | undefined {
+    if (`${parts['owner']}/${parts['repo']}` !== this.repository.name) return undefined;
+    return this.repository.issues[Number(parts['index']) - 1];
+  }
+
+  #issue(author: string, title: string, body: string): Issue {
+    const issue = {
+      ...this.#entry(author, body),
+      title,
+      comments: [],
+      isLocked: false,
+      repository: this.repository,
+    };
+    this.repository.issues.push(issue);
+    return issue;
+  }
+
+  #entry(author: string, body: string): Entry {
+    return { id: ++this.#made, author, body, files: [], at: `${new Date().toISOString().slice(0, 19)}Z` };
+  }
+
+  #numberOf(issue: Issue): number {
+    return this.repository.issues.findIndex(({ id }) => id === issue.id) + 1;
+  }
+
+  #user({ id, login, emails, isAdmin, isBarred }: Account): object {
+    return {
+      id,
+      login,
+      username: login,
+      full_name: '',
+      email: emails[0]?.email ?? '',
+      active: true,
+      is_admin: isAdmin === true,
+      prohibit_login: isBarred === true,
+      restricted: false,
+      created: '2026-01-01T00:00:00Z',
+    };
+  }
+
+  #named(login: string): object {
+    return this.#user(this.#users.find((user) => user.login === login)!);
+  }
+
+  #comment({ id, author, body, files, at }: Entry, issue: Issue): object {
+    const address = `${this.server.origin}/${issue.repository.name}/issues/${this.#numberOf(issue)}`;
+    return {
+      id,
+      html_url: `${address}#issuecomment-${id}`,
+      issue_url: address,
+      pull_request_url: '',
+      user: this.#named(author),
+      body,
+      assets: files.map((file) => this.#file(file)),
+      created_at: at,
+      updated_at: at,
+    };
+  }
+
+  #shown(issue: Issue): object {
+    const { id, title, body, author, isLocked, files, at } = issue;
+    const assets = files.map((file) => this.#file(file));
+    const number = this.#numberOf(issue);
+    const user = this.#named(author);
+    return {
+      id,
+      number,
+      title,
+      body,
+      user,
+      state: 'open',
+      is_locked: isLocked,
+      assets,
+      created_at: at,
+      updated_at: at,
+    };
+  }
+
+  #file({ id, name, bytes }: Uploaded & { readonly id: number }): object {
+    return {
+      id,
+      name,
+      size: bytes.length,
+      download_count: 0,
+      created_at: '2026-01-01T00:00:00Z',
+      uuid: String(id),
+      browser_download_url: `${this.server.origin}/attachments/${id}`,
+    };
+  }
+}
+
+// routers/api/v1/api.go: mustNotBeArchived
+const ARCHIVED = refused(423, 'acme/app is archived');
+
+function refused(status: number, message: string): Answered {
+  return { status, json: { message, url: 'https://git.example.org/api/swagger' } };
+}
+
+// routers/api/v1/utils/page.go; MAX_RESPONSE_ITEMS is 50 unless it is set.
+function paged<T>(
+  all: readonly T[],
+  { page = '1', limit = '30' }: Readonly<Record<string, string>>,
+): readonly T[] {
+  const size = Math.min(Number(limit), 50);
+  return all.slice((Number(page) - 1) * size, Number(page) * size);
+}

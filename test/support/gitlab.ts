@@ -1,0 +1,493 @@
+// A GitLab for the tests, as far as its published interface goes (doc/api/notes.md, issues.md, users.md, user_email_addresses.md,
+// personal_access_tokens.md, project_markdown_uploads.md, and lib/api with its entities, in gitlabhq/gitlabhq).
+//
+// Each answer that is an error has its place in GitLab's documentation or source beside it.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import {
+  type Answered,
+  type Asked,
+  type Interface,
+  type Published,
+  type Route,
+  type Shape,
+  startPublished,
+  type Uploaded,
+} from './forge.ts';
+import type { Scratch } from './scratch.ts';
+
+// lib/api/entities/user_basic.rb
+const AUTHOR: Shape = {
+  members: { id: 'whole', username: 'text', name: 'text', state: 'text', web_url: 'text' },
+};
+// doc/api/users.md: what an administrator is told, and what others are not.
+const USER: Shape = {
+  members: {
+    id: 'whole',
+    username: 'text',
+    name: 'text',
+    state: 'text',
+    web_url: 'text',
+    'email?': 'text',
+    'confirmed_at?': { either: ['time', 'null'] },
+    'is_admin?': 'flag',
+  },
+};
+const EMAIL: Shape = {
+  members: { id: 'whole', email: 'text', confirmed_at: { either: ['time', 'null'] } },
+};
+// lib/api/entities/note.rb
+const NOTE: Shape = {
+  members: {
+    id: 'whole',
+    type: { either: ['text', 'null'] },
+    body: 'text',
+    attachment: 'null',
+    author: AUTHOR,
+    created_at: 'time',
+    updated_at: 'time',
+    system: 'flag',
+    noteable_id: 'whole',
+    noteable_type: 'text',
+    noteable_iid: 'whole',
+    resolvable: 'flag',
+    confidential: 'flag',
+    commands_changes: { members: {} },
+  },
+};
+// lib/api/entities/note.rb: NoteCommands, of quick actions alone
+const COMMANDS: Shape = { members: { commands_changes: { members: {} }, summary: { list: 'text' } } };
+// doc/api/notes.md and award_emoji.md: of an emoji alone
+const AWARD: Shape = { members: { id: 'whole', name: 'text', user: AUTHOR, awardable_id: 'whole' } };
+// doc/api/issues.md
+const ISSUE: Shape = {
+  members: {
+    id: 'whole',
+    iid: 'whole',
+    title: 'text',
+    description: { either: ['text', 'null'] },
+    state: 'text',
+    author: AUTHOR,
+    confidential: 'flag',
+    discussion_locked: 'flag',
+    created_at: 'time',
+    updated_at: 'time',
+    web_url: 'text',
+  },
+};
+// lib/api/entities/project_upload.rb
+const UPLOAD: Shape = {
+  members: { id: 'whole', alt: 'text', url: 'text', full_path: 'text', markdown: 'text' },
+};
+// doc/api/personal_access_tokens.md
+const TOKEN: Shape = {
+  members: {
+    id: 'whole',
+    name: 'text',
+    revoked: 'flag',
+    active: 'flag',
+    user_id: 'whole',
+    scopes: { list: 'text' },
+    expires_at: { either: ['text', 'null'] },
+  },
+};
+// lib/api/helpers.rb: render_api_error!; a scope that is missing is told as OAuth does (RFC 6750).
+const ERROR: Shape = {
+  either: [
+    { members: { message: 'text' } },
+    { members: { message: { members: { error: 'text' } } } },
+    { members: { error: 'text', error_description: 'text', scope: 'text' } },
+  ],
+};
+const ERRORS = { 400: ERROR, 401: ERROR, 403: ERROR, 404: ERROR, 413: ERROR, 429: ERROR };
+
+interface Account {
+  readonly id: number;
+  readonly username: string;
+  readonly email: string;
+  readonly isConfirmed: boolean;
+  readonly state: 'active' | 'blocked';
+  readonly isAdmin?: boolean;
+  readonly others?: readonly { readonly email: string; readonly isConfirmed: boolean }[];
+}
+
+interface Note {
+  readonly id: number;
+  readonly author: string;
+  readonly body: string;
+  readonly at: string;
+}
+
+interface Noteable {
+  readonly iid: number;
+  readonly kind: 'issues' | 'merge_requests';
+  readonly author: string;
+  readonly title: string;
+  readonly description: string;
+  readonly at: string;
+  isLocked: boolean;
+  readonly notes: Note[];
+}
+
+const PROJECT = 'acme/tools/app';
+
+/** Starts a GitLab with the users root (an administrator), alice and others, and a project. */
+export async function startGitlab(scratch: Scratch): Promise<Gitlab> {
+  const gitlab = new Gitlab();
+  gitlab.server = await startPublished(scratch, gitlab.published());
+  return gitlab;
+}
+
+/** A GitLab. */
+export class Gitlab {
+  readonly token = 'glpat-9x3f7d1c55aa0e62418f';
+  /** The token of somebody who is no administrator, and one that may not act as others. */
+  readonly plainToken = 'glpat-11111111111111111111';
+  readonly narrowToken = 'glpat-22222222222222222222';
+  server!: Published;
+  readonly noteables: Noteable[] = [];
+  /** How many notes a user may make from now on; the limit is told by no field of the header. */
+  notesLeft = Infinity;
+  readonly #uploads = new Map<string, Uploaded>();
+  readonly #users: Account[] = [
+    { id: 1, username: 'root', email: 'root@example.org', isConfirmed: true, state: 'active', isAdmin: true },
+    {
+      id: 2,
+      username: 'alice',
+      email: 'alice@example.org',
+      isConfirmed: true,
+      state: 'active',
+      others: [
+        { email: 'al@example.net', isConfirmed: true },
+        { email: 'ceo@example.org', isConfirmed: false },
+      ],
+    },
+    { id: 3, username: 'gone', email: 'gone@example.org', isConfirmed: true, state: 'blocked' },
+    { id: 4, username: 'mallory', email: 'boss@example.org', isConfirmed: false, state: 'active' },
+  ];
+  #made = 100;
+
+  /** Makes an issue or a merge request; its locator. */
+  noteable(kind: Noteable['kind'] = 'issues', change: { readonly isLocked?: boolean } = {}): string {
+    const made = this.#start(kind, 'root', 'Something', '');
+    made.isLocked = change.isLocked === true;
+    return `${PROJECT}/${kind}/${made.iid}`;
+  }
+
+  /** Reads the notes of a thread through the interface, in order. */
+  async notes(thread: string): Promise<{ body: string; author: { username: string } }[]> {
+    const [kind = '', iid = ''] = thread.split('/').slice(-2);
+    const found = [];
+    for (let page = '1'; page !== ''; ) {
+      const path = `/api/v4/projects/${encodeURIComponent(PROJECT)}/${kind}/${iid}/notes?sort=asc&per_page=100&page=${page}`;
+      const answer = await fetch(this.server.origin + path, { headers: { 'private-token': this.token } });
+      found.push(...((await answer.json()) as { body: string; author: { username: string } }[]));
+      page = answer.headers.get('x-next-page') ?? '';
+    }
+    return found;
+  }
+
+  /** Gives a file that was handed over by the address in a text. */
+  uploaded(address: string): Uploaded | undefined {
+    return this.#uploads.get(address);
+  }
+
+  published(): Interface {
+    return {
+      routes: [...this.#people(), ...this.#threads()],
+      guard: ({ 'private-token': token }) =>
+        [this.token, this.plainToken, this.narrowToken].includes(String(token))
+          ? undefined
+          : // lib/api/helpers.rb: unauthorized!
+            refused(401, '401 Unauthorized'),
+      // config/routes/api.rb: the interface knows no such address
+      nowhere: refused(404, '404 Not Found'),
+    };
+  }
+
+  #people(): Route[] {
+    return [
+      {
+        method: 'GET',
+        path: '/api/v4/user',
+        answers: { 200: USER, ...ERRORS },
+        act: this.#as((doer) => ({ status: 200, json: this.#user(doer, doer) })),
+      },
+      {
+        method: 'GET',
+        path: '/api/v4/personal_access_tokens/self',
+        answers: { 200: TOKEN, ...ERRORS },
+        act: this.#as((doer, { headers }) => {
+          const scopes = headers['private-token'] === this.narrowToken ? ['api'] : ['api', 'sudo'];
+          const json = { id: 9, name: 'mailgw', revoked: false, active: true, user_id: doer.id, scopes };
+          return { status: 200, json: { ...json, expires_at: '2027-01-01' } };
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v4/users',
+        query: ['search', 'active', 'page', 'per_page'],
+        answers: { 200: { list: USER }, ...ERRORS },
+        // app/finders/users_finder.rb and app/models/user.rb: names by a part of them, addresses as a whole, and private ones for
+        // administrators.
+        act: this.#as((doer, { query }) => {
+          const wanted = query['search']?.toLowerCase();
+          const found = this.#users.filter(({ username, email, others = [], state }) => {
+            if (query['active'] === 'true' && state !== 'active') return false;
+            const addresses = [email, ...others.map((other) => other.email)];
+            return wanted === undefined || username.includes(wanted) || addresses.includes(wanted);
+          });
+          return paged(
+            found.map((user) => this.#user(user, doer)),
+            query,
+          );
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v4/users/{id:whole}/emails',
+        answers: { 200: { list: EMAIL }, ...ERRORS },
+        act: this.#as((doer, { parts }) => {
+          // lib/api/users.rb: authenticated_as_admin!
+          if (doer.isAdmin !== true) return refused(403, '403 Forbidden');
+          const { others = [] } = this.#users.find(({ id }) => String(id) === parts['id']) ?? {};
+          const shown = others.map(({ email, isConfirmed }, id) => ({
+            id,
+            email,
+            confirmed_at: confirmedAt(isConfirmed),
+          }));
+          return { status: 200, json: shown };
+        }),
+      },
+    ];
+  }
+
+  #threads(): Route[] {
+    const noting = { members: { body: 'text', 'internal?': 'flag', 'created_at?': 'text' } } as const;
+    const listed = ['order_by', 'sort', 'activity_filter', 'page', 'per_page'];
+    const ofKind = (kind: Noteable['kind']): Route[] => {
+      const path = `/api/v4/projects/{id}/${kind}/{iid:whole}/notes`;
+      return [
+        {
+          method: 'GET',
+          path,
+          query: listed,
+          answers: { 200: { list: NOTE }, ...ERRORS },
+          act: this.#on(kind, (_, found, { query }) => {
+            const shown = found.notes.map((note) => this.#note(note, found));
+            return paged(query['sort'] === 'asc' ? shown : shown.reverse(), query);
+          }),
+        },
+        {
+          method: 'POST',
+          path,
+          body: noting,
+          answers: { 201: { either: [NOTE, AWARD] }, 202: COMMANDS, ...ERRORS },
+          act: this.#on(kind, (doer, found, { json }) => this.#take(doer, found, String(json['body']))),
+        },
+      ];
+    };
+    return [
+      ...ofKind('issues'),
+      ...ofKind('merge_requests'),
+      {
+        method: 'POST',
+        path: '/api/v4/projects/{id}/uploads',
+        body: { file: 'file' },
+        answers: { 201: UPLOAD, ...ERRORS },
+        act: this.#as((_, { parts, file }) => {
+          if (parts['id'] !== PROJECT || file === undefined) return refused(404, '404 Project Not Found');
+          const id = ++this.#made;
+          const url = `/uploads/${String(id).padStart(32, '0')}/${encodeURIComponent(file.name)}`;
+          this.#uploads.set(url, file);
+          const markdown = `[${file.name}](${url})`;
+          return {
+            status: 201,
+            json: { id, alt: file.name, url, full_path: `/-/project/1${url}`, markdown },
+          };
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v4/projects/{id}/issues',
+        query: ['created_after', 'order_by', 'sort', 'page', 'per_page'],
+        answers: { 200: { list: ISSUE }, ...ERRORS },
+        act: this.#as((_, { query }) => {
+          const found = this.noteables.filter(
+            ({ kind, at }) => kind === 'issues' && at >= (query['created_after'] ?? ''),
+          );
+          return paged(found.map((issue) => this.#issue(issue)).reverse(), query);
+        }),
+      },
+      {
+        method: 'POST',
+        path: '/api/v4/projects/{id}/issues',
+        body: { members: { title: 'text', 'description?': 'text' } },
+        answers: { 201: ISSUE, ...ERRORS },
+        act: this.#as((doer, { parts, json }) => {
+          if (parts['id'] !== PROJECT) return refused(404, '404 Project Not Found');
+          // app/models/concerns/issuable.rb: TITLE_LENGTH_MAX
+          if (String(json['title']).length > 255)
+            return refused(400, 'Title is too long (maximum is 255 characters)');
+          const made = this.#start(
+            'issues',
+            doer.username,
+            String(json['title']),
+            String(json['description']),
+          );
+          return { status: 201, json: this.#issue(made) };
+        }),
+      },
+    ];
+  }
+
+  /** Makes a note, or what GitLab makes of a text instead. */
+  #take(doer: Account, found: Noteable, text: string): Answered {
+    // lib/api/notes.rb: check_rate_limit!, before anything else; lib/api/helpers/rate_limiter.rb says nothing of a time.
+    if (this.notesLeft-- <= 0) {
+      const error = 'This endpoint has been requested too many times. Try again later.';
+      return { status: 429, json: { message: { error } } };
+    }
+    // app/policies/issuable_policy.rb: locked, and no member of the project
+    if (found.isLocked && doer.isAdmin !== true) return refused(403, '403 Forbidden');
+    // app/models/concerns/... MAX_TEXT_SIZE_LIMIT; lib/api/helpers/notes_helpers.rb: process_note_creation_result
+    if (Array.from(text).length > 1_000_000)
+      return refused(400, '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}');
+    // app/services/notes/create_service.rb: what is left when the quick actions are taken out
+    const rest = text.replace(/^\/[a-z_]+.*$/gm, '').trim();
+    if (rest === '') return { status: 202, json: { commands_changes: {}, summary: ['Closed this issue.'] } };
+    // doc/api/notes.md: an award, where the text is an emoji and nothing else
+    if (/^:[-_+\w]+:\s*$/.test(rest))
+      return {
+        status: 201,
+        json: {
+          id: ++this.#made,
+          name: rest.slice(1, -1),
+          user: this.#author(doer.username),
+          awardable_id: found.iid,
+        },
+      };
+    const note = { id: ++this.#made, author: doer.username, body: rest, at: new Date().toISOString() };
+    found.notes.push(note);
+    return { status: 201, json: this.#note(note, found) };
+  }
+
+  /** Finds out who asks, and whether the token may (lib/api/helpers.rb: sudo!). */
+  #as(act: (doer: Account, asked: Asked) => Answered): Route['act'] {
+    return (asked) => {
+      const { headers } = asked;
+      const owner = this.#users[headers['private-token'] === this.plainToken ? 1 : 0]!;
+      const name = headers['sudo'];
+      if (name === undefined) return act(owner, asked);
+      if (owner.isAdmin !== true) return refused(403, '403 Forbidden - Must be admin to use sudo');
+      if (headers['private-token'] === this.narrowToken) return SCOPE;
+      const found = this.#sudoed(headers);
+      return found === undefined
+        ? refused(404, `404 User with ID or username '${String(name)}' Not Found`)
+        : act(found, asked);
+    };
+  }
+
+  // app/finders/user_finder.rb: digits alone are a number
+  #sudoed({ sudo }: IncomingHttpHeaders): Account | undefined {
+    return this.#users.find(
+      ({ id, username }) => String(id) === sudo || username === String(sudo).toLowerCase(),
+    );
+  }
+
+  #on(kind: Noteable['kind'], act: (doer: Account, found: Noteable, asked: Asked) => Answered): Route['act'] {
+    return this.#as((doer, asked) => {
+      // lib/api/helpers.rb: find_project!; lib/api/helpers/notes_helpers.rb: find_noteable
+      if (asked.parts['id'] !== PROJECT) return refused(404, '404 Project Not Found');
+      const found = this.noteables.find(
+        (each) => each.kind === kind && String(each.iid) === asked.parts['iid'],
+      );
+      if (found !== undefined) return act(doer, found, asked);
+      return refused(404, kind === 'issues' ? '404 Issue Not Found' : '404 MergeRequest Not Found');
+    });
+  }
+
+  #start(kind: Noteable['kind'], author: string, title: string, description: string): Noteable {
+    const iid = this.noteables.filter((each) => each.kind === kind).length + 1;
+    const at = new Date().toISOString();
+    const made = { iid, kind, author, title, description, at, isLocked: false, notes: [] };
+    this.noteables.push(made);
+    return made;
+  }
+
+  #author(username: string): object {
+    const { id, state } = this.#users.find((user) => user.username === username)!;
+    return { id, username, name: username, state, web_url: `${this.server.origin}/${username}` };
+  }
+
+  #user(user: Account, doer: Account): object {
+    const shown = this.#author(user.username);
+    // lib/api/entities/user_with_admin.rb
+    if (doer.isAdmin !== true) return shown;
+    const { email, isConfirmed, isAdmin } = user;
+    return { ...shown, email, confirmed_at: confirmedAt(isConfirmed), is_admin: isAdmin === true };
+  }
+
+  #note({ id, author, body, at }: Note, { iid, kind }: Noteable): object {
+    return {
+      id,
+      type: null,
+      body,
+      attachment: null,
+      author: this.#author(author),
+      created_at: at,
+      updated_at: at,
+      system: false,
+      noteable_id: 1000 + iid,
+      noteable_type: kind === 'issues' ? 'Issue' : 'MergeRequest',
+      noteable_iid: iid,
+      resolvable: false,
+      confidential: false,
+      commands_changes: {},
+    };
+  }
+
+  #issue({ iid, title, description, author, isLocked, at }: Noteable): object {
+    return {
+      id: 1000 + iid,
+      iid,
+      title,
+      description,
+      state: 'opened',
+      author: this.#author(author),
+      confidential: false,
+      discussion_locked: isLocked,
+      created_at: at,
+      updated_at: at,
+      web_url: `${this.server.origin}/${PROJECT}/-/issues/${iid}`,
+    };
+  }
+}
+
+// doc/api/rest/authentication.md: a token without the scope
+const SCOPE: Answered = {
+  status: 403,
+  json: {
+    error: 'insufficient_scope',
+    error_description: 'The request requires higher privileges than provided by the access token.',
+    scope: 'sudo',
+  },
+};
+
+function confirmedAt(isConfirmed: boolean): string | null {
+  return isConfirmed ? '2026-01-01T00:00:00.000Z' : null;
+}
+
+function refused(status: number, message: string): Answered {
+  return { status, json: { message } };
+}
+
+// doc/api/rest/_index.md: pages by offset, whose next one is in the header
+function paged(
+  all: readonly unknown[],
+  { page = '1', per_page: size = '20' }: Readonly<Record<string, string>>,
+): Answered {
+  const to = Number(page) * Math.min(Number(size), 100);
+  const headers = { 'x-next-page': to < all.length ? String(Number(page) + 1) : '' };
+  return { status: 200, json: all.slice(to - Math.min(Number(size), 100), to), headers };
+}

@@ -1,0 +1,354 @@
+// A Rocket.Chat server so far as the sink uses it, held to its published interface: RocketChat/Rocket.Chat,
+// packages/rest-typings/src/v1 (chat.ts, users/UsersListStatusParamsGET.ts) and developer.rocket.chat (rooms.media,
+// rooms.mediaConfirm, me). Its errors are read in apps/meteor; each names the file below it.
+
+import { randomBytes } from 'node:crypto';
+import {
+  type Call,
+  type HandedFile,
+  type Operation,
+  type PublishedServer,
+  type Reply,
+  type Shape,
+  startPublished,
+} from './published-interface.ts';
+import type { Scratch } from './scratch.ts';
+
+const NUMBER = /^\d+$/;
+const ANY = /^[^]+$/;
+
+/** app/api/server/ApiClass.ts: failure, unauthorized, forbidden, tooManyRequests. */
+const FAILURE: Shape = {
+  object: { success: 'boolean' },
+  maybe: { error: 'string', errorType: 'string', details: 'any', status: 'string', message: 'string' },
+};
+const ERRORS = { 400: FAILURE, 401: FAILURE, 403: FAILURE, 429: FAILURE };
+
+const USER: Shape = { object: { _id: 'string', username: 'string' }, maybe: { name: 'string' } };
+const FILE: Shape = {
+  object: { _id: 'string', name: 'string', type: 'string', size: 'integer' },
+  more: true,
+};
+
+/** packages/core-typings, IMessage, as far as it is told here. */
+const MESSAGE: Shape = {
+  object: { _id: 'string', rid: 'string', msg: 'string', ts: 'string', u: USER, _updatedAt: 'string' },
+  maybe: {
+    tmid: 'string',
+    alias: 'string',
+    t: 'string',
+    file: FILE,
+    files: { list: FILE },
+    attachments: { list: { mapOf: 'any' } },
+    groupable: 'boolean',
+    urls: 'any',
+    mentions: 'any',
+    channels: 'any',
+    md: 'any',
+  },
+};
+
+/** A message as the fake keeps it. */
+export interface KeptMessage {
+  readonly _id: string;
+  readonly rid: string;
+  readonly msg: string;
+  readonly tmid?: string;
+  readonly alias?: string;
+  readonly u: { readonly _id: string; readonly username: string };
+  readonly at: number;
+  readonly file?: { readonly _id: string; readonly name: string; readonly size: number };
+  t?: string;
+}
+
+interface Room {
+  /** Read only: who has no right to post there cannot. */
+  readonly isReadOnly: boolean;
+  /** The bot may see it. */
+  readonly isOpen: boolean;
+}
+
+/** A user as the fake keeps it. */
+export interface KeptUser {
+  readonly username: string;
+  readonly emails: readonly { readonly address: string; readonly verified: boolean }[];
+  readonly active?: boolean;
+}
+
+/** A server with one bot, and users. */
+export class RocketChat {
+  readonly userId = newId();
+  readonly token = newId();
+  readonly messages: KeptMessage[] = [];
+  readonly uploads = new Map<string, HandedFile>();
+  readonly rooms = new Map<string, Room>();
+  readonly users: KeptUser[] = [];
+  /** What the bot may beyond a user. */
+  readonly rights = new Set(['view-full-other-user-info', 'view-d-room', 'message-impersonate']);
+  server!: PublishedServer;
+  #now = Date.now();
+
+  async start(scratch: Scratch): Promise<this> {
+    this.server = await startPublished(scratch, {
+      operations: [...this.#chat(), ...this.#others()],
+      before: (headers) => {
+        const isKnown = headers['x-user-id'] === this.userId && headers['x-auth-token'] === this.token;
+        if (isKnown) return undefined;
+        // ApiClass.ts, _internalRouteActionHandler.
+        const error = 'You must be logged in to do this.';
+        return { status: 401, json: { success: false, error, status: 'error', message: error } };
+      },
+    });
+    return this;
+  }
+
+  room(change: Partial<Room> = {}): string {
+    const id = newId();
+    this.rooms.set(id, { isReadOnly: false, isOpen: true, ...change });
+    return id;
+  }
+
+  /** Makes a message by somebody else. */
+  message(rid: string, msg: string): string {
+    const message = { _id: newId(), rid, msg, u: { _id: newId(), username: 'bob' }, at: this.#tick() };
+    this.messages.push(message);
+    return message._id;
+  }
+
+  /** Gives a time that no message has yet. */
+  #tick(): number {
+    this.#now = Math.max(this.#now + 1, Date.now());
+    return this.#now;
+  }
+
+  #chat(): Operation[] {
+    const text: Shape = 'string';
+    return [
+      {
+        method: 'POST',
+        path: '/api/v1/chat.sendMessage',
+        // chat.ts, chatSendMessageSchema.
+        body: {
+          object: {
+            message: { object: { rid: text }, maybe: { _id: text, tmid: text, msg: text, alias: text } },
+          },
+        },
+        answers: { ...ERRORS, 200: { object: { success: 'boolean', message: MESSAGE } } },
+        run: ({ json }) => this.#send((json as { message: Given }).message),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/chat.getMessage',
+        query: { msgId: ANY },
+        needs: ['msgId'],
+        answers: { ...ERRORS, 200: { object: { success: 'boolean', message: MESSAGE } } },
+        run: ({ query }) => {
+          const message = this.messages.find(({ _id }) => _id === query.get('msgId'));
+          // app/api/server/v1/chat.ts: a failure without a word where there is none.
+          if (message === undefined) return { status: 400, json: { success: false } };
+          // app/lib/server/methods/getSingleMessage.ts.
+          if (!this.#sees(message.rid))
+            return failure('Not allowed [error-not-allowed]', 'error-not-allowed');
+          return { status: 200, json: { success: true, message: shown(message) } };
+        },
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/chat.syncMessages',
+        query: { roomId: ANY, lastUpdate: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ },
+        needs: ['roomId'],
+        answers: {
+          ...ERRORS,
+          200: {
+            object: {
+              success: 'boolean',
+              result: { object: { updated: { list: MESSAGE }, deleted: { list: 'any' } } },
+            },
+          },
+        },
+        run: ({ query }) => {
+          const since = Date.parse(query.get('lastUpdate') ?? '');
+          const updated = this.messages.filter(({ rid, at }) => rid === query.get('roomId') && at > since);
+          // server/publications/messages.ts: the newest first.
+          const result = { updated: updated.map(shown).reverse(), deleted: [] };
+          return { status: 200, json: { success: true, result } };
+        },
+      },
+    ];
+  }
+
+  #others(): Operation[] {
+    return [
+      {
+        method: 'POST',
+        path: '/api/v1/rooms.media/{rid}',
+        body: { form: {}, file: 'file' },
+        answers: {
+          ...ERRORS,
+          200: { object: { success: 'boolean', file: { object: { _id: 'string', url: 'string' } } } },
+        },
+        run: (call) => this.#upload(call),
+      },
+      {
+        method: 'POST',
+        path: '/api/v1/rooms.mediaConfirm/{rid}/{fileId}',
+        // app/file-upload/server/methods/sendFileMessage.ts: what it checks.
+        body: {
+          object: {},
+          maybe: { msg: 'string', tmid: 'string', alias: 'string', description: 'string' },
+        },
+        answers: { ...ERRORS, 200: { object: { success: 'boolean', message: MESSAGE } } },
+        run: ({ parts, json }) => {
+          const file = this.uploads.get(parts.fileId ?? '');
+          // app/api/server/v1/rooms.ts.
+          if (!this.#sees(parts.rid ?? '')) return forbidden();
+          if (file === undefined) return failure('[invalid-file]', 'invalid-file');
+          const { name, bytes } = file;
+          const { tmid, alias } = json as Given;
+          const given = { rid: parts.rid ?? '', msg: '', ...optional({ tmid, alias }) };
+          return this.#send({ ...given, file: { _id: parts.fileId ?? '', name, size: bytes.length } });
+        },
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/me',
+        answers: {
+          ...ERRORS,
+          200: { object: { success: 'boolean', _id: 'string', username: 'string' }, more: true },
+        },
+        run: () => ({
+          status: 200,
+          json: { success: true, _id: this.userId, username: 'mailgw', roles: ['bot'] },
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/users.listByStatus',
+        query: {
+          status: /^(?:active|deactivated)$/,
+          type: ANY,
+          searchTerm: ANY,
+          count: NUMBER,
+          offset: NUMBER,
+        },
+        answers: {
+          ...ERRORS,
+          200: {
+            object: {
+              success: 'boolean',
+              users: { list: { mapOf: 'any' } },
+              count: 'integer',
+              offset: 'integer',
+              total: 'integer',
+            },
+          },
+        },
+        run: (call) => this.#list(call),
+      },
+    ];
+  }
+
+  #sees(rid: string): boolean {
+    return this.rooms.get(rid)?.isOpen === true;
+  }
+
+  #send({ _id, rid, msg = '', tmid, alias, file }: Given): Reply {
+    // app/lib/server/methods/sendMessage.ts, and app/authorization/server/functions/canSendMessage.ts, whose plain errors
+    // have no name.
+    if (msg.length > 5000)
+      return failure(
+        'Message size exceeds Message_MaxAllowedSize [error-message-size-exceeded]',
+        'error-message-size-exceeded',
+      );
+    const parent = this.messages.find((message) => message._id === tmid);
+    const room = this.rooms.get(parent?.rid ?? rid);
+    if (room === undefined) return failure('error-invalid-room');
+    if (!room.isOpen) return failure('error-not-allowed');
+    if (room.isReadOnly) return failure("You can't send messages because the room is readonly.");
+    // app/lib/server/functions/sendMessage.ts, validateMessage.
+    if (alias !== undefined && !this.rights.has('message-impersonate'))
+      return failure('Not enough permission');
+    // The same, sendMessage: a message that is there is not made again, and nothing is given back, on which
+    // app/utils/server/lib/normalizeMessagesForUser.ts fails.
+    if (this.messages.some((message) => message._id === _id))
+      return failure("Cannot read properties of undefined (reading 'starred')");
+    const thread = parent?.tmid ?? tmid;
+    const message: KeptMessage = {
+      _id: _id ?? newId(),
+      rid: parent?.rid ?? rid,
+      msg,
+      ...optional({ tmid: thread, alias, file }),
+      u: { _id: this.userId, username: 'mailgw' },
+      at: this.#tick(),
+    };
+    this.messages.push(message);
+    return { status: 200, json: { success: true, message: shown(message) } };
+  }
+
+  #upload({ parts, files }: Call): Reply {
+    if (!this.#sees(parts.rid ?? '')) return forbidden();
+    const [file] = files;
+    // app/api/server/v1/rooms.ts.
+    if (file === undefined) return failure('[invalid-field]', 'invalid-field');
+    const id = newId();
+    this.uploads.set(id, file);
+    return {
+      status: 200,
+      json: { success: true, file: { _id: id, url: `/file-upload/${id}/${file.name}` } },
+    };
+  }
+
+  #list({ query }: Call): Reply {
+    // app/api/server/v1/users.ts, users.listByStatus; server/lib/findPaginatedUsersByStatus.
+    if (!this.rights.has('view-d-room'))
+      return failure(
+        'User does not have the permissions required for this action [error-unauthorized]',
+        undefined,
+        403,
+      );
+    const term = (query.get('searchTerm') ?? '').toLowerCase();
+    const seesAll = this.rights.has('view-full-other-user-info');
+    const found = this.users.filter(({ username, emails, active = true }) => {
+      const words = [username, ...(seesAll ? emails.map(({ address }) => address) : [])];
+      return active && words.some((word) => word.toLowerCase().includes(term));
+    });
+    // app/api/server/helpers/getPaginationItems.ts: API_Upper_Count_Limit.
+    const [offset, count] = [Number(query.get('offset')), Math.min(100, Number(query.get('count')))];
+    const page = found.slice(offset, offset + count);
+    const users = page.map(({ username, emails }) => ({
+      _id: newId(),
+      username,
+      type: 'user',
+      ...(seesAll ? { emails } : {}),
+    }));
+    return { status: 200, json: { success: true, users, count: users.length, offset, total: found.length } };
+  }
+}
+
+/** What is given of a new message. */
+type Given = Pick<KeptMessage, 'rid'> & Partial<KeptMessage>;
+
+function newId(): string {
+  return randomBytes(13).toString('base64url').replace(/[-_]/g, 'x').slice(0, 17);
+}
+
+function failure(error: string, errorType?: string, status = 400): Reply {
+  return { status, json: { success: false, error, ...optional({ errorType }) } };
+}
+
+function forbidden(): Reply {
+  return failure('unauthorized', undefined, 403);
+}
+
+/** Drops what is undefined. */
+function optional<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function shown({ at, file, ...message }: KeptMessage): unknown {
+  const time = new Date(at).toISOString();
+  const kept = file === undefined ? undefined : { ...file, type: 'text/plain', format: '' };
+  return { ...message, ts: time, _updatedAt: time, ...optional({ file: kept, files: kept && [kept] }) };
+}
