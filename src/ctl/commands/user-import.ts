@@ -4,7 +4,7 @@
  * Contract: the list is read to its end before the store is opened, so that a list that breaks off changes nothing. Each
  * user who cannot be taken in is told on standard error, and the status is 65 then. The daemon may run or not.
  */
-import { EXIT, Fault } from '../../actions/fault.ts';
+import { EXIT, Fault, usage } from '../../actions/fault.ts';
 import { type Imported, importUsers, readPlatformUsers } from '../../actions/import-users.ts';
 import type { ConfiguredSink } from '../../config/sinks.ts';
 import { isBuiltIn } from '../../sinks/catalogue.ts';
@@ -35,7 +35,7 @@ export const importCommand: CommandSpec = {
   ],
   examples: ['import --from redmine --dry-run', 'import --from redmine', 'import --from redmine --json'],
   run: async (input, context) => {
-    const listed = await listUsers(context, input.required('from'));
+    const listed = await listUsers(context, input.required('from'), input.flag('disableMissing'));
     const isDry = input.flag('dryRun');
     const imported = await withStore(context, (session) =>
       importUsers(session, listed, {
@@ -48,9 +48,17 @@ export const importCommand: CommandSpec = {
   },
 };
 
-async function listUsers(context: Context, name: string): Promise<readonly PlatformUser[]> {
+async function listUsers(
+  context: Context,
+  name: string,
+  disables: boolean,
+): Promise<readonly PlatformUser[]> {
   const config = openConfig(context);
   const sink = sinkNamed(config, name);
+  if (disables && config.sinks.length > 1)
+    throw usage(
+      'user import: --disable-missing would disable the users of the other sinks; "mailgw-ctl user disable" does it one by one',
+    );
   // A site's own sink is code: root must not run what the service user may have written.
   if (!isBuiltIn(sink.options)) becomeStoreOwner(config.store.path);
   const loaded = await openSink(sink);
