@@ -154,6 +154,32 @@ describe('mailgw-ctl user import', () => {
     assert.deepEqual(await platform.directory(), { alice: ['alice@example.com'] });
   });
 
+  it('disables nobody where other platforms have users too', async (t) => {
+    const platform = await platformOf(t);
+    const { tool } = platform;
+    platform.has(['alice', 'alice@example.com']);
+    const text = readFileSync(tool.config, 'utf8');
+    const [before = '', table = ''] = text.split('[sink]\n');
+    const sinks = ['one', 'two'].map((name) => `[[sink]]\nname = "${name}"\nthreads = "${name}/"\n${table}`);
+    writeFileSync(tool.config, `${before}${sinks.join('')}`);
+    const words = ['user', 'import', '--from', 'one'];
+    await tool.fails(
+      64,
+      /--disable-missing would disable the users of the other sinks/,
+      ...words,
+      '--disable-missing',
+    );
+    assert.match(await tool.text(...words), /^1 users created/);
+    await tool.fails(
+      65,
+      /there is no such sink; expected "one" or "two"/,
+      'user',
+      'import',
+      '--from',
+      'sink',
+    );
+  });
+
   it('never gives anybody an address that somebody else has, and tells each', async (t) => {
     const platform = await platformOf(t);
     const { tool } = platform;
