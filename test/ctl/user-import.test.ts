@@ -234,7 +234,9 @@ describe('mailgw-ctl user import', () => {
     platform.has(['thief'], ['owner', 'taken+home@example.com']);
     assert.deepEqual(resultsOf((await platform.import()).rows), ['thief created', 'owner changed']);
   });
+});
 
+describe('the list that mailgw-ctl user import reads', () => {
   it('changes nothing where the list breaks off, and says where', async (t) => {
     const platform = await platformOf(t);
     platform.has(['alice', 'a@example.com'], ['bob'], '503 Service Unavailable');
