@@ -53,7 +53,7 @@ if (target !== undefined) {
         ? Object.fromEntries(
             Object.entries(value).map(([section, values]) => [
               section,
-              section === 'sink' ? values : watched(section, values),
+              section === 'sinks' ? values : watched(section, values),
             ]),
           )
         : value,
