@@ -241,8 +241,8 @@ const WRAPS: readonly ((text: string) => string)[] = [
 ];
 const STARTS = ['', '', '', '> ', '- ', '- a\n  - ', '## ', '> > ', '1. '] as const;
 
-/** The oracle shows an address decoded. */
-const MARKABLE = HOSTILE.filter((text) => !text.includes('%7B'));
+/** The oracle shows an address decoded, and no mark of a quote in a list; Textile parts a link from what follows it. */
+const MARKABLE = HOSTILE.filter((text) => !/%7B|\]\(|^>/.test(text));
 
 /** Markdown of marks around hostile words. */
 function markedText(seed: number): string {

@@ -276,9 +276,10 @@ function writeLink(
   const url = href.replace(/[^\w\-./:?=&%#~+,;]/gu, (char) =>
     encodeURIComponent(char).replace(/[!'()*]/, percent),
   );
-  const isWeb = CLEAN_URL.test(url) && !url.includes('x%x');
+  // Redmine keeps an ampersand as a mark of its own, in which an address would end.
+  const isWeb = CLEAN_URL.test(url) && !url.includes('x%x') && !/[&%][^\w/]*$/.test(url);
   const run = /^\S*/.exec(follows)?.[0] ?? '';
-  const endsHere = /^[.,:!?)'"]{0,3}$/.test(run) || (isWithin && /^[*_-]$/.test(run));
+  const endsHere = /^(?:[.,:)']{0,3}|\?)$/.test(run) || (isWithin && /^[*_-]$/.test(run));
   const isItself = label === '' || label === href || `mailto:${label}` === href;
   if (isItself && url === href && isWeb && endsHere && /^[\s(]?$/.test(writing.last)) {
     put(writing, href);
