@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import MarkdownIt from 'markdown-it';
 import { callNobody } from '../../src/sinks/platform/everybody.ts';
 import { hiddenMark, withHiddenMark } from '../../src/sinks/platform/hidden-mark.ts';
+import { html } from '../../src/sinks/platform/html.ts';
 import { showTags } from '../../src/sinks/platform/tags.ts';
 
 /** Markdown as an interpreter renders it that takes HTML. */
@@ -93,5 +94,30 @@ describe('the hidden mark of a post', () => {
   it('is no part of code that is left open', () => {
     assert.doesNotMatch(render(withHiddenMark('```\ncode', 'x')), /&lt;!--/);
     assert.doesNotMatch(render(withHiddenMark('> ~~~\n> code', 'x')), /&lt;!--/);
+  });
+});
+
+describe('Markdown as HTML', () => {
+  it('loses nothing that is nested deep, and takes no longer', () => {
+    for (const levels of [50, 101, 240, 600, 5000]) {
+      const texts = [
+        `${'> '.repeat(levels)}deep`,
+        `${'>'.repeat(levels)}deep`,
+        `${'1. '.repeat(levels)}deep`,
+        Array.from(
+          { length: levels },
+          (_, at) => `${'  '.repeat(at)}- ${at === levels - 1 ? 'deep' : 'a'}`,
+        ).join('\n'),
+      ];
+      for (const text of texts) assert.ok(html(text).includes('deep'), `${levels}: ${text.slice(0, 9)}`);
+    }
+  });
+
+  it('shows an address as it was typed, and a line of dashes as one', () => {
+    assert.equal(
+      html('http://x.example/a%7Bb'),
+      '<p><a href="http://x.example/a%7Bb">http://x.example/a%7Bb</a></p>',
+    );
+    assert.equal(html('So long\n---\n[a]: b'), '<p>So long</p>\n<hr>\n<p>[a]: b</p>');
   });
 });

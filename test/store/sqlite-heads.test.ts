@@ -257,8 +257,8 @@ describe('query plans', () => {
       // Asked by mailgw-ctl alone.
       'SELECT name, scopes, created_at AS createdAt FROM api_token ORDER BY name',
       'SELECT id, state, user, thread, replied_to_at AS repliedToAt, message_id AS messageId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notification ORDER BY notification_number DESC LIMIT ?',
-      'SELECT u.user_number, name, enabled, u.created_at, (SELECT group_concat(address, char(10)) FROM user_address AS a WHERE a.user_number = u.user_number), salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number) ORDER BY name, ends_at IS NOT NULL, ends_at DESC',
-      'SELECT user_number AS number, name, removed_at AS removedAt, (SELECT json_group_array(address) FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses FROM removed_user AS u ORDER BY removed_at DESC, user_number DESC',
+      'SELECT u.user_number, name, enabled, u.created_at, (SELECT group_concat(address, char(10) ORDER BY position, address) FROM user_address AS a WHERE a.user_number = u.user_number), salt, s.created_at, ends_at FROM user AS u LEFT JOIN salt AS s USING (user_number) ORDER BY name, ends_at IS NOT NULL, ends_at DESC',
+      'SELECT user_number AS number, name, removed_at AS removedAt, (SELECT json_group_array(address ORDER BY position, address) FROM removed_address AS a WHERE a.user_number = u.user_number) AS addresses FROM removed_user AS u ORDER BY removed_at DESC, user_number DESC',
       'SELECT state, count(*) AS count FROM item GROUP BY state',
       'SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice ORDER BY notice_number DESC LIMIT ?',
       'SELECT id, state, user, kind, item_id AS itemId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notice WHERE item_id = ? ORDER BY notice_number',

@@ -5,13 +5,9 @@
  * comes out are the elements p, br, em, strong, s, code, pre, blockquote, ul, ol, li, a, hr, h1 to h6 and those of tables;
  * links lead to http, https, mailto and such alone. An image is the link to it: a platform is to fetch nothing.
  */
-import MarkdownIt from 'markdown-it';
+import { createReader, isTooDeep } from './markdown.ts';
 
-const renderer = new MarkdownIt({ html: false, breaks: true, linkify: true });
-
-// A line of dashes below a line of text is what people write, and a definition of a link would vanish.
-renderer.disable(['lheading', 'reference']);
-renderer.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+const renderer = createReader({ breaks: true, linkify: true });
 
 renderer.renderer.rules.image = (tokens, index) => {
   const { escapeHtml } = renderer.utils;
@@ -21,7 +17,8 @@ renderer.renderer.rules.image = (tokens, index) => {
   return `<a href="${escapeHtml(source)}">${escapeHtml(label === '' ? source : label)}</a>`;
 };
 
-/** Renders Markdown. */
+/** Renders Markdown; what is nested too deep stays as it was typed. */
 export function html(markdown: string): string {
+  if (isTooDeep(markdown)) return `<pre>${renderer.utils.escapeHtml(markdown)}</pre>`;
   return renderer.render(markdown).trimEnd();
 }

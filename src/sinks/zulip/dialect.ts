@@ -6,19 +6,16 @@
  * is. Blocks of Zulip's own (spoiler, quote, math), commands at the beginning of a message and mentions do not arise.
  * Sources: zulip/zulip docs/subsystems/markdown.md; zerver/lib/markdown/__init__.py, build_inlinepatterns.
  */
-import MarkdownIt from 'markdown-it';
+import { createReader, isTooDeep } from '../platform/markdown.ts';
 
 /** What of a text stays alive. */
 export interface ZulipLife {
   readonly mentions: boolean;
 }
 
-const parser = new MarkdownIt({ html: false, linkify: false });
+const parser = createReader({});
 
 type Token = ReturnType<typeof parser.parse>[number];
-
-// A line of dashes below a line of text is what people write, and a definition of a link would vanish.
-parser.disable(['lheading', 'reference']);
 
 /** U+2060: joins what stands beside it, and shows nothing. */
 const JOINER = '\u2060';
@@ -31,6 +28,7 @@ const BLOCKS = /^(?:spoiler|quote|quoted|math|latex|tex)$/i;
 /** Writes Markdown for Zulip. */
 export function zulipMarkdown(markdown: string, life: ZulipLife): string {
   const writer = new Writer(life);
+  if (isTooDeep(markdown)) return fenced({ content: markdown, info: '' });
   return writer.blocks(parser.parse(markdown, {})).join('\n\n');
 }
 
@@ -210,7 +208,7 @@ function code(content: string): string {
   return ticks + room + content + room + ticks;
 }
 
-function fenced({ content, info }: Token): string {
+function fenced({ content, info }: Pick<Token, 'content' | 'info'>): string {
   const most = Math.max(2, ...Array.from(content.matchAll(/`+/g), ([run]) => run.length));
   const ticks = '`'.repeat(most + 1);
   const language = /^[\w+#.-]+$/.test(info.trim()) && !BLOCKS.test(info.trim()) ? info.trim() : '';

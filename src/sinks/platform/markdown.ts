@@ -1,0 +1,28 @@
+/**
+ * The reader of Markdown for all dialects that are written anew from it.
+ *
+ * Contract: raw HTML is text. A line of dashes below a line of text is what people write, and no title; a definition of a
+ * link, which would vanish, is text as well. An address is read as it was typed.
+ * Limits: blocks in blocks beyond {@link MOST_NESTED} levels would be lost: {@link isTooDeep} tells such a text beforehand.
+ */
+import MarkdownIt from 'markdown-it';
+
+const MOST_NESTED = 2000;
+
+/** Characters at the beginning of a line that could open so many blocks in each other. */
+const TOO_DEEP = /^[ \t>*+\-\d.)]{500}/m;
+
+/** Creates a reader. */
+export function createReader(options: { readonly breaks?: boolean; readonly linkify?: boolean }): MarkdownIt {
+  const reader = new MarkdownIt({ html: false, ...options });
+  reader.options.maxNesting = MOST_NESTED;
+  reader.disable(['lheading', 'reference']);
+  reader.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+  reader.normalizeLinkText = (url) => url;
+  return reader;
+}
+
+/** Tells a text with hundreds of quotes or lists in each other: it is to be shown as it was typed. */
+export function isTooDeep(markdown: string): boolean {
+  return TOO_DEEP.test(markdown);
+}
