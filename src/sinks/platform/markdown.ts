@@ -12,8 +12,11 @@ const MOST_NESTED = 2000;
 /** Characters at the beginning of a line that could open so many blocks in each other. */
 const TOO_DEEP = /^[ \t>*+\-\d.)]{500}/m;
 
+/** A reader, which renders HTML as well. */
+export type Reader = InstanceType<typeof MarkdownIt>;
+
 /** Creates a reader. */
-export function createReader(options: { readonly breaks?: boolean; readonly linkify?: boolean }): MarkdownIt {
+export function createReader(options: { readonly breaks?: boolean; readonly linkify?: boolean }): Reader {
   const reader = new MarkdownIt({ html: false, ...options });
   reader.options.maxNesting = MOST_NESTED;
   reader.disable(['lheading', 'reference']);
