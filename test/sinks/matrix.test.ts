@@ -95,7 +95,7 @@ function say(markdown: string, change: Partial<Post> = {}): Post {
 
 describe('a message of Matrix', () => {
   it('asks nothing but what the published interface has, and is answered as it says', () => {
-    assert.deepEqual(homeserver.server.violations, []);
+    assert.deepEqual(homeserver.server.faults, []);
   });
 
   it('is sent once under its transaction, and found by its mark after a restart of the homeserver', async (t) => {
@@ -111,7 +111,7 @@ describe('a message of Matrix', () => {
     assert.equal(await sink.exists?.(post, signal()), true);
     assert.equal(await sink.exists?.({ ...post, id: 'another' }, signal()), false);
     assert.equal(fake.events.length, 72);
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('gets each of its files once, wherever the connection is cut and the homeserver restarts', async (t) => {
@@ -261,7 +261,7 @@ describe('an application service of Matrix', () => {
     assert.equal(fake.events[0]?.content.body, 'x');
     assert.equal(front.passed.filter(({ path }) => path.includes('whoami')).length, 1);
     assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /each user, by @mailgw:example\.org/);
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('gives up a reply of a user whom the homeserver does not know, or who is not in the room', async (t) => {

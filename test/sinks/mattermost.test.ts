@@ -88,7 +88,7 @@ async function open(t: TestContext, change: object = {}): Promise<{ fake: Matter
 
 describe('a post on Mattermost', () => {
   it('asks nothing but what the published interface has, and is answered as it says', () => {
-    assert.deepEqual(mattermost.server.violations, []);
+    assert.deepEqual(mattermost.server.faults, []);
   });
 
   it('is known by its pending id for a moment, and by its property from then on', async (t) => {
@@ -103,7 +103,7 @@ describe('a post on Mattermost', () => {
     for (let other = 0; other < 130; other++) fake.post(channel, `Post ${other}`);
     assert.equal(await sink.exists?.(post, signal()), true);
     assert.equal(await sink.exists?.({ ...post, id: 'another' }, signal()), false);
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('goes to the thread that the post of a notification is in', async (t) => {
@@ -151,7 +151,7 @@ describe('a post on Mattermost', () => {
     assert.equal(outcome.kind, 'posted', outcome.diagnostic);
     assert.equal(fake.posts[0]?.file_ids.length, 10);
     assert.match(fake.posts[0].message, /file10\.txt.*\n.*file11\.txt/);
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('wakes nobody', async (t) => {
@@ -225,7 +225,7 @@ describe('a user of Mattermost', () => {
     for await (const { name } of sink.users?.(signal()) ?? []) names.push(name);
     assert.equal(names.length, 251);
     assert.ok(names.includes('anna') && names.includes('user249') && !names.includes('robot'));
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 });
 

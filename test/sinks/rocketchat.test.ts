@@ -92,7 +92,7 @@ async function open(t: TestContext, change: object = {}): Promise<Opened> {
 
 describe('a message of Rocket.Chat', () => {
   it('asks nothing but what the published interface has, and is answered as it says', () => {
-    assert.deepEqual(rocketChat.server.violations, []);
+    assert.deepEqual(rocketChat.server.faults, []);
   });
 
   it('is made once, though the server answers a repetition like a fault', async (t) => {
@@ -103,7 +103,7 @@ describe('a message of Rocket.Chat', () => {
       assert.equal((await sink.deliver(post, signal())).kind, 'posted');
     assert.equal(fake.messages.length, 1);
     assert.equal(await sink.exists?.(post, signal()), true);
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('gets each of its files once, wherever the connection is cut', async (t) => {
@@ -124,7 +124,7 @@ describe('a message of Rocket.Chat', () => {
       const made = fake.messages.filter(({ rid }) => rid === room).map(({ file }) => file?.name ?? 'text');
       assert.deepEqual(made.sort(), ['one.txt', 'text', 'two.txt', 'two.txt'], part);
     }
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('gets its files once in the thread of the message that its own hangs on, and in a direct message', async (t) => {
@@ -247,7 +247,7 @@ describe('the users of Rocket.Chat', () => {
     assert.deepEqual(users[7], { name: 'anna', addresses: ['user7@example.com'] });
     assert.equal(await sink.findUser?.('user7@example.com', signal()), 'anna');
     assert.equal(await sink.findUser?.('claimed7@example.com', signal()), undefined);
-    assert.deepEqual(fake.server.violations, []);
+    assert.deepEqual(fake.server.faults, []);
   });
 
   it('are not told of to whom may not list them', async (t) => {

@@ -17,6 +17,7 @@ import {
   type Published,
   startPublished,
   TEXT,
+  texts,
 } from './published.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -117,7 +118,7 @@ export class FakeDiscourse {
   }
 
   async start(scratch: Scratch): Promise<this> {
-    this.#server = await startPublished(scratch, this.#operations());
+    this.#server = await startPublished(scratch, { operations: this.#operations() });
     return this;
   }
 
@@ -240,6 +241,7 @@ export class FakeDiscourse {
             'user_id?': TEXT,
             'synchronous?': { enum: ['true', 'false'] },
           }),
+          file: 'file',
         },
         answers: {
           200: object({
@@ -305,8 +307,8 @@ export class FakeDiscourse {
 
   #upload({ files }: Call): Answer {
     const [file] = files;
-    if (file?.field !== 'file') return { status: 422, json: { errors: ['upload.file_missing'] } };
-    const extension = file.filename.split('.').at(-1)?.toLowerCase() ?? '';
+    if (file === undefined) return { status: 422, json: { errors: ['upload.file_missing'] } };
+    const extension = file.name.split('.').at(-1)?.toLowerCase() ?? '';
     const { authorized_extensions: authorized } = this.site;
     // lib/validators/upload_validator.rb
     if (authorized !== '*' && !authorized.split('|').includes(extension))
@@ -319,7 +321,7 @@ export class FakeDiscourse {
       json: {
         id: this.#uploads.size,
         url: `/uploads/default/${name}`,
-        original_filename: file.filename,
+        original_filename: file.name,
         filesize: file.bytes.length,
         width: isImage ? 2 : null,
         height: isImage ? 1 : null,
@@ -340,7 +342,7 @@ export class FakeDiscourse {
         method: 'GET',
         path: '/t/{id}.json',
         // lib/topic_view.rb, setup_filtered_posts: the first post is always there.
-        query: ['username_filters?'],
+        query: texts('username_filters?'),
         answers: {
           200: object({ id: NUMBER, title: TEXT, post_stream: stream }),
           403: REFUSED,
@@ -362,7 +364,7 @@ export class FakeDiscourse {
         method: 'GET',
         path: '/t/{id}/posts.json',
         // app/controllers/topics_controller.rb, posts
-        query: ['post_ids[]', 'include_raw?'],
+        query: texts('post_ids[]', 'include_raw?'),
         answers: { 200: object({ id: NUMBER, post_stream: stream }), 403: REFUSED, 404: REFUSED },
         run: signed(({ at, query }) => {
           const ids = query.getAll('post_ids[]').map(Number);
@@ -462,7 +464,7 @@ export class FakeDiscourse {
       {
         method: 'GET',
         path: '/admin/users/list/{flag}.json',
-        query: ['order?', 'asc?', 'page?', 'show_emails?', 'stats?', 'email?', 'ip?'],
+        query: texts('order?', 'asc?', 'page?', 'show_emails?', 'stats?', 'email?', 'ip?'),
         answers: { 200: list(LISTED_USER), 403: REFUSED, 404: REFUSED },
         run: staff(({ query }) => {
           // lib/admin_user_index_query.rb: a hundred a page, the first one is 1; `email` is compared as a whole.

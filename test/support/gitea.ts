@@ -5,80 +5,77 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import {
-  type Answered,
-  type Asked,
+  type Answer,
+  type Call,
+  FLAG,
   type Interface,
+  list,
+  NUMBER,
+  type Operation,
+  object,
   type Published,
-  type Route,
-  type Shape,
+  type Schema,
+  type SentFile,
   startPublished,
-  type Uploaded,
-} from './forge.ts';
+  TEXT,
+  TIME,
+  texts,
+} from './published.ts';
 import type { Scratch } from './scratch.ts';
 
 // modules/structs/user.go
-const USER: Shape = {
-  members: {
-    id: 'whole',
-    login: 'text',
-    username: 'text',
-    full_name: 'text',
-    email: 'text',
-    active: 'flag',
-    is_admin: 'flag',
-    prohibit_login: 'flag',
-    restricted: 'flag',
-    created: 'time',
-  },
-};
+const USER: Schema = object({
+  id: NUMBER,
+  login: TEXT,
+  username: TEXT,
+  full_name: TEXT,
+  email: TEXT,
+  active: FLAG,
+  is_admin: FLAG,
+  prohibit_login: FLAG,
+  restricted: FLAG,
+  created: TIME,
+});
 // modules/structs/user_email.go
-const EMAIL: Shape = {
-  members: { email: 'text', verified: 'flag', primary: 'flag', user_id: 'whole', username: 'text' },
-};
+const EMAIL: Schema = object({ email: TEXT, verified: FLAG, primary: FLAG, user_id: NUMBER, username: TEXT });
 // modules/structs/attachment.go
-const ATTACHMENT: Shape = {
-  members: {
-    id: 'whole',
-    name: 'text',
-    size: 'whole',
-    download_count: 'whole',
-    created_at: 'time',
-    uuid: 'text',
-    browser_download_url: 'text',
-  },
-};
+const ATTACHMENT: Schema = object({
+  id: NUMBER,
+  name: TEXT,
+  size: NUMBER,
+  download_count: NUMBER,
+  created_at: TIME,
+  uuid: TEXT,
+  browser_download_url: TEXT,
+});
 // modules/structs/issue_comment.go
-const COMMENT: Shape = {
-  members: {
-    id: 'whole',
-    html_url: 'text',
-    issue_url: 'text',
-    pull_request_url: 'text',
-    user: USER,
-    body: 'text',
-    assets: { list: ATTACHMENT },
-    created_at: 'time',
-    updated_at: 'time',
-  },
-};
+const COMMENT: Schema = object({
+  id: NUMBER,
+  html_url: TEXT,
+  issue_url: TEXT,
+  pull_request_url: TEXT,
+  user: USER,
+  body: TEXT,
+  assets: list(ATTACHMENT),
+  created_at: TIME,
+  updated_at: TIME,
+});
 // modules/structs/issue.go
-const ISSUE: Shape = {
-  members: {
-    id: 'whole',
-    number: 'whole',
-    title: 'text',
-    body: 'text',
-    user: USER,
-    state: 'text',
-    is_locked: 'flag',
-    assets: { list: ATTACHMENT },
-    created_at: 'time',
-    updated_at: 'time',
-  },
-};
+const ISSUE: Schema = object({
+  id: NUMBER,
+  number: NUMBER,
+  title: TEXT,
+  body: TEXT,
+  user: USER,
+  state: TEXT,
+  is_locked: FLAG,
+  assets: list(ATTACHMENT),
+  created_at: TIME,
+  updated_at: TIME,
+});
 // services/context/api.go: APIError; the sudo of routers/api/v1/api.go leaves the url out.
-const ERROR: Shape = { members: { message: 'text', 'url?': 'text' } };
-const TEXT_OF_COMMENT: Shape = { members: { body: 'text' } };
+const ERROR: Schema = object({ message: TEXT, 'url?': TEXT });
+const TEXT_OF_COMMENT: Schema = object({ body: TEXT });
 
 interface Account {
   readonly id: number;
@@ -88,11 +85,15 @@ interface Account {
   readonly isBarred?: boolean;
 }
 
+interface KeptFile extends Pick<SentFile, 'name' | 'bytes'> {
+  readonly id: number;
+}
+
 interface Entry {
   readonly id: number;
   readonly author: string;
   body: string;
-  readonly files: (Uploaded & { readonly id: number })[];
+  readonly files: KeptFile[];
   readonly at: string;
 }
 
@@ -161,33 +162,31 @@ export class Gitea {
 
   published(): Interface {
     return {
-      routes: [...this.#people(), ...this.#issues(), ...this.#files()],
-      guard: ({ authorization = '' }) => {
+      operations: [...this.#people(), ...this.#issues(), ...this.#files()],
+      before: ({ headers: { authorization = '' } }) => {
         const known = [this.token, this.plainToken, this.narrowToken];
         // routers/api/v1/api.go, reqToken and apiAuth: no token, or one that nobody has, is a 401.
         return known.some((token) => authorization === `token ${token}`)
           ? undefined
           : refused(401, 'invalid username, password or token');
       },
-      // services/context/api.go: APIErrorNotFound
-      nowhere: refused(404, 'not found'),
     };
   }
 
-  #people(): Route[] {
+  #people(): Operation[] {
     return [
       {
         method: 'GET',
         path: '/api/v1/user',
         answers: { 200: USER, 403: ERROR, 404: ERROR },
-        act: this.#as('read:user', (doer) => ({ status: 200, json: this.#user(doer) })),
+        run: this.#as('read:user', (doer) => ({ status: 200, json: this.#user(doer) })),
       },
       {
         method: 'GET',
         path: '/api/v1/users/{username}',
         answers: { 200: USER, 403: ERROR, 404: ERROR },
-        act: this.#as('read:user', (_, { parts }) => {
-          const found = this.#users.find(({ login }) => login === parts['username']);
+        run: this.#as('read:user', (_, { at }) => {
+          const found = this.#users.find(({ login }) => login === at['username']);
           // routers/api/v1/user/helper.go: GetUserByPathParam
           return found === undefined ? refused(404, 'not found') : { status: 200, json: this.#user(found) };
         }),
@@ -195,11 +194,11 @@ export class Gitea {
       {
         method: 'GET',
         path: '/api/v1/admin/emails/search',
-        query: ['q', 'page', 'limit'],
-        answers: { 200: { list: EMAIL }, 403: ERROR },
+        query: texts('q?', 'page?', 'limit?'),
+        answers: { 200: list(EMAIL), 403: ERROR },
         // models/user/email_address.go, SearchEmails: a part of an address, a name or a full name.
-        act: this.#asAdmin(({ query }) => {
-          const wanted = (query['q'] ?? '').trim().toLowerCase();
+        run: this.#asAdmin(({ query }) => {
+          const wanted = (query.get('q') ?? '').trim().toLowerCase();
           const found = this.#users.flatMap(({ id, login, emails }) =>
             emails
               .filter(({ email }) => `${email} ${login}`.includes(wanted))
@@ -211,9 +210,9 @@ export class Gitea {
       {
         method: 'GET',
         path: '/api/v1/admin/users',
-        query: ['page', 'limit', 'login_name', 'source_id'],
-        answers: { 200: { list: USER }, 403: ERROR },
-        act: this.#asAdmin(({ query }) => ({
+        query: texts('page?', 'limit?', 'login_name?', 'source_id?'),
+        answers: { 200: list(USER), 403: ERROR },
+        run: this.#asAdmin(({ query }) => ({
           status: 200,
           json: paged(
             this.#users.map((user) => this.#user(user)),
@@ -224,34 +223,34 @@ export class Gitea {
     ];
   }
 
-  #issues(): Route[] {
+  #issues(): Operation[] {
     const errors = { 403: ERROR, 404: ERROR, 423: ERROR, 500: ERROR };
     const issue = '/api/v1/repos/{owner}/{repo}/issues/{index:whole}';
     return [
       {
         method: 'GET',
         path: `${issue}/comments`,
-        query: ['since', 'before'],
-        answers: { 200: { list: COMMENT }, 404: ERROR, 500: ERROR },
-        act: this.#onIssue('read:issue', (_, found, { query }) => ({
+        query: texts('since?', 'before?'),
+        answers: { 200: list(COMMENT), 404: ERROR, 500: ERROR },
+        run: this.#onIssue('read:issue', (_, found, { query }) => ({
           status: 200,
           // routers/api/v1/repo/issue_comment.go, ListIssueComments: all that were updated since, on no page.
           json: found.comments
-            .filter(({ at }) => at >= (query['since'] ?? ''))
+            .filter(({ at }) => at >= (query.get('since') ?? ''))
             .map((each) => this.#comment(each, found)),
         })),
       },
       {
         method: 'POST',
         path: `${issue}/comments`,
-        body: TEXT_OF_COMMENT,
+        body: { type: 'json', schema: TEXT_OF_COMMENT },
         answers: { 201: COMMENT, ...errors },
-        act: this.#onIssue('write:issue', (doer, found, { json }) => {
+        run: this.#onIssue('write:issue', (doer, found, { body }) => {
           if (found.repository.isArchived) return ARCHIVED;
           // routers/api/v1/repo/issue_comment.go, CreateIssueComment: unless the doer may write, or is an administrator.
           if (found.isLocked && doer.isAdmin !== true)
             return refused(403, 'Comments on a locked issue are not allowed.');
-          const made = this.#entry(doer.login, String(json['body']));
+          const made = this.#entry(doer.login, String(body['body']));
           found.comments.push(made);
           return { status: 201, json: this.#comment(made, found) };
         }),
@@ -259,12 +258,12 @@ export class Gitea {
       {
         method: 'PATCH',
         path: '/api/v1/repos/{owner}/{repo}/issues/comments/{id:whole}',
-        body: TEXT_OF_COMMENT,
+        body: { type: 'json', schema: TEXT_OF_COMMENT },
         answers: { 200: COMMENT, 204: undefined, ...errors },
-        act: this.#onComment('write:issue', (doer, found, issueOf, { json }) => {
+        run: this.#onComment('write:issue', (doer, found, issueOf, { body }) => {
           // routers/api/v1/repo/issue_comment.go, editIssueComment: a status and nothing else.
           if (doer.login !== found.author && doer.isAdmin !== true) return refused(403, '');
-          found.body = String(json['body']);
+          found.body = String(body['body']);
           return { status: 200, json: this.#comment(found, issueOf) };
         }),
       },
@@ -273,27 +272,27 @@ export class Gitea {
         path: issue,
         answers: { 200: ISSUE, 404: ERROR },
         // routers/api/v1/repo/issue.go, GetIssue: a 404 in every version.
-        act: this.#as('read:issue', (_, { parts }) => {
-          const found = this.#find(parts);
+        run: this.#as('read:issue', (_, { at }) => {
+          const found = this.#find(at);
           return found === undefined ? refused(404, 'not found') : { status: 200, json: this.#shown(found) };
         }),
       },
       {
         method: 'PATCH',
         path: issue,
-        body: { members: { 'title?': 'text', 'body?': 'text', 'state?': 'text' } },
+        body: { type: 'json', schema: object({ 'title?': TEXT, 'body?': TEXT, 'state?': TEXT }) },
         answers: { 201: ISSUE, 403: ERROR, 404: ERROR },
-        act: this.#onIssue('write:issue', (_, found, { json }) => {
-          found.body = String(json['body']);
+        run: this.#onIssue('write:issue', (_, found, { body }) => {
+          found.body = String(body['body']);
           return { status: 201, json: this.#shown(found) };
         }),
       },
       {
         method: 'GET',
         path: '/api/v1/repos/{owner}/{repo}/issues',
-        query: ['state', 'type', 'since', 'page', 'limit'],
-        answers: { 200: { list: ISSUE }, 404: ERROR },
-        act: this.#as('read:issue', (_, { query }) => ({
+        query: texts('state?', 'type?', 'since?', 'page?', 'limit?'),
+        answers: { 200: list(ISSUE), 404: ERROR },
+        run: this.#as('read:issue', (_, { query }) => ({
           status: 200,
           json: paged(this.repository.issues.map((each) => this.#shown(each)).reverse(), query),
         })),
@@ -301,25 +300,25 @@ export class Gitea {
       {
         method: 'POST',
         path: '/api/v1/repos/{owner}/{repo}/issues',
-        body: { members: { title: 'text', 'body?': 'text' } },
+        body: { type: 'json', schema: object({ title: TEXT, 'body?': TEXT }) },
         answers: { 201: ISSUE, ...errors, 422: ERROR },
-        act: this.#as('write:issue', (doer, { json, parts }) => {
-          if (`${parts['owner']}/${parts['repo']}` !== this.repository.name) return refused(404, 'not found');
+        run: this.#as('write:issue', (doer, { body, at }) => {
+          if (`${at['owner']}/${at['repo']}` !== this.repository.name) return refused(404, 'not found');
           return {
             status: 201,
-            json: this.#shown(this.#issue(doer.login, String(json['title']), String(json['body']))),
+            json: this.#shown(this.#issue(doer.login, String(body['title']), String(body['body']))),
           };
         }),
       },
     ];
   }
 
-  #files(): Route[] {
+  #files(): Operation[] {
     const errors = { 403: ERROR, 404: ERROR, 413: ERROR, 422: ERROR, 423: ERROR, 500: ERROR };
-    const give = (doer: Account, entry: Entry, { query, file }: Asked): Answered => {
+    const give = (doer: Account, entry: Entry, { query, files: [file] }: Call): Answer => {
       // routers/api/v1/repo/issue_comment_attachment.go, canUserWriteIssueCommentAttachment: alice may read and comment, not write.
       if (doer.isAdmin !== true) return refused(403, 'user should have permission to edit comment');
-      const name = query['name'] ?? file?.name ?? '';
+      const name = query.get('name') ?? file?.name ?? '';
       // modules/upload (services/context/upload): ErrFileTypeForbidden; a 500 in versions before 1.21.
       if (name.endsWith('.exe'))
         return refused(
@@ -333,87 +332,87 @@ export class Gitea {
     const path = '/api/v1/repos/{owner}/{repo}/issues/comments/{id:whole}/assets';
     const ofIssue = '/api/v1/repos/{owner}/{repo}/issues/{index:whole}/assets';
     const taking = {
-      query: ['name', 'updated_at'],
-      body: { file: 'attachment' },
+      query: texts('name?', 'updated_at?'),
+      body: { type: 'multipart', schema: object({}), file: 'attachment' },
       answers: { 201: ATTACHMENT, ...errors },
-    };
-    const listing = { answers: { 200: { list: ATTACHMENT }, 404: ERROR } };
+    } as const;
+    const listing = { answers: { 200: list(ATTACHMENT), 404: ERROR } };
     return [
       {
         method: 'POST',
         path,
         ...taking,
-        act: this.#onComment('write:issue', (doer, found, _, asked) => give(doer, found, asked)),
+        run: this.#onComment('write:issue', (doer, found, _, asked) => give(doer, found, asked)),
       },
       {
         method: 'GET',
         path,
         ...listing,
-        act: this.#onComment('read:issue', (_, found) => this.#filesOf(found)),
+        run: this.#onComment('read:issue', (_, found) => this.#filesOf(found)),
       },
       {
         method: 'POST',
         path: ofIssue,
         ...taking,
-        act: this.#onIssue('write:issue', (doer, found, asked) => give(doer, found, asked)),
+        run: this.#onIssue('write:issue', (doer, found, asked) => give(doer, found, asked)),
       },
       {
         method: 'GET',
         path: ofIssue,
         ...listing,
-        act: this.#onIssue('read:issue', (_, found) => this.#filesOf(found)),
+        run: this.#onIssue('read:issue', (_, found) => this.#filesOf(found)),
       },
       {
         method: 'GET',
         path: '/attachments/{uuid}',
         answers: { 200: undefined },
-        act: ({ parts }) => {
+        run: ({ at }) => {
           const entries = this.repository.issues.flatMap((each) => [each, ...each.comments]);
-          const file = entries.flatMap(({ files }) => files).find(({ id }) => String(id) === parts['uuid']);
+          const file = entries.flatMap(({ files }) => files).find(({ id }) => String(id) === at['uuid']);
           return { status: 200, bytes: file?.bytes ?? Buffer.alloc(0) };
         },
       },
     ];
   }
 
-  #filesOf({ files }: Entry): Answered {
+  #filesOf({ files }: Entry): Answer {
     return { status: 200, json: files.map((file) => this.#file(file)) };
   }
 
   /** Finds out who asks, and whether the token may. */
-  #as(scope: string, act: (doer: Account, asked: Asked) => Answered): Route['act'] {
+  #as(scope: string, act: (doer: Account, asked: Call) => Answer): Operation['run'] {
     return (asked) => {
       const { doer, refusal } = this.#doer(asked.headers, scope);
       return doer === undefined ? refusal : act(doer, asked);
     };
   }
 
-  #asAdmin(act: (asked: Asked) => Answered): Route['act'] {
+  #asAdmin(act: (asked: Call) => Answer): Operation['run'] {
     return this.#as('read:admin', (doer, asked) =>
       // routers/api/v1/api.go: reqSiteAdmin
       doer.isAdmin === true ? act(asked) : refused(403, 'user should be the site admin'),
     );
   }
 
-  #onIssue(scope: string, act: (doer: Account, issue: Issue, asked: Asked) => Answered): Route['act'] {
+  #onIssue(scope: string, act: (doer: Account, issue: Issue, asked: Call) => Answer): Operation['run'] {
     return this.#as(scope, (doer, asked) => {
-      const found = this.#find(asked.parts);
+      const found = this.#find(asked.at);
       if (found !== undefined) return act(doer, found, asked);
-      const isHere = `${asked.parts['owner']}/${asked.parts['repo']}` === this.repository.name;
+      const isHere = `${asked.at['owner']}/${asked.at['repo']}` === this.repository.name;
       if (!isHere || this.#version.missingIsFault !== true) return refused(404, 'not found');
       // routers/api/v1/repo/issue_comment.go and services/context/api.go, apiErrorInternal: told to an administrator alone.
-      const reason = `issue does not exist [id: 0, repo_id: 1, index: ${asked.parts['index']}]`;
+      const reason = `issue does not exist [id: 0, repo_id: 1, index: ${asked.at['index']}]`;
       return refused(500, doer.isAdmin === true ? reason : '');
     });
   }
 
   #onComment(
     scope: string,
-    act: (doer: Account, comment: Entry, issue: Issue, asked: Asked) => Answered,
-  ): Route['act'] {
+    act: (doer: Account, comment: Entry, issue: Issue, asked: Call) => Answer,
+  ): Operation['run'] {
     return this.#as(scope, (doer, asked) => {
       for (const issue of this.repository.issues) {
-        const found = issue.comments.find(({ id }) => String(id) === asked.parts['id']);
+        const found = issue.comments.find(({ id }) => String(id) === asked.at['id']);
         if (found !== undefined) return act(doer, found, issue, asked);
       }
       // routers/api/v1/repo/issue_comment_attachment.go: getIssueCommentSafe
@@ -421,7 +420,7 @@ export class Gitea {
     });
   }
 
-  #doer(headers: IncomingHttpHeaders, scope: string): { doer?: Account; refusal: Answered } {
+  #doer(headers: IncomingHttpHeaders, scope: string): { doer?: Account; refusal: Answer } {
     const isPlain = headers.authorization === `token ${this.plainToken}`;
     const owner = this.#users[isPlain ? 1 : 0];
     // routers/api/v1/api.go: tokenRequiresScopes
@@ -441,9 +440,9 @@ export class Gitea {
     return { ...(doer && { doer }), refusal: refused(404, 'not found') };
   }
 
-  #find(parts: Asked['parts']): Issue | undefined {
-    if (`${parts['owner']}/${parts['repo']}` !== this.repository.name) return undefined;
-    return this.repository.issues[Number(parts['index']) - 1];
+  #find(at: Call['at']): Issue | undefined {
+    if (`${at['owner']}/${at['repo']}` !== this.repository.name) return undefined;
+    return this.repository.issues[Number(at['index']) - 1];
   }
 
   #issue(author: string, title: string, body: string): Issue {
@@ -519,7 +518,7 @@ export class Gitea {
     };
   }
 
-  #file({ id, name, bytes }: Uploaded & { readonly id: number }): object {
+  #file({ id, name, bytes }: KeptFile): object {
     return {
       id,
       name,
@@ -535,15 +534,12 @@ export class Gitea {
 // routers/api/v1/api.go: mustNotBeArchived
 const ARCHIVED = refused(423, 'acme/app is archived');
 
-function refused(status: number, message: string): Answered {
+function refused(status: number, message: string): Answer {
   return { status, json: { message, url: 'https://git.example.org/api/swagger' } };
 }
 
 // routers/api/v1/utils/page.go; MAX_RESPONSE_ITEMS is 50 unless it is set.
-function paged<T>(
-  all: readonly T[],
-  { page = '1', limit = '30' }: Readonly<Record<string, string>>,
-): readonly T[] {
-  const size = Math.min(Number(limit), 50);
-  return all.slice((Number(page) - 1) * size, Number(page) * size);
+function paged<T>(all: readonly T[], query: URLSearchParams): readonly T[] {
+  const [page, size] = [Number(query.get('page') ?? 1), Math.min(Number(query.get('limit') ?? 30), 50)];
+  return all.slice((page - 1) * size, page * size);
 }

@@ -6,74 +6,70 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import {
-  type Answered,
-  type Asked,
+  type Answer,
+  type Call,
+  FLAG,
   type Interface,
+  list,
+  NUMBER,
+  type Operation,
+  object,
+  orNull,
   type Published,
-  type Route,
-  type Shape,
+  type Schema,
   startPublished,
-} from './forge.ts';
+  TEXT,
+  TIME,
+  texts,
+} from './published.ts';
 import type { Scratch } from './scratch.ts';
 
 // components/schemas/simple-user, as far as we read it
-const USER: Shape = {
-  members: {
-    login: 'text',
-    id: 'whole',
-    node_id: 'text',
-    url: 'text',
-    html_url: 'text',
-    type: 'text',
-    site_admin: 'flag',
-  },
-};
+const USER: Schema = object({
+  login: TEXT,
+  id: NUMBER,
+  node_id: TEXT,
+  url: TEXT,
+  html_url: TEXT,
+  type: TEXT,
+  site_admin: FLAG,
+});
 // components/schemas/issue-comment
-const COMMENT: Shape = {
-  members: {
-    id: 'whole',
-    node_id: 'text',
-    url: 'text',
-    html_url: 'text',
-    issue_url: 'text',
-    user: { either: [USER, 'null'] },
-    'body?': 'text',
-    created_at: 'time',
-    updated_at: 'time',
-    author_association: 'text',
-  },
-};
+const COMMENT: Schema = object({
+  id: NUMBER,
+  node_id: TEXT,
+  url: TEXT,
+  html_url: TEXT,
+  issue_url: TEXT,
+  user: orNull(USER),
+  'body?': TEXT,
+  created_at: TIME,
+  updated_at: TIME,
+  author_association: TEXT,
+});
 // components/schemas/issue
-const ISSUE: Shape = {
-  members: {
-    id: 'whole',
-    node_id: 'text',
-    number: 'whole',
-    title: 'text',
-    'body?': { either: ['text', 'null'] },
-    user: { either: [USER, 'null'] },
-    state: 'text',
-    locked: 'flag',
-    url: 'text',
-    created_at: 'time',
-    updated_at: 'time',
-  },
-};
-const RATE: Shape = { members: { limit: 'whole', used: 'whole', remaining: 'whole', reset: 'whole' } };
+const ISSUE: Schema = object({
+  id: NUMBER,
+  node_id: TEXT,
+  number: NUMBER,
+  title: TEXT,
+  'body?': orNull(TEXT),
+  user: orNull(USER),
+  state: TEXT,
+  locked: FLAG,
+  url: TEXT,
+  created_at: TIME,
+  updated_at: TIME,
+});
+const RATE: Schema = object({ limit: NUMBER, used: NUMBER, remaining: NUMBER, reset: NUMBER });
 // components/schemas/basic-error and validation-error
-const BASIC: Shape = {
-  members: { 'message?': 'text', 'documentation_url?': 'text', 'url?': 'text', 'status?': 'text' },
-};
-const INVALID: Shape = {
-  members: {
-    message: 'text',
-    documentation_url: 'text',
-    'status?': 'text',
-    'errors?': {
-      list: { members: { 'resource?': 'text', 'field?': 'text', 'message?': 'text', code: 'text' } },
-    },
-  },
-};
+const BASIC: Schema = object({ 'message?': TEXT, 'documentation_url?': TEXT, 'url?': TEXT, 'status?': TEXT });
+const INVALID: Schema = object({
+  message: TEXT,
+  documentation_url: TEXT,
+  'status?': TEXT,
+  'errors?': list(object({ 'resource?': TEXT, 'field?': TEXT, 'message?': TEXT, code: TEXT })),
+});
 const ERRORS = { 401: BASIC, 403: BASIC, 404: BASIC, 410: BASIC, 422: INVALID, 429: BASIC };
 
 interface Entry {
@@ -112,7 +108,7 @@ export class Github {
   server!: Published;
   readonly issues: Issue[] = [];
   /** What the next request that makes something is answered. */
-  next: Answered | undefined;
+  next: Answer | undefined;
   #made = 100;
 
   /** Makes an issue; its locator. */
@@ -136,19 +132,18 @@ export class Github {
 
   published(): Interface {
     return {
-      routes: this.#routes(),
-      guard: (headers) => {
+      operations: this.#routes(),
+      before: ({ headers }) => {
         // docs.github.com, getting started with the REST API: a request without a User-Agent is refused
         if (headers['user-agent'] === undefined)
           return refused(403, 'Request forbidden by administrative rules.');
         // docs.github.com, authenticating to the REST API: a token that is none is a 401
         return this.#owner(headers) === undefined ? refused(401, 'Bad credentials') : undefined;
       },
-      nowhere: refused(404, 'Not Found'),
     };
   }
 
-  #routes(): Route[] {
+  #routes(): Operation[] {
     const thread = '/repos/{owner}/{repo}/issues/{issue_number:whole}/comments';
     const issues = '/repos/{owner}/{repo}/issues';
     return [
@@ -156,7 +151,7 @@ export class Github {
         method: 'GET',
         path: '/user',
         answers: { 200: USER, ...ERRORS },
-        act: ({ headers }) => {
+        run: ({ headers }) => {
           const { login, scopes } = this.#owner(headers) ?? { login: '' };
           // docs.github.com, scopes for OAuth apps: X-OAuth-Scopes, of classic tokens alone
           return {
@@ -170,10 +165,10 @@ export class Github {
         method: 'GET',
         path: '/rate_limit',
         answers: {
-          200: { members: { resources: { members: { core: RATE, search: RATE } }, rate: RATE } },
+          200: object({ resources: object({ core: RATE, search: RATE }), rate: RATE }),
           ...ERRORS,
         },
-        act: () => {
+        run: () => {
           const core = { limit: 5000, used: 1, remaining: 4999, reset: 1795194131 };
           return { status: 200, json: { resources: { core, search: core }, rate: core } };
         },
@@ -181,9 +176,9 @@ export class Github {
       {
         method: 'GET',
         path: thread,
-        query: ['since', 'per_page', 'page'],
-        answers: { 200: { list: COMMENT }, ...ERRORS },
-        act: (asked) =>
+        query: texts('since?', 'per_page?', 'page?'),
+        answers: { 200: list(COMMENT), ...ERRORS },
+        run: (asked) =>
           this.#on(asked, ({ comments }) =>
             paged(
               since(comments, asked).map((each) => this.#comment(each)),
@@ -194,13 +189,13 @@ export class Github {
       {
         method: 'POST',
         path: thread,
-        body: { members: { body: 'text' } },
+        body: { type: 'json', schema: object({ body: TEXT }) },
         answers: { 201: COMMENT, ...ERRORS },
-        act: (asked) =>
+        run: (asked) =>
           this.#on(asked, (issue) => {
             const refusal = this.#refusal(asked, issue);
             if (refusal !== undefined) return refusal;
-            const made = this.#entry(this.#owner(asked.headers)?.login ?? '', String(asked.json['body']));
+            const made = this.#entry(this.#owner(asked.headers)?.login ?? '', String(asked.body['body']));
             issue.comments.push(made);
             return { status: 201, json: this.#comment(made) };
           }),
@@ -208,9 +203,9 @@ export class Github {
       {
         method: 'GET',
         path: issues,
-        query: ['state', 'sort', 'direction', 'since', 'per_page', 'page'],
-        answers: { 200: { list: ISSUE }, ...ERRORS },
-        act: (asked) =>
+        query: texts('state?', 'sort?', 'direction?', 'since?', 'per_page?', 'page?'),
+        answers: { 200: list(ISSUE), ...ERRORS },
+        run: (asked) =>
           paged(
             since(this.issues, asked)
               .map((each) => this.#shown(each))
@@ -221,17 +216,17 @@ export class Github {
       {
         method: 'POST',
         path: issues,
-        body: { members: { title: 'text', 'body?': 'text' } },
+        body: { type: 'json', schema: object({ title: TEXT, 'body?': TEXT }) },
         answers: { 201: ISSUE, ...ERRORS },
-        act: (asked) => {
-          const { parts, json, headers } = asked;
-          if (`${parts['owner']}/${parts['repo']}` !== REPOSITORY) return refused(404, 'Not Found');
+        run: (asked) => {
+          const { at, body, headers } = asked;
+          if (`${at['owner']}/${at['repo']}` !== REPOSITORY) return refused(404, 'Not Found');
           const refusal = this.#refusal(asked);
           if (refusal !== undefined) return refusal;
           const made = this.#start(
             this.#owner(headers)?.login ?? '',
-            String(json['title']),
-            String(json['body']),
+            String(body['title']),
+            String(body['body']),
           );
           return { status: 201, json: this.#shown(made) };
         },
@@ -239,7 +234,7 @@ export class Github {
     ];
   }
 
-  #refusal({ json, headers }: Asked, issue?: Issue): Answered | undefined {
+  #refusal({ body, headers }: Call, issue?: Issue): Answer | undefined {
     const { next } = this;
     this.next = undefined;
     if (next !== undefined) return next;
@@ -247,7 +242,7 @@ export class Github {
     if (this.#owner(headers)?.scopes?.includes('repo') === false) return refused(404, 'Not Found');
     // docs.github.com/articles/locking-conversations
     if (issue?.isLocked === true) return refused(403, 'Unable to create comment because issue is locked.');
-    if (Array.from(String(json['body'])).length <= 65_536) return undefined;
+    if (Array.from(String(body['body'])).length <= 65_536) return undefined;
     const error = {
       resource: 'IssueComment',
       code: 'custom',
@@ -265,9 +260,9 @@ export class Github {
     };
   }
 
-  #on({ parts }: Asked, act: (issue: Issue) => Answered): Answered {
-    const isHere = `${parts['owner']}/${parts['repo']}` === REPOSITORY;
-    const found = isHere ? this.issues[Number(parts['issue_number']) - 1] : undefined;
+  #on({ at }: Call, act: (issue: Issue) => Answer): Answer {
+    const isHere = `${at['owner']}/${at['repo']}` === REPOSITORY;
+    const found = isHere ? this.issues[Number(at['issue_number']) - 1] : undefined;
     return found === undefined ? refused(404, 'Not Found') : act(found);
   }
 
@@ -323,17 +318,17 @@ export class Github {
 const DOCUMENTATION = 'https://docs.github.com/rest';
 
 /** Makes an answer that is a refusal. */
-export function refused(status: number, message: string, headers: Record<string, string> = {}): Answered {
+export function refused(status: number, message: string, headers: Record<string, string> = {}): Answer {
   const json = { message, documentation_url: DOCUMENTATION, status: String(status) };
   return { status, json, headers };
 }
 
-function since<T extends Entry>(entries: readonly T[], { query }: Asked): T[] {
-  return entries.filter(({ at }) => at >= (query['since'] ?? ''));
+function since<T extends Entry>(entries: readonly T[], { query }: Call): T[] {
+  return entries.filter(({ at }) => at >= (query.get('since') ?? ''));
 }
 
 // docs.github.com, using pagination in the REST API
-function paged(all: readonly object[], { query }: Asked): Answered {
-  const [size, page] = [Math.min(Number(query['per_page'] ?? 30), 100), Number(query['page'] ?? 1)];
+function paged(all: readonly object[], { query }: Call): Answer {
+  const [size, page] = [Math.min(Number(query.get('per_page') ?? 30), 100), Number(query.get('page') ?? 1)];
   return { status: 200, json: all.slice((page - 1) * size, page * size) };
 }

@@ -5,100 +5,94 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import {
-  type Answered,
-  type Asked,
+  type Answer,
+  type Call,
+  either,
+  FLAG,
   type Interface,
+  list,
+  NULL,
+  NUMBER,
+  type Operation,
+  object,
+  orNull,
   type Published,
-  type Route,
-  type Shape,
+  type Schema,
+  type SentFile,
   startPublished,
-  type Uploaded,
-} from './forge.ts';
+  TEXT,
+  TIME,
+  texts,
+} from './published.ts';
 import type { Scratch } from './scratch.ts';
 
 // lib/api/entities/user_basic.rb
-const AUTHOR: Shape = {
-  members: { id: 'whole', username: 'text', name: 'text', state: 'text', web_url: 'text' },
-};
+const AUTHOR: Schema = object({ id: NUMBER, username: TEXT, name: TEXT, state: TEXT, web_url: TEXT });
 // doc/api/users.md: what an administrator is told, and what others are not.
-const USER: Shape = {
-  members: {
-    id: 'whole',
-    username: 'text',
-    name: 'text',
-    state: 'text',
-    web_url: 'text',
-    'email?': 'text',
-    'confirmed_at?': { either: ['time', 'null'] },
-    'is_admin?': 'flag',
-  },
-};
-const EMAIL: Shape = {
-  members: { id: 'whole', email: 'text', confirmed_at: { either: ['time', 'null'] } },
-};
+const USER: Schema = object({
+  id: NUMBER,
+  username: TEXT,
+  name: TEXT,
+  state: TEXT,
+  web_url: TEXT,
+  'email?': TEXT,
+  'confirmed_at?': orNull(TIME),
+  'is_admin?': FLAG,
+});
+const EMAIL: Schema = object({ id: NUMBER, email: TEXT, confirmed_at: orNull(TIME) });
 // lib/api/entities/note.rb
-const NOTE: Shape = {
-  members: {
-    id: 'whole',
-    type: { either: ['text', 'null'] },
-    body: 'text',
-    attachment: 'null',
-    author: AUTHOR,
-    created_at: 'time',
-    updated_at: 'time',
-    system: 'flag',
-    noteable_id: 'whole',
-    noteable_type: 'text',
-    noteable_iid: 'whole',
-    resolvable: 'flag',
-    confidential: 'flag',
-    commands_changes: { members: {} },
-  },
-};
+const NOTE: Schema = object({
+  id: NUMBER,
+  type: orNull(TEXT),
+  body: TEXT,
+  attachment: NULL,
+  author: AUTHOR,
+  created_at: TIME,
+  updated_at: TIME,
+  system: FLAG,
+  noteable_id: NUMBER,
+  noteable_type: TEXT,
+  noteable_iid: NUMBER,
+  resolvable: FLAG,
+  confidential: FLAG,
+  commands_changes: object({}),
+});
 // lib/api/entities/note.rb: NoteCommands, of quick actions alone
-const COMMANDS: Shape = { members: { commands_changes: { members: {} }, summary: { list: 'text' } } };
+const COMMANDS: Schema = object({ commands_changes: object({}), summary: list(TEXT) });
 // doc/api/notes.md and award_emoji.md: of an emoji alone
-const AWARD: Shape = { members: { id: 'whole', name: 'text', user: AUTHOR, awardable_id: 'whole' } };
+const AWARD: Schema = object({ id: NUMBER, name: TEXT, user: AUTHOR, awardable_id: NUMBER });
 // doc/api/issues.md
-const ISSUE: Shape = {
-  members: {
-    id: 'whole',
-    iid: 'whole',
-    title: 'text',
-    description: { either: ['text', 'null'] },
-    state: 'text',
-    author: AUTHOR,
-    confidential: 'flag',
-    discussion_locked: 'flag',
-    created_at: 'time',
-    updated_at: 'time',
-    web_url: 'text',
-  },
-};
+const ISSUE: Schema = object({
+  id: NUMBER,
+  iid: NUMBER,
+  title: TEXT,
+  description: orNull(TEXT),
+  state: TEXT,
+  author: AUTHOR,
+  confidential: FLAG,
+  discussion_locked: FLAG,
+  created_at: TIME,
+  updated_at: TIME,
+  web_url: TEXT,
+});
 // lib/api/entities/project_upload.rb
-const UPLOAD: Shape = {
-  members: { id: 'whole', alt: 'text', url: 'text', full_path: 'text', markdown: 'text' },
-};
+const UPLOAD: Schema = object({ id: NUMBER, alt: TEXT, url: TEXT, full_path: TEXT, markdown: TEXT });
 // doc/api/personal_access_tokens.md
-const TOKEN: Shape = {
-  members: {
-    id: 'whole',
-    name: 'text',
-    revoked: 'flag',
-    active: 'flag',
-    user_id: 'whole',
-    scopes: { list: 'text' },
-    expires_at: { either: ['text', 'null'] },
-  },
-};
+const TOKEN: Schema = object({
+  id: NUMBER,
+  name: TEXT,
+  revoked: FLAG,
+  active: FLAG,
+  user_id: NUMBER,
+  scopes: list(TEXT),
+  expires_at: orNull(TEXT),
+});
 // lib/api/helpers.rb: render_api_error!; a scope that is missing is told as OAuth does (RFC 6750).
-const ERROR: Shape = {
-  either: [
-    { members: { message: 'text' } },
-    { members: { message: { members: { error: 'text' } } } },
-    { members: { error: 'text', error_description: 'text', scope: 'text' } },
-  ],
-};
+const ERROR: Schema = either(
+  object({ message: TEXT }),
+  object({ message: object({ error: TEXT }) }),
+  object({ error: TEXT, error_description: TEXT, scope: TEXT }),
+);
 const ERRORS = { 400: ERROR, 401: ERROR, 403: ERROR, 404: ERROR, 413: ERROR, 429: ERROR };
 
 interface Account {
@@ -148,7 +142,7 @@ export class Gitlab {
   readonly noteables: Noteable[] = [];
   /** How many notes a user may make from now on; the limit is told by no field of the header. */
   notesLeft = Infinity;
-  readonly #uploads = new Map<string, Uploaded>();
+  readonly #uploads = new Map<string, SentFile>();
   readonly #users: Account[] = [
     { id: 1, username: 'root', email: 'root@example.org', isConfirmed: true, state: 'active', isAdmin: true },
     {
@@ -188,36 +182,34 @@ export class Gitlab {
   }
 
   /** Gives a file that was handed over by the address in a text. */
-  uploaded(address: string): Uploaded | undefined {
+  uploaded(address: string): SentFile | undefined {
     return this.#uploads.get(address);
   }
 
   published(): Interface {
     return {
-      routes: [...this.#people(), ...this.#threads()],
-      guard: ({ 'private-token': token }) =>
+      operations: [...this.#people(), ...this.#threads()],
+      before: ({ headers: { 'private-token': token } }) =>
         [this.token, this.plainToken, this.narrowToken].includes(String(token))
           ? undefined
           : // lib/api/helpers.rb: unauthorized!
             refused(401, '401 Unauthorized'),
-      // config/routes/api.rb: the interface knows no such address
-      nowhere: refused(404, '404 Not Found'),
     };
   }
 
-  #people(): Route[] {
+  #people(): Operation[] {
     return [
       {
         method: 'GET',
         path: '/api/v4/user',
         answers: { 200: USER, ...ERRORS },
-        act: this.#as((doer) => ({ status: 200, json: this.#user(doer, doer) })),
+        run: this.#as((doer) => ({ status: 200, json: this.#user(doer, doer) })),
       },
       {
         method: 'GET',
         path: '/api/v4/personal_access_tokens/self',
         answers: { 200: TOKEN, ...ERRORS },
-        act: this.#as((doer, { headers }) => {
+        run: this.#as((doer, { headers }) => {
           const scopes = headers['private-token'] === this.narrowToken ? ['api'] : ['api', 'sudo'];
           const json = { id: 9, name: 'mailgw', revoked: false, active: true, user_id: doer.id, scopes };
           return { status: 200, json: { ...json, expires_at: '2027-01-01' } };
@@ -226,14 +218,14 @@ export class Gitlab {
       {
         method: 'GET',
         path: '/api/v4/users',
-        query: ['search', 'active', 'page', 'per_page'],
-        answers: { 200: { list: USER }, ...ERRORS },
+        query: texts('search?', 'active?', 'page?', 'per_page?'),
+        answers: { 200: list(USER), ...ERRORS },
         // app/finders/users_finder.rb and app/models/user.rb: names by a part of them, addresses as a whole, and private ones for
         // administrators.
-        act: this.#as((doer, { query }) => {
-          const wanted = query['search']?.toLowerCase();
+        run: this.#as((doer, { query }) => {
+          const wanted = query.get('search')?.toLowerCase();
           const found = this.#users.filter(({ username, email, others = [], state }) => {
-            if (query['active'] === 'true' && state !== 'active') return false;
+            if (query.get('active') === 'true' && state !== 'active') return false;
             const addresses = [email, ...others.map((other) => other.email)];
             return wanted === undefined || username.includes(wanted) || addresses.includes(wanted);
           });
@@ -246,11 +238,11 @@ export class Gitlab {
       {
         method: 'GET',
         path: '/api/v4/users/{id:whole}/emails',
-        answers: { 200: { list: EMAIL }, ...ERRORS },
-        act: this.#as((doer, { parts }) => {
+        answers: { 200: list(EMAIL), ...ERRORS },
+        run: this.#as((doer, { at }) => {
           // lib/api/users.rb: authenticated_as_admin!
           if (doer.isAdmin !== true) return refused(403, '403 Forbidden');
-          const { others = [] } = this.#users.find(({ id }) => String(id) === parts['id']) ?? {};
+          const { others = [] } = this.#users.find(({ id }) => String(id) === at['id']) ?? {};
           const shown = others.map(({ email, isConfirmed }, id) => ({
             id,
             email,
@@ -262,28 +254,28 @@ export class Gitlab {
     ];
   }
 
-  #threads(): Route[] {
-    const noting = { members: { body: 'text', 'internal?': 'flag', 'created_at?': 'text' } } as const;
-    const listed = ['order_by', 'sort', 'activity_filter', 'page', 'per_page'];
-    const ofKind = (kind: Noteable['kind']): Route[] => {
+  #threads(): Operation[] {
+    const noting = object({ body: TEXT, 'internal?': FLAG, 'created_at?': TEXT });
+    const listed = texts('order_by?', 'sort?', 'activity_filter?', 'page?', 'per_page?');
+    const ofKind = (kind: Noteable['kind']): Operation[] => {
       const path = `/api/v4/projects/{id}/${kind}/{iid:whole}/notes`;
       return [
         {
           method: 'GET',
           path,
           query: listed,
-          answers: { 200: { list: NOTE }, ...ERRORS },
-          act: this.#on(kind, (_, found, { query }) => {
+          answers: { 200: list(NOTE), ...ERRORS },
+          run: this.#on(kind, (_, found, { query }) => {
             const shown = found.notes.map((note) => this.#note(note, found));
-            return paged(query['sort'] === 'asc' ? shown : shown.reverse(), query);
+            return paged(query.get('sort') === 'asc' ? shown : shown.reverse(), query);
           }),
         },
         {
           method: 'POST',
           path,
-          body: noting,
-          answers: { 201: { either: [NOTE, AWARD] }, 202: COMMANDS, ...ERRORS },
-          act: this.#on(kind, (doer, found, { json }) => this.#take(doer, found, String(json['body']))),
+          body: { type: 'json', schema: noting },
+          answers: { 201: either(NOTE, AWARD), 202: COMMANDS, ...ERRORS },
+          run: this.#on(kind, (doer, found, { body }) => this.#take(doer, found, String(body['body']))),
         },
       ];
     };
@@ -293,10 +285,10 @@ export class Gitlab {
       {
         method: 'POST',
         path: '/api/v4/projects/{id}/uploads',
-        body: { file: 'file' },
+        body: { type: 'multipart', schema: object({}), file: 'file' },
         answers: { 201: UPLOAD, ...ERRORS },
-        act: this.#as((_, { parts, file }) => {
-          if (parts['id'] !== PROJECT || file === undefined) return refused(404, '404 Project Not Found');
+        run: this.#as((_, { at, files: [file] }) => {
+          if (at['id'] !== PROJECT || file === undefined) return refused(404, '404 Project Not Found');
           const id = ++this.#made;
           const url = `/uploads/${String(id).padStart(32, '0')}/${encodeURIComponent(file.name)}`;
           this.#uploads.set(url, file);
@@ -310,11 +302,11 @@ export class Gitlab {
       {
         method: 'GET',
         path: '/api/v4/projects/{id}/issues',
-        query: ['created_after', 'order_by', 'sort', 'page', 'per_page'],
-        answers: { 200: { list: ISSUE }, ...ERRORS },
-        act: this.#as((_, { query }) => {
+        query: texts('created_after?', 'order_by?', 'sort?', 'page?', 'per_page?'),
+        answers: { 200: list(ISSUE), ...ERRORS },
+        run: this.#as((_, { query }) => {
           const found = this.noteables.filter(
-            ({ kind, at }) => kind === 'issues' && at >= (query['created_after'] ?? ''),
+            ({ kind, at }) => kind === 'issues' && at >= (query.get('created_after') ?? ''),
           );
           return paged(found.map((issue) => this.#issue(issue)).reverse(), query);
         }),
@@ -322,18 +314,18 @@ export class Gitlab {
       {
         method: 'POST',
         path: '/api/v4/projects/{id}/issues',
-        body: { members: { title: 'text', 'description?': 'text' } },
+        body: { type: 'json', schema: object({ title: TEXT, 'description?': TEXT }) },
         answers: { 201: ISSUE, ...ERRORS },
-        act: this.#as((doer, { parts, json }) => {
-          if (parts['id'] !== PROJECT) return refused(404, '404 Project Not Found');
+        run: this.#as((doer, { at, body }) => {
+          if (at['id'] !== PROJECT) return refused(404, '404 Project Not Found');
           // app/models/concerns/issuable.rb: TITLE_LENGTH_MAX
-          if (String(json['title']).length > 255)
+          if (String(body['title']).length > 255)
             return refused(400, 'Title is too long (maximum is 255 characters)');
           const made = this.#start(
             'issues',
             doer.username,
-            String(json['title']),
-            String(json['description']),
+            String(body['title']),
+            String(body['description']),
           );
           return { status: 201, json: this.#issue(made) };
         }),
@@ -342,7 +334,7 @@ export class Gitlab {
   }
 
   /** Makes a note, or what GitLab makes of a text instead. */
-  #take(doer: Account, found: Noteable, text: string): Answered {
+  #take(doer: Account, found: Noteable, text: string): Answer {
     // lib/api/notes.rb: check_rate_limit!, before anything else; lib/api/helpers/rate_limiter.rb says nothing of a time.
     if (this.notesLeft-- <= 0) {
       const error = 'This endpoint has been requested too many times. Try again later.';
@@ -373,7 +365,7 @@ export class Gitlab {
   }
 
   /** Finds out who asks, and whether the token may (lib/api/helpers.rb: sudo!). */
-  #as(act: (doer: Account, asked: Asked) => Answered): Route['act'] {
+  #as(act: (doer: Account, asked: Call) => Answer): Operation['run'] {
     return (asked) => {
       const { headers } = asked;
       const owner = this.#users[headers['private-token'] === this.plainToken ? 1 : 0]!;
@@ -395,13 +387,14 @@ export class Gitlab {
     );
   }
 
-  #on(kind: Noteable['kind'], act: (doer: Account, found: Noteable, asked: Asked) => Answered): Route['act'] {
+  #on(
+    kind: Noteable['kind'],
+    act: (doer: Account, found: Noteable, asked: Call) => Answer,
+  ): Operation['run'] {
     return this.#as((doer, asked) => {
       // lib/api/helpers.rb: find_project!; lib/api/helpers/notes_helpers.rb: find_noteable
-      if (asked.parts['id'] !== PROJECT) return refused(404, '404 Project Not Found');
-      const found = this.noteables.find(
-        (each) => each.kind === kind && String(each.iid) === asked.parts['iid'],
-      );
+      if (asked.at['id'] !== PROJECT) return refused(404, '404 Project Not Found');
+      const found = this.noteables.find((each) => each.kind === kind && String(each.iid) === asked.at['iid']);
       if (found !== undefined) return act(doer, found, asked);
       return refused(404, kind === 'issues' ? '404 Issue Not Found' : '404 MergeRequest Not Found');
     });
@@ -465,7 +458,7 @@ export class Gitlab {
 }
 
 // doc/api/rest/authentication.md: a token without the scope
-const SCOPE: Answered = {
+const SCOPE: Answer = {
   status: 403,
   json: {
     error: 'insufficient_scope',
@@ -478,16 +471,14 @@ function confirmedAt(isConfirmed: boolean): string | null {
   return isConfirmed ? '2026-01-01T00:00:00.000Z' : null;
 }
 
-function refused(status: number, message: string): Answered {
+function refused(status: number, message: string): Answer {
   return { status, json: { message } };
 }
 
 // doc/api/rest/_index.md: pages by offset, whose next one is in the header
-function paged(
-  all: readonly unknown[],
-  { page = '1', per_page: size = '20' }: Readonly<Record<string, string>>,
-): Answered {
-  const to = Number(page) * Math.min(Number(size), 100);
-  const headers = { 'x-next-page': to < all.length ? String(Number(page) + 1) : '' };
-  return { status: 200, json: all.slice(to - Math.min(Number(size), 100), to), headers };
+function paged(all: readonly unknown[], query: URLSearchParams): Answer {
+  const [page, size] = [Number(query.get('page') ?? 1), Math.min(Number(query.get('per_page') ?? 20), 100)];
+  const to = page * size;
+  const headers = { 'x-next-page': to < all.length ? String(page + 1) : '' };
+  return { status: 200, json: all.slice(to - size, to), headers };
 }

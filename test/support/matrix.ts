@@ -5,13 +5,22 @@
 
 import { randomBytes } from 'node:crypto';
 import {
+  ANYTHING,
+  type Answer,
   type Call,
+  either,
+  FLAG,
+  list,
+  mapOf,
+  NUMBER,
   type Operation,
-  type PublishedServer,
-  type Reply,
-  type Shape,
+  object,
+  type Published,
+  pattern,
+  type Schema,
   startPublished,
-} from './published-interface.ts';
+  TEXT,
+} from './published.ts';
 import type { Scratch } from './scratch.ts';
 
 const BOT = '@mailgw:example.org';
@@ -20,69 +29,61 @@ const BOT = '@mailgw:example.org';
 const NAMESPACE = /^@mail_[a-z0-9.]+:example\.org$/;
 
 /** definitions/errors/error.yaml, rate_limited.yaml. */
-const ERROR: Shape = {
-  object: { errcode: /^M_[A-Z_]+$/ },
-  maybe: { error: 'string', retry_after_ms: 'integer' },
-};
+const ERROR: Schema = object({ errcode: pattern(/^M_[A-Z_]+$/), 'error?': TEXT, 'retry_after_ms?': NUMBER });
 const ERRORS = { 400: ERROR, 401: ERROR, 403: ERROR, 404: ERROR, 413: ERROR, 429: ERROR };
 
-const EVENT_ID = /^\$\S+$/;
+const EVENT_ID = pattern(/^\$\S+$/);
 
 /** definitions/m.relates_to.yaml; content/client-server-api/modules/threading.md and rich_replies.md. */
-const RELATION: Shape = {
-  either: [
-    { object: { 'm.in_reply_to': { object: { event_id: EVENT_ID } } } },
-    {
-      object: { rel_type: /^m\.thread$/, event_id: EVENT_ID },
-      maybe: { is_falling_back: 'boolean', 'm.in_reply_to': { object: { event_id: EVENT_ID } } },
-    },
-  ],
-};
+const RELATION: Schema = either(
+  object({ 'm.in_reply_to': object({ event_id: EVENT_ID }) }),
+  object({
+    rel_type: pattern(/^m\.thread$/),
+    event_id: EVENT_ID,
+    'is_falling_back?': FLAG,
+    'm.in_reply_to?': object({ event_id: EVENT_ID }),
+  }),
+);
 
 /** definitions/m.mentions.yaml; a name of its own for the member that is ours. */
 const COMMON = {
-  'm.mentions': { object: {}, maybe: { user_ids: { list: /^@/ } } },
-  'm.relates_to': RELATION,
-} as const;
-const OURS = { 'dev.mailgw.post': 'string' } as const;
+  'm.mentions?': object({ 'user_ids?': list(pattern(/^@/)) }),
+  'm.relates_to?': RELATION,
+};
+const OURS = { 'dev.mailgw.post?': TEXT };
 
 /** m.room.message$m.text.yaml, and $m.file.yaml with its kin. */
-const CONTENT: Shape = {
-  either: [
-    { object: { msgtype: /^m\.text$/, body: 'string' }, maybe: { ...COMMON, ...OURS } },
-    {
-      object: {
-        msgtype: /^m\.text$/,
-        body: 'string',
-        format: /^org\.matrix\.custom\.html$/,
-        formatted_body: 'string',
-      },
-      maybe: { ...COMMON, ...OURS },
-    },
-    {
-      object: { msgtype: /^m\.(?:file|image|audio|video)$/, body: 'string', url: /^mxc:\/\/[^/]+\/[^/]+$/ },
-      maybe: {
-        ...COMMON,
-        ...OURS,
-        filename: 'string',
-        info: { object: {}, maybe: { mimetype: 'string', size: 'integer' } },
-      },
-    },
-  ],
-};
+const CONTENT: Schema = either(
+  object({ msgtype: pattern(/^m\.text$/), body: TEXT, ...COMMON, ...OURS }),
+  object({
+    msgtype: pattern(/^m\.text$/),
+    body: TEXT,
+    format: pattern(/^org\.matrix\.custom\.html$/),
+    formatted_body: TEXT,
+    ...COMMON,
+    ...OURS,
+  }),
+  object({
+    msgtype: pattern(/^m\.(?:file|image|audio|video)$/),
+    body: TEXT,
+    url: pattern(/^mxc:\/\/[^/]+\/[^/]+$/),
+    ...COMMON,
+    ...OURS,
+    'filename?': TEXT,
+    'info?': object({ 'mimetype?': TEXT, 'size?': NUMBER }),
+  }),
+);
 
 /** definitions/client_event.yaml. */
-const EVENT: Shape = {
-  object: {
-    event_id: EVENT_ID,
-    type: 'string',
-    sender: /^@/,
-    origin_server_ts: 'integer',
-    content: { mapOf: 'any' },
-    room_id: /^!/,
-  },
-  maybe: { unsigned: { mapOf: 'any' } },
-};
+const EVENT: Schema = object({
+  event_id: EVENT_ID,
+  type: TEXT,
+  sender: pattern(/^@/),
+  origin_server_ts: NUMBER,
+  content: mapOf(ANYTHING),
+  room_id: pattern(/^!/),
+  'unsigned?': mapOf(ANYTHING),
+});
 
 /** What clients show of HTML: instant_messaging.md, m.room.message msgtypes. */
 const SHOWN =
@@ -122,15 +123,15 @@ export class Homeserver {
   readonly rooms = new Map<string, Room>();
   /** Users whom the application service has registered. */
   readonly registered = new Set<string>();
-  server!: PublishedServer;
+  server!: Published;
   /** Answers by transaction: rest/client/transactions.py keeps them in memory, for half an hour at least. */
-  readonly #transactions = new Map<string, Reply>();
+  readonly #transactions = new Map<string, Answer>();
 
   async start(scratch: Scratch): Promise<this> {
     this.server = await startPublished(scratch, {
       operations: this.#operations(),
-      everywhere: { user_id: /^@/ },
-      before: ({ authorization }, query, path) => {
+      everywhere: { 'user_id?': pattern(/^@/) },
+      before: ({ headers: { authorization }, query, path }) => {
         // content/client-server-api/_index.md, common error codes.
         if (!path.startsWith('/_matrix/')) return failure(404, 'M_UNRECOGNIZED', 'Unrecognized request');
         if (authorization === undefined) return failure(401, 'M_MISSING_TOKEN', 'Missing access token');
@@ -188,8 +189,8 @@ export class Homeserver {
       {
         method: 'PUT',
         path: `${room}/send/{eventType}/{txnId}`,
-        body: CONTENT,
-        answers: { ...ERRORS, 200: { object: { event_id: EVENT_ID } } },
+        body: { type: 'json', schema: CONTENT },
+        answers: { ...ERRORS, 200: object({ event_id: EVENT_ID }) },
         run: (call) => this.#once(call),
       },
       {
@@ -197,7 +198,7 @@ export class Homeserver {
         path: `${room}/event/{eventId}`,
         answers: { ...ERRORS, 200: EVENT },
         run: (call) => {
-          const { roomId, eventId } = call.parts;
+          const { roomId, eventId } = call.at;
           const event = this.events.find(
             ({ event_id, room_id }) => event_id === eventId && room_id === roomId,
           );
@@ -209,20 +210,25 @@ export class Homeserver {
       {
         method: 'GET',
         path: `${room}/messages`,
-        query: { dir: /^[bf]$/, limit: /^\d+$/, from: /^t\d+$/, to: /^t\d+$/, filter: /^\{.*\}$/ },
-        needs: ['dir'],
+        query: {
+          dir: pattern(/^[bf]$/),
+          'limit?': pattern(/^\d+$/),
+          'from?': pattern(/^t\d+$/),
+          'to?': pattern(/^t\d+$/),
+          'filter?': pattern(/^\{.*\}$/),
+        },
         answers: {
           ...ERRORS,
-          200: { object: { start: 'string', chunk: { list: EVENT } }, maybe: { end: 'string' } },
+          200: object({ start: TEXT, chunk: list(EVENT), 'end?': TEXT }),
         },
         run: (call) => this.#page(call),
       },
       {
         method: 'POST',
         path: '/_matrix/media/v3/upload',
-        query: { filename: /^[^]+$/ },
-        body: 'bytes',
-        answers: { ...ERRORS, 200: { object: { content_uri: /^mxc:\/\// } } },
+        query: { 'filename?': pattern(/^[^]+$/) },
+        body: { type: 'bytes' },
+        answers: { ...ERRORS, 200: object({ content_uri: pattern(/^mxc:\/\//) }) },
         run: ({ bytes }) => {
           const uri = `mxc://example.org/${randomBytes(12).toString('hex')}`;
           this.media.set(uri, bytes);
@@ -234,7 +240,7 @@ export class Homeserver {
         path: '/_matrix/client/v3/account/whoami',
         answers: {
           ...ERRORS,
-          200: { object: { user_id: /^@/ }, maybe: { device_id: 'string', is_guest: 'boolean' } },
+          200: object({ user_id: pattern(/^@/), 'device_id?': TEXT, 'is_guest?': FLAG }),
         },
         run: (call) => ({ status: 200, json: { user_id: this.#actor(call) } }),
       },
@@ -242,8 +248,8 @@ export class Homeserver {
   }
 
   /** Sends once under a transaction id; what was refused is not remembered. */
-  #once(call: Call): Reply {
-    const { roomId = '', eventType = '', txnId = '' } = call.parts;
+  #once(call: Call): Answer {
+    const { roomId = '', eventType = '', txnId = '' } = call.at;
     const key = JSON.stringify([roomId, eventType, txnId, call.headers.authorization]);
     const known = this.#transactions.get(key);
     if (known !== undefined) return known;
@@ -252,10 +258,10 @@ export class Homeserver {
     return reply;
   }
 
-  #send(call: Call, roomId: string): Reply {
+  #send(call: Call, roomId: string): Answer {
     const room = this.rooms.get(roomId);
     const sender = this.#actor(call);
-    const content = call.json as KeptContent;
+    const content = call.body as unknown as KeptContent;
     // synapse/event_auth.py: "User %s not in room %s"; the same for a room that is none.
     if (room?.members.has(sender) !== true)
       return failure(403, 'M_FORBIDDEN', `User ${sender} not in room ${roomId}`);
@@ -277,8 +283,8 @@ export class Homeserver {
     return { status: 200, json: { event_id: this.#keep(roomId, sender, content).event_id } };
   }
 
-  #page(call: Call): Reply {
-    const { roomId = '' } = call.parts;
+  #page(call: Call): Answer {
+    const { roomId = '' } = call.at;
     if (this.rooms.get(roomId)?.members.has(this.#actor(call)) !== true)
       return failure(403, 'M_FORBIDDEN', `User ${this.#actor(call)} not in room ${roomId}`);
     const newest = this.events.filter(({ room_id }) => room_id === roomId).reverse();
@@ -290,7 +296,7 @@ export class Homeserver {
   }
 }
 
-function failure(status: number, errcode: string, error: string): Reply {
+function failure(status: number, errcode: string, error: string): Answer {
   return { status, json: { errcode, error } };
 }
 

@@ -4,70 +4,73 @@
 
 import { randomBytes } from 'node:crypto';
 import {
+  ANYTHING,
+  type Answer,
   type Call,
+  FLAG,
+  list,
+  mapOf,
+  NUMBER,
   type Operation,
-  type PublishedServer,
-  type Reply,
-  type Shape,
+  object,
+  type Published,
+  pattern,
+  type Schema,
   startPublished,
-} from './published-interface.ts';
+  TEXT,
+} from './published.ts';
 import type { Scratch } from './scratch.ts';
 
-const ID = /^[ybndrfg8ejkmcpqxot1uwisza345h769]{26}$/;
-const ID_OR_NONE = /^(?:[ybndrfg8ejkmcpqxot1uwisza345h769]{26})?$/;
-const NUMBER = /^\d+$/;
-const SWITCH = /^(?:true|false)$/;
+const ID = pattern(/^[ybndrfg8ejkmcpqxot1uwisza345h769]{26}$/);
+const ID_OR_NONE = pattern(/^(?:[ybndrfg8ejkmcpqxot1uwisza345h769]{26})?$/);
+const DIGITS = pattern(/^\d+$/);
+const SWITCH = pattern(/^(?:true|false)$/);
 
 /** definitions.yaml, AppError; all of its members are always written (model/utils.go). */
-const APP_ERROR: Shape = {
-  object: {
-    id: 'string',
-    message: 'string',
-    detailed_error: 'string',
-    request_id: 'string',
-    status_code: 'integer',
-  },
-};
+const APP_ERROR: Schema = object({
+  id: TEXT,
+  message: TEXT,
+  detailed_error: TEXT,
+  request_id: TEXT,
+  status_code: NUMBER,
+});
 
 /** definitions.yaml, Post, and what the server adds (model/post.go). */
-const POST: Shape = {
-  object: {
-    id: ID,
-    create_at: 'integer',
-    update_at: 'integer',
-    edit_at: 'integer',
-    delete_at: 'integer',
-    is_pinned: 'boolean',
-    user_id: ID,
-    channel_id: ID,
-    root_id: ID_OR_NONE,
-    original_id: ID_OR_NONE,
-    message: 'string',
-    type: 'string',
-    props: { mapOf: 'any' },
-    hashtags: 'string',
-    pending_post_id: 'string',
-    reply_count: 'integer',
-    last_reply_at: 'integer',
-    participants: 'any',
-  },
-  maybe: { file_ids: { list: ID }, metadata: { mapOf: 'any' } },
-};
+const POST: Schema = object({
+  id: ID,
+  create_at: NUMBER,
+  update_at: NUMBER,
+  edit_at: NUMBER,
+  delete_at: NUMBER,
+  is_pinned: FLAG,
+  user_id: ID,
+  channel_id: ID,
+  root_id: ID_OR_NONE,
+  original_id: ID_OR_NONE,
+  message: TEXT,
+  type: TEXT,
+  props: mapOf(ANYTHING),
+  hashtags: TEXT,
+  pending_post_id: TEXT,
+  reply_count: NUMBER,
+  last_reply_at: NUMBER,
+  participants: ANYTHING,
+  'file_ids?': list(ID),
+  'metadata?': mapOf(ANYTHING),
+});
 
 /** definitions.yaml, User. */
-const USER: Shape = {
-  object: {
-    id: ID,
-    create_at: 'integer',
-    update_at: 'integer',
-    delete_at: 'integer',
-    username: 'string',
-    email: 'string',
-    roles: 'string',
-    locale: 'string',
-  },
-  maybe: { is_bot: 'boolean' },
-};
+const USER: Schema = object({
+  id: ID,
+  create_at: NUMBER,
+  update_at: NUMBER,
+  delete_at: NUMBER,
+  username: TEXT,
+  email: TEXT,
+  roles: TEXT,
+  locale: TEXT,
+  'is_bot?': FLAG,
+});
 
 const ERRORS = { 400: APP_ERROR, 401: APP_ERROR, 403: APP_ERROR, 404: APP_ERROR };
 
@@ -111,7 +114,7 @@ export class Mattermost {
   readonly users: KeptUser[] = [];
   /** Addresses of users may be seen: PrivacySettings.ShowEmailAddress, or the rights of an administrator. */
   showsAddresses = true;
-  server!: PublishedServer;
+  server!: Published;
   readonly #bot = newId();
   /** Ids of pending posts, by which repetitions are known: for 30 seconds (app/post.go), here until they are forgotten. */
   readonly #pending = new Map<string, KeptPost>();
@@ -119,7 +122,7 @@ export class Mattermost {
   async start(scratch: Scratch): Promise<this> {
     this.server = await startPublished(scratch, {
       operations: this.#operations(),
-      before: ({ authorization }, _, path) => {
+      before: ({ headers: { authorization }, path }) => {
         // web/handlers.go: a token that is none; a path that is none.
         if (authorization !== `Bearer ${this.token}`)
           return failure(401, 'api.context.session_expired.app_error');
@@ -167,25 +170,26 @@ export class Mattermost {
         method: 'POST',
         path: '/api/v4/posts',
         body: {
-          object: { channel_id: 'string', message: 'string' },
-          maybe: {
-            root_id: 'string',
-            file_ids: { list: 'string' },
-            props: { mapOf: 'any' },
-            // Not in posts.yaml: a member of Post, which the body is read as (api4/post.go).
-            pending_post_id: 'string',
-          },
+          type: 'json',
+          schema: object({
+            channel_id: TEXT,
+            message: TEXT,
+            'root_id?': TEXT,
+            'file_ids?': list(TEXT),
+            'props?': mapOf(ANYTHING), // Not in posts.yaml: a member of Post, which the body is read as (api4/post.go).
+            'pending_post_id?': TEXT,
+          }),
         },
         answers: { ...ERRORS, 201: POST },
-        run: ({ json }) => this.#create(json as Given),
+        run: ({ body }) => this.#create(body as unknown as Given),
       },
       {
         method: 'GET',
         path: '/api/v4/posts/{post_id}',
-        query: { include_deleted: SWITCH },
+        query: { 'include_deleted?': SWITCH },
         answers: { ...ERRORS, 200: POST },
-        run: ({ parts }) => {
-          const post = this.posts.find(({ id, delete_at }) => id === parts.post_id && delete_at === 0);
+        run: ({ at }) => {
+          const post = this.posts.find(({ id, delete_at }) => id === at.post_id && delete_at === 0);
           // app/post.go, GetSinglePost.
           return post === undefined
             ? failure(404, 'app.post.get.app_error')
@@ -195,16 +199,11 @@ export class Mattermost {
       {
         method: 'POST',
         path: '/api/v4/files',
-        body: { form: { channel_id: ID }, file: 'files' },
+        body: { type: 'multipart', schema: object({ channel_id: ID }), file: 'files' },
         // files.yaml: 201 has file_infos and client_ids.
         answers: {
           ...ERRORS,
-          201: {
-            object: {
-              file_infos: { list: { object: { id: ID }, more: true } },
-              client_ids: { list: 'string' },
-            },
-          },
+          201: object({ file_infos: list(object({ id: ID }, true)), client_ids: list(TEXT) }),
           413: APP_ERROR,
         },
         run: (call) => this.#upload(call),
@@ -212,18 +211,16 @@ export class Mattermost {
       {
         method: 'GET',
         path: '/api/v4/channels/{channel_id}/posts',
-        query: { page: NUMBER, per_page: NUMBER, since: NUMBER, skipFetchThreads: SWITCH },
+        query: { 'page?': DIGITS, 'per_page?': DIGITS, 'since?': DIGITS, 'skipFetchThreads?': SWITCH },
         answers: {
           ...ERRORS,
-          200: {
-            object: {
-              order: { list: ID },
-              posts: { mapOf: POST },
-              next_post_id: 'string',
-              prev_post_id: 'string',
-            },
-            maybe: { has_next: 'boolean' },
-          },
+          200: object({
+            order: list(ID),
+            posts: mapOf(POST),
+            next_post_id: TEXT,
+            prev_post_id: TEXT,
+            'has_next?': FLAG,
+          }),
         },
         run: (call) => this.#page(call),
       },
@@ -237,13 +234,13 @@ export class Mattermost {
         method: 'GET',
         path: '/api/v4/users/email/{email}',
         answers: { ...ERRORS, 200: USER },
-        run: ({ parts }) => this.#byAddress((parts.email ?? '').toLowerCase()),
+        run: ({ at }) => this.#byAddress((at.email ?? '').toLowerCase()),
       },
       {
         method: 'GET',
         path: '/api/v4/users',
-        query: { page: NUMBER, per_page: NUMBER, active: SWITCH },
-        answers: { ...ERRORS, 200: { list: USER } },
+        query: { 'page?': DIGITS, 'per_page?': DIGITS, 'active?': SWITCH },
+        answers: { ...ERRORS, 200: list(USER) },
         run: ({ query }) => {
           const [page, size] = [Number(query.get('page')), Math.min(200, Number(query.get('per_page')))];
           const active = this.users.filter(({ delete_at = 0 }) => delete_at === 0);
@@ -257,7 +254,7 @@ export class Mattermost {
     ];
   }
 
-  #create(given: Given): Reply {
+  #create(given: Given): Answer {
     const { channel_id, message, root_id = '', file_ids = [], props = {}, pending_post_id = '' } = given;
     const channel = this.channels.get(channel_id);
     // api4/post_utils.go: whoever may not see a channel may not post there, whether it exists or not.
@@ -282,8 +279,8 @@ export class Mattermost {
     return { status: 201, json: shown(post) };
   }
 
-  #upload({ fields, files }: Call): Reply {
-    if (this.channels.get(fields.channel_id ?? '')?.isOpen !== true)
+  #upload({ body, files }: Call): Answer {
+    if (this.channels.get(String(body['channel_id']))?.isOpen !== true)
       return failure(403, 'api.context.permissions.app_error');
     const infos = files.map(({ bytes, name }) => {
       const id = newId();
@@ -293,8 +290,8 @@ export class Mattermost {
     return { status: 201, json: { file_infos: infos, client_ids: [] } };
   }
 
-  #page({ parts, query }: Call): Reply {
-    const id = parts.channel_id ?? '';
+  #page({ at, query }: Call): Answer {
+    const id = at.channel_id ?? '';
     // app/channel.go, GetChannel.
     if (!this.channels.has(id)) return failure(404, 'app.channel.get.existing.app_error');
     const [page, size] = [Number(query.get('page') ?? 0), Number(query.get('per_page') ?? 60)];
@@ -309,7 +306,7 @@ export class Mattermost {
     return { status: 200, json };
   }
 
-  #byAddress(address: string): Reply {
+  #byAddress(address: string): Answer {
     // web/context.go, SanitizeEmail: net/mail reads it, and it is in lower case.
     if (!/^[^\s@<>]+@[^\s@<>]+$/.test(address))
       return failure(400, 'api.context.invalid_url_param.app_error');
@@ -329,7 +326,7 @@ function newId(): string {
   return Array.from(randomBytes(26), (byte) => ALPHABET[byte % 32]).join('');
 }
 
-function failure(status: number, id: string): Reply {
+function failure(status: number, id: string): Answer {
   const json = { id, message: `About ${id}.`, detailed_error: '', request_id: newId(), status_code: status };
   return { status, json };
 }

@@ -1,8 +1,9 @@
 // A server that is held to a platform's published interface: a fake that is no kinder than the platform.
 //
-// Contract: every request must be one of the operations, with the query, header and body that its schema says, no member
-// more; every answer must be as the schema of its status says. What is not is a fault: the request is answered 400, and
-// the scratch that the server closes with fails its tests. The schemas are ours, written from the published ones.
+// Contract: every request that `before` lets through must be one of the operations, with the query and body that its schema
+// says, no member more; every answer must be as the schema of its status says. What is not is a fault: the request is
+// answered 400, and the scratch that the server closes with fails its tests. The schemas are ours, written from the
+// published ones.
 
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -26,15 +27,36 @@ export function object(members: Readonly<Record<string, unknown>>, more = false)
 
 /** The types that schemas are made of. */
 export const TEXT: Schema = { type: 'string' };
-export const NUMBER: Schema = { type: 'integer' };
+export const NUMBER: Schema = {
+  type: 'integer',
+  minimum: Number.MIN_SAFE_INTEGER,
+  maximum: Number.MAX_SAFE_INTEGER,
+};
 export const FLAG: Schema = { type: 'boolean' };
+export const NULL: Schema = { type: 'null' };
+export const ANYTHING: Schema = {};
 export const list = (items: Schema): Schema => ({ type: 'array', items });
-export const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
+export const either = (...schemas: readonly Schema[]): Schema => ({ anyOf: schemas });
+export const orNull = (schema: Schema): Schema => either(schema, NULL);
+/** An object of any members, each as the schema says. */
+export const mapOf = (each: Schema): Schema => ({ type: 'object', additionalProperties: each });
+/** A text as the expression says. */
+export const pattern = ({ source }: RegExp): Schema => ({ type: 'string', pattern: source });
+/** A time of RFC 3339. */
+export const TIME = pattern(/^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/);
+
+/** The parameters of a query by their names; one whose name ends in `?` may be absent. */
+export type Parameters = Readonly<Record<string, Schema>>;
+
+/** Parameters of any text. */
+export function texts(...names: readonly string[]): Parameters {
+  return Object.fromEntries(names.map((name) => [name, TEXT]));
+}
 
 /** A file of a multipart body. */
 export interface SentFile {
   readonly field: string;
-  readonly filename: string;
+  readonly name: string;
   readonly type: string;
   readonly bytes: Buffer;
 }
@@ -48,6 +70,8 @@ export interface Call {
   /** The JSON, or the fields of the form; the schema of the operation says which members it has. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly files: readonly SentFile[];
+  /** The body as it came. */
+  readonly bytes: Buffer;
 }
 
 /** An answer; `json` undefined has no body. */
@@ -59,17 +83,38 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What an operation takes as its body; `file` names the field of the files in a form. */
+export type BodySchema =
+  | { readonly type: 'json' | 'form'; readonly schema: Schema }
+  | { readonly type: 'multipart'; readonly schema: Schema; readonly file: string }
+  | { readonly type: 'bytes' };
+
 /** An operation of an interface. */
 export interface Operation {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  /** Like `/t/{id}.json`. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  /** Like `/t/{id}.json`; `{id:whole}` takes digits alone. */
   readonly path: string;
-  /** The query: its names, with a `?` behind those that may be absent. */
-  readonly query?: readonly string[];
-  readonly body?: { readonly type: 'json' | 'form' | 'multipart'; readonly schema: Schema };
-  /** The schemas of answers by their status. */
-  readonly answers: Readonly<Record<number, Schema>>;
+  readonly query?: Parameters;
+  readonly body?: BodySchema;
+  /** The schemas of answers by their status; undefined is an answer without JSON. */
+  readonly answers: Readonly<Record<number, Schema | undefined>>;
   readonly run: (call: Call) => Answer;
+}
+
+/** A request before it is held to an operation. */
+export interface Asked {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** An interface. */
+export interface Interface {
+  readonly operations: readonly Operation[];
+  /** Answers what the platform refuses before it looks for an operation: a wrong key, an address that is none. */
+  readonly before?: (asked: Asked) => Answer | undefined;
+  /** Parameters that every operation takes. */
+  readonly everywhere?: Parameters;
 }
 
 /** A running server. */
@@ -80,14 +125,18 @@ export interface Published {
 }
 
 /** Starts a server; it closes with the scratch, and fails it where there were faults. */
-export async function startPublished(scratch: Scratch, operations: readonly Operation[]): Promise<Published> {
+export async function startPublished(scratch: Scratch, published: Interface): Promise<Published> {
   const faults: string[] = [];
   const place = new Place();
   const server = createServer((request, response) => {
-    take(request, response, operations, faults).catch((error: unknown) => {
-      faults.push(String(error));
-      response.destroy();
-    });
+    answerTo(request, published, faults)
+      .then((answer) => {
+        send(response, answer);
+      })
+      .catch((error: unknown) => {
+        faults.push(`${request.method ?? ''} ${request.url ?? ''}: ${String(error)}`);
+        response.destroy();
+      });
   });
   scratch.defer(async () => {
     await place.down(() => {
@@ -99,37 +148,44 @@ export async function startPublished(scratch: Scratch, operations: readonly Oper
   return { origin: `http://127.0.0.1:${place.port}`, faults };
 }
 
-async function take(
+async function answerTo(
   request: IncomingMessage,
-  response: ServerResponse,
-  operations: readonly Operation[],
+  { operations, before, everywhere = {} }: Interface,
   faults: string[],
-): Promise<void> {
+): Promise<Answer> {
   const { method = '', url = '', headers } = request;
-  const content = await buffer(request);
-  const { pathname, searchParams } = new URL(url, 'http://platform.invalid');
-  const found = operations
-    .filter((operation) => operation.method === method)
-    .map((operation) => ({ operation, at: match(operation.path, pathname) }))
-    .find(({ at }) => at !== undefined);
-  let answer: Answer;
-  if (found?.at === undefined) {
-    faults.push(`${method} ${url}: no such operation`);
-    answer = { status: 404, json: {} };
-  } else {
-    const { operation, at } = found;
-    const { body, files, problem } = read(operation, headers, content, searchParams);
-    if (problem !== undefined) {
-      faults.push(`${method} ${url}: ${problem}`);
-      answer = { status: 400, json: {} };
-    } else {
-      answer = operation.run({ at, query: searchParams, headers, body, files });
-      const schema = operation.answers[answer.status];
-      const wrong = schema === undefined ? 'a status that it never gives' : check(schema, answer.json);
-      if (wrong !== undefined) faults.push(`${method} ${url}: answered ${answer.status}, ${wrong}`);
+  const bytes = await buffer(request);
+  const { pathname: path, searchParams: query } = new URL(url, 'http://platform.invalid');
+  const refused = before?.({ path, query, headers });
+  if (refused !== undefined) return refused;
+  const fault = (problem: string): void => {
+    faults.push(`${method} ${url}: ${problem}`);
+  };
+  for (const operation of operations) {
+    const at = operation.method === method ? match(operation.path, path) : undefined;
+    if (at === undefined) continue;
+    const known = { ...everywhere, ...operation.query };
+    const { problem, ...content } = read(operation.body, headers['content-type'] ?? '', bytes);
+    const wrong = misfit(known, query) ?? problem;
+    if (wrong !== undefined) {
+      fault(wrong);
+      return { status: 400, json: {} };
     }
+    const answer = operation.run({ at, query, headers, bytes, ...content });
+    const unlike = misanswered(operation, answer);
+    if (unlike !== undefined) fault(`answered ${answer.status}, ${unlike}`);
+    return answer;
   }
-  send(response, answer);
+  fault('no such operation');
+  return { status: 404, json: {} };
+}
+
+/** Says what of an answer is not as its operation says. */
+function misanswered({ answers }: Operation, { status, json }: Answer): string | undefined {
+  if (!(status in answers)) return 'a status that it never gives';
+  const schema = answers[status];
+  if (schema !== undefined) return check(schema, json);
+  return json === undefined ? undefined : 'with JSON where there is none';
 }
 
 function send(response: ServerResponse, { status, json, text, bytes, headers = {} }: Answer): void {
@@ -139,71 +195,84 @@ function send(response: ServerResponse, { status, json, text, bytes, headers = {
 }
 
 /** The parts of a path that fits a pattern, decoded. */
-function match(pattern: string, path: string): Record<string, string> | undefined {
-  const escaped = pattern.split(/(\{\w+\})/).map((part) => {
-    const name = /^\{(\w+)\}$/.exec(part)?.[1];
-    return name === undefined ? part.replace(/[.*+?^$()|[\]\\]/g, '\\$&') : `(?<${name}>[^/]+)`;
+function match(template: string, path: string): Record<string, string> | undefined {
+  const expression = template.split(/(\{\w+(?::whole)?\})/).map((part) => {
+    const [, name, kind] = /^\{(\w+)(:whole)?\}$/.exec(part) ?? [];
+    if (name === undefined) return part.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
+    return `(?<${name}>${kind === undefined ? '[^/]+' : '\\d+'})`;
   });
-  const groups = new RegExp(`^${escaped.join('')}$`).exec(path)?.groups;
-  if (groups === undefined) return new RegExp(`^${escaped.join('')}$`).test(path) ? {} : undefined;
-  return Object.fromEntries(Object.entries(groups).map(([name, part]) => [name, decodeURIComponent(part)]));
+  const found = new RegExp(`^${expression.join('')}$`).exec(path);
+  if (found === null) return undefined;
+  const parts = Object.entries(found.groups ?? {});
+  return Object.fromEntries(parts.map(([name, part]) => [name, decodeURIComponent(part)]));
 }
 
-interface Content {
-  readonly body: Readonly<Record<string, unknown>>;
-  readonly files: readonly SentFile[];
+/** Says what of a query is not as its parameters say; each value of one that is repeated counts. */
+function misfit(parameters: Parameters, given: URLSearchParams): string | undefined {
+  for (const [name, value] of given) {
+    const schema = Object.hasOwn(parameters, name) ? parameters[name] : parameters[`${name}?`];
+    if (schema === undefined) return `the query has no ${name}`;
+    const problem = check(schema, value);
+    if (problem !== undefined) return `${name} in the query is ${value}: ${problem}`;
+  }
+  const missing = Object.keys(parameters).find((name) => !name.endsWith('?') && !given.has(name));
+  return missing === undefined ? undefined : `${missing} is missing in the query`;
+}
+
+interface Content extends Pick<Call, 'body' | 'files'> {
   readonly problem?: string | undefined;
 }
 
-function read(
-  { query = [], body }: Operation,
-  headers: IncomingHttpHeaders,
-  content: Buffer,
-  given: URLSearchParams,
-): Content {
-  const names = query.map((name) => name.replace(/\?$/, ''));
+const TYPES = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  multipart: 'multipart/form-data',
+};
+
+function read(expected: BodySchema | undefined, type: string, bytes: Buffer): Content {
   const nothing = { body: {}, files: [] };
-  for (const name of given.keys())
-    if (!names.includes(name)) return { ...nothing, problem: `the query has no ${name}` };
-  for (const name of query)
-    if (!name.endsWith('?') && !given.has(name))
-      return { ...nothing, problem: `${name} is missing in the query` };
-  const type = headers['content-type'] ?? '';
-  if (body === undefined) return content.length === 0 ? nothing : { ...nothing, problem: 'it takes no body' };
-  const expected = {
-    json: 'application/json',
-    form: 'application/x-www-form-urlencoded',
-    multipart: 'multipart/form-data',
-  };
-  if (!type.startsWith(expected[body.type])) return { ...nothing, problem: `a body of ${type}` };
-  const { fields, files } = parse(body.type, type, content);
-  return { body: fields, files, problem: check(body.schema, fields) };
+  if (expected === undefined)
+    return bytes.length === 0 ? nothing : { ...nothing, problem: 'it takes no body' };
+  if (expected.type === 'bytes') return nothing;
+  if (type.split(';', 1)[0] !== TYPES[expected.type]) return { ...nothing, problem: `a body of ${type}` };
+  const { fields, files } = parse(expected.type, type, bytes);
+  return { body: fields, files, problem: check(expected.schema, fields) ?? misfiled(expected, files) };
 }
 
-function parse(kind: 'json' | 'form' | 'multipart', type: string, content: Buffer) {
-  if (kind === 'multipart') return multipartOf(type, content);
-  const text = content.toString();
+/** Says what is wrong with the files of a form. */
+function misfiled(expected: BodySchema, files: readonly SentFile[]): string | undefined {
+  if (expected.type !== 'multipart') return undefined;
+  if (files.length === 0) return `the form has no file ${expected.file}`;
+  const stranger = files.find(({ field }) => field !== expected.file);
+  return stranger === undefined ? undefined : `a file under ${stranger.field}; expected ${expected.file}`;
+}
+
+function parse(kind: 'json' | 'form' | 'multipart', type: string, bytes: Buffer) {
+  if (kind === 'multipart') return multipartOf(type, bytes);
+  const text = bytes.toString();
   const fields = (
     kind === 'json' ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text))
   ) as Record<string, unknown>;
   return { fields, files: [] };
 }
 
-/** Takes multipart/form-data apart (RFC 7578). */
-function multipartOf(type: string, content: Buffer) {
-  const boundary = /boundary="?([^";]+)/.exec(type)?.[1] ?? '';
+/** Takes multipart/form-data apart (RFC 7578); throws where it is none. */
+function multipartOf(type: string, bytes: Buffer) {
+  const boundary = /; boundary="?([\w-]+)"?$/.exec(type)?.[1] ?? '';
   const fields: Record<string, unknown> = {};
   const files: SentFile[] = [];
   // One character a byte, so that nothing is lost on the way.
-  const parts = `\r\n${content.toString('latin1')}`.split(`\r\n--${boundary}`).slice(1, -1);
+  const [preamble, ...parts] = `\r\n${bytes.toString('latin1')}`.split(`\r\n--${boundary}`);
+  if (boundary === '' || preamble !== '' || parts.pop()?.trimEnd() !== '--') throw new Error('no whole form');
   for (const part of parts) {
-    const end = part.indexOf('\r\n\r\n');
-    const head = Buffer.from(part.slice(0, end), 'latin1').toString();
-    const bytes = Buffer.from(part.slice(end + 4), 'latin1');
-    const field = /name="([^"]*)"/.exec(head)?.[1] ?? '';
-    const filename = /filename="([^"]*)"/.exec(head)?.[1];
-    if (filename === undefined) fields[field] = bytes.toString();
-    else files.push({ field, filename, type: /Content-Type: (.*)/i.exec(head)?.[1] ?? '', bytes });
+    const [, head = '', content = ''] = /^\r\n([^]*?)\r\n\r\n([^]*)$/.exec(part) ?? [];
+    const header = Buffer.from(head, 'latin1').toString();
+    const [, field, , name] =
+      /^Content-Disposition: form-data; name="([^"]*)"(; filename="([^"]*)")?\r?$/im.exec(header) ?? [];
+    if (field === undefined) throw new Error(`a part of a form without a name: ${header}`);
+    const own = Buffer.from(content, 'latin1');
+    if (name === undefined) fields[field] = own.toString();
+    else files.push({ field, name, type: /^Content-Type: (.*)$/im.exec(header)?.[1] ?? '', bytes: own });
   }
   return { fields, files };
 }

@@ -4,49 +4,61 @@
 
 import { randomBytes } from 'node:crypto';
 import {
+  ANYTHING,
+  type Answer,
   type Call,
-  type HandedFile,
+  FLAG,
+  list,
+  mapOf,
+  NUMBER,
   type Operation,
-  type PublishedServer,
-  type Reply,
-  type Shape,
+  object,
+  type Published,
+  pattern,
+  type Schema,
+  type SentFile,
   startPublished,
-} from './published-interface.ts';
+  TEXT,
+} from './published.ts';
 import type { Scratch } from './scratch.ts';
 
-const NUMBER = /^\d+$/;
-const ANY = /^[^]+$/;
+const DIGITS = pattern(/^\d+$/);
+const SOME = pattern(/^[^]+$/);
 
 /** app/api/server/ApiClass.ts: failure, unauthorized, forbidden, tooManyRequests. */
-const FAILURE: Shape = {
-  object: { success: 'boolean' },
-  maybe: { error: 'string', errorType: 'string', details: 'any', status: 'string', message: 'string' },
-};
+const FAILURE: Schema = object({
+  success: FLAG,
+  'error?': TEXT,
+  'errorType?': TEXT,
+  'details?': ANYTHING,
+  'status?': TEXT,
+  'message?': TEXT,
+});
 const ERRORS = { 400: FAILURE, 401: FAILURE, 403: FAILURE, 429: FAILURE };
 
-const USER: Shape = { object: { _id: 'string', username: 'string' }, maybe: { name: 'string' } };
-const FILE: Shape = {
-  object: { _id: 'string', name: 'string', type: 'string', size: 'integer' },
-  more: true,
-};
+const USER: Schema = object({ _id: TEXT, username: TEXT, 'name?': TEXT });
+const FILE: Schema = object({ _id: TEXT, name: TEXT, type: TEXT, size: NUMBER }, true);
 
 /** packages/core-typings, IMessage, as far as it is told here. */
-const MESSAGE: Shape = {
-  object: { _id: 'string', rid: 'string', msg: 'string', ts: 'string', u: USER, _updatedAt: 'string' },
-  maybe: {
-    tmid: 'string',
-    alias: 'string',
-    t: 'string',
-    file: FILE,
-    files: { list: FILE },
-    attachments: { list: { mapOf: 'any' } },
-    groupable: 'boolean',
-    urls: 'any',
-    mentions: 'any',
-    channels: 'any',
-    md: 'any',
-  },
-};
+const MESSAGE: Schema = object({
+  _id: TEXT,
+  rid: TEXT,
+  msg: TEXT,
+  ts: TEXT,
+  u: USER,
+  _updatedAt: TEXT,
+  'tmid?': TEXT,
+  'alias?': TEXT,
+  't?': TEXT,
+  'file?': FILE,
+  'files?': list(FILE),
+  'attachments?': list(mapOf(ANYTHING)),
+  'groupable?': FLAG,
+  'urls?': ANYTHING,
+  'mentions?': ANYTHING,
+  'channels?': ANYTHING,
+  'md?': ANYTHING,
+});
 
 /** A message as the fake keeps it. */
 export interface KeptMessage {
@@ -80,18 +92,18 @@ export class RocketChat {
   readonly userId = newId();
   readonly token = newId();
   readonly messages: KeptMessage[] = [];
-  readonly uploads = new Map<string, HandedFile>();
+  readonly uploads = new Map<string, SentFile>();
   readonly rooms = new Map<string, Room>();
   readonly users: KeptUser[] = [];
   /** What the bot may beyond a user. */
   readonly rights = new Set(['view-full-other-user-info', 'view-d-room', 'message-impersonate']);
-  server!: PublishedServer;
+  server!: Published;
   #now = Date.now();
 
   async start(scratch: Scratch): Promise<this> {
     this.server = await startPublished(scratch, {
       operations: [...this.#chat(), ...this.#others()],
-      before: (headers) => {
+      before: ({ headers }) => {
         const isKnown = headers['x-user-id'] === this.userId && headers['x-auth-token'] === this.token;
         if (isKnown) return undefined;
         // ApiClass.ts, _internalRouteActionHandler.
@@ -122,26 +134,26 @@ export class RocketChat {
   }
 
   #chat(): Operation[] {
-    const text: Shape = 'string';
+    const text: Schema = TEXT;
     return [
       {
         method: 'POST',
         path: '/api/v1/chat.sendMessage',
         // chat.ts, chatSendMessageSchema.
         body: {
-          object: {
-            message: { object: { rid: text }, maybe: { _id: text, tmid: text, msg: text, alias: text } },
-          },
+          type: 'json',
+          schema: object({
+            message: object({ rid: text, '_id?': text, 'tmid?': text, 'msg?': text, 'alias?': text }),
+          }),
         },
-        answers: { ...ERRORS, 200: { object: { success: 'boolean', message: MESSAGE } } },
-        run: ({ json }) => this.#send((json as { message: Given }).message),
+        answers: { ...ERRORS, 200: object({ success: FLAG, message: MESSAGE }) },
+        run: ({ body }) => this.#send((body as unknown as { message: Given }).message),
       },
       {
         method: 'GET',
         path: '/api/v1/chat.getMessage',
-        query: { msgId: ANY },
-        needs: ['msgId'],
-        answers: { ...ERRORS, 200: { object: { success: 'boolean', message: MESSAGE } } },
+        query: { msgId: SOME },
+        answers: { ...ERRORS, 200: object({ success: FLAG, message: MESSAGE }) },
         run: ({ query }) => {
           const message = this.messages.find(({ _id }) => _id === query.get('msgId'));
           // app/api/server/v1/chat.ts: a failure without a word where there is none.
@@ -155,16 +167,10 @@ export class RocketChat {
       {
         method: 'GET',
         path: '/api/v1/chat.syncMessages',
-        query: { roomId: ANY, lastUpdate: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ },
-        needs: ['roomId'],
+        query: { roomId: SOME, 'lastUpdate?': pattern(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) },
         answers: {
           ...ERRORS,
-          200: {
-            object: {
-              success: 'boolean',
-              result: { object: { updated: { list: MESSAGE }, deleted: { list: 'any' } } },
-            },
-          },
+          200: object({ success: FLAG, result: object({ updated: list(MESSAGE), deleted: list(ANYTHING) }) }),
         },
         run: ({ query }) => {
           const since = Date.parse(query.get('lastUpdate') ?? '');
@@ -182,10 +188,10 @@ export class RocketChat {
       {
         method: 'POST',
         path: '/api/v1/rooms.media/{rid}',
-        body: { form: {}, file: 'file' },
+        body: { type: 'multipart', schema: object({}), file: 'file' },
         answers: {
           ...ERRORS,
-          200: { object: { success: 'boolean', file: { object: { _id: 'string', url: 'string' } } } },
+          200: object({ success: FLAG, file: object({ _id: TEXT, url: TEXT }) }),
         },
         run: (call) => this.#upload(call),
       },
@@ -194,19 +200,19 @@ export class RocketChat {
         path: '/api/v1/rooms.mediaConfirm/{rid}/{fileId}',
         // app/file-upload/server/methods/sendFileMessage.ts: what it checks.
         body: {
-          object: {},
-          maybe: { msg: 'string', tmid: 'string', alias: 'string', description: 'string' },
+          type: 'json',
+          schema: object({ 'msg?': TEXT, 'tmid?': TEXT, 'alias?': TEXT, 'description?': TEXT }),
         },
-        answers: { ...ERRORS, 200: { object: { success: 'boolean', message: MESSAGE } } },
-        run: ({ parts, json }) => {
-          const file = this.uploads.get(parts.fileId ?? '');
+        answers: { ...ERRORS, 200: object({ success: FLAG, message: MESSAGE }) },
+        run: ({ at, body }) => {
+          const file = this.uploads.get(at.fileId ?? '');
           // app/api/server/v1/rooms.ts.
-          if (!this.#sees(parts.rid ?? '')) return forbidden();
+          if (!this.#sees(at.rid ?? '')) return forbidden();
           if (file === undefined) return failure('[invalid-file]', 'invalid-file');
           const { name, bytes } = file;
-          const { tmid, alias } = json as Given;
-          const given = { rid: parts.rid ?? '', msg: '', ...optional({ tmid, alias }) };
-          return this.#send({ ...given, file: { _id: parts.fileId ?? '', name, size: bytes.length } });
+          const { tmid, alias } = body as Partial<Given>;
+          const given = { rid: at.rid ?? '', msg: '', ...optional({ tmid, alias }) };
+          return this.#send({ ...given, file: { _id: at.fileId ?? '', name, size: bytes.length } });
         },
       },
       {
@@ -214,7 +220,7 @@ export class RocketChat {
         path: '/api/v1/me',
         answers: {
           ...ERRORS,
-          200: { object: { success: 'boolean', _id: 'string', username: 'string' }, more: true },
+          200: object({ success: FLAG, _id: TEXT, username: TEXT }, true),
         },
         run: () => ({
           status: 200,
@@ -225,23 +231,21 @@ export class RocketChat {
         method: 'GET',
         path: '/api/v1/users.listByStatus',
         query: {
-          status: /^(?:active|deactivated)$/,
-          type: ANY,
-          searchTerm: ANY,
-          count: NUMBER,
-          offset: NUMBER,
+          'status?': pattern(/^(?:active|deactivated)$/),
+          'type?': SOME,
+          'searchTerm?': SOME,
+          'count?': DIGITS,
+          'offset?': DIGITS,
         },
         answers: {
           ...ERRORS,
-          200: {
-            object: {
-              success: 'boolean',
-              users: { list: { mapOf: 'any' } },
-              count: 'integer',
-              offset: 'integer',
-              total: 'integer',
-            },
-          },
+          200: object({
+            success: FLAG,
+            users: list(mapOf(ANYTHING)),
+            count: NUMBER,
+            offset: NUMBER,
+            total: NUMBER,
+          }),
         },
         run: (call) => this.#list(call),
       },
@@ -252,7 +256,7 @@ export class RocketChat {
     return this.rooms.get(rid)?.isOpen === true;
   }
 
-  #send({ _id, rid, msg = '', tmid, alias, file }: Given): Reply {
+  #send({ _id, rid, msg = '', tmid, alias, file }: Given): Answer {
     // app/lib/server/methods/sendMessage.ts, and app/authorization/server/functions/canSendMessage.ts, whose plain errors
     // have no name.
     if (msg.length > 5000)
@@ -285,8 +289,8 @@ export class RocketChat {
     return { status: 200, json: { success: true, message: shown(message) } };
   }
 
-  #upload({ parts, files }: Call): Reply {
-    if (!this.#sees(parts.rid ?? '')) return forbidden();
+  #upload({ at, files }: Call): Answer {
+    if (!this.#sees(at.rid ?? '')) return forbidden();
     const [file] = files;
     // app/api/server/v1/rooms.ts.
     if (file === undefined) return failure('[invalid-field]', 'invalid-field');
@@ -298,7 +302,7 @@ export class RocketChat {
     };
   }
 
-  #list({ query }: Call): Reply {
+  #list({ query }: Call): Answer {
     // app/api/server/v1/users.ts, users.listByStatus; server/lib/findPaginatedUsersByStatus.
     if (!this.rights.has('view-d-room'))
       return failure(
@@ -332,11 +336,11 @@ function newId(): string {
   return randomBytes(13).toString('base64url').replace(/[-_]/g, 'x').slice(0, 17);
 }
 
-function failure(error: string, errorType?: string, status = 400): Reply {
+function failure(error: string, errorType?: string, status = 400): Answer {
   return { status, json: { success: false, error, ...optional({ errorType }) } };
 }
 
-function forbidden(): Reply {
+function forbidden(): Answer {
   return failure('unauthorized', undefined, 403);
 }
 

@@ -15,6 +15,7 @@ import {
   type Published,
   startPublished,
   TEXT,
+  texts,
 } from './published.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -96,7 +97,7 @@ export class FakeZammad {
   }
 
   async start(scratch: Scratch): Promise<this> {
-    this.#server = await startPublished(scratch, this.#operations());
+    this.#server = await startPublished(scratch, { operations: this.#operations() });
     return this;
   }
 
@@ -220,7 +221,7 @@ export class FakeZammad {
       {
         method: 'GET',
         path: '/api/v1/tickets/{id}',
-        query: ['expand?'],
+        query: texts('expand?'),
         answers: {
           ...answers,
           200: object({ id: NUMBER, title: TEXT, article_ids: list(NUMBER), 'state?': TEXT }),
@@ -284,7 +285,7 @@ export class FakeZammad {
       {
         method: 'GET',
         path: '/api/v1/users',
-        query: ['page', 'per_page', 'expand?'],
+        query: texts('page', 'per_page', 'expand?'),
         answers: { ...answers, 200: list(USER) },
         run: signed(({ query }) => {
           const size = Number(query.get('per_page'));
@@ -295,7 +296,7 @@ export class FakeZammad {
       {
         method: 'GET',
         path: '/api/v1/users/search',
-        query: ['query', 'limit?', 'page?', 'per_page?', 'expand?', 'sort_by?', 'order_by?'],
+        query: texts('query', 'limit?', 'page?', 'per_page?', 'expand?', 'sort_by?', 'order_by?'),
         answers: { ...answers, 200: list(USER) },
         run: signed(({ query }) => {
           // What is found only holds a part of what is sought, as with a search engine and without one.

@@ -14,6 +14,7 @@ import {
   type Published,
   startPublished,
   TEXT,
+  texts,
 } from './published.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -58,7 +59,7 @@ export class FakeZulip {
   }
 
   async start(scratch: Scratch): Promise<this> {
-    this.#server = await startPublished(scratch, this.#operations());
+    this.#server = await startPublished(scratch, { operations: this.#operations() });
     return this;
   }
 
@@ -107,14 +108,14 @@ export class FakeZulip {
       {
         method: 'POST',
         path: '/api/v1/user_uploads',
-        body: { type: 'multipart', schema: object({}) },
+        body: { type: 'multipart', schema: object({}), file: 'filename' },
         answers: { ...answers, 200: done({ uri: TEXT, 'url?': TEXT, 'filename?': TEXT }) },
         run: signed(({ files: [file] }) => {
           // zerver/views/upload.py
           if (file === undefined) return refused(400, 'BAD_REQUEST', 'You must specify a file to upload');
-          const uri = `/user_uploads/2/${this.#uploads.size}/${encodeURIComponent(file.filename)}`;
+          const uri = `/user_uploads/2/${this.#uploads.size}/${encodeURIComponent(file.name)}`;
           this.#uploads.set(uri, file.bytes);
-          return success({ uri, url: uri, filename: file.filename });
+          return success({ uri, url: uri, filename: file.name });
         }),
       },
       ...this.#reading(signed, answers),
@@ -155,7 +156,7 @@ export class FakeZulip {
       {
         method: 'GET',
         path: '/api/v1/messages',
-        query: [
+        query: texts(
           'anchor',
           'num_before',
           'num_after',
@@ -163,7 +164,7 @@ export class FakeZulip {
           'apply_markdown?',
           'client_gravatar?',
           'include_anchor?',
-        ],
+        ),
         answers: {
           ...answers,
           200: done({
