@@ -39,7 +39,6 @@ export interface SinkOption {
 }
 
 function sinkSection(): string {
-  const types = [...SINK_OPTIONS.keys()].map((type) => `\`type = "${type}"\``);
   const tables = [...SINK_OPTIONS].map(([type, options]) => {
     const rows = options.map(({ key, doc, fallback }) => `| \`${key}\` | ${fallback ?? '–'} | ${doc} |\n`);
     const heading = type === DEFAULT_SINK ? '' : `\n### [sink] with type = "${type}"\n`;
