@@ -20,6 +20,7 @@ export function httpTarget(doc: string, secret: string): Setting<HttpTarget> {
   };
 }
 
+/** Reads an address; credentials in one are refused without being shown, for the log keeps what is said here. */
 function readTarget(value: unknown, secret: string): Read<HttpTarget> {
   if (value === undefined) return fail(`is missing; expected ${URL_FORMS}`);
   if (typeof value !== 'string') return fail(`${show(value)} is not text; expected ${URL_FORMS}`);
@@ -33,6 +34,7 @@ function readTarget(value: unknown, secret: string): Read<HttpTarget> {
   return { ok: true, value: { origin: url.origin, socketPath: undefined, path: url.pathname + url.search } };
 }
 
+/** Reads the address of a socket; a longer path than sockets have is refused here, where the key is known. */
 function readUnixTarget(value: string): Read<HttpTarget> {
   const [, socketPath, path] = /^unix:(\/[^:]+):(\/[\x21-\x7e]*)$/.exec(value) ?? [];
   if (socketPath === undefined || path === undefined)

@@ -160,11 +160,14 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   // This site does not let mail start threads.
   [/^address mint .*--user.*--compose/, [65]],
   // Nothing stands on standard input.
-  [/^notify$/, [65]],
+  [/^notify$|^user put$/, [65]],
   // A daemon runs.
   [/^db restore/, [69]],
   [/^spam /, [69]],
 ];
+
+/** Commands that read standard input where they stand alone; within this process they would read the test's own. */
+const READS_INPUT = /^(?:notify|user put|address mint -)\b|^address mint -$/;
 
 /** Commands after which the others would find another site. */
 const LAST = /^(?:salt rotate|user disable|user remove)/;
@@ -234,8 +237,7 @@ describe('the commands of mailgw-ctl on the pages, run at a site', () => {
     for (const [text, each] of inOrder) {
       const words = await fill(each.words.slice(1), client);
       const line = ['--config', daemon.config, ...words];
-      // Within this process it would read the test's own standard input.
-      const result = await (words[0] === 'notify' ? runProcess(line) : runCommand(daemon.config, line));
+      const result = await (READS_INPUT.test(text) ? runProcess(line) : runCommand(daemon.config, line));
       const expected = ENDINGS.find(([pattern]) => pattern.test(text))?.[1] ?? [0];
       const told = `${whereIs(each)}\nexit ${String(result.code)}\n${result.stdout}${result.stderr}`;
       if (result.code === null || !expected.includes(result.code)) wrong.push(told);

@@ -39,7 +39,6 @@ export interface SinkOption {
 }
 
 function sinkSection(): string {
-  const types = [...SINK_OPTIONS.keys()].map((type) => `\`type = "${type}"\``);
   const tables = [...SINK_OPTIONS].map(([type, options]) => {
     const rows = options.map(({ key, doc, fallback }) => `| \`${key}\` | ${fallback ?? '–'} | ${doc} |\n`);
     const heading = type === DEFAULT_SINK ? '' : `\n### [sink] with type = "${type}"\n`;
@@ -48,8 +47,8 @@ function sinkSection(): string {
   return `
 ## [sink]
 
-Where posts go. ${types.join(' and ')} ${types.length === 1 ? 'is' : 'are'} built in; an absolute path is a module of your own that exports \`createSink\`
-([example](examples/my-sink.js)) and gets the rest of the table. Several platforms have a \`[[sink]]\` each ([how](platforms.md#several-platforms)).
+Where posts go: \`type\` names one of the platforms that are built in ([what each needs](platforms.md)), or is the absolute path of a module of your own that exports
+\`createSink\` ([example](examples/my-sink.js)) and gets the rest of the table. Several platforms have a \`[[sink]]\` each ([how](platforms.md#several-platforms)).
 ${tables.join('')}`;
 }
 

@@ -232,11 +232,25 @@ describe('the discourse sink', () => {
     forum.account('twin', 'bob@example.com');
     assert.equal(await sink.findUser?.('bob@example.com', patience()), undefined);
   });
+});
+
+describe('the users of Discourse', () => {
+  const scratch = suiteScratch();
+  let forum: FakeDiscourse;
+
+  before(async () => {
+    forum = await new FakeDiscourse().start(scratch);
+  });
+  after(() => scratch.close());
+
+  const open = (change: object): Promise<Sink> =>
+    openPlatformSink(scratch, { type: 'discourse', url: forum.origin, ...change }, forum.key);
 
   it('lists users over all pages, without those of the house and those who may not post', async () => {
     for (let at = 0; at < 120; at += 1) forum.account(`user${at}`, `user${at}@example.com`);
     forum.account('staged', 'staged@example.com', { staged: true });
     const names: string[] = [];
+    const sink = await open({});
     for await (const { name } of sink.users!(patience())) names.push(name);
     assert.ok(names.includes('alice') && names.includes('user119'));
     assert.equal(new Set(names).size, names.length);

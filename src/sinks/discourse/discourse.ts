@@ -66,6 +66,10 @@ export function preview(post: Post): Preview {
 /** 405 is how an older Discourse says that it is read-only; a limit may be told in the answer alone. */
 const means: Means = ({ status }) => (status === 405 ? 'busy' : undefined);
 
+/**
+ * The sink. Files and post are sent as the user; whatever is only looked up is asked for as the administrator, who
+ * sees every topic.
+ */
 class DiscourseSink implements Sink {
   readonly recognise = recogniseDiscourse;
   readonly #options: Options;
@@ -150,6 +154,7 @@ class DiscourseSink implements Sink {
     return outcome;
   }
 
+  /** Writes the text: the reply, the links of its files, what was left out, and the mark. */
   #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
     const dialect = (markdown: string): string =>
       withHiddenMark(
@@ -248,6 +253,7 @@ function posted(answer: PlatformAnswer, outcome: Outcome): Outcome {
   return { ...outcome, diagnostic: `topic/${topic}/post/${number}` };
 }
 
+/** Reads whether the key may act as the administrator, and whether that account may list users. */
 function readExamination(answer: PlatformAnswer, admin: string): Pick<Examination, 'postsAs' | 'lack'> {
   const postsAs = 'the user of each reply (Api-Username), by a key for all users';
   if (answer.status === 403)

@@ -60,6 +60,10 @@ interface Made {
   readonly path: string;
 }
 
+/**
+ * Makes the sink. A comment is made first and gets its files afterwards, as Gitea's interface wants it: `exists`
+ * gives it those that an attempt before did not.
+ */
 function createGiteaSink(options: Options, now: () => number): Sink {
   const client = openPlatformClient(options, {
     now,
@@ -108,10 +112,9 @@ function createGiteaSink(options: Options, now: () => number): Sink {
     created: (post, signal) =>
       settled(async () => {
         const repository = repositoryOf(post);
-        const path = `${pathTo(repository)}/issues`;
-        const title = Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
-        const json = { title, body: textOf(post, options.policy) };
-        return make(post, { path, json }, (answer) => issueOf(answer, repository), signal);
+        const json = { title: titleOf(post), body: textOf(post, options.policy) };
+        const request = { path: `${pathTo(repository)}/issues`, json };
+        return make(post, request, (answer) => issueOf(answer, repository), signal);
       }),
     exists: (post, signal) => sought(() => exists(post, signal)),
     findUser: (address, signal) => findUser(client, options.map, address, signal),
@@ -120,6 +123,11 @@ function createGiteaSink(options: Options, now: () => number): Sink {
     recognise,
     close: () => client.close(),
   };
+}
+
+/** Gives the title of a new issue, cut to the characters that Gitea takes. */
+function titleOf(post: Post): string {
+  return Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
 }
 
 /** What has become of the files of a post. */
@@ -131,6 +139,7 @@ interface Files {
 
 const NO_FILES: Files = { refused: [], addresses: new Map() };
 
+/** Writes the text, with the pictures that are there in their places, and the mark. */
 function textOf(post: Post, policy: Options['policy'], { refused, addresses }: Files = NO_FILES): string {
   const dialect = (text: string): string =>
     marked(
@@ -252,6 +261,7 @@ async function isMissing(
   return status === 404 && json !== undefined;
 }
 
+/** Gives what a 403 and a 500 mean by their words; Gitea says in no other way whose fault they are. */
 function means({ status, json }: PlatformAnswer): Meaning | undefined {
   const message = String(member(json, 'message'));
   // The token's own lack; every other 403 is about this user and this thread.

@@ -41,6 +41,7 @@ export async function* listUsers(
   }
 }
 
+/** Tells whether a user may log in, and so may post. */
 function isActive(user: unknown): boolean {
   return member(user, 'active') === true && member(user, 'prohibit_login') !== true;
 }

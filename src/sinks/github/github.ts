@@ -65,6 +65,10 @@ export function preview(post: Post): Preview {
   };
 }
 
+/**
+ * Makes the sink. A user's own token that is not taken holds no reply back: the account posts it, and the fault is
+ * told to the operator.
+ */
 function createGithubSink(options: Options, tokens: UserTokens, now: () => number): Sink {
   const client = openPlatformClient(options, {
     now,
@@ -138,6 +142,7 @@ async function request(
   return isLimit && outcome.retryAfterMs === undefined ? { ...outcome, retryAfterMs: PAUSE_MS } : outcome;
 }
 
+/** Writes the comment: the line above it, the reply, the names of the files that are left out, and the mark. */
 function textOf(post: Post, policy: Options['policy'], attribution: string): string {
   const dialect = (text: string): string =>
     marked(
@@ -178,6 +183,10 @@ interface Owners {
   forget(token: string): void;
 }
 
+/**
+ * Makes the memory of whose a token is. Only what GitHub said of a token is remembered: one that was refused is asked
+ * about again with the next reply of its user.
+ */
 function createOwners(client: PlatformClient): Owners {
   const known = new Map<string, string>();
   return {
@@ -203,6 +212,7 @@ function createOwners(client: PlatformClient): Owners {
   };
 }
 
+/** Gives what a 403 and a 422 mean: a limit, a lack of the token, or a refusal of this post. */
 function means({ status, json, headers = {} }: PlatformAnswer): Meaning | undefined {
   const message = `${String(member(json, 'message'))} ${JSON.stringify(member(json, 'errors') ?? '')}`;
   if (status === 422) return /submitted too quickly/i.test(message) ? 'busy' : undefined;
@@ -232,6 +242,7 @@ async function examine(
   return { ...account, diagnostic: `GET /user answered 200${left}` };
 }
 
+/** Reads who posts, and whether the scopes of a classic token let it write. */
 function readAccount(answer: PlatformAnswer, hasTokens: boolean): Pick<Examination, 'postsAs' | 'lack'> {
   const { status, json, headers = {} } = answer;
   const nobody = (what: string, fix: string) => ({ postsAs: 'nobody', lack: { what, fix } });

@@ -49,6 +49,7 @@ export function preview(post: Post): Preview {
   return { body: { body: textOf(post, GITLAB_INERT) }, fields: {} };
 }
 
+/** Makes the sink; every request that writes is made as the user of the post, by `Sudo`. */
 function createGitlabSink(options: Options, now: () => number): Sink {
   const client = openPlatformClient(options, { now, headers: { 'private-token': options.token }, means });
   const as = (post: Post): Readonly<Record<string, string>> => sudo(nameOf(loginOf(options.map, post.user)));
@@ -121,6 +122,10 @@ interface Linked {
   readonly url: string;
 }
 
+/**
+ * Writes the text: a picture where it stood in the mail, the links of all other files below, and the mark behind
+ * them. Of a lone `:tada:` GitLab would make an award and no note; the mark beside it keeps it a note.
+ */
 function textOf(
   post: Post,
   policy: Options['policy'],

@@ -69,6 +69,10 @@ interface Acting {
   demand(request: PlatformRequest, signal: AbortSignal): Promise<PlatformAnswer>;
 }
 
+/**
+ * Makes the sink. Text and files of a post are events of their own, numbered in their marks and transaction ids: what
+ * broke off between two of them is completed by `exists`.
+ */
 function createMatrixSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
@@ -189,6 +193,7 @@ async function relationTo(
   return { 'm.relates_to': { rel_type: 'm.thread', event_id: root, is_falling_back: true, ...reply } };
 }
 
+/** Uploads a file and gives its `mxc:` address, for the event that names it. */
 async function upload(as: Acting, file: PostAttachment, signal: AbortSignal): Promise<string> {
   const request = {
     path: '/_matrix/media/v3/upload',
@@ -201,6 +206,7 @@ async function upload(as: Acting, file: PostAttachment, signal: AbortSignal): Pr
   return uri;
 }
 
+/** Sends an event under its transaction id; the same id again is answered like the first time. */
 async function put(
   as: Acting,
   { room }: Place,
@@ -246,6 +252,7 @@ async function findEvents(as: Acting, { id, receivedAt }: Post, { room }: Place,
   return { marks, text };
 }
 
+/** Asks whose token it is. */
 function examine(client: PlatformClient, { post_as }: Options, signal: AbortSignal): Promise<Examination> {
   const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
     const id = member(json, 'user_id');

@@ -67,6 +67,10 @@ export function preview(post: Post): Preview {
   return { body: { ...fields, message: post.body.markdown, props: { [MARK]: post.id } }, fields };
 }
 
+/**
+ * Makes the sink. Each post has its id twice: as `pending_post_id`, by which the server knows a repetition at once,
+ * and as a property, by which `exists` finds it later.
+ */
 function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
@@ -171,6 +175,7 @@ async function isPosted(client: PlatformClient, post: Post, signal: AbortSignal)
   return false;
 }
 
+/** Asks whose token it is. */
 function examine(client: PlatformClient, signal: AbortSignal): Promise<Examination> {
   const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
     const name = member(json, 'username');

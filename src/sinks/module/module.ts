@@ -31,6 +31,10 @@ function refuse(what: string): LoadedSink {
   return { ok: false, problems: [`sink.type: ${what}`] };
 }
 
+/**
+ * Loads a module and has it make its sink, each within a deadline. Nothing of a file that others may write is run,
+ * and no error of the module leaves here.
+ */
 async function loadModule(path: string, options: SinkTable, onFault: OnFault): Promise<LoadedSink> {
   const shown = JSON.stringify(path);
   let loaded: unknown;
@@ -174,6 +178,7 @@ async function unawaited(
   });
 }
 
+/** Reads an outcome as a module gave it; whatever is none defers the post, with an alarm for the operator. */
 function checkOutcome(given: unknown): Outcome {
   const kind = memberOf(given, 'kind');
   const text = memberOf(given, 'diagnostic');
@@ -195,6 +200,7 @@ function checkOutcome(given: unknown): Outcome {
   };
 }
 
+/** Reads an examination; a member of another type counts as not told. */
 function checkExamination(given: unknown): Examination {
   const [status, diagnostic, postsAs] = ['status', 'diagnostic', 'postsAs'].map((name) =>
     memberOf(given, name),

@@ -66,6 +66,7 @@ export interface PlatformClient {
   judge(answer: PlatformAnswer): Outcome;
   /** Examines the platform by a request that changes nothing. */
   examine(request: PlatformRequest, read: ReadExamination, signal: AbortSignal): Promise<Examination>;
+  /** Closes its connections; a request under way ends without an answer. */
   close(): Promise<void>;
 }
 

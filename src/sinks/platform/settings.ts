@@ -79,6 +79,7 @@ export function attribution(fallback: string): SinkSetting & kind.Setting<string
   };
 }
 
+/** Declares a table of names; two users under one name there would be told apart by nobody. */
 function logins(doc: string): kind.Setting<Logins> {
   const expects = 'a table of names on the platform by our users, each once';
   return {

@@ -58,6 +58,10 @@ export function preview(post: Post): Preview {
 
 const INERT = { mentions: true, references: true, commands: false, closing: false };
 
+/**
+ * Gives the form of a text by the Redmine's text formatting. Textile keeps a mark inert by an entity, Markdown by the
+ * draft's joiner.
+ */
 function formOf({ format, policy }: Pick<Options, 'format' | 'policy'>): TextForm {
   if (format === 'markdown') return { dialect: redmineMarkdown, policy, attribution: '' };
   // Entities say it better than joiners, which stay in what is copied.
@@ -66,6 +70,10 @@ function formOf({ format, policy }: Pick<Options, 'format' | 'policy'>): TextFor
   return { dialect: (markdown) => textile(markdown, live), policy: left, attribution: '' };
 }
 
+/**
+ * Makes the sink. The issue is read before and after the note is made: the post is the note that is there now and was
+ * not before. Without one Redmine kept none, whatever it answered.
+ */
 function createRedmineSink(options: Options, now: () => number): Sink {
   const client = openPlatformClient(options, {
     now,
@@ -131,6 +139,7 @@ function means({ status, json }: PlatformAnswer): Meaning | undefined {
   return Array.isArray(errors) && errors.length === 0 ? 'busy' : undefined;
 }
 
+/** Reads the number of an issue out of a locator. */
 function issueOf(thread: string | undefined): string {
   const id = /^issue\/([1-9]\d{0,9})$/.exec(thread ?? '')?.[1];
   if (id === undefined) throw refuse(`the thread ${JSON.stringify(thread ?? '')} is not issue/NUMBER`);
@@ -160,6 +169,7 @@ async function identify({ client, options, now }: Place, user: string, signal: A
 
 const REST_OFF = 'the REST web service is off (Administration, Settings, API)';
 
+/** Puts a post off with an alarm for the operator: the key or the switch is wrong for every post. */
 function brokenBy(status: number, diagnostic: string): NoPost {
   return new NoPost({ kind: 'deferred', broken: true, diagnostic, status });
 }
@@ -177,12 +187,14 @@ function textOf(post: Post, form: TextForm, refused: readonly PostAttachment[]):
   return draft.text;
 }
 
+/** A file that Redmine keeps under a token until a note or an issue claims it. */
 interface Upload {
   readonly token: string;
   readonly filename: string;
   readonly content_type: string;
 }
 
+/** Hands the files over as the author; one that Redmine refuses is left out of the post. */
 async function upload(
   client: PlatformClient,
   { headers }: Author,
@@ -206,6 +218,10 @@ async function upload(
   });
 }
 
+/**
+ * Makes the issue that a mail starts, with its files. A 2xx that names no issue is no post, and is put off for an
+ * operator to look.
+ */
 async function createIssue(place: Place, form: TextForm, post: Post, signal: AbortSignal): Promise<Outcome> {
   const { client } = place;
   const project = projectOf(post);

@@ -58,6 +58,7 @@ function blocks(nodes: readonly Node[], live: Live): Lines[] {
   return nodes.map((node) => block(node, live)).filter((lines) => lines.length > 0);
 }
 
+/** Writes a block; HTML in the Markdown is text here, since the parser is told to take none. */
 function block(node: Node, live: Live): Lines {
   const { token, children } = node;
   switch (token.type) {
@@ -105,6 +106,10 @@ function list({ token, children }: Node, above: string, live: Live): string[] {
   });
 }
 
+/**
+ * Writes what stands in an item of a list. Textile has no quotation in an item: there it is told by the sign before
+ * its lines.
+ */
 function itemLines(node: Node, marks: string, live: Live): readonly string[] {
   switch (node.token.type) {
     case 'bullet_list_open':
@@ -135,6 +140,7 @@ function codeBlock({ content, info }: Token): string {
   return `<pre><code class="${language}">\n${code}\n</code></pre>`;
 }
 
+/** Writes a table, a line for each row: a cell cannot have several. */
 function table({ children }: Node, live: Live): string[] {
   const rows = children.flatMap((part) => part.children);
   return rows.map(({ children: cells }) => {

@@ -58,6 +58,7 @@ function blocksOf(nodes: readonly Node[]): string[] {
   return nodes.filter(isBlock).map(blockOf);
 }
 
+/** Writes a block by its element; a heading deeper than the four that Rocket.Chat knows is its fourth. */
 function blockOf(node: Node): string {
   if (typeof node === 'string') return linesOf([node]);
   const { tag, children } = node;

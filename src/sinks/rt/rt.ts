@@ -77,6 +77,7 @@ function means({ status, json }: PlatformAnswer): Meaning | undefined {
   return status === 415 ? 'broken' : undefined;
 }
 
+/** Makes the sink. Whoever posts, the account or a user by their token, the account alone looks for what is there. */
 function createSink(options: Options, client: PlatformClient, environment: SinkEnvironment): Sink {
   const { map, rtname } = options;
   const onFault = environment.onFault ?? (() => undefined);
@@ -225,6 +226,7 @@ async function examine(options: Options, client: PlatformClient, signal: AbortSi
   }
 }
 
+/** Makes the reader of whose token it is; an answer without a name is of no REST 2. */
 function readAccount(options: Options) {
   return ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
     const name = member(json, 'Name');

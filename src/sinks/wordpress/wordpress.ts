@@ -68,6 +68,10 @@ interface Place {
   readonly author: number;
 }
 
+/**
+ * Makes the sink. A comment that WordPress has already ends an attempt as posted only where it is this post's own
+ * (`repeated`): the same words said twice are refused here as on the web.
+ */
 function createWordPressSink(options: Options, now: () => number): Sink {
   const client = openPlatformClient(options, {
     now,
@@ -143,6 +147,7 @@ async function isThere(
   return found.some((comment) => member(comment, 'author_user_agent') === agentOf(post));
 }
 
+/** Lists the newest comments of the author at the post, whatever their status. */
 async function newest(
   client: PlatformClient,
   { post, author }: Place,

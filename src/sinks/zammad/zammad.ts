@@ -76,6 +76,7 @@ const means: Means = ({ status, json }): Meaning | undefined => {
   return status === 403 && error === 'Not authorized' ? 'refused' : 'broken';
 };
 
+/** The sink; a post, and what is looked up for it, is asked for on behalf of its user. */
 class ZammadSink implements Sink {
   readonly recognise = recogniseZammad;
   readonly #options: Options;
@@ -255,6 +256,7 @@ function written({ filename, contentType, content }: PostAttachment): object {
   return { filename, data, 'mime-type': contentType };
 }
 
+/** Reads whether the token is one, and whether it may act on behalf of others. */
 function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
   const postsAs = 'the user of each reply, on whose behalf the token asks (From)';
   if (status !== 401 && status !== 403) return { postsAs };

@@ -69,6 +69,7 @@ export function preview(post: Post): Preview {
   return { body: { content: draft.ok ? draft.text : '' }, fields: { user: post.user, thread: post.thread } };
 }
 
+/** Gives what a code means for all posts alike; every other one is about this message. */
 const means: Means = ({ json }): Meaning | undefined => {
   switch (member(json, 'code')) {
     case 'INVALID_API_KEY':
@@ -85,6 +86,10 @@ const means: Means = ({ json }): Meaning | undefined => {
   }
 };
 
+/**
+ * The sink. It looks for a message among the bot's own ones in the whole channel, since a topic may have another name
+ * by then.
+ */
 class ZulipSink implements Sink {
   readonly #options: Options;
   readonly #client: PlatformClient;
@@ -135,6 +140,7 @@ class ZulipSink implements Sink {
     return this.#client.close();
   }
 
+  /** Uploads the files and sends the message; a 200 that names no message is put off. */
   async #post(post: Post, { address }: Place, signal: AbortSignal): Promise<Outcome> {
     this.#draft(post, [], []); // what is too long needs no files
     const { taken, refused } = await handOver(post.attachments, (file) => this.#upload(file, signal));
@@ -205,6 +211,10 @@ interface Place {
   readonly narrow: readonly { readonly operator: string; readonly operand: unknown }[];
 }
 
+/**
+ * Reads a locator. A topic that is too long is refused: Zulip would cut it, and the reply would stand in another
+ * topic than the one that it answers.
+ */
 function placeOf(locator = ''): Place {
   const [, channel, name] = /^channel\/(\d{1,10})\/topic\/([^/]+)$/.exec(locator) ?? [];
   const [, people] = /^direct\/(\d{1,10}(?:,\d{1,10}){0,99})$/.exec(locator) ?? [];
@@ -245,6 +255,7 @@ function inChannel(channel: string, topic: string): Place {
   };
 }
 
+/** Decodes the name of a topic; undefined where it is none that Zulip could have. */
 function decoded(part: string): string | undefined {
   try {
     const name = decodeURIComponent(part);
