@@ -52,8 +52,7 @@ export function verbatim(text: string): string {
 /** Writes a text of one line; it holds no line end. */
 export function escapeTextile(text: string, around: Around): string {
   const begins = around.before === '' && !around.isWithin;
-  if (begins && RULE.test(text)) return text.replace(/\S/, entity);
-  const first = begins && BLOCK.test(text) ? entity(text.charAt(0)) : '';
+  const first = begins && (BLOCK.test(text) || RULE.test(text)) ? entity(text.charAt(0)) : '';
   const rest = first === '' ? text : text.slice(1);
   const whole = first === '' ? around : { ...around, before: ';' };
   const mails = new Set(
@@ -89,7 +88,8 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
     case '>':
       return beginsLine || before !== ' ' || (next !== ' ' && next !== '');
     case '&':
-      return ENTITY.test(text.slice(at, at + 40)) || at + 1 === text.length;
+      // Redmine has a letter in its place for a while, and a letter may not follow code.
+      return before === '>' || ENTITY.test(text.slice(at, at + 40)) || at + 1 === text.length;
     case '{':
     case '[':
     case '(':
@@ -99,7 +99,10 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
     case '!':
       return !/[\p{L}\p{N}]/u.test(before || ' ') && next !== ' ';
     case '#':
-      return !isLiveNumber(text, at, before, around.live) && (beginsLine || /[\d#n]/.test(next));
+      // Within a mark it may stand behind one that begins the line, which makes a list of both.
+      return (
+        !isLiveNumber(text, at, before, around.live) && (beginsLine || around.isWithin || /[\d#n]/.test(next))
+      );
     case '=':
       return beginsLine || before === '=' || next === '=';
     case '@':
