@@ -16,10 +16,22 @@ renderer.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 renderer.renderer.rules.image = (tokens, index) => {
   const { escapeHtml } = renderer.utils;
   const token = tokens[index];
-  const [source, label] = [String(token?.attrGet('src') ?? ''), token?.content ?? ''];
+  const [source, label] = [String(token?.attrGet('src') ?? ''), plainOf(token?.children ?? [])];
   if (!/^https?:/i.test(source)) return escapeHtml(label);
   return `<a href="${escapeHtml(source)}">${escapeHtml(label === '' ? source : label)}</a>`;
 };
+
+type Token = ReturnType<typeof renderer.parse>[number];
+
+/** Gives the words of an image's label, in which nothing is marked. */
+function plainOf(label: readonly Token[]): string {
+  return label
+    .map(({ type, content, children }) => {
+      if (type === 'softbreak' || type === 'hardbreak') return ' ';
+      return type === 'image' ? plainOf(children ?? []) : content;
+    })
+    .join('');
+}
 
 /** Renders Markdown. */
 export function html(markdown: string): string {
