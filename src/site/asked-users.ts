@@ -94,10 +94,14 @@ export class AskedUsers {
     await withinDeadline(askMs, (signal) => this.#turns.take(signal));
     try {
       const left = Math.max(1, end - performance.now());
-      return await withinDeadline(left, async (signal) => findUser(address, signal));
-    } catch (error) {
-      // A sink that heeds the signal says in its own words that it was too late.
-      throw performance.now() < end ? error : new DeadlineError(`no answer within ${askMs / 1000} s`);
+      return await withinDeadline(left, async (signal) => {
+        try {
+          return await findUser(address, signal);
+        } catch (error) {
+          // A sink that heeds the signal says in its own words that it was too late.
+          throw signal.aborted ? new DeadlineError(`no answer within ${askMs / 1000} s`) : error;
+        }
+      });
     } finally {
       // A platform that hangs, and does not heed the signal, keeps no turn.
       this.#turns.give();

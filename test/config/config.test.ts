@@ -310,7 +310,8 @@ describe('secret files', () => {
       return secret.ok ? 'none' : secret.problem;
     };
     assert.match(problem('c2hvcnQ='), /^sink\.secret_file: \/.*secret: holds 5 bytes; expected at least 24$/);
-    for (const text of ['', 'hunter2!', `${base64}\n${base64}`]) {
+    assert.match(problem('\n'), /secret: is empty; expected the secret, on one line$/);
+    for (const text of ['hunter2!', `${base64}\n${base64}`]) {
       assert.match(problem(text), /does not hold base64 on one line$/);
     }
     const missing = readSecretFile('sink.secret_file', scratch.path('none'), 24);

@@ -267,7 +267,7 @@ function elementsOf(note: ReadNote | undefined): string[] {
   return (note?.elements ?? []).flatMap((name) => [name, more[name] ?? name]);
 }
 
-const NOTES_A_PAGE = 500;
+const NOTES_A_PAGE = 1600;
 
 describe('what Redmine shows of a note', { skip }, () => {
   const scratch = suiteScratch();

@@ -31,7 +31,8 @@ export interface Around {
 export const SPAN_MARKS = '*_-+^~%?';
 
 const PREFIXES = 'attachment|document|version|forum|news|message|project|commit|source|export|user';
-const ENTITY = /^&[#a-z0-9]+;/i;
+/** An entity, or the beginning of one whose end may stand in what follows. */
+const ENTITY = /^&[#a-z0-9]*(?:;|$)/i;
 /** A mail address that is no more than that. */
 const MAIL = /(?<![\w@])[\w.+-]+@[\w-]+(?:\.[\w-]+)+(?![\w@])/g;
 const BLOCK = /^(?:h\d+|p|bq|fn\d+)(?:\.|[([{<>=^~-].*\.)(?::\S*)?(?: |$)/;
@@ -52,8 +53,7 @@ export function verbatim(text: string): string {
 /** Writes a text of one line; it holds no line end. */
 export function escapeTextile(text: string, around: Around): string {
   const begins = around.before === '' && !around.isWithin;
-  if (begins && RULE.test(text)) return text.replace(/\S/, entity);
-  const first = begins && BLOCK.test(text) ? entity(text.charAt(0)) : '';
+  const first = begins && (BLOCK.test(text) || RULE.test(text)) ? entity(text.charAt(0)) : '';
   const rest = first === '' ? text : text.slice(1);
   const whole = first === '' ? around : { ...around, before: ';' };
   const mails = new Set(
@@ -66,21 +66,22 @@ export function escapeTextile(text: string, around: Around): string {
     rest.replace(SUSPECT, (char, at: number) => {
       if (/\p{Cc}/u.test(char)) return char === '\t' ? ' ' : '';
       if (char === '@' && mails.has(at)) return char;
+      if (char === '&' && mails.size > 0) return entity(char);
       return acts(char, rest, at, whole) ? entity(char) : char;
     })
   );
 }
 
-/** Characters before a place in which a word that matters ends. */
-const LOOK_BACK = 40;
+/** Characters before a place, or after it, within which a word that matters stands. */
+const NEAR = 40;
 
-const back = (text: string, at: number): string => text.slice(Math.max(0, at - LOOK_BACK), at);
+const back = (text: string, at: number): string => text.slice(Math.max(0, at - NEAR), at);
 
 /** Tells whether a character could begin something. */
 function acts(char: string, text: string, at: number, around: Around): boolean {
   const before = at === 0 ? around.before : text.charAt(at - 1);
   const next = at + 1 === text.length ? around.after : text.charAt(at + 1);
-  const beginsLine = around.before === '' && at <= LOOK_BACK && text.slice(0, at).trim() === '';
+  const beginsLine = around.before === '' && at <= NEAR && text.slice(0, at).trim() === '';
   switch (char) {
     case '|':
       return true;
@@ -89,7 +90,8 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
     case '>':
       return beginsLine || before !== ' ' || (next !== ' ' && next !== '');
     case '&':
-      return ENTITY.test(text.slice(at, at + 40)) || at + 1 === text.length;
+      // Redmine has a letter in its place for a while, which may not follow the end of a span or of an address.
+      return (at === 0 && /\S/.test(before)) || ENTITY.test(text.slice(at, at + NEAR));
     case '{':
     case '[':
     case '(':
@@ -99,7 +101,10 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
     case '!':
       return !/[\p{L}\p{N}]/u.test(before || ' ') && next !== ' ';
     case '#':
-      return !isLiveNumber(text, at, before, around.live) && (beginsLine || /[\d#n]/.test(next));
+      // Within a mark it may stand behind one that begins the line, which makes a list of both.
+      return (
+        !isLiveNumber(text, at, before, around.live) && (beginsLine || around.isWithin || /[\d#n]/.test(next))
+      );
     case '=':
       return beginsLine || before === '=' || next === '=';
     case '@':
@@ -113,7 +118,7 @@ function acts(char: string, text: string, at: number, around: Around): boolean {
     case 'r':
       return (
         !around.live.references &&
-        /^r\d+(?![A-Za-z0-9])/.test(text.slice(at, at + LOOK_BACK)) &&
+        /^r\d+(?![A-Za-z0-9])/.test(text.slice(at, at + NEAR)) &&
         !/[A-Za-z0-9]/.test(before)
       );
     default:
@@ -126,7 +131,7 @@ function opens(char: string, text: string, at: number, { before, after, isWithin
   if (isWithin || before === '' || after === '') return char !== '(' || isWithin;
   if (char === '(') return /[A-Z][A-Z0-9]+$/.test(back(text, at));
   if (before === char || after === char || at + 1 === text.length) return true;
-  return char === '[' && /^\[\d+\]/.test(text.slice(at, at + LOOK_BACK));
+  return char === '[' && /^\[\d+\]/.test(text.slice(at, at + NEAR));
 }
 
 /** Tells whether a mark could begin a span, or a list at the start of a line. */
@@ -147,7 +152,7 @@ function endsInPrefix(text: string): boolean {
 /** Tells a number that is to link, and that begins nothing else. */
 function isLiveNumber(text: string, at: number, before: string, live: Live): boolean {
   return (
-    live.references && /^[\s(,]$/.test(before || ' ') && /^#\d+(?![\w#])/.test(text.slice(at, at + LOOK_BACK))
+    live.references && /^[\s(,]$/.test(before || ' ') && /^#\d+(?![\w#])/.test(text.slice(at, at + NEAR))
   );
 }
 

@@ -63,7 +63,7 @@ function block(node: Node, live: Live): Lines {
   const { token, children } = node;
   switch (token.type) {
     case 'heading_open':
-      return [`${token.tag}. ${inlineOf(children, live, ' ').replaceAll('\n', ' ')}`];
+      return heading(node, live);
     case 'blockquote_open':
       return blocks(children, live)
         .flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]))
@@ -81,6 +81,12 @@ function block(node: Node, live: Live): Lines {
     default:
       return inlineOf(children, live).split('\n');
   }
+}
+
+/** Writes a heading; one without words would show its mark. */
+function heading({ token, children }: Node, live: Live): Lines {
+  const words = inlineOf(children, live, ' ').replaceAll('\n', ' ');
+  return words === '' ? [] : [`${token.tag}. ${words}`];
 }
 
 /** Writes the text of a block. */
