@@ -109,8 +109,7 @@ function createGiteaSink(options: Options, now: () => number): Sink {
       settled(async () => {
         const repository = repositoryOf(post);
         const path = `${pathTo(repository)}/issues`;
-        const title = Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
-        const json = { title, body: textOf(post, options.policy) };
+        const json = { title: titleOf(post), body: textOf(post, options.policy) };
         return make(post, { path, json }, (answer) => issueOf(answer, repository), signal);
       }),
     exists: (post, signal) => sought(() => exists(post, signal)),
@@ -120,6 +119,11 @@ function createGiteaSink(options: Options, now: () => number): Sink {
     recognise,
     close: () => client.close(),
   };
+}
+
+/** Gives the title of an issue, as long as Gitea takes it. */
+function titleOf(post: Post): string {
+  return Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
 }
 
 /** What has become of the files of a post. */
