@@ -99,9 +99,12 @@ export class AskedUsers {
           return await findUser(address, signal);
         } catch (error) {
           // A sink that heeds the signal says in its own words that it was too late.
-          throw signal.aborted ? new DeadlineError(`no answer within ${askMs / 1000} s`) : error;
+          throw signal.aborted ? new DeadlineError() : error;
         }
       });
+    } catch (error) {
+      // Of its time some may have gone by in waiting.
+      throw error instanceof DeadlineError ? new DeadlineError(`no answer within ${askMs / 1000} s`) : error;
     } finally {
       // A platform that hangs, and does not heed the signal, keeps no turn.
       this.#turns.give();

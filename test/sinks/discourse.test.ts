@@ -28,6 +28,17 @@ platformContract({
 const LONG = 'A text of more than twenty characters.';
 const isPost = (method: string, path: string): boolean => method === 'POST' && path === '/posts.json';
 
+describe('a preview for Discourse', () => {
+  it('is what would be sent', async () => {
+    const shown = await previewPost(
+      { type: 'discourse' },
+      replyOf('topic/7', 'See <b> and @here.', { id: 'x' }),
+    );
+    assert.deepEqual(shown.body, { raw: 'See &lt;b> and @\u2060here.\n\n<!-- mailgw:x -->' });
+    assert.deepEqual(shown.fields, { 'Api-Username': 'alice', topic: 'topic/7' });
+  });
+});
+
 describe('the discourse sink', () => {
   const scratch = suiteScratch();
   let forum: FakeDiscourse;
@@ -74,15 +85,6 @@ describe('the discourse sink', () => {
     assert.equal(outcome.kind, 'failed');
     assert.match(outcome.diagnostic, /no post 4711/);
     assert.equal(forum.posts.length, count);
-  });
-
-  it('shows beforehand what it would send', async () => {
-    const shown = await previewPost(
-      { type: 'discourse' },
-      replyOf('topic/7', 'See <b> and @here.', { id: 'x' }),
-    );
-    assert.deepEqual(shown.body, { raw: 'See &lt;b> and @\u2060here.\n\n<!-- mailgw:x -->' });
-    assert.deepEqual(shown.fields, { 'Api-Username': 'alice', topic: 'topic/7' });
   });
 
   it('names what it expected where a locator is none', async () => {

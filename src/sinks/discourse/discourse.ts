@@ -2,7 +2,7 @@
  * The discourse sink: posts each reply as its user, by an API key for all users.
  *
  * Contract: `Api-Username` is who posts; files are uploaded first, by the same user, and stand in the text. The text carries
- * the post's mark (platform/hidden-mark.ts), by which it is found again. Discourse answers a request that is the same
+ * the post's mark (platform/marker.ts), by which it is found again. Discourse answers a request that is the same
  * within two minutes as it answered the first, and refuses an equal text of one author for five: a refusal counts only
  * when the post is not there. A topic is started with an `external_id` of ours.
  * Failure: 403 comes for a key, for a user and for a right alike; the user is looked up before one is blamed. A text
@@ -29,7 +29,7 @@ import {
 import { draftText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { withHiddenMark } from '../platform/hidden-mark.ts';
+import { marked } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
 import { showTags } from '../platform/tags.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
@@ -55,7 +55,7 @@ export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
   const policy = { mentions: false, references: false, commands: false, closing: false };
-  const raw = withHiddenMark(callNobody(showTags(post.body.markdown), EVERYBODY), post.id);
+  const raw = marked(post, callNobody(showTags(post.body.markdown), EVERYBODY));
   const draft = draftText(post, { dialect: () => raw, policy, attribution: '' });
   return {
     body: { raw: draft.ok ? draft.text : '' },
@@ -157,9 +157,9 @@ class DiscourseSink implements Sink {
   /** Writes the text: the reply, the links of its files, what was left out, and the mark. */
   #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
     const dialect = (markdown: string): string =>
-      withHiddenMark(
+      marked(
+        post,
         [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
-        post.id,
       );
     const { policy } = this.#options;
     const draft = draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);

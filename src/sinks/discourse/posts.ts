@@ -17,7 +17,7 @@ import {
   refuse,
   wholeOf,
 } from '../platform/client.ts';
-import { hiddenMark } from '../platform/hidden-mark.ts';
+import { isMarked } from '../platform/marker.ts';
 
 /** The place of a post in a topic, with the member of Discourse's own interface. */
 export interface Place {
@@ -70,12 +70,10 @@ export async function isThere(
   client: PlatformClient,
   ask: AskAsAdmin,
 ): Promise<boolean> {
-  const mark = hiddenMark(post.id);
-  const has = (value: unknown): boolean => typeof value === 'string' && value.includes(mark);
   if (post.newThread === undefined) {
     const place = await placeOf(post.thread ?? '', client, ask);
     for (const each of await lastPosts(place.topic_id, login, client, ask))
-      if (has(member(each, 'raw'))) return true;
+      if (isMarked(member(each, 'raw'), post)) return true;
   } else {
     const answer = await ask({ path: pathOf('t', 'external_id', `${externalId(post)}.json`) });
     // It answers with the way to the topic.
@@ -85,7 +83,7 @@ export async function isThere(
   const pending = await ask({ path: pathOf('posts', login, 'pending.json') });
   if (pending.status === 404) return false; // a user who is not there, or a Discourse of before 2021
   return members(member(sure(pending, client).json, 'pending_posts')).some((each) =>
-    has(member(each, 'raw_text')),
+    isMarked(member(each, 'raw_text'), post),
   );
 }
 

@@ -6,17 +6,12 @@
  * the middle of a word, the words stay without it. Line breaks stay. An image is the link to it.
  * Limits: a list's item holds paragraphs, code and lists; other blocks in it become lines.
  */
-import MarkdownIt from 'markdown-it';
+import { createReader, isTooDeep } from '../platform/markdown.ts';
 import { type Around, escapeTextile, type Live, SPAN_MARKS, verbatim } from './textile-text.ts';
 
-const parser = new MarkdownIt({ html: false, breaks: true, linkify: true, maxNesting: 1000 });
-
-// What is nested deeper than maxNesting would be lost. A line of dashes below a line of text is what people write, and a
-// definition of a link would vanish.
-parser.disable(['lheading', 'reference']);
-parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+const parser = createReader({ breaks: true, linkify: true });
 // Addresses stay as they were typed; what a link may not hold is encoded below.
-parser.normalizeLink = parser.normalizeLinkText = (url) => url;
+parser.normalizeLink = (url) => url;
 
 type Token = ReturnType<typeof parser.parse>[number];
 
@@ -30,6 +25,7 @@ const NOTHING_LIVE: Live = { mentions: false, references: false };
 
 /** Writes Markdown as Redmine's Textile. */
 export function textile(markdown: string, live: Live = NOTHING_LIVE): string {
+  if (isTooDeep(markdown)) return codeBlock({ content: markdown, info: '' });
   return blocks(treeOf(parser.parse(markdown, {})), live)
     .map((lines) => lines.join('\n'))
     .join('\n\n');
@@ -134,7 +130,7 @@ function itemLines(node: Node, marks: string, live: Live): readonly string[] {
 }
 
 /** Writes code. What would end it, or is replaced even in it, is parted by a joiner that shows nothing. */
-function codeBlock({ content, info }: Token): string {
+function codeBlock({ content, info }: Pick<Token, 'content' | 'info'>): string {
   const code = content
     .replace(/\n+$/, '')
     .replace(/<(?=\/?(?:pre|code|kbd|notextile|redpre|!--))/gi, '<\u2060')
