@@ -5,16 +5,9 @@ import { describe, it } from 'node:test';
 import MarkdownIt from 'markdown-it';
 import { callNobody } from '../../src/sinks/platform/everybody.ts';
 
-<<<<<<< HEAD
-
-import { hiddenMark, withHiddenMark } from '../../src/sinks/platform/hidden-mark.ts';
 import { html } from '../../src/sinks/platform/html.ts';
 
-=======
-
 import { isMarked, marked, markOf } from '../../src/sinks/platform/marker.ts';
-
->>>>>>> f-fake
 
 import { showTags } from '../../src/sinks/platform/tags.ts';
 

@@ -112,15 +112,9 @@ function createGiteaSink(options: Options, now: () => number): Sink {
     created: (post, signal) =>
       settled(async () => {
         const repository = repositoryOf(post);
-<<<<<<< HEAD
-        const json = { title: titleOf(post), body: textOf(post, options.policy) };
-        const request = { path: `${pathTo(repository)}/issues`, json };
-        return make(post, request, (answer) => issueOf(answer, repository), signal);
-=======
         const path = `${pathTo(repository)}/issues`;
         const json = { title: titleOf(post), body: textOf(post, options.policy) };
         return make(post, { path, json }, (answer) => issueOf(answer, repository), signal);
->>>>>>> f-fake
       }),
     exists: (post, signal) => sought(() => exists(post, signal)),
     findUser: (address, signal) => findUser(client, options.map, address, signal),
@@ -131,11 +125,7 @@ function createGiteaSink(options: Options, now: () => number): Sink {
   };
 }
 
-<<<<<<< HEAD
-/** Gives the title of a new issue, cut to the characters that Gitea takes. */
-=======
 /** Gives the title of an issue, as long as Gitea takes it. */
->>>>>>> f-fake
 function titleOf(post: Post): string {
   return Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
 }

@@ -3,13 +3,13 @@
  *
  * Contract: raw HTML is text. A line of dashes below a line of text is what people write, and no title; a definition of a
  * link, which would vanish, is text as well. An address is read as it was typed.
- * Limits: blocks in blocks beyond {@link MOST_NESTED} levels would be lost: {@link isTooDeep} tells such a text beforehand.
+ * Limits: blocks in blocks beyond so many levels would be lost: {@link isTooDeep} tells such a text beforehand.
  */
 import MarkdownIt from 'markdown-it';
 
-const MOST_NESTED = 2000;
+/** More levels than the characters of {@link TOO_DEEP} can open, and few enough for brackets in each other to be read. */
+const MOST_NESTED = 600;
 
-/** Characters at the beginning of a line that could open so many blocks in each other. */
 const TOO_DEEP = /^[ \t>*+\-\d.)]{500}/m;
 
 /** A reader, which renders HTML as well. */
