@@ -267,7 +267,7 @@ function elementsOf(note: ReadNote | undefined): string[] {
   return (note?.elements ?? []).flatMap((name) => [name, more[name] ?? name]);
 }
 
-const NOTES_A_PAGE = 1600;
+const NOTES_A_PAGE = 1000;
 
 describe('what Redmine shows of a note', { skip }, () => {
   const scratch = suiteScratch();
@@ -312,7 +312,7 @@ describe('what Redmine shows of a note', { skip }, () => {
     const typed = [
       ...TYPED,
       ...HOSTILE,
-      ...Array.from({ length: roundsOf(3000, 300) }, (_, seed) => hostileText(seed)),
+      ...Array.from({ length: roundsOf(1800, 300) }, (_, seed) => hostileText(seed)),
     ].filter((text) => text.trim() !== '');
     const written = typed.map((text) => textile(asMarkdown(text)));
     const wrong = await differing(typed, written, (at) => ({ text: typed[at] ?? '', elements: PLAIN }));
@@ -320,7 +320,7 @@ describe('what Redmine shows of a note', { skip }, () => {
   });
 
   it('is what the Markdown says, however it is nested', async () => {
-    const seeds = Array.from({ length: roundsOf(3000, 300) }, (_, seed) => seed);
+    const seeds = Array.from({ length: roundsOf(1800, 300) }, (_, seed) => seed);
     const given = [...MARKED, ...seeds.map(markedText)];
     const oracle = given.map((markdown) => readFragment(html(markdown)));
     const wrong = await differing(
