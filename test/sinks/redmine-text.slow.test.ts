@@ -229,6 +229,8 @@ const MARKED = [
   '![picture](http://example.com/i.png) and ![](http://example.com/i.png)',
   '*a\nb* and `x @y@ {{toc}} [[z]] <b> &amp; |`',
   'line\nline\n\n---\n\nline',
+  '> > #\n\n**# x** and **a**&**\\#1** or `a`&*b*\n\n- - -\\<!-- x -->* and <a@b.example>& http://x.example/\\&copy;',
+  '![a\\*b &amp;copy; `c`](http://example.com/i.png)',
 ] as const;
 
 const WRAPS: readonly ((text: string) => string)[] = [
