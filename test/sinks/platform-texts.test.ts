@@ -4,15 +4,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import MarkdownIt from 'markdown-it';
 import { callNobody } from '../../src/sinks/platform/everybody.ts';
-
 import { html } from '../../src/sinks/platform/html.ts';
-
 import { isMarked, marked, markOf } from '../../src/sinks/platform/marker.ts';
-
 import { showTags } from '../../src/sinks/platform/tags.ts';
 
 /** Markdown as an interpreter renders it that takes HTML. */
 const render = (markdown: string): string => new MarkdownIt({ html: true }).render(markdown);
+
+describe('an image of a text, as HTML', () => {
+  it('is a link that is called what the label says', () => {
+    assert.equal(
+      html('![a\\*b &amp; `c` *d*](http://example.com/i.png)'),
+      '<p><a href="http://example.com/i.png">a*b &amp; c d</a></p>',
+    );
+  });
+});
 
 describe('tags in a text', () => {
   it('are shown as they were typed', () => {
@@ -26,9 +32,9 @@ describe('tags in a text', () => {
       '<a href="x">',
       '<!DOCTYPE html>',
     ]) {
-      const html = render(showTags(`See ${tag} there\n\n${tag}\nand\n\n- ${tag}\n\n> ${tag}`));
+      const rendered = render(showTags(`See ${tag} there\n\n${tag}\nand\n\n- ${tag}\n\n> ${tag}`));
       assert.equal(
-        html.split(tag.replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')).length,
+        rendered.split(tag.replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')).length,
         5,
         tag,
       );

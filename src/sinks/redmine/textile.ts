@@ -79,10 +79,12 @@ function block(node: Node, live: Live): Lines {
   }
 }
 
-/** Writes a heading; one without words would show its mark. */
+/** Stands where Textile shows a mark that has no words behind it; it shows nothing. */
+const NO_WORDS = '&#8203;';
+
 function heading({ token, children }: Node, live: Live): Lines {
   const words = inlineOf(children, live, ' ').replaceAll('\n', ' ');
-  return words === '' ? [] : [`${token.tag}. ${words}`];
+  return [`${token.tag}. ${words || NO_WORDS}`];
 }
 
 /** Writes the text of a block. */
@@ -104,7 +106,7 @@ function list({ token, children }: Node, above: string, live: Live): string[] {
     const isNested = /_list_open$/.test(item.children[0]?.token.type ?? '');
     const [first = '', ...more] = isNested ? ['', ...lines] : lines;
     if (isOrdered && start !== 1) return [`${start + at}. ${first}`, ...more];
-    return [`${marks} ${first === '' ? '&#8203;' : first}`, ...more];
+    return [`${marks} ${first || NO_WORDS}`, ...more];
   });
 }
 
