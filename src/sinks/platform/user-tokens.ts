@@ -76,37 +76,44 @@ function problemOf(directory: string): string | undefined {
   }
 }
 
+type OwnToken = { readonly token: string } | { readonly problem: string };
+
 /** Creates what posts with the tokens. */
 export function createUserTokens(ground: TokenGround, platform: TokenPlatform): UserTokens {
   const { directory, map, readSecretText } = ground;
   /** Tokens whose owner is known, by our users. */
   const known = new Map<string, string>();
-  const fault = (problem: string): undefined => {
+  const fault = (problem: string): void => {
     ground.onFault?.(problem);
   };
 
-  /** Gives the token of a file once it is known to be the user's. */
-  const ownToken = async (user: string, file: string, signal: AbortSignal): Promise<string | undefined> => {
+  /** Gives the token of a file once it is known to be the user's, or says why it cannot be used. */
+  const ownToken = async (user: string, file: string, signal: AbortSignal): Promise<OwnToken> => {
     const read = readSecretText('sink.user_tokens', file);
-    if (!read.ok) return fault(read.problem);
+    if (!read.ok) return { problem: read.problem };
     const where = `sink.user_tokens: ${file}`;
     const { text: token } = read;
-    if (!platform.isToken(token)) return fault(`${where}: holds no token of ${platform.name}`);
-    if (known.get(user) === token) return token;
+    if (!platform.isToken(token)) return { problem: `${where}: holds no token of ${platform.name}` };
+    if (known.get(user) === token) return { token };
     const [owner, login] = [await platform.ownerOf(token, signal), loginOf(map, user)];
     if (owner?.toLowerCase() !== login.toLowerCase()) {
       const whose = owner === undefined ? `is refused by ${platform.name}` : `is the token of ${owner}`;
-      return fault(`${where}: ${whose}; expected one of ${login}`);
+      return { problem: `${where}: ${whose}; expected one of ${login}` };
     }
     known.set(user, token);
-    return token;
+    return { token };
   };
 
   return {
     post: async (user, make, signal) => {
       const file = directory === undefined ? undefined : fileOf(directory, user);
-      const token = file === undefined ? undefined : await ownToken(user, file, signal);
-      if (file === undefined || token === undefined) return make(undefined);
+      if (file === undefined) return make(undefined);
+      const own = await ownToken(user, file, signal);
+      if ('problem' in own) {
+        fault(own.problem);
+        return make(undefined);
+      }
+      const { token } = own;
       const outcome = await settled(() => make(token));
       if (!platform.isRefusal(outcome)) return outcome;
       // Its owner is asked for anew before it is used again.
