@@ -236,7 +236,7 @@ describe('the token of a user of GitHub', () => {
     const bad = [
       ['ghp_bob', 0o600, /is the token of bob; expected one of alice/],
       ['ghp_gone', 0o600, /is refused by GitHub/],
-      ['two lines\nof text', 0o600, /does not hold a token/],
+      ['two lines\nof text', 0o600, /alice\.token: holds no token of GitHub/],
       ['ghp_alice', 0o644, /mode|readable/],
     ] as const;
     for (const [at, [text, mode, fault]] of bad.entries()) {
@@ -264,7 +264,7 @@ describe('the token of a user of GitHub', () => {
       (await github.comments(thread)).map(({ user }) => user.login),
       ['alice', 'acme-mail'],
     );
-    assert.match(faults.join(), /alice\.token: 401/);
+    assert.match(faults.join(), /alice\.token: .*401.*; the account posts in place of alice/);
   });
 
   it('is no path, and stands in a directory that is closed to others', async (t) => {

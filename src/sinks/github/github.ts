@@ -23,10 +23,10 @@ import {
 } from '../platform/client.ts';
 import { draftText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
-import { createUserTokens, directoryProblem, type UserTokens } from '../platform/user-tokens.ts';
+import { createUserTokens, directoryProblem } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { ATTRIBUTION, GITHUB_INERT, GITHUB_SETTINGS } from './settings.ts';
@@ -49,12 +49,9 @@ const VERSION = '2022-11-28';
 export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
   const read = readPlatformOptions(table, GITHUB_SETTINGS, environment);
   if (!read.ok) return read;
-  const { user_tokens: directory } = read.options;
-  const problem = directory === undefined ? undefined : directoryProblem(directory);
-  if (problem !== undefined) return { ok: false, problems: [`sink.user_tokens: ${problem}`] };
-  const { readSecretText, onFault } = environment;
-  const tokens = createUserTokens({ directory, readSecretText, onFault });
-  return { ok: true, sink: createGithubSink(read.options, tokens, environment.now) };
+  const problem = directoryProblem(read.options.user_tokens);
+  if (problem !== undefined) return { ok: false, problems: [problem] };
+  return { ok: true, sink: createGithubSink(read.options, environment) };
 }
 
 /** Shows the comment of a post, by the account of the sink. */
@@ -69,45 +66,37 @@ export function preview(post: Post): Preview {
  * Makes the sink. A user's own token that is not taken holds no reply back: the account posts it, and the fault is
  * told to the operator.
  */
-function createGithubSink(options: Options, tokens: UserTokens, now: () => number): Sink {
+function createGithubSink(options: Options, environment: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
-    now,
+    now: environment.now,
     headers: { authorization: `Bearer ${options.token}`, 'x-github-api-version': VERSION },
     means,
   });
-  const owners = createOwners(client);
-
-  /** Gives the field of the user's own token, where there is one that is the user's. */
-  const ownToken = async (user: string, signal: AbortSignal): Promise<string | undefined> => {
-    const token = tokens.of(user);
-    if (token === undefined) return undefined;
-    const [owner, login] = [await owners.of(token, signal), loginOf(options.map, user)];
-    if (owner?.toLowerCase() === login.toLowerCase()) return token;
-    const whose = owner === undefined ? 'is refused by GitHub' : `is the token of ${owner}`;
-    tokens.fault(user, `${whose}; expected one of ${login}`);
-    return undefined;
-  };
+  const tokens = createUserTokens(
+    { ...environment, directory: options.user_tokens, map: options.map },
+    {
+      name: 'GitHub',
+      isToken: (text) => /^[\x21-\x7e]+$/.test(text),
+      ownerOf: (token, signal) => ownerOf(client, token, signal),
+      // An answer that is the token's own lack; what no answer came to is no word about the token.
+      isRefusal: (outcome) =>
+        outcome.kind === 'deferred' && outcome.broken === true && outcome.status !== undefined,
+    },
+  );
 
   /** Makes something as the user, or else by the account of the sink. */
-  const make = async (
+  const make = (
     post: Post,
     path: string,
     json: (body: string) => object,
     signal: AbortSignal,
   ): Promise<Outcome> => {
-    const token = await ownToken(post.user, signal);
-    if (token !== undefined) {
-      const body = json(textOf(post, options.policy, ''));
-      const outcome = await request(
-        client,
-        { path, json: body, headers: { authorization: `Bearer ${token}` } },
-        signal,
-      );
-      if (outcome.kind !== 'deferred' || outcome.broken !== true) return outcome;
-      owners.forget(token);
-      tokens.fault(post.user, outcome.diagnostic);
-    }
-    return request(client, { path, json: json(textOf(post, options.policy, options.attribution)) }, signal);
+    const as = (token: string | undefined): Promise<Outcome> => {
+      const text = textOf(post, options.policy, token === undefined ? options.attribution : '');
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      return request(client, { path, json: json(text), headers }, signal);
+    };
+    return tokens.post(post.user, as, signal);
   };
 
   return {
@@ -176,40 +165,19 @@ async function isThere(client: PlatformClient, post: Post, signal: AbortSignal):
   }
 }
 
-/** The owners of tokens, each asked for once. */
-interface Owners {
-  /** Gives whose a token is; undefined where it is not taken, and a rejection where that cannot be found out. */
-  of(token: string, signal: AbortSignal): Promise<string | undefined>;
-  forget(token: string): void;
-}
-
-/**
- * Makes the memory of whose a token is. Only what GitHub said of a token is remembered: one that was refused is asked
- * about again with the next reply of its user.
- */
-function createOwners(client: PlatformClient): Owners {
-  const known = new Map<string, string>();
-  return {
-    of: async (token, signal) => {
-      const owner = known.get(token);
-      if (owner !== undefined) return owner;
-      const headers = { authorization: `Bearer ${token}` };
-      const answer = await client.ask({ path: '/user', headers }, signal);
-      if (answer.status === 401) return undefined;
-      const login = member(answer.json, 'login');
-      if (typeof login === 'string' && answer.status === 200) {
-        known.set(token, login);
-        return login;
-      }
-      const outcome = client.judge(answer);
-      throw outcome.kind === 'deferred'
-        ? new NoPost(outcome)
-        : unexpected(answer, 'the answer names no user');
-    },
-    forget: (token) => {
-      known.delete(token);
-    },
-  };
+/** Gives whose a token is; undefined where it is not taken, and a rejection where that cannot be found out. */
+async function ownerOf(
+  client: PlatformClient,
+  token: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await client.ask({ path: '/user', headers }, signal);
+  if (answer.status === 401) return undefined;
+  const login = member(answer.json, 'login');
+  if (typeof login === 'string' && answer.status === 200) return login;
+  const outcome = client.judge(answer);
+  throw outcome.kind === 'deferred' ? new NoPost(outcome) : unexpected(answer, 'the answer names no user');
 }
 
 /** Gives what a 403 and a 422 mean: a limit, a lack of the token, or a refusal of this post. */

@@ -9,7 +9,6 @@
  */
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
-import { NoPost } from '../no-post.ts';
 import {
   member,
   members,
@@ -24,13 +23,14 @@ import {
 } from '../platform/client.ts';
 import { titleOr } from '../platform/draft.ts';
 import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { createUserTokens, directoryProblem, type UserTokens } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { bodyOf, markOf, textForm, textMembers } from './message.ts';
 import { recogniseTickets } from './recognise.ts';
 import { RT_SETTINGS } from './settings.ts';
 import { lacking, offers, type Poster, rightFor, seeTicket, ticketOf } from './ticket.ts';
-import { authorisation, BOT, createPosters, directoryProblem, type Posters, userIdOf } from './tokens.ts';
+import { authorisation, ownerOf, userIdOf } from './tokens.ts';
 import { findUser, listUsers } from './users.ts';
 
 type Given = PlatformOptions<typeof RT_SETTINGS>;
@@ -45,9 +45,8 @@ export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink
   const read = readPlatformOptions(table, RT_SETTINGS, environment);
   if (!read.ok) return read;
   const options: Options = read.options;
-  const { user_tokens: tokens } = options;
-  const problem = tokens === undefined ? undefined : directoryProblem(tokens);
-  if (problem !== undefined) return { ok: false, problems: [`sink.user_tokens: ${problem}`] };
+  const problem = directoryProblem(options.user_tokens);
+  if (problem !== undefined) return { ok: false, problems: [problem] };
   const client = openPlatformClient(options, {
     now: environment.now,
     headers: authorisation(options.token),
@@ -80,15 +79,16 @@ function means({ status, json }: PlatformAnswer): Meaning | undefined {
 /** Makes the sink. Whoever posts, the account or a user by their token, the account alone looks for what is there. */
 function createSink(options: Options, client: PlatformClient, environment: SinkEnvironment): Sink {
   const { map, rtname } = options;
-  const onFault = environment.onFault ?? (() => undefined);
-  const posters = createPosters({
-    directory: options.user_tokens,
-    map,
-    readSecretText: environment.readSecretText,
-    onFault,
-    ownerOf: (token, signal) => ownerOf(client, token, signal),
-  });
-  const post: ByPoster = { options, client, posters, onFault };
+  const tokens = createUserTokens(
+    { ...environment, directory: options.user_tokens, map },
+    {
+      name: 'Request Tracker',
+      isToken: (text) => userIdOf(text) !== undefined,
+      ownerOf: (token, signal) => ownerOf(client, token, signal),
+      isRefusal: ({ status }) => status === 401,
+    },
+  );
+  const post: ByPoster = { options, client, tokens };
   return {
     deliver: (reply, signal) => settled(() => byPoster(post, reply, postReply, signal)),
     created: (started, signal) => settled(() => byPoster(post, started, postTicket, signal)),
@@ -101,39 +101,25 @@ function createSink(options: Options, client: PlatformClient, environment: SinkE
   };
 }
 
-/** Gives the name of the user of a token; undefined where it is refused. */
-async function ownerOf(
-  client: PlatformClient,
-  token: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const path = pathOf('REST', '2.0', 'user', userIdOf(token) ?? '');
-  const answer = await client.ask({ path, headers: authorisation(token) }, signal);
-  if (answer.status === 401) return undefined;
-  const outcome = client.judge(answer);
-  if (outcome.kind !== 'posted') throw new NoPost(outcome);
-  const name = member(answer.json, 'Name');
-  return typeof name === 'string' ? name : undefined;
-}
-
 interface ByPoster {
   readonly options: Options;
   readonly client: PlatformClient;
-  readonly posters: Posters;
-  readonly onFault: (reason: string) => void;
+  readonly tokens: UserTokens;
 }
 
-type MakePost = (on: ByPoster, post: Post, by: Poster, signal: AbortSignal) => Promise<Outcome>;
+type MakePost = (
+  on: Pick<ByPoster, 'options' | 'client'>,
+  post: Post,
+  by: Poster,
+  signal: AbortSignal,
+) => Promise<Outcome>;
 
 /** Posts as the user who wrote, and by the account where there is no token or it is no longer taken. */
-async function byPoster(on: ByPoster, post: Post, make: MakePost, signal: AbortSignal): Promise<Outcome> {
-  const by = await on.posters.of(post.user, signal);
-  if (by.is === 'bot') return make(on, post, by, signal);
-  const outcome = await settled(() => make(on, post, by, signal));
-  if (outcome.status !== 401) return outcome;
-  on.posters.refused(by);
-  on.onFault(`sink.user_tokens: the token of ${by.user} is refused; the account posts in their place`);
-  return make(on, post, BOT, signal);
+function byPoster(on: ByPoster, post: Post, make: MakePost, signal: AbortSignal): Promise<Outcome> {
+  const { user } = post;
+  const posterOf = (token: string | undefined): Poster =>
+    token === undefined ? { is: 'bot' } : { is: 'user', user, headers: authorisation(token) };
+  return on.tokens.post(user, (token) => make(on, post, posterOf(token), signal), signal);
 }
 
 const postReply: MakePost = async ({ options, client }, post, by, signal) => {

@@ -2,6 +2,7 @@
 import * as kind from '../../config/kinds.ts';
 import { isPrintable } from '../../system/printable.ts';
 import { attribution, platformSettings } from '../platform/settings.ts';
+import { USER_TOKENS } from '../platform/user-tokens.ts';
 import type { SinkSetting } from '../sink-kind.ts';
 
 const isWord = (text: string): boolean => text !== '' && text.trim() === text && isPrintable(text);
@@ -15,13 +16,7 @@ export const RT_SETTINGS = {
     inert: { mentions: false, references: false, commands: true, closing: true },
   }),
   attribution: attribution('{user} wrote by mail:'),
-  user_tokens: {
-    ...kind.path(
-      undefined,
-      'A directory with the token of each user who has one, in a file `USER.token`: their replies are their own. It needs mode 0700.',
-    ),
-    unset: 'every reply is posted by the account of `token_file`',
-  },
+  user_tokens: USER_TOKENS,
   post_as: {
     ...kind.oneOf(
       ['correspond', 'comment'],
