@@ -40,6 +40,7 @@ export type Make = (token: string | undefined) => Promise<Outcome>;
 export interface TokenPlatform {
   /** Its name as operators know it. */
   readonly name: string;
+  /** Tells a text that can be a token of the platform. */
   readonly isToken: (text: string) => boolean;
   /** Gives the login of the user of a token; undefined where it is refused, and a rejection where that is not to be known. */
   readonly ownerOf: (token: string, signal: AbortSignal) => Promise<string | undefined>;
