@@ -39,8 +39,12 @@ describe('systemd/', { concurrency: false }, () => {
   ] as const) {
     it(`systemd-analyze verify finds nothing to say about the units ${form}`, { skip }, async (t) => {
       const units = installUnits(testScratch(t), edit);
-      const result = await run('systemd-analyze', ['verify', '--man=no', ...units]);
-      assert.deepEqual(result, { code: 0, stdout: '', stderr: '' });
+      const { stderr, ...result } = await run('systemd-analyze', ['verify', '--man=no', ...units]);
+      // It reads every unit of this host, and other packages' are not ours to mend.
+      const ours = stderr
+        .split('\n')
+        .filter((line) => line !== '' && !/^\/(?:usr\/)?lib\/systemd\//.test(line));
+      assert.deepEqual({ ...result, ours }, { code: 0, stdout: '', ours: [] });
     });
   }
 
