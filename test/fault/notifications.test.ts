@@ -26,12 +26,15 @@ describe('a notification', () => {
     const { daemon, mailbox } = await startNotifying(testScratch(t));
     mailbox.rcptReply = '450 4.2.1 later';
     const [row] = await handOver(daemon, ['t/1']);
-    await notification(daemon, row?.id, ({ last_diagnostic: said }) => String(said).includes('450'));
+    const before = await notification(daemon, row?.id, ({ last_diagnostic: said }) =>
+      String(said).includes('450'),
+    );
     await daemon.kill9();
     mailbox.rcptReply = '250 2.1.5 OK';
     await daemon.start();
     const { attempts } = await notification(daemon, row?.id, ({ state }) => state === 'sent');
-    assert.equal(attempts, 2);
+    // Another attempt may have been put off before the kill came.
+    assert.ok(Number(attempts) > Number(before.attempts), `${String(attempts)} attempts`);
     assert.equal(mailbox.mails.length, 1);
   });
 
