@@ -37,6 +37,7 @@ export class Settler {
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #isStopping = false;
+  #isOver = false;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -44,6 +45,7 @@ export class Settler {
 
   /** Writes an outcome, with others that come meanwhile; its times are of when due times had been moved by `movedMs`. */
   settle(settle: Settle, movedMs: number): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
     this.#waiting.push({ settle, movedMs });
     this.#writing ??= this.#write();
     return this.#writing;
@@ -55,9 +57,13 @@ export class Settler {
     this.#bell.ring();
   }
 
-  /** Resolves when everything is written or given up. */
+  /**
+   * Resolves when everything is written or given up. Nothing is written after it: an attempt that is left behind ends because
+   * its connection is closed, and keeps its lease, so that the next start begins it anew.
+   */
   async settled(): Promise<void> {
     await this.#writing;
+    this.#isOver = true;
   }
 
   async #write(): Promise<void> {
