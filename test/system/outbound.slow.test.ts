@@ -201,7 +201,10 @@ describe('a plain notification of a platform that nobody changed', { concurrency
     const { daemon, postfix } = site;
     const where = ['--smtp', `127.0.0.1:${postfix.port}`, '--postfix-config', postfix.configDirectory];
     const { stdout } = await daemon.tryCtl('doctor', ...where);
-    assert.match(stdout, /"check":"outbound\.circle","status":"ok","what":"[^"]*reply address of alice"/);
+    assert.match(
+      stdout,
+      /"check":"outbound\.circle","status":"ok","what":"[^"]*reply address of alice, whom alice@example\.com finds; the rule for X-Tracker-Issue fits it"/,
+    );
     await postfix.queueEmpty();
     assert.match(postfix.log(), /postfix\/stamped\/smtpd/);
     assert.doesNotMatch(postfix.log(), /status=(?:bounced|deferred)/);
