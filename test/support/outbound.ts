@@ -4,7 +4,7 @@ import { type Daemon, type Settings, startDaemon } from './daemon.ts';
 import { type Mailbox, startMailbox } from './mailbox.ts';
 import { type Platform, startPlatform } from './platform.ts';
 import {
-  freePort,
+  freePortAfterFree,
   lmtpSocketIn,
   type Postfix,
   type PostfixOptions,
@@ -52,7 +52,7 @@ export async function startOutboundSite(
 ): Promise<OutboundSite> {
   const platform = await startPlatform(scratch);
   const mailbox = await startMailbox(scratch);
-  const backPort = await freePort();
+  const backPort = await freePortAfterFree();
   const port = backPort - 1; // as postfix-config has it
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,

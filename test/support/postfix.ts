@@ -120,6 +120,22 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** A port that is free, as is the one before it. */
+export async function freePortAfterFree(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    const before = createServer().listen(port - 1, '127.0.0.1');
+    const isFree = await once(before, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    before.close();
+    await once(before, 'close');
+    return port;
+  }
+}
+
 function mainCf(scratch: Scratch, configDirectory: string, options: PostfixOptions): string {
   const settings = parseMainCf(`
 compatibility_level = 3.6
