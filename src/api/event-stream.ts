@@ -20,7 +20,7 @@ const PING_MS = 15_000;
 /** The log's events that are told: what becomes of mail, and what it waits for. */
 const TOLD: ReadonlySet<LogEvent> = new Set<LogEvent>([
   ...(['verdict', 'policy_refused', 'attempt', 'split', 'poison'] as const),
-  ...(['sink_broken', 'sink_down', 'sink_paused', 'sink_recovered', 'sink_fault'] as const),
+  ...(['sink_broken', 'sink_down', 'sink_paused', 'sink_recovered', 'sink_missing', 'sink_fault'] as const),
   ...(['notice_sent', 'notice_deferred', 'notice_failed'] as const),
   ...(['notification_sent', 'notification_deferred', 'notification_failed'] as const),
   ...(['stamped', 'relayed', 'relay_refused', 'relay_failed', 'stamp_failed'] as const),

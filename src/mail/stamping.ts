@@ -1,10 +1,9 @@
 /**
  * Stamping as a port: who gets another copy of a message on its way out, and what is different in it.
  *
- * Contract: asked for each message when its header is there, and once more with its body where the answer is that it takes
- * one. A copy differs from what came in its beginning and its
- * reverse-path alone; who is in none of the copies gets the bytes as they came. Never rejects: an error is a reason for
- * no stamp, and told in the log by whoever made it.
+ * Contract: asked for each message when its header is there, and once more with its body where the answer is that it
+ * takes one. A copy differs from what came in its beginning and its reverse-path alone; who is in none of the copies gets
+ * the bytes as they came. Never rejects: an error is a reason for no stamp, and told in the log by whoever made it.
  */
 
 /** A message on its way out, as far as it is known when its header is there. */

@@ -2,8 +2,9 @@
  * One message on its way through: from the client's DATA to the relay's answers.
  *
  * Contract: nothing is queued here, and nobody is answered 250 whom the relay has not answered so. The header is
- * awaited, then the copies are planned; a plan that takes the body awaits that too, if it is small. The first copy is sent on as it arrives, at the relay's pace, and the others follow
- * from memory, each as a transaction of its own. Who gets no stamp gets every byte as it came, all in one transaction.
+ * awaited, then the copies are planned; a plan that takes the body awaits that too, if it is small. The first copy is
+ * sent on as it arrives, at the relay's pace, and the others follow from memory, each as a transaction of its own. Who
+ * gets no stamp gets every byte as it came, all in one transaction.
  * Failure: a relay that fails is 451 4.4.z for all who have no answer yet; nothing further is tried for this message. A
  * message of several copies that is too large to be kept goes to the first one's recipients; the others are put
  * off (451 4.3.1), and come again without them.
