@@ -1,10 +1,13 @@
 // The stream of events: what happens, from where a listener left off.
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
+import { EventStream } from '../../src/api/event-stream.ts';
 import { ApiClient } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
+import { serveHttp } from '../support/loopback.ts';
 import { replyMessage } from '../support/message.ts';
 import { type ApiHouse, startApi } from './api.ts';
 
@@ -119,5 +122,24 @@ describe('GET /v1/events', () => {
     const stream = await house.all.open('/v1/events');
     stream.on('error', () => undefined).resume();
     assert.equal(await house.daemon.stop(), 'exit 0');
+  });
+
+  it('tells of a reply that waits for a sink, and of nothing but mail', async (t) => {
+    const stream = new EventStream();
+    t.after(() => {
+      stream.close();
+    });
+    const origin = await serveHttp(t, (_request, response) => {
+      stream.follow(response, undefined);
+    });
+    const [response] = (await once(get(origin), 'response')) as [IncomingMessage];
+    const told = listen(t, response);
+    stream.hear('listening', { service: 'lmtp' });
+    stream.hear('sink_missing', { id: 'i1', thread: 'wiki/7' });
+    await until(told, 'sink_missing');
+    assert.deepEqual(
+      told().map(({ event, data }) => [event, data['thread']]),
+      [['sink_missing', 'wiki/7']],
+    );
   });
 });
