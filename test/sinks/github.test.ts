@@ -40,6 +40,7 @@ platformContract({
     };
   },
   postsAs: 'bot',
+  lacks: ['findUser', 'users'],
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path.endsWith('/comments'),
   takesFiles: false,

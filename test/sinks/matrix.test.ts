@@ -20,6 +20,7 @@ const textOf = ({ content }: KeptEvent): string => readHtml(content.formatted_bo
 platformContract({
   type: 'matrix',
   postsAs: 'bot',
+  lacks: ['findUser', 'users'],
   mostDoubles: 0,
   posts: (method, path) => method === 'PUT' && path.includes('/send/m.room.message/'),
   uploads: (method, path) => method === 'POST' && path.startsWith('/_matrix/media/v3/upload'),

@@ -17,6 +17,7 @@ platformContract({
   type: 'zulip',
   start: runZulip,
   postsAs: 'bot',
+  lacks: ['closed', 'findUser', 'users'],
   mostDoubles: 0,
   posts: isPost,
   uploads: (method, path) => method === 'POST' && path === '/api/v1/user_uploads',
