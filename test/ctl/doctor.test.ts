@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { TOOL } from '../support/command.ts';
+import { runCommand, TOOL } from '../support/command.ts';
 import { type Row, type Settings, startDaemon } from '../support/daemon.ts';
 import { startPlatform } from '../support/platform.ts';
 import {
@@ -65,7 +65,8 @@ async function examineIn(
   writeFileSync(scratch.path('postfix', 'master.cf'), healthy.master.replace(from, to));
   const cure = await illness.plant?.(at);
   try {
-    return await runTool(['--config', scratch.path('doctor.toml'), ...words, ...(illness.args?.(at) ?? [])]);
+    const config = scratch.path('doctor.toml');
+    return await runCommand(config, ['--config', config, ...words, ...(illness.args?.(at) ?? [])]);
   } finally {
     await cure?.();
   }
