@@ -2,6 +2,15 @@
 
 import type { Call } from './published.ts';
 
+/** A comment, or what an issue begins with. */
+export interface Entry {
+  readonly id: number;
+  readonly author: string;
+  readonly body: string;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
 /** The repository that a path names by its owner and its own name. */
 export function repositoryOf({ owner, repo }: Call['at']): string {
   return `${owner}/${repo}`;
@@ -27,7 +36,7 @@ export function pageOf<T>(
 }
 
 /** What is no older than a time; all of it where there is none. */
-export function since<T extends { readonly at: string }>(entries: readonly T[], time: string | null): T[] {
+export function since<T extends Pick<Entry, 'at'>>(entries: readonly T[], time: string | null): T[] {
   return entries.filter(({ at }) => at >= (time ?? ''));
 }
 

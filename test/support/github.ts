@@ -5,7 +5,7 @@
 // Each answer that is an error has its place in GitHub's documentation beside it, or the message as GitHub's own clients know it.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { nowToTheSecond, pageOf, repositoryOf, since } from './forge.ts';
+import { type Entry, nowToTheSecond, pageOf, repositoryOf, since } from './forge.ts';
 import {
   type Answer,
   type Call,
@@ -71,13 +71,6 @@ const INVALID: Schema = object({
   'errors?': list(object({ 'resource?': TEXT, 'field?': TEXT, 'message?': TEXT, code: TEXT })),
 });
 const ERRORS = { 401: BASIC, 403: BASIC, 404: BASIC, 410: BASIC, 422: INVALID, 429: BASIC };
-
-interface Entry {
-  readonly id: number;
-  readonly author: string;
-  readonly body: string;
-  readonly at: string;
-}
 
 interface Issue extends Entry {
   readonly number: number;

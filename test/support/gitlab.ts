@@ -4,7 +4,7 @@
 // Each answer that is an error has its place in GitLab's documentation or source beside it.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { pageOf, since } from './forge.ts';
+import { type Entry, pageOf, since } from './forge.ts';
 import {
   type Answer,
   type Call,
@@ -102,13 +102,6 @@ interface Account {
   readonly others?: readonly { readonly email: string; readonly isConfirmed: boolean }[];
 }
 
-interface Note {
-  readonly id: number;
-  readonly author: string;
-  readonly body: string;
-  readonly at: string;
-}
-
 interface Noteable {
   readonly iid: number;
   readonly kind: 'issues' | 'merge_requests';
@@ -117,7 +110,7 @@ interface Noteable {
   readonly description: string;
   readonly at: string;
   isLocked: boolean;
-  readonly notes: Note[];
+  readonly notes: Entry[];
 }
 
 const PROJECT = 'acme/tools/app';
@@ -414,7 +407,7 @@ export class Gitlab extends Fake {
     return { ...shown, email, confirmed_at: confirmedAt(isConfirmed), is_admin: isAdmin === true };
   }
 
-  #note({ id, author, body, at }: Note, { iid, kind }: Noteable): object {
+  #note({ id, author, body, at }: Entry, { iid, kind }: Noteable): object {
     return {
       id,
       type: null,
