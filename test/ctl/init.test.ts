@@ -50,6 +50,11 @@ async function initBeside(
   return { ...result, config: configOf(join(directory, 'mailgw.toml')) };
 }
 
+/** The words that initialise for one type of sink. */
+function wordsFor({ directory }: Scratch, sink: string): string[] {
+  return ['init', '--domain', 'r.example', '--directory', directory, '--sink', sink];
+}
+
 describe('mailgw-ctl init', () => {
   it('makes a configuration that config check accepts, with secrets for the owner alone', async (t) => {
     const tool = await initialise(testScratch(t));
@@ -396,15 +401,7 @@ describe('mailgw-ctl init --sink', () => {
 
   it('takes the path of a module, whose options it leaves to the site', async (t) => {
     const scratch = testScratch(t);
-    const words = [
-      'init',
-      '--domain',
-      'r.example',
-      '--directory',
-      scratch.directory,
-      '--sink',
-      '/opt/sink.js',
-    ];
+    const words = wordsFor(scratch, '/opt/sink.js');
     assert.equal((await runTool(words)).code, 0);
     assert.deepEqual(
       { ...configOf(scratch.path('mailgw.toml')).sinks[0]!.options },
@@ -415,15 +412,7 @@ describe('mailgw-ctl init --sink', () => {
 
   it('refuses a type that there is not, and makes nothing', async (t) => {
     const scratch = testScratch(t);
-    const words = [
-      'init',
-      '--domain',
-      'r.example',
-      '--directory',
-      scratch.directory,
-      '--sink',
-      'carrier-pigeon',
-    ];
+    const words = wordsFor(scratch, 'carrier-pigeon');
     const { code, stderr } = await runTool(words);
     assert.equal(code, 64);
     assert.match(stderr, /^mailgw-ctl: init: --sink "carrier-pigeon" is not .*"webhook"/);

@@ -19,15 +19,16 @@ const SLOTS = 8;
 
 const RETRY = { delivery: { retry_first: '100ms', retry_longest: '10min', stop_timeout: '1s' } };
 
-/** Two platforms, and the tables of their sinks. */
+/** A daemon with two platforms, and the tables of sinks. */
 interface Pair {
   readonly scratch: Scratch;
+  readonly daemon: Daemon;
   readonly forum: Platform;
   readonly tracker: Platform;
   readonly table: (name: string, threads: string, platform: Platform) => SinkTable;
 }
 
-async function openPair(t: TestContext): Promise<Pair> {
+async function startPair(t: TestContext): Promise<Pair> {
   const scratch = testScratch(t);
   const [forum, tracker] = [await startPlatform(scratch), await startPlatform(scratch)];
   const table = (name: string, threads: string, platform: Platform): SinkTable => {
@@ -35,22 +36,24 @@ async function openPair(t: TestContext): Promise<Pair> {
     writeFileSync(file, `${platform.sink.secret}\n`, { mode: 0o600 });
     return { name, threads, type: 'webhook', url: platform.sink.url, secret_file: file };
   };
-  return { scratch, forum, tracker, table };
-}
-
-async function startPair({ scratch, forum, tracker, table }: Pair): Promise<Daemon> {
   const sinks = [table('forum', 'forum/', forum), table('tracker', 'tracker/', tracker)];
-  return startDaemon(scratch, {
+  const daemon = await startDaemon(scratch, {
     sink: forum.sink,
     sinks,
     settings: { ...RETRY, metrics: { listen: `unix:${scratch.path('metrics.sock')}` } },
   });
+  return { scratch, daemon, forum, tracker, table };
+}
+
+/** Puts other sinks into the file. */
+function rewrite({ config }: Daemon, tables: string): void {
+  const [head = ''] = readFileSync(config, 'utf8').split('[[sink]]');
+  writeFileSync(config, head + tables);
 }
 
 /** Puts other sinks into the file and has the daemon take them. */
 async function reload(daemon: Daemon, tables: readonly SinkTable[]): Promise<void> {
-  const [head = ''] = readFileSync(daemon.config, 'utf8').split('[[sink]]');
-  writeFileSync(daemon.config, head + sinkTables(tables));
+  rewrite(daemon, sinkTables(tables));
   await daemon.ctl('reload');
 }
 
@@ -90,9 +93,8 @@ describe('two platforms of which one does not take posts', () => {
   ] as const;
   for (const [what, fail, state] of answers) {
     it(`${what}: the other has its posts as fast as without what waits for the first`, async (t) => {
-      const pair = await openPair(t);
-      const { forum, tracker } = pair;
-      const daemon = await startPair(pair);
+      const pair = await startPair(t);
+      const { daemon, forum, tracker } = pair;
       await daemon.addUser('alice');
       const addresses = await Promise.all(
         Array.from(
@@ -150,8 +152,8 @@ describe('two platforms of which one does not take posts', () => {
 
 describe('two platforms', () => {
   it('get their own threads, without the beginning by which they are told apart', async (t) => {
-    const pair = await openPair(t);
-    const daemon = await startPair(pair);
+    const pair = await startPair(t);
+    const { daemon } = pair;
     await daemon.addUser('alice');
     const client = await LmtpClient.open(t, daemon.socket);
     for (const thread of ['forum/topic/1', 'tracker/acme/issue/7']) {
@@ -166,8 +168,8 @@ describe('two platforms', () => {
   });
 
   it('one mail to both is posted on both', async (t) => {
-    const pair = await openPair(t);
-    const daemon = await startPair(pair);
+    const pair = await startPair(t);
+    const { daemon } = pair;
     await daemon.addUser('alice');
     const addresses = await Promise.all(
       ['forum/1', 'tracker/1'].map(async (thread) => (await daemon.mint({ user: 'alice', thread })).reply_to),
@@ -180,8 +182,8 @@ describe('two platforms', () => {
   });
 
   it('are told apart by name in stats, top, queue, metrics, doctor and the log', async (t) => {
-    const pair = await openPair(t);
-    const daemon = await startPair(pair);
+    const pair = await startPair(t);
+    const { daemon } = pair;
     pair.tracker.answerAlways(401);
     const store = await openTool(pair);
     await enqueue(store, 'item-forum', 'forum/1', Date.now());
@@ -236,9 +238,8 @@ describe('two platforms', () => {
   });
 
   it('a reload gives what waits to the sink whose it is now: added, with another beginning, renamed, removed', async (t) => {
-    const pair = await openPair(t);
-    const { forum, tracker, table } = pair;
-    const daemon = await startPair(pair);
+    const pair = await startPair(t);
+    const { daemon, forum, tracker, table } = pair;
     const store = await openTool(pair);
     await enqueue(store, 'item-stray', 'wiki/1', Date.now());
     await eventually(
@@ -255,13 +256,10 @@ describe('two platforms', () => {
     await reload(daemon, [table('forum', 'forum/', forum), table('wiki', 'wiki/', forum)]);
     assert.equal((await forum.post(({ data }) => data.id === 'item-wiki')).data.thread, '2');
     // Removed, and there is one sink for all, which sees whole threads.
-    const [head = ''] = readFileSync(daemon.config, 'utf8').split('[[sink]]');
     const { type, url, secret_file } = table('forum', '', forum);
     await enqueue(store, 'item-last', 'elsewhere/3', Date.now());
-    writeFileSync(
-      daemon.config,
-      `${head}${sinkTables([{ type, url, secret_file } as SinkTable]).replace('[[sink]]', '[sink]')}`,
-    );
+    const only = sinkTables([{ type, url, secret_file } as SinkTable]);
+    rewrite(daemon, only.replace('[[sink]]', '[sink]'));
     await daemon.ctl('reload');
     assert.equal((await forum.post(({ data }) => data.id === 'item-last')).data.thread, 'elsewhere/3');
     assert.deepEqual((await store.counts()).lanes, []);
@@ -271,15 +269,14 @@ describe('two platforms', () => {
   });
 
   it('a start with other sinks than the last one finds what waits', async (t) => {
-    const pair = await openPair(t);
-    const daemon = await startPair(pair);
+    const pair = await startPair(t);
+    const { daemon } = pair;
     pair.tracker.answerAlways(503);
     const store = await openTool(pair);
     await enqueue(store, 'item-1', 'tracker/1', Date.now());
     await pair.tracker.nthRequest(1);
     await daemon.stop();
-    const [head = ''] = readFileSync(daemon.config, 'utf8').split('[[sink]]');
-    writeFileSync(daemon.config, head + sinkTables([pair.table('all', '', pair.forum)]));
+    rewrite(daemon, sinkTables([pair.table('all', '', pair.forum)]));
     await daemon.start();
     assert.equal((await pair.forum.nthPost(1)).data.thread, 'tracker/1');
   });

@@ -1,17 +1,15 @@
 // outbound.users = "ask": the site's own sink names who has an address, and a stranger of its notification gets one of ours.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { get, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
-import { startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { serveHttp } from '../support/loopback.ts';
-import { fieldsOf, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { plainNotification } from '../support/outbound.ts';
 import { testScratch } from '../support/scratch.ts';
+import { startAsking } from './asking.ts';
 
 /** A sink that knows one person, keeps what it is asked, and appends what it is given. */
 const MODULE = `
@@ -41,40 +39,17 @@ export const createSink = ({ url }) => ({
 });
 `;
 
+const RULE = { field: 'X-Tracker-Issue', thread: 'issue/{X-Tracker-Issue}' };
+
 describe('outbound.users = "ask"', () => {
   it('adds whom the platform names, stamps their copy, and takes their answer', async (t) => {
-    const scratch = testScratch(t);
-    const mailbox = await startMailbox(scratch);
-    const [module, notes] = [scratch.path('sink.mjs'), scratch.path('notes.jsonl')];
-    writeFileSync(module, MODULE, { mode: 0o644 });
-    writeFileSync(notes, '');
-    const outbound = scratch.path('outbound.sock');
-    const daemon = await startDaemon(scratch, {
-      sink: { url: 'http://127.0.0.1:9/', secret: '' },
-      change: (settings) => ({
-        ...settings,
-        sink: { type: module, file: notes },
-        outbound: {
-          socket: outbound,
-          relay: mailbox.server,
-          users: 'ask',
-          rule: [{ field: 'X-Tracker-Issue', thread: 'issue/{X-Tracker-Issue}' }],
-        },
-      }),
+    const { daemon, notify, noted } = await startAsking(t, testScratch(t), {
+      source: MODULE,
+      sinks: (module, notes) => ({ type: module, file: notes }),
+      rule: RULE,
     });
-    await daemon.ready();
-    const lines = (): Record<string, unknown>[] =>
-      readFileSync(notes, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-    const notify = async (to: string, nth: number): Promise<string | undefined> => {
-      const client = await LmtpClient.open(t, outbound);
-      const [answer] = await client.deliver(plainNotification('42'), to);
-      assert.match(String(answer), /^250 /);
-      return fieldsOf(await mailbox.nthMail(nth), 'Reply-To')[0];
-    };
-    const field = (await notify('carol@example.com', 1)) ?? '';
+    const stamped = (to: string, nth: number) => notify(plainNotification('42'), to, nth);
+    const field = (await stamped('carol@example.com', 1)) ?? '';
     const replyTo = /<(reply\+[a-z2-7]{48}@[^>]+)>/.exec(field)?.[1] ?? assert.fail(field);
     const reply = replyMessage({
       to: replyTo,
@@ -84,61 +59,43 @@ describe('outbound.users = "ask"', () => {
     const client = await LmtpClient.open(t, daemon.socket);
     await client.deliver(reply, replyTo);
     const post = await eventually(
-      () => lines().find(({ text }) => text !== undefined),
+      () => noted().find(({ text }) => text !== undefined),
       () => daemon.log(),
     );
     assert.deepEqual(post, { user: 'carol', thread: 'issue/42', text: 'It does.' });
     assert.deepEqual((await daemon.ctl('user', 'show', 'carol'))[0]?.addresses, ['carol@example.com']);
     // Known by now: nobody is asked. A stranger, and one who cannot be asked about, get the mail as it came.
-    await notify('carol@example.com', 2);
-    assert.equal(await notify('stranger@example.com', 3), undefined);
-    assert.equal(await notify('broken@example.com', 4), undefined);
-    const asked = lines().flatMap((line) => line.asked ?? []);
+    await stamped('carol@example.com', 2);
+    assert.equal(await stamped('stranger@example.com', 3), undefined);
+    assert.equal(await stamped('broken@example.com', 4), undefined);
+    const asked = noted().flatMap((line) => line.asked ?? []);
     assert.deepEqual(asked, ['carol@example.com', 'stranger@example.com', 'broken@example.com']);
     assert.match(daemon.log(), /stamp_failed.*the platform is down|the platform is down.*stamp_failed/);
   });
 
   it('lets a notification go out in time while the platform hangs, or dies, and stamps the next one', async (t) => {
-    const scratch = testScratch(t);
-    const mailbox = await startMailbox(scratch);
     let answer: (response: ServerResponse) => void = () => undefined;
     const url = await serveHttp(t, (_request, response) => {
       answer(response);
     });
-    const module = scratch.path('sink.mjs');
-    writeFileSync(module, ASKING_MODULE, { mode: 0o644 });
-    const outbound = scratch.path('outbound.sock');
+    const scratch = testScratch(t);
     const socketPath = scratch.path('metrics.sock');
-    const daemon = await startDaemon(scratch, {
-      sink: { url: 'http://127.0.0.1:9/', secret: '' },
+    const { daemon, notify } = await startAsking(t, scratch, {
+      source: ASKING_MODULE,
+      sinks: (module) => ({ type: module, url }),
+      rule: RULE,
       settings: { metrics: { listen: `unix:${socketPath}` } },
-      change: (settings) => ({
-        ...settings,
-        sink: { type: module, url },
-        outbound: {
-          socket: outbound,
-          relay: mailbox.server,
-          users: 'ask',
-          rule: [{ field: 'X-Tracker-Issue', thread: 'issue/{X-Tracker-Issue}' }],
-        },
-      }),
     });
-    await daemon.ready();
-    const notify = async (nth: number): Promise<string | undefined> => {
-      const client = await LmtpClient.open(t, outbound);
-      const [answered] = await client.deliver(plainNotification('42'), 'carol@example.com');
-      assert.match(String(answered), /^250 /);
-      return fieldsOf(await mailbox.nthMail(nth), 'Reply-To')[0];
-    };
+    const stamped = (nth: number) => notify(plainNotification('42'), 'carol@example.com', nth);
     const begun = performance.now();
-    assert.equal(await notify(1), undefined);
+    assert.equal(await stamped(1), undefined);
     const took = performance.now() - begun;
     assert.ok(took >= 4900 && took < 20_000, `${took}`);
     assert.match(daemon.log(), /stamp_failed.*no answer within 5 s|no answer within 5 s.*stamp_failed/);
     answer = (response) => response.socket?.destroy();
-    assert.equal(await notify(2), undefined);
+    assert.equal(await stamped(2), undefined);
     answer = (response) => response.end('carol');
-    assert.match((await notify(3)) ?? '', /reply\+/);
+    assert.match((await stamped(3)) ?? '', /reply\+/);
     const page = await new Promise<string>((resolve, reject) => {
       get({ socketPath, path: '/metrics' }, (response) => {
         text(response).then(resolve, reject);

@@ -1,13 +1,11 @@
 // Two platforms whose notifications are stamped: each is recognised as its own, and asked about its own users.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
-import { fieldsOf, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { testScratch } from '../support/scratch.ts';
+import { startAsking } from './asking.ts';
 
 /** A platform that knows its notifications by a field, and calls everybody by its own name. */
 const MODULE = `
@@ -44,38 +42,23 @@ const notification = (...fields: string[]): string =>
 
 describe('the notifications of two platforms', () => {
   it('are stamped for threads of their own, for users of their own; one that both take for theirs is not', async (t) => {
-    const scratch = testScratch(t);
-    const mailbox = await startMailbox(scratch);
-    const [module, notes] = [scratch.path('sink.mjs'), scratch.path('notes.jsonl')];
-    writeFileSync(module, MODULE, { mode: 0o644 });
-    writeFileSync(notes, '');
-    const outbound = scratch.path('outbound.sock');
-    const sinkOf = (name: string) => {
-      return { name, threads: `${name}/`, type: module, file: notes, field: `x-${name}`, called: name };
-    };
-    const daemon = await startDaemon(scratch, {
-      sink: { url: 'http://127.0.0.1:9/', secret: '' },
-      sinks: [sinkOf('forum'), sinkOf('wiki')],
-      settings: {
-        outbound: {
-          ...{ socket: outbound, relay: mailbox.server, users: 'ask' },
-          rule: [{ field: 'X-Elsewhere', thread: 'elsewhere/{X-Elsewhere}' }],
-        },
-      },
+    const { daemon, notify, noted } = await startAsking(t, testScratch(t), {
+      source: MODULE,
+      sinks: (module, notes) =>
+        ['forum', 'wiki'].map((name) => {
+          return { name, threads: `${name}/`, type: module, file: notes, field: `x-${name}`, called: name };
+        }),
+      rule: { field: 'X-Elsewhere', thread: 'elsewhere/{X-Elsewhere}' },
     });
-    await daemon.ready();
     const replyTo = async (to: string, nth: number, ...fields: string[]): Promise<string | undefined> => {
-      const client = await LmtpClient.open(t, outbound);
-      const [answer] = await client.deliver(notification(...fields), to);
-      assert.match(String(answer), /^250 /);
-      const [field] = fieldsOf(await mailbox.nthMail(nth), 'Reply-To');
+      const field = await notify(notification(...fields), to, nth);
       return /reply\+[a-z2-7]{48}@[^>]+/.exec(field ?? '')?.[0];
     };
     const ofWiki = (await replyTo('bob@example.com', 1, 'X-Wiki: 1')) ?? assert.fail(daemon.log());
     const client = await LmtpClient.open(t, daemon.socket);
     await client.deliver(replyMessage({ to: ofWiki, from: 'bob@example.com' }), ofWiki);
     await eventually(
-      () => readFileSync(notes, 'utf8').includes('"thread"') || undefined,
+      () => noted().some(({ thread }) => thread !== undefined) || undefined,
       () => daemon.log(),
     );
     assert.equal(await replyTo('eve@example.com', 2, 'X-Wiki: 1', 'X-Forum: 1'), undefined);
@@ -83,16 +66,10 @@ describe('the notifications of two platforms', () => {
     assert.equal(await replyTo('eve@example.com', 3, 'X-Elsewhere: 1'), undefined);
     assert.match(daemon.log(), /"reason":"no-sink"/);
     assert.notEqual(await replyTo('eve@example.com', 4, 'X-Forum: 1'), undefined);
-    assert.deepEqual(
-      readFileSync(notes, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as unknown),
-      [
-        { called: 'wiki', asked: 'bob@example.com' },
-        { called: 'wiki', user: 'wiki-bob', thread: 'topic/7' },
-        { called: 'forum', asked: 'eve@example.com' },
-      ],
-    );
+    assert.deepEqual(noted(), [
+      { called: 'wiki', asked: 'bob@example.com' },
+      { called: 'wiki', user: 'wiki-bob', thread: 'topic/7' },
+      { called: 'forum', asked: 'eve@example.com' },
+    ]);
   });
 });

@@ -8,17 +8,20 @@ import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';
 import {
   type Answer,
   type Call,
+  Fake,
   FLAG,
+  type Interface,
   list,
   NUMBER,
   type Operation,
   object,
   orNull,
-  type Published,
-  startPublished,
+  type Signed,
+  signedBy,
   TEXT,
   texts,
 } from './published.ts';
+import { readSimple } from './read-simple.ts';
 import type { Scratch } from './scratch.ts';
 
 /** An account. */
@@ -89,7 +92,7 @@ const SITE = {
 const md = new MarkdownIt({ html: true, breaks: true, linkify: true });
 
 /** A Discourse with a few accounts. */
-export class FakeDiscourse {
+export class FakeDiscourse extends Fake {
   readonly key = 'a'.repeat(10) + '0123456789abcdef'.repeat(3);
   readonly site = { ...SITE };
   readonly accounts: Account[] = [];
@@ -101,25 +104,16 @@ export class FakeDiscourse {
   /** Answers by requests, for two minutes (app/controllers/posts_controller.rb, DistributedMemoizer). */
   readonly #answers = new Map<string, Answer>();
   readonly #uploads = new Map<string, Buffer>();
-  #server: Published | undefined;
 
   constructor() {
+    super();
     this.account('system', 'no_email@example.org', { id: -1, isStaff: true });
     this.account('alice', 'alice@example.com');
     this.account('bob', 'bob@example.com', { secondary: ['bob.home@example.net'] });
   }
 
-  get origin(): string {
-    return this.#server?.origin ?? '';
-  }
-
-  get faults(): readonly string[] {
-    return this.#server?.faults ?? [];
-  }
-
-  async start(scratch: Scratch): Promise<this> {
-    this.#server = await startPublished(scratch, { operations: this.#operations() });
-    return this;
+  protected override published(): Interface {
+    return { operations: this.#operations() };
   }
 
   account(username: string, email: string, change: Partial<Account> = {}): Account {
@@ -188,19 +182,14 @@ export class FakeDiscourse {
   }
 
   #operations(): Operation[] {
-    const signed =
-      (run: (call: Call, user: Account) => Answer) =>
-      (call: Call): Answer => {
-        const user = this.#who(call.headers);
-        return 'status' in user ? user : run(call, user);
-      };
+    const signed = signedBy((headers) => this.#who(headers));
     const staff = (run: (call: Call) => Answer) =>
       // config/routes.rb: what is below /admin is not there for others.
       signed((call, user) => (user.isStaff ? run(call) : refused(404, 'not_found', 'not_found')));
     return [...this.#writing(signed), ...this.#reading(signed), ...this.#administering(signed, staff)];
   }
 
-  #writing(signed: Signed): Operation[] {
+  #writing(signed: Signed<Account>): Operation[] {
     return [
       {
         method: 'POST',
@@ -333,7 +322,7 @@ export class FakeDiscourse {
     };
   }
 
-  #reading(signed: Signed): Operation[] {
+  #reading(signed: Signed<Account>): Operation[] {
     const inTopic = (id: string): ForumPost[] => this.posts.filter(({ topic }) => topic === Number(id));
     const missing = (): Answer => refused(404, 'not_found', 'not_found');
     const stream = object({ posts: list(object(POST_MEMBERS)), 'stream?': list(NUMBER) });
@@ -414,7 +403,7 @@ export class FakeDiscourse {
   }
 
   #administering(
-    signed: Signed,
+    signed: Signed<Account>,
     staff: (run: (call: Call) => Answer) => (call: Call) => Answer,
   ): Operation[] {
     return [
@@ -482,8 +471,6 @@ export class FakeDiscourse {
   }
 }
 
-type Signed = (run: (call: Call, user: Account) => Answer) => (call: Call) => Answer;
-
 interface NewPost {
   readonly raw: string;
   readonly topic_id?: number;
@@ -532,13 +519,7 @@ function cook(raw: string): string {
 
 /** Gives a cooked text as it is read, without its files. */
 function read(cooked: string): string {
-  return cooked
-    .replace(/<p>(?:<a [^>]*short-url[^>]*>[^<]*<\/a>|<img[^>]*>)<\/p>/g, '')
-    .replace(/<br>\n?/g, '\n')
-    .replace(/<\/(?:p|li|h\d)>/g, '\n')
-    .replace(/<[^>]*>/g, '')
-    .replace(/&(lt|gt|quot|amp);/g, (_, name: string) => ({ lt: '<', gt: '>', quot: '"' })[name] ?? '&')
-    .trim();
+  return readSimple(cooked.replace(/<p>(?:<a [^>]*short-url[^>]*>[^<]*<\/a>|<img[^>]*>)<\/p>/g, ''));
 }
 
 /** Starts a Discourse as the contract wants it; the site takes short posts, and every file. */

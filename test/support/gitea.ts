@@ -4,19 +4,19 @@
 // Each answer that is an error has its place in Gitea's source beside it.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { nowToTheSecond, pageOf, repositoryOf, since } from './forge.ts';
 import {
   type Answer,
   type Call,
+  Fake,
   FLAG,
   type Interface,
   list,
   NUMBER,
   type Operation,
   object,
-  type Published,
   type Schema,
   type SentFile,
-  startPublished,
   TEXT,
   TIME,
   texts,
@@ -119,19 +119,16 @@ export interface Version {
 }
 
 /** Starts a Gitea with the users root (an administrator), alice, and barred, who may not log in. */
-export async function startGitea(scratch: Scratch, version: Version = {}): Promise<Gitea> {
-  const gitea = new Gitea(version);
-  gitea.server = await startPublished(scratch, gitea.published());
-  return gitea;
+export function startGitea(scratch: Scratch, version: Version = {}): Promise<Gitea> {
+  return new Gitea(version).start(scratch);
 }
 
 /** A Gitea. */
-export class Gitea {
+export class Gitea extends Fake {
   readonly token = '9b3f7d1c55aa0e62418fx7c2b90d4e1f6a3c8b75';
   /** The token of somebody who is no administrator, and one of an administrator with no scope for issues. */
   readonly plainToken = '1111111111111111111111111111111111111111';
   readonly narrowToken = '2222222222222222222222222222222222222222';
-  server!: Published;
   readonly repository: Repository = { name: 'acme/app', isArchived: false, issues: [] };
   readonly #version: Version;
   readonly #users: Account[] = [
@@ -143,6 +140,7 @@ export class Gitea {
   #made = 100;
 
   constructor(version: Version) {
+    super();
     this.#version = version;
   }
 
@@ -156,11 +154,11 @@ export class Gitea {
   /** Asks as the administrator, as anybody could; the JSON of the answer. */
   async read(path: string): Promise<unknown> {
     const headers = { authorization: `token ${this.token}` };
-    const answer = await fetch(`${this.server.origin}/api/v1${path}`, { headers });
+    const answer = await fetch(`${this.origin}/api/v1${path}`, { headers });
     return answer.json();
   }
 
-  published(): Interface {
+  protected override published(): Interface {
     return {
       operations: [...this.#people(), ...this.#issues(), ...this.#files()],
       before: ({ headers: { authorization = '' } }) => {
@@ -235,9 +233,7 @@ export class Gitea {
         run: this.#onIssue('read:issue', (_, found, { query }) => ({
           status: 200,
           // routers/api/v1/repo/issue_comment.go, ListIssueComments: all that were updated since, on no page.
-          json: found.comments
-            .filter(({ at }) => at >= (query.get('since') ?? ''))
-            .map((each) => this.#comment(each, found)),
+          json: since(found.comments, query.get('since')).map((each) => this.#comment(each, found)),
         })),
       },
       {
@@ -303,7 +299,7 @@ export class Gitea {
         body: { type: 'json', schema: object({ title: TEXT, 'body?': TEXT }) },
         answers: { 201: ISSUE, ...errors, 422: ERROR },
         run: this.#as('write:issue', (doer, { body, at }) => {
-          if (`${at['owner']}/${at['repo']}` !== this.repository.name) return refused(404, 'not found');
+          if (repositoryOf(at) !== this.repository.name) return refused(404, 'not found');
           return {
             status: 201,
             json: this.#shown(this.#issue(doer.login, String(body['title']), String(body['body']))),
@@ -398,7 +394,7 @@ export class Gitea {
     return this.#as(scope, (doer, asked) => {
       const found = this.#find(asked.at);
       if (found !== undefined) return act(doer, found, asked);
-      const isHere = `${asked.at['owner']}/${asked.at['repo']}` === this.repository.name;
+      const isHere = repositoryOf(asked.at) === this.repository.name;
       if (!isHere || this.#version.missingIsFault !== true) return refused(404, 'not found');
       // routers/api/v1/repo/issue_comment.go and services/context/api.go, apiErrorInternal: told to an administrator alone.
       const reason = `issue does not exist [id: 0, repo_id: 1, index: ${asked.at['index']}]`;
@@ -441,7 +437,7 @@ export class Gitea {
   }
 
   #find(at: Call['at']): Issue | undefined {
-    if (`${at['owner']}/${at['repo']}` !== this.repository.name) return undefined;
+    if (repositoryOf(at) !== this.repository.name) return undefined;
     return this.repository.issues[Number(at['index']) - 1];
   }
 
@@ -458,7 +454,7 @@ export class Gitea {
   }
 
   #entry(author: string, body: string): Entry {
-    return { id: ++this.#made, author, body, files: [], at: `${new Date().toISOString().slice(0, 19)}Z` };
+    return { id: ++this.#made, author, body, files: [], at: nowToTheSecond() };
   }
 
   #numberOf(issue: Issue): number {
@@ -485,7 +481,7 @@ export class Gitea {
   }
 
   #comment({ id, author, body, files, at }: Entry, issue: Issue): object {
-    const address = `${this.server.origin}/${issue.repository.name}/issues/${this.#numberOf(issue)}`;
+    const address = `${this.origin}/${issue.repository.name}/issues/${this.#numberOf(issue)}`;
     return {
       id,
       html_url: `${address}#issuecomment-${id}`,
@@ -526,7 +522,7 @@ export class Gitea {
       download_count: 0,
       created_at: '2026-01-01T00:00:00Z',
       uuid: String(id),
-      browser_download_url: `${this.server.origin}/attachments/${id}`,
+      browser_download_url: `${this.origin}/attachments/${id}`,
     };
   }
 }
@@ -540,6 +536,5 @@ function refused(status: number, message: string): Answer {
 
 // routers/api/v1/utils/page.go; MAX_RESPONSE_ITEMS is 50 unless it is set.
 function paged<T>(all: readonly T[], query: URLSearchParams): readonly T[] {
-  const [page, size] = [Number(query.get('page') ?? 1), Math.min(Number(query.get('limit') ?? 30), 50)];
-  return all.slice((page - 1) * size, page * size);
+  return pageOf(all, query, { size: 'limit', usual: 30, most: 50 }).entries;
 }

@@ -5,9 +5,11 @@
 // Each answer that is an error has its place in GitHub's documentation beside it, or the message as GitHub's own clients know it.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { type Entry, nowToTheSecond, pageOf, repositoryOf, since } from './forge.ts';
 import {
   type Answer,
   type Call,
+  Fake,
   FLAG,
   type Interface,
   list,
@@ -15,9 +17,7 @@ import {
   type Operation,
   object,
   orNull,
-  type Published,
   type Schema,
-  startPublished,
   TEXT,
   TIME,
   texts,
@@ -72,13 +72,6 @@ const INVALID: Schema = object({
 });
 const ERRORS = { 401: BASIC, 403: BASIC, 404: BASIC, 410: BASIC, 422: INVALID, 429: BASIC };
 
-interface Entry {
-  readonly id: number;
-  readonly author: string;
-  readonly body: string;
-  readonly at: string;
-}
-
 interface Issue extends Entry {
   readonly number: number;
   readonly title: string;
@@ -89,14 +82,12 @@ interface Issue extends Entry {
 const REPOSITORY = 'acme/app';
 
 /** Starts a GitHub with the account of the sink, and the users alice and bob. */
-export async function startGithub(scratch: Scratch): Promise<Github> {
-  const github = new Github();
-  github.server = await startPublished(scratch, github.published());
-  return github;
+export function startGithub(scratch: Scratch): Promise<Github> {
+  return new Github().start(scratch);
 }
 
 /** A GitHub. */
-export class Github {
+export class Github extends Fake {
   readonly token = 'ghp_9x3f7d1c55aa0e62418f0123456789abcdef';
   /** Tokens by their value: whose they are, and what a classic one may. */
   readonly tokens = new Map<string, { readonly login: string; readonly scopes?: string }>([
@@ -105,7 +96,6 @@ export class Github {
     ['ghp_alice', { login: 'alice', scopes: 'public_repo' }],
     ['ghp_bob', { login: 'bob' }],
   ]);
-  server!: Published;
   readonly issues: Issue[] = [];
   /** What the next request that makes something is answered. */
   next: Answer | undefined;
@@ -123,14 +113,14 @@ export class Github {
     const found = [];
     for (let page = 1; ; page++) {
       const path = `/repos/${thread}/comments?per_page=100&page=${page}`;
-      const answer = await fetch(this.server.origin + path, { headers: this.#headers() });
+      const answer = await fetch(this.origin + path, { headers: this.#headers() });
       const shown = (await answer.json()) as { body: string; user: { login: string } }[];
       found.push(...shown);
       if (shown.length < 100) return found;
     }
   }
 
-  published(): Interface {
+  protected override published(): Interface {
     return {
       operations: this.#routes(),
       before: ({ headers }) => {
@@ -181,7 +171,7 @@ export class Github {
         run: (asked) =>
           this.#on(asked, ({ comments }) =>
             paged(
-              since(comments, asked).map((each) => this.#comment(each)),
+              since(comments, asked.query.get('since')).map((each) => this.#comment(each)),
               asked,
             ),
           ),
@@ -207,7 +197,7 @@ export class Github {
         answers: { 200: list(ISSUE), ...ERRORS },
         run: (asked) =>
           paged(
-            since(this.issues, asked)
+            since(this.issues, asked.query.get('since'))
               .map((each) => this.#shown(each))
               .reverse(),
             asked,
@@ -220,7 +210,7 @@ export class Github {
         answers: { 201: ISSUE, ...ERRORS },
         run: (asked) => {
           const { at, body, headers } = asked;
-          if (`${at['owner']}/${at['repo']}` !== REPOSITORY) return refused(404, 'Not Found');
+          if (repositoryOf(at) !== REPOSITORY) return refused(404, 'Not Found');
           const refusal = this.#refusal(asked);
           if (refusal !== undefined) return refusal;
           const made = this.#start(
@@ -261,7 +251,7 @@ export class Github {
   }
 
   #on({ at }: Call, act: (issue: Issue) => Answer): Answer {
-    const isHere = `${at['owner']}/${at['repo']}` === REPOSITORY;
+    const isHere = repositoryOf(at) === REPOSITORY;
     const found = isHere ? this.issues[Number(at['issue_number']) - 1] : undefined;
     return found === undefined ? refused(404, 'Not Found') : act(found);
   }
@@ -284,23 +274,23 @@ export class Github {
   }
 
   #entry(author: string, body: string): Entry {
-    return { id: ++this.#made, author, body, at: `${new Date().toISOString().slice(0, 19)}Z` };
+    return { id: ++this.#made, author, body, at: nowToTheSecond() };
   }
 
   #user(login: string): object {
-    const url = `${this.server.origin}/users/${login}`;
+    const url = `${this.origin}/users/${login}`;
     return { login, id: login.length, node_id: login, url, html_url: url, type: 'User', site_admin: false };
   }
 
   #comment({ id, author, body, at }: Entry): object {
-    const url = `${this.server.origin}/comments/${id}`;
+    const url = `${this.origin}/comments/${id}`;
     const user = this.#user(author);
     const shown = { id, node_id: `IC_${id}`, url, html_url: url, issue_url: url, user, body };
     return { ...shown, created_at: at, updated_at: at, author_association: 'MEMBER' };
   }
 
   #shown({ id, number, title, body, author, isLocked, at }: Issue): object {
-    const url = `${this.server.origin}/repos/${REPOSITORY}/issues/${number}`;
+    const url = `${this.origin}/repos/${REPOSITORY}/issues/${number}`;
     const shown = {
       id,
       node_id: `I_${id}`,
@@ -323,12 +313,7 @@ export function refused(status: number, message: string, headers: Record<string,
   return { status, json, headers };
 }
 
-function since<T extends Entry>(entries: readonly T[], { query }: Call): T[] {
-  return entries.filter(({ at }) => at >= (query.get('since') ?? ''));
-}
-
 // docs.github.com, using pagination in the REST API
 function paged(all: readonly object[], { query }: Call): Answer {
-  const [size, page] = [Math.min(Number(query.get('per_page') ?? 30), 100), Number(query.get('page') ?? 1)];
-  return { status: 200, json: all.slice((page - 1) * size, page * size) };
+  return { status: 200, json: pageOf(all, query, { size: 'per_page', usual: 30, most: 100 }).entries };
 }

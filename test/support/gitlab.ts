@@ -4,10 +4,12 @@
 // Each answer that is an error has its place in GitLab's documentation or source beside it.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { type Entry, pageOf, since } from './forge.ts';
 import {
   type Answer,
   type Call,
   either,
+  Fake,
   FLAG,
   type Interface,
   list,
@@ -16,10 +18,8 @@ import {
   type Operation,
   object,
   orNull,
-  type Published,
   type Schema,
   type SentFile,
-  startPublished,
   TEXT,
   TIME,
   texts,
@@ -27,14 +27,11 @@ import {
 import type { Scratch } from './scratch.ts';
 
 // lib/api/entities/user_basic.rb
-const AUTHOR: Schema = object({ id: NUMBER, username: TEXT, name: TEXT, state: TEXT, web_url: TEXT });
+const PUBLIC = { id: NUMBER, username: TEXT, name: TEXT, state: TEXT, web_url: TEXT };
+const AUTHOR: Schema = object(PUBLIC);
 // doc/api/users.md: what an administrator is told, and what others are not.
 const USER: Schema = object({
-  id: NUMBER,
-  username: TEXT,
-  name: TEXT,
-  state: TEXT,
-  web_url: TEXT,
+  ...PUBLIC,
   'email?': TEXT,
   'confirmed_at?': orNull(TIME),
   'is_admin?': FLAG,
@@ -105,13 +102,6 @@ interface Account {
   readonly others?: readonly { readonly email: string; readonly isConfirmed: boolean }[];
 }
 
-interface Note {
-  readonly id: number;
-  readonly author: string;
-  readonly body: string;
-  readonly at: string;
-}
-
 interface Noteable {
   readonly iid: number;
   readonly kind: 'issues' | 'merge_requests';
@@ -120,25 +110,22 @@ interface Noteable {
   readonly description: string;
   readonly at: string;
   isLocked: boolean;
-  readonly notes: Note[];
+  readonly notes: Entry[];
 }
 
 const PROJECT = 'acme/tools/app';
 
 /** Starts a GitLab with the users root (an administrator), alice and others, and a project. */
-export async function startGitlab(scratch: Scratch): Promise<Gitlab> {
-  const gitlab = new Gitlab();
-  gitlab.server = await startPublished(scratch, gitlab.published());
-  return gitlab;
+export function startGitlab(scratch: Scratch): Promise<Gitlab> {
+  return new Gitlab().start(scratch);
 }
 
 /** A GitLab. */
-export class Gitlab {
+export class Gitlab extends Fake {
   readonly token = 'glpat-9x3f7d1c55aa0e62418f';
   /** The token of somebody who is no administrator, and one that may not act as others. */
   readonly plainToken = 'glpat-11111111111111111111';
   readonly narrowToken = 'glpat-22222222222222222222';
-  server!: Published;
   readonly noteables: Noteable[] = [];
   /** How many notes a user may make from now on; the limit is told by no field of the header. */
   notesLeft = Infinity;
@@ -174,7 +161,7 @@ export class Gitlab {
     const found = [];
     for (let page = '1'; page !== ''; ) {
       const path = `/api/v4/projects/${encodeURIComponent(PROJECT)}/${kind}/${iid}/notes?sort=asc&per_page=100&page=${page}`;
-      const answer = await fetch(this.server.origin + path, { headers: { 'private-token': this.token } });
+      const answer = await fetch(this.origin + path, { headers: { 'private-token': this.token } });
       found.push(...((await answer.json()) as { body: string; author: { username: string } }[]));
       page = answer.headers.get('x-next-page') ?? '';
     }
@@ -186,7 +173,7 @@ export class Gitlab {
     return this.#uploads.get(address);
   }
 
-  published(): Interface {
+  protected override published(): Interface {
     return {
       operations: [...this.#people(), ...this.#threads()],
       before: ({ headers: { 'private-token': token } }) =>
@@ -305,9 +292,8 @@ export class Gitlab {
         query: texts('created_after?', 'order_by?', 'sort?', 'page?', 'per_page?'),
         answers: { 200: list(ISSUE), ...ERRORS },
         run: this.#as((_, { query }) => {
-          const found = this.noteables.filter(
-            ({ kind, at }) => kind === 'issues' && at >= (query.get('created_after') ?? ''),
-          );
+          const issues = this.noteables.filter(({ kind }) => kind === 'issues');
+          const found = since(issues, query.get('created_after'));
           return paged(found.map((issue) => this.#issue(issue)).reverse(), query);
         }),
       },
@@ -410,7 +396,7 @@ export class Gitlab {
 
   #author(username: string): object {
     const { id, state } = this.#users.find((user) => user.username === username)!;
-    return { id, username, name: username, state, web_url: `${this.server.origin}/${username}` };
+    return { id, username, name: username, state, web_url: `${this.origin}/${username}` };
   }
 
   #user(user: Account, doer: Account): object {
@@ -421,7 +407,7 @@ export class Gitlab {
     return { ...shown, email, confirmed_at: confirmedAt(isConfirmed), is_admin: isAdmin === true };
   }
 
-  #note({ id, author, body, at }: Note, { iid, kind }: Noteable): object {
+  #note({ id, author, body, at }: Entry, { iid, kind }: Noteable): object {
     return {
       id,
       type: null,
@@ -452,7 +438,7 @@ export class Gitlab {
       discussion_locked: isLocked,
       created_at: at,
       updated_at: at,
-      web_url: `${this.server.origin}/${PROJECT}/-/issues/${iid}`,
+      web_url: `${this.origin}/${PROJECT}/-/issues/${iid}`,
     };
   }
 }
@@ -477,8 +463,6 @@ function refused(status: number, message: string): Answer {
 
 // doc/api/rest/_index.md: pages by offset, whose next one is in the header
 function paged(all: readonly unknown[], query: URLSearchParams): Answer {
-  const [page, size] = [Number(query.get('page') ?? 1), Math.min(Number(query.get('per_page') ?? 20), 100)];
-  const to = page * size;
-  const headers = { 'x-next-page': to < all.length ? String(page + 1) : '' };
-  return { status: 200, json: all.slice(to - size, to), headers };
+  const { entries, next } = pageOf(all, query, { size: 'per_page', usual: 20, most: 100 });
+  return { status: 200, json: entries, headers: { 'x-next-page': String(next ?? '') } };
 }

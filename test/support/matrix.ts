@@ -9,19 +9,18 @@ import {
   type Answer,
   type Call,
   either,
+  Fake,
   FLAG,
+  type Interface,
   list,
   mapOf,
   NUMBER,
   type Operation,
   object,
-  type Published,
   pattern,
   type Schema,
-  startPublished,
   TEXT,
 } from './published.ts';
-import type { Scratch } from './scratch.ts';
 
 const BOT = '@mailgw:example.org';
 
@@ -115,7 +114,7 @@ interface Room {
 }
 
 /** A homeserver with a bot and an application service. */
-export class Homeserver {
+export class Homeserver extends Fake {
   readonly token = `syt_${randomBytes(12).toString('hex')}`;
   readonly asToken = `as_${randomBytes(12).toString('hex')}`;
   readonly events: KeptEvent[] = [];
@@ -123,12 +122,11 @@ export class Homeserver {
   readonly rooms = new Map<string, Room>();
   /** Users whom the application service has registered. */
   readonly registered = new Set<string>();
-  server!: Published;
   /** Answers by transaction: rest/client/transactions.py keeps them in memory, for half an hour at least. */
   readonly #transactions = new Map<string, Answer>();
 
-  async start(scratch: Scratch): Promise<this> {
-    this.server = await startPublished(scratch, {
+  protected override published(): Interface {
+    return {
       operations: this.#operations(),
       everywhere: { 'user_id?': pattern(/^@/) },
       before: ({ headers: { authorization }, query, path }) => {
@@ -146,8 +144,7 @@ export class Homeserver {
           return failure(403, 'M_FORBIDDEN', `Application service has not registered this user (${user})`);
         return undefined;
       },
-    });
-    return this;
+    };
   }
 
   /** Forgets the transactions, as a restart does. */

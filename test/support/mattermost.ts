@@ -7,19 +7,18 @@ import {
   ANYTHING,
   type Answer,
   type Call,
+  Fake,
   FLAG,
+  type Interface,
   list,
   mapOf,
   NUMBER,
   type Operation,
   object,
-  type Published,
   pattern,
   type Schema,
-  startPublished,
   TEXT,
 } from './published.ts';
-import type { Scratch } from './scratch.ts';
 
 const ID = pattern(/^[ybndrfg8ejkmcpqxot1uwisza345h769]{26}$/);
 const ID_OR_NONE = pattern(/^(?:[ybndrfg8ejkmcpqxot1uwisza345h769]{26})?$/);
@@ -106,7 +105,7 @@ export interface KeptUser {
 }
 
 /** A server with one bot, and users. */
-export class Mattermost {
+export class Mattermost extends Fake {
   readonly token = newId();
   readonly posts: KeptPost[] = [];
   readonly files = new Map<string, Buffer>();
@@ -114,13 +113,12 @@ export class Mattermost {
   readonly users: KeptUser[] = [];
   /** Addresses of users may be seen: PrivacySettings.ShowEmailAddress, or the rights of an administrator. */
   showsAddresses = true;
-  server!: Published;
   readonly #bot = newId();
   /** Ids of pending posts, by which repetitions are known: for 30 seconds (app/post.go), here until they are forgotten. */
   readonly #pending = new Map<string, KeptPost>();
 
-  async start(scratch: Scratch): Promise<this> {
-    this.server = await startPublished(scratch, {
+  protected override published(): Interface {
+    return {
       operations: this.#operations(),
       before: ({ headers: { authorization }, path }) => {
         // web/handlers.go: a token that is none; a path that is none.
@@ -128,8 +126,7 @@ export class Mattermost {
           return failure(401, 'api.context.session_expired.app_error');
         return path.startsWith('/api/v4/') ? undefined : failure(404, 'api.context.404.app_error');
       },
-    });
-    return this;
+    };
   }
 
   channel(change: Partial<Channel> = {}): string {

@@ -148,6 +148,41 @@ export async function startPublished(scratch: Scratch, published: Interface): Pr
   return { origin: `http://127.0.0.1:${place.port}`, faults };
 }
 
+/** A fake of a platform. */
+export abstract class Fake {
+  /** There from the start on. */
+  server!: Published;
+
+  get origin(): string {
+    return this.server.origin;
+  }
+
+  /** Starts to answer as its interface says; as {@link startPublished}. */
+  async start(scratch: Scratch): Promise<this> {
+    this.server = await startPublished(scratch, this.published());
+    return this;
+  }
+
+  protected abstract published(): Interface;
+}
+
+/** Makes what an operation runs from what it does once it is known who asks. */
+export type Signed<User> = (run: (call: Call, user: User) => Answer) => Operation['run'];
+
+/** Has operations run for whom a header names, and answer a refusal where it names nobody. */
+export function signedBy<User extends object>(
+  who: (headers: IncomingHttpHeaders) => User | Answer,
+): Signed<User> {
+  return (run) => (call) => {
+    const user = who(call.headers);
+    return isAnswer(user) ? user : run(call, user);
+  };
+}
+
+function isAnswer(value: object): value is Answer {
+  return 'status' in value;
+}
+
 async function answerTo(
   request: IncomingMessage,
   { operations, before, everywhere = {} }: Interface,

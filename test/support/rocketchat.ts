@@ -7,20 +7,19 @@ import {
   ANYTHING,
   type Answer,
   type Call,
+  Fake,
   FLAG,
+  type Interface,
   list,
   mapOf,
   NUMBER,
   type Operation,
   object,
-  type Published,
   pattern,
   type Schema,
   type SentFile,
-  startPublished,
   TEXT,
 } from './published.ts';
-import type { Scratch } from './scratch.ts';
 
 const DIGITS = pattern(/^\d+$/);
 const SOME = pattern(/^[^]+$/);
@@ -88,7 +87,7 @@ export interface KeptUser {
 }
 
 /** A server with one bot, and users. */
-export class RocketChat {
+export class RocketChat extends Fake {
   readonly userId = newId();
   readonly token = newId();
   readonly messages: KeptMessage[] = [];
@@ -97,11 +96,10 @@ export class RocketChat {
   readonly users: KeptUser[] = [];
   /** What the bot may beyond a user. */
   readonly rights = new Set(['view-full-other-user-info', 'view-d-room', 'message-impersonate']);
-  server!: Published;
   #now = Date.now();
 
-  async start(scratch: Scratch): Promise<this> {
-    this.server = await startPublished(scratch, {
+  protected override published(): Interface {
+    return {
       operations: [...this.#chat(), ...this.#others()],
       before: ({ headers }) => {
         const isKnown = headers['x-user-id'] === this.userId && headers['x-auth-token'] === this.token;
@@ -110,8 +108,7 @@ export class RocketChat {
         const error = 'You must be logged in to do this.';
         return { status: 401, json: { success: false, error, status: 'error', message: error } };
       },
-    });
-    return this;
+    };
   }
 
   room(change: Partial<Room> = {}): string {

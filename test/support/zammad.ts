@@ -5,18 +5,20 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';
 import {
   type Answer,
-  type Call,
+  Fake,
   FLAG,
+  type Interface,
   list,
   NUMBER,
   type Operation,
   object,
   orNull,
-  type Published,
-  startPublished,
+  type Signed,
+  signedBy,
   TEXT,
   texts,
 } from './published.ts';
+import { readSimple } from './read-simple.ts';
 import type { Scratch } from './scratch.ts';
 
 /** A user of Zammad. */
@@ -74,7 +76,7 @@ const ARTICLE = object({
 });
 
 /** A Zammad with two agents and a customer. */
-export class FakeZammad {
+export class FakeZammad extends Fake {
   readonly token = 'kZ3'.repeat(20);
   readonly users: ZammadUser[] = [];
   readonly tickets: Ticket[] = [];
@@ -83,22 +85,17 @@ export class FakeZammad {
   mayImpersonate = true;
   /** Answers as before `From` (app/controllers/application_controller/has_user.rb, 2021). */
   isOld = false;
-  #server: Published | undefined;
 
   constructor() {
+    super();
     this.user('-', '', { active: false });
     this.user('alice@example.com', 'alice@example.com');
     this.user('bob', 'bob@example.com');
     this.user('carol@example.net', 'carol@example.net', { isAgent: false });
   }
 
-  get origin(): string {
-    return this.#server?.origin ?? '';
-  }
-
-  async start(scratch: Scratch): Promise<this> {
-    this.#server = await startPublished(scratch, { operations: this.#operations() });
-    return this;
+  protected override published(): Interface {
+    return { operations: this.#operations() };
   }
 
   user(login: string, email: string, change: Partial<ZammadUser> = {}): ZammadUser {
@@ -162,12 +159,7 @@ export class FakeZammad {
   }
 
   #operations(): Operation[] {
-    const signed =
-      (run: (call: Call, user: ZammadUser) => Answer) =>
-      (call: Call): Answer => {
-        const user = this.#who(call.headers);
-        return 'status' in user ? user : run(call, user);
-      };
+    const signed = signedBy((headers) => this.#who(headers));
     const answers = { 401: REFUSED, 403: REFUSED, 404: REFUSED, 422: REFUSED };
     return [
       {
@@ -216,7 +208,7 @@ export class FakeZammad {
     return { status: 201, json: shown(this.say(ticket.id, user.login, body.body, article)) };
   }
 
-  #reading(signed: Signed, answers: Operation['answers']): Operation[] {
+  #reading(signed: Signed<ZammadUser>, answers: Operation['answers']): Operation[] {
     return [
       {
         method: 'GET',
@@ -271,7 +263,7 @@ export class FakeZammad {
     ];
   }
 
-  #people(signed: Signed, answers: Operation['answers']): Operation[] {
+  #people(signed: Signed<ZammadUser>, answers: Operation['answers']): Operation[] {
     const listed = ({ id, login, email, active, isAgent }: ZammadUser): object => {
       return { id, login, email, firstname: login, active, role_ids: isAgent ? [2] : [3] };
     };
@@ -309,8 +301,6 @@ export class FakeZammad {
   }
 }
 
-type Signed = (run: (call: Call, user: ZammadUser) => Answer) => (call: Call) => Answer;
-
 interface NewArticle {
   readonly ticket_id: number;
   readonly body: string;
@@ -345,16 +335,6 @@ function shown({ id, ticket, by, body, type, internal, messageId, at, files }: A
   };
 }
 
-/** Gives HTML as it is read. */
-function read(body: string): string {
-  return body
-    .replace(/<br>\n?/g, '\n')
-    .replace(/<\/(?:p|li|h\d)>/g, '\n')
-    .replace(/<[^>]*>/g, '')
-    .replace(/&(lt|gt|quot|amp);/g, (_, name: string) => ({ lt: '<', gt: '>', quot: '"' })[name] ?? '&')
-    .trim();
-}
-
 interface ShownArticle {
   readonly id: number;
   readonly created_by: string;
@@ -387,7 +367,7 @@ export async function runZammad(scratch: Scratch): Promise<RunningPlatform> {
           const content = await get(`/ticket_attachment/${ticket}/${id}/${file.id}`);
           files.push({ name: file.filename, bytes: Buffer.from(await content.arrayBuffer()) });
         }
-        comments.push({ author, text: read(body), files });
+        comments.push({ author, text: readSimple(body), files });
       }
       return comments;
     },

@@ -6,13 +6,13 @@ import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';
 import {
   type Answer,
   type Call,
+  Fake,
   FLAG,
+  type Interface,
   list,
   NUMBER,
   type Operation,
   object,
-  type Published,
-  startPublished,
   TEXT,
   texts,
 } from './published.ts';
@@ -45,22 +45,16 @@ const MOST = 10_000;
 const MOST_TOPIC = 60;
 
 /** A Zulip with one bot and some channels. */
-export class FakeZulip {
+export class FakeZulip extends Fake {
   readonly email = 'mailgw-bot@chat.example.org';
   readonly key = 'xK7'.repeat(10) + 'ab';
   readonly messages: Message[] = [];
   /** Channels by their number. */
   readonly channels = new Set([7]);
   readonly #uploads = new Map<string, Buffer>();
-  #server: Published | undefined;
 
-  get origin(): string {
-    return this.#server?.origin ?? '';
-  }
-
-  async start(scratch: Scratch): Promise<this> {
-    this.#server = await startPublished(scratch, { operations: this.#operations() });
-    return this;
+  protected override published(): Interface {
+    return { operations: this.#operations() };
   }
 
   /** Says something as somebody else. */

@@ -149,32 +149,20 @@ describe('a plain notification of a platform that nobody changed', { concurrency
     const site = await startOutboundSite(testScratch(t), { isBare: true });
     const { daemon, postfix } = site;
     const words = ['--config', daemon.config, 'postfix-config'];
-    const ill = await runTool([
-      '--config',
-      daemon.config,
-      '--json',
-      'doctor',
-      '--postfix-config',
-      postfix.configDirectory,
-    ]);
+    const beside = ['--postfix-config', postfix.configDirectory];
+    const examine = ['--config', daemon.config, '--json', 'doctor', ...beside];
+    const ill = await runTool(examine);
     assert.match(ill.stdout, /"check":"outbound\.relay","status":"problem".*451 4\.4\.1/);
     assert.match(ill.stdout, /"check":"postfix\.outbound","status":"warning"/);
-    const { stdout, code } = await runTool([...words, '--postfix-config', postfix.configDirectory]);
+    const { stdout, code } = await runTool([...words, ...beside]);
     assert.equal(code, 0);
     await runOk('bash', ['-ec', stdout]);
     assert.ok(await notify(site, plainNotification('15')));
     assert.ok(replyAddressOf(await site.mailbox.nthMail(1)));
-    const doctor = await runTool([
-      '--config',
-      daemon.config,
-      '--json',
-      'doctor',
-      '--postfix-config',
-      postfix.configDirectory,
-    ]);
+    const doctor = await runTool(examine);
     assert.match(doctor.stdout, /"check":"outbound\.relay","status":"ok".*reaches 127\.0\.0\.1/);
     assert.match(doctor.stdout, /"check":"postfix\.outbound","status":"ok"/);
-    const again = await runTool([...words, '--postfix-config', postfix.configDirectory]);
+    const again = await runTool([...words, ...beside]);
     assert.equal(again.stdout, `# Postfix in ${postfix.configDirectory} has what it needs.\n`);
     const file = await runTool([...words, '--file', 'master.cf', '--queue-directory', site.queueDirectory]);
     const options = (text: string): string[] => text.match(/(?<=^ *-o )\S+=.*$/gm) ?? [];
