@@ -26,7 +26,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { draftText, fittingText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { marked } from '../platform/marker.ts';
@@ -162,9 +162,7 @@ class DiscourseSink implements Sink {
         [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
       );
     const { policy } = this.#options;
-    const draft = draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    return draft.text;
+    return fittingText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
   }
 
   /** Uploads a file and gives the Markdown that shows it. */

@@ -24,7 +24,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { fittingText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
@@ -146,9 +146,7 @@ function textOf(post: Post, policy: Options['policy'], { refused, addresses }: F
       post,
       placePictures(text, (id) => addresses.get(id)),
     );
-  const draft = draftText(post, { dialect, policy, attribution: '' }, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  return fittingText(post, { dialect, policy, attribution: '' }, refused);
 }
 
 function pathTo({ owner, name }: Repository): string {

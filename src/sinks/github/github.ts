@@ -16,12 +16,11 @@ import {
   type PlatformAnswer,
   type PlatformClient,
   pathOf,
-  refuse,
   settled,
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { fittingText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
@@ -139,9 +138,7 @@ function textOf(post: Post, policy: Options['policy'], attribution: string): str
       placePictures(text, () => undefined),
     );
   const form = { dialect, policy, attribution, mostChars: MOST_CHARS };
-  const draft = draftText(post, form, post.attachments);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  return fittingText(post, form, post.attachments);
 }
 
 function pathTo({ owner, name }: Repository): string {

@@ -19,7 +19,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { fittingText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
@@ -143,9 +143,7 @@ function textOf(
     const links = files.filter((file) => !shown.has(file)).map(({ link }) => link);
     return marked(post, [placed, ...links].join('\n\n'));
   };
-  const draft = draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  return fittingText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
 }
 
 /** Breaks `@all`, which tells everybody in the project. */

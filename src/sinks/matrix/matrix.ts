@@ -26,7 +26,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titled } from '../platform/draft.ts';
+import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
 import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
@@ -97,9 +97,8 @@ function createMatrixSink(options: Options, { now }: SinkEnvironment): Sink {
     const { refused } = await handOver(post.attachments, async (file) => {
       urls.set(file, await upload(as, file, signal));
     });
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    const content = textContent(draft.text, markOf(post.id, 0), relation);
+    const text = fittingText(post, form, refused);
+    const content = textContent(text, markOf(post.id, 0), relation);
     const answer = await put(as, place, txnOf(post.id, 0), content, signal);
     for (const [at, file] of files) {
       const url = urls.get(file);

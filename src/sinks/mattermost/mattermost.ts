@@ -14,12 +14,11 @@ import {
   type PlatformAnswer,
   type PlatformClient,
   pathOf,
-  refuse,
   settled,
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titled } from '../platform/draft.ts';
+import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
@@ -85,12 +84,10 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
   };
   const send = async (post: Post, target: Target, signal: AbortSignal): Promise<Outcome> => {
     const { taken, refused } = await handFiles(client, post, target, signal);
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
     const json = {
       channel_id: target.channel,
       root_id: target.root ?? '',
-      message: draft.text,
+      message: fittingText(post, form, refused),
       file_ids: taken,
       pending_post_id: `mailgw:${post.id}`,
       props: { [MARK]: post.id },

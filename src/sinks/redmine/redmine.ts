@@ -25,7 +25,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
+import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
@@ -92,7 +92,7 @@ function createRedmineSink(options: Options, now: () => number): Sink {
         refusePrivate(before, post);
         const { taken, refused } = await upload(client, author, post.attachments, signal);
         const issue = {
-          notes: textOf(post, form, refused),
+          notes: fittingText(post, form, refused),
           ...(taken.length === 0 ? {} : { uploads: taken }),
         };
         const path = `${pathOf('issues', id)}.json`;
@@ -181,12 +181,6 @@ function refusePrivate({ journals }: Issue, { repliedToAt }: Post): void {
     throw refuse('this answers a private note, and would be public: answer it in Redmine');
 }
 
-function textOf(post: Post, form: TextForm, refused: readonly PostAttachment[]): string {
-  const draft = draftText(post, form, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
-}
-
 /** A file that Redmine keeps under a token until a note or an issue claims it. */
 interface Upload {
   readonly token: string;
@@ -230,7 +224,7 @@ async function createIssue(place: Place, form: TextForm, post: Post, signal: Abo
   const issue = {
     project_id: project,
     subject: subjectOf(post),
-    description: textOf(post, form, refused),
+    description: fittingText(post, form, refused),
     ...(taken.length === 0 ? {} : { uploads: taken }),
   };
   const answer = await client.demand(
@@ -254,7 +248,7 @@ async function isCreated(
   const query = { author_id: String(author.id), status_id: '*', sort: 'created_on:desc', limit: '100' };
   const { json } = wholeOf(await client.demand({ path, query, headers: author.headers }, signal));
   const [subject, since] = [subjectOf(post), post.receivedAt + author.aheadMs - 2000];
-  const begins = textOf(post, form, []).trim().slice(0, 200);
+  const begins = fittingText(post, form).trim().slice(0, 200);
   return members(member(json, 'issues')).some(
     (issue) =>
       member(issue, 'subject') === subject &&

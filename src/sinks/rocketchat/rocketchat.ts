@@ -21,7 +21,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
+import { fittingText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -81,9 +81,8 @@ function createRocketChatSink(
   const send = async (post: Post, place: Place, signal: AbortSignal): Promise<Outcome> => {
     await checkParent(client, place, signal);
     const { taken, refused } = await upload(client, post.attachments, place, signal);
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    const answer = await say(client, idOf(post), place, draft.text, aliasOf(post), signal);
+    const text = fittingText(post, form, refused);
+    const answer = await say(client, idOf(post), place, text, aliasOf(post), signal);
     const outcome = client.judge(answer);
     if (isUnclear(answer) && (await complete(post, place, signal)))
       return { kind: 'posted', diagnostic: 'it was there already', status: answer.status };

@@ -23,7 +23,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText } from '../platform/draft.ts';
+import { fittingText } from '../platform/draft.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -113,11 +113,10 @@ function agentOf({ id }: Post): string {
 }
 
 function commentOf(post: Post, policy: Options['policy']) {
-  const draft = draftText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
-  if (!draft.ok) throw refuse(draft.problem);
-  const bytes = Buffer.byteLength(draft.text);
+  const text = fittingText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
+  const bytes = Buffer.byteLength(text);
   if (bytes > MOST_BYTES) throw refuse(`the text has ${bytes} bytes; WordPress takes ${MOST_BYTES}`);
-  return { content: draft.text, author_user_agent: agentOf(post) };
+  return { content: text, author_user_agent: agentOf(post) };
 }
 
 /** Finds the post and the comment that a reply is to, and looks whether the comment is there: WordPress would not. */

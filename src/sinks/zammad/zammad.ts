@@ -28,7 +28,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText } from '../platform/draft.ts';
+import { draftText, fittingText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
@@ -154,9 +154,7 @@ class ZammadSink implements Sink {
   #body(post: Post, refused: readonly PostAttachment[]): string {
     const { policy } = this.#options;
     const form = { dialect: html, policy, attribution: '', mostChars: MOST_CHARS };
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    return draft.text;
+    return fittingText(post, form, refused);
   }
 
   /** Tells whether a reply is for agents alone: as the newest article was when the notification went out. */

@@ -26,7 +26,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
@@ -156,9 +156,7 @@ class ZulipSink implements Sink {
 
   #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
     const user = loginOf(this.#options.map, post.user);
-    const draft = draftText({ ...post, user }, form(post, this.#options, files), refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    return draft.text;
+    return fittingText({ ...post, user }, form(post, this.#options, files), refused);
   }
 
   /** Uploads a file and gives the Markdown that links to it. */
@@ -188,7 +186,7 @@ function form(
   post: Post,
   { attribution, mentions }: { readonly attribution: string; readonly mentions: 'inert' | 'live' },
   files: readonly string[],
-): Parameters<typeof draftText>[1] {
+): TextForm {
   const dialect = (markdown: string): string => {
     const written = callNobody(zulipMarkdown(markdown, { mentions: mentions === 'live' }), EVERYBODY);
     const whole = [written, ...files].filter((part) => part !== '').join('\n\n');
