@@ -30,7 +30,8 @@ import { draftText, fittingText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { marked } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import { showTags } from '../platform/tags.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -111,23 +112,12 @@ class DiscourseSink implements Sink {
   }
 
   async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
-    const wanted = address.toLowerCase();
-    const query = { email: wanted, show_emails: 'true' };
-    const found = (await this.#list(query, signal)).map(userOf).filter((user) => user !== undefined);
-    const [one, ...others] = found.filter(({ addresses }) => addresses.includes(wanted));
-    return one === undefined || others.length > 0 ? undefined : userWithLogin(this.#options.map, one.name);
+    const query = { email: address.toLowerCase(), show_emails: 'true' };
+    return userOfAddress(this.#options.map, usersIn(await this.#list(query, signal)), address);
   }
 
-  async *users(signal: AbortSignal): AsyncIterable<PlatformUser> {
-    for (let page = 1; ; page += 1) {
-      const query = { page: String(page), order: 'created', asc: 'true', show_emails: 'true' };
-      const listed = await this.#list(query, signal);
-      if (listed.length === 0) return;
-      for (const user of listed.map(userOf)) {
-        const name = user === undefined ? undefined : userWithLogin(this.#options.map, user.name);
-        if (user !== undefined && name !== undefined) yield { ...user, name };
-      }
-    }
+  users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    return ourUsers(this.#options.map, this.#listed(signal));
   }
 
   close(): Promise<void> {
@@ -218,6 +208,15 @@ class DiscourseSink implements Sink {
     return members(answer.json);
   }
 
+  async *#listed(signal: AbortSignal): AsyncIterable<Listed> {
+    for (let page = 1; ; page += 1) {
+      const query = { page: String(page), order: 'created', asc: 'true', show_emails: 'true' };
+      const listed = await this.#list(query, signal);
+      if (listed.length === 0) return;
+      yield* usersIn(listed);
+    }
+  }
+
   #asAdmin(signal: AbortSignal): (request: PlatformRequest) => Promise<PlatformAnswer> {
     const headers = { 'api-username': this.#options.admin };
     return (request) => this.#ask({ ...request, headers }, signal);
@@ -273,16 +272,20 @@ function readExamination(answer: PlatformAnswer, admin: string): Pick<Examinatio
   return { postsAs };
 }
 
+function usersIn(list: readonly unknown[]): readonly Listed[] {
+  return list.map(userOf).filter((user) => user !== undefined);
+}
+
 /** Reads a user of the list who may post; addresses in lower case. */
-function userOf(listed: unknown): PlatformUser | undefined {
-  const [id, name, email] = [member(listed, 'id'), member(listed, 'username'), member(listed, 'email')];
+function userOf(listed: unknown): Listed | undefined {
+  const [id, login, email] = [member(listed, 'id'), member(listed, 'username'), member(listed, 'email')];
   const isSuspended = typeof member(listed, 'suspended_at') === 'string';
   const isOut = member(listed, 'active') !== true || member(listed, 'staged') === true || isSuspended;
   // Those of the house, "system" and "discobot", have numbers below one.
-  if (typeof id !== 'number' || id < 1 || typeof name !== 'string' || isOut) return undefined;
+  if (typeof id !== 'number' || id < 1 || typeof login !== 'string' || isOut) return undefined;
   const addresses = [email, ...members(member(listed, 'secondary_emails'))];
   return {
-    name,
+    login,
     addresses: addresses.filter((each) => typeof each === 'string').map((each) => each.toLowerCase()),
   };
 }

@@ -20,8 +20,9 @@ import {
 } from '../platform/client.ts';
 import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
-import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
+import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { addressesOf, type FindUser, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
+import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { readContainer, readThread } from './locator.ts';
 import { recogniserOf } from './recognise.ts';
@@ -106,8 +107,8 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
       }),
     exists: (post, signal) => sought(async () => isPosted(client, post, signal)),
     examine: (signal) => examine(client, signal),
-    findUser: (address, signal) => findUser(client, options, address, signal),
-    users: (signal) => listUsers(client, options, signal),
+    findUser: (address, signal) => findUser(client, options.map, address, signal),
+    users: (signal) => ourUsers(options.map, listed(client, signal)),
     recognise: recogniserOf(siteOf(options)),
     close: () => client.close(),
   };
@@ -188,12 +189,7 @@ function examine(client: PlatformClient, signal: AbortSignal): Promise<Examinati
 }
 
 /** Names the user with an address; Mattermost knows one at most. */
-async function findUser(
-  client: PlatformClient,
-  { map }: Options,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+const findUser: FindUser = async (client, map, address, signal) => {
   const answer = await client.ask({ path: pathOf('api', 'v4', 'users', 'email', address) }, signal);
   // 400 is an address that Mattermost takes for none.
   const isUnknown =
@@ -202,34 +198,25 @@ async function findUser(
   const outcome = client.judge(answer);
   if (outcome.kind !== 'posted') throw new Error(outcome.diagnostic);
   const user = userOf(answer.json);
-  if (user === undefined || user.address.toLowerCase() !== address.toLowerCase()) return undefined;
-  return userWithLogin(map, user.name);
-}
+  return user && userOfAddress(map, [user], address);
+};
 
 /** Lists the people who may log in; whose address the bot may not see, it does not list. */
-async function* listUsers(
-  client: PlatformClient,
-  { map }: Options,
-  signal: AbortSignal,
-): AsyncGenerator<PlatformUser> {
+async function* listed(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
   for (let page = 0; ; page++) {
     const query = { page: String(page), per_page: String(USERS_PER_PAGE), active: 'true' };
     const answer = await client.demand({ path: '/api/v4/users', query }, signal);
     if (!Array.isArray(answer.json)) throw new Error(`no list of users: ${answer.text.slice(0, 200)}`);
-    for (const each of members(answer.json)) {
-      const user = userOf(each);
-      const name = user === undefined ? undefined : userWithLogin(map, user.name);
-      if (user !== undefined && name !== undefined) yield { name, addresses: [user.address] };
-    }
+    yield* members(answer.json)
+      .map(userOf)
+      .filter((user) => user !== undefined);
     if (answer.json.length < USERS_PER_PAGE) return;
   }
 }
 
 /** Gives name and address of a person who is active and whose address may be seen. */
-function userOf(json: unknown): { name: string; address: string } | undefined {
-  const [name, address] = [member(json, 'username'), member(json, 'email')];
-  if (typeof name !== 'string' || typeof address !== 'string' || address === '') return undefined;
-  return member(json, 'is_bot') === true || Number(member(json, 'delete_at')) > 0
-    ? undefined
-    : { name, address };
+function userOf(json: unknown): Listed | undefined {
+  const [login, addresses] = [member(json, 'username'), addressesOf(member(json, 'email'))];
+  const isOut = member(json, 'is_bot') === true || Number(member(json, 'delete_at')) > 0;
+  return typeof login !== 'string' || addresses.length === 0 || isOut ? undefined : { login, addresses };
 }

@@ -30,7 +30,8 @@ import {
 } from '../platform/client.ts';
 import { draftText, fittingText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { addressesOf, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { recogniseZammad } from './recognise.ts';
@@ -128,23 +129,14 @@ class ZammadSink implements Sink {
   }
 
   async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
-    const wanted = address.toLowerCase();
-    const query = { query: wanted, limit: String(PAGE) };
-    const found = await this.#list('/api/v1/users/search', query, signal);
-    const [one, ...others] = found.filter((user) => user.addresses.includes(wanted));
-    return one === undefined || others.length > 0 ? undefined : userWithLogin(this.#options.map, one.name);
+    const query = { query: address.toLowerCase(), limit: String(PAGE) };
+    const answer = await this.#client.demand({ path: '/api/v1/users/search', query }, signal);
+    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
+    return userOfAddress(this.#options.map, usersIn(answer), address);
   }
 
-  async *users(signal: AbortSignal): AsyncIterable<PlatformUser> {
-    for (let page = 1; ; page += 1) {
-      const query = { page: String(page), per_page: String(PAGE) };
-      const { json } = await this.#client.demand({ path: '/api/v1/users', query }, signal);
-      if (members(json).length === 0) return;
-      for (const user of members(json).map(userOf)) {
-        const name = user === undefined ? undefined : userWithLogin(this.#options.map, user.name);
-        if (user !== undefined && name !== undefined) yield { ...user, name };
-      }
-    }
+  users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    return ourUsers(this.#options.map, this.#listed(signal));
   }
 
   close(): Promise<void> {
@@ -176,16 +168,13 @@ class ZammadSink implements Sink {
     return { ...outcome, diagnostic: `article ${id}` };
   }
 
-  async #list(
-    path: string,
-    query: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<readonly PlatformUser[]> {
-    const answer = await this.#client.demand({ path, query }, signal);
-    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
-    return members(answer.json)
-      .map(userOf)
-      .filter((user) => user !== undefined);
+  async *#listed(signal: AbortSignal): AsyncIterable<Listed> {
+    for (let page = 1; ; page += 1) {
+      const query = { page: String(page), per_page: String(PAGE) };
+      const answer = await this.#client.demand({ path: '/api/v1/users', query }, signal);
+      if (members(answer.json).length === 0) return;
+      yield* usersIn(answer);
+    }
   }
 }
 
@@ -274,9 +263,15 @@ function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'p
   };
 }
 
+function usersIn({ json }: PlatformAnswer): readonly Listed[] {
+  return members(json)
+    .map(userOf)
+    .filter((user) => user !== undefined);
+}
+
 /** Reads an active user of a list; addresses in lower case. */
-function userOf(listed: unknown): PlatformUser | undefined {
-  const [name, email] = [member(listed, 'login'), member(listed, 'email')];
-  if (member(listed, 'active') !== true || typeof name !== 'string' || name === '') return undefined;
-  return { name, addresses: typeof email === 'string' && email !== '' ? [email.toLowerCase()] : [] };
+function userOf(listed: unknown): Listed | undefined {
+  const login = member(listed, 'login');
+  if (member(listed, 'active') !== true || typeof login !== 'string' || login === '') return undefined;
+  return { login, addresses: addressesOf(member(listed, 'email')).map((each) => each.toLowerCase()) };
 }
