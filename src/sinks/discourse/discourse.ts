@@ -12,6 +12,8 @@
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   type Means,
   member,
   members,
@@ -251,24 +253,20 @@ function posted(answer: PlatformAnswer, outcome: Outcome): Outcome {
 }
 
 /** Reads whether the key may act as the administrator, and whether that account may list users. */
-function readExamination(answer: PlatformAnswer, admin: string): Pick<Examination, 'postsAs' | 'lack'> {
+function readExamination(answer: PlatformAnswer, admin: string): Examined {
   const postsAs = 'the user of each reply (Api-Username), by a key for all users';
   if (answer.status === 403)
-    return {
+    return lacks(
+      `Discourse does not take the key for ${admin}: it is wrong, revoked or of one user, or there is no ${admin}`,
+      'make a key in Admin, Advanced, API keys: user level "All users", scope "Global"; put it into the file of sink.token_file',
       postsAs,
-      lack: {
-        what: `Discourse does not take the key for ${admin}: it is wrong, revoked or of one user, or there is no ${admin}`,
-        fix: 'make a key in Admin, Advanced, API keys: user level "All users", scope "Global"; put it into the file of sink.token_file',
-      },
-    };
+    );
   if (answer.status === 404 && answer.json !== undefined)
-    return {
+    return lacks(
+      `${admin} may not list the users of Discourse`,
+      'name an administrator in sink.admin, or leave it out',
       postsAs,
-      lack: {
-        what: `${admin} may not list the users of Discourse`,
-        fix: 'name an administrator in sink.admin, or leave it out',
-      },
-    };
+    );
   return { postsAs };
 }
 

@@ -12,6 +12,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -30,8 +32,8 @@ import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
-import { sudo } from '../platform/sudo.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
+import { readSudoer, sudo } from '../platform/sudo.ts';
+import type { Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { findUser, listUsers } from './people.ts';
 import { recognise } from './recognise.ts';
@@ -270,31 +272,13 @@ function means({ status, json }: PlatformAnswer): Meaning | undefined {
 }
 
 /** Reads whose token it is. */
-function readAccount({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
-  const login = member(json, 'login');
-  if (status === 401)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the token is not taken',
-        fix: 'make an access token in an administrator’s settings, Applications',
-      },
-    };
-  if (status === 403)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the token may not read users',
-        fix: 'give it the scopes write:issue, read:user and read:admin',
-      },
-    };
-  const postsAs = `the user of each reply, by the token of ${typeof login === 'string' ? login : 'nobody known'}`;
-  if (status !== 200 || member(json, 'is_admin') === true) return { postsAs };
-  return {
-    postsAs,
-    lack: {
-      what: `${String(login)} is no administrator`,
-      fix: 'take the token of an account that is: only those may post as others',
-    },
-  };
+function readAccount(answer: PlatformAnswer): Examined {
+  if (answer.status === 401)
+    return lacks(
+      'the token is not taken',
+      'make an access token in an administrator’s settings, Applications',
+    );
+  if (answer.status === 403)
+    return lacks('the token may not read users', 'give it the scopes write:issue, read:user and read:admin');
+  return readSudoer(answer, 'login');
 }

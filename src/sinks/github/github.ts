@@ -11,6 +11,8 @@ import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   openPlatformClient,
   type PlatformAnswer,
@@ -208,16 +210,15 @@ async function examine(
 }
 
 /** Reads who posts, and whether the scopes of a classic token let it write. */
-function readAccount(answer: PlatformAnswer, hasTokens: boolean): Pick<Examination, 'postsAs' | 'lack'> {
+function readAccount(answer: PlatformAnswer, hasTokens: boolean): Examined {
   const { status, json, headers = {} } = answer;
-  const nobody = (what: string, fix: string) => ({ postsAs: 'nobody', lack: { what, fix } });
   if (status === 401)
-    return nobody(
+    return lacks(
       'the token is not taken',
       'make a personal access token that may write issues and pull requests',
     );
   if (status === 403 && means(answer) === 'broken')
-    return nobody('the token is of no user', 'take a personal access token of the account that posts');
+    return lacks('the token is of no user', 'take a personal access token of the account that posts');
   const login = member(json, 'login');
   const account = typeof login === 'string' ? login : 'nobody known';
   const own = hasTokens ? '; as the user where a token of theirs is there' : '';
@@ -227,8 +228,5 @@ function readAccount(answer: PlatformAnswer, hasTokens: boolean): Pick<Examinati
   if (status !== 200 || typeof scopes !== 'string' || scopes === '') return { postsAs };
   const mayWrite = scopes.split(/\s*,\s*/).some((scope) => scope === 'repo' || scope === 'public_repo');
   if (mayWrite) return { postsAs };
-  return {
-    postsAs,
-    lack: { what: `the token has the scopes ${scopes} alone`, fix: 'give it the scope repo' },
-  };
+  return lacks(`the token has the scopes ${scopes} alone`, 'give it the scope repo', postsAs);
 }

@@ -10,6 +10,8 @@
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
+  type Examined,
+  lacks,
   member,
   openPlatformClient,
   type PlatformAnswer,
@@ -24,7 +26,7 @@ import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
-import { sudo } from '../platform/sudo.ts';
+import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { pages } from './pages.ts';
@@ -188,38 +190,22 @@ async function examine(client: PlatformClient, signal: AbortSignal): Promise<Exa
 }
 
 /** Reads whose token it is; an administrator alone is told that they are one. */
-function readAccount({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
-  if (status === 401)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the token is not taken',
-        fix: 'make a personal access token of an administrator; tokens of GitLab end after a year at the latest',
-      },
-    };
-  if (status === 403)
-    return {
-      postsAs: 'nobody',
-      lack: { what: 'the token may not read its own user', fix: 'give it the scopes api and sudo' },
-    };
-  const name = member(json, 'username');
-  const login = typeof name === 'string' ? name : 'nobody known';
-  const postsAs = `the user of each reply, by the token of ${login}`;
-  if (status !== 200 || member(json, 'is_admin') === true) return { postsAs };
-  return {
-    postsAs,
-    lack: {
-      what: `${login} is no administrator`,
-      fix: 'take the token of an account that is: only those may post as others',
-    },
-  };
+function readAccount(answer: PlatformAnswer): Examined {
+  if (answer.status === 401)
+    return lacks(
+      'the token is not taken',
+      'make a personal access token of an administrator; tokens of GitLab end after a year at the latest',
+    );
+  if (answer.status === 403)
+    return lacks('the token may not read its own user', 'give it the scopes api and sudo');
+  return readSudoer(answer, 'username');
 }
 
 /** Reads what the token may; versions before 15.5 do not say. */
-function readScopes({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readScopes({ status, json }: PlatformAnswer): Examined {
   const scopes = member(json, 'scopes');
   const missing = Array.isArray(scopes) ? ['api', 'sudo'].filter((scope) => !scopes.includes(scope)) : [];
   if (status !== 200 || missing.length === 0) return { postsAs: '' };
   const what = `the token lacks the scope ${missing.join(' and ')}`;
-  return { postsAs: '', lack: { what, fix: 'make one that has the scopes api and sudo' } };
+  return lacks(what, 'make one that has the scopes api and sudo', '');
 }

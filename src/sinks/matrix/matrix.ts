@@ -14,6 +14,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -253,17 +255,16 @@ async function findEvents(as: Acting, { id, receivedAt }: Post, { room }: Place,
 
 /** Asks whose token it is. */
 function examine(client: PlatformClient, { post_as }: Options, signal: AbortSignal): Promise<Examination> {
-  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  const read = ({ status, json }: PlatformAnswer): Examined => {
     const id = member(json, 'user_id');
     if (status === 200 && typeof id === 'string') {
       const isBot = post_as === 'bot';
       return { postsAs: isBot ? `${id}, with a line that names the user` : `each user, by ${id}` };
     }
-    const postsAs = 'nobody yet';
-    if (status !== 401) return { postsAs };
+    if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'log in as the bot once and put its access token, or the as_token of the application service, into sink.token_file';
-    return { postsAs, lack: { what: 'the access token is not taken', fix } };
+    return lacks('the access token is not taken', fix, 'nobody yet');
   };
   return client.examine({ path: '/_matrix/client/v3/account/whoami' }, read, signal);
 }

@@ -8,6 +8,8 @@
  */
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -175,15 +177,14 @@ async function isPosted(client: PlatformClient, post: Post, signal: AbortSignal)
 
 /** Asks whose token it is. */
 function examine(client: PlatformClient, signal: AbortSignal): Promise<Examination> {
-  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  const read = ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string')
       return { postsAs: `@${name}, with a line that names the user` };
-    const postsAs = 'nobody yet';
-    if (status !== 401) return { postsAs };
+    if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'make a bot account (Integrations > Bot Accounts), put its access token into sink.token_file, and see that the bot is enabled';
-    return { postsAs, lack: { what: 'the access token is not taken', fix } };
+    return lacks('the access token is not taken', fix, 'nobody yet');
   };
   return client.examine({ path: '/api/v4/users/me' }, read, signal);
 }

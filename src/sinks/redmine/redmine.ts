@@ -13,6 +13,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -28,7 +30,7 @@ import {
 import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
+import type { Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { redmineMarkdown } from './markdown.ts';
 import { type Author, createNotes, type Issue, readIssue } from './notes.ts';
@@ -269,25 +271,20 @@ function subjectOf(post: Post): string {
 }
 
 /** Reads who the key belongs to: only an administrator may post as others. */
-function examined({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function examined({ status, json }: PlatformAnswer): Examined {
   const postsAs = 'the user of each reply, whom X-Redmine-Switch-User names';
   const login = member(json, 'user', 'login');
   if (status === 401)
-    return {
+    return lacks(
+      'Redmine does not know the key in sink.token_file',
+      'copy the API access key of an administrator: My account, API access key, Show',
       postsAs,
-      lack: {
-        what: 'Redmine does not know the key in sink.token_file',
-        fix: 'copy the API access key of an administrator: My account, API access key, Show',
-      },
-    };
-  if (status === 403)
-    return { postsAs, lack: { what: REST_OFF, fix: 'switch on "Enable REST web service" there' } };
+    );
+  if (status === 403) return lacks(REST_OFF, 'switch on "Enable REST web service" there', postsAs);
   if (typeof login !== 'string' || member(json, 'user', 'admin') === true) return { postsAs };
-  return {
-    postsAs: `${login}, whoever wrote`,
-    lack: {
-      what: `the key in sink.token_file is of ${login}, who is no administrator: Redmine would post everything as ${login}`,
-      fix: 'use the API access key of an administrator, the only ones who may post as the user',
-    },
-  };
+  return lacks(
+    `the key in sink.token_file is of ${login}, who is no administrator: Redmine would post everything as ${login}`,
+    'use the API access key of an administrator, the only ones who may post as the user',
+    `${login}, whoever wrote`,
+  );
 }

@@ -12,6 +12,8 @@ import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   openPlatformClient,
   type PlatformAnswer,
@@ -176,17 +178,16 @@ async function find(client: PlatformClient, post: Post, { room }: Place, signal:
 }
 
 function examine(client: PlatformClient, { post_as }: Options, signal: AbortSignal): Promise<Examination> {
-  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  const read = ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string') {
       const how = post_as === 'alias' ? 'under the name of the user' : 'with a line that names the user';
       return { postsAs: `@${name}, ${how}` };
     }
-    const postsAs = 'nobody yet';
-    if (status !== 401) return { postsAs };
+    if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'as the bot, make a personal access token (My Account > Personal Access Tokens), and put the user id and the token into sink.token_file as ID:TOKEN';
-    return { postsAs, lack: { what: 'the user id and token are not taken', fix } };
+    return lacks('the user id and token are not taken', fix, 'nobody yet');
   };
   return client.examine({ path: '/api/v1/me' }, read, signal);
 }

@@ -10,6 +10,8 @@
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -214,16 +216,17 @@ async function examine(options: Options, client: PlatformClient, signal: AbortSi
 
 /** Makes the reader of whose token it is; an answer without a name is of no REST 2. */
 function readAccount(options: Options) {
-  return ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  return ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'Name');
     if (status === 401) {
       const fix = `make one under Settings, Auth Tokens, and put it into ${options.token_file}`;
-      return { postsAs: 'nobody', lack: { what: 'Request Tracker refuses the token', fix } };
+      return lacks('Request Tracker refuses the token', fix);
     }
-    if (typeof name !== 'string') {
-      const fix = 'name in sink.url the address below which REST/2.0 is';
-      return { postsAs: 'nobody', lack: { what: 'this is no REST 2 of Request Tracker', fix } };
-    }
+    if (typeof name !== 'string')
+      return lacks(
+        'this is no REST 2 of Request Tracker',
+        'name in sink.url the address below which REST/2.0 is',
+      );
     const others =
       options.user_tokens === undefined ? '' : ', or as the user who has a token in sink.user_tokens';
     return { postsAs: `${name}, with a line that names the user${others}` };

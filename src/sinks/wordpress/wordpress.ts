@@ -13,6 +13,8 @@
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -25,7 +27,7 @@ import {
 } from '../platform/client.ts';
 import { fittingText } from '../platform/draft.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
+import type { Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { commentHtml } from './comment-html.ts';
 import { readLocator, type Target } from './locator.ts';
@@ -217,20 +219,17 @@ const RIGHTS: Readonly<Record<string, string>> = {
 };
 
 /** Reads whose key it is, and what it may not do. */
-function readAccount(answer: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readAccount(answer: PlatformAnswer): Examined {
   const login = member(answer.json, 'username');
   if (answer.status === 401)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the key is not taken',
-        fix: 'put name:password of an application password into sink.token_file; WordPress takes those over HTTPS, or with WP_ENVIRONMENT_TYPE "local"',
-      },
-    };
+    return lacks(
+      'the key is not taken',
+      'put name:password of an application password into sink.token_file; WordPress takes those over HTTPS, or with WP_ENVIRONMENT_TYPE "local"',
+    );
   const postsAs = `the user of each reply, by the key of ${typeof login === 'string' ? login : 'nobody known'}`;
   if (typeof login !== 'string') return { postsAs };
   const missing = Object.keys(RIGHTS).filter((right) => member(answer.json, 'capabilities', right) !== true);
   if (missing.length === 0) return { postsAs };
   const what = missing.map((right) => `${right} (to ${RIGHTS[right] ?? ''})`).join(', ');
-  return { postsAs, lack: { what: `${login} lacks ${what}`, fix: 'take the key of an administrator' } };
+  return lacks(`${login} lacks ${what}`, 'take the key of an administrator', postsAs);
 }

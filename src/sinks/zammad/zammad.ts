@@ -14,6 +14,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   type Means,
   member,
   members,
@@ -244,23 +246,22 @@ function written({ filename, contentType, content }: PostAttachment): object {
 }
 
 /** Reads whether the token is one, and whether it may act on behalf of others. */
-function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readExamination({ status, json }: PlatformAnswer): Examined {
   const postsAs = 'the user of each reply, on whose behalf the token asks (From)';
   if (status !== 401 && status !== 403) return { postsAs };
   const isRight =
     status === 403 || String(member(json, 'error')).startsWith('Current user has no permission');
-  return {
-    postsAs,
-    lack: isRight
-      ? {
-          what: 'the token of Zammad may not act on behalf of others',
-          fix: 'give it admin.user, ticket.agent and ticket.customer, and its user a role that has them',
-        }
-      : {
-          what: 'Zammad does not take the token',
-          fix: 'make one in your profile, Token Access, and put it into the file of sink.token_file',
-        },
-  };
+  return isRight
+    ? lacks(
+        'the token of Zammad may not act on behalf of others',
+        'give it admin.user, ticket.agent and ticket.customer, and its user a role that has them',
+        postsAs,
+      )
+    : lacks(
+        'Zammad does not take the token',
+        'make one in your profile, Token Access, and put it into the file of sink.token_file',
+        postsAs,
+      );
 }
 
 function usersIn({ json }: PlatformAnswer): readonly Listed[] {

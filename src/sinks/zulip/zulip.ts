@@ -13,6 +13,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   type Means,
   member,
   members,
@@ -263,15 +265,13 @@ function decoded(part: string): string | undefined {
   }
 }
 
-function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readExamination({ status, json }: PlatformAnswer): Examined {
   const name = member(json, 'full_name');
   const postsAs = `${typeof name === 'string' ? name : 'the bot'}, under a line that names the author`;
   if (status !== 401 && status !== 403) return { postsAs };
-  return {
+  return lacks(
+    'Zulip does not take the key of the bot',
+    'make a generic bot in Settings, Bots, and put its address, a colon and its key into the file of sink.token_file',
     postsAs,
-    lack: {
-      what: 'Zulip does not take the key of the bot',
-      fix: 'make a generic bot in Settings, Bots, and put its address, a colon and its key into the file of sink.token_file',
-    },
-  };
+  );
 }
