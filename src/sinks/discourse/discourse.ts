@@ -32,11 +32,12 @@ import { draftText, fittingText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { marked } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import { showTags } from '../platform/tags.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { categoryOf, externalId, isThere, type Place, placeOf } from './posts.ts';
 import { recogniseDiscourse } from './recognise.ts';
 import { DISCOURSE_SETTINGS } from './settings.ts';
@@ -50,10 +51,10 @@ const MOST_CHARS = 32_000;
 const EVERYBODY = ['here', 'all', 'everyone', 'channel'];
 
 /** Opens the sink of a `[sink]` table. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, DISCOURSE_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: new DiscourseSink(read.options, environment) } : read;
-}
+export const open = openerOf(
+  DISCOURSE_SETTINGS,
+  (options, environment) => new DiscourseSink(options, environment),
+);
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {

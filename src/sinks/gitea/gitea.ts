@@ -29,12 +29,13 @@ import {
 import { fittingText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
 import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { findUser, listUsers } from './people.ts';
 import { recognise } from './recognise.ts';
 import { GITEA_SETTINGS } from './settings.ts';
@@ -45,10 +46,7 @@ type Options = PlatformOptions<typeof GITEA_SETTINGS>;
 const PAGE = 50;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, GITEA_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: createGiteaSink(read.options, environment.now) } : read;
-}
+export const open = openerOf(GITEA_SETTINGS, createGiteaSink);
 
 /** Shows the comment of a post. */
 export function preview(post: Post): Preview {
@@ -66,7 +64,7 @@ interface Made {
  * Makes the sink. A comment is made first and gets its files afterwards, as Gitea's interface wants it: `exists`
  * gives it those that an attempt before did not.
  */
-function createGiteaSink(options: Options, now: () => number): Sink {
+function createGiteaSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
     headers: { authorization: `token ${options.token}` },

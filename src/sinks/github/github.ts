@@ -24,12 +24,13 @@ import {
 } from '../platform/client.ts';
 import { fittingText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
 import { createUserTokens, directoryProblem } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { ATTRIBUTION, GITHUB_INERT, GITHUB_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof GITHUB_SETTINGS>;
@@ -47,13 +48,9 @@ const PAUSE_MS = 60_000;
 const VERSION = '2022-11-28';
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, GITHUB_SETTINGS, environment);
-  if (!read.ok) return read;
-  const problem = directoryProblem(read.options.user_tokens);
-  if (problem !== undefined) return { ok: false, problems: [problem] };
-  return { ok: true, sink: createGithubSink(read.options, environment) };
-}
+export const open = openerOf(GITHUB_SETTINGS, createGithubSink, ({ user_tokens }) =>
+  directoryProblem(user_tokens),
+);
 
 /** Shows the comment of a post, by the account of the sink. */
 export function preview(post: Post): Preview {

@@ -24,11 +24,12 @@ import {
 import { fittingText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { pages } from './pages.ts';
 import { findUser, listUsers } from './people.ts';
 import { pathIn, placeOf, projectOf } from './place.ts';
@@ -41,10 +42,7 @@ type Options = PlatformOptions<typeof GITLAB_SETTINGS>;
 const MOST_CHARS = 1_000_000;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, GITLAB_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: createGitlabSink(read.options, environment.now) } : read;
-}
+export const open = openerOf(GITLAB_SETTINGS, createGitlabSink);
 
 /** Shows the note of a post. */
 export function preview(post: Post): Preview {
@@ -52,7 +50,7 @@ export function preview(post: Post): Preview {
 }
 
 /** Makes the sink; every request that writes is made as the user of the post, by `Sudo`. */
-function createGitlabSink(options: Options, now: () => number): Sink {
+function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, { now, headers: { 'private-token': options.token }, means });
   const as = (post: Post): Readonly<Record<string, string>> => sudo(nameOf(loginOf(options.map, post.user)));
 

@@ -30,9 +30,10 @@ import {
 } from '../platform/client.ts';
 import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
-import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { fileEvent, MARK, type Relation, textContent } from './content.ts';
 import { type Place, readContainer, readThread } from './locator.ts';
 import { MATRIX_SETTINGS } from './settings.ts';
@@ -48,11 +49,7 @@ const MOST_PAGES = 50;
 const CLOCK_SLACK_MS = 600_000;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, MATRIX_SETTINGS, environment);
-  if (!read.ok) return read;
-  return { ok: true, sink: createMatrixSink(read.options, environment) };
-}
+export const open = openerOf(MATRIX_SETTINGS, createMatrixSink);
 
 /** Shows the event that would be sent. */
 export function preview(post: Post): Preview {

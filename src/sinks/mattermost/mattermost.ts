@@ -22,10 +22,11 @@ import {
 } from '../platform/client.ts';
 import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
 import { addressesOf, type FindUser, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { readContainer, readThread } from './locator.ts';
 import { recogniserOf } from './recognise.ts';
 import { MATTERMOST_SETTINGS } from './settings.ts';
@@ -57,11 +58,7 @@ interface Target {
 }
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, MATTERMOST_SETTINGS, environment);
-  if (!read.ok) return read;
-  return { ok: true, sink: createMattermostSink(read.options, environment) };
-}
+export const open = openerOf(MATTERMOST_SETTINGS, createMattermostSink);
 
 /** Shows the post that would be made. */
 export function preview(post: Post): Preview {

@@ -29,9 +29,10 @@ import {
 } from '../platform/client.ts';
 import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { redmineMarkdown } from './markdown.ts';
 import { type Author, createNotes, type Issue, readIssue } from './notes.ts';
 import { recogniseRedmine } from './recognise.ts';
@@ -45,10 +46,7 @@ type Options = PlatformOptions<typeof REDMINE_SETTINGS>;
 const MOST_SUBJECT_CHARS = 255;
 
 /** Reads the table and opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, REDMINE_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: createRedmineSink(read.options, environment.now) } : read;
-}
+export const open = openerOf(REDMINE_SETTINGS, createRedmineSink);
 
 /** Shows the note that would be made of a post, as a Redmine with its first settings gets it. */
 export function preview(post: Post): Preview {
@@ -76,7 +74,7 @@ function formOf({ format, policy }: Pick<Options, 'format' | 'policy'>): TextFor
  * Makes the sink. The issue is read before and after the note is made: the post is the note that is there now and was
  * not before. Without one Redmine kept none, whatever it answered.
  */
-function createRedmineSink(options: Options, now: () => number): Sink {
+function createRedmineSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
     headers: { 'x-redmine-api-key': options.token },

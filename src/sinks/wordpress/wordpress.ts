@@ -26,9 +26,10 @@ import {
   unexpected,
 } from '../platform/client.ts';
 import { fittingText } from '../platform/draft.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { commentHtml } from './comment-html.ts';
 import { readLocator, type Target } from './locator.ts';
 import { findUser, listUsers, numberOf } from './people.ts';
@@ -48,14 +49,9 @@ const LOOKED_THROUGH = 100;
 const CLOCKS_MS = 300_000;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, WORDPRESS_SETTINGS, environment);
-  if (!read.ok) return read;
-  const { token, token_file: path } = read.options;
-  if (!/^[^:]+:./.test(token))
-    return { ok: false, problems: [`sink.token_file: ${path}: does not hold name:password`] };
-  return { ok: true, sink: createWordPressSink(read.options, environment.now) };
-}
+export const open = openerOf(WORDPRESS_SETTINGS, createWordPressSink, ({ token, token_file: path }) =>
+  /^[^:]+:./.test(token) ? undefined : `sink.token_file: ${path}: does not hold name:password`,
+);
 
 /** Shows the comment of a post. */
 export function preview(post: Post): Preview {
@@ -74,7 +70,7 @@ interface Place {
  * Makes the sink. A comment that WordPress has already ends an attempt as posted only where it is this post's own
  * (`repeated`): the same words said twice are refused here as on the web.
  */
-function createWordPressSink(options: Options, now: () => number): Sink {
+function createWordPressSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
     headers: { authorization: `Basic ${Buffer.from(options.token).toString('base64')}` },

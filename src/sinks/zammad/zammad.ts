@@ -32,10 +32,11 @@ import {
 } from '../platform/client.ts';
 import { draftText, fittingText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { addressesOf, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { recogniseZammad } from './recognise.ts';
 import { ZAMMAD_SETTINGS } from './settings.ts';
 
@@ -56,10 +57,7 @@ const SYSTEM_ID = '1';
 const PAGE = 100;
 
 /** Opens the sink of a `[sink]` table. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, ZAMMAD_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: new ZammadSink(read.options, environment) } : read;
-}
+export const open = openerOf(ZAMMAD_SETTINGS, (options, environment) => new ZammadSink(options, environment));
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {

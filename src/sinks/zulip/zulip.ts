@@ -31,9 +31,10 @@ import {
 import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { zulipMarkdown } from './dialect.ts';
 import { ATTRIBUTION, ZULIP_SETTINGS } from './settings.ts';
 
@@ -53,17 +54,14 @@ const EVERYBODY = ['all', 'everyone', 'channel', 'stream', 'topic'];
 const UNTOUCHED = { mentions: false, references: false, commands: false, closing: false };
 
 /** Opens the sink of a `[sink]` table. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, ZULIP_SETTINGS, environment);
-  if (!read.ok) return read;
-  const { token, token_file: file } = read.options;
-  if (!/^[^:\s]+@[^:\s]+:[^:\s]+$/.test(token))
-    return {
-      ok: false,
-      problems: [`sink.token_file: ${file}: expected the address of a bot, a colon and its key`],
-    };
-  return { ok: true, sink: new ZulipSink(read.options, environment) };
-}
+export const open = openerOf(
+  ZULIP_SETTINGS,
+  (options, environment) => new ZulipSink(options, environment),
+  ({ token, token_file: file }) =>
+    /^[^:\s]+@[^:\s]+:[^:\s]+$/.test(token)
+      ? undefined
+      : `sink.token_file: ${file}: expected the address of a bot, a colon and its key`,
+);
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
