@@ -12,6 +12,8 @@
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   type Means,
   member,
   members,
@@ -26,14 +28,16 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { draftText, fittingText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { marked } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
+import { type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import { showTags } from '../platform/tags.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { categoryOf, externalId, isThere, type Place, placeOf } from './posts.ts';
 import { recogniseDiscourse } from './recognise.ts';
 import { DISCOURSE_SETTINGS } from './settings.ts';
@@ -47,10 +51,10 @@ const MOST_CHARS = 32_000;
 const EVERYBODY = ['here', 'all', 'everyone', 'channel'];
 
 /** Opens the sink of a `[sink]` table. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, DISCOURSE_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: new DiscourseSink(read.options, environment) } : read;
-}
+export const open = openerOf(
+  DISCOURSE_SETTINGS,
+  (options, environment) => new DiscourseSink(options, environment),
+);
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
@@ -111,23 +115,12 @@ class DiscourseSink implements Sink {
   }
 
   async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
-    const wanted = address.toLowerCase();
-    const query = { email: wanted, show_emails: 'true' };
-    const found = (await this.#list(query, signal)).map(userOf).filter((user) => user !== undefined);
-    const [one, ...others] = found.filter(({ addresses }) => addresses.includes(wanted));
-    return one === undefined || others.length > 0 ? undefined : userWithLogin(this.#options.map, one.name);
+    const query = { email: address.toLowerCase(), show_emails: 'true' };
+    return userOfAddress(this.#options.map, usersIn(await this.#list(query, signal)), address);
   }
 
-  async *users(signal: AbortSignal): AsyncIterable<PlatformUser> {
-    for (let page = 1; ; page += 1) {
-      const query = { page: String(page), order: 'created', asc: 'true', show_emails: 'true' };
-      const listed = await this.#list(query, signal);
-      if (listed.length === 0) return;
-      for (const user of listed.map(userOf)) {
-        const name = user === undefined ? undefined : userWithLogin(this.#options.map, user.name);
-        if (user !== undefined && name !== undefined) yield { ...user, name };
-      }
-    }
+  users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    return ourUsers(this.#options.map, this.#listed(signal));
   }
 
   close(): Promise<void> {
@@ -162,9 +155,7 @@ class DiscourseSink implements Sink {
         [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
       );
     const { policy } = this.#options;
-    const draft = draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    return draft.text;
+    return fittingText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
   }
 
   /** Uploads a file and gives the Markdown that shows it. */
@@ -220,6 +211,15 @@ class DiscourseSink implements Sink {
     return members(answer.json);
   }
 
+  async *#listed(signal: AbortSignal): AsyncIterable<Listed> {
+    for (let page = 1; ; page += 1) {
+      const query = { page: String(page), order: 'created', asc: 'true', show_emails: 'true' };
+      const listed = await this.#list(query, signal);
+      if (listed.length === 0) return;
+      yield* usersIn(listed);
+    }
+  }
+
   #asAdmin(signal: AbortSignal): (request: PlatformRequest) => Promise<PlatformAnswer> {
     const headers = { 'api-username': this.#options.admin };
     return (request) => this.#ask({ ...request, headers }, signal);
@@ -254,37 +254,37 @@ function posted(answer: PlatformAnswer, outcome: Outcome): Outcome {
 }
 
 /** Reads whether the key may act as the administrator, and whether that account may list users. */
-function readExamination(answer: PlatformAnswer, admin: string): Pick<Examination, 'postsAs' | 'lack'> {
+function readExamination(answer: PlatformAnswer, admin: string): Examined {
   const postsAs = 'the user of each reply (Api-Username), by a key for all users';
   if (answer.status === 403)
-    return {
+    return lacks(
+      `Discourse does not take the key for ${admin}: it is wrong, revoked or of one user, or there is no ${admin}`,
+      'make a key in Admin, Advanced, API keys: user level "All users", scope "Global"; put it into the file of sink.token_file',
       postsAs,
-      lack: {
-        what: `Discourse does not take the key for ${admin}: it is wrong, revoked or of one user, or there is no ${admin}`,
-        fix: 'make a key in Admin, Advanced, API keys: user level "All users", scope "Global"; put it into the file of sink.token_file',
-      },
-    };
+    );
   if (answer.status === 404 && answer.json !== undefined)
-    return {
+    return lacks(
+      `${admin} may not list the users of Discourse`,
+      'name an administrator in sink.admin, or leave it out',
       postsAs,
-      lack: {
-        what: `${admin} may not list the users of Discourse`,
-        fix: 'name an administrator in sink.admin, or leave it out',
-      },
-    };
+    );
   return { postsAs };
 }
 
+function usersIn(list: readonly unknown[]): readonly Listed[] {
+  return list.map(userOf).filter((user) => user !== undefined);
+}
+
 /** Reads a user of the list who may post; addresses in lower case. */
-function userOf(listed: unknown): PlatformUser | undefined {
-  const [id, name, email] = [member(listed, 'id'), member(listed, 'username'), member(listed, 'email')];
+function userOf(listed: unknown): Listed | undefined {
+  const [id, login, email] = [member(listed, 'id'), member(listed, 'username'), member(listed, 'email')];
   const isSuspended = typeof member(listed, 'suspended_at') === 'string';
   const isOut = member(listed, 'active') !== true || member(listed, 'staged') === true || isSuspended;
   // Those of the house, "system" and "discobot", have numbers below one.
-  if (typeof id !== 'number' || id < 1 || typeof name !== 'string' || isOut) return undefined;
+  if (typeof id !== 'number' || id < 1 || typeof login !== 'string' || isOut) return undefined;
   const addresses = [email, ...members(member(listed, 'secondary_emails'))];
   return {
-    name,
+    login,
     addresses: addresses.filter((each) => typeof each === 'string').map((each) => each.toLowerCase()),
   };
 }

@@ -12,6 +12,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -24,15 +26,16 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { fittingText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
-import { sudo } from '../platform/sudo.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { readSudoer, sudo } from '../platform/sudo.ts';
+import type { Outcome, Sink } from '../sink.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { findUser, listUsers } from './people.ts';
 import { recognise } from './recognise.ts';
 import { GITEA_SETTINGS } from './settings.ts';
@@ -43,10 +46,7 @@ type Options = PlatformOptions<typeof GITEA_SETTINGS>;
 const PAGE = 50;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, GITEA_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: createGiteaSink(read.options, environment.now) } : read;
-}
+export const open = openerOf(GITEA_SETTINGS, createGiteaSink);
 
 /** Shows the comment of a post. */
 export function preview(post: Post): Preview {
@@ -64,7 +64,7 @@ interface Made {
  * Makes the sink. A comment is made first and gets its files afterwards, as Gitea's interface wants it: `exists`
  * gives it those that an attempt before did not.
  */
-function createGiteaSink(options: Options, now: () => number): Sink {
+function createGiteaSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
     headers: { authorization: `token ${options.token}` },
@@ -146,9 +146,7 @@ function textOf(post: Post, policy: Options['policy'], { refused, addresses }: F
       post,
       placePictures(text, (id) => addresses.get(id)),
     );
-  const draft = draftText(post, { dialect, policy, attribution: '' }, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  return fittingText(post, { dialect, policy, attribution: '' }, refused);
 }
 
 function pathTo({ owner, name }: Repository): string {
@@ -272,31 +270,13 @@ function means({ status, json }: PlatformAnswer): Meaning | undefined {
 }
 
 /** Reads whose token it is. */
-function readAccount({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
-  const login = member(json, 'login');
-  if (status === 401)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the token is not taken',
-        fix: 'make an access token in an administrator’s settings, Applications',
-      },
-    };
-  if (status === 403)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the token may not read users',
-        fix: 'give it the scopes write:issue, read:user and read:admin',
-      },
-    };
-  const postsAs = `the user of each reply, by the token of ${typeof login === 'string' ? login : 'nobody known'}`;
-  if (status !== 200 || member(json, 'is_admin') === true) return { postsAs };
-  return {
-    postsAs,
-    lack: {
-      what: `${String(login)} is no administrator`,
-      fix: 'take the token of an account that is: only those may post as others',
-    },
-  };
+function readAccount(answer: PlatformAnswer): Examined {
+  if (answer.status === 401)
+    return lacks(
+      'the token is not taken',
+      'make an access token in an administrator’s settings, Applications',
+    );
+  if (answer.status === 403)
+    return lacks('the token may not read users', 'give it the scopes write:issue, read:user and read:admin');
+  return readSudoer(answer, 'login');
 }

@@ -1,18 +1,12 @@
 /** The users of a Gitea: whose address it is, and who is active. */
 import { member, members, type PlatformClient, pathOf, unexpected } from '../platform/client.ts';
 import { userWithLogin } from '../platform/options.ts';
-import type { Logins } from '../platform/settings.ts';
-import type { PlatformUser } from '../sink.ts';
+import { addressesOf, type FindUser, type Listed, type ListUsers, ourUsers } from '../platform/people.ts';
 
 const PAGE = 50;
 
 /** Names the user of a confirmed address who may log in; undefined where it is nobody's, or that of several. */
-export async function findUser(
-  client: PlatformClient,
-  map: Logins,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+export const findUser: FindUser = async (client, map, address, signal) => {
   const wanted = address.toLowerCase();
   const logins = new Set<string>();
   // The search finds what contains the address: other addresses, and names.
@@ -25,19 +19,16 @@ export async function findUser(
   if (login === undefined || logins.size > 1) return undefined;
   const answer = await client.demand({ path: `/api/v1${pathOf('users', login)}` }, signal);
   return isActive(answer.json) ? userWithLogin(map, login) : undefined;
-}
+};
 
 /** Lists the users who may log in. */
-export async function* listUsers(
-  client: PlatformClient,
-  map: Logins,
-  signal: AbortSignal,
-): AsyncIterable<PlatformUser> {
+export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, active(client, signal));
+
+async function* active(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
   for await (const user of pages(client, '/api/v1/admin/users', {}, signal)) {
-    const [login, email] = [member(user, 'login'), member(user, 'email')];
-    const name = typeof login === 'string' ? userWithLogin(map, login) : undefined;
-    if (name === undefined || !isActive(user)) continue;
-    yield { name, addresses: typeof email === 'string' && email !== '' ? [email] : [] };
+    const login = member(user, 'login');
+    if (typeof login === 'string' && isActive(user))
+      yield { login, addresses: addressesOf(member(user, 'email')) };
   }
 }
 

@@ -11,24 +11,26 @@ import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   openPlatformClient,
   type PlatformAnswer,
   type PlatformClient,
   pathOf,
-  refuse,
   settled,
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { fittingText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
 import { createUserTokens, directoryProblem } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { ATTRIBUTION, GITHUB_INERT, GITHUB_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof GITHUB_SETTINGS>;
@@ -46,13 +48,9 @@ const PAUSE_MS = 60_000;
 const VERSION = '2022-11-28';
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, GITHUB_SETTINGS, environment);
-  if (!read.ok) return read;
-  const problem = directoryProblem(read.options.user_tokens);
-  if (problem !== undefined) return { ok: false, problems: [problem] };
-  return { ok: true, sink: createGithubSink(read.options, environment) };
-}
+export const open = openerOf(GITHUB_SETTINGS, createGithubSink, ({ user_tokens }) =>
+  directoryProblem(user_tokens),
+);
 
 /** Shows the comment of a post, by the account of the sink. */
 export function preview(post: Post): Preview {
@@ -139,9 +137,7 @@ function textOf(post: Post, policy: Options['policy'], attribution: string): str
       placePictures(text, () => undefined),
     );
   const form = { dialect, policy, attribution, mostChars: MOST_CHARS };
-  const draft = draftText(post, form, post.attachments);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  return fittingText(post, form, post.attachments);
 }
 
 function pathTo({ owner, name }: Repository): string {
@@ -211,16 +207,15 @@ async function examine(
 }
 
 /** Reads who posts, and whether the scopes of a classic token let it write. */
-function readAccount(answer: PlatformAnswer, hasTokens: boolean): Pick<Examination, 'postsAs' | 'lack'> {
+function readAccount(answer: PlatformAnswer, hasTokens: boolean): Examined {
   const { status, json, headers = {} } = answer;
-  const nobody = (what: string, fix: string) => ({ postsAs: 'nobody', lack: { what, fix } });
   if (status === 401)
-    return nobody(
+    return lacks(
       'the token is not taken',
       'make a personal access token that may write issues and pull requests',
     );
   if (status === 403 && means(answer) === 'broken')
-    return nobody('the token is of no user', 'take a personal access token of the account that posts');
+    return lacks('the token is of no user', 'take a personal access token of the account that posts');
   const login = member(json, 'login');
   const account = typeof login === 'string' ? login : 'nobody known';
   const own = hasTokens ? '; as the user where a token of theirs is there' : '';
@@ -230,8 +225,5 @@ function readAccount(answer: PlatformAnswer, hasTokens: boolean): Pick<Examinati
   if (status !== 200 || typeof scopes !== 'string' || scopes === '') return { postsAs };
   const mayWrite = scopes.split(/\s*,\s*/).some((scope) => scope === 'repo' || scope === 'public_repo');
   if (mayWrite) return { postsAs };
-  return {
-    postsAs,
-    lack: { what: `the token has the scopes ${scopes} alone`, fix: 'give it the scope repo' },
-  };
+  return lacks(`the token has the scopes ${scopes} alone`, 'give it the scope repo', postsAs);
 }

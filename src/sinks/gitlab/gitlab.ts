@@ -10,6 +10,8 @@
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
+  type Examined,
+  lacks,
   member,
   openPlatformClient,
   type PlatformAnswer,
@@ -19,14 +21,15 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { fittingText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
-import { sudo } from '../platform/sudo.ts';
+import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { pages } from './pages.ts';
 import { findUser, listUsers } from './people.ts';
 import { pathIn, placeOf, projectOf } from './place.ts';
@@ -39,10 +42,7 @@ type Options = PlatformOptions<typeof GITLAB_SETTINGS>;
 const MOST_CHARS = 1_000_000;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, GITLAB_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: createGitlabSink(read.options, environment.now) } : read;
-}
+export const open = openerOf(GITLAB_SETTINGS, createGitlabSink);
 
 /** Shows the note of a post. */
 export function preview(post: Post): Preview {
@@ -50,7 +50,7 @@ export function preview(post: Post): Preview {
 }
 
 /** Makes the sink; every request that writes is made as the user of the post, by `Sudo`. */
-function createGitlabSink(options: Options, now: () => number): Sink {
+function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, { now, headers: { 'private-token': options.token }, means });
   const as = (post: Post): Readonly<Record<string, string>> => sudo(nameOf(loginOf(options.map, post.user)));
 
@@ -143,9 +143,7 @@ function textOf(
     const links = files.filter((file) => !shown.has(file)).map(({ link }) => link);
     return marked(post, [placed, ...links].join('\n\n'));
   };
-  const draft = draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  return fittingText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
 }
 
 /** Breaks `@all`, which tells everybody in the project. */
@@ -190,38 +188,22 @@ async function examine(client: PlatformClient, signal: AbortSignal): Promise<Exa
 }
 
 /** Reads whose token it is; an administrator alone is told that they are one. */
-function readAccount({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
-  if (status === 401)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the token is not taken',
-        fix: 'make a personal access token of an administrator; tokens of GitLab end after a year at the latest',
-      },
-    };
-  if (status === 403)
-    return {
-      postsAs: 'nobody',
-      lack: { what: 'the token may not read its own user', fix: 'give it the scopes api and sudo' },
-    };
-  const name = member(json, 'username');
-  const login = typeof name === 'string' ? name : 'nobody known';
-  const postsAs = `the user of each reply, by the token of ${login}`;
-  if (status !== 200 || member(json, 'is_admin') === true) return { postsAs };
-  return {
-    postsAs,
-    lack: {
-      what: `${login} is no administrator`,
-      fix: 'take the token of an account that is: only those may post as others',
-    },
-  };
+function readAccount(answer: PlatformAnswer): Examined {
+  if (answer.status === 401)
+    return lacks(
+      'the token is not taken',
+      'make a personal access token of an administrator; tokens of GitLab end after a year at the latest',
+    );
+  if (answer.status === 403)
+    return lacks('the token may not read its own user', 'give it the scopes api and sudo');
+  return readSudoer(answer, 'username');
 }
 
 /** Reads what the token may; versions before 15.5 do not say. */
-function readScopes({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readScopes({ status, json }: PlatformAnswer): Examined {
   const scopes = member(json, 'scopes');
   const missing = Array.isArray(scopes) ? ['api', 'sudo'].filter((scope) => !scopes.includes(scope)) : [];
   if (status !== 200 || missing.length === 0) return { postsAs: '' };
   const what = `the token lacks the scope ${missing.join(' and ')}`;
-  return { postsAs: '', lack: { what, fix: 'make one that has the scopes api and sudo' } };
+  return lacks(what, 'make one that has the scopes api and sudo', '');
 }

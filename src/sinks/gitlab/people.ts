@@ -1,20 +1,20 @@
 /** The users of a GitLab: whose address it is, and who is active. */
 import { member, members, type PlatformClient, pathOf } from '../platform/client.ts';
-import { userWithLogin } from '../platform/options.ts';
-import type { Logins } from '../platform/settings.ts';
-import type { PlatformUser } from '../sink.ts';
+import {
+  addressesOf,
+  type FindUser,
+  type Listed,
+  type ListUsers,
+  onlyUser,
+  ourUsers,
+} from '../platform/people.ts';
 import { pages } from './pages.ts';
 
 /** The users whom a search finds and who are looked at; an address finds its own user by the whole of it. */
 const MOST_FOUND = 20;
 
 /** Names the active user of a confirmed address; undefined where it is nobody's, or that of several. */
-export async function findUser(
-  client: PlatformClient,
-  map: Logins,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+export const findUser: FindUser = async (client, map, address, signal) => {
   const logins = new Set<string>();
   let found = 0;
   // The search finds names and usernames too.
@@ -24,22 +24,17 @@ export async function findUser(
     if (login !== undefined && (await hasAddress(client, user, address.toLowerCase(), signal)))
       logins.add(login);
   }
-  const [login] = logins;
-  return login === undefined || logins.size > 1 ? undefined : userWithLogin(map, login);
-}
+  return onlyUser(map, logins);
+};
 
 /** Lists the active users; what an administrator is told of a user has the address. */
-export async function* listUsers(
-  client: PlatformClient,
-  map: Logins,
-  signal: AbortSignal,
-): AsyncIterable<PlatformUser> {
+export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, active(client, signal));
+
+async function* active(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
   for await (const user of pages(client, '/api/v4/users', { active: 'true' }, signal)) {
     const login = loginOfActive(user);
-    const name = login === undefined ? undefined : userWithLogin(map, login);
-    if (name === undefined) continue;
     const email = isConfirmed(user) ? member(user, 'email') : undefined;
-    yield { name, addresses: typeof email === 'string' && email !== '' ? [email] : [] };
+    if (login !== undefined) yield { login, addresses: addressesOf(email) };
   }
 }
 

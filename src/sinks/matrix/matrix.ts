@@ -14,6 +14,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -26,11 +28,12 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titled } from '../platform/draft.ts';
+import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
-import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { fileEvent, MARK, type Relation, textContent } from './content.ts';
 import { type Place, readContainer, readThread } from './locator.ts';
 import { MATRIX_SETTINGS } from './settings.ts';
@@ -46,11 +49,7 @@ const MOST_PAGES = 50;
 const CLOCK_SLACK_MS = 600_000;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, MATRIX_SETTINGS, environment);
-  if (!read.ok) return read;
-  return { ok: true, sink: createMatrixSink(read.options, environment) };
-}
+export const open = openerOf(MATRIX_SETTINGS, createMatrixSink);
 
 /** Shows the event that would be sent. */
 export function preview(post: Post): Preview {
@@ -97,9 +96,8 @@ function createMatrixSink(options: Options, { now }: SinkEnvironment): Sink {
     const { refused } = await handOver(post.attachments, async (file) => {
       urls.set(file, await upload(as, file, signal));
     });
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    const content = textContent(draft.text, markOf(post.id, 0), relation);
+    const text = fittingText(post, form, refused);
+    const content = textContent(text, markOf(post.id, 0), relation);
     const answer = await put(as, place, txnOf(post.id, 0), content, signal);
     for (const [at, file] of files) {
       const url = urls.get(file);
@@ -254,17 +252,16 @@ async function findEvents(as: Acting, { id, receivedAt }: Post, { room }: Place,
 
 /** Asks whose token it is. */
 function examine(client: PlatformClient, { post_as }: Options, signal: AbortSignal): Promise<Examination> {
-  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  const read = ({ status, json }: PlatformAnswer): Examined => {
     const id = member(json, 'user_id');
     if (status === 200 && typeof id === 'string') {
       const isBot = post_as === 'bot';
       return { postsAs: isBot ? `${id}, with a line that names the user` : `each user, by ${id}` };
     }
-    const postsAs = 'nobody yet';
-    if (status !== 401) return { postsAs };
+    if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'log in as the bot once and put its access token, or the as_token of the application service, into sink.token_file';
-    return { postsAs, lack: { what: 'the access token is not taken', fix } };
+    return lacks('the access token is not taken', fix, 'nobody yet');
   };
   return client.examine({ path: '/_matrix/client/v3/account/whoami' }, read, signal);
 }

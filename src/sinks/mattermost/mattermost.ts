@@ -8,22 +8,25 @@
  */
 import type { Post, PostAttachment } from '../../reply/post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
   type PlatformAnswer,
   type PlatformClient,
   pathOf,
-  refuse,
   settled,
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titled } from '../platform/draft.ts';
+import { fittingText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
-import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
+import { addressesOf, type FindUser, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
+import type { Examination, Outcome, Sink } from '../sink.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { readContainer, readThread } from './locator.ts';
 import { recogniserOf } from './recognise.ts';
 import { MATTERMOST_SETTINGS } from './settings.ts';
@@ -55,11 +58,7 @@ interface Target {
 }
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, MATTERMOST_SETTINGS, environment);
-  if (!read.ok) return read;
-  return { ok: true, sink: createMattermostSink(read.options, environment) };
-}
+export const open = openerOf(MATTERMOST_SETTINGS, createMattermostSink);
 
 /** Shows the post that would be made. */
 export function preview(post: Post): Preview {
@@ -85,12 +84,10 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
   };
   const send = async (post: Post, target: Target, signal: AbortSignal): Promise<Outcome> => {
     const { taken, refused } = await handFiles(client, post, target, signal);
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
     const json = {
       channel_id: target.channel,
       root_id: target.root ?? '',
-      message: draft.text,
+      message: fittingText(post, form, refused),
       file_ids: taken,
       pending_post_id: `mailgw:${post.id}`,
       props: { [MARK]: post.id },
@@ -109,8 +106,8 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
       }),
     exists: (post, signal) => sought(async () => isPosted(client, post, signal)),
     examine: (signal) => examine(client, signal),
-    findUser: (address, signal) => findUser(client, options, address, signal),
-    users: (signal) => listUsers(client, options, signal),
+    findUser: (address, signal) => findUser(client, options.map, address, signal),
+    users: (signal) => ourUsers(options.map, listed(client, signal)),
     recognise: recogniserOf(siteOf(options)),
     close: () => client.close(),
   };
@@ -177,26 +174,20 @@ async function isPosted(client: PlatformClient, post: Post, signal: AbortSignal)
 
 /** Asks whose token it is. */
 function examine(client: PlatformClient, signal: AbortSignal): Promise<Examination> {
-  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  const read = ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string')
       return { postsAs: `@${name}, with a line that names the user` };
-    const postsAs = 'nobody yet';
-    if (status !== 401) return { postsAs };
+    if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'make a bot account (Integrations > Bot Accounts), put its access token into sink.token_file, and see that the bot is enabled';
-    return { postsAs, lack: { what: 'the access token is not taken', fix } };
+    return lacks('the access token is not taken', fix, 'nobody yet');
   };
   return client.examine({ path: '/api/v4/users/me' }, read, signal);
 }
 
 /** Names the user with an address; Mattermost knows one at most. */
-async function findUser(
-  client: PlatformClient,
-  { map }: Options,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+const findUser: FindUser = async (client, map, address, signal) => {
   const answer = await client.ask({ path: pathOf('api', 'v4', 'users', 'email', address) }, signal);
   // 400 is an address that Mattermost takes for none.
   const isUnknown =
@@ -205,34 +196,25 @@ async function findUser(
   const outcome = client.judge(answer);
   if (outcome.kind !== 'posted') throw new Error(outcome.diagnostic);
   const user = userOf(answer.json);
-  if (user === undefined || user.address.toLowerCase() !== address.toLowerCase()) return undefined;
-  return userWithLogin(map, user.name);
-}
+  return user && userOfAddress(map, [user], address);
+};
 
 /** Lists the people who may log in; whose address the bot may not see, it does not list. */
-async function* listUsers(
-  client: PlatformClient,
-  { map }: Options,
-  signal: AbortSignal,
-): AsyncGenerator<PlatformUser> {
+async function* listed(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
   for (let page = 0; ; page++) {
     const query = { page: String(page), per_page: String(USERS_PER_PAGE), active: 'true' };
     const answer = await client.demand({ path: '/api/v4/users', query }, signal);
     if (!Array.isArray(answer.json)) throw new Error(`no list of users: ${answer.text.slice(0, 200)}`);
-    for (const each of members(answer.json)) {
-      const user = userOf(each);
-      const name = user === undefined ? undefined : userWithLogin(map, user.name);
-      if (user !== undefined && name !== undefined) yield { name, addresses: [user.address] };
-    }
+    yield* members(answer.json)
+      .map(userOf)
+      .filter((user) => user !== undefined);
     if (answer.json.length < USERS_PER_PAGE) return;
   }
 }
 
 /** Gives name and address of a person who is active and whose address may be seen. */
-function userOf(json: unknown): { name: string; address: string } | undefined {
-  const [name, address] = [member(json, 'username'), member(json, 'email')];
-  if (typeof name !== 'string' || typeof address !== 'string' || address === '') return undefined;
-  return member(json, 'is_bot') === true || Number(member(json, 'delete_at')) > 0
-    ? undefined
-    : { name, address };
+function userOf(json: unknown): Listed | undefined {
+  const [login, addresses] = [member(json, 'username'), addressesOf(member(json, 'email'))];
+  const isOut = member(json, 'is_bot') === true || Number(member(json, 'delete_at')) > 0;
+  return typeof login !== 'string' || addresses.length === 0 || isOut ? undefined : { login, addresses };
 }

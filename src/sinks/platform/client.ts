@@ -70,8 +70,16 @@ export interface PlatformClient {
   close(): Promise<void>;
 }
 
-/** Reads the answer to an examination: whom posts appear as, and what is wrong, if something is. */
-export type ReadExamination = (answer: PlatformAnswer) => Pick<Examination, 'postsAs' | 'lack'>;
+/** Whom posts appear as, and what is missing, if something is. */
+export type Examined = Pick<Examination, 'postsAs' | 'lack'>;
+
+/** Reads the answer to an examination. */
+export type ReadExamination = (answer: PlatformAnswer) => Examined;
+
+/** Says what keeps posts from being made, and what to do about it; `postsAs` where posts would still appear as somebody. */
+export function lacks(what: string, fix: string, postsAs = 'nobody'): Examined {
+  return { postsAs, lack: { what, fix } };
+}
 
 /** What a client takes from outside, and from its platform. */
 export interface ClientEnvironment {

@@ -6,6 +6,7 @@ import { describeRefused } from '../../reply/dropped.ts';
 import { neutralise, type SinkPolicy } from '../../reply/escape.ts';
 import { escapeText } from '../../reply/html/markdown-escape.ts';
 import type { Post, PostAttachment } from '../../reply/post.ts';
+import { refuse } from './client.ts';
 
 /** Writes Markdown in a platform's dialect. */
 export type Dialect = (markdown: string) => string;
@@ -36,6 +37,13 @@ export function draftText(post: Post, form: TextForm, refused: readonly PostAtta
   const chars = charsOf(text);
   if (mostChars === undefined || chars <= mostChars) return { ok: true, text };
   return { ok: false, problem: `the text has ${chars} characters; the platform takes ${mostChars}` };
+}
+
+/** Writes the text of a post, as {@link draftText}; throws what refuses a post whose text is too long. */
+export function fittingText(post: Post, form: TextForm, refused: readonly PostAttachment[] = []): string {
+  const draft = draftText(post, form, refused);
+  if (!draft.ok) throw refuse(draft.problem);
+  return draft.text;
 }
 
 const codePointsOf = (text: string): number => Array.from(text).length;

@@ -13,6 +13,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -25,11 +27,12 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
+import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
+import type { Outcome, Sink } from '../sink.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { redmineMarkdown } from './markdown.ts';
 import { type Author, createNotes, type Issue, readIssue } from './notes.ts';
 import { recogniseRedmine } from './recognise.ts';
@@ -43,10 +46,7 @@ type Options = PlatformOptions<typeof REDMINE_SETTINGS>;
 const MOST_SUBJECT_CHARS = 255;
 
 /** Reads the table and opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, REDMINE_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: createRedmineSink(read.options, environment.now) } : read;
-}
+export const open = openerOf(REDMINE_SETTINGS, createRedmineSink);
 
 /** Shows the note that would be made of a post, as a Redmine with its first settings gets it. */
 export function preview(post: Post): Preview {
@@ -74,7 +74,7 @@ function formOf({ format, policy }: Pick<Options, 'format' | 'policy'>): TextFor
  * Makes the sink. The issue is read before and after the note is made: the post is the note that is there now and was
  * not before. Without one Redmine kept none, whatever it answered.
  */
-function createRedmineSink(options: Options, now: () => number): Sink {
+function createRedmineSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
     headers: { 'x-redmine-api-key': options.token },
@@ -92,7 +92,7 @@ function createRedmineSink(options: Options, now: () => number): Sink {
         refusePrivate(before, post);
         const { taken, refused } = await upload(client, author, post.attachments, signal);
         const issue = {
-          notes: textOf(post, form, refused),
+          notes: fittingText(post, form, refused),
           ...(taken.length === 0 ? {} : { uploads: taken }),
         };
         const path = `${pathOf('issues', id)}.json`;
@@ -181,12 +181,6 @@ function refusePrivate({ journals }: Issue, { repliedToAt }: Post): void {
     throw refuse('this answers a private note, and would be public: answer it in Redmine');
 }
 
-function textOf(post: Post, form: TextForm, refused: readonly PostAttachment[]): string {
-  const draft = draftText(post, form, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
-}
-
 /** A file that Redmine keeps under a token until a note or an issue claims it. */
 interface Upload {
   readonly token: string;
@@ -230,7 +224,7 @@ async function createIssue(place: Place, form: TextForm, post: Post, signal: Abo
   const issue = {
     project_id: project,
     subject: subjectOf(post),
-    description: textOf(post, form, refused),
+    description: fittingText(post, form, refused),
     ...(taken.length === 0 ? {} : { uploads: taken }),
   };
   const answer = await client.demand(
@@ -254,7 +248,7 @@ async function isCreated(
   const query = { author_id: String(author.id), status_id: '*', sort: 'created_on:desc', limit: '100' };
   const { json } = wholeOf(await client.demand({ path, query, headers: author.headers }, signal));
   const [subject, since] = [subjectOf(post), post.receivedAt + author.aheadMs - 2000];
-  const begins = textOf(post, form, []).trim().slice(0, 200);
+  const begins = fittingText(post, form).trim().slice(0, 200);
   return members(member(json, 'issues')).some(
     (issue) =>
       member(issue, 'subject') === subject &&
@@ -275,25 +269,20 @@ function subjectOf(post: Post): string {
 }
 
 /** Reads who the key belongs to: only an administrator may post as others. */
-function examined({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function examined({ status, json }: PlatformAnswer): Examined {
   const postsAs = 'the user of each reply, whom X-Redmine-Switch-User names';
   const login = member(json, 'user', 'login');
   if (status === 401)
-    return {
+    return lacks(
+      'Redmine does not know the key in sink.token_file',
+      'copy the API access key of an administrator: My account, API access key, Show',
       postsAs,
-      lack: {
-        what: 'Redmine does not know the key in sink.token_file',
-        fix: 'copy the API access key of an administrator: My account, API access key, Show',
-      },
-    };
-  if (status === 403)
-    return { postsAs, lack: { what: REST_OFF, fix: 'switch on "Enable REST web service" there' } };
+    );
+  if (status === 403) return lacks(REST_OFF, 'switch on "Enable REST web service" there', postsAs);
   if (typeof login !== 'string' || member(json, 'user', 'admin') === true) return { postsAs };
-  return {
-    postsAs: `${login}, whoever wrote`,
-    lack: {
-      what: `the key in sink.token_file is of ${login}, who is no administrator: Redmine would post everything as ${login}`,
-      fix: 'use the API access key of an administrator, the only ones who may post as the user',
-    },
-  };
+  return lacks(
+    `the key in sink.token_file is of ${login}, who is no administrator: Redmine would post everything as ${login}`,
+    'use the API access key of an administrator, the only ones who may post as the user',
+    `${login}, whoever wrote`,
+  );
 }

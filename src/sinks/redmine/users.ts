@@ -1,48 +1,28 @@
 /** The users of a Redmine, as an administrator's key is told them: logins, and the address that each has first. */
 import { member, members, type PlatformClient, unexpected, wholeOf } from '../platform/client.ts';
-import { userWithLogin } from '../platform/options.ts';
-import type { Logins } from '../platform/settings.ts';
-import type { PlatformUser } from '../sink.ts';
+import {
+  addressesOf,
+  type FindUser,
+  type Listed,
+  type ListUsers,
+  ourUsers,
+  userOfAddress,
+} from '../platform/people.ts';
 
 /** The most that Redmine gives at once (application_controller.rb, api_offset_and_limit). */
 const PAGE = 100;
-
-/** An active user, as users/index shows them. */
-interface Listed {
-  readonly login: string;
-  readonly mail: string;
-}
 
 /**
  * Names the user who has an address. Redmine looks for a part of names and of all addresses, and shows of each user the first
  * address alone: whoever it is not equal to is nobody.
  */
-export async function findUser(
-  client: PlatformClient,
-  map: Logins,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const wanted = address.toLowerCase();
-  const found: string[] = [];
-  for await (const { login, mail } of listed(client, { name: address }, signal))
-    if (mail.toLowerCase() === wanted) found.push(login);
-  const [login, ...more] = found;
-  return login === undefined || more.length > 0 ? undefined : userWithLogin(map, login);
-}
+export const findUser: FindUser = (client, map, address, signal) =>
+  userOfAddress(map, listed(client, { name: address }, signal), address);
 
 /** Lists the users who are active. */
-export async function* listUsers(
-  client: PlatformClient,
-  map: Logins,
-  signal: AbortSignal,
-): AsyncGenerator<PlatformUser> {
-  for await (const { login, mail } of listed(client, {}, signal)) {
-    const name = userWithLogin(map, login);
-    if (name !== undefined) yield { name, addresses: mail === '' ? [] : [mail] };
-  }
-}
+export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, listed(client, {}, signal));
 
+/** Lists the active users whom a query finds, as users/index shows them. */
 async function* listed(
   client: PlatformClient,
   query: Readonly<Record<string, string>>,
@@ -54,9 +34,9 @@ async function* listed(
     const users = member(wholeOf(answer).json, 'users');
     if (!Array.isArray(users)) throw unexpected(answer, 'no list of users');
     for (const user of members(users)) {
-      const [login, mail] = [member(user, 'login'), member(user, 'mail')];
+      const login = member(user, 'login');
       if (typeof login === 'string' && login !== '')
-        yield { login, mail: typeof mail === 'string' ? mail : '' };
+        yield { login, addresses: addressesOf(member(user, 'mail')) };
     }
     if (users.length < PAGE) return;
   }

@@ -12,6 +12,8 @@ import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   member,
   openPlatformClient,
   type PlatformAnswer,
@@ -21,7 +23,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
+import { fittingText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -81,9 +83,8 @@ function createRocketChatSink(
   const send = async (post: Post, place: Place, signal: AbortSignal): Promise<Outcome> => {
     await checkParent(client, place, signal);
     const { taken, refused } = await upload(client, post.attachments, place, signal);
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    const answer = await say(client, idOf(post), place, draft.text, aliasOf(post), signal);
+    const text = fittingText(post, form, refused);
+    const answer = await say(client, idOf(post), place, text, aliasOf(post), signal);
     const outcome = client.judge(answer);
     if (isUnclear(answer) && (await complete(post, place, signal)))
       return { kind: 'posted', diagnostic: 'it was there already', status: answer.status };
@@ -177,17 +178,16 @@ async function find(client: PlatformClient, post: Post, { room }: Place, signal:
 }
 
 function examine(client: PlatformClient, { post_as }: Options, signal: AbortSignal): Promise<Examination> {
-  const read = ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  const read = ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string') {
       const how = post_as === 'alias' ? 'under the name of the user' : 'with a line that names the user';
       return { postsAs: `@${name}, ${how}` };
     }
-    const postsAs = 'nobody yet';
-    if (status !== 401) return { postsAs };
+    if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'as the bot, make a personal access token (My Account > Personal Access Tokens), and put the user id and the token into sink.token_file as ID:TOKEN';
-    return { postsAs, lack: { what: 'the user id and token are not taken', fix } };
+    return lacks('the user id and token are not taken', fix, 'nobody yet');
   };
   return client.examine({ path: '/api/v1/me' }, read, signal);
 }

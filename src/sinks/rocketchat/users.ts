@@ -5,47 +5,27 @@
  * Contract: only addresses that are verified count, as only those get notifications; anybody may claim another one.
  */
 import { member, members, type PlatformClient, unexpected } from '../platform/client.ts';
-import { userWithLogin } from '../platform/options.ts';
-import type { Logins } from '../platform/settings.ts';
-import type { PlatformUser } from '../sink.ts';
+import { type FindUser, type Listed, type ListUsers, ourUsers, userOfAddress } from '../platform/people.ts';
 
 /** The most that the server gives in one answer, unless API_Upper_Count_Limit says otherwise. */
 const USERS_PER_PAGE = 100;
 
 /** Names the user with a verified address; undefined where it is nobody's. */
-export async function findUser(
-  client: PlatformClient,
-  map: Logins,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const wanted = address.toLowerCase();
-  const found = new Set<string>();
-  for await (const user of pages(client, { searchTerm: address }, signal)) {
-    if (user.addresses.some((each) => each.toLowerCase() === wanted)) found.add(user.name);
-  }
-  const [name] = found;
-  return name === undefined || found.size > 1 ? undefined : userWithLogin(map, name);
-}
+export const findUser: FindUser = (client, map, address, signal) =>
+  userOfAddress(map, verified(client, { searchTerm: address }, signal), address);
 
 /** Lists the people who may log in and have a verified address. */
-export async function* listUsers(
-  client: PlatformClient,
-  map: Logins,
-  signal: AbortSignal,
-): AsyncGenerator<PlatformUser> {
-  for await (const { name, addresses } of pages(client, {}, signal)) {
-    const user = userWithLogin(map, name);
-    if (user !== undefined && addresses.length > 0) yield { name: user, addresses };
-  }
-}
+export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, verified(client, {}, signal));
 
-/** Asks for all pages of the active users whom the terms find; the order is fixed, so that none is skipped. */
-async function* pages(
+/**
+ * Lists the active users with a verified address whom the terms find, from all pages; the order is fixed, so that none is
+ * skipped.
+ */
+async function* verified(
   client: PlatformClient,
   terms: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): AsyncGenerator<PlatformUser> {
+): AsyncIterable<Listed> {
   let offset = 0;
   for (;;) {
     const query = {
@@ -59,12 +39,12 @@ async function* pages(
     const users = member(answer.json, 'users');
     if (!Array.isArray(users)) throw unexpected(answer, 'no users in the answer');
     for (const user of members(users)) {
-      const name = member(user, 'username');
-      const verified = members(member(user, 'emails')).filter((each) => member(each, 'verified') === true);
-      const addresses = verified
+      const login = member(user, 'username');
+      const addresses = members(member(user, 'emails'))
+        .filter((each) => member(each, 'verified') === true)
         .map((each) => member(each, 'address'))
         .filter((each) => typeof each === 'string');
-      if (typeof name === 'string') yield { name, addresses };
+      if (typeof login === 'string' && addresses.length > 0) yield { login, addresses };
     }
     offset += users.length;
     if (users.length === 0 || offset >= Number(member(answer.json, 'total'))) return;

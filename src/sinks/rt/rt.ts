@@ -10,6 +10,8 @@
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -22,10 +24,11 @@ import {
   sought,
 } from '../platform/client.ts';
 import { titleOr } from '../platform/draft.ts';
-import { type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { type PlatformOptions } from '../platform/options.ts';
 import { createUserTokens, directoryProblem, type UserTokens } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { bodyOf, markOf, textForm, textMembers } from './message.ts';
 import { recogniseTickets } from './recognise.ts';
 import { RT_SETTINGS } from './settings.ts';
@@ -41,19 +44,9 @@ type Options = Omit<Given, Optional> & { readonly [K in Optional]: Given[K] | un
 const SKEW_MS = 3_600_000;
 
 /** Opens Request Tracker. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, RT_SETTINGS, environment);
-  if (!read.ok) return read;
-  const options: Options = read.options;
-  const problem = directoryProblem(options.user_tokens);
-  if (problem !== undefined) return { ok: false, problems: [problem] };
-  const client = openPlatformClient(options, {
-    now: environment.now,
-    headers: authorisation(options.token),
-    means,
-  });
-  return { ok: true, sink: createSink(options, client, environment) };
-}
+export const open = openerOf(RT_SETTINGS, createSink, ({ user_tokens }: Options) =>
+  directoryProblem(user_tokens),
+);
 
 /** Shows what would be sent of a post that its user has no token for. */
 export function preview(post: Post): Preview {
@@ -77,8 +70,13 @@ function means({ status, json }: PlatformAnswer): Meaning | undefined {
 }
 
 /** Makes the sink. Whoever posts, the account or a user by their token, the account alone looks for what is there. */
-function createSink(options: Options, client: PlatformClient, environment: SinkEnvironment): Sink {
+function createSink(options: Options, environment: SinkEnvironment): Sink {
   const { map, rtname } = options;
+  const client = openPlatformClient(options, {
+    now: environment.now,
+    headers: authorisation(options.token),
+    means,
+  });
   const tokens = createUserTokens(
     { ...environment, directory: options.user_tokens, map },
     {
@@ -214,16 +212,17 @@ async function examine(options: Options, client: PlatformClient, signal: AbortSi
 
 /** Makes the reader of whose token it is; an answer without a name is of no REST 2. */
 function readAccount(options: Options) {
-  return ({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> => {
+  return ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'Name');
     if (status === 401) {
       const fix = `make one under Settings, Auth Tokens, and put it into ${options.token_file}`;
-      return { postsAs: 'nobody', lack: { what: 'Request Tracker refuses the token', fix } };
+      return lacks('Request Tracker refuses the token', fix);
     }
-    if (typeof name !== 'string') {
-      const fix = 'name in sink.url the address below which REST/2.0 is';
-      return { postsAs: 'nobody', lack: { what: 'this is no REST 2 of Request Tracker', fix } };
-    }
+    if (typeof name !== 'string')
+      return lacks(
+        'this is no REST 2 of Request Tracker',
+        'name in sink.url the address below which REST/2.0 is',
+      );
     const others =
       options.user_tokens === undefined ? '' : ', or as the user who has a token in sink.user_tokens';
     return { postsAs: `${name}, with a line that names the user${others}` };

@@ -8,9 +8,7 @@
 import { foldAddress } from '../../mail/address.ts';
 import { NoPost } from '../no-post.ts';
 import { member, members, type PlatformClient, pathOf, unexpected } from '../platform/client.ts';
-import { userWithLogin } from '../platform/options.ts';
-import type { Logins } from '../platform/settings.ts';
-import type { PlatformUser } from '../sink.ts';
+import { type FindUser, type Listed, type ListUsers, onlyUser, ourUsers } from '../platform/people.ts';
 
 /** Users in one answer; Request Tracker gives no more. */
 const PAGE = 100;
@@ -18,12 +16,7 @@ const PAGE = 100;
 const USERS = pathOf('REST', '2.0', 'users');
 
 /** Finds the user of an address. */
-export async function findUser(
-  client: PlatformClient,
-  map: Logins,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+export const findUser: FindUser = async (client, map, address, signal) => {
   const query = {
     query: JSON.stringify([{ field: 'EmailAddress', operator: '=', value: address }]),
     fields: 'Name,EmailAddress',
@@ -31,22 +24,23 @@ export async function findUser(
   };
   const answer = await client.demand({ path: USERS, query }, signal);
   const found = members(member(answer.json, 'items')).flatMap(readUser);
-  if (found.some((user) => foldAddress(user.address) !== foldAddress(address))) {
+  const isOther = (each: string): boolean => foldAddress(each) !== foldAddress(address);
+  if (found.some(({ addresses }) => addresses.some(isOther))) {
     const { status } = answer;
     const diagnostic =
       'users are not searched by EmailAddress: the account needs the right AdminUsers, or $UserSummaryExtraInfo that field';
     throw new NoPost({ kind: 'deferred', broken: true, status, diagnostic });
   }
-  const [one, ...more] = found;
-  return one === undefined || more.length > 0 ? undefined : userWithLogin(map, one.login);
-}
+  return onlyUser(
+    map,
+    found.map(({ login }) => login),
+  );
+};
 
 /** Lists the users who are not disabled and have an address. */
-export async function* listUsers(
-  client: PlatformClient,
-  map: Logins,
-  signal: AbortSignal,
-): AsyncIterable<PlatformUser> {
+export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, withAddress(client, signal));
+
+async function* withAddress(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
   for (let page = 1; ; page++) {
     const query = {
       query: JSON.stringify([{ field: 'EmailAddress', operator: '!=', value: '' }]),
@@ -58,16 +52,13 @@ export async function* listUsers(
     const answer = await client.demand({ path: USERS, query }, signal);
     const items = member(answer.json, 'items');
     if (!Array.isArray(items)) throw unexpected(answer, 'the answer is no list of users');
-    for (const { login, address } of items.flatMap(readUser)) {
-      const name = userWithLogin(map, login);
-      if (name !== undefined) yield { name, addresses: [address] };
-    }
+    yield* items.flatMap(readUser);
     if (items.length < PAGE) return;
   }
 }
 
-function readUser(item: unknown): { readonly login: string; readonly address: string }[] {
+function readUser(item: unknown): Listed[] {
   const [login, address] = [member(item, 'Name'), member(item, 'EmailAddress')];
   if (typeof login !== 'string' || typeof address !== 'string' || address === '') return [];
-  return [{ login, address }];
+  return [{ login, addresses: [address] }];
 }

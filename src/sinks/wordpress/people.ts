@@ -7,8 +7,7 @@
 import { foldAddress } from '../../mail/address.ts';
 import { member, members, type PlatformClient, refuse, unexpected } from '../platform/client.ts';
 import { userWithLogin } from '../platform/options.ts';
-import type { Logins } from '../platform/settings.ts';
-import type { PlatformUser } from '../sink.ts';
+import { addressesOf, type FindUser, type Listed, type ListUsers, ourUsers } from '../platform/people.ts';
 import { type Query, request } from './request.ts';
 
 /** The most that WordPress gives on a page. */
@@ -35,29 +34,20 @@ export async function numberOf(client: PlatformClient, login: string, signal: Ab
 }
 
 /** Names the user of an address; undefined where it is nobody's. */
-export async function findUser(
-  client: PlatformClient,
-  map: Logins,
-  address: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+export const findUser: FindUser = async (client, map, address, signal) => {
   const wanted = foldAddress(address);
   // The search finds what contains the address.
   for await (const user of people(client, { search: address }, signal))
     if (user.hasRole && foldAddress(user.address) === wanted) return userWithLogin(map, user.login);
   return undefined;
-}
+};
 
 /** Lists the users of the site. */
-export async function* listUsers(
-  client: PlatformClient,
-  map: Logins,
-  signal: AbortSignal,
-): AsyncIterable<PlatformUser> {
-  for await (const { login, address, hasRole } of people(client, {}, signal)) {
-    const name = userWithLogin(map, login);
-    if (hasRole && name !== undefined) yield { name, addresses: address === '' ? [] : [address] };
-  }
+export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, withRole(client, signal));
+
+async function* withRole(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
+  for await (const { login, address, hasRole } of people(client, {}, signal))
+    if (hasRole) yield { login, addresses: addressesOf(address) };
 }
 
 /** Gives the users of all pages. */

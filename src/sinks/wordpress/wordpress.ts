@@ -13,6 +13,8 @@
 import type { Post } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import {
+  type Examined,
+  lacks,
   member,
   members,
   openPlatformClient,
@@ -23,10 +25,11 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { draftText } from '../platform/draft.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import { fittingText } from '../platform/draft.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
+import type { Outcome, Sink } from '../sink.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { commentHtml } from './comment-html.ts';
 import { readLocator, type Target } from './locator.ts';
 import { findUser, listUsers, numberOf } from './people.ts';
@@ -46,14 +49,9 @@ const LOOKED_THROUGH = 100;
 const CLOCKS_MS = 300_000;
 
 /** Opens the sink. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, WORDPRESS_SETTINGS, environment);
-  if (!read.ok) return read;
-  const { token, token_file: path } = read.options;
-  if (!/^[^:]+:./.test(token))
-    return { ok: false, problems: [`sink.token_file: ${path}: does not hold name:password`] };
-  return { ok: true, sink: createWordPressSink(read.options, environment.now) };
-}
+export const open = openerOf(WORDPRESS_SETTINGS, createWordPressSink, ({ token, token_file: path }) =>
+  /^[^:]+:./.test(token) ? undefined : `sink.token_file: ${path}: does not hold name:password`,
+);
 
 /** Shows the comment of a post. */
 export function preview(post: Post): Preview {
@@ -72,7 +70,7 @@ interface Place {
  * Makes the sink. A comment that WordPress has already ends an attempt as posted only where it is this post's own
  * (`repeated`): the same words said twice are refused here as on the web.
  */
-function createWordPressSink(options: Options, now: () => number): Sink {
+function createWordPressSink(options: Options, { now }: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
     now,
     headers: { authorization: `Basic ${Buffer.from(options.token).toString('base64')}` },
@@ -113,11 +111,10 @@ function agentOf({ id }: Post): string {
 }
 
 function commentOf(post: Post, policy: Options['policy']) {
-  const draft = draftText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
-  if (!draft.ok) throw refuse(draft.problem);
-  const bytes = Buffer.byteLength(draft.text);
+  const text = fittingText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
+  const bytes = Buffer.byteLength(text);
   if (bytes > MOST_BYTES) throw refuse(`the text has ${bytes} bytes; WordPress takes ${MOST_BYTES}`);
-  return { content: draft.text, author_user_agent: agentOf(post) };
+  return { content: text, author_user_agent: agentOf(post) };
 }
 
 /** Finds the post and the comment that a reply is to, and looks whether the comment is there: WordPress would not. */
@@ -218,20 +215,17 @@ const RIGHTS: Readonly<Record<string, string>> = {
 };
 
 /** Reads whose key it is, and what it may not do. */
-function readAccount(answer: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readAccount(answer: PlatformAnswer): Examined {
   const login = member(answer.json, 'username');
   if (answer.status === 401)
-    return {
-      postsAs: 'nobody',
-      lack: {
-        what: 'the key is not taken',
-        fix: 'put name:password of an application password into sink.token_file; WordPress takes those over HTTPS, or with WP_ENVIRONMENT_TYPE "local"',
-      },
-    };
+    return lacks(
+      'the key is not taken',
+      'put name:password of an application password into sink.token_file; WordPress takes those over HTTPS, or with WP_ENVIRONMENT_TYPE "local"',
+    );
   const postsAs = `the user of each reply, by the key of ${typeof login === 'string' ? login : 'nobody known'}`;
   if (typeof login !== 'string') return { postsAs };
   const missing = Object.keys(RIGHTS).filter((right) => member(answer.json, 'capabilities', right) !== true);
   if (missing.length === 0) return { postsAs };
   const what = missing.map((right) => `${right} (to ${RIGHTS[right] ?? ''})`).join(', ');
-  return { postsAs, lack: { what: `${login} lacks ${what}`, fix: 'take the key of an administrator' } };
+  return lacks(`${login} lacks ${what}`, 'take the key of an administrator', postsAs);
 }

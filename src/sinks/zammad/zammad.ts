@@ -14,6 +14,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   type Means,
   member,
   members,
@@ -28,11 +30,13 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText } from '../platform/draft.ts';
+import { draftText, fittingText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions, userWithLogin } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
+import { addressesOf, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { recogniseZammad } from './recognise.ts';
 import { ZAMMAD_SETTINGS } from './settings.ts';
 
@@ -53,10 +57,7 @@ const SYSTEM_ID = '1';
 const PAGE = 100;
 
 /** Opens the sink of a `[sink]` table. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, ZAMMAD_SETTINGS, environment);
-  return read.ok ? { ok: true, sink: new ZammadSink(read.options, environment) } : read;
-}
+export const open = openerOf(ZAMMAD_SETTINGS, (options, environment) => new ZammadSink(options, environment));
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
@@ -128,23 +129,14 @@ class ZammadSink implements Sink {
   }
 
   async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
-    const wanted = address.toLowerCase();
-    const query = { query: wanted, limit: String(PAGE) };
-    const found = await this.#list('/api/v1/users/search', query, signal);
-    const [one, ...others] = found.filter((user) => user.addresses.includes(wanted));
-    return one === undefined || others.length > 0 ? undefined : userWithLogin(this.#options.map, one.name);
+    const query = { query: address.toLowerCase(), limit: String(PAGE) };
+    const answer = await this.#client.demand({ path: '/api/v1/users/search', query }, signal);
+    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
+    return userOfAddress(this.#options.map, usersIn(answer), address);
   }
 
-  async *users(signal: AbortSignal): AsyncIterable<PlatformUser> {
-    for (let page = 1; ; page += 1) {
-      const query = { page: String(page), per_page: String(PAGE) };
-      const { json } = await this.#client.demand({ path: '/api/v1/users', query }, signal);
-      if (members(json).length === 0) return;
-      for (const user of members(json).map(userOf)) {
-        const name = user === undefined ? undefined : userWithLogin(this.#options.map, user.name);
-        if (user !== undefined && name !== undefined) yield { ...user, name };
-      }
-    }
+  users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    return ourUsers(this.#options.map, this.#listed(signal));
   }
 
   close(): Promise<void> {
@@ -154,9 +146,7 @@ class ZammadSink implements Sink {
   #body(post: Post, refused: readonly PostAttachment[]): string {
     const { policy } = this.#options;
     const form = { dialect: html, policy, attribution: '', mostChars: MOST_CHARS };
-    const draft = draftText(post, form, refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    return draft.text;
+    return fittingText(post, form, refused);
   }
 
   /** Tells whether a reply is for agents alone: as the newest article was when the notification went out. */
@@ -178,16 +168,13 @@ class ZammadSink implements Sink {
     return { ...outcome, diagnostic: `article ${id}` };
   }
 
-  async #list(
-    path: string,
-    query: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<readonly PlatformUser[]> {
-    const answer = await this.#client.demand({ path, query }, signal);
-    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
-    return members(answer.json)
-      .map(userOf)
-      .filter((user) => user !== undefined);
+  async *#listed(signal: AbortSignal): AsyncIterable<Listed> {
+    for (let page = 1; ; page += 1) {
+      const query = { page: String(page), per_page: String(PAGE) };
+      const answer = await this.#client.demand({ path: '/api/v1/users', query }, signal);
+      if (members(answer.json).length === 0) return;
+      yield* usersIn(answer);
+    }
   }
 }
 
@@ -257,28 +244,33 @@ function written({ filename, contentType, content }: PostAttachment): object {
 }
 
 /** Reads whether the token is one, and whether it may act on behalf of others. */
-function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readExamination({ status, json }: PlatformAnswer): Examined {
   const postsAs = 'the user of each reply, on whose behalf the token asks (From)';
   if (status !== 401 && status !== 403) return { postsAs };
   const isRight =
     status === 403 || String(member(json, 'error')).startsWith('Current user has no permission');
-  return {
-    postsAs,
-    lack: isRight
-      ? {
-          what: 'the token of Zammad may not act on behalf of others',
-          fix: 'give it admin.user, ticket.agent and ticket.customer, and its user a role that has them',
-        }
-      : {
-          what: 'Zammad does not take the token',
-          fix: 'make one in your profile, Token Access, and put it into the file of sink.token_file',
-        },
-  };
+  return isRight
+    ? lacks(
+        'the token of Zammad may not act on behalf of others',
+        'give it admin.user, ticket.agent and ticket.customer, and its user a role that has them',
+        postsAs,
+      )
+    : lacks(
+        'Zammad does not take the token',
+        'make one in your profile, Token Access, and put it into the file of sink.token_file',
+        postsAs,
+      );
+}
+
+function usersIn({ json }: PlatformAnswer): readonly Listed[] {
+  return members(json)
+    .map(userOf)
+    .filter((user) => user !== undefined);
 }
 
 /** Reads an active user of a list; addresses in lower case. */
-function userOf(listed: unknown): PlatformUser | undefined {
-  const [name, email] = [member(listed, 'login'), member(listed, 'email')];
-  if (member(listed, 'active') !== true || typeof name !== 'string' || name === '') return undefined;
-  return { name, addresses: typeof email === 'string' && email !== '' ? [email.toLowerCase()] : [] };
+function userOf(listed: unknown): Listed | undefined {
+  const login = member(listed, 'login');
+  if (member(listed, 'active') !== true || typeof login !== 'string' || login === '') return undefined;
+  return { login, addresses: addressesOf(member(listed, 'email')).map((each) => each.toLowerCase()) };
 }

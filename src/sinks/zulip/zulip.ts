@@ -13,6 +13,8 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import type { Meaning } from '../answer.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  type Examined,
+  lacks,
   type Means,
   member,
   members,
@@ -26,12 +28,13 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, titleOr } from '../platform/draft.ts';
+import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
+import { openerOf } from '../platform/open.ts';
+import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { Preview, SinkEnvironment } from '../sink-kind.ts';
 import { zulipMarkdown } from './dialect.ts';
 import { ATTRIBUTION, ZULIP_SETTINGS } from './settings.ts';
 
@@ -51,17 +54,14 @@ const EVERYBODY = ['all', 'everyone', 'channel', 'stream', 'topic'];
 const UNTOUCHED = { mentions: false, references: false, commands: false, closing: false };
 
 /** Opens the sink of a `[sink]` table. */
-export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink {
-  const read = readPlatformOptions(table, ZULIP_SETTINGS, environment);
-  if (!read.ok) return read;
-  const { token, token_file: file } = read.options;
-  if (!/^[^:\s]+@[^:\s]+:[^:\s]+$/.test(token))
-    return {
-      ok: false,
-      problems: [`sink.token_file: ${file}: expected the address of a bot, a colon and its key`],
-    };
-  return { ok: true, sink: new ZulipSink(read.options, environment) };
-}
+export const open = openerOf(
+  ZULIP_SETTINGS,
+  (options, environment) => new ZulipSink(options, environment),
+  ({ token, token_file: file }) =>
+    /^[^:\s]+@[^:\s]+:[^:\s]+$/.test(token)
+      ? undefined
+      : `sink.token_file: ${file}: expected the address of a bot, a colon and its key`,
+);
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
@@ -156,9 +156,7 @@ class ZulipSink implements Sink {
 
   #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
     const user = loginOf(this.#options.map, post.user);
-    const draft = draftText({ ...post, user }, form(post, this.#options, files), refused);
-    if (!draft.ok) throw refuse(draft.problem);
-    return draft.text;
+    return fittingText({ ...post, user }, form(post, this.#options, files), refused);
   }
 
   /** Uploads a file and gives the Markdown that links to it. */
@@ -188,7 +186,7 @@ function form(
   post: Post,
   { attribution, mentions }: { readonly attribution: string; readonly mentions: 'inert' | 'live' },
   files: readonly string[],
-): Parameters<typeof draftText>[1] {
+): TextForm {
   const dialect = (markdown: string): string => {
     const written = callNobody(zulipMarkdown(markdown, { mentions: mentions === 'live' }), EVERYBODY);
     const whole = [written, ...files].filter((part) => part !== '').join('\n\n');
@@ -265,15 +263,13 @@ function decoded(part: string): string | undefined {
   }
 }
 
-function readExamination({ status, json }: PlatformAnswer): Pick<Examination, 'postsAs' | 'lack'> {
+function readExamination({ status, json }: PlatformAnswer): Examined {
   const name = member(json, 'full_name');
   const postsAs = `${typeof name === 'string' ? name : 'the bot'}, under a line that names the author`;
   if (status !== 401 && status !== 403) return { postsAs };
-  return {
+  return lacks(
+    'Zulip does not take the key of the bot',
+    'make a generic bot in Settings, Bots, and put its address, a colon and its key into the file of sink.token_file',
     postsAs,
-    lack: {
-      what: 'Zulip does not take the key of the bot',
-      fix: 'make a generic bot in Settings, Bots, and put its address, a colon and its key into the file of sink.token_file',
-    },
-  };
+  );
 }
