@@ -12,6 +12,7 @@ import { GITHUB_SETTINGS } from './github/settings.ts';
 import { GITLAB_SETTINGS } from './gitlab/settings.ts';
 import { MATRIX_SETTINGS } from './matrix/settings.ts';
 import { MATTERMOST_SETTINGS } from './mattermost/settings.ts';
+import { NoPost } from './no-post.ts';
 import { REDMINE_SETTINGS } from './redmine/settings.ts';
 import { ROCKETCHAT_SETTINGS } from './rocketchat/settings.ts';
 import { RT_SETTINGS } from './rt/settings.ts';
@@ -110,9 +111,15 @@ async function load(table: SinkTable, environment: SinkEnvironment): Promise<Loa
   return { ok: false, problems: [`sink.type: ${shown}; expected ${SINK_FORM.type.expects}`] };
 }
 
-/** Shows what the sink would send of a post. */
+/** Shows what the sink would send of a post, or why it would send nothing. */
 export async function previewPost({ type }: SinkTable, post: Post): Promise<Preview> {
-  return (await (kindOf(type) ?? MODULE).load()).preview(post);
+  const { preview } = await (kindOf(type) ?? MODULE).load();
+  try {
+    return preview(post);
+  } catch (error) {
+    if (!(error instanceof NoPost)) throw error;
+    return { body: null, fields: { refused: error.outcome.diagnostic } };
+  }
 }
 
 function kindOf(type: unknown): SinkKind | undefined {

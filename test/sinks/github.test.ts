@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import { loadSink, previewPost } from '../../src/sinks/catalogue.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Github, refused, startGithub } from '../support/github.ts';
@@ -279,5 +279,15 @@ describe('the token of a user of GitHub', () => {
     chmodSync(directory, 0o755);
     const loaded = await load();
     assert.match(loaded.ok ? '' : loaded.problems.join(), /sink\.user_tokens: .*mode 0755.*expected 0700/);
+  });
+});
+
+describe('a preview of a post for GitHub', () => {
+  it('says why a text that is too long would be given up', async () => {
+    const { markdown, ...body } = samplePost().body;
+    const long = { ...samplePost(), body: { ...body, markdown: markdown + 'x'.repeat(65_536) } };
+    const shown = await previewPost({ type: 'github' }, long);
+    assert.equal(shown.body, null);
+    assert.match(String(shown.fields.refused), /characters; the platform takes 65536/);
   });
 });

@@ -28,7 +28,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, fittingText, titleOr } from '../platform/draft.ts';
+import { draftText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { marked } from '../platform/marker.ts';
@@ -60,9 +60,8 @@ export const open = openerOf(
 export function preview(post: Post): Preview {
   const policy = { mentions: false, references: false, commands: false, closing: false };
   const raw = marked(post, callNobody(showTags(post.body.markdown), EVERYBODY));
-  const draft = draftText(post, { dialect: () => raw, policy, attribution: '' });
   return {
-    body: { raw: draft.ok ? draft.text : '' },
+    body: { raw: draftText(post, { dialect: () => raw, policy, attribution: '' }) },
     fields: { 'Api-Username': post.user, topic: post.thread },
   };
 }
@@ -155,7 +154,7 @@ class DiscourseSink implements Sink {
         [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
       );
     const { policy } = this.#options;
-    return fittingText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
+    return draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
   }
 
   /** Uploads a file and gives the Markdown that shows it. */

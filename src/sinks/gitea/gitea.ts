@@ -26,7 +26,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText, titleOr } from '../platform/draft.ts';
+import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { openerOf } from '../platform/open.ts';
@@ -146,7 +146,7 @@ function textOf(post: Post, policy: Options['policy'], { refused, addresses }: F
       post,
       placePictures(text, (id) => addresses.get(id)),
     );
-  return fittingText(post, { dialect, policy, attribution: '' }, refused);
+  return draftText(post, { dialect, policy, attribution: '' }, refused);
 }
 
 function pathTo({ owner, name }: Repository): string {

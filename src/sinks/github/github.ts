@@ -22,7 +22,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText, titleOr } from '../platform/draft.ts';
+import { draftText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { openerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
@@ -137,7 +137,7 @@ function textOf(post: Post, policy: Options['policy'], attribution: string): str
       placePictures(text, () => undefined),
     );
   const form = { dialect, policy, attribution, mostChars: MOST_CHARS };
-  return fittingText(post, form, post.attachments);
+  return draftText(post, form, post.attachments);
 }
 
 function pathTo({ owner, name }: Repository): string {

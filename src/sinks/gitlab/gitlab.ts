@@ -21,7 +21,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText, titleOr } from '../platform/draft.ts';
+import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
 import { openerOf } from '../platform/open.ts';
@@ -143,7 +143,7 @@ function textOf(
     const links = files.filter((file) => !shown.has(file)).map(({ link }) => link);
     return marked(post, [placed, ...links].join('\n\n'));
   };
-  return fittingText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
+  return draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
 }
 
 /** Breaks `@all`, which tells everybody in the project. */

@@ -28,7 +28,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText, type TextForm, titled } from '../platform/draft.ts';
+import { draftText, type TextForm, titled } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
 import { openerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
@@ -96,7 +96,7 @@ function createMatrixSink(options: Options, { now }: SinkEnvironment): Sink {
     const { refused } = await handOver(post.attachments, async (file) => {
       urls.set(file, await upload(as, file, signal));
     });
-    const text = fittingText(post, form, refused);
+    const text = draftText(post, form, refused);
     const content = textContent(text, markOf(post.id, 0), relation);
     const answer = await put(as, place, txnOf(post.id, 0), content, signal);
     for (const [at, file] of files) {

@@ -20,7 +20,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText, type TextForm, titled } from '../platform/draft.ts';
+import { draftText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { openerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
@@ -87,7 +87,7 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
     const json = {
       channel_id: target.channel,
       root_id: target.root ?? '',
-      message: fittingText(post, form, refused),
+      message: draftText(post, form, refused),
       file_ids: taken,
       pending_post_id: `mailgw:${post.id}`,
       props: { [MARK]: post.id },

@@ -23,27 +23,19 @@ export interface TextForm {
   readonly charsOf?: (text: string) => number;
 }
 
-/** A text that fits, or how much too long it is. */
-export type Draft =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly problem: string };
-
-/** Writes the text of a post; `refused` are the files that the platform did not take. */
-export function draftText(post: Post, form: TextForm, refused: readonly PostAttachment[] = []): Draft {
+/**
+ * Writes the text of a post; `unsent` are the files that the platform did not take. Throws what refuses a post whose text is
+ * too long.
+ */
+export function draftText(post: Post, form: TextForm, unsent: readonly PostAttachment[] = []): string {
   const { dialect, policy, attribution, mostChars, charsOf = codePointsOf } = form;
   const above = attribution.replaceAll('{user}', () => escapeText(post.user));
-  const parts = [above, neutralise(post.body.markdown, policy), describeRefused(refused)];
+  const parts = [above, neutralise(post.body.markdown, policy), describeRefused(unsent)];
   const text = dialect(parts.filter((part) => part !== '').join('\n\n'));
   const chars = charsOf(text);
-  if (mostChars === undefined || chars <= mostChars) return { ok: true, text };
-  return { ok: false, problem: `the text has ${chars} characters; the platform takes ${mostChars}` };
-}
-
-/** Writes the text of a post, as {@link draftText}; throws what refuses a post whose text is too long. */
-export function fittingText(post: Post, form: TextForm, refused: readonly PostAttachment[] = []): string {
-  const draft = draftText(post, form, refused);
-  if (!draft.ok) throw refuse(draft.problem);
-  return draft.text;
+  if (mostChars !== undefined && chars > mostChars)
+    throw refuse(`the text has ${chars} characters; the platform takes ${mostChars}`);
+  return text;
 }
 
 const codePointsOf = (text: string): number => Array.from(text).length;

@@ -129,8 +129,7 @@ function isNoteOf(post: Post, { by, text, files }: Journal, author: Author, form
     left.splice(at, 1);
     return false;
   });
-  const draft = draftText(post, form, refused);
-  return left.length === 0 && draft.ok && plain(draft.text) === text;
+  return left.length === 0 && plain(draftText(post, form, refused)) === text;
 }
 
 /** Writes a file's name as Redmine keeps it (attachment.rb, sanitize_filename). */

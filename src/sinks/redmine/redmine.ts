@@ -27,7 +27,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
+import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
 import { openerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
@@ -50,9 +50,7 @@ export const open = openerOf(REDMINE_SETTINGS, createRedmineSink);
 
 /** Shows the note that would be made of a post, as a Redmine with its first settings gets it. */
 export function preview(post: Post): Preview {
-  const form = formOf({ format: 'textile', policy: INERT });
-  const draft = draftText(post, form);
-  const notes = draft.ok ? draft.text : draft.problem;
+  const notes = draftText(post, formOf({ format: 'textile', policy: INERT }));
   return { body: { issue: { notes } }, fields: { thread: post.thread, 'X-Redmine-Switch-User': post.user } };
 }
 
@@ -92,7 +90,7 @@ function createRedmineSink(options: Options, { now }: SinkEnvironment): Sink {
         refusePrivate(before, post);
         const { taken, refused } = await upload(client, author, post.attachments, signal);
         const issue = {
-          notes: fittingText(post, form, refused),
+          notes: draftText(post, form, refused),
           ...(taken.length === 0 ? {} : { uploads: taken }),
         };
         const path = `${pathOf('issues', id)}.json`;
@@ -224,7 +222,7 @@ async function createIssue(place: Place, form: TextForm, post: Post, signal: Abo
   const issue = {
     project_id: project,
     subject: subjectOf(post),
-    description: fittingText(post, form, refused),
+    description: draftText(post, form, refused),
     ...(taken.length === 0 ? {} : { uploads: taken }),
   };
   const answer = await client.demand(
@@ -248,7 +246,7 @@ async function isCreated(
   const query = { author_id: String(author.id), status_id: '*', sort: 'created_on:desc', limit: '100' };
   const { json } = wholeOf(await client.demand({ path, query, headers: author.headers }, signal));
   const [subject, since] = [subjectOf(post), post.receivedAt + author.aheadMs - 2000];
-  const begins = fittingText(post, form).trim().slice(0, 200);
+  const begins = draftText(post, form).trim().slice(0, 200);
   return members(member(json, 'issues')).some(
     (issue) =>
       member(issue, 'subject') === subject &&

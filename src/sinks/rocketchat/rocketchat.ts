@@ -23,7 +23,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
+import { draftText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
@@ -83,7 +83,7 @@ function createRocketChatSink(
   const send = async (post: Post, place: Place, signal: AbortSignal): Promise<Outcome> => {
     await checkParent(client, place, signal);
     const { taken, refused } = await upload(client, post.attachments, place, signal);
-    const text = fittingText(post, form, refused);
+    const text = draftText(post, form, refused);
     const answer = await say(client, idOf(post), place, text, aliasOf(post), signal);
     const outcome = client.judge(answer);
     if (isUnclear(answer) && (await complete(post, place, signal)))

@@ -41,8 +41,7 @@ export function textMembers(
   form: TextForm,
   refused: readonly PostAttachment[] = [],
 ): TextMembers {
-  const draft = draftText(post, form, refused);
-  const text = draft.ok ? draft.text : '';
+  const text = draftText(post, form, refused);
   return {
     // Without a text Request Tracker would store no Content-Type, and no mark.
     Content: text === '' ? '<p></p>' : text,

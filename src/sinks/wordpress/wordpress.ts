@@ -25,7 +25,7 @@ import {
   sought,
   unexpected,
 } from '../platform/client.ts';
-import { fittingText } from '../platform/draft.ts';
+import { draftText } from '../platform/draft.ts';
 import { openerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Outcome, Sink } from '../sink.ts';
@@ -111,7 +111,7 @@ function agentOf({ id }: Post): string {
 }
 
 function commentOf(post: Post, policy: Options['policy']) {
-  const text = fittingText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
+  const text = draftText(post, { dialect: commentHtml, policy, attribution: '' }, post.attachments);
   const bytes = Buffer.byteLength(text);
   if (bytes > MOST_BYTES) throw refuse(`the text has ${bytes} bytes; WordPress takes ${MOST_BYTES}`);
   return { content: text, author_user_agent: agentOf(post) };

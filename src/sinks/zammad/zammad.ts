@@ -30,7 +30,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, fittingText } from '../platform/draft.ts';
+import { draftText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
 import { openerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
@@ -62,8 +62,7 @@ export const open = openerOf(ZAMMAD_SETTINGS, (options, environment) => new Zamm
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
   const policy = { mentions: false, references: false, commands: false, closing: false };
-  const draft = draftText(post, { dialect: html, policy, attribution: '' });
-  const body = draft.ok ? draft.text : '';
+  const body = draftText(post, { dialect: html, policy, attribution: '' });
   return { body: { body, content_type: 'text/html' }, fields: { From: post.user, ticket: post.thread } };
 }
 
@@ -146,7 +145,7 @@ class ZammadSink implements Sink {
   #body(post: Post, refused: readonly PostAttachment[]): string {
     const { policy } = this.#options;
     const form = { dialect: html, policy, attribution: '', mostChars: MOST_CHARS };
-    return fittingText(post, form, refused);
+    return draftText(post, form, refused);
   }
 
   /** Tells whether a reply is for agents alone: as the newest article was when the notification went out. */

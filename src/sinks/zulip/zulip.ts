@@ -28,7 +28,7 @@ import {
   unexpected,
   wholeOf,
 } from '../platform/client.ts';
-import { draftText, fittingText, type TextForm, titleOr } from '../platform/draft.ts';
+import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { openerOf } from '../platform/open.ts';
@@ -65,8 +65,8 @@ export const open = openerOf(
 
 /** Shows what would be sent of a post. */
 export function preview(post: Post): Preview {
-  const draft = draftText(post, form(post, { attribution: ATTRIBUTION, mentions: 'inert' }, []));
-  return { body: { content: draft.ok ? draft.text : '' }, fields: { user: post.user, thread: post.thread } };
+  const content = draftText(post, form(post, { attribution: ATTRIBUTION, mentions: 'inert' }, []));
+  return { body: { content }, fields: { user: post.user, thread: post.thread } };
 }
 
 /** Gives what a code means for all posts alike; every other one is about this message. */
@@ -156,7 +156,7 @@ class ZulipSink implements Sink {
 
   #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
     const user = loginOf(this.#options.map, post.user);
-    return fittingText({ ...post, user }, form(post, this.#options, files), refused);
+    return draftText({ ...post, user }, form(post, this.#options, files), refused);
   }
 
   /** Uploads a file and gives the Markdown that links to it. */
