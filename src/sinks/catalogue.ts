@@ -113,9 +113,9 @@ async function load(table: SinkTable, environment: SinkEnvironment): Promise<Loa
 
 /** Shows what the sink would send of a post, or why it would send nothing. */
 export async function previewPost({ type }: SinkTable, post: Post): Promise<Preview> {
-  const { preview } = await (kindOf(type) ?? MODULE).load();
+  const sink = await (kindOf(type) ?? MODULE).load();
   try {
-    return preview(post);
+    return sink.preview(post);
   } catch (error) {
     if (!(error instanceof NoPost)) throw error;
     return { body: null, fields: { refused: error.outcome.diagnostic } };
