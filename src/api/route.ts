@@ -7,13 +7,8 @@ import type { ServerResponse } from 'node:http';
 import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import type { Scope } from '../actions/tokens.ts';
 import type { SecretSession } from '../site/session.ts';
+import type { SourceView } from '../sources/source.ts';
 import type { EventStream } from './event-stream.ts';
-
-/** A way in or out, as it is told. */
-export interface SourceView {
-  readonly name: string;
-  readonly state: 'serving';
-}
 
 /** What the interface sees of the daemon. */
 export interface Inside {
@@ -22,8 +17,10 @@ export interface Inside {
   readonly events: EventStream;
   /** Says that a notification waits to be sent. */
   readonly notified: () => void;
-  /** Lists the sources that serve. */
+  /** Lists the sources. */
   readonly sources: () => readonly SourceView[];
+  /** Has a source look for mail now; false where none does that under this name. */
+  readonly sync: (name: string) => boolean;
 }
 
 /** Who asks: a token's holder, or whoever may use the daemon's own socket. */

@@ -9,7 +9,7 @@ import { allForms, matchRecipient } from '../mail/address.ts';
 import { errorLine } from '../system/error-text.ts';
 import { type Endpoint, type Setting, show } from './kinds.ts';
 import { isTable, unknownKey } from './names.ts';
-import { type Row, rowsOf, type Table } from './rows.ts';
+import { EACH, type Row, rowsOf, type Table } from './rows.ts';
 import { type ConfiguredSink, readSinks, type SinkForm } from './sinks.ts';
 import type { BASE_SETTINGS } from './table.ts';
 
@@ -110,13 +110,14 @@ function readSection(
   written: Record<string, unknown>,
   problems: string[],
 ): Record<string, unknown> {
-  const given = table ?? {};
+  const isList = rows[0]?.property === EACH;
+  const given: unknown = isList && table !== undefined ? { '': table } : (table ?? {});
   if (!isTable(given)) {
     problems.push(`${section}: ${show(given)} is not a table`);
     return {};
   }
   const keys = rows.map(({ key }) => key);
-  for (const key of Object.keys(given).map((key) => `${section}.${key}`)) {
+  for (const key of isList ? [] : Object.keys(given).map((key) => `${section}.${key}`)) {
     if (!keys.includes(key)) problems.push(unknownKey(key, keys));
   }
   const values: Record<string, unknown> = {};

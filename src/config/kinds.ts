@@ -29,10 +29,19 @@ export interface Setting<T> {
   readonly voids?: 'addresses';
   /** The content that belongs to the setting: of the file or the directory at its path, or of a secret's file. */
   readonly names?: 'file' | 'secret';
+  /** The keys of each table, where the setting is a list of tables. */
+  readonly columns?: readonly Column[];
   /** Converts a value of the file. */
   readonly read: (value: unknown) => Read<T>;
   /** Converts a value back into one of the file, in the largest unit that leaves no remainder. */
   write(value: T): unknown;
+}
+
+/** A key of a table in a list: its property, its name in the file, and its kind. */
+export interface Column {
+  readonly property: string;
+  readonly name: string;
+  readonly setting: Setting<unknown>;
 }
 
 /** Units as they are written, the largest first. */

@@ -14,6 +14,9 @@ export interface Row {
   readonly setting: Setting<unknown>;
 }
 
+/** The property of a section that is a list of tables itself, `[[section]]` in the file. */
+export const EACH = 'each';
+
 /** A table of settings: by section, then by property. */
 export type Table = Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>>;
 
@@ -21,6 +24,7 @@ export type Table = Readonly<Record<string, Readonly<Record<string, Setting<unkn
 export function rowsOf(table: Table): readonly Row[] {
   return Object.entries(table).flatMap(([section, settings]) =>
     Object.entries(settings).map(([property, setting]) => {
+      if (property === EACH) return { section, property, name: '', key: section, setting };
       const name = tomlKey(property);
       return { section, property, name, key: `${section}.${name}`, setting };
     }),

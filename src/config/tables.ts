@@ -2,9 +2,9 @@
  * The kind of setting that is a list of tables, `[[section.name]]` in the file, each with keys of its own.
  *
  * Contract: every problem of every table is given in one go, with its path from the setting on: `[0].thread`. A key whose
- * kind has no default must be there.
+ * kind has no default must be there, and two tables never have one `name`.
  */
-import type { InsideProblem, Setting } from './kinds.ts';
+import type { Column, InsideProblem, Setting } from './kinds.ts';
 import { show } from './kinds.ts';
 import { isTable, tomlKey, unknownKey } from './names.ts';
 
@@ -40,10 +40,18 @@ export function tables<T extends object>(columns: Columns<T>, doc: string): Sett
     fallback: [],
     doc,
     applies: 'now',
+    columns: all,
     read: (value) => {
       if (!Array.isArray(value)) return { ok: false, problem: `${show(value)} is not ${expects}` };
       const inside: InsideProblem[] = [];
       const read = value.map((each, index) => readOne(each, `[${index}]`, inside));
+      for (const [index, name] of named(read).entries()) {
+        if (name !== undefined && named(read).indexOf(name) < index)
+          inside.push({
+            path: `[${index}].name`,
+            problem: `${show(name)} is another's already; expected its own`,
+          });
+      }
       const text = inside.map(({ path, problem }) => `${path}: ${problem}`).join('; ');
       return inside.length === 0 ? { ok: true, value: read } : { ok: false, problem: text, inside };
     },
@@ -51,11 +59,9 @@ export function tables<T extends object>(columns: Columns<T>, doc: string): Sett
   };
 }
 
-interface Column {
-  readonly property: string;
-  readonly name: string;
-  readonly setting: Setting<unknown>;
-}
+/** Lists what tables are called, where they have names. */
+const named = (read: readonly object[]): readonly unknown[] =>
+  read.map((each) => ('name' in each ? each.name : undefined));
 
 function unknown(key: string, at: string, all: readonly Column[]): InsideProblem {
   const [name = '', ...rest] = unknownKey(

@@ -46,5 +46,8 @@ export async function openIntake(
   meter.watch('mailgw_rate_buckets', {}, () => rates.buckets);
   const accept = createAccept({ store, space, rates, dispatchers });
   const gate = site.part(gatePart({ store, accept, rates, space, doubts, log, output }));
-  return { config: () => site.config, gate, log, meter, count: verdicts.count };
+  const follow: Intake<Config>['follow'] = (section, changed) => {
+    site.part({ reads: [section], open: changed });
+  };
+  return { config: () => site.config, gate, log, meter, count: verdicts.count, mailboxes: store, follow };
 }

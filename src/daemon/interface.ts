@@ -7,9 +7,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AnswerRest } from '../api/admin.ts';
 import type { EventStream } from '../api/event-stream.ts';
-import type { Inside, SourceView } from '../api/route.ts';
+import type { Inside } from '../api/route.ts';
 import type { Api } from '../api/server.ts';
 import type { SecretSession } from '../site/session.ts';
+import { listViews, syncSource } from '../sources/catalogue.ts';
+import type { Source } from '../sources/source.ts';
 import { errorText } from '../system/error-text.ts';
 import type { Ground } from './ground.ts';
 import { listenOn } from './listening.ts';
@@ -20,7 +22,7 @@ const HEADER_MS = 15_000;
 /** Opens the interface; gives what answers on the daemon's own socket. */
 export async function openInterface(
   ground: Ground,
-  serving: readonly SourceView[],
+  sources: ReadonlyMap<string, Source>,
   sender: { wake(): void },
 ): Promise<AnswerRest> {
   const { site, store, log, life } = ground;
@@ -37,7 +39,13 @@ export async function openInterface(
   const open = async (isOwn: boolean): Promise<Api> => {
     const { createApi } = await import('../api/server.ts');
     stream ??= followEvents(ground);
-    const inside: Inside = { session, events: await stream, sources: () => serving, notified };
+    const inside: Inside = {
+      session,
+      events: await stream,
+      sources: () => listViews(sources),
+      sync: (name) => syncSource(sources, name),
+      notified,
+    };
     const api = await createApi({ inside, isOwn, onFault });
     life.ends(() => api.close());
     return api;

@@ -8,7 +8,6 @@
  * breaks while serving ends the daemon, because nothing may be promised any more.
  */
 
-import type { SourceView } from '../api/route.ts';
 import type { Dispatchers } from '../delivery/dispatchers.ts';
 import { watchEventLoop } from '../observe/loop-watch.ts';
 import type { Config } from '../site/config.ts';
@@ -55,9 +54,9 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(watchEventLoop(log, meter));
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
-    const serving: SourceView[] = [];
-    const answer = await openInterface(ground, serving, sender);
-    await startWork(ground, intake, doubts, dispatchers, [notifier, sender], serving);
+    const sources = new Map<string, Source>();
+    const answer = await openInterface(ground, sources, sender);
+    await startWork(ground, intake, doubts, dispatchers, [notifier, sender], sources);
     const isStopping = (): boolean => life.state === 'stopping';
     const adopted = (): Promise<void> => dispatchers.renew();
     const reload = createReload({ site, store, isStopping, adopted, path: begun.path, log });
@@ -85,19 +84,16 @@ async function startWork(
   doubts: Doubts,
   dispatchers: Dispatchers,
   senders: readonly { start(): void; stop(): Promise<void> }[],
-  serving: SourceView[],
+  sources: Map<string, Source>,
 ): Promise<void> {
   const { life, site } = ground;
-  const sources: Source[] = [];
   life.ends(() => {
     const withinMs = site.config.delivery.stopTimeoutMs;
-    const stopped = sources.map((source) => source.stop(withinMs));
+    const stopped = [...sources.values()].map((source) => source.stop(withinMs));
     return Promise.all([...stopped, dispatchers.stop(withinMs), ...senders.map((sender) => sender.stop())]);
   });
   const add = (name: string, source: Source | undefined): void => {
-    if (source === undefined) return;
-    sources.push(source);
-    serving.push({ name, state: 'serving' });
+    if (source !== undefined) sources.set(name, source);
   };
   for (const [name, { open }] of Object.entries(SOURCES)) add(name, await open(intake));
   add('outbound', await openOutbound(ground, doubts));

@@ -10,12 +10,14 @@ import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/h
 import { normaliseMessageId } from '../mail/message-id.ts';
 import { postfixQueueId } from '../mail/received.ts';
 import type { Claim } from './recipient.ts';
-import type { GateRules } from './rules.ts';
+import type { GateRules, SourceRules } from './rules.ts';
 import type { Trail } from './trail.ts';
 
 /** A transaction's sender: the reverse-path without brackets, `''` for the null one. */
 export interface Envelope {
   readonly reversePath: string;
+  /** What its source judges by in place of the site's rules; undefined where the site's Postfix delivered it. */
+  readonly rules?: SourceRules | undefined;
 }
 
 /** A message with its header, scanned. */

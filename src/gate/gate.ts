@@ -11,6 +11,7 @@ import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Disposition, SpoofCause } from '../mail/disposition.ts';
 import type { Acceptance } from '../store/acceptance.ts';
+import type { CallFate, Receipt, Receipts } from '../store/receipts.ts';
 import { type Envelope, messageOf } from './case.ts';
 import { Charges } from './charges.ts';
 import { isReply, type Judgement, judgeMessage } from './judging.ts';
@@ -37,6 +38,8 @@ export type Verdict = Disposition & {
 /** The options of the gate, by which it decides. */
 export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
   readonly queue: Acceptance;
+  /** Takes the receipts of messages that no item is made of; needed by sources that give any. */
+  readonly receipts?: Receipts | undefined;
   /** How our own mail is recognised beside its reply addresses. */
   readonly notices?: { readonly from: readonly string[]; readonly loopTokens: readonly string[] } | undefined;
   /** Tells whether the store has too little space left to take more. */
@@ -55,8 +58,18 @@ export interface Gate {
   recipient(address: string, trail?: Trail): Promise<RecipientVerdict>;
   /** Judges a message for one claim, without committing. */
   judge(envelope: Envelope, claim: Claim, raw: Uint8Array, trail?: Trail): Promise<Judgement>;
-  /** Judges a message for every claim and commits what is accepted; may take `raw`'s memory over. */
-  message(envelope: Envelope, claims: readonly Claim[], raw: Uint8Array): Promise<readonly Verdict[]>;
+  /**
+   * Judges a message for every claim and commits what is accepted; may take `raw`'s memory over. A receipt is written
+   * in the same commit, unless the message has to come again for some claim.
+   */
+  message(
+    envelope: Envelope,
+    claims: readonly Claim[],
+    raw: Uint8Array,
+    receipt?: Receipt,
+  ): Promise<readonly Verdict[]>;
+  /** Writes the receipt of a message that was for nobody. */
+  pass(receipt: Receipt): Promise<CallFate>;
 }
 
 /** Builds the gate. */
@@ -74,23 +87,31 @@ export function createGate(options: GateOptions): Gate {
     recipient: (address, trail) => judgeRecipient(options, address, trail),
     judge: async (envelope, claim, raw, trail) => {
       const message = messageOf(envelope, raw);
-      const [judgement] = await judgeMessage(rules, message, [claim], () => undefined, trail);
+      const [judgement] = await judgeMessage(
+        { ...rules, ...envelope.rules },
+        message,
+        [claim],
+        () => undefined,
+        trail,
+      );
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
-    message: async (envelope, claims, raw) => {
+    pass: (receipt) => pass(options, receipt),
+    message: async (envelope, claims, raw, receipt) => {
       const charges = new Charges(options.rates, claims);
       try {
         const message = messageOf(envelope, raw);
-        const judgements = await judgeMessage(rules, message, claims, charges.take, undefined);
-        const dispositions = await commit(options, judgements, raw);
+        const own = envelope.rules === undefined ? rules : { ...rules, ...envelope.rules };
+        const judgements = await judgeMessage(own, message, claims, charges.take, undefined);
+        const dispositions = await commit(options, judgements, raw, receipt);
         charges.keep(dispositions);
         const { messageId, queueId } = message;
         return dispositions.map((disposition, index) => ({
           ...disposition,
           messageId,
           queueId,
-          ...(options.spam && spamOf(judgements[index])),
+          ...(own.spam && spamOf(judgements[index])),
         }));
       } finally {
         charges.giveBack();
@@ -118,17 +139,29 @@ function spamOf(judgement: Judgement | undefined): Pick<Verdict, 'spam' | 'spamS
 }
 
 async function commit(
-  { queue, authorNotices }: Pick<GateOptions, 'queue' | 'authorNotices'>,
+  options: Pick<GateOptions, 'queue' | 'receipts' | 'authorNotices'>,
   judgements: readonly Judgement[],
   raw: Uint8Array,
+  receipt: Receipt | undefined,
 ): Promise<readonly Disposition[]> {
+  const { queue, authorNotices } = options;
   // Before the items, which may take the memory of the message over.
   for (const judgement of judgements) {
     if (judgement.kind === 'end' && judgement.notice !== undefined)
       await authorNotices?.add(judgement.notice);
   }
   const items = judgements.flatMap((judgement) => (judgement.kind === 'item' ? [judgement.item] : []));
-  const result = items.length === 0 ? undefined : await queue.accept(items, raw);
+  // Whoever is put off comes again, with all the others.
+  const signed = judgements.some(isPutOff) ? undefined : receipt;
+  if (items.length === 0 && signed !== undefined) {
+    const fate = await pass(options, signed);
+    if (fate !== 'new') return judgements.map(() => ({ verdict: 'discarded', reason: fate }) as const);
+  }
+  const result = items.length === 0 ? undefined : await queue.accept(items, raw, undefined, signed);
+  if (result?.kind === 'repeated' || result?.kind === 'replayed') {
+    const { kind: reason } = result;
+    return judgements.map(() => ({ verdict: 'discarded', reason }) as const);
+  }
   const acceptances = result?.kind === 'committed' ? [...result.acceptances] : [];
   return judgements.map((judgement): Disposition => {
     if (judgement.kind === 'end') return judgement.disposition;
@@ -142,6 +175,17 @@ async function commit(
     const { kind: reason, id } = acceptance;
     return { verdict: 'accepted', reason, id, ...(reason === 'held' && whyHeld(judgement)) };
   });
+}
+
+const isPutOff = (judgement: Judgement): boolean =>
+  judgement.kind === 'end' && judgement.disposition.verdict === 'deferred';
+
+/** Writes a receipt by itself. */
+async function pass({ receipts }: Pick<GateOptions, 'receipts'>, receipt: Receipt): Promise<CallFate> {
+  if (receipts === undefined) throw new Error('a receipt without a place for it');
+  if (receipt.kind === 'call') return await receipts.passCall(receipt);
+  await receipts.passMessage(receipt);
+  return 'new';
 }
 
 /** Says what a hold of the sender policy rests on. */

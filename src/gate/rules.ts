@@ -15,6 +15,8 @@ export interface SenderPolicyOptions {
   readonly authservId: string | undefined;
   /** How many Received fields of our own may stand above believed results; 0 unless given. */
   readonly ownReceived?: number;
+  /** Whether of several believable results the topmost field alone counts; `all` unless given. */
+  readonly results?: 'all' | 'topmost';
   /** Whether a plus tag makes another address; `compare` unless given. */
   readonly plusTags?: 'compare' | 'ignore';
   /** What becomes of what `strict` does not let through; `discard` unless given. */
@@ -24,6 +26,14 @@ export interface SenderPolicyOptions {
   /** Other forms of the reply addresses, which Postfix rewrites to one of `forms`. */
   readonly aliases?: readonly ReplyAddressForm[];
 }
+
+/**
+ * A source's own rules, where its mail does not come by the site's Postfix: whose results are believed and where they
+ * stand, and what its provider's spam filter says.
+ */
+export type SourceRules = Partial<
+  Pick<GateRules, 'authservId' | 'ownReceived' | 'spam' | 'aliases'> & Pick<SenderPolicyOptions, 'results'>
+>;
 
 /** The options of judging messages. */
 export interface GateRules extends Omit<RecipientOptions, 'directory'>, SenderPolicyOptions {

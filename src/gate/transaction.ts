@@ -6,6 +6,7 @@
  */
 import type { Disposition } from '../mail/disposition.ts';
 import type { Log, LogFields } from '../observe/log.ts';
+import type { CallFate, Receipt } from '../store/receipts.ts';
 import { errorText } from '../system/error-text.ts';
 import type { Envelope } from './case.ts';
 import type { Gate, Verdict } from './gate.ts';
@@ -74,11 +75,21 @@ export class Transaction {
   }
 
   /** Judges the message: a verdict for each claim. Undefined where their number is in doubt: then nothing may be answered. */
-  async message(raw: Uint8Array): Promise<readonly Verdict[] | undefined> {
+  async message(raw: Uint8Array, receipt?: Receipt): Promise<readonly Verdict[] | undefined> {
     try {
-      return this.#noted(await this.#gate.message(this.#envelope, this.#claims, raw));
+      return this.#noted(await this.#gate.message(this.#envelope, this.#claims, raw, receipt));
     } catch (error) {
       return this.refuse(broken(this.#shared.log, error, { session: this.#session }));
+    }
+  }
+
+  /** Writes the receipt of a message that was for nobody; undefined where that failed. */
+  async pass(receipt: Receipt): Promise<CallFate | undefined> {
+    try {
+      return await this.#gate.pass(receipt);
+    } catch (error) {
+      broken(this.#shared.log, error, { session: this.#session });
+      return undefined;
     }
   }
 

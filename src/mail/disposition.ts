@@ -29,7 +29,11 @@ export type DiscardReason =
   | 'forged'
   | 'expired'
   | 'spoofed'
-  | 'spam';
+  | 'spam'
+  /** A provider's call that came before. */
+  | 'repeated'
+  /** Another message under the id of a call that came before. */
+  | 'replayed';
 
 /** The reason why the sender policy vouches for nobody, as it is counted. */
 export type SpoofCause = Cause | 'not-registered' | 'not-addressed' | 'not-signed';
@@ -78,7 +82,13 @@ export type Disposition =
     };
 
 /** What a machine sent; the rest of what is discarded a person may have written. */
-const OF_MACHINES: ReadonlySet<string> = new Set<DiscardReason>(['bounce', 'auto-reply', 'report', 'loop']);
+const OF_MACHINES: ReadonlySet<string> = new Set<DiscardReason>([
+  'bounce',
+  'auto-reply',
+  'report',
+  'loop',
+  'repeated',
+]);
 
 /** Tells whether a person may miss a reply that ended so, and nobody told them. */
 export function isDroppedReply({

@@ -19,13 +19,13 @@ export interface Entrance {
 
 /** Builds the function that accepts the items of one message. */
 export function createAccept({ store, space, rates, dispatchers }: Entrance): Acceptance['accept'] {
-  return async (items, raw) => {
+  return async (items, raw, _lease, receipt) => {
     space.take(raw.byteLength);
     const dispatcher = dispatchers.of(items);
     const wish = dispatcher.expect(items, raw.byteLength);
     let result: AcceptResult | undefined;
     try {
-      const accepting = store.accept(items, raw, wish);
+      const accepting = store.accept(items, raw, wish, receipt);
       rates.saveUrgent(); // in the same tick, and so in the same transaction
       result = await accepting;
       return result;

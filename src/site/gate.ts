@@ -36,6 +36,7 @@ export function gatePart({ store, accept, rates, space, doubts, log, output }: G
         doubt: doubts.doubt,
         storeLoss: doubts.loss,
         queue: { accept },
+        receipts: store,
         rates,
         authorNotices: openAuthorNotices(config, store),
         isSpaceLow: space.isLow,

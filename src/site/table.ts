@@ -4,7 +4,7 @@ import { BASE_SETTINGS } from '../config/table.ts';
 import { SOURCES } from '../sources/catalogue.ts';
 
 const { reply, store, sender, rate, ...others } = BASE_SETTINGS;
-const { lmtp, ...sources } = SOURCES;
+const { lmtp, imap, webhook, ...sources } = SOURCES;
 
 /** The table of a source under its name. */
 type SectionsOf<S> = { readonly [K in keyof S]: S[K] extends { readonly settings: infer T } ? T : never };
@@ -26,6 +26,7 @@ export const SETTINGS = {
   rate,
   ...sectionsOf(sources),
   ...others,
+  ...sectionsOf({ imap, webhook }),
 } as const;
 
 /** Every row, in the order of docs/settings.md. */

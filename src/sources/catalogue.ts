@@ -3,10 +3,12 @@
  *
  * They open in this order. What a site does not use is not loaded.
  */
+import { IMAP_SETTINGS, type ImapSection } from './imap/settings.ts';
 import { isWanted } from './listen.ts';
 import { LMTP_SETTINGS, type LmtpConfig } from './lmtp/settings.ts';
 import { POLICY_SETTINGS, type PolicyConfig } from './policy/settings.ts';
-import type { OpenSource } from './source.ts';
+import type { OpenSource, Source, SourceView } from './source.ts';
+import { WEBHOOK_SETTINGS, type WebhookSections } from './webhook/settings.ts';
 
 const policy: OpenSource<PolicyConfig> = async (intake) => {
   if (!isWanted('policy', intake.config().policy)) return undefined;
@@ -19,8 +21,26 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
   return openLmtp(intake);
 };
 
+const imap: OpenSource<ImapSection> = () => Promise.resolve(undefined);
+
+const webhook: OpenSource<WebhookSections> = () => Promise.resolve(undefined);
+
 /** Every source by its section. */
 export const SOURCES = {
   policy: { settings: POLICY_SETTINGS, open: policy },
   lmtp: { settings: LMTP_SETTINGS, open: lmtp },
+  imap: { settings: IMAP_SETTINGS, open: imap },
+  webhook: { settings: WEBHOOK_SETTINGS, open: webhook },
 } as const;
+
+/** Lists the sources that are open, each of which may have several parts. */
+export function listViews(open: ReadonlyMap<string, Source>): readonly SourceView[] {
+  return [...open].flatMap(([name, source]): readonly SourceView[] => {
+    return source.views?.() ?? [{ name, kind: name, state: 'serving' }];
+  });
+}
+
+/** Has a source look for mail now; false where none of this name does that. */
+export function syncSource(open: ReadonlyMap<string, Source>, name: string): boolean {
+  return [...open.values()].some((source) => source.sync?.(name) === true);
+}

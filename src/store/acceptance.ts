@@ -1,5 +1,6 @@
 /** Acceptance as a port: how verified replies enter the store. Contract and failure as of store.ts. */
 import type { LeasedItem, NewItem } from './item.ts';
+import type { Receipt } from './receipts.ts';
 
 /**
  * The fate of one new item; a duplicate carries the id of the item that came first. A new copy of a dead letter is no
@@ -20,7 +21,9 @@ export type AcceptResult =
       readonly acceptances: readonly ItemAcceptance[];
       readonly leased: readonly LeasedItem[];
     }
-  | { readonly kind: 'storage-full'; readonly detail: string };
+  | { readonly kind: 'storage-full'; readonly detail: string }
+  /** By its receipt it is a call that came before: nothing was committed. */
+  | { readonly kind: 'repeated' | 'replayed' };
 
 /** The wish to lease new items with their commit: at most so many, so long, and of the lane alone that it names. */
 export interface ImmediateLease {
@@ -33,7 +36,13 @@ export interface ImmediateLease {
 export interface Acceptance {
   /**
    * Commits one item per recipient of a message; resolves after the commit is on disk. May take `raw`'s memory over.
-   * With a wish to lease, items that a look for due ones would give now are leased by the same commit.
+   * With a wish to lease, items that a look for due ones would give now are leased by the same commit. A receipt is
+   * committed with the items.
    */
-  accept(items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease): Promise<AcceptResult>;
+  accept(
+    items: readonly NewItem[],
+    raw: Uint8Array,
+    lease?: ImmediateLease,
+    receipt?: Receipt,
+  ): Promise<AcceptResult>;
 }

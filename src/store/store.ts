@@ -20,10 +20,12 @@ import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Lanes } from './lanes.ts';
 import type { Leases } from './leases.ts';
+import type { Mailboxes } from './mailboxes.ts';
 import type { Notices } from './notices.ts';
 import type { Notifications } from './notifications.ts';
 import type { Originals } from './originals.ts';
 import type { Peppers } from './peppers.ts';
+import type { Receipts } from './receipts.ts';
 import type { Restores } from './restores.ts';
 import type { Retention } from './retention.ts';
 import type { SinkReports } from './sink-status.ts';
@@ -47,6 +49,8 @@ export interface Store
     Buckets,
     Inspection,
     Originals,
+    Receipts,
+    Mailboxes,
     Contexts,
     ApiAccess {
   /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */

@@ -125,7 +125,7 @@ describe('the queue over the HTTP interface', () => {
     assert.equal(none.json.post, null);
     assert.equal((await house.all.ask('POST', '/v1/spam/classify', { body: message })).status, 503);
     const { json: sources } = await house.all.ask('GET', '/v1/sources');
-    assert.deepEqual(sources.items, [{ name: 'lmtp', state: 'serving' }]);
+    assert.deepEqual(sources.items, [{ name: 'lmtp', kind: 'lmtp', state: 'serving', reason: null }]);
     assert.equal((await house.all.ask('POST', '/v1/sources/lmtp/sync')).status, 409);
     assert.equal((await house.all.ask('POST', '/v1/sources/imap/sync')).status, 404);
   });

@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { INTERRUPTED } from '../../src/actions/fault.ts';
 import { DEFAULT_CONFIG_PATH } from '../../src/config/config.ts';
-import { type Setting, show } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/names.ts';
+import { show } from '../../src/config/kinds.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {
   ENTRIES,
@@ -22,6 +21,7 @@ import { SETTINGS } from '../../src/site/table.ts';
 import { EXIT } from '../../src/system/exit-status.ts';
 import { version } from '../../src/system/version.ts';
 import { repositoryRoot } from '../support/process.ts';
+import { SETTING_SECTIONS } from './setting-sections.ts';
 import { SINK_OPTIONS } from './settings-page.ts';
 
 /** What each exit status means. */
@@ -137,12 +137,12 @@ ${commands.join('')}${exitStatus}${item(bold(String(INTERRUPTED)), 'interrupted 
 }
 
 function configPage(): string {
-  const sections = Object.entries(SETTINGS).map(([section, settings]) => {
-    const keys = Object.entries<Setting<unknown>>(settings).map(([property, { fallback, doc, expects }]) => {
+  const sections = SETTING_SECTIONS.map(({ heading, keys }) => {
+    const items = keys.map(({ name, setting: { fallback, doc, expects } }) => {
       const value = fallback === undefined ? '' : ` Default: ${show(fallback)}.`;
-      return item(bold(tomlKey(property)), `${doc} Takes ${expects}.${value}`);
+      return item(bold(name), `${doc} Takes ${expects}.${value}`);
     });
-    return `.SS [${section}]\n${keys.join('')}`;
+    return `.SS ${heading}\n${items.join('')}`;
   });
   const sinks = [...SINK_OPTIONS].map(([type, options]) => {
     const items = options.map(({ key, doc, fallback }) =>

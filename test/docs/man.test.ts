@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { tomlKey } from '../../src/config/names.ts';
-import { SETTINGS } from '../../src/site/table.ts';
 import { runTool } from '../ctl/tool.ts';
 import { repositoryRoot, run, runOk } from '../support/process.ts';
 import { MAN_PAGES } from './man-pages.ts';
+import { SETTING_SECTIONS } from './setting-sections.ts';
 
 /** A page as people see it; skips where there is no groff. */
 async function rendered(t: TestContext, name: string): Promise<string | undefined> {
@@ -81,12 +80,9 @@ describe('docs/man', () => {
     const page = await rendered(t, 'mailgw.toml.5');
     if (page === undefined) return;
     const settings = page.slice(page.indexOf('\nSETTINGS'), page.indexOf('\nSEE ALSO'));
-    const keys = Object.entries(SETTINGS).flatMap(([section, table]) => [
-      `[${section}]`,
-      ...Object.keys(table).map(tomlKey),
-    ]);
+    const keys = SETTING_SECTIONS.flatMap(({ heading, keys }) => [heading, ...keys.map(({ name }) => name)]);
     assert.deepEqual(
-      found(settings, /^ {3}(?: {4})?(\[?[a-z][a-z_0-9]*\]?)(?:\s|$)/gm).slice(0, keys.length),
+      found(settings, /^ {3}(?: {4})?(\[?\[?[a-z][a-z_0-9]*\]?\]?)(?:\s|$)/gm).slice(0, keys.length),
       keys,
     );
     assert.match(settings, /^ {3}\[sink\]$/m);

@@ -2,13 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Setting, show } from '../../src/config/kinds.ts';
-import { tomlKey } from '../../src/config/names.ts';
+import { show } from '../../src/config/kinds.ts';
 import { SINK_PLACE } from '../../src/config/sinks.ts';
 import { DEFAULT_SINK, SINK_FORM, SINKS } from '../../src/sinks/catalogue.ts';
 import type { SinkSetting } from '../../src/sinks/sink-kind.ts';
-import { SETTINGS } from '../../src/site/table.ts';
 import { repositoryRoot } from '../support/process.ts';
+import { SETTING_SECTIONS } from './setting-sections.ts';
 
 /** Where the page is. */
 export const SETTINGS_PAGE = join(repositoryRoot, 'docs', 'settings.md');
@@ -54,12 +53,13 @@ ${tables.join('')}`;
 
 /** The page as it should be. */
 export function settingsPage(): string {
-  const sections = Object.entries(SETTINGS).map(([section, settings]) => {
-    const rows = Object.entries<Setting<unknown>>(settings).map(([property, setting]) => {
+  const sections = SETTING_SECTIONS.map(({ heading, doc, keys }) => {
+    const rows = keys.map(({ name, setting }) => {
       const fallback = setting.fallback === undefined ? '–' : `\`${show(setting.fallback)}\``;
-      return `| \`${tomlKey(property)}\` | ${fallback} | ${setting.doc} Takes ${setting.expects}. |`;
+      return `| \`${name}\` | ${fallback} | ${setting.doc} Takes ${setting.expects}. |`;
     });
-    return `\n## [${section}]\n\n| key | default | |\n|---|---|---|\n${rows.join('\n')}\n`;
+    const said = doc === undefined ? '' : `\n${doc}\n`;
+    return `\n## ${heading}\n${said}\n| key | default | |\n|---|---|---|\n${rows.join('\n')}\n`;
   });
   return `${HEAD}${sections.join('')}${sinkSection()}`;
 }

@@ -26,6 +26,8 @@ const DISCARDED: Record<DiscardReason, true> = {
   expired: true,
   spoofed: true,
   spam: true,
+  repeated: true,
+  replayed: true,
 };
 const NO_SUCH_ADDRESS: Record<NoSuchAddressReason, true> = {
   syntax: true,

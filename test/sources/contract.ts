@@ -49,6 +49,10 @@ async function openBench(t: TestContext, open: OpenForTest): Promise<Bench> {
     log: (event, fields = {}) => events.push({ event, fields }),
     meter: new Meter(),
     count: (verdict, reason) => counted.push(`${verdict} ${reason}`),
+    mailboxes: test.store,
+    follow: (_section, changed) => {
+      changed();
+    },
   });
   t.after(() => opened.source.stop(0));
   const use = (next: Gate): void => {

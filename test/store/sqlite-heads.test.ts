@@ -10,6 +10,7 @@ import { prepareItems, voidLeases } from '../../src/store/sqlite/items.ts';
 import { prepareLanes } from '../../src/store/sqlite/lanes.ts';
 import { prepareLease } from '../../src/store/sqlite/leases.ts';
 import { prepareProbe } from '../../src/store/sqlite/probe.ts';
+import { prepareReceipts } from '../../src/store/sqlite/receipts.ts';
 import { prepareRenameThread } from '../../src/store/sqlite/renaming.ts';
 import { type Database, ensureStore, openConnection } from '../../src/store/sqlite/schema.ts';
 import { prepareViews } from '../../src/store/sqlite/views.ts';
@@ -48,6 +49,15 @@ type Step =
   | { readonly do: 'rename'; readonly from: number; readonly to: number }
   | { readonly do: 'reclaim' | 'restart' };
 
+/** Prepares the writes on items. */
+const preparedItems = (database: Database): ReturnType<typeof prepareItems> =>
+  prepareItems(
+    database,
+    { keepContent: false },
+    prepareLanes(database).laneOf,
+    prepareReceipts(database).sign,
+  );
+
 /** The store under test, with a look at every row. */
 class Heads {
   readonly #operations: ReturnType<typeof prepareItems>;
@@ -56,7 +66,7 @@ class Heads {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#operations = prepareItems(database, { keepContent: false }, prepareLanes(database).laneOf);
+    this.#operations = preparedItems(database);
   }
 
   rows(): ItemRow[] {
@@ -230,7 +240,7 @@ describe('query plans', () => {
   it('no statement of intake, delivery or the operator walks a table, but lists, figures and a jump of the clock', (t) => {
     const database = openEmpty(t);
     const sources = preparedBy(database, () => {
-      prepareItems(database, { keepContent: false }, prepareLanes(database).laneOf);
+      preparedItems(database);
       prepareDirectory(database);
       prepareViews(database);
     });
@@ -254,6 +264,8 @@ describe('query plans', () => {
       "SELECT lane, count(*) AS open FROM item WHERE state IN ('ready','waiting','leased') AND lane IS NOT NULL GROUP BY lane",
       // By a reload that changes the sinks.
       "UPDATE item SET lane = lane_of(coalesce(bounce_thread, thread)), due_at = iif(state = 'waiting', ?, due_at) WHERE lane IS NOT lane_of(coalesce(bounce_thread, thread))",
+      // A row for each mailbox, asked for figures.
+      'SELECT source, account, uid_validity AS uidValidity, high_water AS highWater, walking, touched_at AS touchedAt, owner, owned_until AS ownedUntil FROM mailbox LEFT JOIN mailbox_owner USING (source) ORDER BY source',
       // Asked by mailgw-ctl alone.
       'SELECT name, scopes, created_at AS createdAt FROM api_token ORDER BY name',
       'SELECT id, state, user, thread, replied_to_at AS repliedToAt, message_id AS messageId, created_at AS createdAt, attempts, due_at AS dueAt, settled_at AS settledAt, last_diagnostic AS lastDiagnostic FROM notification ORDER BY notification_number DESC LIMIT ?',

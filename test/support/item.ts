@@ -39,7 +39,7 @@ export async function accept(
   raw: Uint8Array = RAW,
 ): Promise<readonly ItemAcceptance[]> {
   const result = await queue.accept(items, raw);
-  if (result.kind !== 'committed') throw new Error(result.detail);
+  if (result.kind !== 'committed') throw new Error('detail' in result ? result.detail : result.kind);
   return result.acceptances;
 }
 

@@ -91,17 +91,32 @@ const sources = route({
   summary: 'List the ways by which mail comes in',
   answers: {
     200: {
-      doc: 'The sources that serve.',
+      doc: 'The sources, each mailbox and provider by itself.',
       schema: record(
         {
-          items: Type.Array(record({ name: Type.String(), state: words('serving') }, 'Source')),
+          items: Type.Array(
+            record(
+              {
+                name: Type.String(),
+                kind: Type.String(),
+                state: words('serving', 'connecting', 'waiting', 'broken'),
+                reason: nullable(Type.String()),
+              },
+              'Source',
+            ),
+          ),
           next_cursor: Type.Null(),
         },
         'SourceList',
       ),
     },
   },
-  run: (inside) => ({ status: 200, body: { items: inside.sources(), next_cursor: null } }),
+  run: (inside) => {
+    const items = inside
+      .sources()
+      .map(({ name, kind, state, reason = null }) => ({ name, kind, state, reason }));
+    return { status: 200, body: { items, next_cursor: null } };
+  },
 });
 
 const sync = route({
@@ -112,11 +127,13 @@ const sync = route({
   tag: 'looks',
   summary: 'Have a source look for new mail now',
   params: record({ name: text('The name of a source.') }),
-  answers: { 202: { doc: 'It looks.' } },
+  answers: { 202: { doc: 'It looks.', schema: record({ name: Type.String() }, 'SourceSync') } },
   run: (inside, { params: { name } }) => {
     if (!inside.sources().some((source) => source.name === name))
       throw refuse('not-found', `source "${name}": there is none of this name`);
-    throw refuse('conflict', `source "${name}": is brought its mail, and has nowhere to look for it`);
+    if (!inside.sync(name))
+      throw refuse('conflict', `source "${name}": is brought its mail, and has nowhere to look for it`);
+    return { status: 202, body: { name } };
   },
 });
 

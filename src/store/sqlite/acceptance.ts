@@ -9,6 +9,7 @@ import { bounded } from '../../mail/bounded.ts';
 import { containerOf, isDigest } from '../../mail/reserved.ts';
 import type { ImmediateLease, ItemAcceptance } from '../acceptance.ts';
 import type { NewItem } from '../item.ts';
+import type { Receipt } from '../receipts.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
 import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
@@ -16,6 +17,7 @@ import type { LaneWrites } from './lanes.ts';
 import { OPEN } from './migrations.ts';
 import { NO_USER, prepareOwners } from './owner.ts';
 import { prepareRememberPass } from './passes.ts';
+import type { ReceiptWrites } from './receipts.ts';
 import type { Database } from './schema.ts';
 import { prepareFollow } from './threads.ts';
 
@@ -26,8 +28,13 @@ export interface Accepted {
   readonly leased: readonly string[];
 }
 
-/** Inserts the items of one message that are no duplicates. */
-export type Accept = (items: readonly NewItem[], raw: Uint8Array, lease?: ImmediateLease) => Accepted;
+/** Inserts the items of one message that are no duplicates, with its receipt; nothing of a call that came before. */
+export type Accept = (
+  items: readonly NewItem[],
+  raw: Uint8Array,
+  lease?: ImmediateLease,
+  receipt?: Receipt,
+) => Accepted | 'repeated' | 'replayed';
 
 /** The entry of a new item into the table of states (docs/how-it-works.md, The queue). */
 interface Entry {
@@ -109,6 +116,7 @@ export function prepareAccept(
   isPaused: () => boolean,
   elect: (thread: string) => void,
   laneOf: LaneWrites['laneOf'],
+  sign: ReceiptWrites['sign'],
 ): Accept {
   const claim = prepareClaim(database);
   const revive = prepareRevive(database, elect);
@@ -149,7 +157,9 @@ export function prepareAccept(
     if (isThere) rememberPass(item);
     return entry.state;
   };
-  return (items, raw, lease) => {
+  return (items, raw, lease, receipt) => {
+    const fate = receipt === undefined ? 'new' : sign(receipt);
+    if (fate !== 'new') return fate;
     const limit = lease === undefined || isPaused() ? 0 : lease.limit;
     const leased: string[] = [];
     const acceptances = items.map((item): ItemAcceptance => {

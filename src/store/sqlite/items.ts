@@ -18,6 +18,7 @@ import { prepareLease } from './leases.ts';
 import { OPEN } from './migrations.ts';
 import { prepareAddNotice } from './notices.ts';
 import { prepareOwners } from './owner.ts';
+import type { ReceiptWrites } from './receipts.ts';
 import type { Database } from './schema.ts';
 
 /** The writes on items. */
@@ -38,11 +39,12 @@ export function prepareItems(
   database: Database,
   { keepContent }: ItemSettings,
   laneOf: LaneWrites['laneOf'],
+  sign: ReceiptWrites['sign'],
 ): ItemStatements {
   const elect = prepareElection(database);
   const isPaused = preparePaused(database);
   return {
-    accept: prepareAccept(database, isPaused, elect, laneOf),
+    accept: prepareAccept(database, isPaused, elect, laneOf, sign),
     lease: prepareLease(database, isPaused, elect),
     settle: prepareSettle(database, keepContent, elect, prepareSplit(database, elect, laneOf)),
     reclaim: prepareReclaim(database, elect),

@@ -6,12 +6,14 @@ import { prepareDigests } from './digests.ts';
 import { prepareDirectory } from './directory.ts';
 import { type ItemSettings, prepareItems } from './items.ts';
 import { type LaneWrites, prepareLanes } from './lanes.ts';
+import { prepareMailboxes } from './mailboxes.ts';
 import { prepareNamedUsers } from './named-users.ts';
 import { prepareNotices } from './notices.ts';
 import { prepareNotifications } from './notifications.ts';
 import { type OriginalWrites, prepareOriginals } from './originals.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
+import { prepareReceipts, type ReceiptWrites } from './receipts.ts';
 import { prepareRemoval } from './removal.ts';
 import { prepareRenameThread, prepareRenameUser } from './renaming.ts';
 import type { Database } from './schema.ts';
@@ -36,7 +38,9 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareBuckets> &
   ReturnType<typeof prepareApiAccess> &
   OriginalWrites['port'] &
-  ContextWrites['port'] & {
+  ContextWrites['port'] &
+  ReceiptWrites['port'] &
+  ReturnType<typeof prepareMailboxes> & {
     /** Does nothing: the answer is what counts. */
     readonly ping: () => void;
   };
@@ -46,14 +50,17 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
   const originals = prepareOriginals(database);
   const contexts = prepareContexts(database);
   const lanes = prepareLanes(database);
+  const receipts = prepareReceipts(database);
   return {
-    ...prepareItems(database, settings, lanes.laneOf),
+    ...prepareItems(database, settings, lanes.laneOf, receipts.sign),
     ...prepareNotices(database),
     ...prepareNotifications(database),
-    ...preparePrune(database, originals, contexts),
+    ...preparePrune(database, originals, contexts, receipts),
     ...originals.port,
     ...contexts.port,
     ...lanes.port,
+    ...receipts.port,
+    ...prepareMailboxes(database),
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
     ...prepareDirectory(database),

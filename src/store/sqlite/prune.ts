@@ -12,6 +12,7 @@ import type { AtOnce } from './at-once.ts';
 import { prepareContexts } from './contexts.ts';
 import { preparePruneDigests } from './digests.ts';
 import { prepareOriginals } from './originals.ts';
+import { prepareReceipts } from './receipts.ts';
 import { overwriting } from './removal.ts';
 import type { Database } from './schema.ts';
 
@@ -32,6 +33,7 @@ export function preparePrune(
   database: Database,
   originals = prepareOriginals(database),
   addressContexts = prepareContexts(database),
+  receipts = prepareReceipts(database),
 ): AtOnce<Retention> {
   const contents = prepareContents(database);
   const rows = prepareRows(database);
@@ -58,6 +60,7 @@ export function preparePrune(
       const stripped = contents(request.contentBefore);
       const removed = rows(request.rowsBefore);
       const forgotten = dedupes.run(request.dedupeBefore).changes;
+      const calls = receipts.prune(request.dedupeBefore, STEP_ROWS);
       notices.run(request.noticesBefore ?? 0);
       const ended = notifications.run(request.notificationsBefore ?? 0).changes;
       const erased = overwriting(database, () => users.run(request.usersBefore ?? 0).changes);
@@ -76,7 +79,7 @@ export function preparePrune(
         isDone:
           stripped.isDone &&
           removed.isDone &&
-          Math.max(forgotten, erased, ended, expired, remembered) < STEP_ROWS &&
+          Math.max(forgotten, calls, erased, ended, expired, remembered) < STEP_ROWS &&
           freed.isDone,
       };
     },

@@ -111,7 +111,7 @@ function createStore(
   return {
     ...reads(prepareViews(reader)),
     ...writes(writer),
-    accept: (items, raw, lease) => writer.accept(items, raw, lease),
+    accept: (items, raw, lease, receipt) => writer.accept(items, raw, lease, receipt),
     addNotification: (notification) =>
       writer.call('addNotification', [notification], weightOf(notification.mail)),
     addNotice: (notice) => writer.call('addNotice', [notice], notice.original?.byteLength),

@@ -18,6 +18,7 @@ import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
 import { prepareLaneCounts } from './lanes.ts';
+import { prepareMailboxViews } from './mailboxes.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
 import { prepareNotificationViews } from './notifications.ts';
@@ -58,6 +59,7 @@ export function prepareViews(database: Database): Views {
     ...prepareRestoreViews(database),
     ...prepareOriginalViews(database),
     ...prepareContextViews(database),
+    ...prepareMailboxViews(database),
     ...prepareApiAccessViews(database),
   };
 }

@@ -8,6 +8,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { AcceptResult, ImmediateLease } from '../acceptance.ts';
 import type { LeasedItem, NewItem } from '../item.ts';
+import type { Receipt } from '../receipts.ts';
 import { StoreError } from '../store-error.ts';
 import { isFull } from './explain.ts';
 import type { Operations } from './operations.ts';
@@ -135,13 +136,17 @@ export class WriterThread {
     items: readonly NewItem[],
     raw: Uint8Array,
     lease: ImmediateLease | undefined,
+    receipt: Receipt | undefined,
   ): Promise<AcceptResult> {
     const bytes = raw.byteLength; // 0 once the writer has the buffer
     const isOwn = raw.byteOffset === 0 && raw.byteLength * 2 >= raw.buffer.byteLength;
     if (isOwn && raw.byteLength >= TRANSFER_FROM_BYTES && raw.buffer instanceof ArrayBuffer)
       this.#transfer(raw.buffer);
     try {
-      const { acceptances, leased } = await this.call('accept', [items, raw, lease], bytes);
+      const given = receipt === undefined ? [items, raw, lease] : [items, raw, lease, receipt];
+      const accepted = await this.call('accept', given as Parameters<Operations['accept']>, bytes);
+      if (typeof accepted === 'string') return { kind: accepted };
+      const { acceptances, leased } = accepted;
       return { kind: 'committed', acceptances, leased: leasedOf(items, leased, bytes) };
     } catch (error) {
       if (error instanceof WriteError && isFull(error.code))

@@ -61,6 +61,10 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'setSinkStatus',
   'addVerdicts',
   'saveBuckets',
+  'passMessage',
+  'putOffMessage',
+  'closeMessages',
+  'claimMailbox',
   'ping',
 ]);
 

@@ -1,0 +1,60 @@
+/** The settings of `[[imap]]`, a mailbox that replies are read from. */
+import type { ConfigOf } from '../../config/config.ts';
+import * as kind from '../../config/kinds.ts';
+import { tables } from '../../config/tables.ts';
+import { SOURCE_COLUMNS } from '../source-settings.ts';
+
+/** What becomes of a message in its folder, once it is settled here. */
+const AFTER = /^(?:seen|keyword|delete|nothing|move:[^\0\r\n]{1,200})$/;
+
+/** The columns of a mailbox's table. */
+const COLUMNS = {
+  ...SOURCE_COLUMNS,
+  host: kind.text(undefined, 'The IMAP server.', 'a host name', (host) => /^[\w.:-]{1,253}$/.test(host)),
+  port: kind.integer(0, 0, 65_535, 'Its port; 0 is 993, and 143 unless `tls` is `"implicit"`.'),
+  tls: kind.oneOf(
+    ['implicit', 'starttls', 'off'],
+    'implicit',
+    'How the connection is encrypted; `"off"` is for servers on this host.',
+  ),
+  caFile: kind.optional(kind.file)(
+    'A file with the certificates of authorities to believe beside those of the system.',
+  ),
+  user: kind.text(undefined, 'The user of the mailbox.', 'a text of one line', (user) =>
+    /^[^\0\r\n]+$/.test(user),
+  ),
+  passwordFile: kind.optional(kind.secretFile)('The file that holds its password, on one line.'),
+  tokenCommand: kind.texts(
+    [],
+    'A program of yours with its arguments, in place of a password, that prints an OAuth2 access token; it is called again when a token is refused.',
+    'a program or an argument',
+    (word) => word !== '' && !word.includes('\0'),
+  ),
+  folder: kind.text('INBOX', 'The folder that is read.', 'the name of a folder', (name) =>
+    /^[^\0\r\n]+$/.test(name),
+  ),
+  after: kind.text(
+    'seen',
+    'What becomes of a message in its folder once it is settled: it is marked as read, marked with the keyword `$Mailgw`, moved to another folder (`"move:FOLDER"`), deleted, or left alone.',
+    '"seen", "keyword", "move:FOLDER", "delete" or "nothing"',
+    (after) => AFTER.test(after),
+  ),
+  since: kind.oneOf(
+    ['now', 'all'],
+    'now',
+    'What is taken of a folder at the very first: what comes from now on, or everything that is there.',
+  ),
+} as const;
+
+/** A mailbox as it is configured. */
+export type ImapConfig = { readonly [K in keyof typeof COLUMNS]: ValueOf<(typeof COLUMNS)[K]> };
+
+type ValueOf<S> = S extends kind.Setting<infer T> ? T : never;
+
+/** The section's table. */
+export const IMAP_SETTINGS = {
+  each: tables<ImapConfig>(COLUMNS, 'Mailboxes that replies are read from.'),
+} as const;
+
+/** The section as a configuration has it. */
+export type ImapSection = ConfigOf<{ readonly imap: typeof IMAP_SETTINGS }>;
