@@ -24,17 +24,17 @@ import {
 import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { pages } from './pages.ts';
 import { findUser, listUsers } from './people.ts';
 import { pathIn, placeOf, projectOf } from './place.ts';
 import { recognise } from './recognise.ts';
-import { GITLAB_INERT, GITLAB_SETTINGS } from './settings.ts';
+import { GITLAB_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof GITLAB_SETTINGS>;
 
@@ -44,10 +44,12 @@ const MOST_CHARS = 1_000_000;
 /** Opens the sink. */
 export const open = openerOf(GITLAB_SETTINGS, createGitlabSink);
 
-/** Shows the note of a post. */
-export function preview(post: Post): Preview {
-  return { body: { body: textOf(post, GITLAB_INERT) }, fields: {} };
-}
+/** Shows the note of a post, or the issue that it starts, without the links of its files. */
+export const preview = previewerOf(GITLAB_SETTINGS, (post, { policy, map }) => {
+  const text = textOf(post, policy);
+  const body = post.newThread === undefined ? { body: text } : { title: titleOf(post), description: text };
+  return { body, fields: sudo(nameOf(loginOf(map, post.user))) };
+});
 
 /** Makes the sink; every request that writes is made as the user of the post, by `Sudo`. */
 function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
@@ -92,8 +94,7 @@ function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
       settled(async () => {
         const project = projectOf(post);
         const description = await textWithFiles(post, project, signal);
-        const title = Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
-        return make(post, pathIn(project, 'issues'), { title, description }, signal);
+        return make(post, pathIn(project, 'issues'), { title: titleOf(post), description }, signal);
       }),
     exists: (post, signal) =>
       sought(() =>
@@ -112,6 +113,11 @@ function nameOf(login: string): string {
   if (/^-?\d+$/.test(login))
     throw refuse(`${JSON.stringify(login)} would be the number of a user, and is no name`);
   return login;
+}
+
+/** Gives the title of an issue, as long as GitLab takes it. */
+function titleOf(post: Post): string {
+  return Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
 }
 
 /** A file that was handed over. */

@@ -22,11 +22,11 @@ import {
 } from '../platform/client.ts';
 import { draftText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
 import { addressesOf, type FindUser, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { readContainer, readThread } from './locator.ts';
 import { recogniserOf } from './recognise.ts';
 import { MATTERMOST_SETTINGS } from './settings.ts';
@@ -60,11 +60,33 @@ interface Target {
 /** Opens the sink. */
 export const open = openerOf(MATTERMOST_SETTINGS, createMattermostSink);
 
-/** Shows the post that would be made. */
-export function preview(post: Post): Preview {
-  const fields = { root_id: post.thread?.split('/').at(-1) ?? '' };
-  return { body: { ...fields, message: post.body.markdown, props: { [MARK]: post.id } }, fields };
+/** Shows the post that would be made; where the thread names no channel, Mattermost is asked for it. */
+export const preview = previewerOf(MATTERMOST_SETTINGS, (post, options) => {
+  const { newThread } = post;
+  const whole = newThread === undefined ? post : titled(post, options.policy);
+  const place = newThread === undefined ? readThread(post.thread) : beginningIn(newThread.container);
+  const target = place.channel === undefined ? {} : addressOf(place);
+  return { body: { ...target, ...contentOf(whole, options, []) }, fields: target };
+});
+
+/** Writes what a post says, and by what it is known again. */
+function contentOf(
+  post: Post,
+  { policy, attribution }: Pick<Options, 'policy' | 'attribution'>,
+  refused: readonly PostAttachment[],
+) {
+  const form: TextForm = { dialect: (text) => text, policy, attribution, mostChars: MOST_CHARS };
+  return {
+    message: draftText(post, form, refused),
+    pending_post_id: `mailgw:${post.id}`,
+    props: { [MARK]: post.id },
+  };
 }
+
+/** Gives the place where a thread begins. */
+const beginningIn = (container: string): Target => ({ channel: readContainer(container), root: undefined });
+
+const addressOf = ({ channel, root }: Target) => ({ channel_id: channel, root_id: root ?? '' });
 
 /**
  * Makes the sink. Each post has its id twice: as `pending_post_id`, by which the server knows a repetition at once,
@@ -76,22 +98,9 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
     headers: { authorization: `Bearer ${options.token}` },
     means: ({ json }) => (errorId(json) === 'api.context.404.app_error' ? 'broken' : undefined),
   });
-  const form: TextForm = {
-    dialect: (markdown) => markdown,
-    policy: options.policy,
-    attribution: options.attribution,
-    mostChars: MOST_CHARS,
-  };
   const send = async (post: Post, target: Target, signal: AbortSignal): Promise<Outcome> => {
     const { taken, refused } = await handFiles(client, post, target, signal);
-    const json = {
-      channel_id: target.channel,
-      root_id: target.root ?? '',
-      message: draftText(post, form, refused),
-      file_ids: taken,
-      pending_post_id: `mailgw:${post.id}`,
-      props: { [MARK]: post.id },
-    };
+    const json = { ...addressOf(target), ...contentOf(post, options, refused), file_ids: taken };
     const answer = await client.demand({ path: '/api/v4/posts', json }, signal);
     if (typeof member(answer.json, 'id') !== 'string') throw unexpected(answer, 'no post in the answer');
     return client.judge(answer);
@@ -101,8 +110,8 @@ function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink 
       settled(async () => send(post, await targetOf(client, post.thread, signal), signal)),
     created: (post, signal) =>
       settled(() => {
-        const channel = readContainer(post.newThread?.container ?? '');
-        return send(titled(post, options.policy), { channel, root: undefined }, signal);
+        const target = beginningIn(post.newThread?.container ?? '');
+        return send(titled(post, options.policy), target, signal);
       }),
     exists: (post, signal) => sought(async () => isPosted(client, post, signal)),
     examine: (signal) => examine(client, signal),
