@@ -33,9 +33,10 @@ import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
+import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
 import type { SinkEnvironment } from '../sink-kind.ts';
 import { zulipMarkdown } from './dialect.ts';
+import { findUser, listUsers } from './people.ts';
 import { ZULIP_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof ZULIP_SETTINGS>;
@@ -135,6 +136,14 @@ class ZulipSink implements Sink {
 
   examine(signal: AbortSignal): Promise<Examination> {
     return this.#client.examine({ path: '/api/v1/users/me' }, readExamination, signal);
+  }
+
+  findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
+    return findUser(this.#client, this.#options.map, address, signal);
+  }
+
+  users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    return listUsers(this.#client, this.#options.map, signal);
   }
 
   close(): Promise<void> {
