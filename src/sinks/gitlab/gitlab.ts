@@ -4,6 +4,7 @@
  * Contract: threads and containers are place.ts. Files are handed over first, and the note has the links that GitLab gives
  * for them. The mark at the end of a note finds it again; it also keeps a note of one emoji, or of quick actions alone, from
  * being none: GitLab would take the one for an award and the other for commands.
+ * A reply to an internal note is internal, or is refused (internal.ts).
  * Failure: a limit on notes is a 429 without any field that says how long.
  * Limits: notes are looked through from the newest to the hour before the reply; epics have no notes in this interface.
  */
@@ -30,6 +31,7 @@ import { placePictures } from '../platform/pictures.ts';
 import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
 import type { SinkEnvironment } from '../sink-kind.ts';
+import { notesFor } from './internal.ts';
 import { pages } from './pages.ts';
 import { findUser, listUsers } from './people.ts';
 import { pathIn, placeOf, projectOf } from './place.ts';
@@ -86,9 +88,11 @@ function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
   return {
     deliver: (post, signal) =>
       settled(async () => {
-        const { project, path } = placeOf(post);
-        const body = await textWithFiles(post, project, signal);
-        return make(post, `${path}/notes`, { body }, signal);
+        const place = placeOf(post);
+        const ask = (path: string) => client.demand({ path, headers: as(post) }, signal);
+        const path = await notesFor(place, ask);
+        const body = await textWithFiles(post, place.project, signal);
+        return make(post, path, { body }, signal);
       }),
     created: (post, signal) =>
       settled(async () => {
