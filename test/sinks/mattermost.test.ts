@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import { scanHeader } from '../../src/mail/header.ts';
 import type { Recognised } from '../../src/mail/recognise.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import type { Post } from '../../src/reply/post.ts';
+import { loadSink, previewPost } from '../../src/sinks/catalogue.ts';
 import { recogniserOf } from '../../src/sinks/mattermost/recognise.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
+import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
 import { Mattermost } from '../support/mattermost.ts';
@@ -74,13 +76,17 @@ platformContract({
 
 const signal = (): AbortSignal => new AbortController().signal;
 
-async function open(t: TestContext, change: object = {}): Promise<{ fake: Mattermost; sink: Sink }> {
+async function open(
+  t: TestContext,
+  change: object = {},
+  onFault?: (reason: string) => void,
+): Promise<{ fake: Mattermost; sink: Sink }> {
   const scratch = testScratch(t);
   const fake = await new Mattermost().start(scratch);
   const token = scratch.path('token');
   writeFileSync(token, fake.token, { mode: 0o600 });
   const table = { type: 'mattermost', url: fake.server.origin, token_file: token, ...change };
-  const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText });
+  const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText, onFault });
   assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
   scratch.defer(() => loaded.sink.close());
   return { fake, sink: loaded.sink };
@@ -195,6 +201,74 @@ describe('a post on Mattermost', () => {
     assert.equal(outcome.kind, 'deferred');
     assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
     await sink.close();
+  });
+});
+
+describe('the token of a user of Mattermost', () => {
+  const startTokens = async (t: TestContext) => {
+    const scratch = testScratch(t);
+    const directory = scratch.path('tokens');
+    mkdirSync(directory, { mode: 0o700 });
+    const faults: string[] = [];
+    const ground = await open(t, { user_tokens: directory }, (reason) => void faults.push(reason));
+    const give = (text: string): void => {
+      writeFileSync(join(directory, 'alice.token'), `${text}\n`, { mode: 0o600 });
+    };
+    const channel = ground.fake.channel();
+    const deliver = (id: string, change: Partial<Post> = {}): Promise<Outcome> =>
+      ground.sink.deliver(
+        samplePost({ id, thread: `channel/${channel}`, receivedAt: Date.now(), ...change }),
+        signal(),
+      );
+    const authors = (): string[] => ground.fake.posts.map(({ user_id }) => ground.fake.nameOf(user_id));
+    return { ...ground, directory, faults, give, channel, deliver, authors };
+  };
+
+  it('makes the post the user’s own, with its files, as soon as it is there', async (t) => {
+    const { fake, sink, faults, give, channel, deliver, authors, directory } = await startTokens(t);
+    await deliver('first');
+    give(fake.tokenOf('alice'));
+    assert.equal((await deliver('second', { attachments: [sampleFile()] })).kind, 'posted');
+    assert.deepEqual(authors(), ['mailgw', 'alice']);
+    const post = fake.posts[1]!;
+    assert.equal(post.file_ids.length, 1);
+    assert.doesNotMatch(post.message, /by e-mail/);
+    assert.deepEqual(faults, []);
+    fake.forget();
+    const sent = samplePost({ id: 'second', thread: `channel/${channel}`, receivedAt: Date.now() });
+    assert.equal(await sink.exists?.(sent, signal()), true);
+    const shown = await previewPost({ type: 'mattermost', user_tokens: directory }, sent);
+    assert.equal((shown.body as { message: string }).message, post.message);
+    assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /@mailgw.*as the user where a token/);
+    assert.deepEqual(fake.server.faults, []);
+  });
+
+  it('that is not the user’s, or is none, is a fault, and the bot posts under its line', async (t) => {
+    const { fake, faults, give, deliver, authors } = await startTokens(t);
+    const bad = [
+      [fake.tokenOf('bob'), /is the token of bob; expected one of alice/],
+      ['y'.repeat(26), /is refused by Mattermost/],
+      ['a password', /holds no token of Mattermost/],
+    ] as const;
+    for (const [at, [text, fault]] of bad.entries()) {
+      give(text);
+      assert.equal((await deliver(`post-${at}`)).kind, 'posted');
+      assert.match(faults.at(-1) ?? '', fault);
+      assert.ok(!faults.join().includes(text));
+    }
+    assert.deepEqual(authors(), ['mailgw', 'mailgw', 'mailgw']);
+    for (const { message } of fake.posts) assert.match(message, /^\*\*alice\*\* by e-mail:/);
+  });
+
+  it('that is revoked while it is known leaves the post to the bot, with its files', async (t) => {
+    const { fake, faults, give, deliver, authors } = await startTokens(t);
+    give(fake.tokenOf('alice'));
+    await deliver('first');
+    fake.tokens.clear();
+    assert.equal((await deliver('second', { attachments: [sampleFile()] })).kind, 'posted');
+    assert.deepEqual(authors(), ['alice', 'mailgw']);
+    assert.equal(fake.posts[1]?.file_ids.length, 1);
+    assert.match(faults.join(), /alice\.token: .*401.*; the account posts in place of alice/);
   });
 });
 
