@@ -13,14 +13,13 @@ import { startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
 import { Mattermost } from '../support/mattermost.ts';
 import { readMarkdown } from '../support/read-markdown.ts';
-import { testScratch } from '../support/scratch.ts';
-import { platformContract, sampleFile } from './platform-contract.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
+import { type PlatformUnderContract, platformContract, sampleFile } from './platform-contract.ts';
 
-const mattermost = new Mattermost();
-
-platformContract({
+/** What every Mattermost keeps to, whoever posts. */
+const underContract = (mattermost: Mattermost, postsAs: 'bot' | 'user'): PlatformUnderContract => ({
   type: 'mattermost',
-  postsAs: 'bot',
+  postsAs,
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path === '/api/v4/posts',
   uploads: (method, path) => method === 'POST' && path === '/api/v4/files',
@@ -38,9 +37,13 @@ platformContract({
     const town = mattermost.channel();
     return {
       origin: server.origin,
-      table: { type: 'mattermost' },
+      table: {
+        type: 'mattermost',
+        ...(postsAs === 'user' ? { user_tokens: tokensIn(scratch, mattermost) } : {}),
+      },
       token: mattermost.token,
       user: 'alice',
+      keyed: 'bob',
       address: 'alice@example.com',
       thread: () => Promise.resolve(thread(mattermost.channel())),
       missing: `channel/${'y'.repeat(26)}/post/${'y'.repeat(26)}`,
@@ -54,8 +57,8 @@ platformContract({
         const root = locator.split('/')[3];
         const comments = posts.filter(({ root_id }) => root_id === root);
         return Promise.resolve(
-          comments.map(({ message, file_ids }) => ({
-            author: 'mailgw',
+          comments.map(({ message, file_ids, user_id }) => ({
+            author: mattermost.nameOf(user_id),
             text: readMarkdown(message),
             files: file_ids.map((id) => ({ name: id, bytes: files.get(id)! })),
           })),
@@ -67,12 +70,24 @@ platformContract({
           Promise.resolve(
             posts
               .filter(({ channel_id, root_id }) => channel_id === town && root_id === '')
-              .map(({ message }) => readMarkdown(message).split('\n')[1] ?? ''),
+              .map(({ message }) => readMarkdown(message).split('\n')[postsAs === 'user' ? 0 : 1] ?? ''),
           ),
       },
     };
   },
 });
+
+/** A directory with a token of alice. */
+function tokensIn(scratch: Scratch, mattermost: Mattermost): string {
+  const directory = scratch.path('tokens');
+  mkdirSync(directory, { mode: 0o700 });
+  writeFileSync(join(directory, 'alice.token'), mattermost.tokenOf('alice'), { mode: 0o600 });
+  return directory;
+}
+
+const servers = [new Mattermost(), new Mattermost()] as const;
+platformContract(underContract(servers[0], 'bot'));
+platformContract(underContract(servers[1], 'user'));
 
 const signal = (): AbortSignal => new AbortController().signal;
 
@@ -94,7 +109,7 @@ async function open(
 
 describe('a post on Mattermost', () => {
   it('asks nothing but what the published interface has, and is answered as it says', () => {
-    assert.deepEqual(mattermost.server.faults, []);
+    for (const { server } of servers) assert.deepEqual(server.faults, []);
   });
 
   it('is known by its pending id for a moment, and by its property from then on', async (t) => {
