@@ -1,5 +1,6 @@
 // A GitLab for the tests, as far as its published interface goes (doc/api/notes.md, discussions.md, issues.md, users.md, user_email_addresses.md,
-// personal_access_tokens.md, project_markdown_uploads.md, and lib/api with its entities, in gitlabhq/gitlabhq).
+// personal_access_tokens.md, project_markdown_uploads.md, and lib/api with its entities, in gitlabhq/gitlabhq: notes.rb at
+// 017a6c12, discussions.rb at 05f0ebba, notes.md at 077b92f7).
 //
 // Each answer that is an error has its place in GitLab's documentation or source beside it.
 

@@ -1,6 +1,6 @@
 // A Mattermost server so far as the sink uses it, held to its published interface: the files of api/v4/source in
 // mattermost/mattermost (posts.yaml, files.yaml, users.yaml, channels.yaml, definitions.yaml). Its errors are read in the
-// server's source; each names the file in server/channels, or in server/public/model.
+// server's source; each names the file in server/channels, or in server/public/model. Held against @mattermost/types 11.9.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -246,6 +246,7 @@ export class Mattermost extends Fake {
             next_post_id: TEXT,
             prev_post_id: TEXT,
             'has_next?': FLAG,
+            'first_inaccessible_post_time?': NUMBER, // @mattermost/types 11.9, PostList
           }),
         },
         run: (call) => this.#page(call),
@@ -335,6 +336,7 @@ export class Mattermost extends Fake {
       posts: Object.fromEntries(posts.map((post) => [post.id, shown(post)])),
       next_post_id: '',
       prev_post_id: '',
+      first_inaccessible_post_time: 0,
     };
     return { status: 200, json };
   }

@@ -1,5 +1,6 @@
 // A Zulip for tests, held to its published interface: zulip.com/api (zerver/openapi/zulip.yaml) says what is asked and
-// answered, zulip/zulip what is refused and how texts are shown. Errors are told apart by their `code`.
+// answered, zulip/zulip what is refused and how texts are shown. Errors are told apart by their `code`. Read up to feature level
+// 450, which is Zulip 12.0.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';

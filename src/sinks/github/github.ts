@@ -183,6 +183,7 @@ async function ownerOf(
 /** Gives what a 403 and a 422 mean: a limit, a lack of the token, or a refusal of this post. */
 function means({ status, json, headers = {} }: PlatformAnswer): Meaning | undefined {
   const message = `${String(member(json, 'message'))} ${JSON.stringify(member(json, 'errors') ?? '')}`;
+  // In no document of GitHub's that could be read: other programs that post there know it as the limit on making things.
   if (status === 422) return /submitted too quickly/i.test(message) ? 'busy' : undefined;
   if (status !== 403) return undefined;
   const isLimit = headers['retry-after'] !== undefined || headers['x-ratelimit-remaining'] === '0';

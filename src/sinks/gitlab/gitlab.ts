@@ -209,7 +209,11 @@ function readAccount(answer: PlatformAnswer): Examined {
   return readSudoer(answer, 'username');
 }
 
-/** Reads what the token may; versions before 15.5 do not say. */
+/**
+ * Reads what the token may; versions before 15.5 do not say. Acting as others takes an administrator's token with the scope
+ * sudo (lib/api/helpers.rb, `sudo!`). Where Admin Mode is on, what only administrators may ask takes `admin_mode` as well
+ * (gitlab-org/gitlab, merge request 107925); whether `sudo!` does could not be read.
+ */
 function readScopes({ status, json }: PlatformAnswer): Examined {
   const scopes = member(json, 'scopes');
   const missing = Array.isArray(scopes) ? ['api', 'sudo'].filter((scope) => !scopes.includes(scope)) : [];

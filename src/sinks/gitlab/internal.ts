@@ -4,8 +4,8 @@
  * Contract: what a reply answers is looked at as its user. In an internal discussion the reply is internal too, or GitLab
  * takes none. A single note that is internal is not answered: a note that is made beside it with `internal` is public
  * without a word where its author may not make such notes.
- * Sources: gitlabhq/gitlabhq, lib/api/discussions.rb, lib/api/entities/note.rb, app/services/notes/build_service.rb and
- * app/policies/note_policy.rb, all read in a copy of 2026.
+ * Sources: gitlabhq/gitlabhq, lib/api/discussions.rb and app/policies/note_policy.rb (05f0ebba), lib/api/notes.rb (017a6c12),
+ * app/services/notes/build_service.rb (0655a851), lib/api/entities/note.rb.
  */
 import { member, members, type PlatformAnswer, refuse, unexpected } from '../platform/client.ts';
 import type { Answered, Place } from './place.ts';

@@ -4,7 +4,8 @@
  * Contract: not those about confidential issues, nor those about pipelines, commits, designs and epics.
  * Limits: the header of a mail does not tell an internal note from any other, but which discussion it is in, or which
  * note it is: the sink asks.
- * Sources: gitlabhq/gitlabhq, app/mailers/notify.rb (`message_id`, `mail_answer_note_thread`), read in a copy of 2026.
+ * Sources: gitlabhq/gitlabhq, doc/user/profile/notifications.md (the fields), app/mailers/emails/notes.rb (ConfidentialIssue is
+ * of the issue, not of the note), app/mailers/notify.rb (`message_id`, `mail_answer_note_thread`).
  */
 import { headerValues } from '../../mail/header.ts';
 import type { Recognise } from '../../mail/recognise.ts';

@@ -1,6 +1,6 @@
 /**
- * Personal access tokens of Mattermost's users, which post as them (api/v4/source/users.yaml, CreateUserAccessToken; server 4.1
- * and newer, where `EnableUserAccessTokens` is on).
+ * Personal access tokens of Mattermost's users, which post as them (api/v4/source/users.yaml, CreateUserAccessToken: server 4.1
+ * and newer, for whom has the permission `create_user_access_token`).
  */
 import { NoPost } from '../no-post.ts';
 import { member, type PlatformClient, unexpected } from '../platform/client.ts';
