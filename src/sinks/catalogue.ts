@@ -111,11 +111,11 @@ async function load(table: SinkTable, environment: SinkEnvironment): Promise<Loa
   return { ok: false, problems: [`sink.type: ${shown}; expected ${SINK_FORM.type.expects}`] };
 }
 
-/** Shows what the sink would send of a post, or why it would send nothing. */
-export async function previewPost({ type }: SinkTable, post: Post): Promise<Preview> {
-  const sink = await (kindOf(type) ?? MODULE).load();
+/** Shows what the sink of a table would send of a post, or why it would send nothing. */
+export async function previewPost(table: SinkTable, post: Post): Promise<Preview> {
+  const sink = await (kindOf(table.type) ?? MODULE).load();
   try {
-    return sink.preview(post);
+    return sink.preview(post, table);
   } catch (error) {
     if (!(error instanceof NoPost)) throw error;
     return { body: null, fields: { refused: error.outcome.diagnostic } };

@@ -47,8 +47,11 @@ export interface NewSecret {
 export interface SinkCode {
   /** Reads the table and opens the sink. */
   open(table: SinkTable, environment: SinkEnvironment): LoadedSink | Promise<LoadedSink>;
-  /** Shows what would be sent of a post. */
-  preview(post: Post): Preview;
+  /**
+   * Shows what a sink of the table would send of a post, as far as it is known before the platform is asked. No secret is
+   * read. Throws `NoPost` where the sink would send nothing.
+   */
+  preview(post: Post, table: SinkTable): Preview;
 }
 
 /** The sink, or every problem that its options have: lines that name the key, as the configuration's own are. */

@@ -153,6 +153,7 @@ describe('a refusal of GitHub', () => {
       assert.ok(outcome.kind === 'deferred' && outcome.broken !== true, outcome.diagnostic);
       assert.ok(Math.abs((outcome.retryAfterMs ?? 0) / 1000 - seconds) <= 2, `${outcome.retryAfterMs}`);
     }
+    // The description of the interface has the form of a 422; these words are known from programs that post there alone.
     const error = {
       resource: 'IssueComment',
       code: 'custom',

@@ -186,6 +186,81 @@ describe('a note in GitLab', () => {
   });
 });
 
+describe('a reply to an internal note in GitLab', () => {
+  const isNote = (method: string, path: string): boolean => method === 'POST' && path.endsWith('/notes');
+
+  it('is internal as well, in the discussion of the note', async (t) => {
+    for (const kind of ['issues', 'merge_requests'] as const) {
+      const { gitlab, front, sink } = await startGround(t);
+      const thread = gitlab.noteable(kind);
+      const { discussion } = gitlab.say(thread, true);
+      const post = replyTo(thread + discussion);
+      front.wish({ cut: 'answer', share: 0.5 }, isNote);
+      assert.equal((await sink.deliver(post, signal())).kind, 'deferred');
+      assert.equal(await sink.exists?.(post, signal()), true);
+      const [, note, ...more] = await gitlab.notes(thread);
+      assert.equal(note?.internal, true);
+      assert.equal(note.author.username, 'alice');
+      assert.equal(more.length, 0);
+    }
+  });
+
+  it('is refused where only the note is known, before a file is handed over', async (t) => {
+    const { gitlab, front, sink } = await startGround(t);
+    const thread = gitlab.noteable();
+    const { note } = gitlab.say(thread, true);
+    const outcome = await sink.deliver(replyTo(thread + note, { attachments: [sampleFile()] }), signal());
+    assert.equal(outcome.kind, 'failed');
+    assert.match(outcome.diagnostic, /answers an internal note.*answer it in GitLab/);
+    assert.ok(front.passed.every(({ method }) => method === 'GET'));
+  });
+
+  it('is refused where its author may not see the note any more, or it is gone', async (t) => {
+    const { gitlab, sink } = await startGround(t);
+    const thread = gitlab.noteable();
+    const { note, discussion } = gitlab.say(thread, true);
+    const gone = [`/notes/4711`, `/discussions/${'0'.repeat(40)}`];
+    const replies = [
+      ...[note, discussion].map((answered) => replyTo(thread + answered, { user: 'mallory' })),
+      ...gone.map((answered) => replyTo(thread + answered)),
+    ];
+    for (const reply of replies) {
+      const outcome = await sink.deliver(reply, signal());
+      assert.equal(outcome.kind, 'failed', reply.thread);
+      assert.match(outcome.diagnostic, /404/);
+    }
+    assert.equal((await gitlab.notes(thread)).length, 1);
+  });
+
+  it('is known by the older word too, and not made while GitLab does not say', async (t) => {
+    const { gitlab, front, sink } = await startGround(t);
+    const thread = gitlab.noteable();
+    const { note } = gitlab.say(thread);
+    const answers = [
+      { status: 200, body: '{"id":101,"confidential":true}', kind: 'failed' },
+      { status: 200, body: '{"message":"something else"}', kind: 'deferred' },
+      { status: 503, body: '{}', kind: 'deferred' },
+    ];
+    for (const { kind, ...answer } of answers) {
+      front.wish(answer, (_, path) => path.includes(note));
+      assert.equal((await sink.deliver(replyTo(thread + note), signal())).kind, kind, answer.body);
+    }
+    assert.equal((await gitlab.notes(thread)).length, 1);
+  });
+});
+
+describe('a reply to a note for all in GitLab', () => {
+  it('is one too, wherever it was answered', async (t) => {
+    const { gitlab, sink } = await startGround(t);
+    const thread = gitlab.noteable();
+    const { note, discussion } = gitlab.say(thread);
+    for (const [at, answered] of [note, discussion].entries())
+      await sink.deliver(replyTo(thread + answered, { id: `post-${at}`, user: 'mallory' }), signal());
+    const internals = (await gitlab.notes(thread)).map(({ internal }) => internal);
+    assert.deepEqual(internals, [false, false, false]);
+  });
+});
+
 describe('an issue that a mail starts in GitLab', () => {
   it('is found again by its mark', async (t) => {
     const { gitlab, front, sink } = await startGround(t);
@@ -262,13 +337,32 @@ const changed = (field: string, ...lines: string[]): string[] =>
   NOTIFICATION.flatMap((each) => (each.startsWith(`${field}:`) ? lines : [each]));
 
 describe('a notification of GitLab', () => {
+  const DISCUSSION = '6a9c1750b37d513a43987b574953fceb50b03ce7';
+
+  it('names the discussion that its note is in, or the note, and else the issue alone', () => {
+    const inDiscussion = `acme/tools/app/issues/7/discussions/${DISCUSSION}`;
+    assert.equal(recognised(NOTIFICATION)?.thread, inDiscussion);
+    const alone = changed('X-GitLab-Discussion-ID');
+    assert.equal(recognised(alone)?.thread, 'acme/tools/app/issues/7/notes/42');
+    for (const kind of ['discussion_', 'diff_', 'legacy_diff_'])
+      assert.equal(
+        recognised(alone.map((line) => line.replace('<note_', `<${kind}note_`)))?.thread,
+        'acme/tools/app/issues/7/notes/42',
+      );
+    for (const id of ['<issue_1007@gitlab.example.org>', `<${'0f'.repeat(16)}@gitlab.example.org>`])
+      assert.equal(recognised([`Message-ID: ${id}`, ...alone.slice(1)])?.thread, 'acme/tools/app/issues/7');
+  });
+
   it('is about the issue or the merge request that it names', () => {
-    assert.deepEqual(recognised(NOTIFICATION), { thread: 'acme/tools/app/issues/7', repliedTo: undefined });
+    assert.deepEqual(recognised(NOTIFICATION), {
+      thread: `acme/tools/app/issues/7/discussions/${DISCUSSION}`,
+      repliedTo: undefined,
+    });
     const request = NOTIFICATION.filter((line) => !line.includes('Confidential')).map((line) =>
       line.replace('X-GitLab-Issue-', 'X-GitLab-MergeRequest-'),
     );
     assert.deepEqual(recognised(request), {
-      thread: 'acme/tools/app/merge_requests/7',
+      thread: `acme/tools/app/merge_requests/7/discussions/${DISCUSSION}`,
       repliedTo: undefined,
     });
   });

@@ -1,24 +1,25 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import { scanHeader } from '../../src/mail/header.ts';
 import type { Recognised } from '../../src/mail/recognise.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import type { Post } from '../../src/reply/post.ts';
+import { loadSink, previewPost } from '../../src/sinks/catalogue.ts';
 import { recogniserOf } from '../../src/sinks/mattermost/recognise.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
+import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
 import { Mattermost } from '../support/mattermost.ts';
 import { readMarkdown } from '../support/read-markdown.ts';
-import { testScratch } from '../support/scratch.ts';
-import { platformContract, sampleFile } from './platform-contract.ts';
+import { type Scratch, testScratch } from '../support/scratch.ts';
+import { type PlatformUnderContract, platformContract, sampleFile } from './platform-contract.ts';
 
-const mattermost = new Mattermost();
-
-platformContract({
+/** What every Mattermost keeps to, whoever posts. */
+const underContract = (mattermost: Mattermost, postsAs: 'bot' | 'user'): PlatformUnderContract => ({
   type: 'mattermost',
-  postsAs: 'bot',
+  postsAs,
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path === '/api/v4/posts',
   uploads: (method, path) => method === 'POST' && path === '/api/v4/files',
@@ -36,9 +37,13 @@ platformContract({
     const town = mattermost.channel();
     return {
       origin: server.origin,
-      table: { type: 'mattermost' },
+      table: {
+        type: 'mattermost',
+        ...(postsAs === 'user' ? { user_tokens: tokensIn(scratch, mattermost) } : {}),
+      },
       token: mattermost.token,
       user: 'alice',
+      keyed: 'bob',
       address: 'alice@example.com',
       thread: () => Promise.resolve(thread(mattermost.channel())),
       missing: `channel/${'y'.repeat(26)}/post/${'y'.repeat(26)}`,
@@ -52,8 +57,8 @@ platformContract({
         const root = locator.split('/')[3];
         const comments = posts.filter(({ root_id }) => root_id === root);
         return Promise.resolve(
-          comments.map(({ message, file_ids }) => ({
-            author: 'mailgw',
+          comments.map(({ message, file_ids, user_id }) => ({
+            author: mattermost.nameOf(user_id),
             text: readMarkdown(message),
             files: file_ids.map((id) => ({ name: id, bytes: files.get(id)! })),
           })),
@@ -65,22 +70,38 @@ platformContract({
           Promise.resolve(
             posts
               .filter(({ channel_id, root_id }) => channel_id === town && root_id === '')
-              .map(({ message }) => readMarkdown(message).split('\n')[1] ?? ''),
+              .map(({ message }) => readMarkdown(message).split('\n')[postsAs === 'user' ? 0 : 1] ?? ''),
           ),
       },
     };
   },
 });
 
+/** A directory with a token of alice. */
+function tokensIn(scratch: Scratch, mattermost: Mattermost): string {
+  const directory = scratch.path('tokens');
+  mkdirSync(directory, { mode: 0o700 });
+  writeFileSync(join(directory, 'alice.token'), mattermost.tokenOf('alice'), { mode: 0o600 });
+  return directory;
+}
+
+const servers = [new Mattermost(), new Mattermost()] as const;
+platformContract(underContract(servers[0], 'bot'));
+platformContract(underContract(servers[1], 'user'));
+
 const signal = (): AbortSignal => new AbortController().signal;
 
-async function open(t: TestContext, change: object = {}): Promise<{ fake: Mattermost; sink: Sink }> {
+async function open(
+  t: TestContext,
+  change: object = {},
+  onFault?: (reason: string) => void,
+): Promise<{ fake: Mattermost; sink: Sink }> {
   const scratch = testScratch(t);
   const fake = await new Mattermost().start(scratch);
   const token = scratch.path('token');
   writeFileSync(token, fake.token, { mode: 0o600 });
   const table = { type: 'mattermost', url: fake.server.origin, token_file: token, ...change };
-  const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText });
+  const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText, onFault });
   assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
   scratch.defer(() => loaded.sink.close());
   return { fake, sink: loaded.sink };
@@ -88,7 +109,7 @@ async function open(t: TestContext, change: object = {}): Promise<{ fake: Matter
 
 describe('a post on Mattermost', () => {
   it('asks nothing but what the published interface has, and is answered as it says', () => {
-    assert.deepEqual(mattermost.server.faults, []);
+    for (const { server } of servers) assert.deepEqual(server.faults, []);
   });
 
   it('is known by its pending id for a moment, and by its property from then on', async (t) => {
@@ -195,6 +216,74 @@ describe('a post on Mattermost', () => {
     assert.equal(outcome.kind, 'deferred');
     assert.ok('broken' in outcome && outcome.broken === true, outcome.diagnostic);
     await sink.close();
+  });
+});
+
+describe('the token of a user of Mattermost', () => {
+  const startTokens = async (t: TestContext) => {
+    const scratch = testScratch(t);
+    const directory = scratch.path('tokens');
+    mkdirSync(directory, { mode: 0o700 });
+    const faults: string[] = [];
+    const ground = await open(t, { user_tokens: directory }, (reason) => void faults.push(reason));
+    const give = (text: string): void => {
+      writeFileSync(join(directory, 'alice.token'), `${text}\n`, { mode: 0o600 });
+    };
+    const channel = ground.fake.channel();
+    const deliver = (id: string, change: Partial<Post> = {}): Promise<Outcome> =>
+      ground.sink.deliver(
+        samplePost({ id, thread: `channel/${channel}`, receivedAt: Date.now(), ...change }),
+        signal(),
+      );
+    const authors = (): string[] => ground.fake.posts.map(({ user_id }) => ground.fake.nameOf(user_id));
+    return { ...ground, directory, faults, give, channel, deliver, authors };
+  };
+
+  it('makes the post the user’s own, with its files, as soon as it is there', async (t) => {
+    const { fake, sink, faults, give, channel, deliver, authors, directory } = await startTokens(t);
+    await deliver('first');
+    give(fake.tokenOf('alice'));
+    assert.equal((await deliver('second', { attachments: [sampleFile()] })).kind, 'posted');
+    assert.deepEqual(authors(), ['mailgw', 'alice']);
+    const post = fake.posts[1]!;
+    assert.equal(post.file_ids.length, 1);
+    assert.doesNotMatch(post.message, /by e-mail/);
+    assert.deepEqual(faults, []);
+    fake.forget();
+    const sent = samplePost({ id: 'second', thread: `channel/${channel}`, receivedAt: Date.now() });
+    assert.equal(await sink.exists?.(sent, signal()), true);
+    const shown = await previewPost({ type: 'mattermost', user_tokens: directory }, sent);
+    assert.equal((shown.body as { message: string }).message, post.message);
+    assert.match((await sink.examine?.(signal()))?.postsAs ?? '', /@mailgw.*as the user where a token/);
+    assert.deepEqual(fake.server.faults, []);
+  });
+
+  it('that is not the user’s, or is none, is a fault, and the bot posts under its line', async (t) => {
+    const { fake, faults, give, deliver, authors } = await startTokens(t);
+    const bad = [
+      [fake.tokenOf('bob'), /is the token of bob; expected one of alice/],
+      ['y'.repeat(26), /is refused by Mattermost/],
+      ['a password', /holds no token of Mattermost/],
+    ] as const;
+    for (const [at, [text, fault]] of bad.entries()) {
+      give(text);
+      assert.equal((await deliver(`post-${at}`)).kind, 'posted');
+      assert.match(faults.at(-1) ?? '', fault);
+      assert.ok(!faults.join().includes(text));
+    }
+    assert.deepEqual(authors(), ['mailgw', 'mailgw', 'mailgw']);
+    for (const { message } of fake.posts) assert.match(message, /^\*\*alice\*\* by e-mail:/);
+  });
+
+  it('that is revoked while it is known leaves the post to the bot, with its files', async (t) => {
+    const { fake, faults, give, deliver, authors } = await startTokens(t);
+    give(fake.tokenOf('alice'));
+    await deliver('first');
+    fake.tokens.clear();
+    assert.equal((await deliver('second', { attachments: [sampleFile()] })).kind, 'posted');
+    assert.deepEqual(authors(), ['alice', 'mailgw']);
+    assert.equal(fake.posts[1]?.file_ids.length, 1);
+    assert.match(faults.join(), /alice\.token: .*401.*; the account posts in place of alice/);
   });
 });
 

@@ -8,10 +8,11 @@ import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import type { Post, PostAttachment } from '../../src/reply/post.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import { loadSink, previewPost, settingsOf } from '../../src/sinks/catalogue.ts';
 import { NoPost } from '../../src/sinks/no-post.ts';
 import type { Outcome, Sink } from '../../src/sinks/sink.ts';
-import { type Fits, type Front, startFront, type Wish } from '../support/front.ts';
+import type { SinkTable } from '../../src/sinks/sink-kind.ts';
+import { type Fits, type Front, type Passed, startFront, type Wish } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
@@ -66,6 +67,8 @@ export interface PlatformUnderContract {
   readonly unknownUser?: Outcome['kind'];
   /** Characters beyond which a text is too long; undefined where there is no limit of ours. */
   readonly mostChars?: number;
+  /** Settings of its own that change what is sent. */
+  readonly alsoPreviewed?: readonly object[];
   /** What the platform has not: threads that take no comments, an answer to whose an address is, a list of users. */
   readonly lacks?: readonly ('closed' | 'findUser' | 'users')[];
 }
@@ -118,6 +121,7 @@ export function platformContract(under: PlatformUnderContract): void {
     });
     after(() => scratch.close());
     postTests(under, on);
+    previewTests(under, on);
     cutTests(under, on);
     answerTests(under, on);
     refusalTests(under, on);
@@ -133,14 +137,99 @@ interface Ground {
   readonly wrong: string;
 }
 
-async function open({ scratch, platform, front, token }: Ground, change: object = {}): Promise<Sink> {
+function tableOf({ platform, front, token }: Ground, change: object = {}): SinkTable {
+  return { ...platform.table, url: front.origin, token_file: token, ...change };
+}
+
+async function open(on: Ground, change: object = {}): Promise<Sink> {
+  const { scratch, front } = on;
   front.clear();
-  const table = { ...platform.table, url: front.origin, token_file: token, ...change };
+  const table = tableOf(on, change);
   // The clock of the world: some platforms are asked for what is new since the reply came.
   const loaded = await loadSink(table, { now: Date.now, readSecretFile, readSecretText });
   assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('; '));
   scratch.defer(() => loaded.sink.close());
   return loaded.sink;
+}
+
+/** Somebody who is no user of the platform by that name. */
+const OTHER = 'somebody.else';
+
+/** Settings under which a preview has to be what is sent: as the platform comes, and all that a site may have otherwise. */
+function settingsToPreview(under: PlatformUnderContract, { platform }: Ground): readonly object[] {
+  const all = (what: string) => ({ mentions: what, references: what, commands: what, closing: what });
+  const table: SinkTable = { ...platform.table };
+  const { user } = platform;
+  const map = table.map as Readonly<Record<string, string>> | undefined;
+  const settings = settingsOf(table) ?? {};
+  return [
+    {},
+    all('inert'),
+    all('live'),
+    { map: { ...map, [OTHER]: map?.[user] ?? user } },
+    ...['Sent by {user}, on paper:', ''].flatMap((attribution) =>
+      'attribution' in settings ? [{ attribution }] : [],
+    ),
+    ...(under.alsoPreviewed ?? []),
+  ];
+}
+
+/** A text on which platforms act in every way that a setting decides of. */
+const ACTED_UPON = 'Ask @bob about #1, fixes #2.\n\n/close\n\nOr <b> and @here, *please*.';
+
+function previewTests(under: PlatformUnderContract, on: Ground): void {
+  const { mostChars } = under;
+  it('shows beforehand what it then sends, whatever the settings, and reads no secret for it', async () => {
+    for (const change of settingsToPreview(under, on)) {
+      const sink = await open(on, change);
+      const thread = await on.platform.thread();
+      const user = 'map' in change ? OTHER : on.platform.user;
+      const reply = postOf(on, { thread, user }, ACTED_UPON);
+      await shownAndSent(on, change, reply, sink.deliver.bind(sink));
+      const { started } = on.platform;
+      if (started === undefined) continue;
+      const newThread = { container: started.container, title: `About @bob and #1, ${Date.now()}` };
+      const beginning = postOf(on, { thread: undefined, newThread, user }, ACTED_UPON);
+      await shownAndSent(on, change, beginning, (post, given) => sink.created!(post, given));
+    }
+  });
+
+  if (mostChars !== undefined)
+    it('says beforehand that a text is too long', async () => {
+      const long = postOf(on, { thread: on.platform.missing }, 'x'.repeat(mostChars + 1));
+      const shown = await previewPost(tableOf(on), long);
+      assert.equal(shown.body, null);
+      assert.match(String(shown.fields.refused), new RegExp(String(mostChars)));
+    });
+}
+
+/** Holds what is shown of a post against the request that makes it: the last one that is no mere question. */
+async function shownAndSent(on: Ground, change: object, post: Post, send: Sink['deliver']): Promise<void> {
+  const shown = await previewPost(tableOf(on, { ...change, token_file: '/nowhere/to/be/read' }), post);
+  on.front.clear();
+  const outcome = await send(post, signal());
+  assert.equal(outcome.kind, 'posted', `${JSON.stringify(change)}: ${outcome.diagnostic}`);
+  const sent = on.front.passed.findLast(({ method }) => method !== 'GET');
+  assert.ok(sent !== undefined);
+  const body = bodyIn(sent);
+  assert.deepEqual(partLike(body, shown.body), shown.body, JSON.stringify(change));
+  for (const [name, value] of Object.entries(shown.fields))
+    assert.equal(sent.headers[name.toLowerCase()] ?? value, value, name);
+}
+
+function bodyIn({ headers, body }: Passed): unknown {
+  const text = body.toString('utf8');
+  return headers['content-type']?.startsWith('application/json') === true
+    ? JSON.parse(text)
+    : Object.fromEntries(new URLSearchParams(text));
+}
+
+/** Gives of a value what another one has: a preview does not know what the platform is asked for first. */
+function partLike(value: unknown, like: unknown): unknown {
+  const isTable = (each: unknown): each is Record<string, unknown> =>
+    typeof each === 'object' && each !== null && !Array.isArray(each);
+  if (!isTable(value) || !isTable(like)) return value;
+  return Object.fromEntries(Object.keys(like).map((key) => [key, partLike(value[key], like[key])]));
 }
 
 let made = 0;

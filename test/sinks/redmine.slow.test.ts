@@ -69,6 +69,7 @@ platformContract({
   uploads: (_method, path) => path.startsWith('/uploads.json'),
   takesFiles: true,
   unknownUser: 'failed',
+  alsoPreviewed: [{ format: 'markdown' }, { format: 'markdown', references: 'live' }],
 });
 
 /** A way to a Redmine on which a test may cut, and a sink on it. */

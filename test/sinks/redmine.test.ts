@@ -86,7 +86,7 @@ describe('Textile', () => {
   });
 
   it('is what a preview shows, with the user', () => {
-    const { body, fields } = preview(samplePost({ body: { ...samplePost().body, markdown: 'See #1' } }));
+    const { body, fields } = preview(samplePost({ body: { ...samplePost().body, markdown: 'See #1' } }), {});
     assert.deepEqual(body, { issue: { notes: 'See &#35;1' } });
     assert.equal(fields['X-Redmine-Switch-User'], 'alice');
   });

@@ -22,6 +22,7 @@ platformContract({
   uploads: (method, path) => method === 'POST' && path.startsWith('/api/v1/rooms.media/'),
   takesFiles: true,
   mostChars: 5000,
+  alsoPreviewed: [{ post_as: 'alias' }, { post_as: 'alias', attribution: 'unseen', max_chars: 6000 }],
   start: async (scratch) => {
     const { server, messages, uploads, users, userId, token } = await rocketChat.start(scratch);
     users.push(

@@ -25,6 +25,7 @@ platformContract({
   takesFiles: true,
   unknownUser: 'failed',
   mostChars: 1_500_000,
+  alsoPreviewed: [{ article: 'web' }, { visibility: 'internal' }, { visibility: 'public' }],
 });
 
 describe('the zammad sink', () => {
@@ -180,7 +181,13 @@ describe('the zammad sink', () => {
 
   it('shows beforehand what it would send', async () => {
     const shown = await previewPost({ type: 'zammad' }, reply('ticket/7'));
-    assert.deepEqual(shown.body, { body: '<p>Have you tried <em>this</em>?</p>', content_type: 'text/html' });
+    const { message_id: id, ...body } = shown.body as Record<string, unknown>;
+    assert.match(String(id), /^<mailgw\..*@mailgw\.invalid>$/);
+    assert.deepEqual(body, {
+      body: '<p>Have you tried <em>this</em>?</p>',
+      content_type: 'text/html',
+      type: 'note',
+    });
     assert.deepEqual(shown.fields, { From: 'alice@example.com', ticket: 'ticket/7' });
   });
 

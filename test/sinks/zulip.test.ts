@@ -17,7 +17,7 @@ platformContract({
   type: 'zulip',
   start: runZulip,
   postsAs: 'bot',
-  lacks: ['closed', 'findUser', 'users'],
+  lacks: ['closed'],
   mostDoubles: 0,
   posts: isPost,
   uploads: (method, path) => method === 'POST' && path === '/api/v1/user_uploads',
@@ -112,6 +112,52 @@ describe('the zulip sink', () => {
     const { content } = shown.body as { content: string };
     assert.equal(visible(content), '**alice** by e-mail:\n\nAsk @**bob**.');
     assert.deepEqual(shown.fields, { user: 'alice', thread: 'channel/7/topic/a' });
+  });
+
+  it('knows people by their names, where these are theirs alone and their addresses are told', async () => {
+    const people = [
+      { user_id: 20, full_name: 'Robin Roe', address: 'robin@example.com' },
+      { user_id: 21, full_name: 'ROBIN ROE', address: 'other@example.com' },
+      { user_id: 22, full_name: 'Robin Roe', address: 'left@example.com', is_active: false },
+      { user_id: 23, full_name: 'Sam Poe', address: 'sam@example.com', isHidden: true },
+      { user_id: 24, full_name: 'Helper', address: 'helper-bot@chat.example.org', is_bot: true },
+      { user_id: 25, full_name: 'Zoë Loe', address: 'zoe@example.com' },
+    ];
+    zulip.people.push(...people);
+    const mapped = await open({ map: { zoe: 'Zoë Loe' } });
+    const find = (address: string): Promise<string | undefined> => mapped.findUser!(address, patience());
+    assert.equal(await find('Zoe@example.com'), 'zoe');
+    for (const address of [
+      ...people.slice(0, 5).map((each) => each.address),
+      'user23@chat.example.org',
+      'me',
+    ])
+      assert.equal(await find(address), undefined, address);
+    const names: string[] = [];
+    for await (const { name } of mapped.users!(patience())) names.push(name);
+    assert.deepEqual(names, ['alice', 'bob', 'Sam Poe', 'zoe']);
+    // Once a namesake has left, the name is the other one's alone.
+    zulip.people.splice(
+      zulip.people.findIndex(({ user_id: id }) => id === 21),
+      1,
+    );
+    assert.equal(await find('robin@example.com'), 'Robin Roe');
+  });
+
+  it('does not take a Zulip that cannot say for one that knows nobody', async () => {
+    for (const answer of [
+      { status: 500, body: '{}' },
+      { status: 401, body: '{"result":"error","msg":"Invalid API key","code":"INVALID_API_KEY"}' },
+      { status: 400, body: '<html>a proxy</html>' },
+      { status: 200, body: '{"result":"success","msg":"","user":' },
+    ]) {
+      front.wish(answer, (_method, path) => path.startsWith('/api/v1/users/bob'));
+      await assert.rejects(async () => sink.findUser?.('bob@example.com', patience()), answer.body);
+    }
+    front.wish({ status: 200, body: '{"result":"success","msg":""}' }, (_method, path) =>
+      path.startsWith('/api/v1/users?'),
+    );
+    await assert.rejects(async () => sink.findUser?.('bob@example.com', patience()), /no list of users/);
   });
 
   it('names what it expected where a locator is none', async () => {

@@ -1,5 +1,5 @@
-// A Discourse for tests, held to its published interface: docs.discourse.org (openapi.json of 2026-08) says what is asked and
-// answered, discourse/discourse what is refused. Where it answers in words of a locale, the key of the words stands here.
+// A Discourse for tests, held to its published interface: docs.discourse.org (openapi.json of 2026-08, in
+// discourse/discourse_api_docs 6737ac2a) says what is asked and answered, discourse/discourse what is refused. Where it answers in words of a locale, the key of the words stands here.
 
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -202,6 +202,7 @@ export class FakeDiscourse extends Fake {
             'reply_to_post_number?': NUMBER,
             'title?': TEXT,
             'category?': NUMBER,
+            // app/models/topic.rb, EXTERNAL_ID_MAX_LENGTH
             'external_id?': { type: 'string', maxLength: 50, pattern: '^[\\w-]+$' },
           }),
         },

@@ -1,5 +1,6 @@
 // A Gitea for the tests, as far as its published interface goes (templates/swagger/v1_json.tmpl, made from the comments in
-// go-gitea/gitea routers/api/v1 and the types in modules/structs; Forgejo has the same).
+// go-gitea/gitea routers/api/v1 and the types in modules/structs; Forgejo has the same). Held against the interface of 1.23 as
+// gitea-js 1.23.0 is made from it: paths, parameters, and the members of all bodies.
 //
 // Each answer that is an error has its place in Gitea's source beside it.
 

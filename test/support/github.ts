@@ -1,6 +1,6 @@
 // A GitHub for the tests, as far as its published interface goes (github/rest-api-description, the description for
 // api.github.com of version 2022-11-28: issues/create-comment, issues/list-comments, issues/create, issues/list-for-repo,
-// users/get-authenticated, rate-limit/get).
+// users/get-authenticated, rate-limit/get). Held against @octokit/openapi-types 29.0.1, which is made from it.
 //
 // Each answer that is an error has its place in GitHub's documentation beside it, or the message as GitHub's own clients know it.
 

@@ -1,8 +1,10 @@
-// A GitLab for the tests, as far as its published interface goes (doc/api/notes.md, issues.md, users.md, user_email_addresses.md,
-// personal_access_tokens.md, project_markdown_uploads.md, and lib/api with its entities, in gitlabhq/gitlabhq).
+// A GitLab for the tests, as far as its published interface goes (doc/api/notes.md, discussions.md, issues.md, users.md, user_email_addresses.md,
+// personal_access_tokens.md, project_markdown_uploads.md, and lib/api with its entities, in gitlabhq/gitlabhq: notes.rb at
+// 017a6c12, discussions.rb at 05f0ebba, notes.md at 077b92f7).
 //
 // Each answer that is an error has its place in GitLab's documentation or source beside it.
 
+import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Entry, pageOf, since } from './forge.ts';
 import {
@@ -52,8 +54,13 @@ const NOTE: Schema = object({
   noteable_iid: NUMBER,
   resolvable: FLAG,
   confidential: FLAG,
+  internal: FLAG,
+  imported: FLAG,
+  imported_from: TEXT,
   commands_changes: object({}),
 });
+// lib/api/entities/discussion.rb
+const DISCUSSION: Schema = object({ id: TEXT, individual_note: FLAG, notes: list(NOTE) });
 // lib/api/entities/note.rb: NoteCommands, of quick actions alone
 const COMMANDS: Schema = object({ commands_changes: object({}), summary: list(TEXT) });
 // doc/api/notes.md and award_emoji.md: of an emoji alone
@@ -99,6 +106,8 @@ interface Account {
   readonly isConfirmed: boolean;
   readonly state: 'active' | 'blocked';
   readonly isAdmin?: boolean;
+  /** May read internal notes, and make such (app/policies/note_policy.rb). */
+  readonly isReporter?: boolean;
   readonly others?: readonly { readonly email: string; readonly isConfirmed: boolean }[];
 }
 
@@ -110,7 +119,13 @@ interface Noteable {
   readonly description: string;
   readonly at: string;
   isLocked: boolean;
-  readonly notes: Entry[];
+  readonly notes: Note[];
+}
+
+/** A note, in the discussion that it began or was added to. */
+interface Note extends Entry {
+  readonly discussion: string;
+  readonly isInternal: boolean;
 }
 
 const PROJECT = 'acme/tools/app';
@@ -138,6 +153,7 @@ export class Gitlab extends Fake {
       email: 'alice@example.org',
       isConfirmed: true,
       state: 'active',
+      isReporter: true,
       others: [
         { email: 'al@example.net', isConfirmed: true },
         { email: 'ceo@example.org', isConfirmed: false },
@@ -155,14 +171,22 @@ export class Gitlab extends Fake {
     return `${PROJECT}/${kind}/${made.iid}`;
   }
 
+  /** Says something in a thread, in a discussion of its own; what a locator has behind the thread to name it, in two ways. */
+  say(thread: string, isInternal = false): { readonly discussion: string; readonly note: string } {
+    const [kind = '', iid = ''] = thread.split('/').slice(-2);
+    const found = this.noteables.find((each) => each.kind === kind && String(each.iid) === iid)!;
+    const note = this.#add(found, 'root', 'Said before.', { isInternal });
+    return { discussion: `/discussions/${note.discussion}`, note: `/notes/${note.id}` };
+  }
+
   /** Reads the notes of a thread through the interface, in order. */
-  async notes(thread: string): Promise<{ body: string; author: { username: string } }[]> {
+  async notes(thread: string): Promise<ShownNote[]> {
     const [kind = '', iid = ''] = thread.split('/').slice(-2);
     const found = [];
     for (let page = '1'; page !== ''; ) {
       const path = `/api/v4/projects/${encodeURIComponent(PROJECT)}/${kind}/${iid}/notes?sort=asc&per_page=100&page=${page}`;
       const answer = await fetch(this.origin + path, { headers: { 'private-token': this.token } });
-      found.push(...((await answer.json()) as { body: string; author: { username: string } }[]));
+      found.push(...((await answer.json()) as ShownNote[]));
       page = answer.headers.get('x-next-page') ?? '';
     }
     return found;
@@ -252,9 +276,9 @@ export class Gitlab extends Fake {
           path,
           query: listed,
           answers: { 200: list(NOTE), ...ERRORS },
-          run: this.#on(kind, (_, found, { query }) => {
-            const shown = found.notes.map((note) => this.#note(note, found));
-            return paged(query.get('sort') === 'asc' ? shown : shown.reverse(), query);
+          run: this.#on(kind, (doer, found, { query }) => {
+            const shown = readable(found.notes, doer).map((note) => this.#note(note, found));
+            return paged(query.get('sort') === 'asc' ? shown : shown.toReversed(), query);
           }),
         },
         {
@@ -262,8 +286,12 @@ export class Gitlab extends Fake {
           path,
           body: { type: 'json', schema: noting },
           answers: { 201: either(NOTE, AWARD), 202: COMMANDS, ...ERRORS },
-          run: this.#on(kind, (doer, found, { body }) => this.#take(doer, found, String(body['body']))),
+          run: this.#on(kind, (doer, found, { body: { body, internal } }) =>
+            // app/services/notes/build_service.rb: who may not make internal notes makes public ones.
+            this.#take(doer, found, String(body), { isInternal: internal === true && mayBeInternal(doer) }),
+          ),
         },
+        ...this.#answered(kind),
       ];
     };
     return [
@@ -319,8 +347,54 @@ export class Gitlab extends Fake {
     ];
   }
 
+  /** What is answered, and answers in a discussion (lib/api/discussions.rb; lib/api/helpers/notes_helpers.rb, get_note). */
+  #answered(kind: Noteable['kind']): Operation[] {
+    const path = `/api/v4/projects/{id}/${kind}/{iid:whole}`;
+    const inDiscussion = (notes: readonly Note[], doer: Account, id: string | undefined): readonly Note[] =>
+      readable(notes, doer).filter(({ discussion }) => discussion === id);
+    return [
+      {
+        method: 'GET',
+        path: `${path}/notes/{note:whole}`,
+        answers: { 200: NOTE, ...ERRORS },
+        run: this.#on(kind, (doer, found, { at }) => {
+          const note = readable(found.notes, doer).find(({ id }) => String(id) === at['note']);
+          return note === undefined
+            ? refused(404, '404 Note Not Found')
+            : { status: 200, json: this.#note(note, found) };
+        }),
+      },
+      {
+        method: 'GET',
+        path: `${path}/discussions/{discussion}`,
+        answers: { 200: DISCUSSION, ...ERRORS },
+        run: this.#on(kind, (doer, found, { at: { discussion: id } }) => {
+          const notes = inDiscussion(found.notes, doer, id).map((note) => this.#note(note, found));
+          if (notes.length === 0) return refused(404, '404 Discussion Not Found');
+          return { status: 200, json: { id, individual_note: notes.length === 1, notes } };
+        }),
+      },
+      {
+        method: 'POST',
+        path: `${path}/discussions/{discussion}/notes`,
+        body: { type: 'json', schema: object({ body: TEXT, 'created_at?': TEXT }) },
+        answers: { 201: NOTE, ...ERRORS },
+        run: this.#on(kind, (doer, found, { at, body }) => {
+          const [first] = inDiscussion(found.notes, doer, at['discussion']);
+          if (first === undefined) return refused(404, '404 Discussion Not Found');
+          return this.#take(doer, found, String(body['body']), first);
+        }),
+      },
+    ];
+  }
+
   /** Makes a note, or what GitLab makes of a text instead. */
-  #take(doer: Account, found: Noteable, text: string): Answer {
+  #take(
+    doer: Account,
+    found: Noteable,
+    text: string,
+    as: Partial<Pick<Note, 'discussion' | 'isInternal'>>,
+  ): Answer {
     // lib/api/notes.rb: check_rate_limit!, before anything else; lib/api/helpers/rate_limiter.rb says nothing of a time.
     if (this.notesLeft-- <= 0) {
       const error = 'This endpoint has been requested too many times. Try again later.';
@@ -345,9 +419,21 @@ export class Gitlab extends Fake {
           awardable_id: found.iid,
         },
       };
-    const note = { id: ++this.#made, author: doer.username, body: rest, at: new Date().toISOString() };
-    found.notes.push(note);
-    return { status: 201, json: this.#note(note, found) };
+    return { status: 201, json: this.#note(this.#add(found, doer.username, rest, as), found) };
+  }
+
+  #add(
+    { notes }: Noteable,
+    author: string,
+    body: string,
+    { isInternal = false, discussion }: Partial<Pick<Note, 'discussion' | 'isInternal'>>,
+  ): Note {
+    const id = ++this.#made;
+    const own = createHash('sha1').update(String(id)).digest('hex');
+    const at = new Date().toISOString();
+    const note = { id, author, body, at, discussion: discussion ?? own, isInternal };
+    notes.push(note);
+    return note;
   }
 
   /** Finds out who asks, and whether the token may (lib/api/helpers.rb: sudo!). */
@@ -407,7 +493,7 @@ export class Gitlab extends Fake {
     return { ...shown, email, confirmed_at: confirmedAt(isConfirmed), is_admin: isAdmin === true };
   }
 
-  #note({ id, author, body, at }: Entry, { iid, kind }: Noteable): object {
+  #note({ id, author, body, at, isInternal }: Note, { iid, kind }: Noteable): object {
     return {
       id,
       type: null,
@@ -421,7 +507,10 @@ export class Gitlab extends Fake {
       noteable_type: kind === 'issues' ? 'Issue' : 'MergeRequest',
       noteable_iid: iid,
       resolvable: false,
-      confidential: false,
+      confidential: isInternal,
+      internal: isInternal,
+      imported: false,
+      imported_from: 'none',
       commands_changes: {},
     };
   }
@@ -442,6 +531,19 @@ export class Gitlab extends Fake {
     };
   }
 }
+
+/** A note as a test reads it. */
+interface ShownNote {
+  readonly body: string;
+  readonly internal: boolean;
+  readonly author: { readonly username: string };
+}
+
+// app/policies/note_policy.rb: can_read_internal_note
+const mayBeInternal = ({ isAdmin = false, isReporter = false }: Account): boolean => isAdmin || isReporter;
+
+const readable = (notes: readonly Note[], doer: Account): readonly Note[] =>
+  notes.filter(({ isInternal }) => !isInternal || mayBeInternal(doer));
 
 // doc/api/rest/authentication.md: a token without the scope
 const SCOPE: Answer = {

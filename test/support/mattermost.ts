@@ -1,6 +1,6 @@
 // A Mattermost server so far as the sink uses it, held to its published interface: the files of api/v4/source in
 // mattermost/mattermost (posts.yaml, files.yaml, users.yaml, channels.yaml, definitions.yaml). Its errors are read in the
-// server's source; each names the file in server/channels, or in server/public/model.
+// server's source; each names the file in server/channels, or in server/public/model. Held against @mattermost/types 11.9.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -113,7 +113,12 @@ export class Mattermost extends Fake {
   readonly users: KeptUser[] = [];
   /** Addresses of users may be seen: PrivacySettings.ShowEmailAddress, or the rights of an administrator. */
   showsAddresses = true;
+  /** Tokens that users have made, by their usernames (users.yaml, CreateUserAccessToken). */
+  readonly tokens = new Map<string, string>();
   readonly #bot = newId();
+  readonly #ids = new Map<string, string>();
+  /** Who handed a file over, by its id. */
+  readonly #givers = new Map<string, string>();
   /** Ids of pending posts, by which repetitions are known: for 30 seconds (app/post.go), here until they are forgotten. */
   readonly #pending = new Map<string, KeptPost>();
 
@@ -122,11 +127,34 @@ export class Mattermost extends Fake {
       operations: this.#operations(),
       before: ({ headers: { authorization }, path }) => {
         // web/handlers.go: a token that is none; a path that is none.
-        if (authorization !== `Bearer ${this.token}`)
+        if (this.#whose(authorization) === undefined)
           return failure(401, 'api.context.session_expired.app_error');
         return path.startsWith('/api/v4/') ? undefined : failure(404, 'api.context.404.app_error');
       },
     };
+  }
+
+  /** Gives a user a token; its text. */
+  tokenOf(username: string): string {
+    const token = newId();
+    this.tokens.set(token, username);
+    return token;
+  }
+
+  /** Gives the username of whoever posts with an id. */
+  nameOf(id: string): string {
+    return [...this.#ids].find(([, each]) => each === id)?.[0] ?? 'mailgw';
+  }
+
+  /** Gives the id of whose token a header has; undefined where that is no token. */
+  #whose(authorization: string | undefined): string | undefined {
+    const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '';
+    if (token === this.token) return this.#bot;
+    const username = this.tokens.get(token);
+    if (username === undefined) return undefined;
+    const id = this.#ids.get(username) ?? newId();
+    this.#ids.set(username, id);
+    return id;
   }
 
   channel(change: Partial<Channel> = {}): string {
@@ -178,7 +206,8 @@ export class Mattermost extends Fake {
           }),
         },
         answers: { ...ERRORS, 201: POST },
-        run: ({ body }) => this.#create(body as unknown as Given),
+        run: ({ body, headers }) =>
+          this.#create(body as unknown as Given, this.#whose(headers.authorization) ?? ''),
       },
       {
         method: 'GET',
@@ -217,6 +246,7 @@ export class Mattermost extends Fake {
             next_post_id: TEXT,
             prev_post_id: TEXT,
             'has_next?': FLAG,
+            'first_inaccessible_post_time?': NUMBER, // @mattermost/types 11.9, PostList
           }),
         },
         run: (call) => this.#page(call),
@@ -225,7 +255,11 @@ export class Mattermost extends Fake {
         method: 'GET',
         path: '/api/v4/users/me',
         answers: { ...ERRORS, 200: USER },
-        run: () => ({ status: 200, json: person({ username: 'mailgw', email: '', is_bot: true }) }),
+        run: ({ headers }) => {
+          const username = this.nameOf(this.#whose(headers.authorization) ?? '');
+          const json = person({ username, email: '', ...(username === 'mailgw' ? { is_bot: true } : {}) });
+          return { status: 200, json };
+        },
       },
       {
         method: 'GET',
@@ -251,7 +285,7 @@ export class Mattermost extends Fake {
     ];
   }
 
-  #create(given: Given): Answer {
+  #create(given: Given, user_id: string): Answer {
     const { channel_id, message, root_id = '', file_ids = [], props = {}, pending_post_id = '' } = given;
     const channel = this.channels.get(channel_id);
     // api4/post_utils.go: whoever may not see a channel may not post there, whether it exists or not.
@@ -271,17 +305,20 @@ export class Mattermost extends Fake {
     if (Array.from(message).length > 16_383)
       return failure(400, 'model.post.is_valid.message_length.app_error');
     if (JSON.stringify(file_ids).length > 300) return failure(400, 'model.post.is_valid.file_ids.app_error');
-    const post = this.#keep({ channel_id, message, root_id, file_ids, pending_post_id, props });
+    // store/sqlstore/file_info_store.go, AttachToPost: files of somebody else are left behind without a word.
+    const own = file_ids.filter((id) => this.#givers.get(id) === user_id);
+    const post = this.#keep({ channel_id, message, root_id, file_ids: own, pending_post_id, props, user_id });
     if (pending_post_id !== '') this.#pending.set(pending_post_id, post);
     return { status: 201, json: shown(post) };
   }
 
-  #upload({ body, files }: Call): Answer {
+  #upload({ body, files, headers }: Call): Answer {
     if (this.channels.get(String(body['channel_id']))?.isOpen !== true)
       return failure(403, 'api.context.permissions.app_error');
     const infos = files.map(({ bytes, name }) => {
       const id = newId();
       this.files.set(id, bytes);
+      this.#givers.set(id, this.#whose(headers.authorization) ?? '');
       return { id, name, size: bytes.length };
     });
     return { status: 201, json: { file_infos: infos, client_ids: [] } };
@@ -299,6 +336,7 @@ export class Mattermost extends Fake {
       posts: Object.fromEntries(posts.map((post) => [post.id, shown(post)])),
       next_post_id: '',
       prev_post_id: '',
+      first_inaccessible_post_time: 0,
     };
     return { status: 200, json };
   }

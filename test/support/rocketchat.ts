@@ -1,6 +1,7 @@
 // A Rocket.Chat server so far as the sink uses it, held to its published interface: RocketChat/Rocket.Chat,
 // packages/rest-typings/src/v1 (chat.ts, users/UsersListStatusParamsGET.ts) and developer.rocket.chat (rooms.media,
-// rooms.mediaConfirm, me). Its errors are read in apps/meteor; each names the file below it.
+// rooms.mediaConfirm, me). Its errors are read in apps/meteor; each names the file below it. Held against
+// @rocket.chat/rest-typings 8.8.1.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -15,6 +16,7 @@ import {
   NUMBER,
   type Operation,
   object,
+  orNull,
   pattern,
   type Schema,
   type SentFile,
@@ -57,6 +59,13 @@ const MESSAGE: Schema = object({
   'mentions?': ANYTHING,
   'channels?': ANYTHING,
   'md?': ANYTHING,
+});
+
+/** rest-typings 8.8, v1/chat.ts, of `chat.syncMessages`. */
+const SYNCED: Schema = object({
+  updated: list(MESSAGE),
+  deleted: list(ANYTHING),
+  'cursor?': object({ next: orNull(TEXT), previous: orNull(TEXT) }),
 });
 
 /** A message as the fake keeps it. */
@@ -141,6 +150,7 @@ export class RocketChat extends Fake {
           type: 'json',
           schema: object({
             message: object({ rid: text, '_id?': text, 'tmid?': text, 'msg?': text, 'alias?': text }),
+            'previewUrls?': list(text),
           }),
         },
         answers: { ...ERRORS, 200: object({ success: FLAG, message: MESSAGE }) },
@@ -167,13 +177,14 @@ export class RocketChat extends Fake {
         query: { roomId: SOME, 'lastUpdate?': pattern(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) },
         answers: {
           ...ERRORS,
-          200: object({ success: FLAG, result: object({ updated: list(MESSAGE), deleted: list(ANYTHING) }) }),
+          200: object({ success: FLAG, result: SYNCED }),
         },
         run: ({ query }) => {
           const since = Date.parse(query.get('lastUpdate') ?? '');
           const updated = this.messages.filter(({ rid, at }) => rid === query.get('roomId') && at > since);
           // server/publications/messages.ts: the newest first.
-          const result = { updated: updated.map(shown).reverse(), deleted: [] };
+          const cursor = { next: null, previous: null };
+          const result = { updated: updated.map(shown).reverse(), deleted: [], cursor };
           return { status: 200, json: { success: true, result } };
         },
       },

@@ -1,5 +1,5 @@
-// A Zammad for tests, held to its published interface: docs.zammad.org (api/ticket/articles, api/ticket, api/user, api/intro
-// of 2026-05) says what is asked and answered, zammad/zammad what is refused; its error texts are the same in all languages.
+// A Zammad for tests, held to its published interface: docs.zammad.org (zammad/zammad-documentation, ca3d14bf: api/ticket/articles, api/ticket, api/user, api/intro of
+// 2026-05) says what is asked and answered, zammad/zammad what is refused; its error texts are the same in all languages.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';

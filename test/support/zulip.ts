@@ -1,5 +1,6 @@
 // A Zulip for tests, held to its published interface: zulip.com/api (zerver/openapi/zulip.yaml) says what is asked and
-// answered, zulip/zulip what is refused and how texts are shown. Errors are told apart by their `code`.
+// answered, zulip/zulip what is refused and how texts are shown. Errors are told apart by their `code`. Read up to feature level
+// 450, which is Zulip 12.0.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';
@@ -13,6 +14,7 @@ import {
   NUMBER,
   type Operation,
   object,
+  orNull,
   TEXT,
   texts,
 } from './published.ts';
@@ -51,6 +53,11 @@ export class FakeZulip extends Fake {
   readonly messages: Message[] = [];
   /** Channels by their number. */
   readonly channels = new Set([7]);
+  /** The people; a hidden address is told to nobody, and a bot has no other one than the one that it bears. */
+  readonly people: Person[] = [
+    { user_id: 10, full_name: 'alice', address: 'alice@example.com' },
+    { user_id: 12, full_name: 'bob', address: 'bob@example.com' },
+  ];
   readonly #uploads = new Map<string, Buffer>();
 
   protected override published(): Interface {
@@ -185,6 +192,7 @@ export class FakeZulip extends Fake {
           success({ user_id: 9, full_name: 'Mail', email: this.email, is_bot: true, is_active: true }),
         ),
       },
+      ...this.#listing(signed, answers),
       {
         method: 'GET',
         path: '/api/v1/users/me/{channel}/topics',
@@ -202,6 +210,49 @@ export class FakeZulip extends Fake {
           const path = `/user_uploads/${at.realm ?? ''}/${at.number ?? ''}/${encodeURIComponent(at.name ?? '')}`;
           return { status: 200, bytes: this.#uploads.get(path) ?? Buffer.alloc(0) };
         },
+      },
+    ];
+  }
+
+  #listing(
+    signed: (run: (call: Call) => Answer) => (call: Call) => Answer,
+    answers: Operation['answers'],
+  ): Operation[] {
+    // zulip.com/api/get-users; zerver/lib/users.py, format_user_row
+    const user = object({
+      user_id: NUMBER,
+      email: TEXT,
+      delivery_email: orNull(TEXT),
+      full_name: TEXT,
+      is_bot: FLAG,
+      is_active: FLAG,
+      'avatar_url?': orNull(TEXT),
+    });
+    return [
+      {
+        method: 'GET',
+        path: '/api/v1/users',
+        query: texts('client_gravatar?', 'include_custom_profile_fields?'),
+        answers: { ...answers, 200: done({ members: list(user) }) },
+        run: signed(() => success({ members: this.people.map(shownPerson) })),
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/users/{email}',
+        query: texts('client_gravatar?', 'include_custom_profile_fields?'),
+        answers: { ...answers, 200: done({ user }) },
+        // zerver/lib/users.py, access_user_by_email: by the address that is made up, or by one that the bot may see.
+        run: signed(({ at: { email = '' } }) => {
+          const [, id] = /^user(\d+)@chat\.example\.org$/.exec(email) ?? [];
+          const found = this.people.find(({ user_id, address, isHidden }) =>
+            id === undefined
+              ? isHidden !== true && address.toLowerCase() === email.trim().toLowerCase()
+              : user_id === Number(id),
+          );
+          return found === undefined
+            ? refused(400, 'BAD_REQUEST', 'No such user')
+            : success({ user: shownPerson(found) });
+        }),
       },
     ];
   }
@@ -247,6 +298,27 @@ export class FakeZulip extends Fake {
     };
     return success({ messages: shown, ...ends });
   }
+}
+
+/** A user of a Zulip. */
+export interface Person {
+  readonly user_id: number;
+  readonly full_name: string;
+  readonly address: string;
+  readonly isHidden?: boolean;
+  readonly is_bot?: boolean;
+  readonly is_active?: boolean;
+}
+
+function shownPerson({ address, isHidden = false, ...person }: Person) {
+  return {
+    is_bot: false,
+    is_active: true,
+    avatar_url: null,
+    ...person,
+    email: isHidden ? `user${person.user_id}@chat.example.org` : address,
+    delivery_email: isHidden ? null : address,
+  };
 }
 
 interface NewMessage {

@@ -32,12 +32,12 @@ import { draftText, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { marked } from '../platform/marker.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import { showTags } from '../platform/tags.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { categoryOf, externalId, isThere, type Place, placeOf } from './posts.ts';
 import { recogniseDiscourse } from './recognise.ts';
 import { DISCOURSE_SETTINGS } from './settings.ts';
@@ -56,15 +56,16 @@ export const open = openerOf(
   (options, environment) => new DiscourseSink(options, environment),
 );
 
-/** Shows what would be sent of a post. */
-export function preview(post: Post): Preview {
-  const policy = { mentions: false, references: false, commands: false, closing: false };
-  const raw = marked(post, callNobody(showTags(post.body.markdown), EVERYBODY));
+/** Shows what would be sent of a post, without the links of its files. */
+export const preview = previewerOf(DISCOURSE_SETTINGS, (post, { policy, map }) => {
+  const topic = post.newThread === undefined ? {} : { title: titleOf(post), external_id: externalId(post) };
+  const login = userOf(map, post);
+  const place = post.thread === undefined ? {} : { topic: post.thread };
   return {
-    body: { raw: draftText(post, { dialect: () => raw, policy, attribution: '' }) },
-    fields: { 'Api-Username': post.user, topic: post.thread },
+    body: { ...topic, raw: rawOf(post, policy) },
+    fields: { 'Api-Username': login, ...place },
   };
-}
+});
 
 /** 405 is how an older Discourse says that it is read-only; a limit may be told in the answer alone. */
 const means: Means = ({ status }) => (status === 405 ? 'busy' : undefined);
@@ -93,12 +94,7 @@ class DiscourseSink implements Sink {
   created(post: Post, signal: AbortSignal): Promise<Outcome> {
     return settled(() => {
       const category = categoryOf(post.newThread?.container ?? '');
-      const title = titleOr(
-        post,
-        Array.from(post.body.text.trim().split('\n')[0] ?? '')
-          .slice(0, 80)
-          .join(''),
-      );
+      const title = titleOf(post);
       return this.#post(post, () => ({ title, category, external_id: externalId(post) }), signal);
     });
   }
@@ -128,12 +124,11 @@ class DiscourseSink implements Sink {
 
   /** Uploads the files, makes the post, and finds out what a refusal means. */
   async #post(post: Post, where: () => Place | Topic, signal: AbortSignal): Promise<Outcome> {
-    const login = loginOf(this.#options.map, post.user);
-    if (!/^[\x21-\x7e]+$/.test(login))
-      throw refuse(`${JSON.stringify(login)} cannot be named in a request to Discourse; expected ASCII`);
-    this.#draft(post, [], []); // what is too long needs no files
+    const { map, policy } = this.#options;
+    const login = userOf(map, post);
+    rawOf(post, policy); // what is too long needs no files
     const { taken, refused } = await handOver(post.attachments, (file) => this.#upload(file, login, signal));
-    const raw = this.#draft(post, taken, refused);
+    const raw = rawOf(post, policy, taken, refused);
     const json = { ...where(), raw };
     const answer = await this.#ask({ path: '/posts.json', json, headers: { 'api-username': login } }, signal);
     const outcome = this.#client.judge(answer);
@@ -144,17 +139,6 @@ class DiscourseSink implements Sink {
     if (answer.status === 422 && (await this.#isThere(post, signal)))
       return { kind: 'posted', status: answer.status, diagnostic: 'it is there already' };
     return outcome;
-  }
-
-  /** Writes the text: the reply, the links of its files, what was left out, and the mark. */
-  #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
-    const dialect = (markdown: string): string =>
-      marked(
-        post,
-        [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
-      );
-    const { policy } = this.#options;
-    return draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
   }
 
   /** Uploads a file and gives the Markdown that shows it. */
@@ -233,6 +217,35 @@ class DiscourseSink implements Sink {
   }
 }
 
+/** Names the user in whose name a post is made. */
+function userOf(map: Options['map'], { user }: Post): string {
+  const login = loginOf(map, user);
+  if (!/^[\x21-\x7e]+$/.test(login))
+    throw refuse(`${JSON.stringify(login)} cannot be named in a request to Discourse; expected ASCII`);
+  return login;
+}
+
+/** Gives the title of a new topic: the subject, or the first line where there is none. */
+function titleOf(post: Post): string {
+  const [first = ''] = post.body.text.trim().split('\n');
+  return titleOr(post, Array.from(first).slice(0, 80).join(''));
+}
+
+/** Writes the text: the reply, the links of its files, what was left out, and the mark. */
+function rawOf(
+  post: Post,
+  policy: Options['policy'],
+  files: readonly string[] = [],
+  refused: readonly PostAttachment[] = [],
+): string {
+  const dialect = (markdown: string): string =>
+    marked(
+      post,
+      [callNobody(showTags(markdown), EVERYBODY), ...files].filter((part) => part !== '').join('\n\n'),
+    );
+  return draftText(post, { dialect, policy, attribution: '', mostChars: MOST_CHARS }, refused);
+}
+
 /** The beginning of a topic. */
 interface Topic {
   readonly title: string;
@@ -271,11 +284,11 @@ function readExamination(answer: PlatformAnswer, admin: string): Examined {
 }
 
 function usersIn(list: readonly unknown[]): readonly Listed[] {
-  return list.map(userOf).filter((user) => user !== undefined);
+  return list.map(listedOf).filter((user) => user !== undefined);
 }
 
 /** Reads a user of the list who may post; addresses in lower case. */
-function userOf(listed: unknown): Listed | undefined {
+function listedOf(listed: unknown): Listed | undefined {
   const [id, login, email] = [member(listed, 'id'), member(listed, 'username'), member(listed, 'email')];
   const isSuspended = typeof member(listed, 'suspended_at') === 'string';
   const isOut = member(listed, 'active') !== true || member(listed, 'staged') === true || isSuspended;

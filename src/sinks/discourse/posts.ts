@@ -58,7 +58,10 @@ export function categoryOf(container: string): number {
   return Number(category);
 }
 
-/** Makes the `external_id` of a topic: letters, digits, `_` and `-`, at most fifty. */
+/**
+ * Makes the `external_id` of a topic: letters, digits, `_` and `-`, at most fifty (discourse/discourse, app/models/topic.rb,
+ * EXTERNAL_ID_MAX_LENGTH).
+ */
 export function externalId(post: Post): string {
   return post.id.replace(/[^\w-]/g, '_').slice(-50);
 }

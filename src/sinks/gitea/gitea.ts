@@ -29,13 +29,13 @@ import {
 import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
 import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { findUser, listUsers } from './people.ts';
 import { recognise } from './recognise.ts';
 import { GITEA_SETTINGS } from './settings.ts';
@@ -48,11 +48,11 @@ const PAGE = 50;
 /** Opens the sink. */
 export const open = openerOf(GITEA_SETTINGS, createGiteaSink);
 
-/** Shows the comment of a post. */
-export function preview(post: Post): Preview {
-  const inert = { mentions: false, references: false, commands: true, closing: true };
-  return { body: { body: textOf(post, inert) }, fields: {} };
-}
+/** Shows the comment of a post, or the issue that it starts, as it is before its files come. */
+export const preview = previewerOf(GITEA_SETTINGS, (post, { policy, map }) => {
+  const title = post.newThread === undefined ? {} : { title: titleOf(post) };
+  return { body: { ...title, body: textOf(post, policy) }, fields: sudo(loginOf(map, post.user)) };
+});
 
 /** Something that was made, and can have files. */
 interface Made {

@@ -24,14 +24,14 @@ import {
 } from '../platform/client.ts';
 import { draftText, titleOr } from '../platform/draft.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { type Repository, repositoryOf, ticketOf } from '../platform/repository.ts';
-import { createUserTokens, directoryProblem } from '../platform/user-tokens.ts';
+import { createUserTokens, directoryProblem, hasToken } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
-import { ATTRIBUTION, GITHUB_INERT, GITHUB_SETTINGS } from './settings.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
+import { GITHUB_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof GITHUB_SETTINGS>;
 
@@ -52,13 +52,12 @@ export const open = openerOf(GITHUB_SETTINGS, createGithubSink, ({ user_tokens }
   directoryProblem(user_tokens),
 );
 
-/** Shows the comment of a post, by the account of the sink. */
-export function preview(post: Post): Preview {
-  return {
-    body: { body: textOf(post, GITHUB_INERT, ATTRIBUTION) },
-    fields: {},
-  };
-}
+/** Shows the comment of a post, or the issue that it starts; of whoever has given a token, as it is if that is taken. */
+export const preview = previewerOf(GITHUB_SETTINGS, (post, { policy, attribution, user_tokens }) => {
+  const title = post.newThread === undefined ? {} : { title: titleOf(post) };
+  const above = hasToken(user_tokens, post.user) ? '' : attribution;
+  return { body: { ...title, body: textOf(post, policy, above) }, fields: {} };
+});
 
 /**
  * Makes the sink. A user's own token that is not taken holds no reply back: the account posts it, and the fault is
@@ -106,7 +105,7 @@ function createGithubSink(options: Options, environment: SinkEnvironment): Sink 
       }),
     created: (post, signal) =>
       settled(() => {
-        const title = Array.from(titleOr(post, 'No subject')).slice(0, 256).join('');
+        const title = titleOf(post);
         return make(post, `${pathTo(repositoryOf(post))}/issues`, (body) => ({ title, body }), signal);
       }),
     exists: (post, signal) => sought(() => isThere(client, post, signal)),
@@ -138,6 +137,11 @@ function textOf(post: Post, policy: Options['policy'], attribution: string): str
     );
   const form = { dialect, policy, attribution, mostChars: MOST_CHARS };
   return draftText(post, form, post.attachments);
+}
+
+/** Gives the title of an issue, as long as GitHub takes it. */
+function titleOf(post: Post): string {
+  return Array.from(titleOr(post, 'No subject')).slice(0, 256).join('');
 }
 
 function pathTo({ owner, name }: Repository): string {
@@ -179,6 +183,7 @@ async function ownerOf(
 /** Gives what a 403 and a 422 mean: a limit, a lack of the token, or a refusal of this post. */
 function means({ status, json, headers = {} }: PlatformAnswer): Meaning | undefined {
   const message = `${String(member(json, 'message'))} ${JSON.stringify(member(json, 'errors') ?? '')}`;
+  // In no document of GitHub's that could be read: other programs that post there know it as the limit on making things.
   if (status === 422) return /submitted too quickly/i.test(message) ? 'busy' : undefined;
   if (status !== 403) return undefined;
   const isLimit = headers['retry-after'] !== undefined || headers['x-ratelimit-remaining'] === '0';

@@ -4,6 +4,7 @@
  * Contract: threads and containers are place.ts. Files are handed over first, and the note has the links that GitLab gives
  * for them. The mark at the end of a note finds it again; it also keeps a note of one emoji, or of quick actions alone, from
  * being none: GitLab would take the one for an award and the other for commands.
+ * A reply to an internal note is internal, or is refused (internal.ts).
  * Failure: a limit on notes is a 429 without any field that says how long.
  * Limits: notes are looked through from the newest to the hour before the reply; epics have no notes in this interface.
  */
@@ -24,17 +25,18 @@ import {
 import { draftText, titleOr } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
 import { isMarked, marked, notBefore } from '../platform/marker.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { placePictures } from '../platform/pictures.ts';
 import { readSudoer, sudo } from '../platform/sudo.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
+import { notesFor } from './internal.ts';
 import { pages } from './pages.ts';
 import { findUser, listUsers } from './people.ts';
 import { pathIn, placeOf, projectOf } from './place.ts';
 import { recognise } from './recognise.ts';
-import { GITLAB_INERT, GITLAB_SETTINGS } from './settings.ts';
+import { GITLAB_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof GITLAB_SETTINGS>;
 
@@ -44,10 +46,12 @@ const MOST_CHARS = 1_000_000;
 /** Opens the sink. */
 export const open = openerOf(GITLAB_SETTINGS, createGitlabSink);
 
-/** Shows the note of a post. */
-export function preview(post: Post): Preview {
-  return { body: { body: textOf(post, GITLAB_INERT) }, fields: {} };
-}
+/** Shows the note of a post, or the issue that it starts, without the links of its files. */
+export const preview = previewerOf(GITLAB_SETTINGS, (post, { policy, map }) => {
+  const text = textOf(post, policy);
+  const body = post.newThread === undefined ? { body: text } : { title: titleOf(post), description: text };
+  return { body, fields: sudo(nameOf(loginOf(map, post.user))) };
+});
 
 /** Makes the sink; every request that writes is made as the user of the post, by `Sudo`. */
 function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
@@ -84,16 +88,17 @@ function createGitlabSink(options: Options, { now }: SinkEnvironment): Sink {
   return {
     deliver: (post, signal) =>
       settled(async () => {
-        const { project, path } = placeOf(post);
-        const body = await textWithFiles(post, project, signal);
-        return make(post, `${path}/notes`, { body }, signal);
+        const place = placeOf(post);
+        const ask = (path: string) => client.demand({ path, headers: as(post) }, signal);
+        const path = await notesFor(place, ask);
+        const body = await textWithFiles(post, place.project, signal);
+        return make(post, path, { body }, signal);
       }),
     created: (post, signal) =>
       settled(async () => {
         const project = projectOf(post);
         const description = await textWithFiles(post, project, signal);
-        const title = Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
-        return make(post, pathIn(project, 'issues'), { title, description }, signal);
+        return make(post, pathIn(project, 'issues'), { title: titleOf(post), description }, signal);
       }),
     exists: (post, signal) =>
       sought(() =>
@@ -112,6 +117,11 @@ function nameOf(login: string): string {
   if (/^-?\d+$/.test(login))
     throw refuse(`${JSON.stringify(login)} would be the number of a user, and is no name`);
   return login;
+}
+
+/** Gives the title of an issue, as long as GitLab takes it. */
+function titleOf(post: Post): string {
+  return Array.from(titleOr(post, 'No subject')).slice(0, 255).join('');
 }
 
 /** A file that was handed over. */
@@ -199,7 +209,11 @@ function readAccount(answer: PlatformAnswer): Examined {
   return readSudoer(answer, 'username');
 }
 
-/** Reads what the token may; versions before 15.5 do not say. */
+/**
+ * Reads what the token may; versions before 15.5 do not say. Acting as others takes an administrator's token with the scope
+ * sudo (lib/api/helpers.rb, `sudo!`). Where Admin Mode is on, what only administrators may ask takes `admin_mode` as well
+ * (gitlab-org/gitlab, merge request 107925); whether `sudo!` does could not be read.
+ */
 function readScopes({ status, json }: PlatformAnswer): Examined {
   const scopes = member(json, 'scopes');
   const missing = Array.isArray(scopes) ? ['api', 'sudo'].filter((scope) => !scopes.includes(scope)) : [];

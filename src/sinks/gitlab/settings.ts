@@ -1,15 +1,12 @@
 /** The settings of the gitlab sink. */
-import type { SinkPolicy } from '../../reply/escape.ts';
 import { platformSettings } from '../platform/settings.ts';
-
-/** What GitLab must not act upon: a line that begins with a slash is a quick action. */
-export const GITLAB_INERT: SinkPolicy = { mentions: false, references: false, commands: true, closing: true };
 
 /** The settings by their names in the file. */
 export const GITLAB_SETTINGS = platformSettings({
   name: 'GitLab',
   example: 'https://gitlab.example.org',
   token: 'a personal access token of an administrator, with the scopes api and sudo',
-  // Whom a user names they could name on the web as well; @all is inert whatever this is.
-  inert: GITLAB_INERT,
+  // Whom a user names they could name on the web as well; @all is inert whatever this is. A line that begins with a slash is a
+  // quick action.
+  inert: { mentions: false, references: false, commands: true, closing: true },
 });

@@ -30,10 +30,10 @@ import {
 } from '../platform/client.ts';
 import { draftText, type TextForm, titled } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { fileEvent, MARK, type Relation, textContent } from './content.ts';
 import { type Place, readContainer, readThread } from './locator.ts';
 import { MATRIX_SETTINGS } from './settings.ts';
@@ -51,10 +51,20 @@ const CLOCK_SLACK_MS = 600_000;
 /** Opens the sink. */
 export const open = openerOf(MATRIX_SETTINGS, createMatrixSink);
 
-/** Shows the event that would be sent. */
-export function preview(post: Post): Preview {
-  const fields = { txnId: txnOf(post.id, 0), [MARK]: markOf(post.id, 0) };
-  return { body: textContent(post.body.markdown, markOf(post.id, 0), {}), fields };
+/** Shows the event of the text; how it relates to another one, the homeserver is asked for. */
+export const preview = previewerOf(MATRIX_SETTINGS, (post, options) => {
+  const whole = post.newThread === undefined ? post : titled(post, options.policy);
+  const content = textContent(draftText(whole, formOf(options)), markOf(post.id, 0), {});
+  return { body: content, fields: { txnId: txnOf(post.id, 0), [MARK]: markOf(post.id, 0) } };
+});
+
+/** Gives the form of the texts: under a line that names the user, but where the user posts. */
+function formOf({
+  policy,
+  post_as,
+  attribution,
+}: Pick<Options, 'policy' | 'post_as' | 'attribution'>): TextForm {
+  return { dialect: (markdown) => markdown, policy, attribution: post_as === 'user' ? '' : attribution };
 }
 
 /** Gives the mark of one of a post's events: the text is 0, the files follow. */
@@ -82,11 +92,7 @@ function createMatrixSink(options: Options, { now }: SinkEnvironment): Sink {
       return typeof ms === 'number' && ms >= 0 ? ms : undefined;
     },
   });
-  const form: TextForm = {
-    dialect: (markdown) => markdown,
-    policy: options.policy,
-    attribution: options.post_as === 'user' ? '' : options.attribution,
-  };
+  const form = formOf(options);
   const acts = actorOf(client, options);
   const send = async (post: Post, place: Place, signal: AbortSignal): Promise<Outcome> => {
     const as = await acts(post, signal);

@@ -1,8 +1,11 @@
 /**
- * Mattermost: replies become posts of a bot in the thread's channel, with a line that names who wrote them.
+ * Mattermost: replies become posts in the thread's channel, of a bot with a line that names who wrote them, or of the user
+ * who has given a personal access token.
  *
  * Contract: our id goes along as `pending_post_id`, by which the server knows a repetition for half a minute, and as a
- * property of the post, by which `exists` finds it later. Files are handed over first, ten of them at most.
+ * property of the post, by which `exists` finds it later. Files are handed over first, ten of them at most, by whoever posts:
+ * a post takes no file of somebody else (server/channels/store/sqlstore/file_info_store.go, AttachToPost). All that is looked
+ * up is asked for by the bot.
  * Failure: 401 is an operator's matter, as is an address that is not Mattermost's; everything else that is refused is
  * refused to this reply alone: a channel that is archived or that the bot is not in, a root post that was deleted.
  */
@@ -22,14 +25,16 @@ import {
 } from '../platform/client.ts';
 import { draftText, type TextForm, titled } from '../platform/draft.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
 import { addressesOf, type FindUser, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
+import { createUserTokens, directoryProblem, hasToken } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
-import { readContainer, readThread } from './locator.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
+import { ID, readContainer, readThread } from './locator.ts';
 import { recogniserOf } from './recognise.ts';
 import { MATTERMOST_SETTINGS } from './settings.ts';
+import { bearer, ownerOf } from './tokens.ts';
 
 /** Characters of a message: the column of the server's database has so many bytes, four for each. */
 const MOST_CHARS = 16_383;
@@ -58,54 +63,87 @@ interface Target {
 }
 
 /** Opens the sink. */
-export const open = openerOf(MATTERMOST_SETTINGS, createMattermostSink);
+export const open = openerOf(MATTERMOST_SETTINGS, createMattermostSink, ({ user_tokens }) =>
+  directoryProblem(user_tokens),
+);
 
-/** Shows the post that would be made. */
-export function preview(post: Post): Preview {
-  const fields = { root_id: post.thread?.split('/').at(-1) ?? '' };
-  return { body: { ...fields, message: post.body.markdown, props: { [MARK]: post.id } }, fields };
+/**
+ * Shows the post that would be made; of whoever has given a token, as it is if that is taken. Where the thread names no
+ * channel, Mattermost is asked for it.
+ */
+export const preview = previewerOf(MATTERMOST_SETTINGS, (post, options) => {
+  const { newThread } = post;
+  const whole = newThread === undefined ? post : titled(post, options.policy);
+  const place = newThread === undefined ? readThread(post.thread) : beginningIn(newThread.container);
+  const target = place.channel === undefined ? {} : addressOf(place);
+  const above = hasToken(options.user_tokens, post.user) ? '' : options.attribution;
+  return { body: { ...target, ...contentOf(whole, options.policy, above, []) }, fields: target };
+});
+
+/** Writes what a post says, and by what it is known again. */
+function contentOf(
+  post: Post,
+  policy: Options['policy'],
+  attribution: string,
+  refused: readonly PostAttachment[],
+) {
+  const form: TextForm = { dialect: (text) => text, policy, attribution, mostChars: MOST_CHARS };
+  return {
+    message: draftText(post, form, refused),
+    pending_post_id: `mailgw:${post.id}`,
+    props: { [MARK]: post.id },
+  };
 }
+
+/** Gives the place where a thread begins. */
+const beginningIn = (container: string): Target => ({ channel: readContainer(container), root: undefined });
+
+const addressOf = ({ channel, root }: Target) => ({ channel_id: channel, root_id: root ?? '' });
 
 /**
  * Makes the sink. Each post has its id twice: as `pending_post_id`, by which the server knows a repetition at once,
  * and as a property, by which `exists` finds it later.
  */
-function createMattermostSink(options: Options, { now }: SinkEnvironment): Sink {
+function createMattermostSink(options: Options, environment: SinkEnvironment): Sink {
   const client = openPlatformClient(options, {
-    now,
-    headers: { authorization: `Bearer ${options.token}` },
+    now: environment.now,
+    headers: bearer(options.token),
     means: ({ json }) => (errorId(json) === 'api.context.404.app_error' ? 'broken' : undefined),
   });
-  const form: TextForm = {
-    dialect: (markdown) => markdown,
-    policy: options.policy,
-    attribution: options.attribution,
-    mostChars: MOST_CHARS,
-  };
-  const send = async (post: Post, target: Target, signal: AbortSignal): Promise<Outcome> => {
-    const { taken, refused } = await handFiles(client, post, target, signal);
-    const json = {
-      channel_id: target.channel,
-      root_id: target.root ?? '',
-      message: draftText(post, form, refused),
-      file_ids: taken,
-      pending_post_id: `mailgw:${post.id}`,
-      props: { [MARK]: post.id },
-    };
-    const answer = await client.demand({ path: '/api/v4/posts', json }, signal);
-    if (typeof member(answer.json, 'id') !== 'string') throw unexpected(answer, 'no post in the answer');
-    return client.judge(answer);
-  };
+  const tokens = createUserTokens(
+    { ...environment, directory: options.user_tokens, map: options.map },
+    {
+      name: 'Mattermost',
+      isToken: (text) => ID.test(text),
+      ownerOf: (token, signal) => ownerOf(client, token, signal),
+      isRefusal: ({ status }) => status === 401,
+    },
+  );
+  const send = (post: Post, target: Target, signal: AbortSignal): Promise<Outcome> =>
+    tokens.post(
+      post.user,
+      async (token) => {
+        const by = token === undefined ? {} : bearer(token);
+        const { taken, refused } = await handFiles(client, post, { ...target, by }, signal);
+        const above = token === undefined ? options.attribution : '';
+        const content = contentOf(post, options.policy, above, refused);
+        const json = { ...addressOf(target), ...content, file_ids: taken };
+        const answer = await client.demand({ path: '/api/v4/posts', json, headers: by }, signal);
+        if (typeof member(answer.json, 'id') !== 'string') throw unexpected(answer, 'no post in the answer');
+        return client.judge(answer);
+      },
+      signal,
+    );
   return {
     deliver: (post, signal) =>
       settled(async () => send(post, await targetOf(client, post.thread, signal), signal)),
     created: (post, signal) =>
       settled(() => {
-        const channel = readContainer(post.newThread?.container ?? '');
-        return send(titled(post, options.policy), { channel, root: undefined }, signal);
+        const target = beginningIn(post.newThread?.container ?? '');
+        return send(titled(post, options.policy), target, signal);
       }),
     exists: (post, signal) => sought(async () => isPosted(client, post, signal)),
-    examine: (signal) => examine(client, signal),
+    examine: (signal) => examine(client, options.user_tokens !== undefined, signal),
     findUser: (address, signal) => findUser(client, options.map, address, signal),
     users: (signal) => ourUsers(options.map, listed(client, signal)),
     recognise: recogniserOf(siteOf(options)),
@@ -138,10 +176,15 @@ async function targetOf(
 }
 
 /** Hands the files over that a post can have. */
-async function handFiles(client: PlatformClient, post: Post, { channel }: Target, signal: AbortSignal) {
+async function handFiles(
+  client: PlatformClient,
+  post: Post,
+  { channel, by }: Target & { readonly by: Readonly<Record<string, string>> },
+  signal: AbortSignal,
+) {
   const give = async (file: PostAttachment): Promise<string> => {
     const content = multipart({ channel_id: channel }, [{ field: 'files', file }]);
-    const answer = await client.demand({ path: '/api/v4/files', content }, signal);
+    const answer = await client.demand({ path: '/api/v4/files', content, headers: by }, signal);
     const id = member(members(member(answer.json, 'file_infos'))[0], 'id');
     if (typeof id !== 'string') throw unexpected(answer, 'no file in the answer');
     return id;
@@ -173,11 +216,12 @@ async function isPosted(client: PlatformClient, post: Post, signal: AbortSignal)
 }
 
 /** Asks whose token it is. */
-function examine(client: PlatformClient, signal: AbortSignal): Promise<Examination> {
+function examine(client: PlatformClient, hasTokens: boolean, signal: AbortSignal): Promise<Examination> {
+  const own = hasTokens ? '; as the user where a token of theirs is there' : '';
   const read = ({ status, json }: PlatformAnswer): Examined => {
     const name = member(json, 'username');
     if (status === 200 && typeof name === 'string')
-      return { postsAs: `@${name}, with a line that names the user` };
+      return { postsAs: `@${name}, with a line that names the user${own}` };
     if (status !== 401) return { postsAs: 'nobody yet' };
     const fix =
       'make a bot account (Integrations > Bot Accounts), put its access token into sink.token_file, and see that the bot is enabled';

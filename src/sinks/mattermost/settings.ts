@@ -1,6 +1,7 @@
 /** The settings of the Mattermost sink. */
 import * as kind from '../../config/kinds.ts';
 import { attribution, platformSettings } from '../platform/settings.ts';
+import { USER_TOKENS } from '../platform/user-tokens.ts';
 
 /** The keys of a `[sink]` with `type = "mattermost"`. */
 export const MATTERMOST_SETTINGS = {
@@ -12,6 +13,7 @@ export const MATTERMOST_SETTINGS = {
     inert: { mentions: true, references: false, commands: false, closing: false },
   }),
   attribution: attribution('**{user}** by e-mail:'),
+  user_tokens: USER_TOKENS,
   site: {
     ...kind.text(
       '',

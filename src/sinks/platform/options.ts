@@ -24,6 +24,29 @@ export type OptionsRead<S extends PlatformSettings> =
   | { readonly ok: true; readonly options: PlatformOptions<S> }
   | { readonly ok: false; readonly problems: readonly string[] };
 
+/** The options that decide what is sent: all but those by which the platform is reached. */
+export type TextOptions<S extends PlatformSettings = PlatformSettings> = Omit<
+  PlatformOptions<S>,
+  Reaching | 'token' | 'ca'
+>;
+
+type Reaching = 'url' | 'token_file' | 'ca_file';
+
+const REACHING: readonly string[] = ['url', 'token_file', 'ca_file'] satisfies Reaching[];
+
+/** Reads what decides what is sent, and no file; what is wrong with the rest is left to whoever opens the sink. */
+export function readTextOptions<S extends PlatformSettings>(
+  table: SinkTable,
+  settings: S,
+):
+  | { readonly ok: true; readonly options: TextOptions<S> }
+  | { readonly ok: false; readonly problems: readonly string[] } {
+  const deciding = Object.entries<SinkSetting>(settings).filter(([key]) => !REACHING.includes(key));
+  const { values, problems } = readValues(table, deciding);
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, options: { ...values, policy: policyOf(values) } as TextOptions<S> };
+}
+
 /** Reads the `[sink]` table of a platform. */
 export function readPlatformOptions<S extends PlatformSettings>(
   table: SinkTable,
@@ -34,8 +57,32 @@ export function readPlatformOptions<S extends PlatformSettings>(
   const keys = ['type', ...Object.keys(settings)];
   const unknown = Object.keys(table).filter((key) => !keys.includes(key));
   const problems = unknown.map((key) => `sink.${key}: unknown key; the ${type} sink has ${keys.join(', ')}`);
+  const { values, problems: wrong } = readValues(table, Object.entries<SinkSetting>(settings));
+  problems.push(...wrong);
+  const found = values as Partial<Record<keyof PlatformSettings, unknown>> as PlatformOptions;
+  const ca = readCa(table.ca_file, values.url === undefined ? undefined : found.url);
+  if (!ca.ok) problems.push(`sink.ca_file: ${ca.problem}`);
+  const secret =
+    values.token_file === undefined ? undefined : readSecretText('sink.token_file', found.token_file);
+  if (secret?.ok === false) problems.push(secret.problem);
+  const token = secret?.ok === true ? secret.text : '';
+  if (secret?.ok === true && !/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(token))
+    problems.push(`sink.token_file: ${found.token_file}: does not hold a key on one line`);
+  if (problems.length > 0 || !ca.ok) return { ok: false, problems };
+  const policy = policyOf(values);
+  return { ok: true, options: { ...values, token, ca: ca.value, policy } as PlatformOptions<S> };
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** Reads the values of settings, and every problem that they have. */
+function readValues(
+  table: SinkTable,
+  settings: readonly (readonly [string, SinkSetting])[],
+): { readonly values: Values; readonly problems: readonly string[] } {
   const values: Record<string, unknown> = {};
-  for (const [key, setting] of Object.entries<SinkSetting>(settings)) {
+  const problems: string[] = [];
+  for (const [key, setting] of settings) {
     const given = table[key] ?? setting.fallback;
     if (given === undefined) {
       // The address says so itself; what has words for its absence may be absent.
@@ -47,24 +94,15 @@ export function readPlatformOptions<S extends PlatformSettings>(
     if (read.ok) values[key] = read.value;
     else problems.push(`sink.${key}: ${read.problem}`);
   }
-  const found = values as Partial<Record<keyof PlatformSettings, unknown>> as PlatformOptions;
-  const ca = readCa(table.ca_file, values.url === undefined ? undefined : found.url);
-  if (!ca.ok) problems.push(`sink.ca_file: ${ca.problem}`);
-  const secret =
-    values.token_file === undefined ? undefined : readSecretText('sink.token_file', found.token_file);
-  if (secret?.ok === false) problems.push(secret.problem);
-  const token = secret?.ok === true ? secret.text : '';
-  if (secret?.ok === true && !/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(token))
-    problems.push(`sink.token_file: ${found.token_file}: does not hold a key on one line`);
-  if (problems.length > 0 || !ca.ok) return { ok: false, problems };
-  const policy = {
-    mentions: found.mentions === 'inert',
-    references: found.references === 'inert',
-    commands: found.commands === 'inert',
-    closing: found.closing === 'inert',
-  };
-  return { ok: true, options: { ...values, token, ca: ca.value, policy } as PlatformOptions<S> };
+  return { values, problems };
 }
+
+const policyOf = ({ mentions, references, commands, closing }: Values): SinkPolicy => ({
+  mentions: mentions === 'inert',
+  references: references === 'inert',
+  commands: commands === 'inert',
+  closing: closing === 'inert',
+});
 
 /** Gives the name of a user of ours on the platform. */
 export function loginOf(map: Logins, user: string): string {

@@ -125,6 +125,11 @@ export function createUserTokens(ground: TokenGround, platform: TokenPlatform): 
   };
 }
 
+/** Tells whether a user has given a token, of which nothing is read. */
+export function hasToken(directory: string | undefined, user: string): boolean {
+  return directory !== undefined && fileOf(directory, user) !== undefined;
+}
+
 /** Gives the file of a user where there is one. */
 function fileOf(directory: string, user: string): string | undefined {
   // Encoded, a name is no path; one that begins with a dot is hidden, and stands for no user.

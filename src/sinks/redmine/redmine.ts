@@ -29,10 +29,10 @@ import {
 } from '../platform/client.ts';
 import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
 import { fileContent, handOver } from '../platform/files.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { redmineMarkdown } from './markdown.ts';
 import { type Author, createNotes, type Issue, readIssue } from './notes.ts';
 import { recogniseRedmine } from './recognise.ts';
@@ -48,13 +48,14 @@ const MOST_SUBJECT_CHARS = 255;
 /** Reads the table and opens the sink. */
 export const open = openerOf(REDMINE_SETTINGS, createRedmineSink);
 
-/** Shows the note that would be made of a post, as a Redmine with its first settings gets it. */
-export function preview(post: Post): Preview {
-  const notes = draftText(post, formOf({ format: 'textile', policy: INERT }));
-  return { body: { issue: { notes } }, fields: { thread: post.thread, 'X-Redmine-Switch-User': post.user } };
-}
-
-const INERT = { mentions: true, references: true, commands: false, closing: false };
+/** Shows the note that would be made of a post, or the issue that it starts, without its files. */
+export const preview = previewerOf(REDMINE_SETTINGS, (post, options) => {
+  const text = draftText(post, formOf(options));
+  const started = { project_id: post.newThread?.container, subject: subjectOf(post), description: text };
+  const issue = post.newThread === undefined ? { notes: text } : started;
+  const login = loginIn(options.map, post.user);
+  return { body: { issue }, fields: { thread: post.thread, 'X-Redmine-Switch-User': login } };
+});
 
 /**
  * Gives the form of a text by the Redmine's text formatting. Textile keeps a mark inert by an entity, Markdown by the
@@ -144,11 +145,17 @@ function issueOf(thread: string | undefined): string {
   return id;
 }
 
-/** Asks Redmine as whom it takes a post of this user; whoever else it names is no author of it. */
-async function identify({ client, options, now }: Place, user: string, signal: AbortSignal): Promise<Author> {
-  const login = loginOf(options.map, user);
+/** Gives the login of a user; throws where Redmine can have none such. */
+function loginIn(map: Options['map'], user: string): string {
+  const login = loginOf(map, user);
   // user.rb: the characters and the length of a login.
   if (!/^[\w@.-]{1,60}$/.test(login)) throw refuse(`${JSON.stringify(login)} can be no login of Redmine`);
+  return login;
+}
+
+/** Asks Redmine as whom it takes a post of this user; whoever else it names is no author of it. */
+async function identify({ client, options, now }: Place, user: string, signal: AbortSignal): Promise<Author> {
+  const login = loginIn(options.map, user);
   const headers = { 'x-redmine-switch-user': login };
   const answer = await client.ask({ path: CURRENT, headers }, signal);
   const { status } = answer;

@@ -24,9 +24,10 @@ import {
   unexpected,
 } from '../platform/client.ts';
 import { draftText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
+import { previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions, readPlatformOptions } from '../platform/options.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { LoadedSink, Preview, SinkEnvironment, SinkTable } from '../sink-kind.ts';
+import type { LoadedSink, SinkEnvironment, SinkTable } from '../sink-kind.ts';
 import { rocketChatText } from './dialect.ts';
 import { confirm, confirmEach, missingFiles, type Uploaded, upload } from './files.ts';
 import { type Place, readContainer, readThread } from './locator.ts';
@@ -48,11 +49,33 @@ export function open(table: SinkTable, environment: SinkEnvironment): LoadedSink
 }
 
 /** Shows the message that would be sent. */
-export function preview(post: Post): Preview {
-  const [, rid = '', , tmid] = (post.thread ?? '').split('/');
-  const fields = { _id: idOf(post), rid, tmid };
-  return { body: { message: { ...fields, msg: rocketChatText(post.body.markdown) } }, fields };
+export const preview = previewerOf(ROCKETCHAT_SETTINGS, (post, options) => {
+  const whole = post.newThread === undefined ? post : titled(post, options.policy);
+  const place = placeOf(post);
+  const message = messageOf(idOf(post), place, draftText(whole, formOf(options)), aliasOf(post, options));
+  const { msg: _text, ...fields } = message;
+  return { body: { message }, fields };
+});
+
+/** Gives the form of the texts: under a line that names the user, but where their name stands above the message. */
+function formOf({
+  policy,
+  post_as,
+  attribution,
+  max_chars,
+}: Pick<Options, 'policy' | 'post_as' | 'attribution' | 'max_chars'>): TextForm {
+  return {
+    dialect: rocketChatText,
+    policy,
+    attribution: post_as === 'alias' ? '' : attribution,
+    mostChars: max_chars,
+    charsOf: (text) => text.length,
+  };
 }
+
+/** Names the user, where messages bear another name than the bot's. */
+const aliasOf = ({ user }: Post, { post_as, map }: Pick<Options, 'post_as' | 'map'>): object =>
+  post_as === 'alias' ? { alias: loginOf(map, user) } : {};
 
 /** Gives the message's id, which the server takes once. */
 function idOf(post: Post): string {
@@ -71,20 +94,12 @@ function createRocketChatSink(
     secrets: [token],
     means,
   });
-  const form: TextForm = {
-    dialect: rocketChatText,
-    policy: options.policy,
-    attribution: options.post_as === 'alias' ? '' : options.attribution,
-    mostChars: options.max_chars,
-    charsOf: (text) => text.length,
-  };
-  const aliasOf = (post: Post): object =>
-    options.post_as === 'alias' ? { alias: loginOf(options.map, post.user) } : {};
+  const form = formOf(options);
   const send = async (post: Post, place: Place, signal: AbortSignal): Promise<Outcome> => {
     await checkParent(client, place, signal);
     const { taken, refused } = await upload(client, post.attachments, place, signal);
     const text = draftText(post, form, refused);
-    const answer = await say(client, idOf(post), place, text, aliasOf(post), signal);
+    const answer = await say(client, idOf(post), place, text, aliasOf(post, options), signal);
     const outcome = client.judge(answer);
     if (isUnclear(answer) && (await complete(post, place, signal)))
       return { kind: 'posted', diagnostic: 'it was there already', status: answer.status };
@@ -94,11 +109,11 @@ function createRocketChatSink(
   // A file that is lost now, after its text was sent, is told of in a message of its own, whose id is taken once too.
   const confirmAll = async (post: Post, place: Place, files: readonly Uploaded[], signal: AbortSignal) => {
     const give = (file: Uploaded): Promise<void> =>
-      confirm(client, file, { ...threadOf(place), ...aliasOf(post) }, place, signal);
+      confirm(client, file, { ...threadOf(place), ...aliasOf(post, options) }, place, signal);
     const lost = await confirmEach(files, give);
     if (lost.length === 0) return;
     const note = refusedNote(lost, rocketChatText);
-    await say(client, `${idOf(post)}-files`, place, note, aliasOf(post), signal);
+    await say(client, `${idOf(post)}-files`, place, note, aliasOf(post, options), signal);
   };
   const complete = async (post: Post, place: Place, signal: AbortSignal): Promise<boolean> => {
     const found = await find(client, post, place, signal);
@@ -131,9 +146,17 @@ function say(
   alias: object,
   signal: AbortSignal,
 ): Promise<PlatformAnswer> {
-  const message = { _id: id, rid: place.room, msg: text, ...threadOf(place), ...alias };
+  const message = messageOf(id, place, text, alias);
   return client.ask({ path: '/api/v1/chat.sendMessage', json: { message } }, signal);
 }
+
+const messageOf = (id: string, place: Place, text: string, alias: object) => ({
+  _id: id,
+  rid: place.room,
+  msg: text,
+  ...threadOf(place),
+  ...alias,
+});
 
 const threadOf = ({ parent }: Place): { tmid?: string } => (parent === undefined ? {} : { tmid: parent });
 

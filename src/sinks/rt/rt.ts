@@ -24,11 +24,11 @@ import {
   sought,
 } from '../platform/client.ts';
 import { titleOr } from '../platform/draft.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { type PlatformOptions } from '../platform/options.ts';
-import { createUserTokens, directoryProblem, type UserTokens } from '../platform/user-tokens.ts';
+import { createUserTokens, directoryProblem, hasToken, type UserTokens } from '../platform/user-tokens.ts';
 import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { bodyOf, markOf, textForm, textMembers } from './message.ts';
 import { recogniseTickets } from './recognise.ts';
 import { RT_SETTINGS } from './settings.ts';
@@ -48,10 +48,10 @@ export const open = openerOf(RT_SETTINGS, createSink, ({ user_tokens }: Options)
   directoryProblem(user_tokens),
 );
 
-/** Shows what would be sent of a post that its user has no token for. */
-export function preview(post: Post): Preview {
-  const inert = { mentions: false, references: false, commands: true, closing: true };
-  const fields = textMembers(post, textForm(inert, RT_SETTINGS.attribution.fallback as string));
+/** Shows what would be sent of a post; of whoever has given a token, as it is if that is taken. */
+export const preview = previewerOf(RT_SETTINGS, (post, { policy, attribution, user_tokens }) => {
+  const form = textForm(policy, hasToken(user_tokens, post.user) ? '' : attribution);
+  const fields = { ...beginningOf(post), ...textMembers(post, form) };
   const files = post.attachments.map(({ filename, contentType, bytes }) => ({
     filename,
     contentType,
@@ -59,9 +59,9 @@ export function preview(post: Post): Preview {
   }));
   return {
     body: { ...fields, ...(files.length === 0 ? {} : { Attachments: files }) },
-    fields: { ...fields },
+    fields,
   };
-}
+});
 
 /** Tells an answer of Request Tracker's own from one of what stands before it: its 400 has JSON, and it takes JSON. */
 function means({ status, json }: PlatformAnswer): Meaning | undefined {
@@ -134,16 +134,18 @@ const postReply: MakePost = async ({ options, client }, post, by, signal) => {
 };
 
 const postTicket: MakePost = async ({ options, client }, post, by, signal) => {
-  const { newThread } = post;
-  if (newThread === undefined) throw refuse('the post starts no thread');
-  const members = {
-    Queue: newThread.container,
-    Subject: titleOr(post, post.subject),
-    Requestor: [post.from.address],
-  };
+  if (post.newThread === undefined) throw refuse('the post starts no thread');
+  const members = beginningOf(post);
   const path = pathOf('REST', '2.0', 'ticket');
   return (await send({ options, client }, post, by, path, members, signal)).outcome;
 };
+
+/** Gives the members of a ticket that a post starts; none of a reply. */
+function beginningOf(post: Post): object {
+  const { newThread, subject, from } = post;
+  if (newThread === undefined) return {};
+  return { Queue: newThread.container, Subject: titleOr(post, subject), Requestor: [from.address] };
+}
 
 /** Sends a post, and once more without its files where it is too large with them. */
 async function send(

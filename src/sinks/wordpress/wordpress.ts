@@ -26,10 +26,10 @@ import {
   unexpected,
 } from '../platform/client.ts';
 import { draftText } from '../platform/draft.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import type { Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { commentHtml } from './comment-html.ts';
 import { readLocator, type Target } from './locator.ts';
 import { findUser, listUsers, numberOf } from './people.ts';
@@ -53,11 +53,11 @@ export const open = openerOf(WORDPRESS_SETTINGS, createWordPressSink, ({ token, 
   /^[^:]+:./.test(token) ? undefined : `sink.token_file: ${path}: does not hold name:password`,
 );
 
-/** Shows the comment of a post. */
-export function preview(post: Post): Preview {
-  const live = { mentions: false, references: false, commands: false, closing: false };
-  return { body: commentOf(post, live), fields: { author_user_agent: agentOf(post) } };
-}
+/** Shows the comment of a post; of its author and its place WordPress is asked. */
+export const preview = previewerOf(WORDPRESS_SETTINGS, (post, { policy }) => ({
+  body: commentOf(post, policy),
+  fields: { author_user_agent: agentOf(post) },
+}));
 
 /** Where a comment stands: its post, the comment that it answers, its author. */
 interface Place {

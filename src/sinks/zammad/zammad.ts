@@ -32,11 +32,11 @@ import {
 } from '../platform/client.ts';
 import { draftText } from '../platform/draft.ts';
 import { html } from '../platform/html.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
 import { addressesOf, type Listed, ourUsers, userOfAddress } from '../platform/people.ts';
 import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { recogniseZammad } from './recognise.ts';
 import { ZAMMAD_SETTINGS } from './settings.ts';
 
@@ -59,12 +59,33 @@ const PAGE = 100;
 /** Opens the sink of a `[sink]` table. */
 export const open = openerOf(ZAMMAD_SETTINGS, (options, environment) => new ZammadSink(options, environment));
 
-/** Shows what would be sent of a post. */
-export function preview(post: Post): Preview {
-  const policy = { mentions: false, references: false, commands: false, closing: false };
-  const body = draftText(post, { dialect: html, policy, attribution: '' });
-  return { body: { body, content_type: 'text/html' }, fields: { From: post.user, ticket: post.thread } };
+/** Shows the article of a post; whether it is internal is left out where that depends on the article that it answers. */
+export const preview = previewerOf(ZAMMAD_SETTINGS, (post, options) => {
+  const { visibility } = options;
+  const seen = visibility === 'as-answered' ? {} : { internal: visibility === 'internal' };
+  const { from } = onBehalf(loginOf(options.map, post.user));
+  return {
+    body: { body: bodyOf(post, options), ...articleOf(post, options), ...seen },
+    fields: { From: from, ticket: post.thread },
+  };
+});
+
+/** Writes the text of an article. */
+function bodyOf(
+  post: Post,
+  { policy }: Pick<Options, 'policy'>,
+  refused: readonly PostAttachment[] = [],
+): string {
+  const form = { dialect: html, policy, attribution: '', mostChars: MOST_CHARS };
+  return draftText(post, form, refused);
 }
+
+/** Gives what an article has beside its text, its place and who sees it. */
+const articleOf = (post: Post, { article }: Pick<Options, 'article'>) => ({
+  content_type: 'text/html',
+  type: article,
+  message_id: messageId(post),
+});
 
 /** Reads what Zammad means by 401 and 403 out of its words. */
 const means: Means = ({ status, json }): Meaning | undefined => {
@@ -91,20 +112,19 @@ class ZammadSink implements Sink {
   deliver(post: Post, signal: AbortSignal): Promise<Outcome> {
     return settled(async () => {
       const ticket = ticketOf(post.thread);
-      const body = this.#body(post, []);
+      const body = bodyOf(post, this.#options);
       const headers = onBehalf(loginOf(this.#options.map, post.user));
       const ask: Ask = (request) => this.#client.demand({ ...request, headers }, signal);
       await isActive(ask);
       const articles = await articlesOf(ticket, ask);
       const internal = await this.#isInternal(post, articles, ask);
-      const article = { ticket_id: ticket, content_type: 'text/html', type: this.#options.article, internal };
-      const json = { ...article, message_id: messageId(post) };
+      const json = { ticket_id: ticket, internal, ...articleOf(post, this.#options) };
       const files = post.attachments.map(written);
       const make = (more: object): Promise<PlatformAnswer> =>
         this.#client.ask({ path: '/api/v1/ticket_articles', json: { ...json, ...more }, headers }, signal);
       let answer = await make({ body, ...(files.length === 0 ? {} : { attachments: files }) });
       if (answer.status === 413 && files.length > 0)
-        answer = await make({ body: this.#body(post, post.attachments) });
+        answer = await make({ body: bodyOf(post, this.#options, post.attachments) });
       return this.#judge(answer);
     });
   }
@@ -140,12 +160,6 @@ class ZammadSink implements Sink {
 
   close(): Promise<void> {
     return this.#client.close();
-  }
-
-  #body(post: Post, refused: readonly PostAttachment[]): string {
-    const { policy } = this.#options;
-    const form = { dialect: html, policy, attribution: '', mostChars: MOST_CHARS };
-    return draftText(post, form, refused);
   }
 
   /** Tells whether a reply is for agents alone: as the newest article was when the notification went out. */

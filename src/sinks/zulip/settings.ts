@@ -2,9 +2,6 @@
 import { attribution, platformSettings } from '../platform/settings.ts';
 import type { SinkSetting } from '../sink-kind.ts';
 
-/** The line above a reply, unless the site wants another. */
-export const ATTRIBUTION = '**{user}** by e-mail:';
-
 /**
  * The settings of `type = "zulip"`. A bot posts, and Zulip checks the bot's rights: so nobody is told by a mention. Commands
  * cannot arise below the line that names the author, and Zulip closes nothing.
@@ -16,5 +13,5 @@ export const ZULIP_SETTINGS = {
     token: 'the address and the API key of a bot, as `mailgw-bot@chat.example.org:KEY`',
     inert: { mentions: true, references: false, commands: true, closing: false },
   }),
-  attribution: attribution(ATTRIBUTION),
+  attribution: attribution('**{user}** by e-mail:'),
 } as const satisfies Readonly<Record<string, SinkSetting>>;

@@ -31,12 +31,13 @@ import {
 import { draftText, type TextForm, titleOr } from '../platform/draft.ts';
 import { callNobody } from '../platform/everybody.ts';
 import { handOver, multipart } from '../platform/files.ts';
-import { openerOf } from '../platform/open.ts';
+import { openerOf, previewerOf } from '../platform/open.ts';
 import { loginOf, type PlatformOptions } from '../platform/options.ts';
-import type { Examination, Outcome, Sink } from '../sink.ts';
-import type { Preview, SinkEnvironment } from '../sink-kind.ts';
+import type { Examination, Outcome, PlatformUser, Sink } from '../sink.ts';
+import type { SinkEnvironment } from '../sink-kind.ts';
 import { zulipMarkdown } from './dialect.ts';
-import { ATTRIBUTION, ZULIP_SETTINGS } from './settings.ts';
+import { findUser, listUsers } from './people.ts';
+import { ZULIP_SETTINGS } from './settings.ts';
 
 type Options = PlatformOptions<typeof ZULIP_SETTINGS>;
 
@@ -63,11 +64,12 @@ export const open = openerOf(
       : `sink.token_file: ${file}: expected the address of a bot, a colon and its key`,
 );
 
-/** Shows what would be sent of a post. */
-export function preview(post: Post): Preview {
-  const content = draftText(post, form(post, { attribution: ATTRIBUTION, mentions: 'inert' }, []));
-  return { body: { content }, fields: { user: post.user, thread: post.thread } };
-}
+/** Shows the message of a post, without the links of its files. */
+export const preview = previewerOf(ZULIP_SETTINGS, (post, options) => {
+  const { address } = post.newThread === undefined ? placeOf(post.thread) : beginning(post);
+  const fields = { user: loginOf(options.map, post.user), thread: post.thread };
+  return { body: { ...address, content: contentOf(post, options) }, fields };
+});
 
 /** Gives what a code means for all posts alike; every other one is about this message. */
 const means: Means = ({ json }): Meaning | undefined => {
@@ -136,15 +138,23 @@ class ZulipSink implements Sink {
     return this.#client.examine({ path: '/api/v1/users/me' }, readExamination, signal);
   }
 
+  findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
+    return findUser(this.#client, this.#options.map, address, signal);
+  }
+
+  users(signal: AbortSignal): AsyncIterable<PlatformUser> {
+    return listUsers(this.#client, this.#options.map, signal);
+  }
+
   close(): Promise<void> {
     return this.#client.close();
   }
 
   /** Uploads the files and sends the message; a 200 that names no message is put off. */
   async #post(post: Post, { address }: Place, signal: AbortSignal): Promise<Outcome> {
-    this.#draft(post, [], []); // what is too long needs no files
+    contentOf(post, this.#options); // what is too long needs no files
     const { taken, refused } = await handOver(post.attachments, (file) => this.#upload(file, signal));
-    const content = this.#draft(post, taken, refused);
+    const content = contentOf(post, this.#options, taken, refused);
     const answer = await this.#ask({ path: '/api/v1/messages', form: { ...address, content } }, signal);
     const outcome = this.#client.judge(answer);
     if (outcome.kind !== 'posted') return outcome;
@@ -152,11 +162,6 @@ class ZulipSink implements Sink {
     if (member(answer.json, 'result') !== 'success' || typeof id !== 'number')
       throw unexpected(answer, 'the answer to a message names none');
     return { ...outcome, diagnostic: `message ${id}` };
-  }
-
-  #draft(post: Post, files: readonly string[], refused: readonly PostAttachment[]): string {
-    const user = loginOf(this.#options.map, post.user);
-    return draftText({ ...post, user }, form(post, this.#options, files), refused);
   }
 
   /** Uploads a file and gives the Markdown that links to it. */
@@ -181,10 +186,21 @@ class ZulipSink implements Sink {
   }
 }
 
+/** Writes a message: what `form` says, with the user by their name in Zulip. */
+function contentOf(
+  post: Post,
+  options: Pick<Options, 'map' | 'attribution' | 'mentions'>,
+  files: readonly string[] = [],
+  refused: readonly PostAttachment[] = [],
+): string {
+  const user = loginOf(options.map, post.user);
+  return draftText({ ...post, user }, form(post, options, files), refused);
+}
+
 /** The form of a message: the author, the text, its files, and the mark. */
 function form(
   post: Post,
-  { attribution, mentions }: { readonly attribution: string; readonly mentions: 'inert' | 'live' },
+  { attribution, mentions }: Pick<Options, 'attribution' | 'mentions'>,
   files: readonly string[],
 ): TextForm {
   const dialect = (markdown: string): string => {
