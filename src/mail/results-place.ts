@@ -24,6 +24,11 @@ export interface Trust {
    * and a filter that removes forged fields of our id: position alone cannot tell the two apart.
    */
   readonly ownReceived?: number;
+  /**
+   * Whether the topmost field of the header alone counts, and no other even where it says nothing: the rule for mail
+   * of which a provider wrote the results, since those of a sender stand below; `all` unless given.
+   */
+  readonly results?: 'all' | 'topmost' | undefined;
   /** The reverse-path of the transaction, without brackets. */
   readonly reversePath?: string;
 }
