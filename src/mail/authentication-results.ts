@@ -59,6 +59,24 @@ export function parseAuthenticationResults(value: string): AuthenticationResults
   return doubt === undefined ? { authservId, results } : { authservId, results, doubt };
 }
 
+/** How such a field begins: with a method, and so without an id. */
+const WITHOUT_ID = /^\s*[a-z][a-z0-9-]*=/i;
+/** The domain of the recipient, which such fields of some years had before each method but the first. */
+const RECIPIENT_DOMAIN = /[a-z0-9.-]+(?=\s*(?:;|$))/iy;
+
+/**
+ * Parses the value of a field that has no authserv-id, as Exchange Online writes it; `undefined` for any other. Its id
+ * is empty, which no filter's is. The form was read in mail of 2021 to 2026: `spf=… (sender IP is …) smtp.mailfrom=…;
+ * dkim=… header.d=…;dmarc=… action=… header.from=…;compauth=… reason=…`.
+ */
+export function parseResultsWithoutId(value: string): AuthenticationResults | undefined {
+  if (!WITHOUT_ID.test(value)) return undefined;
+  const results = readResults(new Lexer(`;${value}`), RECIPIENT_DOMAIN);
+  if (results === undefined) return { authservId: '', results: [], doubt: 'it breaks the grammar' };
+  const doubt = doubtOfText(value) ?? doubtOfResults(results);
+  return { authservId: '', results, ...(doubt === undefined ? {} : { doubt }) };
+}
+
 /** Tells whether a value that a sender may have chosen is free of characters that end a value for some reader. */
 export function isSafeValue(value: string): boolean {
   return PLAIN_ASCII.test(value) || SAFE_VALUE.test(value);
@@ -137,12 +155,17 @@ function readVersion(lexer: Lexer): string | undefined {
   return lexer.skipSpace() ? version : undefined;
 }
 
-function readResults(lexer: Lexer): MethodResult[] | undefined {
+/** Reads results up to the end; what all of `skipped` stands for is none. */
+function readResults(lexer: Lexer, skipped?: RegExp): MethodResult[] | undefined {
   const results: MethodResult[] = [];
   while (!lexer.atEnd()) {
     if (!lexer.take(';') || !lexer.skipSpace() || results.length === MAX_RESULTS) return undefined;
     // An empty entry, as after a trailing semicolon, is common and says nothing.
     if (lexer.atEnd() || lexer.next === ';') continue;
+    if (skipped !== undefined && lexer.run(skipped) !== '') {
+      if (!lexer.skipSpace()) return undefined;
+      continue;
+    }
     const result = readResult(lexer);
     if (result === undefined) return undefined;
     if (result !== 'none') results.push(result);

@@ -10,6 +10,7 @@
  */
 import type { SourceRules } from '../gate/rules.ts';
 import type { Header } from '../mail/header.ts';
+import { depthOf } from '../mail/provider-zone.ts';
 import { placeResults } from '../mail/results-place.ts';
 
 /** The reverse-path of a message of which nobody says it. */
@@ -20,12 +21,12 @@ const BARE = /^[^<>\s@]+@[^<>\s@]+$/;
 
 /** Gives the reverse-path without brackets, `''` for the null one; {@link UNKNOWN_PATH} where it is not known. */
 export function reversePathOf(header: Header, rules: SourceRules): string {
-  return returnPath(header, rules.ownReceived ?? 0) ?? pathOfSpf(header, rules) ?? UNKNOWN_PATH;
+  return returnPath(header, depthOf(header, rules)) ?? pathOfSpf(header, rules) ?? UNKNOWN_PATH;
 }
 
 /** Reads the topmost Return-Path that stands above the last Received of the provider, or above all of them. */
-function returnPath(header: Header, ownReceived: number): string | undefined {
-  const { fields } = header;
+function returnPath({ fields }: Header, ownReceived: number | undefined): string | undefined {
+  if (ownReceived === undefined) return undefined;
   // Without that Received nothing tells the provider's fields from the author's.
   const marks = fields.filter(({ name }) => name === 'received').length;
   if (marks < Math.max(1, ownReceived)) return undefined;
@@ -38,9 +39,9 @@ function returnPath(header: Header, ownReceived: number): string | undefined {
 }
 
 /** Reads the path that SPF was asked about, from the results that are believed. */
-function pathOfSpf(header: Header, { authservId, ownReceived, results }: SourceRules): string | undefined {
+function pathOfSpf(header: Header, { authservId, ownReceived, ownHosts, results }: SourceRules): string | undefined {
   if (authservId === undefined) return undefined;
-  const placed = placeResults(header, { authservId, ownReceived: ownReceived ?? 0, results });
+  const placed = placeResults(header, { authservId, ownReceived: ownReceived ?? 0, ownHosts, results });
   if (placed.kind === 'none' || placed.fields.some(({ doubt }) => doubt !== undefined)) return undefined;
   const spf = placed.fields.flatMap((field) => field.results).find(({ method }) => method === 'spf');
   const path = spf?.properties.get('smtp.mailfrom');
