@@ -81,7 +81,7 @@ async function judgeCandidates(
 }
 
 /** Tells whether an address is none of ours: most are, in a mailbox that people share with replies. */
-const isElsewhere = ({ reason, detail }: Disposition): boolean =>
+export const isElsewhere = ({ reason, detail }: Disposition): boolean =>
   reason === 'no-such-address' && (detail === 'other-domain' || detail === 'no-token' || detail === 'syntax');
 
 async function verdictsOn(
