@@ -9,12 +9,12 @@
 import { isElsewhere, MOST_CLAIMS } from '../gate/arrival.ts';
 import { foldAddress } from '../mail/address.ts';
 import { type Header, scanHeader } from '../mail/header.ts';
+import type { SecretSession } from '../site/session.ts';
 import { candidatesOf } from '../sources/candidates.ts';
 import { namedSources } from '../sources/named.ts';
 import { reversePathOf, UNKNOWN_PATH } from '../sources/reverse-path.ts';
 import { sourceRules } from '../sources/source-rules.ts';
 import type { SourceConfig } from '../sources/source-settings.ts';
-import type { SecretSession } from '../site/session.ts';
 import { openDryGate } from './dry-gate.ts';
 import { badInput } from './fault.ts';
 import { type Rehearsal, rehearse, type Stage } from './rehearse.ts';

@@ -34,7 +34,16 @@ import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
-  readonly step: 'source' | 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'original' | 'parse' | 'sink';
+  readonly step:
+    | 'source'
+    | 'envelope'
+    | 'recipient'
+    | 'size'
+    | 'message'
+    | 'duplicate'
+    | 'original'
+    | 'parse'
+    | 'sink';
   readonly verdict: string;
   readonly reason: string | null;
   readonly detail: string | null;

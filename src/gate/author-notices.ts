@@ -64,9 +64,7 @@ const MAX_ORIGINAL_BYTES = 1024 * 1024;
 const NEVER_TOLD: ReadonlySet<SpoofCause> = new Set<SpoofCause>(['failed', 'ambiguous', 'not-registered']);
 
 /** Gives the functions that draft the notices. */
-export function createAuthorNotices(
-  options: AuthorNoticeOptions,
-): Required<Omit<AuthorNotices, 'add'>> {
+export function createAuthorNotices(options: AuthorNoticeOptions): Required<Omit<AuthorNotices, 'add'>> {
   return {
     expired: (reply, result) => {
       if (result !== 'pass' || reply.reversePath === '' || reply.hasSign) return undefined;

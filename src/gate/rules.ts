@@ -34,7 +34,8 @@ export interface SenderPolicyOptions {
  * stand, and what its provider's spam filter says.
  */
 export type SourceRules = Partial<
-  Pick<GateRules, 'authservId' | 'ownReceived' | 'spam' | 'aliases'> & Pick<SenderPolicyOptions, 'results' | 'ownHosts'>
+  Pick<GateRules, 'authservId' | 'ownReceived' | 'spam' | 'aliases'> &
+    Pick<SenderPolicyOptions, 'results' | 'ownHosts'>
 >;
 
 /** The options of judging messages. */

@@ -90,9 +90,7 @@ export class Transaction {
     receipt: Receipt,
   ): Promise<readonly Verdict[] | undefined> {
     try {
-      return this.#noted(
-        await this.#gate.refuse(this.#envelope, this.#claims, header, refusal, receipt),
-      );
+      return this.#noted(await this.#gate.refuse(this.#envelope, this.#claims, header, refusal, receipt));
     } catch (error) {
       return this.refuse(broken(this.#shared.log, error, { session: this.#session }));
     }

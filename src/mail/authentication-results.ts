@@ -192,7 +192,10 @@ function readResults(lexer: Lexer, aside?: RegExp): MethodResult[] | undefined {
 function addPath(results: MethodResult[], path: string | undefined): void {
   const last = results.at(-1);
   if (path === undefined || last?.method !== 'spf' || last.properties.has('smtp.mailfrom')) return;
-  results[results.length - 1] = { ...last, properties: new Map([...last.properties, ['smtp.mailfrom', path]]) };
+  results[results.length - 1] = {
+    ...last,
+    properties: new Map([...last.properties, ['smtp.mailfrom', path]]),
+  };
 }
 
 /** Reads `method=result` with its reason and properties up to the next semicolon. */

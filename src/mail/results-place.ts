@@ -124,15 +124,18 @@ const EXCHANGE = { form: 'none', id: 'mx.microsoft.com' } as const;
 function placeTopmost(header: Header, trust: Trust): Placed {
   const top = header.fields.findIndex(({ name }) => name === 'authentication-results');
   const field = header.fields[top];
-  if (field === undefined) return { kind: 'none', cause: 'no-results', reason: 'no Authentication-Results at all' };
+  if (field === undefined)
+    return { kind: 'none', cause: 'no-results', reason: 'no Authentication-Results at all' };
   const marks = header.fields.slice(0, top).filter(({ name }) => name === 'received');
   if (!header.fields.some(({ name }) => name === 'received')) return noReceived(0, 1);
   const authservId = trust.authservId.toLowerCase();
   const parsed = resultsOf(field, authservId);
   const parsedId = parsed?.authservId ?? '';
-  if (parsed === undefined || !isOfProvider(parsedId, authservId)) return otherTopmost(trust.authservId, parsedId);
+  if (parsed === undefined || !isOfProvider(parsedId, authservId))
+    return otherTopmost(trust.authservId, parsedId);
   const beyond = beyondZone(header, marks.length, trust, authservId === EXCHANGE.form);
-  if (beyond !== undefined) return { kind: 'none', cause: 'below-received', reason: beyond, above: marks.length };
+  if (beyond !== undefined)
+    return { kind: 'none', cause: 'below-received', reason: beyond, above: marks.length };
   if (marks.some(({ value }) => FROM_USER.test(value))) return LOCAL;
   const isLocal = FROM_USER.test(headerValue(header, 'received') ?? '');
   return believed([{ field: parsed, above: marks.length, isLocal: false }], isLocal);
@@ -141,7 +144,10 @@ function placeTopmost(header: Header, trust: Trust): Placed {
 /** Reads the topmost field; only Exchange Online writes one without an id. */
 function resultsOf({ value, isSpaced }: HeaderField, authservId: string): AuthenticationResults | undefined {
   if (isSpaced === true) return undefined;
-  return (authservId === EXCHANGE.form ? parseResultsWithoutId(value) : undefined) ?? parseAuthenticationResults(value);
+  return (
+    (authservId === EXCHANGE.form ? parseResultsWithoutId(value) : undefined) ??
+    parseAuthenticationResults(value)
+  );
 }
 
 const isOfProvider = (id: string, authservId: string): boolean =>

@@ -16,6 +16,8 @@ export function namesTwice({ imap, webhook }: NamedSources): readonly string[] {
   return webhook.each.flatMap(({ name }, index) => {
     const other = imap.each.findIndex((each) => each.name === name);
     if (other === -1) return [];
-    return [`webhook[${index}].name: ${JSON.stringify(name)} is that of imap[${other}].name already; expected its own`];
+    return [
+      `webhook[${index}].name: ${JSON.stringify(name)} is that of imap[${other}].name already; expected its own`,
+    ];
   });
 }

@@ -39,7 +39,10 @@ function returnPath({ fields }: Header, ownReceived: number | undefined): string
 }
 
 /** Reads the path that SPF was asked about, from the results that are believed. */
-function pathOfSpf(header: Header, { authservId, ownReceived, ownHosts, results }: SourceRules): string | undefined {
+function pathOfSpf(
+  header: Header,
+  { authservId, ownReceived, ownHosts, results }: SourceRules,
+): string | undefined {
   if (authservId === undefined) return undefined;
   const placed = placeResults(header, { authservId, ownReceived: ownReceived ?? 0, ownHosts, results });
   if (placed.kind === 'none' || placed.fields.some(({ doubt }) => doubt !== undefined)) return undefined;

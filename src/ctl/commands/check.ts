@@ -42,7 +42,8 @@ export const checkCommand: CommandSpec = {
   ],
   run: async (input, context) => {
     const source = input.text('source');
-    const rehearsals = source === undefined ? await byPostfix(input, context) : await bySource(input, context, source);
+    const rehearsals =
+      source === undefined ? await byPostfix(input, context) : await bySource(input, context, source);
     for (const rehearsal of rehearsals) report(rehearsal, context);
     if (rehearsals.every(({ post }) => post === undefined)) {
       throw badInput(`${input.argument()}: would not be posted: ${inWords(rehearsals.at(-1)?.steps.at(-1))}`);
