@@ -10,6 +10,7 @@ import { toPost } from '../delivery/attempt.ts';
 import { readContext, readKnown } from '../delivery/known.ts';
 import { addressed } from '../delivery/split.ts';
 import type { Claim } from '../gate/recipient.ts';
+import type { SourceRules } from '../gate/rules.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
 import { parseMail, parseRcpt } from '../mail/envelope.ts';
@@ -33,7 +34,16 @@ import { badInput, unknown } from './fault.ts';
 
 /** One step of the way; `reply` is the LMTP reply that it gives. */
 export interface Stage {
-  readonly step: 'envelope' | 'recipient' | 'size' | 'message' | 'duplicate' | 'original' | 'parse' | 'sink';
+  readonly step:
+    | 'source'
+    | 'envelope'
+    | 'recipient'
+    | 'size'
+    | 'message'
+    | 'duplicate'
+    | 'original'
+    | 'parse'
+    | 'sink';
   readonly verdict: string;
   readonly reason: string | null;
   readonly detail: string | null;
@@ -74,6 +84,8 @@ export interface Rehearsed {
   readonly raw: Uint8Array;
   readonly recipient: string;
   readonly reversePath: string;
+  /** What its source judges by; undefined where the site's Postfix would deliver it. */
+  readonly rules?: SourceRules;
 }
 
 /** Rehearses a message. */
@@ -98,7 +110,7 @@ export async function rehearse(session: SecretSession, message: Rehearsed): Prom
     return end(ofDisposition('size', { verdict: 'rejected', reason: 'too-big', detail }));
   }
   const atData: Finding[] = [];
-  const sender = { reversePath: message.reversePath };
+  const sender = { reversePath: message.reversePath, rules: message.rules };
   const judged = await gate.judge(sender, recipient.claim, message.raw, atData);
   if (judged.kind === 'end') return end(ofDisposition('message', judged.disposition, atData));
   steps.push(ofItem(judged.item, atData));

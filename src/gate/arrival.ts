@@ -24,7 +24,7 @@ export interface Arrival {
   readonly candidates: readonly string[];
   /** The message. */
   readonly raw: Uint8Array;
-  /** Why it is refused unread, if so: then `raw` is its header alone. */
+  /** Why it is refused unread, if so: then `raw` is its header alone, of which its author is told where they pass. */
   readonly refusal?: Disposition | undefined;
   readonly receipt: Receipt;
 }
@@ -81,16 +81,16 @@ async function judgeCandidates(
 }
 
 /** Tells whether an address is none of ours: most are, in a mailbox that people share with replies. */
-const isElsewhere = ({ reason, detail }: Disposition): boolean =>
+export const isElsewhere = ({ reason, detail }: Disposition): boolean =>
   reason === 'no-such-address' && (detail === 'other-domain' || detail === 'no-token' || detail === 'syntax');
 
 async function verdictsOn(
   transaction: Transaction,
   { raw, refusal, receipt }: Arrival,
 ): Promise<readonly Verdict[] | undefined> {
-  if (refusal === undefined) return await transaction.message(raw, receipt);
-  const fate = await transaction.pass(receipt);
-  return fate === undefined ? undefined : transaction.refuse(refusal);
+  return refusal === undefined
+    ? await transaction.message(raw, receipt)
+    : await transaction.refuseUnread(raw, refusal, receipt);
 }
 
 function kindOf(verdicts: readonly Verdict[] | undefined): Arrived['kind'] {

@@ -1,9 +1,11 @@
 /**
  * What the gate tells authors of replies that no item keeps: one that came too late and could not be refused, since
- * of a bound address only the message shows it; and one that "strict" dropped.
+ * of a bound address only the message shows it; one that "strict" dropped; and one in a mailbox that is too large, of
+ * which the header alone was read.
  *
  * Contract: as for every notice (G7), never for the null reverse-path or mail with a sign of a machine or a list.
- * `expired` goes only to an author whom the sender policy passes, and the reply goes into the store with it.
+ * `expired` and `oversize` go only to an author whom the sender policy passes. With `expired` the reply goes into the
+ * store; of one that is too large nothing is kept, and its subject is all that the notice repeats.
  * `dropped` is for an author of whom there is no proof, so it is given out only where a forger gains the least by it:
  * From is the reverse-path; no Authentication-Results of anybody's speaks against From; the store knows that From has
  * passed for this user before, and told nobody for a day. It repeats nothing that the message says.
@@ -38,6 +40,8 @@ export interface AuthorNotices {
   readonly expired?: (reply: EndedReply, result: Authentication['result']) => NewNotice | undefined;
   /** Drafts the notice about a reply that the sender policy dropped, for this cause; undefined when nobody is to be told. */
   readonly dropped?: (reply: EndedReply, cause: SpoofCause | undefined) => NewNotice | undefined;
+  /** Drafts the notice about a reply of which only the header was read, as it is too large; undefined as above. */
+  readonly oversize?: (reply: EndedReply, result: Authentication['result']) => NewNotice | undefined;
   /** Adds it to the store, if it has not told the user before. */
   readonly add: (notice: NewNotice) => Promise<unknown>;
 }
@@ -60,14 +64,16 @@ const MAX_ORIGINAL_BYTES = 1024 * 1024;
 const NEVER_TOLD: ReadonlySet<SpoofCause> = new Set<SpoofCause>(['failed', 'ambiguous', 'not-registered']);
 
 /** Gives the functions that draft the notices. */
-export function createAuthorNotices(
-  options: AuthorNoticeOptions,
-): Required<Pick<AuthorNotices, 'expired' | 'dropped'>> {
+export function createAuthorNotices(options: AuthorNoticeOptions): Required<Omit<AuthorNotices, 'add'>> {
   return {
     expired: (reply, result) => {
       if (result !== 'pass' || reply.reversePath === '' || reply.hasSign) return undefined;
       const original = Buffer.from(reply.raw.subarray(0, MAX_ORIGINAL_BYTES));
       return { ...draftFor(options, reply, 'expired'), original };
+    },
+    oversize: (reply, result) => {
+      if (result !== 'pass' || reply.reversePath === '' || reply.hasSign) return undefined;
+      return draftFor(options, reply, 'oversize');
     },
     dropped: (reply, cause) => {
       const { author, reversePath, hasSign, header } = reply;

@@ -14,7 +14,7 @@ import type { Acceptance } from '../store/acceptance.ts';
 import type { CallFate, Receipt, Receipts } from '../store/receipts.ts';
 import { type Envelope, messageOf } from './case.ts';
 import { Charges } from './charges.ts';
-import { isReply, type Judgement, judgeMessage } from './judging.ts';
+import { isReply, type Judgement, judgeMessage, tellRefused } from './judging.ts';
 import {
   type Claim,
   doubtful,
@@ -68,6 +68,17 @@ export interface Gate {
     raw: Uint8Array,
     receipt?: Receipt,
   ): Promise<readonly Verdict[]>;
+  /**
+   * Refuses a message for every claim of which only the header was read; tells its author where the rules for a reply
+   * pass them, and writes its receipt.
+   */
+  refuse(
+    envelope: Envelope,
+    claims: readonly Claim[],
+    header: Uint8Array,
+    refusal: Disposition,
+    receipt: Receipt,
+  ): Promise<readonly Verdict[]>;
   /** Writes the receipt of a message that was for nobody. */
   pass(receipt: Receipt): Promise<CallFate>;
 }
@@ -98,6 +109,19 @@ export function createGate(options: GateOptions): Gate {
       return judgement;
     },
     pass: (receipt) => pass(options, receipt),
+    refuse: async (envelope, claims, header, refusal, receipt) => {
+      const message = messageOf(envelope, header);
+      const own = { ...rules, ...envelope.rules };
+      // Before the receipt: after a crash the message comes again, and a second notice of the day is none.
+      for (const claim of claims) {
+        const notice = tellRefused(own, message, claim);
+        if (notice !== undefined) await options.authorNotices?.add(notice);
+      }
+      const fate = await pass(options, receipt);
+      const disposition: Disposition = fate === 'new' ? refusal : { verdict: 'discarded', reason: fate };
+      const { messageId, queueId } = message;
+      return claims.map(() => ({ ...disposition, messageId, queueId }));
+    },
     message: async (envelope, claims, raw, receipt) => {
       const charges = new Charges(options.rates, claims);
       try {

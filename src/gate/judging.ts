@@ -12,6 +12,7 @@ import type { Mailbox } from '../mail/mailbox.ts';
 import type { Authentication } from '../mail/origin.ts';
 import { isProbe } from '../mail/probe.ts';
 import type { NewItem } from '../store/item.ts';
+import type { NewNotice } from '../store/notices.ts';
 import { type EndedReply, tellDropped, tellExpired } from './author-notices.ts';
 import { bounceItem } from './bounces.ts';
 import type { Case, Message } from './case.ts';
@@ -113,6 +114,30 @@ function judgeClaim(gate: GateRules, message: Message, claim: Claim, trail: Trai
   const item = newItem(judged, target, authentication, sender.hold ?? origin.hold, vouchedFor);
   if (why === undefined) return { kind: 'item', item };
   return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
+}
+
+/**
+ * Drafts what the author of a message is told of which only the header was read, as it is too large; undefined where
+ * nobody is to be told. The rules are those of a reply, up to the sender policy, which must pass: a forger's words reach
+ * nobody, and the name of somebody else brings them no mail.
+ */
+export function tellRefused(gate: GateRules, message: Message, claim: Claim): NewNotice | undefined {
+  const { scan } = message;
+  const oversize = gate.authorNotices?.oversize;
+  if (oversize === undefined || !scan.ok || isProbe(claim.target)) return undefined;
+  const judged: Case = { gate, message, header: scan.header, claim, trail: undefined };
+  const origin = judgeOrigin(judged);
+  if (origin.kind === 'end' || origin.hold !== undefined) return undefined;
+  const author = judgeAuthor(judged);
+  if (author.kind === 'end') return undefined;
+  const found = findTarget(judged);
+  if (found.kind === 'end' || judgeReplyAge(judged, found.target) !== undefined) return undefined;
+  const sender = judgeSenderPolicy(judged, author.mailbox);
+  if (sender.kind === 'end') return undefined;
+  return oversize(
+    endedReply(judged, author.mailbox, origin.hasSign, found.target),
+    sender.authentication.result,
+  );
 }
 
 /** Collects what is known of a reply that ends here. */

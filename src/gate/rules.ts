@@ -17,6 +17,8 @@ export interface SenderPolicyOptions {
   readonly ownReceived?: number;
   /** Whether of several believable results the topmost field alone counts; `all` unless given. */
   readonly results?: 'all' | 'topmost';
+  /** Names of the hosts that take the mail of a source in, behind which nothing is believed; none unless given. */
+  readonly ownHosts?: readonly string[];
   /** Whether a plus tag makes another address; `compare` unless given. */
   readonly plusTags?: 'compare' | 'ignore';
   /** What becomes of what `strict` does not let through; `discard` unless given. */
@@ -32,7 +34,8 @@ export interface SenderPolicyOptions {
  * stand, and what its provider's spam filter says.
  */
 export type SourceRules = Partial<
-  Pick<GateRules, 'authservId' | 'ownReceived' | 'spam' | 'aliases'> & Pick<SenderPolicyOptions, 'results'>
+  Pick<GateRules, 'authservId' | 'ownReceived' | 'spam' | 'aliases'> &
+    Pick<SenderPolicyOptions, 'results' | 'ownHosts'>
 >;
 
 /** The options of judging messages. */

@@ -62,12 +62,19 @@ export function hasPass(judged: Case): boolean {
 
 /** Tells whether the reverse-path is an address of the user's that our filter does not call forged. */
 export function isFromUser({ gate, claim, message, header }: Case): boolean {
-  const { senderPolicy, authservId, ownReceived = 0 } = gate;
+  const { senderPolicy, authservId } = gate;
   const { reversePath } = message.envelope;
   if (senderPolicy === 'off' || authservId === undefined) return false;
   if (!isRegistered(gate, claim.user, reversePath)) return false;
-  return isOwnPath(header, { authservId, ownReceived, reversePath });
+  return isOwnPath(header, { ...placeOf(gate), authservId, reversePath });
 }
+
+/** Gives where results stand that are believed. */
+const placeOf = ({ ownReceived = 0, results, ownHosts }: SenderPolicyOptions) => ({
+  ownReceived,
+  results,
+  ownHosts,
+});
 
 function decide(
   { senderPolicy, spoofed = 'discard' }: SenderPolicyOptions,
@@ -104,7 +111,7 @@ function isRegistered(
 }
 
 function authenticate({ gate, claim, message, header }: Case, author: Mailbox): Vouched {
-  const { senderPolicy, authservId, ownReceived = 0 } = gate;
+  const { senderPolicy, authservId } = gate;
   if (senderPolicy === 'off') return { result: 'none', reason: 'the sender policy is off' };
   if (!isRegistered(gate, claim.user, author.address)) {
     const reason = "From is none of the user's addresses";
@@ -112,8 +119,8 @@ function authenticate({ gate, claim, message, header }: Case, author: Mailbox): 
   }
   if (authservId === undefined) return { result: 'none', reason: 'no authserv-id is configured' };
   const { result, reason, arc, cause, isDirect } = judgeSender(header, author, {
+    ...placeOf(gate),
     authservId,
-    ownReceived,
     reversePath: message.envelope.reversePath,
   });
   const told = arc === undefined ? reason : `${reason}; arc=${arc}`;

@@ -83,6 +83,19 @@ export class Transaction {
     }
   }
 
+  /** Refuses a message for each claim of which only the header was read. Undefined as of `message`. */
+  async refuseUnread(
+    header: Uint8Array,
+    refusal: Disposition,
+    receipt: Receipt,
+  ): Promise<readonly Verdict[] | undefined> {
+    try {
+      return this.#noted(await this.#gate.refuse(this.#envelope, this.#claims, header, refusal, receipt));
+    } catch (error) {
+      return this.refuse(broken(this.#shared.log, error, { session: this.#session }));
+    }
+  }
+
   /** Writes the receipt of a message that was for nobody; undefined where that failed. */
   async pass(receipt: Receipt): Promise<CallFate | undefined> {
     try {

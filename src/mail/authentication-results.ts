@@ -53,10 +53,41 @@ export function parseAuthenticationResults(value: string): AuthenticationResults
   const version = readVersion(lexer);
   // RFC 8601 §2.5: a version that we do not know says nothing, good or bad.
   if (version !== undefined && version !== '' && version !== '1') return { authservId, results: [] };
-  const results = version === undefined ? undefined : readResults(lexer);
+  const aside = authservId === AMAZON_SES ? SPF_REMARK : undefined;
+  return withDoubt(authservId, value, version === undefined ? undefined : readResults(lexer, aside));
+}
+
+function withDoubt(
+  authservId: string,
+  value: string,
+  results: MethodResult[] | undefined,
+): AuthenticationResults {
   if (results === undefined) return { authservId, results: [], doubt: 'it breaks the grammar' };
   const doubt = doubtOfText(value) ?? doubtOfResults(results);
   return doubt === undefined ? { authservId, results } : { authservId, results, doubt };
+}
+
+/**
+ * The id of Amazon SES, which cuts what is about SPF at semicolons (read in mail of 2020 to 2026): `spf=… (…)
+ * client-ip=…; envelope-from=…; helo=…; dkim=…`.
+ */
+const AMAZON_SES = 'amazonses.com';
+const SPF_REMARK = /(?:envelope-from|helo)=[^\s;()"\\]*(?=\s*(?:;|$))/iy;
+const ENVELOPE_FROM = /^envelope-from=(.*)$/i;
+
+/** How such a field begins: with a method, and so without an id. */
+const WITHOUT_ID = /^\s*[a-z][a-z0-9-]*=/i;
+/** The domain of the recipient, which such fields of some years had before each method but the first. */
+const RECIPIENT_DOMAIN = /[a-z0-9.-]+(?=\s*(?:;|$))/iy;
+
+/**
+ * Parses the value of a field that has no authserv-id, as Exchange Online writes it; `undefined` for any other. Its id
+ * is empty, which no filter's is. The form was read in mail of 2021 to 2026: `spf=… (sender IP is …) smtp.mailfrom=…;
+ * dkim=… header.d=…;dmarc=… action=… header.from=…;compauth=… reason=…`.
+ */
+export function parseResultsWithoutId(value: string): AuthenticationResults | undefined {
+  if (!WITHOUT_ID.test(value)) return undefined;
+  return withDoubt('', value, readResults(new Lexer(`;${value}`), RECIPIENT_DOMAIN));
 }
 
 /** Tells whether a value that a sender may have chosen is free of characters that end a value for some reader. */
@@ -137,17 +168,34 @@ function readVersion(lexer: Lexer): string | undefined {
   return lexer.skipSpace() ? version : undefined;
 }
 
-function readResults(lexer: Lexer): MethodResult[] | undefined {
+/** Reads results up to the end; what `aside` matches is none, and may be the path that SPF was asked about. */
+function readResults(lexer: Lexer, aside?: RegExp): MethodResult[] | undefined {
   const results: MethodResult[] = [];
   while (!lexer.atEnd()) {
     if (!lexer.take(';') || !lexer.skipSpace() || results.length === MAX_RESULTS) return undefined;
     // An empty entry, as after a trailing semicolon, is common and says nothing.
     if (lexer.atEnd() || lexer.next === ';') continue;
+    const remark = aside === undefined ? '' : lexer.run(aside);
+    if (remark !== '') {
+      addPath(results, ENVELOPE_FROM.exec(remark)?.[1]);
+      if (!lexer.skipSpace()) return undefined;
+      continue;
+    }
     const result = readResult(lexer);
     if (result === undefined) return undefined;
     if (result !== 'none') results.push(result);
   }
   return results;
+}
+
+/** Adds a path to the result of SPF right before it, which has none. */
+function addPath(results: MethodResult[], path: string | undefined): void {
+  const last = results.at(-1);
+  if (path === undefined || last?.method !== 'spf' || last.properties.has('smtp.mailfrom')) return;
+  results[results.length - 1] = {
+    ...last,
+    properties: new Map([...last.properties, ['smtp.mailfrom', path]]),
+  };
 }
 
 /** Reads `method=result` with its reason and properties up to the next semicolon. */

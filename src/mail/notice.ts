@@ -15,7 +15,7 @@ import { placeName } from './reserved.ts';
 /**
  * What a notice can be about: the address had expired, nothing was typed, attachments were left out, the message could
  * not be read, the platform refused the post, it could not be reached in time, the sender policy dropped the reply for
- * want of proof, or a reply to several posts does not say which it answers.
+ * want of proof, a reply to several posts does not say which it answers, or the message was too large to be read.
  */
 export const NOTICE_KINDS = [
   'expired',
@@ -26,10 +26,11 @@ export const NOTICE_KINDS = [
   'undelivered',
   'dropped',
   'unclear',
+  'oversize',
 ] as const;
 
 /** Kinds that came after the first release: a site's own languages may lack their texts. */
-export const LATER_KINDS: readonly NoticeKind[] = ['dropped', 'unclear'];
+export const LATER_KINDS: readonly NoticeKind[] = ['dropped', 'unclear', 'oversize'];
 
 /** The subject of one notice. */
 export type NoticeKind = (typeof NOTICE_KINDS)[number];

@@ -5,17 +5,28 @@
  * one that follows so many of our own, no sender can have put there. So there must be that mark: a message without
  * Received shows no place. What came in through sendmail(1) passed no SMTP session: fields below Postfix's mark are its
  * author's, and above it only a signature proves anything, for SPF takes this host for everybody's (libspf2, measured).
+ * Of what a provider wrote into a mailbox (`topmost`) one field counts: the first of the header, and no other where it
+ * is not the provider's. A provider that changed its id, or has one for each host, leaves no room so for a sender's
+ * field of the id that is configured.
  * Failure: a value with a cause of the closed set and its words, never an exception. Ids come from strangers too: they
  * are shown cut and in ASCII.
  * Standards: RFC 8601 §5. Limits: the topmost 100 fields of the name.
  */
 
-import { type AuthenticationResults, parseAuthenticationResults } from './authentication-results.ts';
-import { type Header, headerValue } from './header.ts';
+import {
+  type AuthenticationResults,
+  parseAuthenticationResults,
+  parseResultsWithoutId,
+} from './authentication-results.ts';
+import { type Header, type HeaderField, headerValue } from './header.ts';
+import { edgeOf, type ProviderZone } from './provider-zone.ts';
 
 /** The fields that are to be believed. */
-export interface Trust {
-  /** The authserv-id of our own filter, compared without case. */
+export interface Trust extends Pick<ProviderZone, 'ownHosts'> {
+  /**
+   * The authserv-id of our own filter, compared without case. Of a provider `none` is the form of Exchange Online,
+   * which has no id, or `mx.microsoft.com`.
+   */
   readonly authservId: string;
   /**
    * How many Received fields of our own hosts may stand above a genuine result; 0 unless set. Postfix puts the
@@ -24,6 +35,11 @@ export interface Trust {
    * and a filter that removes forged fields of our id: position alone cannot tell the two apart.
    */
   readonly ownReceived?: number;
+  /**
+   * Whether the topmost field of the header alone counts, and no other even where it says nothing: the rule for mail
+   * of which a provider wrote the results, since those of a sender stand below; `all` unless given.
+   */
+  readonly results?: 'all' | 'topmost' | undefined;
   /** The reverse-path of the transaction, without brackets. */
   readonly reversePath?: string;
 }
@@ -67,7 +83,9 @@ const MAX_SHOWN = 80;
 const FROM_USER = /\([^()]*, from userid \d+\)/;
 
 /** Finds the fields of our own filter in `header`. */
-export function placeResults(header: Header, { authservId, ownReceived = 0 }: Trust): Placed {
+export function placeResults(header: Header, trust: Trust): Placed {
+  if (trust.results === 'topmost') return placeTopmost(header, trust);
+  const { authservId, ownReceived = 0 } = trust;
   const { seen, received } = resultsIn(header);
   const ours = seen.filter(({ field }) => field.authservId === authservId.toLowerCase());
   if (seen.length > 0 && received < Math.max(1, ownReceived)) return noReceived(received, ownReceived);
@@ -96,6 +114,69 @@ function believed(placed: readonly PlacedField[], isLocal: boolean): Placed {
   });
   return fields.some(({ results }) => results.length > 0) ? { kind: 'believed', fields } : LOCAL;
 }
+
+// ---- Of a provider ----------------------------------------------------------------------------------------------
+
+/** The id for the form of Exchange Online, and the one that it writes where it writes any (read in mail of 2026). */
+const EXCHANGE = { form: 'none', id: 'mx.microsoft.com' } as const;
+
+/** Finds the one field of a provider: the topmost of the header. */
+function placeTopmost(header: Header, trust: Trust): Placed {
+  const top = header.fields.findIndex(({ name }) => name === 'authentication-results');
+  const field = header.fields[top];
+  if (field === undefined)
+    return { kind: 'none', cause: 'no-results', reason: 'no Authentication-Results at all' };
+  const marks = header.fields.slice(0, top).filter(({ name }) => name === 'received');
+  if (!header.fields.some(({ name }) => name === 'received')) return noReceived(0, 1);
+  const authservId = trust.authservId.toLowerCase();
+  const parsed = resultsOf(field, authservId);
+  const parsedId = parsed?.authservId ?? '';
+  if (parsed === undefined || !isOfProvider(parsedId, authservId))
+    return otherTopmost(trust.authservId, parsedId);
+  const beyond = beyondZone(header, marks.length, trust, authservId === EXCHANGE.form);
+  if (beyond !== undefined)
+    return { kind: 'none', cause: 'below-received', reason: beyond, above: marks.length };
+  if (marks.some(({ value }) => FROM_USER.test(value))) return LOCAL;
+  const isLocal = FROM_USER.test(headerValue(header, 'received') ?? '');
+  return believed([{ field: parsed, above: marks.length, isLocal: false }], isLocal);
+}
+
+/** Reads the topmost field; only Exchange Online writes one without an id. */
+function resultsOf({ value, isSpaced }: HeaderField, authservId: string): AuthenticationResults | undefined {
+  if (isSpaced === true) return undefined;
+  return (
+    (authservId === EXCHANGE.form ? parseResultsWithoutId(value) : undefined) ??
+    parseAuthenticationResults(value)
+  );
+}
+
+const isOfProvider = (id: string, authservId: string): boolean =>
+  authservId === EXCHANGE.form ? id === '' || id === EXCHANGE.id : id === authservId;
+
+/** Says why a field with so many Received above it is not within the zone of the provider, if so. */
+function beyondZone(
+  header: Header,
+  above: number,
+  { ownReceived = 0, ownHosts = [] }: Trust,
+  isExchange: boolean,
+): string | undefined {
+  if (above > ownReceived)
+    return `the topmost Authentication-Results stands below ${above} Received fields, own_received is ${ownReceived}`;
+  if (ownHosts.length === 0) return undefined;
+  const edge = edgeOf(header, ownHosts);
+  if (edge === undefined) return `no Received is by a host of own_hosts (${ownHosts.join(', ')})`;
+  // Exchange Online writes its field above the Received by which it took the mail in, others directly below.
+  if (above < edge || (above === edge && !isExchange)) return undefined;
+  return `the topmost Authentication-Results stands below the Received by a host of own_hosts (${ownHosts.join(', ')})`;
+}
+
+function otherTopmost(authservId: string, otherId: string): Placed {
+  const other = otherId === '' ? 'without an id' : `of ${shown(otherId)}`;
+  const reason = `authserv_id is ${shown(authservId)}; the topmost Authentication-Results is ${other}`;
+  return { kind: 'none', cause: 'other-authserv-id', reason, ...(otherId === '' ? {} : { otherId }) };
+}
+
+// ---- Absences ---------------------------------------------------------------------------------------------------
 
 function noReceived(received: number, ownReceived: number): Placed {
   const reason =

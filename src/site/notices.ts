@@ -43,15 +43,17 @@ export function openDraftNotice(config: Config, store: Store): DraftNotice | und
   return createDraftNotice({ content, kinds, mask: tokenMask(config), newId: newNoticeId });
 }
 
-/** Makes what the gate tells authors by: of replies that came too late, and of those that "strict" dropped. */
+/** Makes what the gate tells authors by: of replies that came too late, are too large, or "strict" dropped. */
 export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
   const { kinds } = config.notice;
   const forms = allForms(config.reply);
   const { plusTags } = config.sender;
-  const { expired, dropped } = createAuthorNotices({ forms, plusTags, newId: newNoticeId, now: Date.now });
+  const drafts = createAuthorNotices({ forms, plusTags, newId: newNoticeId, now: Date.now });
+  const { expired, dropped, oversize } = drafts;
   return {
     ...(kinds.includes('expired') && { expired }),
     ...(kinds.includes('dropped') && { dropped }),
+    ...(kinds.includes('oversize') && { oversize }),
     add: (notice) => store.addNotice(notice),
   };
 }

@@ -20,7 +20,13 @@ export const SOURCE_COLUMNS = {
     0,
     0,
     20,
-    'How many Received fields of the provider stand above its Authentication-Results; of several such fields the topmost counts. `mailgw-ctl source test` shows them.',
+    'How many Received fields of the provider stand above its Authentication-Results, at the most; the topmost Authentication-Results alone counts. `mailgw-ctl source test` shows them. A number that is too large lets a sender write the results where the provider wrote none.',
+  ),
+  ownHosts: kind.texts(
+    [],
+    'Hosts by which the provider takes mail from outside, as they stand behind `by` in its Received, or a domain above them, such as `"mx.google.com"`: nothing counts that stands further down than the topmost Received of theirs, whatever `own_received` is. Empty leaves it to the number alone.',
+    'a host name',
+    (name) => /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(name),
   ),
   recipientHeaders: kind.texts(
     [...RECIPIENT_HEADERS],
@@ -41,6 +47,7 @@ export interface SourceConfig {
   readonly name: string;
   readonly authservId: string;
   readonly ownReceived: number;
+  readonly ownHosts: readonly string[];
   readonly recipientHeaders: readonly string[];
   readonly spamHeaders: readonly string[];
 }

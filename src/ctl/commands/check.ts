@@ -21,29 +21,56 @@ export const checkCommand: CommandSpec = {
   words: 'check <file>',
   summary: 'try a message out: each verdict, and the post that would be sent',
   options: [
-    { flags: '--to <address>', doc: 'the reply address that it is sent to', required: true },
+    {
+      flags: '--to <address>',
+      doc: 'the reply address that it is sent to (with --source by default what its header names)',
+    },
     {
       flags: '--from <reverse-path>',
       doc: "the envelope's sender, <> for a bounce (default: Return-Path of the file, else its From)",
     },
+    {
+      flags: '--source <name>',
+      doc: 'as if it came by this mailbox or provider: by whom it is believed, and for whom it is',
+    },
   ],
   examples: [
     'check reply.eml --to reply+aiaaaa…@reply.example.org',
+    'check reply.eml --source support',
     'check - --to reply+aiaaaa…@reply.example.org --from alice@example.com < reply.eml',
     "check bounce.eml --to reply+aiaaaa…@reply.example.org --from '<>' --json",
   ],
   run: async (input, context) => {
-    const message = readMessage(input);
-    const rehearsal = await withPepper(context, async (session) => {
-      const { rehearse } = await import('../../actions/rehearse.ts');
-      return rehearse(session, message);
-    });
-    report(rehearsal, context);
-    if (rehearsal.post === undefined) {
-      throw badInput(`${input.argument()}: would not be posted: ${inWords(rehearsal.steps.at(-1))}`);
+    const source = input.text('source');
+    const rehearsals =
+      source === undefined ? await byPostfix(input, context) : await bySource(input, context, source);
+    for (const rehearsal of rehearsals) report(rehearsal, context);
+    if (rehearsals.every(({ post }) => post === undefined)) {
+      throw badInput(`${input.argument()}: would not be posted: ${inWords(rehearsals.at(-1)?.steps.at(-1))}`);
     }
   },
 };
+
+async function byPostfix(input: Input, context: Context): Promise<readonly Rehearsal[]> {
+  const message = readMessage(input);
+  return await withPepper(context, async (session) => {
+    const { rehearse } = await import('../../actions/rehearse.ts');
+    return [await rehearse(session, message)];
+  });
+}
+
+/** Rehearses a message for every reply address that a source would find in it. */
+async function bySource(input: Input, context: Context, source: string): Promise<readonly Rehearsal[]> {
+  const raw = readMessageFile(input.argument());
+  const [recipient, reversePath] = ['to', 'from'].map((name) => {
+    const path = input.text(name);
+    return path === undefined ? undefined : withoutBrackets(path);
+  });
+  return await withPepper(context, async (session) => {
+    const { rehearseBySource } = await import('../../actions/rehearse-source.ts');
+    return await rehearseBySource(session, source, { raw, recipient, reversePath });
+  });
+}
 
 function readMessage(input: Input): Rehearsed {
   const raw = readMessageFile(input.argument());
