@@ -33,7 +33,7 @@ const COMMANDS = [
 ];
 
 /** Writes on the store in which a daemon is killed: the first are those of its start. */
-const STORE_STEPS = 60;
+const STORE_STEPS = 40;
 
 /** Messages of a round at most. */
 const MOST_MESSAGES = 30;
@@ -81,7 +81,7 @@ function orderKill({ proxy, shim, chance, daemon }: Stage): string {
   if (where === 'command') proxy.onCommand = killAt;
   else if (where === 'answer') proxy.onAnswer = killAt;
   else {
-    const order = `${chance.oneOf(['step', 'torn'])} ${1 + chance.below(STORE_STEPS)}`;
+    const order = `step ${1 + chance.below(STORE_STEPS)}`;
     shim.order(order);
     return order;
   }
