@@ -52,6 +52,10 @@ export interface Nature {
   tellsOfMessages: boolean;
   /** Messages that SELECT counts though they are not there yet. */
   phantoms: number;
+  /** The last word on what SEARCH finds. */
+  finds: (uids: readonly number[]) => readonly number[];
+  /** The UIDs that FETCH knows nothing of, though SEARCH finds them. */
+  withheld: Set<number>;
   tls: { readonly key: string; readonly cert: string } | undefined;
   /** Whether TLS begins with the connection. */
   isImplicit: boolean;
@@ -68,6 +72,8 @@ export class ImapScript {
     login: () => undefined,
     tellsOfMessages: true,
     phantoms: 0,
+    finds: (uids) => uids,
+    withheld: new Set(),
     tls: undefined,
     isImplicit: false,
   };
@@ -146,6 +152,11 @@ export class ImapScript {
     for (const connection of this.#open) connection.announce(folder, exists);
   }
 
+  /** Has every connection that is open say nothing any more, as one whose network is gone. */
+  fallSilent(): void {
+    for (const connection of this.#open) connection.fallSilent();
+  }
+
   /** Ends every connection, with a BYE if given. */
   hangUp(bye?: string): void {
     for (const connection of this.#open) connection.end(bye);
@@ -207,6 +218,10 @@ class Connection {
 
   announce(folder: Folder, exists: number): void {
     if (folder === this.#folder && this.#idle !== undefined) this.#say(`* ${exists} EXISTS`);
+  }
+
+  fallSilent(): void {
+    this.#isHanging = true;
   }
 
   end(bye?: string): void {
@@ -351,9 +366,13 @@ class Connection {
     const chosen = chosenBy(folder, set);
     const others = words.join(' ');
     if (name === 'UID SEARCH') {
-      this.#say(`* SEARCH ${searched(folder, rest).join(' ')}`.trimEnd());
+      const found = this.#script.nature.finds(searched(folder, rest));
+      this.#say(`* SEARCH ${found.join(' ')}`.trimEnd());
     } else if (name === 'UID FETCH') {
-      for (const message of chosen) this.#write(fetched(folder, message, others));
+      const { withheld } = this.#script.nature;
+      for (const message of chosen) {
+        if (!withheld.has(message.uid)) this.#write(fetched(folder, message, others));
+      }
     } else if (name === 'UID STORE') {
       for (const flag of flagsIn(others)) for (const { flags } of chosen) flags.add(flag);
     } else if (name === 'UID COPY' || name === 'UID MOVE') {
