@@ -105,20 +105,20 @@ describe('a mailbox whose server', () => {
     ['stops in the middle of a line', { cut: 20 }],
   ];
   for (const [misdeed, turn] of misdeeds) {
-    for (const [stage, pattern] of commands) {
-      if (stage === 'the greeting' && typeof turn === 'object' && !('bye' in turn)) continue;
-      it(`${misdeed} at ${stage}, twice, gives every message once`, async (t) => {
-        const scene = await play(t);
-        for (let n = 0; n < 3; n++) await scene.send();
+    it(`${misdeed}, at any command, gives every message once`, async (t) => {
+      const scene = await play(t);
+      scene.open();
+      for (const [stage, pattern] of commands) {
+        if (stage === 'the greeting' && typeof turn === 'object' && !('bye' in turn)) continue;
         scene.script.when(pattern, turn, 2);
-        scene.open();
-        await scene.allTaken();
         await scene.send();
         await scene.send();
+        scene.script.hangUp();
         await scene.allTaken();
-        assert.ok(isSeen(scene));
-      });
-    }
+        scene.script.calm();
+      }
+      assert.ok(isSeen(scene));
+    });
   }
 
   it('cuts a connection within a message, at any octet, gives every message once', async (t) => {
@@ -136,9 +136,9 @@ describe('a mailbox whose server', () => {
     scene.open();
     await scene.script.asked(/^IDLE/);
     await scene.send();
-    const before = scene.pace.monotonic();
+    scene.pace.advance(SEARCH_MS);
+    await scene.script.asked(/^UID FETCH 1 .*BODY/);
     await scene.allTaken();
-    assert.ok(scene.pace.monotonic() - before <= SEARCH_MS + 2 * STEP_MS, 'later than the next search');
   });
 
   it('tells of messages that are not there is not believed', async (t) => {
@@ -227,7 +227,10 @@ describe('a courtesy', () => {
       scene.script.when(refused, { answer: 'NO [OVERQUOTA] full' }, 1000);
       scene.open();
       const begun = scene.pace.monotonic();
-      await scene.until(() => scene.pace.monotonic() - begun > 3_600_000, 'an hour');
+      await scene.until(() => {
+        scene.pace.advance(60_000);
+        return scene.pace.monotonic() - begun > 3_600_000;
+      }, 'an hour');
       assert.equal((await itemsIn(scene.bench.test)).length, 3);
       assert.deepEqual(
         (await scene.rows()).map(({ state }) => state),

@@ -291,7 +291,9 @@ class Connection {
         this.#say('* NAMESPACE (("" "/")) NIL NIL');
         break;
       case 'LIST':
-        for (const folder of folders.keys()) this.#say(`* LIST () "/" "${folder}"`);
+        // An empty name asks for the delimiter alone (RFC 9051 §6.3.9).
+        if (wordsOf(rest)[1] === '') this.#say('* LIST (\\Noselect) "/" ""');
+        else for (const folder of folders.keys()) this.#say(`* LIST () "/" "${folder}"`);
         break;
       case 'STARTTLS':
         if (nature.tls === undefined) return this.#say(`${tag} BAD no TLS here`);
