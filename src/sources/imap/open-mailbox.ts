@@ -8,6 +8,9 @@ import { MailboxError, mailboxError, tellingError } from './mailbox-error.ts';
 /** UIDs in one command: its line stays below what servers take at least (RFC 7162 §4: 8192 octets). */
 const UIDS_IN_COMMAND = 250;
 
+/** The greatest UID that there can be (RFC 9051 §2.3.1.1). */
+const MOST_UID = 4_294_967_295;
+
 /** Bytes that a slow line brings in a second at least, beyond the deadline of a command. */
 const BYTES_PER_SECOND = 100_000;
 
@@ -116,8 +119,8 @@ export class SelectedMailbox implements OpenMailbox {
   }
 
   async searchAfter(uid: number): Promise<readonly number[]> {
-    const found = await this.#search({ uid: `${uid + 1}:*` });
-    // "n:*" always has the last message, however low its UID is (RFC 9051 §9, seq-range).
+    const found = await this.#search({ uid: `${uid + 1}:${MOST_UID}` });
+    // "n:*" would have the last message, however low its UID is (RFC 9051 §9, seq-range); GNU imap4d 3.15 finds nothing by it.
     return found.filter((each) => each > uid);
   }
 
