@@ -12,11 +12,9 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { tomlKey } from '../../src/config/names.ts';
 import { SINKS, settingsOf } from '../../src/sinks/catalogue.ts';
 import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
-import { SETTINGS } from '../../src/site/table.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { SETTING_SECTIONS } from '../docs/setting-sections.ts';
