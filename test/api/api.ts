@@ -1,9 +1,10 @@
 // A daemon with its HTTP interface on a free port, and a client that holds every answer to the OpenAPI document.
+
 import type { TestContext } from 'node:test';
 import { ApiClient } from '../support/api.ts';
 import { type Daemon, type Settings, startDaemon } from '../support/daemon.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { freePort } from '../support/postfix.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 
 /** A daemon, its platform, and clients by scope. */

@@ -3,12 +3,13 @@
  *
  * Contract: a fresh daemon on the real disk, threads that are new to it, so that each answer waits for its commit.
  */
+
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { TOOL } from '../support/command.ts';
 import { startDaemon } from '../support/daemon.ts';
-import { freePort } from '../support/postfix.ts';
+import { freePort } from '../support/free-port.ts';
 import { run } from '../support/process.ts';
 import { Scratch } from '../support/scratch.ts';
 import type { Table } from './report.ts';

@@ -5,14 +5,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { after, before, describe, it } from 'node:test';
 import { runCommand, TOOL } from '../support/command.ts';
 import { type Row, type Settings, startDaemon } from '../support/daemon.ts';
+import { freePort } from '../support/free-port.ts';
 import { startPlatform } from '../support/platform.ts';
-import {
-  configurePostfix,
-  freePort,
-  lmtpSocketIn,
-  policySocketIn,
-  postfixUnavailable,
-} from '../support/postfix.ts';
+import { configurePostfix, lmtpSocketIn, policySocketIn, postfixUnavailable } from '../support/postfix.ts';
 import { type RunResult, run, runOk } from '../support/process.ts';
 import { suiteScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';

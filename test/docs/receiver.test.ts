@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/postfix.ts';
+import { freePort } from '../support/free-port.ts';
 import { DaemonProcess, repositoryRoot } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 

@@ -9,9 +9,9 @@ import { describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import type { Row } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { fieldsOf } from '../support/mailbox.ts';
 import { handOver, type Notifying, startNotifying } from '../support/notifying.ts';
-import { freePort } from '../support/postfix.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
 

@@ -12,11 +12,11 @@ import { ITEM_STATES } from '../../src/store/item.ts';
 import { METRICS_PAGE, metricsPage } from '../docs/metrics-page.ts';
 import { type Daemon, type Settings, startDaemon, writeConfig } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { freePort } from '../support/postfix.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
 

@@ -1,16 +1,10 @@
 // A site whose Postfix makes the detour of postfix-examples/master-outbound.cf, with a mailbox for all that leaves it.
 
 import { type Daemon, type Settings, startDaemon } from './daemon.ts';
+import { freePorts } from './free-port.ts';
 import { type Mailbox, startMailbox } from './mailbox.ts';
 import { type Platform, startPlatform } from './platform.ts';
-import {
-  freePortAfterFree,
-  lmtpSocketIn,
-  type Postfix,
-  type PostfixOptions,
-  readExample,
-  startPostfix,
-} from './postfix.ts';
+import { lmtpSocketIn, type Postfix, type PostfixOptions, readExample, startPostfix } from './postfix.ts';
 import type { Scratch } from './scratch.ts';
 import { ALICE } from './site.ts';
 
@@ -52,7 +46,7 @@ export async function startOutboundSite(
 ): Promise<OutboundSite> {
   const platform = await startPlatform(scratch);
   const mailbox = await startMailbox(scratch);
-  const backPort = await freePortAfterFree();
+  const backPort = await freePorts(2);
   const port = backPort - 1; // as postfix-config has it
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,

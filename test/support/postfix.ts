@@ -6,12 +6,11 @@
 // Failure: postfixUnavailable() says why the machine cannot run it; the tests skip with that sentence.
 // Limits: Postfix's master wants root.
 
-import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { REPLY_DOMAIN } from './daemon.ts';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { repositoryRoot, run, runOk } from './process.ts';
 import type { Scratch } from './scratch.ts';
 import { type Submission, type SubmissionResult, submit } from './smtp.ts';
@@ -107,33 +106,6 @@ export async function configurePostfix(
 async function chownToPostfix(directory: string): Promise<void> {
   const uid = Number(await runOk('id', ['-u', 'postfix']));
   chownSync(directory, uid, 0);
-}
-
-/** A port of the loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-/** A port that is free, as is the one before it. */
-export async function freePortAfterFree(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    const before = createServer().listen(port - 1, '127.0.0.1');
-    const isFree = await once(before, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    before.close();
-    await once(before, 'close');
-    return port;
-  }
 }
 
 function mainCf(scratch: Scratch, configDirectory: string, options: PostfixOptions): string {

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
-import { freePort } from './postfix.ts';
+import { freePort } from './free-port.ts';
 import { DaemonProcess, run } from './process.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -7,7 +7,7 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { Comment } from '../sinks/platform-contract.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './postfix.ts';
+import { freePort } from './free-port.ts';
 import { DaemonProcess, run } from './process.ts';
 import type { Scratch } from './scratch.ts';
 import { ALICE } from './site.ts';

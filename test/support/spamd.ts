@@ -11,6 +11,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createSpamd, type Spamd } from '../../src/gate/spamd.ts';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { DaemonProcess, run } from './process.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -114,16 +115,6 @@ export async function startSpamd(scratch: Scratch, choice: SpamdChoice = {}): Pr
   scratch.defer(() => spamd.stop());
   await spamd.start();
   return spamd;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** One request as a server read it. */

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync 
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
-import { freePort } from './postfix.ts';
+import { freePort } from './free-port.ts';
 import { DaemonProcess, runOk } from './process.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -3,16 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type Daemon, type Settings, startDaemon } from '../support/daemon.ts';
+import { freePort } from '../support/free-port.ts';
 import { fieldsOf, type Mailbox, startMailbox, textOf } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import {
-  freePort,
-  lmtpSocketIn,
-  type Postfix,
-  postfixUnavailable,
-  startPostfix,
-} from '../support/postfix.ts';
+import { lmtpSocketIn, type Postfix, postfixUnavailable, startPostfix } from '../support/postfix.ts';
 import { testScratch } from '../support/scratch.ts';
 import { ALICE, freshAddress } from '../support/site.ts';
 

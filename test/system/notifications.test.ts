@@ -4,17 +4,12 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { fieldsOf, type Mailbox, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import { handOver, notification } from '../support/notifying.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import {
-  freePort,
-  lmtpSocketIn,
-  type Postfix,
-  postfixUnavailable,
-  startPostfix,
-} from '../support/postfix.ts';
+import { lmtpSocketIn, type Postfix, postfixUnavailable, startPostfix } from '../support/postfix.ts';
 import { testScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
 

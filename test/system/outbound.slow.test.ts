@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { runTool } from '../ctl/tool.ts';
 import { makeDkimKey, verifies } from '../support/dkim.ts';
 import { programUnavailable, startSigner } from '../support/filters.ts';
+import { freePort } from '../support/free-port.ts';
 import { fieldsOf, type ReceivedMail } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
 import {
@@ -15,7 +16,7 @@ import {
   plainNotification,
   startOutboundSite,
 } from '../support/outbound.ts';
-import { freePort, postfixUnavailable, readExample } from '../support/postfix.ts';
+import { postfixUnavailable, readExample } from '../support/postfix.ts';
 import { runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { ALICE } from '../support/site.ts';
