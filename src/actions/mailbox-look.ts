@@ -66,6 +66,8 @@ export interface MailboxLook {
   readonly because: string;
   /** Messages whose headers were read. */
   readonly lookedAt: number;
+  /** How many of them were read before, and are unread in the mailbox all the same; 0 unless `after` is `"seen"`. */
+  readonly unread: number;
   /** How many of them name a reply address of ours anywhere. */
   readonly ours: number;
   readonly recipients: readonly RecipientField[];
@@ -81,17 +83,21 @@ export interface LookOptions {
   readonly imap: ImapConfig;
   /** What the store knows of the mailbox. */
   readonly state: MailboxState | undefined;
+  /** The time that a command has, in milliseconds. */
+  readonly commandMs?: number;
 }
 
 /** Looks into a mailbox. */
 export async function lookIntoMailbox(options: LookOptions): Promise<MailboxLook> {
-  const { config, imap, state } = options;
+  const { config, imap, state, commandMs } = options;
   const { openMailbox, portOf } = await import('../sources/imap/connection.ts');
   const { maxMessageBytes } = config.lmtp;
-  const box = await openMailbox(imap, { maxMessageBytes, isReadOnly: imap.after !== 'keyword' });
+  const isReadOnly = imap.after !== 'keyword';
+  const box = await openMailbox(imap, { maxMessageBytes, isReadOnly, ...(commandMs && { commandMs }) });
   try {
     const taken = await countOf(box, imap, state);
-    const headers = await newestHeaders(box);
+    const newest = (await box.searchAfter(0)).slice(-LOOKED_AT).reverse();
+    const headers = await headersOf(box, newest);
     const results = resultsIn(headers);
     return {
       place: `${imap.host}:${portOf(imap)}`,
@@ -102,6 +108,7 @@ export async function lookIntoMailbox(options: LookOptions): Promise<MailboxLook
       messages: box.exists,
       ...taken,
       lookedAt: headers.length,
+      unread: imap.after === 'seen' ? await countUnread(box, newest, state) : 0,
       ...recipientsIn(headers, options),
       results,
       advice: adviceOf(results),
@@ -165,16 +172,29 @@ function lacksOf({ capabilities, takesKeywords }: OpenMailbox, { after }: ImapCo
     .map(({ what, means, isNeeded }) => ({ what, means, isNeeded }));
 }
 
-/** Reads the headers of the newest messages, the newest first. */
-async function newestHeaders(box: OpenMailbox): Promise<readonly Header[]> {
-  const uids = await box.searchAfter(0);
+/** Reads headers; a message that is not there any more has none. */
+async function headersOf(box: OpenMailbox, uids: readonly number[]): Promise<readonly Header[]> {
   const headers: Header[] = [];
-  for (const uid of uids.slice(-LOOKED_AT).reverse()) {
+  for (const uid of uids) {
     const raw = await box.fetchHeader(uid);
     const scan = raw === undefined ? undefined : scanHeader(raw);
     if (scan?.ok === true) headers.push(scan.header);
   }
   return headers;
+}
+
+/** Counts messages that were read before and are unread in the mailbox. */
+async function countUnread(
+  box: OpenMailbox,
+  uids: readonly number[],
+  state: MailboxState | undefined,
+): Promise<number> {
+  if (state?.uidValidity !== box.uidValidity) return 0;
+  let unread = 0;
+  for (const uid of uids.filter((each) => each <= state.highWater)) {
+    if ((await box.hasFlag(uid, '\\Seen')) === false) unread += 1;
+  }
+  return unread;
 }
 
 function recipientsIn(

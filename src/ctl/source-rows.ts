@@ -84,6 +84,7 @@ export function lookObject(name: string, look: MailboxLook): object {
     would_take: look.wouldTake,
     because: look.because,
     looked_at: look.lookedAt,
+    unread: look.unread,
     ours: look.ours,
     recipients: look.recipients,
     results: look.results.map(({ authservId, above, messages }) => {

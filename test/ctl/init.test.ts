@@ -15,9 +15,9 @@ import { describe, it } from 'node:test';
 import { SINKS, settingsOf } from '../../src/sinks/catalogue.ts';
 import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
+import { SETTING_SECTIONS } from '../docs/setting-sections.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
-import { SETTING_SECTIONS } from '../docs/setting-sections.ts';
 import { initialise, parseRows, runTool, Tool } from './tool.ts';
 
 function configOf(path: string): Config {

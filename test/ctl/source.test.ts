@@ -187,7 +187,19 @@ describe('mailgw-ctl source list', () => {
     assert.match(text, /^support +imap +unknown +1 +1 +1 +40 .*no mailgwd serves this store/m);
     assert.match(text, /^support +38 +failed +1 .*the message cannot be read$/m);
     const stats = await tool.row('stats');
-    assert.deepEqual((stats.sources as object[]).length, 1);
+    const figures = { source: 'support', waiting: 1, failed: 1, courtesies: 1 };
+    const counted = (sources: unknown): object => {
+      const [{ last_at: last, ...rest } = {}] = sources as Record<string, unknown>[];
+      assert.match(String(last), /^\d{4}-/);
+      return rest;
+    };
+    assert.deepEqual(counted(stats.sources), figures);
+    assert.match(await tool.text('stats'), /^support +1 +1 +1 +\d{4}-/m);
+    assert.deepEqual(counted((await tool.row('top', '--once')).sources), figures);
+    assert.match(
+      await tool.text('top', '--once'),
+      /^sources +support {2}waiting 1 {2}given up 1 {2}to be marked 1 /m,
+    );
     await tool.fails(69, /no mailgwd serves this store/, 'source', 'sync', 'support', '--retry');
     const [again = {}] = await tool.rows('source', 'list', 'support');
     assert.deepEqual([again.waiting, again.failed], [2, 0]);

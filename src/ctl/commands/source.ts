@@ -2,8 +2,8 @@
  * `mailgw-ctl source`: the ways by which mail comes in: how they do, what they would take, and to look now.
  *
  * Contract: `list` and `sync` ask the daemon of the store, where one serves; `test` connects itself, as the user of the
- * store, and changes nothing. An error of a mailbox ends with 77 where the password is refused, 78 where the settings are
- * wrong, else 69.
+ * store, and changes nothing. A mailbox that cannot be opened ends with 78 where its settings or its password are wrong,
+ * and with 69 where it is the server.
  */
 import { describe, EXIT, type ExitStatus, Fault, systemCode } from '../../actions/fault.ts';
 import { lookIntoMailbox } from '../../actions/mailbox-look.ts';
