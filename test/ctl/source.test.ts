@@ -3,42 +3,9 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { type Dovecot, dovecotUnavailable, startDovecot } from '../support/dovecot-mailbox.ts';
+import { dovecotUnavailable, mail, PROVIDED, startDovecot, tableOf } from '../support/dovecot-mailbox.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, type Tool } from './tool.ts';
-
-/** A table of the mailbox. */
-export const tableOf = ({ port, user, passwordFile }: Dovecot, more = '', name = 'support'): string => `
-[[imap]]
-name = "${name}"
-host = "127.0.0.1"
-port = ${port}
-tls = "off"
-user = "${user}"
-password_file = "${passwordFile}"
-${more}`;
-
-/** A message with the header of a provider's mailbox. */
-function mail(to: string, fields: readonly string[] = []): string {
-  return [
-    ...fields,
-    'From: Alice <alice@example.com>',
-    `To: ${to}`,
-    'Subject: Re: it',
-    `Message-ID: <${Math.random().toString(36).slice(2)}@example.com>`,
-    '',
-    'A reply.',
-    '',
-  ].join('\r\n');
-}
-
-/** The header that a provider writes above what the sender wrote. */
-const PROVIDED = (address: string): readonly string[] => [
-  `Delivered-To: ${address}`,
-  'Received: by inner.example.net with LMTP id 1; Fri, 20 Nov 2026 09:00:02 +0000',
-  'Received: from mail.example.com by mx.example.net with ESMTPS id 2; Fri, 20 Nov 2026 09:00:01 +0000',
-  'Authentication-Results: mx.example.net; dkim=pass header.d=example.com; spf=pass',
-];
 
 async function address(tool: Tool): Promise<string> {
   await tool.text('user', 'add', 'alice', '--address', 'alice@example.com');

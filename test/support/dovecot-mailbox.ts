@@ -4,6 +4,7 @@
 // scratch. Mail comes in as files of the Maildir, as a delivery agent writes them. Any user may log in with the password.
 // Failure: dovecotUnavailable() says why the machine cannot run it; the tests skip with that sentence.
 
+import { randomUUID } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { eventually } from './eventually.ts';
@@ -131,3 +132,36 @@ function greets(port: number): Promise<true | undefined> {
     });
   });
 }
+
+/** A table of the mailbox. */
+export const tableOf = ({ port, user, passwordFile }: Dovecot, more = '', name = 'support'): string => `
+[[imap]]
+name = "${name}"
+host = "127.0.0.1"
+port = ${port}
+tls = "off"
+user = "${user}"
+password_file = "${passwordFile}"
+${more}`;
+
+/** A message with the header of a provider's mailbox. */
+export function mail(to: string, fields: readonly string[] = []): string {
+  return [
+    ...fields,
+    'From: Alice <alice@example.com>',
+    `To: ${to}`,
+    'Subject: Re: it',
+    `Message-ID: <${randomUUID()}@example.com>`,
+    '',
+    'A reply.',
+    '',
+  ].join('\r\n');
+}
+
+/** The header that a provider writes above what the sender wrote. */
+export const PROVIDED = (address: string): readonly string[] => [
+  `Delivered-To: ${address}`,
+  'Received: by inner.example.net with LMTP id 1; Fri, 20 Nov 2026 09:00:02 +0000',
+  'Received: from mail.example.com by mx.example.net with ESMTPS id 2; Fri, 20 Nov 2026 09:00:01 +0000',
+  'Authentication-Results: mx.example.net; dkim=pass header.d=example.com; spf=pass',
+];
