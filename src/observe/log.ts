@@ -101,6 +101,17 @@ export const LOG_EVENTS = {
   notification_sent: 'info',
   notification_deferred: 'warn',
   notification_failed: 'warn',
+  /** A mailbox is read, or is not: once, and again when the reason is another. */
+  source_up: 'info',
+  source_down: 'warn',
+  /** The UIDs of a mailbox's folder are others, so it is walked again; and the walk has ended. */
+  mailbox_renumbered: 'warn',
+  mailbox_walked: 'info',
+  /** A message of a mailbox that could not be read, so often that it is given up; and one that is not there any more. */
+  mailbox_poison: 'error',
+  mailbox_gone: 'warn',
+  /** A message could not be marked, moved or deleted in its folder. */
+  mailbox_mark_failed: 'warn',
   /** The wall clock was set; due times have moved with it. */
   clock_jumped: 'warn',
 } as const satisfies Record<string, LogLevel>;

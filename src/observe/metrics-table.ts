@@ -126,6 +126,21 @@ const TABLE = {
     COMMIT_SECONDS,
   ),
   mailgw_commit_messages: histogram('Messages that one such COMMIT accepted together', NONE, COMMIT_MESSAGES),
+  mailgw_source_up: gauge('Whether a mailbox is read', { source: ANY }),
+  mailgw_mailbox_messages_total: counter(
+    'Messages of a mailbox by what came of them: taken or refused with a verdict, for none of our addresses, put off, given up, not there any more',
+    { source: ANY, outcome: ['settled', 'passed', 'deferred', 'failed', 'gone'] },
+  ),
+  mailgw_mailbox_open_messages: gauge(
+    'Messages of a mailbox that are put off, given up, or still to be marked in their folder',
+    { source: ANY, state: ['waiting', 'failed', 'courtesy'] },
+  ),
+  mailgw_mailbox_search_age_seconds: gauge('Time since a mailbox was last searched for mail', {
+    source: ANY,
+  }),
+  mailgw_mailbox_walks_total: counter('Walks through a folder whose UIDs had become others', {
+    source: ANY,
+  }),
   mailgw_notices_total: counter('Attempts to send a notice to a user by its kind and by outcome', {
     kind: NOTICE_KINDS,
     outcome: ['sent', 'deferred', 'failed'],

@@ -3,6 +3,7 @@
  *
  * They open in this order. What a site does not use is not loaded.
  */
+import { openMailreading } from './imap/late.ts';
 import { IMAP_SETTINGS, type ImapSection } from './imap/settings.ts';
 import { isWanted } from './listen.ts';
 import { LMTP_SETTINGS, type LmtpConfig } from './lmtp/settings.ts';
@@ -21,7 +22,7 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
   return openLmtp(intake);
 };
 
-const imap: OpenSource<ImapSection> = () => Promise.resolve(undefined);
+const imap: OpenSource<ImapSection & LmtpConfig> = (intake) => Promise.resolve(openMailreading(intake));
 
 const webhook: OpenSource<WebhookSections> = () => Promise.resolve(undefined);
 

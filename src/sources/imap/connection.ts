@@ -36,6 +36,8 @@ export interface MailboxOptions {
   readonly commandMs?: number;
   /** What the mailbox is opened with, where a token is to be kept for the next time. */
   readonly credentials?: Credentials;
+  /** Ends the connection, from the first attempt on. */
+  readonly signal?: AbortSignal;
   /** Whether the folder is only looked at (EXAMINE). */
   readonly isReadOnly?: boolean;
 }
@@ -68,6 +70,12 @@ async function openOnce(config: ImapConfig, options: MailboxOptions, login: Logi
   flow.on('error', (error: unknown) => {
     last ??= error;
   });
+  const abandon = (): void => {
+    flow.close();
+  };
+  if (options.signal?.aborted === true) throw new MailboxError('network', 'not wanted any more');
+  options.signal?.addEventListener('abort', abandon);
+  flow.on('close', () => options.signal?.removeEventListener('abort', abandon));
   const place = `${config.host}:${flow.port}`;
   const ask = async <Answer>(what: string, command: () => Promise<Answer>): Promise<Answer> => {
     try {

@@ -1,0 +1,130 @@
+/**
+ * What becomes of messages in their folder once they are settled here: marked, moved, deleted.
+ *
+ * Contract: it comes after the commit, from the list of what is owed, and has no part in whether a message is taken. What
+ * fails is tried again after a growing time. A message that is not there any more owes nothing. Only MOVE moves at once;
+ * without it a message is copied once, marked as deleted, and expunged by its UID alone. Nothing is ever expunged that
+ * others have marked: without UIDPLUS the messages are marked as deleted and stay.
+ * Failure: rejects where the connection or the store fails. Standards: RFC 4315, RFC 6851.
+ */
+import type { Log } from '../../observe/log.ts';
+import type { Mailboxes, OpenMessage } from '../../store/mailboxes.ts';
+import { MailboxError } from './mailbox-error.ts';
+import type { OpenMailbox } from './open-mailbox.ts';
+import { retryAfter } from './pace.ts';
+import type { ImapConfig } from './settings.ts';
+
+/** The keyword of `after = "keyword"`. */
+export const KEYWORD = '$Mailgw';
+
+const DELETED = '\\Deleted';
+
+/** Messages that are marked together. */
+const AT_ONCE = 250;
+
+/** The parts of the courtesies. */
+export interface CourtesyParts {
+  readonly config: Pick<ImapConfig, 'name' | 'after'>;
+  readonly mailboxes: Mailboxes;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** The courtesies of one connection: what cannot be done here is said once. */
+export class Courtesies {
+  readonly #parts: CourtesyParts;
+  readonly #box: OpenMailbox;
+  readonly #said = new Set<string>();
+
+  constructor(parts: CourtesyParts, box: OpenMailbox) {
+    this.#parts = parts;
+    this.#box = box;
+  }
+
+  /** Does what is owed and due. */
+  async pay(): Promise<void> {
+    const { mailboxes, config, now } = this.#parts;
+    const rows = await mailboxes.openMessages(config.name);
+    const at = now();
+    const due = rows.filter(({ state, dueAt }) => state === 'courtesy' && (dueAt ?? at) <= at);
+    for (let from = 0; from < due.length; from += AT_ONCE)
+      await this.#paySome(due.slice(from, from + AT_ONCE));
+  }
+
+  async #paySome(rows: readonly OpenMessage[]): Promise<void> {
+    try {
+      await this.#act(rows.map(({ uid }) => uid));
+      await this.#parts.mailboxes.closeMessages(rows);
+    } catch (error) {
+      if (!(error instanceof MailboxError) || error.kind !== 'refused') throw error;
+      const [row, ...others] = rows;
+      if (row === undefined) return;
+      if (others.length === 0) await this.#putOff(row, error);
+      // One of them may be what the server refuses.
+      else for (const each of rows) await this.#paySome([each]);
+    }
+  }
+
+  async #putOff(row: OpenMessage, { message }: MailboxError): Promise<void> {
+    const { mailboxes, now } = this.#parts;
+    if (!(await this.#box.has(row.uid))) {
+      await mailboxes.closeMessages([row]);
+      return;
+    }
+    this.#say(message);
+    const at = now();
+    const dueAt = at + retryAfter(row.attempts + 1);
+    const { source, uidValidity, uid } = row;
+    const place = { source, uidValidity, uid };
+    await mailboxes.putOffMessage({
+      ...place,
+      state: 'courtesy',
+      reason: message,
+      dueAt,
+      highWater: undefined,
+      at,
+    });
+  }
+
+  async #act(uids: readonly number[]): Promise<void> {
+    const { after } = this.#parts.config;
+    if (after === 'nothing') return;
+    if (after === 'seen') await this.#box.mark(uids, '\\Seen');
+    else if (after === 'delete') await this.#remove(uids);
+    else if (after === 'keyword') await this.#setKeyword(uids);
+    else await this.#move(uids, after.slice('move:'.length));
+  }
+
+  async #setKeyword(uids: readonly number[]): Promise<void> {
+    if (this.#box.takesKeywords) await this.#box.mark(uids, KEYWORD);
+    else this.#say(`the folder takes no keyword ${KEYWORD}; messages stay as they are`);
+  }
+
+  async #remove(uids: readonly number[]): Promise<void> {
+    await this.#box.mark(uids, DELETED);
+    if (this.#box.capabilities.has('UIDPLUS')) await this.#box.expunge(uids);
+    else this.#say('the server has no UIDPLUS; messages are marked as deleted and stay');
+  }
+
+  async #move(uids: readonly number[], folder: string): Promise<void> {
+    if (this.#box.capabilities.has('MOVE')) {
+      await this.#box.move(uids, folder);
+      return;
+    }
+    for (const uid of uids) {
+      // What is marked was copied before: a second copy would be one too many.
+      if ((await this.#box.hasFlag(uid, DELETED)) === false) await this.#box.copy(uid, folder);
+      await this.#remove([uid]);
+    }
+  }
+
+  #say(reason: string): void {
+    if (this.#said.has(reason)) return;
+    this.#said.add(reason);
+    this.#parts.log('mailbox_mark_failed', {
+      source: this.#parts.config.name,
+      after: this.#parts.config.after,
+      reason,
+    });
+  }
+}
