@@ -57,7 +57,7 @@ const FILTERED = 'authserv_id = "mx.example.net"\nown_received = 2\n';
 describe('doctor, on a mailbox', { skip: dovecotUnavailable() }, () => {
   it('says that all is well: what the server has, whose results stand there, who reads it', async (t) => {
     const { tool, dovecot } = await patientOf(testScratch(t), FILTERED);
-    dovecot.deliver(mail('a@example.net', PROVIDED('a@example.net')));
+    await dovecot.deliver(mail('a@example.net', PROVIDED('a@example.net')));
     await noted(tool, async (store, now) => {
       await store.beginMailbox(
         { source: 'support', account: 'a', uidValidity: 1, highWater: 0, isWalking: false },
@@ -76,7 +76,7 @@ describe('doctor, on a mailbox', { skip: dovecotUnavailable() }, () => {
 
   it('names the authserv-id where none is configured, and that nothing is posted without', async (t) => {
     const { tool, dovecot } = await patientOf(testScratch(t));
-    dovecot.deliver(mail('a@example.net', PROVIDED('a@example.net')));
+    await dovecot.deliver(mail('a@example.net', PROVIDED('a@example.net')));
     const finding = (await found(tool)).get('authserv_id');
     assert.match(told(finding), /^problem \| support: authserv_id is empty/);
     assert.match(told(finding), /authserv_id = "mx\.example\.net" and own_received = 2/);
@@ -87,7 +87,7 @@ describe('doctor, on a mailbox', { skip: dovecotUnavailable() }, () => {
       testScratch(t),
       'authserv_id = "mx.google.com"\nown_received = 2\n',
     );
-    dovecot.deliver(mail('a@example.net', PROVIDED('a@example.net')));
+    await dovecot.deliver(mail('a@example.net', PROVIDED('a@example.net')));
     assert.match(
       told((await found(tool)).get('authserv_id')),
       /^warning \| support: authserv_id is "mx\.google\.com" .* of "mx\.example\.net" below 2 Received \| replies/,
@@ -133,7 +133,7 @@ describe('doctor, on a mailbox', { skip: dovecotUnavailable() }, () => {
 
   it('tells what looks unread in the mailbox although it was taken', async (t) => {
     const { tool, dovecot } = await patientOf(testScratch(t), FILTERED);
-    for (let count = 0; count < 3; count++) dovecot.deliver(mail('a@example.net'));
+    for (let count = 0; count < 3; count++) await dovecot.deliver(mail('a@example.net'));
     const uidValidity = Number((await tool.row('source', 'test')).uid_validity);
     await noted(tool, (store, now) =>
       store.beginMailbox(

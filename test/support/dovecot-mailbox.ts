@@ -1,136 +1,43 @@
-// A private Dovecot with one mailbox, for tests of what an operator does: IMAP in the clear on a port of the loopback.
+// A mailbox on a private Dovecot as an operator has one: with the file of its password, the table that names it, and mail
+// with the header of a provider.
 //
-// Contract: startDovecot returns once the server greets; everything is below the scratch directory, and it ends with the
-// scratch. Mail comes in as files of the Maildir, as a delivery agent writes them. Any user may log in with the password.
-// Failure: dovecotUnavailable() says why the machine cannot run it; the tests skip with that sentence.
+// Contract: as of dovecot.ts; mail comes in by APPEND. Mail is one person's, to whomever the test says.
 
 import { randomUUID } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
-import { DaemonProcess } from './process.ts';
+import { writeFileSync } from 'node:fs';
+import { type Dovecot as Server, startDovecot as startServer } from './dovecot.ts';
 import type { Scratch } from './scratch.ts';
 
-const PROGRAM = '/usr/sbin/dovecot';
-const IMAP = '/usr/lib/dovecot/imap';
-const NOBODY = 65_534;
-const READY_WITHIN_MS = 20_000;
+export { dovecotUnavailable } from './dovecot.ts';
 
-/** Why Dovecot cannot run here, or false if it can: the value of a test's `skip`. */
-export function dovecotUnavailable(): string | false {
-  if (process.getuid?.() !== 0) return 'unavailable: Dovecot is started as root';
-  return existsSync(PROGRAM) && existsSync(IMAP) ? false : 'unavailable: dovecot-imapd is not installed';
-}
-
-/** A running Dovecot. */
-export interface Dovecot {
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
+/** A running Dovecot and its mailbox. */
+export interface Dovecot extends Pick<Server, 'port' | 'user' | 'password'> {
   /** The file that holds the password, for its owner alone. */
   readonly passwordFile: string;
   /** Puts a message into INBOX. */
-  deliver(raw: string | Uint8Array): void;
-  /** Lists the messages of INBOX by file name, whose end has the flags (`:2,S`). */
-  files(): readonly string[];
+  deliver(raw: string): Promise<void>;
+  /** Lists the flags of each message of INBOX. */
+  flags(): Promise<readonly (readonly string[])[]>;
 }
-
-const CONFIGURATION = (directory: string, port: number, password: string): string => `
-base_dir = ${directory}/run
-state_dir = ${directory}/state
-log_path = ${directory}/dovecot.log
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-first_valid_uid = 1
-mail_location = maildir:${directory}/Maildir
-default_internal_user = nobody
-default_login_user = nobody
-default_internal_group = nogroup
-passdb {
-  driver = static
-  args = password=${password}
-}
-userdb {
-  driver = static
-  args = uid=${NOBODY} gid=${NOBODY} home=${directory}
-}
-service imap-login {
-  chroot =
-  inet_listener imap {
-    port = ${port}
-  }
-  inet_listener imaps {
-    port = 0
-  }
-}
-service anvil {
-  chroot =
-}
-service stats {
-  chroot =
-}
-`;
 
 /** Starts one that ends with the scratch. */
 export async function startDovecot(scratch: Scratch): Promise<Dovecot> {
-  const [port, password] = [await freePort(), 'correct-horse'];
-  const directory = scratch.path('dovecot');
-  for (const name of ['', 'Maildir', 'Maildir/tmp', 'Maildir/new', 'Maildir/cur'].map(
-    (each) => `dovecot/${each}`,
-  )) {
-    mkdirSync(scratch.path(name), { recursive: true });
-    chownSync(scratch.path(name), NOBODY, NOBODY);
-  }
+  const server = await startServer(scratch);
+  const { port, user, password } = server;
   const passwordFile = scratch.path('mailbox.password');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  const config = scratch.path('dovecot.conf');
-  writeFileSync(config, CONFIGURATION(directory, port, password));
-  const daemon = new DaemonProcess(PROGRAM, ['-F', '-c', config], scratch.path('dovecot.out'));
-  scratch.defer(async () => {
-    if (daemon.ended === undefined) await daemon.end('SIGTERM');
-  });
-  await eventually(
-    async () => {
-      if (daemon.ended !== undefined) throw new Error(`dovecot ended: ${daemon.ended}\n${daemon.output()}`);
-      return await greets(port);
-    },
-    () => daemon.output(),
-    READY_WITHIN_MS,
-  );
-  let count = 0;
-  const deliver = (raw: string | Uint8Array): void => {
-    count += 1;
-    const name = `${1_700_000_000 + count}.M${count}P${process.pid}.test`;
-    const [fresh, place] = [`${directory}/Maildir/tmp/${name}`, `${directory}/Maildir/new/${name}`];
-    writeFileSync(fresh, raw);
-    chownSync(fresh, NOBODY, NOBODY);
-    renameSync(fresh, place);
+  const deliver = async (raw: string): Promise<void> => {
+    const client = await server.connect();
+    await client.append(raw);
+    client.end();
   };
-  const files = (): string[] =>
-    ['new', 'cur'].flatMap((name) => readdirSync(`${directory}/Maildir/${name}`)).sort();
-  return { port, user: 'replies', password, passwordFile, deliver, files };
-}
-
-function greets(port: number): Promise<true | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const end = (greeted: true | undefined): void => {
-      socket.destroy();
-      resolve(greeted);
-    };
-    socket.once('data', (greeting) => {
-      end(String(greeting).startsWith('* OK') ? true : undefined);
-    });
-    socket.once('error', () => {
-      end(undefined);
-    });
-    socket.once('close', () => {
-      end(undefined);
-    });
-  });
+  const flags = async (): Promise<readonly (readonly string[])[]> => {
+    const client = await server.connect();
+    const listed = await client.list();
+    client.end();
+    return listed.map((message) => message.flags);
+  };
+  return { port, user, password, passwordFile, deliver, flags };
 }
 
 /** A table of the mailbox. */
