@@ -7,7 +7,8 @@
 
 import { printableJson } from '../system/printable.ts';
 import { type BaseConfig, valueIn } from './config.ts';
-import type { Row } from './rows.ts';
+import type { Column } from './kinds.ts';
+import { EACH, type Row } from './rows.ts';
 
 const LINE_CHARS = 100;
 
@@ -41,8 +42,10 @@ export function commentedConfig(
     '# After a change: mailgw-ctl config check',
   ];
   for (const section of new Set(rows.map((row) => row.section))) {
-    lines.push('', `[${section}]`);
-    for (const { name, key, setting } of rows.filter((row) => row.section === section)) {
+    const own = rows.filter((row) => row.section === section);
+    const each = own.find(({ property }) => property === EACH);
+    lines.push('', each === undefined ? `[${section}]` : `#[[${section}]]`);
+    for (const { name, key, setting } of each?.setting.columns?.map(asRow) ?? own) {
       const value = values[key];
       lines.push(...comment(`${setting.doc} Takes ${setting.expects}.`));
       lines.push(`${value === undefined ? '#' : ''}${name} = ${tomlValue(value ?? setting.fallback)}`);
@@ -50,6 +53,11 @@ export function commentedConfig(
   }
   return `${[...lines, '', '[sink]', ...sink].join('\n')}\n`;
 }
+
+/** Gives a key of a list's table, which nobody sets here. */
+const asRow = ({ name, setting }: Column): Pick<Row, 'name' | 'key' | 'setting'> => {
+  return { name, key: '', setting };
+};
 
 /** Writes a text as comment lines of the file. */
 export function comment(text: string): string[] {

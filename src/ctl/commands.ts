@@ -18,6 +18,7 @@ import { postfixConfigCommand } from './commands/postfix-config.ts';
 import { queueGroup } from './commands/queue.ts';
 import { reloadCommand } from './commands/reload.ts';
 import { saltGroup } from './commands/salt.ts';
+import { sourceGroup } from './commands/source.ts';
 import { spamGroup } from './commands/spam.ts';
 import { statsCommand } from './commands/stats.ts';
 import { threadGroup } from './commands/thread.ts';
@@ -63,6 +64,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   threadGroup,
   checkCommand,
   queueGroup,
+  sourceGroup,
   spamGroup,
   notifyCommand,
   notificationGroup,

@@ -25,7 +25,7 @@ export interface DaemonAnswer {
 }
 
 /** Codes of a socket behind which nobody serves, or not for this user. */
-const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK']);
+export const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK']);
 
 /** Asks the daemon; gives the JSON of a success, or undefined where there is no daemon to ask. */
 export async function askDaemon({ api, store }: Config, asked: DaemonRequest): Promise<unknown> {

@@ -3,17 +3,19 @@
  *
  * Contract: every key that changed is named once, with what the file says now and said before; of sinks' options,
  * of files, and of whatever holds an address only the key is told. Values that mean the same (`"60s"`, `"1min"`) are
- * no change. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
+ * no change. Of a mailbox or a provider each key is told by the table's name. A secret that systemd read at the start (secret-file.ts) and that was written since is named by every reload
  * until the restart.
  */
 import { overlay, valueIn } from '../config/config.ts';
-import { show } from '../config/kinds.ts';
+import { type Setting, show } from '../config/kinds.ts';
+import type { Row } from '../config/rows.ts';
 import type { NamedPepper } from '../config/secret-file.ts';
 import { writtenSink } from '../config/sinks.ts';
 import { pepperFingerprint } from '../mail/token.ts';
 import { showPepper } from './pepper.ts';
 import type { Settings } from './settings.ts';
 import { ROWS } from './table.ts';
+import { isList, tablesOf } from './table-rows.ts';
 
 /** One key that changed. */
 export interface SettingChange {
@@ -92,15 +94,11 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
   const changes: SettingChange[] = [];
   for (const row of ROWS) {
     if (isSame(valueIn(before.config, row), valueIn(after.config, row))) continue;
-    const texts = [before, after].map(({ written }) => show(written[row.key]));
-    const isTold = texts.every((text) => !text.includes('@'));
-    changes.push({
-      key: row.key,
-      from: isTold ? texts[0] : undefined,
-      to: isTold ? texts[1] : undefined,
-      isFileOnly: false,
-      needsRestart: row.setting.applies === 'restart',
-    });
+    if (isList(row)) changes.push(...changedTables(row, before, after));
+    else
+      changes.push(
+        toldChange(row.key, row.setting, { from: before.written[row.key], to: after.written[row.key] }),
+      );
   }
   const [old, now] = [sinkValues(before), sinkValues(after)];
   for (const key of new Set([...old.keys(), ...now.keys()])) {
@@ -114,6 +112,48 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
     if (!changes.some((change) => change.key === key))
       changes.push({ key, isFileOnly: true, needsRestart: true });
   }
+  return changes;
+}
+
+/** Tells a change by its values in the file, unless one of them holds an address. */
+function toldChange(
+  key: string,
+  { applies }: Pick<Setting<unknown>, 'applies'>,
+  values: { readonly from: unknown; readonly to: unknown },
+): SettingChange {
+  const [from, to] = [show(values.from), show(values.to)];
+  const isTold = !from.includes('@') && !to.includes('@');
+  const told = isTold ? { from, to } : {};
+  return { key, ...told, isFileOnly: false, needsRestart: applies === 'restart' };
+}
+
+/** Gives what changed of a list of tables, table by table; of a program's arguments only that they did. */
+function changedTables(row: Row, before: Settings, after: Settings): SettingChange[] {
+  const [old, now] = [before, after].map(
+    ({ config }) => new Map(tablesOf(config, row).map((table) => [table.key, table.columns])),
+  );
+  const heading = `[[${row.section}]]`;
+  const changes: SettingChange[] = [];
+  for (const key of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
+    const [was, is] = [old?.get(key), now?.get(key)];
+    if (was === undefined || is === undefined) {
+      const [from, to] = was === undefined ? ['nothing', heading] : [heading, 'nothing'];
+      changes.push({ key, from, to, isFileOnly: false, needsRestart: row.setting.applies === 'restart' });
+      continue;
+    }
+    for (const [at, column] of is.entries()) {
+      const values = { from: was[at]?.value, to: column.value };
+      if (isSame(values.from, values.to)) continue;
+      const { write } = column.setting;
+      const isSecret = Array.isArray(column.value) && column.property.endsWith('Command');
+      changes.push(
+        isSecret
+          ? { key: column.key, isFileOnly: false, needsRestart: false }
+          : toldChange(column.key, row.setting, { from: write(values.from), to: write(values.to) }),
+      );
+    }
+  }
+  // The order of tables is nothing that anybody reads.
   return changes;
 }
 

@@ -17,6 +17,7 @@ import type { Config, Configured } from './config.ts';
 import { loadConfig } from './config.ts';
 import { closeSinks, openSinks, type SiteSink } from './sinks.ts';
 import { ROWS } from './table.ts';
+import { tableFiles } from './table-rows.ts';
 
 /** The configuration, and what stands in the files that it names. */
 export interface Settings extends Configured {
@@ -98,7 +99,7 @@ function namedFiles(config: Config): (readonly [key: string, paths: readonly str
     return [row.key, paths.filter((path) => typeof path === 'string')] as const;
   });
   const files = config.sinks.flatMap(({ key, options }) => sinkFiles(options, key));
-  return [...named, ...files.map(({ key, paths }) => [key, paths] as const)];
+  return [...named, ...[...files, ...tableFiles(config)].map(({ key, paths }) => [key, paths] as const)];
 }
 
 /** Gives a digest of what is read at a path; empty where nothing can be, and whoever needs it says so. */

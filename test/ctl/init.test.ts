@@ -12,11 +12,10 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { tomlKey } from '../../src/config/names.ts';
 import { SINKS, settingsOf } from '../../src/sinks/catalogue.ts';
 import type { Config } from '../../src/site/config.ts';
 import { loadConfig, readConfig } from '../../src/site/config.ts';
-import { SETTINGS } from '../../src/site/table.ts';
+import { SETTING_SECTIONS } from '../docs/setting-sections.ts';
 import { type RunResult, repositoryRoot, run } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool, Tool } from './tool.ts';
@@ -70,9 +69,9 @@ describe('mailgw-ctl init', () => {
   it('writes every setting with its sentence, and defaults as comments that say what the default is', async (t) => {
     const tool = await initialise(testScratch(t));
     const text = readFileSync(tool.config, 'utf8');
-    for (const settings of Object.values(SETTINGS)) {
-      for (const property of Object.keys(settings))
-        assert.match(text, new RegExp(`^#?${tomlKey(property)} = `, 'm'));
+    for (const { heading, keys } of SETTING_SECTIONS) {
+      assert.ok(text.includes(`${heading}\n`), heading);
+      for (const { name } of keys) assert.match(text, new RegExp(`^#?${name} = `, 'm'));
     }
     const uncommented = readConfig(text.replaceAll(/^#(\w+ = )/gm, '$1'));
     assert.ok(uncommented.ok, JSON.stringify(uncommented));

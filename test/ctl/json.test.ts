@@ -1,7 +1,7 @@
 // `--json` of every command there is: one object per line, keys in snake case, whatever the exit status.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { ENTRIES } from '../../src/ctl/commands.ts';
 import { testScratch } from '../support/scratch.ts';
@@ -71,6 +71,9 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['queue drop', ['item-2'], ['id', 'action', 'state']],
   ['queue pause', [], ['paused']],
   ['queue resume', [], ['paused']],
+  ['source list', [], ['name', 'kind', 'state', 'waiting', 'failed', 'messages']],
+  ['source test', [], []],
+  ['source sync', [], []],
   ['spam check', ['MESSAGE'], ['source', 'flagged', 'score', 'verdict']],
   ['spam learn', ['--spam', 'item-1'], []],
   ['spam ping', [], []],
@@ -88,6 +91,9 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['postfix-config', [], ['main_cf', 'master_cf', 'commands']],
   ['completion', ['bash'], ['shell', 'script']],
 ];
+
+/** A mailbox where nobody listens. */
+const MAILBOX = '\n[[imap]]\nname = "support"\nhost = "127.0.0.1"\nport = 9\ntls = "off"\nuser = "u"\n';
 
 const firstWord = (words: string): string => words.split(' ', 1)[0] ?? '';
 
@@ -119,6 +125,7 @@ describe('--json', () => {
   it('gives one object per line, with keys in snake case, by every command', async (t) => {
     const tool = await initialise(testScratch(t));
     await filled(tool);
+    appendFileSync(tool.config, MAILBOX);
     const files: Record<string, string> = {
       MESSAGE: tool.scratch.path('reply.eml'),
       COPY: tool.scratch.path('copy.db'),

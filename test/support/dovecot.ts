@@ -7,7 +7,7 @@
 import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { eventually } from './eventually.ts';
-import { freePort } from './postfix.ts';
+import { freePort } from './free-port.ts';
 import { DaemonProcess, runOk } from './process.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -6,6 +6,7 @@
  */
 
 import { EXIT, Fault } from '../../actions/fault.ts';
+import { EACH } from '../../config/rows.ts';
 import { readPeppers } from '../../config/secret-file.ts';
 import { isDivided, writtenSink } from '../../config/sinks.ts';
 import { settingLines, tomlKeyText, tomlValue } from '../../config/text.ts';
@@ -76,8 +77,9 @@ async function furtherProblems(config: Config, path: string): Promise<string[]> 
 }
 
 function showObjects(config: Config, context: Context): void {
-  for (const { key, setting, value, isDefault } of settingLines(ROWS, config)) {
-    printObject(context.output, { key, value, default: isDefault, doc: setting.doc });
+  for (const { property, key, setting, value, isDefault } of settingLines(ROWS, config)) {
+    const shown = property === EACH ? tablesIn(value) : value;
+    printObject(context.output, { key, value: shown, default: isDefault, doc: setting.doc });
   }
   const options = config.sinks.flatMap((sink) =>
     Object.entries(writtenSink(sink)).map(([key, value]) => ({ sink, key, value })),
@@ -95,7 +97,14 @@ function showObjects(config: Config, context: Context): void {
 function showToml(config: Config): string {
   const lines: string[] = [];
   let current = '';
-  for (const { section, name, value, isDefault } of settingLines(ROWS, config)) {
+  for (const { section, property, name, value, isDefault } of settingLines(ROWS, config)) {
+    if (property === EACH) {
+      for (const table of tablesIn(value)) {
+        lines.push('', `[[${section}]]`);
+        for (const [key, inner] of Object.entries(table)) lines.push(`${key} = ${tomlValue(inner)}`);
+      }
+      continue;
+    }
     if (section !== current) lines.push(...(current === '' ? [] : ['']), `[${section}]`);
     current = section;
     lines.push(`${name} = ${tomlValue(value)}${isDefault ? '  # default' : ''}`);
@@ -106,6 +115,18 @@ function showToml(config: Config): string {
       lines.push(`${tomlKeyText(key)} = ${tomlValue(hidden(sink.options, key, value))}`);
   }
   return lines.join('\n');
+}
+
+/** Gives the tables of a list as they are shown: the arguments of a program may be a secret. */
+function tablesIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  if (!Array.isArray(value)) return [];
+  return value.map((table: Readonly<Record<string, unknown>>) => {
+    const shown = Object.entries(table).map(([key, inner]): readonly [string, unknown] => {
+      if (!key.endsWith('_command') || !Array.isArray(inner)) return [key, inner];
+      return [key, inner.map((word: unknown, at) => (at === 0 ? word : '(hidden)'))];
+    });
+    return Object.fromEntries(shown);
+  });
 }
 
 /**

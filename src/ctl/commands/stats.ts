@@ -7,6 +7,7 @@ import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
 import { withStore } from '../session.ts';
 import { onlySink, sinkRows } from '../sink-rows.ts';
+import { mailboxFigures } from '../source-rows.ts';
 import { printNote, printObject, printRow, printRows, printText } from '../terminal/print.ts';
 
 const SINK_COLUMNS = [
@@ -14,12 +15,18 @@ const SINK_COLUMNS = [
   { key: 'diagnostic', shrinks: true },
 ];
 
+const SOURCE_COLUMNS = [
+  ...['source', 'waiting', 'failed', 'courtesies'].map((key) => ({ key })),
+  { key: 'last_at', title: 'last written' },
+];
+
 const COLUMNS = ['verdict', 'reason', 'cause', 'count', 'last_at'].map((key) => ({ key }));
 
 /** `stats`. */
 export const statsCommand: CommandSpec = {
   words: 'stats',
-  summary: 'items by state, the oldest that waits, how the sink does, and how often each verdict was given',
+  summary:
+    'items by state, the oldest that waits, how the sink and the mailboxes do, and how often each verdict was given',
   options: [
     {
       flags: '--since <time>',
@@ -35,6 +42,7 @@ export const statsCommand: CommandSpec = {
       }
       const { oldestReceivedAt, paused } = counts;
       const sinks = sinkRows(session.config, counts);
+      const sources = await mailboxFigures(session.config, session.store);
       const verdicts = stats.verdicts.map(({ verdict, reason, cause, count, lastAt }) => ({
         verdict,
         reason,
@@ -55,13 +63,22 @@ export const statsCommand: CommandSpec = {
         soft_bounces: bounces?.soft ?? null,
       };
       if (context.output.json) {
-        printObject(context.output, { ...row, ...(sinks !== undefined && { sinks }), verdicts });
+        printObject(context.output, {
+          ...row,
+          ...(sinks !== undefined && { sinks }),
+          ...(sources !== undefined && { sources }),
+          verdicts,
+        });
         return;
       }
       printRow(context.output, row);
       printText(context.output, '');
       if (sinks !== undefined) {
         printRows(context.output, sinks, SINK_COLUMNS, '');
+        printText(context.output, '');
+      }
+      if (sources !== undefined) {
+        printRows(context.output, sources, SOURCE_COLUMNS, '');
         printText(context.output, '');
       }
       printRows(

@@ -17,6 +17,7 @@ import type { CommandSpec } from '../command.ts';
 import { type DaemonFigures, readDaemonFigures } from '../daemon-figures.ts';
 import { withStore } from '../session.ts';
 import { onlySink, sinkRows } from '../sink-rows.ts';
+import { mailboxFigures } from '../source-rows.ts';
 import { type Output, printObject, printRows, printText } from '../terminal/print.ts';
 
 const DEFAULT_INTERVAL = '2s';
@@ -64,11 +65,12 @@ type Picture = Awaited<ReturnType<typeof take>>;
 /** Takes everything that one picture shows. */
 async function take(store: Store, config: Config) {
   const now = Date.now();
-  const [counts, flow, threads, daemon] = await Promise.all([
+  const [counts, flow, threads, daemon, sources] = await Promise.all([
     store.counts(),
     store.flow(now - RATE_MS),
     store.waitingThreads(THREADS),
     readDaemonFigures(config.metrics.listen),
+    mailboxFigures(config, store),
   ]);
   const { byState, oldestReceivedAt, paused } = counts;
   const sinks = sinkRows(config, counts);
@@ -80,6 +82,7 @@ async function take(store: Store, config: Config) {
     oldest_age_seconds: age(oldestReceivedAt),
     paused,
     ...(sinks === undefined ? onlySink(counts) : { sinks }),
+    ...(sources !== undefined && { sources }),
     last_minute: flow,
     daemon,
     threads: threads.map((thread) => ({
@@ -164,6 +167,7 @@ function print(output: Output, picture: Picture): void {
       `oldest ${oldest === null ? '-' : `${oldest} s`}`,
     ],
     ...sinkLines(picture),
+    ...sourceLines(picture),
     ['daemon', ...daemonParts(picture.daemon)],
   ];
   for (const [label, ...parts] of lines) {
@@ -193,6 +197,14 @@ function sinkLines(picture: Picture): (readonly [string, ...string[]])[] {
   return picture.sinks.map(({ sink, state, since, open, diagnostic }, at) => {
     const said = state === 'missing' ? (diagnostic ?? state) : inWords(state, since, diagnostic);
     return [at === 0 ? 'sinks' : '', sink, `on the way ${open}`, said];
+  });
+}
+
+/** Writes a line for each mailbox. */
+function sourceLines({ sources = [] }: Picture): (readonly [string, ...string[]])[] {
+  return sources.map(({ source, waiting, failed, courtesies, last_at: last }, at) => {
+    const counts = [`waiting ${waiting}`, `given up ${failed}`, `to be marked ${courtesies}`];
+    return [at === 0 ? 'sources' : '', source, ...counts, `last written ${last ?? '-'}`];
   });
 }
 

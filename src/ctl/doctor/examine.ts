@@ -31,6 +31,7 @@ import { checkNotices, checkSink, checkSpamd } from './platform.ts';
 import { checkRestore } from './restored.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
+import { checkMailboxes } from './sources.ts';
 import { checkPeppers, checkQueue, checkStoreFile, checkUsers } from './store.ts';
 import { checkStoreFiles, holderOfRemoved } from './store-files.ts';
 
@@ -149,7 +150,7 @@ async function checkOpenStore(
   { roundTrip }: Examination,
   known: { readonly stranger: boolean; readonly isProven: boolean; readonly wayOut: WayOut | undefined },
 ): Promise<readonly Finding[]> {
-  if (!existsSync(config.store.path)) return [];
+  if (!existsSync(config.store.path)) return await checkMailboxes(config, undefined, Date.now());
   const { stranger, isProven, wayOut } = known;
   process.umask(0o077);
   const store = await openSqliteStore({ path: config.store.path, mode: 'tool' }).catch((error: unknown) => {
@@ -169,6 +170,7 @@ async function checkOpenStore(
       ...(await checkQueue(store, config)),
       await checkDiscards(store, Date.now()),
       ...(await checkRestore(store, Date.now())),
+      ...(await checkMailboxes(config, store, Date.now())),
     ];
     if (roundTrip === undefined)
       return [...findings, skipped('round_trip', '--smtp 127.0.0.1:25 sends a probe the whole way')];

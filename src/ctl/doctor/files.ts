@@ -1,5 +1,5 @@
 /**
- * Files that mailgw needs: the pepper, the sink's secrets, the store and the directory of the socket, and whose they are.
+ * Files that mailgw needs: the pepper, secrets of sinks and sources, the store and the directory of the socket, and whose they are.
  *
  * Contract: looks at modes and owners, and reads secrets only to see that they are ones. Who mailgwd runs as is told by
  * the owner of the store's directory. What this process may not read, and mailgwd may, is not examined.
@@ -11,6 +11,7 @@ import { EXIT, systemCode } from '../../actions/fault.ts';
 import { CREDENTIALS, PEPPER_BYTES, readSecretFile, readSecretText } from '../../config/secret-file.ts';
 import { sinkFiles } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
+import { tableFiles } from '../../site/table-rows.ts';
 import { distrust } from '../../system/trusted-file.ts';
 import { type Member, modeText, obstacleTo } from './access.ts';
 import { type Finding, fine, problem, skipped, warning } from './finding.ts';
@@ -22,6 +23,7 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
     checkConfiguration(config, configPath),
     ...pepperFile.map((file) => checkSecret(config, 'files.pepper', 'reply.pepper_file', file, PEPPER_BYTES)),
     ...checkSinkSecrets(config),
+    ...checkSourceSecrets(config),
     ...checkStoreFiles(config),
     checkSocketDirectory(config),
   ];
@@ -74,10 +76,27 @@ function checkSinkSecrets(config: Config): Finding[] {
   });
 }
 
+/** Examines the passwords of mailboxes and the keys of providers. */
+function checkSourceSecrets(config: Config): Finding[] {
+  return tableFiles(config)
+    .filter(({ names }) => names === 'secret')
+    .flatMap(({ key, paths }) =>
+      paths.map((file) => checkSecret(config, 'files.source_secret', key, file, undefined)),
+    );
+}
+
 /** The end of what is said of a file that nobody has written the secret into. */
 const EMPTY = 'is empty; expected the secret, on one line';
 
-const KINDS = { 'files.pepper': 'the pepper', 'files.sink_secret': "the sink's secret" } as const;
+const KINDS = {
+  'files.pepper': 'the pepper',
+  'files.sink_secret': "the sink's secret",
+  'files.source_secret': "the source's secret",
+} as const;
+
+/** Says what mailgwd does without a secret. */
+const without = (check: keyof typeof KINDS): string =>
+  check === 'files.source_secret' ? 'takes no mail by this source' : 'does not start';
 
 function checkSecret(
   config: Config,
@@ -101,7 +120,7 @@ function checkSecret(
   if (!isReadable) {
     return problem(check, EXIT.configuration, {
       what: `${key}: ${file} belongs to user ${uid}; mailgwd runs as user ${service.uid}, the owner of the store`,
-      why: `mailgwd cannot read ${KINDS[check]} and does not start`,
+      why: `mailgwd cannot read ${KINDS[check]} and ${without(check)}`,
       fix: `chown ${service.uid} ${file}`,
     });
   }
@@ -129,7 +148,7 @@ function judgeCredential(check: keyof typeof KINDS, key: string, file: string): 
   if (given.length === 0) {
     return problem(check, EXIT.configuration, {
       what: `${key}: ${file} is root's alone, and no running service of mailgw has a credential "${name}"`,
-      why: `mailgwd cannot read ${KINDS[check]} and does not start, unless mailgw.service has LoadCredential=${name}:${file}`,
+      why: `mailgwd cannot read ${KINDS[check]} and ${without(check)}, unless mailgw.service has LoadCredential=${name}:${file}`,
       fix: `systemctl restart mailgw.service; where it lacks that line: chown --reference=/var/lib/mailgw ${file}`,
     });
   }
@@ -177,6 +196,12 @@ const notOurs = (check: string, file: string): Finding =>
 
 function unusableSecret(check: keyof typeof KINDS, file: string, detail: string): Finding {
   const isPepper = check === 'files.pepper';
+  const isMode = detail.includes(' lets group or world in');
+  if (check === 'files.source_secret') {
+    const write = `write it into ${file}, on one line, with mode 0600, as a file of the user of mailgwd`;
+    const fix = isMode ? `chmod 0600 ${file}` : write;
+    return problem(check, EXIT.configuration, { what: detail, why: `mailgwd ${without(check)}`, fix });
+  }
   if (!existsSync(file) && isCredential(file)) {
     return problem(check, EXIT.configuration, {
       what: detail,
@@ -198,7 +223,7 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
   if (detail.includes('EACCES')) {
     return problem(check, EXIT.configuration, {
       what: detail,
-      why: `mailgwd runs as this user, cannot read ${KINDS[check]} and does not start`,
+      why: `mailgwd runs as this user, cannot read ${KINDS[check]} and ${without(check)}`,
       fix: `as root: chown ${process.getuid?.() ?? '?'} ${file}; chmod 0600 ${file}`,
     });
   }
@@ -211,7 +236,6 @@ function unusableSecret(check: keyof typeof KINDS, file: string, detail: string)
         : `write the key that the platform gave you into ${file}`,
     });
   }
-  const isMode = detail.includes(' lets group or world in');
   return problem(check, EXIT.configuration, {
     what: detail,
     why: isMode
