@@ -130,7 +130,8 @@ describe('the key of a subject', () => {
       'Area: roof',
       'it rains in [roof]',
       'docs: re: and all',
-      'swv: x', 'R2: and D2',
+      'swv: x',
+      'R2: and D2',
     ])
       assert.equal(formOf(subject), subject.toLowerCase(), subject);
   });
