@@ -14,6 +14,7 @@ export function openDryGate({ config, peppers, store }: SecretSession): Gate {
   return createGate({
     ...gateRules(config, peppers),
     directory: store,
+    notified: store,
     doubt: async () => {
       const standing = await judgePeppers(store, peppers);
       if (standing.kind !== 'other') return undefined;

@@ -20,12 +20,21 @@ import { openDryGate } from './dry-gate.ts';
 import { badInput } from './fault.ts';
 
 /** `valid`, `needs-in-reply-to` for a bound address alone, or why it is refused. */
-type Validity = 'valid' | 'needs-in-reply-to' | 'expired' | 'in-the-future' | 'put-off' | NoSuchAddressReason;
+type Validity =
+  | 'valid'
+  | 'needs-in-reply-to'
+  | 'without-token'
+  | 'expired'
+  | 'in-the-future'
+  | 'put-off'
+  | NoSuchAddressReason;
 
 const EXPLANATIONS: Readonly<Record<Validity, string>> = {
   valid: 'a reply to this address is accepted now',
   'needs-in-reply-to':
     'the address is genuine; --in-reply-to tells whether a reply to that notification is too',
+  'without-token':
+    'one of matching.addresses: a reply to it needs no token, and is matched by what its author was sent',
   expired: 'the post is older than reply.max_age',
   'in-the-future': 'the post lies in the future by our clock',
   'put-off': 'it cannot be judged now, and a reply is answered 451; the rules say why',
@@ -140,6 +149,7 @@ async function judge(
     const { claim } = recipient;
     return claim.target === undefined ? judgeBound(session, claim, inReplyTo, rules) : ['valid'];
   }
+  if (recipient.kind === 'unmatched') return ['without-token'];
   const { disposition } = recipient;
   if (disposition.verdict === 'rejected' && disposition.reason === 'no-such-address') {
     return [disposition.detail];

@@ -6,6 +6,7 @@
  * carry; for all, where the pepper's addresses would be void.
  */
 import { randomBytes } from 'node:crypto';
+import { isMatching } from '../config/config.ts';
 import { formatReplyAddress, mintingForm } from '../mail/address.ts';
 import { createLaneOf, isStray } from '../mail/lane.ts';
 import {
@@ -21,7 +22,7 @@ import { mintingKey } from '../outbound/reply-address.ts';
 import type { Config } from '../site/config.ts';
 import { mintingPepper } from '../site/pepper.ts';
 import { type Original, remember } from '../site/remember.ts';
-import type { SecretSession } from '../site/session.ts';
+import type { SecretSession, Session } from '../site/session.ts';
 import { knownThreads, lanesOf } from '../site/sinks.ts';
 import type { DigestPost, NewDigest } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';
@@ -119,6 +120,24 @@ async function keepWith(
   });
   await setContext(store, ...contexts);
   await remember(store, config.reply, ...originals);
+  if (isMatching(config)) await rememberNotified({ config, store }, minted, asked);
+}
+
+/** Remembers who is to be sent a notification that the platform sends itself, under the Message-ID that it got. */
+async function rememberNotified(
+  { config, store }: Session,
+  minted: readonly (Minted | Fault)[],
+  asked: readonly Notification[],
+): Promise<void> {
+  const { notifiedFor } = await import('../site/notified.ts');
+  const now = Date.now();
+  const notified = minted.flatMap((each, index) => {
+    const { isSentHere = false, original } = asked[index] ?? {};
+    if (each instanceof Fault || each.container !== undefined || isSentHere) return [];
+    const { locator: thread } = each;
+    return [notifiedFor(config.reply, { ...each, thread, subject: original?.subject ?? '' }, now)];
+  });
+  if (notified.length > 0) await store.rememberNotified(notified);
 }
 
 const pick = ({ locator: thread, repliedTo }: Minted) => ({ thread, repliedTo });

@@ -8,7 +8,7 @@
  * the same key.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { noticeSender } from '../config/config.ts';
+import { isMatching, noticeSender } from '../config/config.ts';
 import { foldAddress, isPlainAddress } from '../mail/address.ts';
 import { encodeBase32 } from '../mail/base32.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
@@ -20,6 +20,7 @@ import { remember } from '../site/remember.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
 import type { NotificationView } from '../store/notifications.ts';
+import type { NewNotified } from '../store/notified.ts';
 import { isPrintable } from '../system/printable.ts';
 import { EXIT, Fault, invalid, unknown } from './fault.ts';
 import { type Minted, mint } from './mint.ts';
@@ -91,6 +92,7 @@ export async function notify(
     request: digestOf(request),
     createdAt: mail.date,
     mail,
+    notified: await notifiedOf(session, minted, mail),
   });
   const { messageId, replyTo } = minted;
   if (addition.kind === 'added') return { id: mail.id, messageId, replyTo, isRepeated: false };
@@ -116,6 +118,17 @@ async function rememberSaid(
   await remember(store, config.reply, { thread, repliedTo, subject, from, text, html });
 }
 
+/** Says who is notified, where replies without a token are matched by that. */
+async function notifiedOf(
+  { config }: SecretSession,
+  { locator: thread, ...minted }: Minted,
+  { subject }: OutgoingMail,
+): Promise<NewNotified | undefined> {
+  if (!isMatching(config)) return undefined;
+  const { notifiedFor } = await import('../site/notified.ts');
+  return notifiedFor(config.reply, { ...minted, thread, subject }, Date.now());
+}
+
 /** Finds a notification by its id. */
 export async function notificationState({ store }: Session, id: string): Promise<NotificationView> {
   const view = await store.notification(id);
@@ -131,9 +144,10 @@ function addressOf(request: NotifyRequest, key: string | undefined): Notificatio
   const { user, thread, posts, repliedTo } = request;
   if ((thread === undefined) === (posts === undefined))
     throw invalid('thread', '--thread: expected exactly one of thread and posts');
-  if (posts === undefined || key === undefined) return { user, thread, posts, repliedTo };
+  if (posts === undefined || key === undefined) return { user, thread, posts, repliedTo, isSentHere: true };
   const hash = createHash('sha256').update(`${key}\0`).update(digestOf(request)).digest();
-  return { user, posts, repliedTo, digestId: encodeBase32(hash.subarray(0, DIGEST_ID_BYTES)) };
+  const digestId = encodeBase32(hash.subarray(0, DIGEST_ID_BYTES));
+  return { user, posts, repliedTo, digestId, isSentHere: true };
 }
 
 function compose(

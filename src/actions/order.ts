@@ -41,6 +41,8 @@ export interface Notification {
   /** When the post was made, in any form that times are read in; now where undefined. */
   readonly repliedTo?: string | undefined;
   readonly isBound?: boolean | undefined;
+  /** Whether mailgw sends the notification itself, and remembers with it whom it went to. */
+  readonly isSentHere?: boolean | undefined;
   /** JSON of the platform's own, which comes back with the reply. */
   readonly context?: unknown;
   /** What the notification says, where it is known by now. */

@@ -67,7 +67,7 @@ async function repliesAmong(session: SecretSession, named: readonly string[]): P
     const folded = foldAddress(address);
     if (found.has(folded) || found.size >= MOST_CLAIMS) continue;
     const verdict = await gate.recipient(address);
-    if (verdict.kind === 'claim' || !isElsewhere(verdict.disposition)) found.set(folded, address);
+    if (verdict.kind !== 'refused' || !isElsewhere(verdict.disposition)) found.set(folded, address);
   }
   return [...found.values()];
 }

@@ -9,7 +9,7 @@
 import { toPost } from '../delivery/attempt.ts';
 import { readContext, readKnown } from '../delivery/known.ts';
 import { addressed } from '../delivery/split.ts';
-import type { Claim } from '../gate/recipient.ts';
+import type { Claim, Unmatched } from '../gate/recipient.ts';
 import type { SourceRules } from '../gate/rules.ts';
 import type { Finding } from '../gate/trail.ts';
 import { type Disposition, replyTo } from '../mail/disposition.ts';
@@ -233,7 +233,12 @@ function judgeEnvelope({ recipient, reversePath }: Rehearsed): Stage | undefined
   return rcpt.ok ? undefined : refused(rcpt.reply, `the recipient <${recipient}> is no mail address`);
 }
 
-function ofClaim({ user, proof, target }: Claim, rules: readonly Finding[]): Stage {
+function ofClaim(claim: Claim | Unmatched, rules: readonly Finding[]): Stage {
+  if (claim.user === undefined || claim.proof.kind !== 'token') {
+    const detail = 'one of matching.addresses, which takes replies without a token';
+    return plain('recipient', 'accepted', null, detail, rules);
+  }
+  const { user, proof, target } = claim;
   const thread = target === undefined ? 'bound: In-Reply-To or References must name it' : target.locator;
   const detail = `a ${proof.token.form} address of ${user.name}; thread: ${thread}`;
   return plain('recipient', 'accepted', null, detail, rules);
@@ -242,7 +247,8 @@ function ofClaim({ user, proof, target }: Claim, rules: readonly Finding[]): Sta
 function ofItem(item: NewItem, rules: readonly Finding[]): Stage {
   const { policy, result } = item.authentication;
   const repliedTo = new Date(item.repliedToAt).toISOString();
-  const detail = `thread: ${item.thread}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
+  const matched = item.matched === undefined ? '' : `; matched by ${item.matched}`;
+  const detail = `thread: ${item.thread}${matched}; replied to: ${repliedTo}; sender policy ${policy}: ${result}`;
   const reason = item.hold === undefined ? 'queued' : `held: ${item.hold}`;
   return plain('message', 'accepted', reason, detail, rules);
 }

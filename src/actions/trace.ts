@@ -77,13 +77,14 @@ function endOf({ attempts, lastDiagnostic }: ItemView): string {
   return isSplit ? `${lastDiagnostic}, each an item of its own` : `attempt ${attempts}`;
 }
 
-function verdictOf({ item, authentication, isFlaggedSpam }: Trace): string {
+function verdictOf({ item, authentication, isFlaggedSpam, matched }: Trace): string {
   const score = item.spamScore === undefined ? '' : `, score ${item.spamScore}`;
   const spam =
     isFlaggedSpam === undefined ? 'spam: unchecked' : `spam: ${isFlaggedSpam ? 'yes' : 'no'}${score}`;
   const from = item.reversePath === '' ? '<>' : item.reversePath;
   const held = item.holdReason === undefined ? '' : `; held: ${item.holdReason}`;
-  return `accepted from ${from}; sender policy ${authentication.policy}: ${authentication.result}; ${spam}${held}`;
+  const without = matched === undefined ? '' : `without a token, matched by ${matched}; `;
+  return `accepted from ${from}; ${without}sender policy ${authentication.policy}: ${authentication.result}; ${spam}${held}`;
 }
 
 function noticeSteps(notice: NoticeView): { ms: number; event: string; detail: string }[] {

@@ -60,6 +60,11 @@ export function noticeSender(
   return config.notice.from === '' ? `noreply@${domain}` : config.notice.from;
 }
 
+/** Tells whether replies without a token are matched; if not, nobody who was notified is remembered. */
+export function isMatching({ matching }: Pick<BaseConfig, 'matching'>): boolean {
+  return matching.by.length > 0;
+}
+
 /** Gives the server that takes all mail of ours. */
 export function mailServer({ outbound, notice }: Pick<BaseConfig, 'outbound' | 'notice'>): Endpoint {
   const { server } = notice;
@@ -191,6 +196,11 @@ function crossCheck(config: BaseConfig): string[] {
   if (matchRecipient(allForms(config.reply), noticeSender(config)).kind === 'token') {
     problems.push('notice.from: is a reply address; expected another one');
   }
+  const matched = config.matching.addresses.find(
+    (address) => matchRecipient(allForms(config.reply), address).kind === 'token',
+  );
+  if (matched !== undefined)
+    problems.push(`matching.addresses: ${show(matched)} is a reply address; expected one without a token`);
   const { badAddressDelayMs, badAddressDelayLongestMs } = config.rate;
   if (badAddressDelayMs > badAddressDelayLongestMs) {
     problems.push('rate.bad_address_delay: is longer than rate.bad_address_delay_longest');

@@ -1,5 +1,6 @@
 /** The forms of texts that settings take: domains and addresses, and patterns of files. */
 import { foldDomain, parseForm, prefixFits, splitAddress } from '../mail/address.ts';
+import type { MatchRule } from '../mail/disposition.ts';
 import { NOTICE_KINDS, type NoticeKind } from '../mail/notice.ts';
 
 /** Tells a domain. */
@@ -19,6 +20,13 @@ export const isForm = (value: string): boolean => {
 export const isSender = (value: string): boolean =>
   value === '' ||
   (/^[\w.+=-]+@[^@]+$/.test(value) && value.length <= 254 && isDomain(splitAddress(value)?.domain ?? ''));
+
+/** Tells an address without spaces and quotes. */
+export const isMailAddress = (value: string): boolean => value !== '' && isSender(value);
+
+/** Tells a rule by which replies without a token are matched. */
+export const isMatchRule = (value: string): value is MatchRule =>
+  value === 'message-id' || value === 'subject';
 
 /** Tells the name of a field as RFC 5322 §2.2 has it. */
 export const isFieldName = (value: string): boolean => /^[!-9;-~]{1,76}$/.test(value);

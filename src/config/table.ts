@@ -5,8 +5,19 @@
  * docs/settings.md and mailgw.toml(5) are generated from it.
  */
 import { ATTACHMENT_LIMITS } from '../mail/attachment-limits.ts';
+import type { MatchRule } from '../mail/disposition.ts';
 import { NOTICE_KINDS, type NoticeKind } from '../mail/notice.ts';
-import { isDomain, isFieldName, isFilePattern, isForm, isNoticeKind, isPrefix, isSender } from './forms.ts';
+import {
+  isDomain,
+  isFieldName,
+  isFilePattern,
+  isForm,
+  isMailAddress,
+  isMatchRule,
+  isNoticeKind,
+  isPrefix,
+  isSender,
+} from './forms.ts';
 import * as kind from './kinds.ts';
 import { OUTBOUND_RULES } from './outbound-rules.ts';
 
@@ -236,6 +247,21 @@ export const BASE_SETTINGS = {
       'on',
       'Whether bounces of notifications that come to their reply address are counted and told to the platform; "off" discards them.',
     ),
+  },
+  matching: {
+    by: kind.texts<MatchRule>(
+      [],
+      'How a reply without a token may find its thread: "message-id", by In-Reply-To or References to a notification that its author was sent; then "subject", by what its author was sent under that Subject. Empty takes no such reply, and remembers nobody. The sender policy is strict for them on every site.',
+      'a list of "message-id" and "subject"',
+      isMatchRule,
+    ),
+    addresses: kind.texts(
+      [],
+      'The addresses that such replies are written to: those in From of your notifications, which have to come to mailgw. Empty is the one of notice.from.',
+      'a list of mail addresses without spaces',
+      isMailAddress,
+    ),
+    withinMs: kind.duration('30d', 'How long after a notification was sent its Subject counts.'),
   },
   delivery: {
     concurrency: kind.integer(

@@ -1,7 +1,8 @@
 /**
  * An arrival: a message that came without RCPT, from a mailbox or a provider, on its way through the gate.
  *
- * Contract: its recipients are the candidates that hold a token of ours, each once and at most {@link MOST_CLAIMS}; every
+ * Contract: its recipients are the candidates that hold a token of ours, each once and at most {@link MOST_CLAIMS}, or,
+ * where none holds one, an address that takes mail without; every
  * one of them gets one verdict, and so does a message that was for nobody. Whatever is temporary leaves the message where
  * it is, without a receipt: it has to come again. Failure: as of a transaction; nothing here rejects.
  */
@@ -63,21 +64,29 @@ function putOff(transaction: Transaction, disposition: Disposition): Arrived {
   return { kind: 'deferred', verdicts: [disposition] };
 }
 
-/** Judges the candidates that hold a token; the others are somebody else's addresses. */
+/** Judges the candidates that hold a token, or one that takes mail without; the others are somebody else's addresses. */
 async function judgeCandidates(
   transaction: Transaction,
   candidates: readonly string[],
 ): Promise<readonly Disposition[]> {
   const refusals: Disposition[] = [];
+  let withoutToken: string | undefined;
   const seen = new Set<string>();
   for (const candidate of candidates) {
     const folded = foldAddress(candidate);
     if (seen.has(folded) || transaction.recipients >= MOST_CLAIMS) continue;
     seen.add(folded);
+    if (transaction.takesWithoutToken(candidate)) {
+      withoutToken ??= candidate;
+      continue;
+    }
     const refusal = await transaction.recipient(candidate);
     if (refusal !== undefined && !isElsewhere(refusal)) refusals.push(refusal);
   }
-  return refusals;
+  // What has a token is judged by that, even where it does not hold.
+  if (withoutToken === undefined || transaction.recipients + refusals.length > 0) return refusals;
+  const refusal = await transaction.recipient(withoutToken);
+  return refusal === undefined ? refusals : [refusal];
 }
 
 /** Tells whether an address is none of ours: most are, in a mailbox that people share with replies. */

@@ -21,6 +21,8 @@ import type { Claim, Target } from './recipient.ts';
 export function bounceItem({ gate, claim, message, header }: Case): NewItem | undefined {
   const { forms, now, newId } = gate;
   const { raw } = message;
+  // Whose bounce it is says the token that came back.
+  if (claim.proof.kind !== 'token') return undefined;
   const token = encodeBase32(claim.proof.token.bytes);
   const bounce = parseBounce(
     raw,
@@ -60,11 +62,12 @@ export function bounceItem({ gate, claim, message, header }: Case): NewItem | un
 /** Finds the thread of a bound token: that of the returned message, or of one that the bounce refers to. */
 function boundTarget(
   domains: readonly string[],
-  { proof: { token, keys } }: Claim,
+  { proof }: Claim,
   raw: Uint8Array,
   header: Header,
 ): Target | undefined {
-  if (token.form !== 'bound') return undefined;
+  if (proof.kind !== 'token' || proof.token.form !== 'bound') return undefined;
+  const { token, keys } = proof;
   const returned = returnedMessageId(raw);
   const named = [...(returned === undefined ? [] : [returned]), ...headerValues(header, 'in-reply-to')];
   const candidates = messageIdCandidates(named, headerValues(header, 'references'), domains);

@@ -6,9 +6,10 @@
  */
 import type { Disposition } from '../mail/disposition.ts';
 import type { Authentication } from '../mail/origin.ts';
-import type { Token } from '../mail/token.ts';
+import type { Charged } from '../mail/rate.ts';
 import type { RateLimit, Rates, Standing } from './rates.ts';
 import type { Claim } from './recipient.ts';
+import type { End } from './trail.ts';
 
 /** Charges the claim of this index: the limit that there was nothing left of, if any. */
 export type Charge = (index: number, standing: Standing) => RateLimit | undefined;
@@ -21,23 +22,28 @@ export function standingOf(
   return policy === 'off' || result === 'pass' ? 'vouched' : 'unvouched';
 }
 
+function chargedOf({ user, proof }: Claim): Charged {
+  return proof.kind === 'token' ? proof.token : { form: 'matched', userNumber: user.number };
+}
+
 /** What a transaction was charged. Its life: `take` for each claim, `keep` once the verdicts are there, `giveBack`. */
 export class Charges {
   readonly #rates: Pick<Rates, 'take' | 'giveBack'> | undefined;
-  readonly #claims: readonly Claim[];
-  readonly #taken = new Map<number, { readonly token: Token; readonly standing: Standing }>();
+  readonly #claims: readonly (Claim | End)[];
+  readonly #taken = new Map<number, { readonly charged: Charged; readonly standing: Standing }>();
 
-  constructor(rates: Pick<Rates, 'take' | 'giveBack'> | undefined, claims: readonly Claim[]) {
+  constructor(rates: Pick<Rates, 'take' | 'giveBack'> | undefined, claims: readonly (Claim | End)[]) {
     this.#rates = rates;
     this.#claims = claims;
   }
 
   readonly take: Charge = (index, standing) => {
     if (this.#rates === undefined) return undefined;
-    const token = this.#claims[index]?.proof.token;
-    if (token === undefined) throw new Error(`there is no claim ${index}`);
-    const limit = this.#rates.take(token, standing);
-    if (limit === undefined) this.#taken.set(index, { token, standing });
+    const claim = this.#claims[index];
+    if (claim === undefined || 'kind' in claim) throw new Error(`there is no claim ${index}`);
+    const charged = chargedOf(claim);
+    const limit = this.#rates.take(charged, standing);
+    if (limit === undefined) this.#taken.set(index, { charged, standing });
     return limit;
   };
 
@@ -50,6 +56,6 @@ export class Charges {
 
   /** Gives back what is not kept. */
   giveBack(): void {
-    for (const { token, standing } of this.#taken.values()) this.#rates?.giveBack(token, standing);
+    for (const { charged, standing } of this.#taken.values()) this.#rates?.giveBack(charged, standing);
   }
 }

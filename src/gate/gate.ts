@@ -9,21 +9,24 @@
  */
 import { foldAddress, matchRecipient } from '../mail/address.ts';
 import type { Own } from '../mail/automatic.ts';
-import type { Disposition, SpoofCause } from '../mail/disposition.ts';
+import type { Disposition, MatchRule, SpoofCause } from '../mail/disposition.ts';
 import type { Acceptance } from '../store/acceptance.ts';
 import type { CallFate, Receipt, Receipts } from '../store/receipts.ts';
-import { type Envelope, messageOf } from './case.ts';
+import { type Envelope, type Message, messageOf } from './case.ts';
 import { Charges } from './charges.ts';
 import { isReply, type Judgement, judgeMessage, tellRefused } from './judging.ts';
+import type { MatchGround } from './matching.ts';
 import {
   type Claim,
   doubtful,
   judgeRecipient,
   type RecipientOptions,
   type RecipientVerdict,
+  takesWithoutToken,
+  type Unmatched,
 } from './recipient.ts';
 import type { GateRules } from './rules.ts';
-import type { Trail } from './trail.ts';
+import type { End, Trail } from './trail.ts';
 
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
 export type Verdict = Disposition & {
@@ -33,6 +36,8 @@ export type Verdict = Disposition & {
   /** Undefined where no filter was asked. */
   readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
   readonly spamScore?: number | undefined;
+  /** Of a reply without a token: the rule that found it, whose it is, and where it goes. */
+  readonly matched?: { readonly by: MatchRule; readonly user: string; readonly thread: string } | undefined;
 };
 
 /** The options of the gate, by which it decides. */
@@ -40,6 +45,8 @@ export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
   readonly queue: Acceptance;
   /** Takes the receipts of messages that no item is made of; needed by sources that give any. */
   readonly receipts?: Receipts | undefined;
+  /** Who was sent what; needed where replies without a token are matched. */
+  readonly notified?: MatchGround['notified'] | undefined;
   /** How our own mail is recognised beside its reply addresses. */
   readonly notices?: { readonly from: readonly string[]; readonly loopTokens: readonly string[] } | undefined;
   /** Tells whether the store has too little space left to take more. */
@@ -56,15 +63,17 @@ export interface Gate {
   transaction(): Disposition | undefined;
   /** Judges a recipient from its address alone; no side effect on the store. */
   recipient(address: string, trail?: Trail): Promise<RecipientVerdict>;
+  /** Tells whether an address takes mail without a token. */
+  takesWithoutToken(address: string): boolean;
   /** Judges a message for one claim, without committing. */
-  judge(envelope: Envelope, claim: Claim, raw: Uint8Array, trail?: Trail): Promise<Judgement>;
+  judge(envelope: Envelope, claim: Claim | Unmatched, raw: Uint8Array, trail?: Trail): Promise<Judgement>;
   /**
    * Judges a message for every claim and commits what is accepted; may take `raw`'s memory over. A receipt is written
    * in the same commit, unless the message has to come again for some claim.
    */
   message(
     envelope: Envelope,
-    claims: readonly Claim[],
+    claims: readonly (Claim | Unmatched)[],
     raw: Uint8Array,
     receipt?: Receipt,
   ): Promise<readonly Verdict[]>;
@@ -74,7 +83,7 @@ export interface Gate {
    */
   refuse(
     envelope: Envelope,
-    claims: readonly Claim[],
+    claims: readonly (Claim | Unmatched)[],
     header: Uint8Array,
     refusal: Disposition,
     receipt: Receipt,
@@ -96,37 +105,38 @@ export function createGate(options: GateOptions): Gate {
       return undefined;
     },
     recipient: (address, trail) => judgeRecipient(options, address, trail),
+    takesWithoutToken: (address) => takesWithoutToken(options, address),
     judge: async (envelope, claim, raw, trail) => {
       const message = messageOf(envelope, raw);
-      const [judgement] = await judgeMessage(
-        { ...rules, ...envelope.rules },
-        message,
-        [claim],
-        () => undefined,
-        trail,
-      );
+      const own = { ...rules, ...envelope.rules };
+      const claims = await matchAll(options, own, message, [claim], trail);
+      const [judgement] = await judgeMessage(own, message, claims, () => undefined, trail);
       if (judgement === undefined) throw new Error('a claim without a judgement');
       return judgement;
     },
     pass: (receipt) => pass(options, receipt),
-    refuse: async (envelope, claims, header, refusal, receipt) => {
+    refuse: async (envelope, recipients, header, refusal, receipt) => {
       const message = messageOf(envelope, header);
       const own = { ...rules, ...envelope.rules };
+      const claims = await matchAll(options, own, message, recipients, undefined);
       // Before the receipt: after a crash the message comes again, and a second notice of the day is none.
       for (const claim of claims) {
-        const notice = tellRefused(own, message, claim);
+        const notice = 'kind' in claim ? undefined : tellRefused(own, message, claim);
         if (notice !== undefined) await options.authorNotices?.add(notice);
       }
       const fate = await pass(options, receipt);
       const disposition: Disposition = fate === 'new' ? refusal : { verdict: 'discarded', reason: fate };
       const { messageId, queueId } = message;
-      return claims.map(() => ({ ...disposition, messageId, queueId }));
+      return claims.map((claim) => {
+        return { ...('kind' in claim ? claim.disposition : disposition), messageId, queueId };
+      });
     },
-    message: async (envelope, claims, raw, receipt) => {
+    message: async (envelope, recipients, raw, receipt) => {
+      const message = messageOf(envelope, raw);
+      const own = envelope.rules === undefined ? rules : { ...rules, ...envelope.rules };
+      const claims = await matchAll(options, own, message, recipients, undefined);
       const charges = new Charges(options.rates, claims);
       try {
-        const message = messageOf(envelope, raw);
-        const own = envelope.rules === undefined ? rules : { ...rules, ...envelope.rules };
         const judgements = await judgeMessage(own, message, claims, charges.take, undefined);
         const dispositions = await commit(options, judgements, raw, receipt);
         charges.keep(dispositions);
@@ -136,12 +146,36 @@ export function createGate(options: GateOptions): Gate {
           messageId,
           queueId,
           ...(own.spam && spamOf(judgements[index])),
+          ...matchedOf(claims[index]),
         }));
       } finally {
         charges.giveBack();
       }
     },
   };
+}
+
+/** Finds whose the mail is that came without a token; its code is loaded by the first one. */
+async function matchAll(
+  { directory, notified, now }: GateOptions,
+  rules: GateRules,
+  message: Message,
+  recipients: readonly (Claim | Unmatched)[],
+  trail: Trail,
+): Promise<readonly (Claim | End)[]> {
+  const claims = recipients.filter((each) => each.user !== undefined);
+  if (claims.length === recipients.length) return claims;
+  if (notified === undefined) throw new Error('mail without a token, and nothing to match it by');
+  const { matchReply } = await import('./matching.ts');
+  const ground = { rules, directory, notified, now, message, trail };
+  const matched = await matchReply(ground, claims.length > 0);
+  return recipients.map((each) => (each.user === undefined ? matched : each));
+}
+
+function matchedOf(claim: Claim | End | undefined): Pick<Verdict, 'matched'> {
+  if (claim === undefined || 'kind' in claim || claim.proof.kind === 'token') return {};
+  const { user, proof, target } = claim;
+  return { matched: { by: proof.by, user: user.name, thread: target?.locator ?? '' } };
 }
 
 /** Builds the marks of our own mail: a reply address, or those of a notice. */

@@ -21,7 +21,7 @@ import { findTarget, judgeAuthor, judgeOrigin, judgeReplyAge, malformed } from '
 import { rateLimited } from './rates.ts';
 import type { Claim, Target } from './recipient.ts';
 import type { GateRules } from './rules.ts';
-import { judgeSenderPolicy } from './sender-policy.ts';
+import { judgeSenderPolicy, rulesFor } from './sender-policy.ts';
 import { judgeSpam, type SpamDecision } from './spam-policy.ts';
 import type { End, Trail } from './trail.ts';
 
@@ -34,14 +34,17 @@ export type Judgement =
 export async function judgeMessage(
   gate: GateRules,
   message: Message,
-  claims: readonly Claim[],
+  claims: readonly (Claim | End)[],
   charge: Charge,
   trail: Trail,
 ): Promise<readonly Judgement[]> {
   const judgements = claims.map((claim, index) => {
-    const judgement = judgeClaim(gate, message, claim, trail);
+    // Without a token, and to nothing that its author was sent.
+    if ('kind' in claim) return claim;
+    const rules = rulesFor(gate, claim);
+    const judgement = judgeClaim(rules, message, claim, trail);
     const result = judgement.kind === 'item' ? judgement.item.authentication.result : undefined;
-    const limit = charge(index, standingOf(gate.senderPolicy, result));
+    const limit = charge(index, standingOf(rules.senderPolicy, result));
     return limit === undefined ? judgement : rateLimited(limit);
   });
   const { raw, scan } = message;
@@ -105,13 +108,19 @@ function judgeClaim(gate: GateRules, message: Message, claim: Claim, trail: Trai
 
   // 4. The author is the token's user, and our own filter vouches for it.
   const sender = judgeSenderPolicy(judged, mailbox);
-  if (sender.kind === 'end')
+  if (sender.kind === 'end') {
+    // Of mail without a token anybody can write as much as they like.
+    if (claim.proof.kind === 'matched') return sender;
     return tellDropped(gate.authorNotices, sender, endedReply(judged, mailbox, origin.hasSign, target));
+  }
 
-  const { authentication, why } = sender;
+  const { authentication } = sender;
+  const several = severalThreads(claim);
+  const why = sender.why ?? several;
   const vouchedFor =
     authentication.result === 'pass' ? foldAddress(mailbox.address, gate.plusTags) : undefined;
-  const item = newItem(judged, target, authentication, sender.hold ?? origin.hold, vouchedFor);
+  const hold = sender.hold ?? origin.hold ?? (several && 'several-threads');
+  const item = newItem(judged, target, authentication, hold, vouchedFor);
   if (why === undefined) return { kind: 'item', item };
   return { kind: 'item', item: { ...item, holdDetail: why.detail }, holdCause: why.cause };
 }
@@ -138,6 +147,17 @@ export function tellRefused(gate: GateRules, message: Message, claim: Claim): Ne
     endedReply(judged, author.mailbox, origin.hasSign, found.target),
     sender.authentication.result,
   );
+}
+
+/** Says which threads a reply without a token may be to, where there are several. */
+function severalThreads({
+  proof,
+}: Claim): { readonly detail: string; readonly cause?: undefined } | undefined {
+  if (proof.kind === 'token' || proof.threads.length < 2) return undefined;
+  const [first = ''] = proof.threads;
+  return {
+    detail: `by ${proof.by} it may be to ${proof.threads.join(' or ')}; released it goes to ${first}`,
+  };
 }
 
 /** Collects what is known of a reply that ends here. */
@@ -205,6 +225,7 @@ function newItem(
     hold,
     authentication,
     vouchedFor,
+    matched: claim.proof.kind === 'matched' ? claim.proof.by : undefined,
     spam: undefined,
   };
 }

@@ -59,6 +59,8 @@ function weighSigns(judged: Case): { readonly automatic: Automatic | null; reado
   const { raw, envelope } = message;
   const automatic = classifyMessage(raw, header, envelope.reversePath, gate.own);
   if (automatic === null || automatic.kind === 'list') return { automatic };
+  // Nothing but the message itself says that it is a reply.
+  if (judged.claim.proof.kind === 'matched') return { automatic };
   const hard = classifyMessage(raw, header, envelope.reversePath, gate.own, 'hard');
   const isPersons = (hard === null || hard.kind === 'list') && hasPass(judged);
   return isPersons ? { automatic: hard, outranked: automatic } : { automatic };
@@ -103,8 +105,8 @@ export function findTarget(asked: Targeted): End | { readonly kind: 'target'; re
 }
 
 function boundMessageId(domains: readonly string[], { proof }: Claim, header: Header): string | undefined {
+  if (proof.kind !== 'token' || proof.token.form !== 'bound') return undefined;
   const { token, keys } = proof;
-  if (token.form !== 'bound') return undefined;
   const candidates = messageIdCandidates(
     headerValues(header, 'in-reply-to'),
     headerValues(header, 'references'),

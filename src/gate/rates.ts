@@ -14,6 +14,7 @@
 
 import {
   addressBucket,
+  type Charged,
   giveOneBack,
   hasOne,
   type Rate,
@@ -22,7 +23,6 @@ import {
   untilFull,
   userBucket,
 } from '../mail/rate.ts';
-import type { Token } from '../mail/token.ts';
 import type { Log } from '../observe/log.ts';
 import type { Buckets } from '../store/buckets.ts';
 import { errorText } from '../system/error-text.ts';
@@ -72,11 +72,11 @@ const UNVOUCHED = 'unvouched/';
 const nameFor = (standing: Standing, name: string): string =>
   standing === 'vouched' ? name : `${UNVOUCHED}${name}`;
 
-/** One limit, and the bucket of it that a token belongs to. */
+/** One limit, and the bucket of it that a reply is counted in, if any. */
 interface Limit {
   readonly limit: RateLimit;
   readonly rate: Rate;
-  readonly bucketOf: (token: Token) => string;
+  readonly bucketOf: (charged: Charged) => string | undefined;
   /** Tells whether a bucket is one of this limit's, by its name as of a message that is vouched for. */
   readonly owns: (name: string) => boolean;
 }
@@ -93,7 +93,7 @@ function limitsOf({ perUser, perAddress, total }: RateSettings): Limit[] {
     {
       limit: 'rate.per_user',
       rate: perUser,
-      bucketOf: (token) => userBucket(token.userNumber),
+      bucketOf: ({ userNumber }) => userBucket(userNumber),
       owns: (name) => name.startsWith('user/'),
     },
     {
@@ -188,21 +188,20 @@ export class Rates {
     await this.#saving;
   }
 
-  /** Names the limit that one more reply to this token would go beyond; changes nothing. */
-  reached(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
+  /** Names the limit that one more reply of this kind would go beyond; changes nothing. */
+  reached(charged: Charged, standing: Standing = 'vouched'): RateLimit | undefined {
     const now = this.#options.monotonic();
-    return this.#inForce().find(
-      ({ rate, bucketOf }) => !hasOne(this.#fullAt.get(nameFor(standing, bucketOf(token))) ?? now, now, rate),
+    return this.#bucketsOf(charged, standing).find(
+      ({ name, rate }) => !hasOne(this.#fullAt.get(name) ?? now, now, rate),
     )?.limit;
   }
 
-  /** Takes one from every bucket of a token, or from none: then the limit that stood against it. */
-  take(token: Token, standing: Standing = 'vouched'): RateLimit | undefined {
-    const reached = this.reached(token, standing);
+  /** Takes one from every bucket of a reply, or from none: then the limit that stood against it. */
+  take(charged: Charged, standing: Standing = 'vouched'): RateLimit | undefined {
+    const reached = this.reached(charged, standing);
     if (reached !== undefined) return reached;
     const now = this.#options.monotonic();
-    for (const { rate, bucketOf } of this.#limits) {
-      const name = nameFor(standing, bucketOf(token));
+    for (const { name, rate } of this.#bucketsOf(charged, standing)) {
       const fullAt = takeOne(this.#fullAt.get(name) ?? now, now, rate);
       this.#touch(name, fullAt);
       if (fullAt - now > rate.perMs / 2) this.#isUrgent = true;
@@ -211,12 +210,22 @@ export class Rates {
   }
 
   /** Undoes a `take`: the reply was neither kept nor dropped, and will come again. */
-  giveBack(token: Token, standing: Standing = 'vouched'): void {
-    for (const { rate, bucketOf } of this.#inForce()) {
-      const name = nameFor(standing, bucketOf(token));
+  giveBack(charged: Charged, standing: Standing = 'vouched'): void {
+    for (const { name, rate } of this.#bucketsOf(charged, standing)) {
       const fullAt = this.#fullAt.get(name);
       if (fullAt !== undefined) this.#touch(name, giveOneBack(fullAt, rate));
     }
+  }
+
+  /** Names the buckets that a reply is counted in. */
+  #bucketsOf(
+    charged: Charged,
+    standing: Standing,
+  ): readonly (Pick<Limit, 'limit' | 'rate'> & { name: string })[] {
+    return this.#inForce().flatMap(({ limit, rate, bucketOf }) => {
+      const bucket = bucketOf(charged);
+      return bucket === undefined ? [] : [{ limit, rate, name: nameFor(standing, bucket) }];
+    });
   }
 
   /** Hands what changed to the store if it includes a bucket that is more than half empty. */

@@ -5,8 +5,8 @@
  * that the answer takes as long; age comes after the proof, because only a genuine holder may learn of it.
  * Failure: a broken store rejects.
  */
-import { matchRecipient, type RecipientMatch, type ReplyAddressForm } from '../mail/address.ts';
-import type { Disposition, NoSuchAddressReason } from '../mail/disposition.ts';
+import { foldAddress, matchRecipient, type RecipientMatch, type ReplyAddressForm } from '../mail/address.ts';
+import type { Disposition, MatchRule, NoSuchAddressReason } from '../mail/disposition.ts';
 import { addressMaxAgeMs } from '../mail/probe.ts';
 import { containerOf } from '../mail/reserved.ts';
 import {
@@ -35,22 +35,48 @@ export interface Target {
 }
 
 /** The proof that the user may reply: a token, and those of the user's keys that made it. */
-interface Proof {
+interface TokenProof {
   readonly kind: 'token';
   readonly token: Token;
   readonly keys: readonly Buffer[];
 }
 
-/** A recipient that passed RCPT: the user, what proves it, and where it goes if the address alone says so. */
+/** The proof of a reply without a token: it is to a notification that this very user was sent (matching.ts). */
+interface MatchProof {
+  readonly kind: 'matched';
+  readonly by: MatchRule;
+  /** The threads that it may be to, by their locators of today, the likeliest first; several are for the operator. */
+  readonly threads: readonly string[];
+}
+
+/** A recipient that is somebody's: the user, what proves it, and where it goes if the address alone says so. */
 export interface Claim {
   readonly user: User;
-  readonly proof: Proof;
+  readonly proof: TokenProof | MatchProof;
   readonly target: Target | undefined;
+}
+
+/** A recipient that takes mail without a token: whose it is shows the message. */
+export interface Unmatched {
+  readonly address: string;
+  readonly user?: undefined;
+  readonly target?: undefined;
+}
+
+/** How replies without a token are matched. */
+export interface MatchingRules {
+  /** The rules that are tried. */
+  readonly by: readonly MatchRule[];
+  /** The addresses that such replies are written to. */
+  readonly addresses: readonly string[];
+  /** How long after a notification its Subject counts, in milliseconds. */
+  readonly withinMs: number;
 }
 
 /** The verdict on a recipient at RCPT. */
 export type RecipientVerdict =
   | { readonly kind: 'claim'; readonly claim: Claim }
+  | { readonly kind: 'unmatched'; readonly claim: Unmatched }
   | { readonly kind: 'refused'; readonly disposition: Disposition };
 
 /**
@@ -77,6 +103,8 @@ export interface RecipientOptions {
   readonly rates?: Pick<Rates, 'reached' | 'take' | 'giveBack'> | undefined;
   /** Whether mail may start threads; it may not unless given. */
   readonly compose?: boolean | undefined;
+  /** Undefined where no reply without a token is taken. */
+  readonly matching?: MatchingRules | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -89,6 +117,7 @@ export const NO_SUCH_ADDRESS: Readonly<Record<NoSuchAddressReason, string>> = {
   'malformed-token': 'what stands after the prefix is no token',
   'unknown-user': 'the user it names does not exist, or not any more',
   'disabled-user': 'the user is disabled',
+  unmatched: 'the mail has no token, and is to no notification that its author was sent',
   'compose-off': 'it starts threads, which reply.compose does not let it',
   'unknown-thread': 'the thread number it names does not exist in this store',
   forged: 'the proof does not hold: made up, altered, made elsewhere, or void since the salt was rotated',
@@ -124,13 +153,37 @@ export async function judgeRecipient(
 ): Promise<RecipientVerdict> {
   const asked: Asked = { gate, now: gate.now(), trail };
   const match: RecipientMatch = matchRecipient(gate.forms, address);
-  if (match.kind !== 'token') return refuse(asked, 'address', match.kind);
+  if (match.kind !== 'token' && !takesWithoutToken(gate, address))
+    return refuse(asked, 'address', match.kind);
+  if (match.kind !== 'token') return await judgeWithoutToken(asked, address);
   const token = parseToken(match.token);
   if (token === undefined) return refuse(asked, 'token', 'malformed-token');
   trail?.push({ rule: 'address', result: 'pass', saw: `a ${token.form} address of reply.domain` });
   const doubt = await gate.doubt?.();
   if (doubt !== undefined) return putOff(asked, 'token', doubtful(doubt));
   return judgeToken(asked, token);
+}
+
+/** Tells whether an address is one of those that replies without a token are written to. */
+export function takesWithoutToken(
+  { matching }: Pick<RecipientOptions, 'matching'>,
+  address: string,
+): boolean {
+  if (matching === undefined) return false;
+  const folded = foldAddress(address);
+  return matching.addresses.some((each) => foldAddress(each) === folded);
+}
+
+/** Takes an address without a token for as long as the store can be believed: the message tells more. */
+async function judgeWithoutToken(asked: Asked, address: string): Promise<RecipientVerdict> {
+  asked.trail?.push({
+    rule: 'address',
+    result: 'pass',
+    saw: 'one of matching.addresses: the message decides',
+  });
+  const doubt = await asked.gate.doubt?.();
+  if (doubt !== undefined) return putOff(asked, 'address', doubtful(doubt));
+  return { kind: 'unmatched', claim: { address } };
 }
 
 /** Judges a token by its user, its proof, and its age. */

@@ -4,19 +4,20 @@
  *
  * Contract: with `strict` only that passes, and `spoofed` says what becomes of the rest; with `flag` everything
  * passes, and its result goes along; `off` trusts the token alone. Nothing is refused with a 5yz: the bounce would go
- * to whoever was imitated.
+ * to whoever was imitated. A reply without a token is judged by `strict` on every site.
  */
 import { foldAddress } from '../mail/address.ts';
-import { fieldsNaming } from '../mail/addressed.ts';
+import { fieldsNaming, fieldsTo } from '../mail/addressed.ts';
 import { isOwnPath, judgeSender } from '../mail/authentication.ts';
 import type { HoldReason, SpoofCause } from '../mail/disposition.ts';
+import { headerValue } from '../mail/header.ts';
 import { type Mailbox, senderOf } from '../mail/mailbox.ts';
 import type { Authentication } from '../mail/origin.ts';
 import { roomInSignatures } from '../mail/signature-room.ts';
 import { tokenText } from '../mail/token.ts';
 import type { Case } from './case.ts';
-import type { Claim } from './recipient.ts';
-import type { SenderPolicyOptions } from './rules.ts';
+import { type Claim, takesWithoutToken } from './recipient.ts';
+import type { GateRules, SenderPolicyOptions } from './rules.ts';
 import { type Decision, type End, endAt } from './trail.ts';
 
 /** A sender that may write; `hold` when the operator has to look first. */
@@ -40,6 +41,12 @@ interface Vouched {
 const NOT_ADDRESSED =
   'neither To nor Cc names this reply address: perhaps mail of the user to somebody else, sent here by a third';
 
+/** Gives the rules that a claim is judged by: without a token they are strict, whatever the site has chosen. */
+export function rulesFor(gate: GateRules, { proof }: Pick<Claim, 'proof'>): GateRules {
+  if (proof.kind === 'token') return gate;
+  return { ...gate, senderPolicy: 'strict', spoofed: 'discard', addressed: 'required' };
+}
+
 /** Judges the author of a reply. */
 export function judgeSenderPolicy(judged: Case, author: Mailbox): End | Sender {
   const { result, reason, cause } = vouch(judged, author);
@@ -61,7 +68,12 @@ export function hasPass(judged: Case): boolean {
 }
 
 /** Tells whether the reverse-path is an address of the user's that our filter does not call forged. */
-export function isFromUser({ gate, claim, message, header }: Case): boolean {
+export function isFromUser({
+  gate,
+  claim,
+  message,
+  header,
+}: Pick<Case, 'gate' | 'message' | 'header'> & { readonly claim: Pick<Claim, 'user'> }): boolean {
   const { senderPolicy, authservId } = gate;
   const { reversePath } = message.envelope;
   if (senderPolicy === 'off' || authservId === undefined) return false;
@@ -91,14 +103,38 @@ function decide(
 /** Says what the reply is vouched for by: a sender who was authenticated, and who wrote to this address. */
 function vouch(judged: Case, author: Mailbox): Vouched {
   const vouched = authenticate(judged, author);
-  const { header, claim } = judged;
-  const { forms, addressed = 'required', aliases = [] } = judged.gate;
+  const { addressed = 'required' } = judged.gate;
   if (vouched.result !== 'pass' || addressed === 'off') return vouched;
-  const naming = fieldsNaming(header, tokenText(claim.proof.token), [...forms, ...aliases]);
+  const naming = fieldsAddressing(judged);
   if (naming.length === 0)
     return { result: 'fail', reason: NOT_ADDRESSED, cause: { cause: 'not-addressed' } };
-  const room = vouched.isDirect ? undefined : roomInSignatures(header, author.domain, naming);
+  const room = vouched.isDirect ? undefined : roomFor(judged, author, naming);
   return room === undefined ? vouched : { result: 'fail', reason: room, cause: { cause: 'not-signed' } };
+}
+
+/** Says what others may have changed: the fields that name the address, and without a token those that name the thread. */
+function roomFor(
+  { header, claim: { proof } }: Case,
+  { domain }: Mailbox,
+  naming: readonly string[],
+): string | undefined {
+  const room = roomInSignatures(header, domain, naming);
+  if (room !== undefined || proof.kind === 'token') return room;
+  for (const field of MATCHED_BY[proof.by].filter((name) => headerValue(header, name) !== undefined)) {
+    const left = roomInSignatures(header, domain, [field], 'what this is an answer to');
+    if (left !== undefined) return left;
+  }
+  return undefined;
+}
+
+/** The fields by which each rule finds a thread. */
+const MATCHED_BY = { 'message-id': ['in-reply-to', 'references'], subject: ['subject'] } as const;
+
+/** Names the fields in which the author wrote to this very address. */
+function fieldsAddressing({ gate, header, claim: { proof } }: Case): readonly string[] {
+  if (proof.kind === 'matched') return fieldsTo(header, (address) => takesWithoutToken(gate, address));
+  const { forms, aliases = [] } = gate;
+  return fieldsNaming(header, tokenText(proof.token), [...forms, ...aliases]);
 }
 
 function isRegistered(

@@ -11,6 +11,7 @@ import type { NewNotice } from '../store/notices.ts';
 export type Rule =
   | 'address'
   | 'token'
+  | 'match'
   | 'user'
   | 'age'
   | 'automatic'

@@ -10,7 +10,7 @@ import type { CallFate, Receipt } from '../store/receipts.ts';
 import { errorText } from '../system/error-text.ts';
 import type { Envelope } from './case.ts';
 import type { Gate, Verdict } from './gate.ts';
-import type { Claim, RecipientVerdict } from './recipient.ts';
+import type { Claim, RecipientVerdict, Unmatched } from './recipient.ts';
 import { type Notes, noteVerdict } from './verdict-note.ts';
 
 /** The parts that all transactions of a source share. */
@@ -46,7 +46,7 @@ export class Transaction {
   readonly #gate: Gate;
   readonly #session: string;
   readonly #envelope: Envelope;
-  readonly #claims: Claim[] = [];
+  readonly #claims: (Claim | Unmatched)[] = [];
 
   constructor(shared: TransactionShared, session: string, envelope: Envelope) {
     this.#shared = shared;
@@ -58,6 +58,11 @@ export class Transaction {
   /** Counts the recipients that are taken so far. */
   get recipients(): number {
     return this.#claims.length;
+  }
+
+  /** Tells whether an address takes mail without a token. */
+  takesWithoutToken(address: string): boolean {
+    return this.#gate.takesWithoutToken(address);
   }
 
   /** Judges a recipient, and takes one that is good. Whoever answers a refusal notes it: it may have to wait. */

@@ -5,7 +5,7 @@ import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { CountVerdict } from '../observe/verdict-counts.ts';
 import type { Verdict } from './gate.ts';
-import type { Claim } from './recipient.ts';
+import type { Claim, Unmatched } from './recipient.ts';
 
 /** Characters of a Message-ID that are logged: what fits one header line (RFC 5322 §2.1.1). */
 const MAX_LOGGED_ID = 998;
@@ -22,12 +22,13 @@ export function noteVerdict(
   { log, meter, count }: Notes,
   session: string,
   disposition: Verdict,
-  claim?: Claim,
+  claim?: Claim | Unmatched,
 ): void {
   const { verdict, reason, detail } = disposition;
   const counted = reason === 'no-such-address' ? detail : reason;
   const cause = 'cause' in disposition ? disposition.cause : undefined;
-  count(verdict, counted, cause);
+  const { matched } = disposition;
+  count(verdict, counted, cause ?? (matched && `matched by ${matched.by}`));
   const spam = spamWord(disposition);
   if (spam !== undefined) meter.add('mailgw_spam_verdicts_total', { spam });
   const fields = {
@@ -36,8 +37,9 @@ export function noteVerdict(
     detail,
     cause,
     id: disposition.verdict === 'accepted' ? disposition.id : undefined,
-    user: claim?.user.name,
-    thread: claim?.target?.locator,
+    user: claim?.user?.name ?? matched?.user,
+    thread: claim?.target?.locator ?? matched?.thread,
+    matched: matched?.by,
     message_id: disposition.messageId?.slice(0, MAX_LOGGED_ID),
     queue_id: disposition.queueId,
     spam: disposition.spam,

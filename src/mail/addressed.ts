@@ -22,10 +22,17 @@ export function fieldsNaming(
   token: string,
   forms: readonly ReplyAddressForm[],
 ): readonly (typeof FIELDS)[number][] {
-  const isOurs = (address: string): boolean => {
+  return fieldsTo(header, (address) => {
     const match = matchRecipient(forms, address);
     return match.kind === 'token' && match.token === token;
-  };
+  });
+}
+
+/** Names the fields, To or Cc, in which stands an address of ours. */
+export function fieldsTo(
+  header: Header,
+  isOurs: (address: string) => boolean,
+): readonly (typeof FIELDS)[number][] {
   return FIELDS.filter((name) => {
     const [value, ...more] = headerValues(header, name);
     if (value === undefined || more.length > 0) return false;

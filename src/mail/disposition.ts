@@ -17,7 +17,9 @@ export type NoSuchAddressReason =
   | 'unknown-thread'
   | 'forged'
   | 'disabled-user'
-  | 'compose-off';
+  | 'compose-off'
+  /** Mail without a token that is to no notification of its author's. */
+  | 'unmatched';
 
 /** The reason why a message was accepted on the wire and yet never becomes a post. */
 export type DiscardReason =
@@ -30,6 +32,8 @@ export type DiscardReason =
   | 'expired'
   | 'spoofed'
   | 'spam'
+  /** As the refusal of this name, where a 5yz could be a bounce to somebody else. */
+  | 'unmatched'
   /** A provider's call that came before. */
   | 'repeated'
   /** Another message under the id of a call that came before. */
@@ -39,7 +43,18 @@ export type DiscardReason =
 export type SpoofCause = Cause | 'not-registered' | 'not-addressed' | 'not-signed';
 
 /** The reason why a message waits for the operator. */
-export type HoldReason = 'list' | 'spam' | 'unchecked' | 'spoofed' | 'operator' | 'probe';
+export type HoldReason =
+  | 'list'
+  | 'spam'
+  | 'unchecked'
+  | 'spoofed'
+  | 'operator'
+  | 'probe'
+  /** A reply without a token that may be to one of several. */
+  | 'several-threads';
+
+/** The rule by which a reply without a token found its thread. */
+export type MatchRule = 'message-id' | 'subject';
 
 /** The verdict on one recipient. `detail` is for the log only. */
 export type Disposition =
@@ -81,13 +96,14 @@ export type Disposition =
       readonly detail?: string;
     };
 
-/** What a machine sent; the rest of what is discarded a person may have written. */
-const OF_MACHINES: ReadonlySet<string> = new Set<DiscardReason>([
+/** What a machine sent, and what is no reply as far as anybody can tell; the rest a person may miss. */
+const NO_REPLIES: ReadonlySet<string> = new Set<DiscardReason>([
   'bounce',
   'auto-reply',
   'report',
   'loop',
   'repeated',
+  'unmatched',
 ]);
 
 /** Tells whether a person may miss a reply that ended so, and nobody told them. */
@@ -98,7 +114,7 @@ export function isDroppedReply({
   readonly verdict: string;
   readonly reason: string;
 }): boolean {
-  return verdict === 'discarded' && !OF_MACHINES.has(reason);
+  return verdict === 'discarded' && !NO_REPLIES.has(reason);
 }
 
 /** Gives the reply to a disposition. */

@@ -60,6 +60,9 @@ export function untilFull({ fullAt, savedAt }: SavedBucket, now: number, rate: R
 /** The bucket of all replies. */
 export const TOTAL_BUCKET = 'total';
 
+/** What a reply is counted by: its token, or its user alone where it has none. */
+export type Charged = Token | { readonly form: 'matched'; readonly userNumber: number };
+
 /** Names the bucket of a user. */
 export function userBucket(userNumber: number): string {
   return `user/${userNumber}`;
@@ -71,7 +74,9 @@ const IDENTITY_BYTES = { sealed: 15, bound: 10 } as const;
 /**
  * Names the bucket of an address by its token without the MACs. The name proves nothing to anybody. A bound token
  * whose last bytes were changed, which RCPT cannot see, gets no bucket of its own.
+ * A reply without a token is to no address that is one person's.
  */
-export function addressBucket(token: Token): string {
+export function addressBucket(token: Charged): string | undefined {
+  if (token.form === 'matched') return undefined;
   return `address/${token.bytes.toString('base64url', 0, IDENTITY_BYTES[token.form])}`;
 }

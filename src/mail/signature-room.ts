@@ -27,11 +27,15 @@ function tagsOf(value: string): Map<string, string> {
 
 const organization = (domain: string): string => domain.split('.').slice(-2).join('.');
 
-/** Names, for the log, what a signature for `from` leaves open: all of `fields`, of which one would do, or text below. */
+/**
+ * Names, for the log, what a signature for `from` leaves open: all of `fields`, of which one would do, or text below;
+ * `what` is what the fields hold.
+ */
 export function roomInSignatures(
   header: Header,
   from: string,
   fields: readonly string[],
+  what = 'this reply address',
 ): string | undefined {
   for (const value of headerValues(header, 'dkim-signature')) {
     const tags = tagsOf(value);
@@ -39,7 +43,7 @@ export function roomInSignatures(
     if (domain === undefined || organization(domain) !== organization(from)) continue;
     const covered = (tags.get('h') ?? '').toLowerCase().split(':');
     if (!fields.some((name) => covered.includes(name)))
-      return `the signature of ${domain} does not cover ${fields.join(' or ')}, where somebody else may have put this reply address`;
+      return `the signature of ${domain} does not cover ${fields.join(' or ')}, where somebody else may have put ${what}`;
     if (tags.has('l')) return `the signature of ${domain} covers the beginning of the text alone (l=)`;
   }
   return undefined;

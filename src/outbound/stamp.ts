@@ -36,6 +36,16 @@ export interface StampedOriginal {
   readonly raw: Uint8Array;
 }
 
+/** A stamped copy that is about to go out; `repliedTo` in Unix seconds. */
+export interface StampedMail {
+  readonly userNumber: number;
+  readonly thread: string;
+  readonly repliedTo: number;
+  /** As its field has it; empty where it has none. */
+  readonly messageId: string;
+  readonly subject: string;
+}
+
 /** The pepper to mint with, or why there is none. */
 export type MintingPepper =
   | { readonly ok: true; readonly pepper: Uint8Array }
@@ -65,6 +75,8 @@ export interface StampOptions {
   readonly ask?: ((address: string, thread: string) => Promise<User | undefined>) | undefined;
   /** Tells a thread that no sink is for: replies to it would only wait. */
   readonly isStray?: ((thread: string) => boolean) | undefined;
+  /** Notes who is about to be sent what, before the relay has it; undefined where nothing is matched by that. */
+  readonly noteNotified?: ((mails: readonly StampedMail[]) => Promise<void>) | undefined;
   /** Hears of each notification that the relay took with a stamp. */
   readonly remember?: ((original: StampedOriginal) => void) | undefined;
   readonly log: Log;
@@ -217,7 +229,27 @@ async function stampAll(
   if (addressed.length === 0) return none(otherwise);
   const copies = await copiesFor(options, mail, notification, addressed);
   if (copies === undefined) return none('malformed');
+  await note(options, notification, addressed);
   return { copies, otherwise, remember: rememberer(options, notification) };
+}
+
+/** Notes whom the copies go to. Where that fails they go out all the same: their address is what counts. */
+async function note(
+  { noteNotified, log }: StampOptions,
+  { header, thread, repliedTo }: Notification,
+  addressed: readonly Addressed[],
+): Promise<void> {
+  if (noteNotified === undefined || isProbe({ locator: thread })) return;
+  const subject = fieldText(header, 'subject');
+  const messageId = headerValue(header, 'message-id') ?? '';
+  const mails = addressed.map(({ user }) => {
+    return { userNumber: user.number, thread, repliedTo, messageId, subject };
+  });
+  try {
+    await noteNotified(mails);
+  } catch (error) {
+    log('stamp_failed', { reason: `who is notified is not remembered: ${errorText(error)}` });
+  }
 }
 
 /** Makes the copy of each user; undefined where From cannot be given another address. */

@@ -1,5 +1,5 @@
 /** What the gate decides by, as a site configures it: one place, so that `mailgw-ctl check` tries what the daemon does. */
-import { noticeSender } from '../config/config.ts';
+import { isMatching, noticeSender } from '../config/config.ts';
 import type { NamedPeppers } from '../config/secret-file.ts';
 import type { GateOptions } from '../gate/gate.ts';
 import type { SenderPolicyOptions } from '../gate/rules.ts';
@@ -27,6 +27,13 @@ function noticesOf(config: Config): GateOptions['notices'] {
   return { from: [...new Set(senders)], loopTokens: noticeLoopTokens(config) };
 }
 
+/** Says how replies without a token are matched; undefined where none is taken. */
+function matchingOf(config: Config): GateOptions['matching'] {
+  if (!isMatching(config)) return undefined;
+  const { by, addresses, withinMs } = config.matching;
+  return { by, addresses: addresses.length === 0 ? [noticeSender(config)] : addresses, withinMs };
+}
+
 /** Makes the configured part of the gate's options. */
 export function gateRules(
   config: Config,
@@ -38,6 +45,7 @@ export function gateRules(
   | 'peppers'
   | 'maxAgeMs'
   | 'compose'
+  | 'matching'
   | 'spam'
   | 'notices'
   | 'bounceEvents'
@@ -49,6 +57,7 @@ export function gateRules(
     peppers: peppers.map(({ bytes }) => bytes),
     maxAgeMs: config.reply.maxAgeMs,
     compose: config.reply.compose,
+    matching: matchingOf(config),
     senderPolicy: sender.policy,
     authservId: sender.authservId,
     ownReceived: sender.ownReceived,

@@ -28,7 +28,7 @@ export interface GateGround {
 export function gatePart({ store, accept, rates, space, doubts, log, output }: GateGround): Part<Gate> {
   const random = createRandomSource();
   return {
-    reads: ['reply', 'sender', 'spam', 'notice', 'bounce'],
+    reads: ['reply', 'sender', 'spam', 'notice', 'bounce', 'matching'],
     open: ({ settings: { config, peppers } }) =>
       createGate({
         ...gateRules(config, peppers, log),
@@ -37,6 +37,7 @@ export function gatePart({ store, accept, rates, space, doubts, log, output }: G
         storeLoss: doubts.loss,
         queue: { accept },
         receipts: store,
+        notified: store,
         rates,
         authorNotices: openAuthorNotices(config, store),
         isSpaceLow: space.isLow,

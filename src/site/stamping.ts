@@ -1,4 +1,5 @@
 /** Stamping as a site configures it: its rules, its users, its reply addresses. */
+import { isMatching } from '../config/config.ts';
 import type { NamedPeppers } from '../config/secret-file.ts';
 import { judgeRecipient } from '../gate/recipient.ts';
 import { allForms, mintingForm } from '../mail/address.ts';
@@ -12,6 +13,7 @@ import { recogniseByAny, recogniseByRules } from '../outbound/rules.ts';
 import { createStamp, type StampedOriginal, type StampOptions } from '../outbound/stamp.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Directory } from '../store/directory.ts';
+import type { Notified } from '../store/notified.ts';
 import type { Originals } from '../store/originals.ts';
 import type { Peppers } from '../store/peppers.ts';
 import type { Restores } from '../store/restores.ts';
@@ -33,7 +35,7 @@ export interface AskedSink {
 
 /** The ground of stamping, whatever is configured. */
 export interface StampGround {
-  readonly store: Directory & Peppers & Originals & Restores;
+  readonly store: Directory & Peppers & Originals & Restores & Pick<Notified, 'rememberNotified'>;
   /** Gives the sinks in force. */
   readonly sinks: () => readonly AskedSink[];
   /** Says why the store is not to be believed now. */
@@ -69,6 +71,7 @@ function stampOptions(config: Config, peppers: NamedPeppers, ground: StampGround
     probed: createProbed(config, peppers, ground),
     doubt: () => doubt?.(),
     ask: outbound.users === 'ask' ? createAsk(config, ground, laneOf) : undefined,
+    noteNotified: isMatching(config) ? createNote(config, ground) : undefined,
     remember: (original) => {
       keep(original, config, ground);
     },
@@ -88,6 +91,15 @@ function createProbed(
   return async (address) => {
     const verdict = await judgeRecipient(gate, address, undefined);
     return verdict.kind === 'claim' && isProbe(verdict.claim.target) ? verdict.claim.user : undefined;
+  };
+}
+
+/** Creates what remembers who is notified. */
+function createNote({ reply }: Config, { store }: StampGround): StampOptions['noteNotified'] {
+  return async (mails) => {
+    const { notifiedFor } = await import('./notified.ts');
+    const now = Date.now();
+    await store.rememberNotified(mails.map((mail) => notifiedFor(reply, mail, now)));
   };
 }
 

@@ -22,19 +22,19 @@ export const SOURCE_COLUMNS = {
     20,
     'How many Received fields of the provider stand above its Authentication-Results, at the most; the topmost Authentication-Results alone counts. `mailgw-ctl source test` shows them. A number that is too large lets a sender write the results where the provider wrote none.',
   ),
-  ownHosts: kind.texts(
+  ownHosts: kind.texts<string>(
     [],
     'Hosts by which the provider takes mail from outside, as they stand behind `by` in its Received, or a domain above them, such as `"mx.google.com"`: nothing counts that stands further down than the topmost Received of theirs, whatever `own_received` is. Empty leaves it to the number alone.',
     'a host name',
     (name) => /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(name),
   ),
-  recipientHeaders: kind.texts(
+  recipientHeaders: kind.texts<string>(
     [...RECIPIENT_HEADERS],
     'Fields in which the provider writes the envelope recipient, the best first; To and Cc come last.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),
   ),
-  spamHeaders: kind.texts(
+  spamHeaders: kind.texts<string>(
     [],
     'Fields in which the provider says that a mail is spam, such as `"X-Spam-Flag"`; empty asks nobody. What becomes of spam says `[spam]`.',
     'the name of a header field',

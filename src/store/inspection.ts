@@ -1,5 +1,6 @@
 /** Looks into the store as a port. Contract and failure as of store.ts. */
 
+import type { MatchRule } from '../mail/disposition.ts';
 import type { Authentication } from '../mail/origin.ts';
 import type { ItemView, NewItem } from './item.ts';
 import type { NoticeView } from './notices.ts';
@@ -18,6 +19,8 @@ export interface Trace {
   readonly queueId: string | undefined;
   readonly authentication: Authentication;
   readonly isFlaggedSpam: boolean | undefined;
+  /** The rule that found the thread of a reply without a token. */
+  readonly matched: MatchRule | undefined;
   readonly hasContent: boolean;
   /** Attempts that ended without a post, oldest first. */
   readonly attempts: readonly AttemptView[];

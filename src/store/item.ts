@@ -1,4 +1,5 @@
 /** An item as the ports have it: a reply, or a bounce of a notification, as it enters, is leased and is looked at. */
+import type { MatchRule } from '../mail/disposition.ts';
 import type { Digest } from '../mail/fingerprint.ts';
 import type { ReplyOrigin } from '../mail/origin.ts';
 import type { ItemDigest } from './digests.ts';
@@ -38,6 +39,8 @@ export interface NewItem extends ItemOrigin {
   readonly holdDetail?: string | undefined;
   /** The author's address, folded, where it was authenticated: it is remembered for the user. */
   readonly vouchedFor?: string | undefined;
+  /** The rule that found the thread of a reply without a token. */
+  readonly matched?: MatchRule | undefined;
 }
 
 /** An item claimed for one attempt; `attempts` counts this one and is the proof of the lease at settling. */

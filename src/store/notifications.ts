@@ -1,5 +1,6 @@
 /** Notifications that mailgw sends, as a port: from the request to Postfix. Contract and failure as of store.ts. */
 import type { OutgoingMail } from '../mail/outgoing.ts';
+import type { NewNotified } from './notified.ts';
 import type { SendRequest, SendSettlement } from './sending.ts';
 
 /** A notification about to enter the store. */
@@ -17,6 +18,8 @@ export interface NewNotification {
   readonly request: Uint8Array;
   readonly createdAt: number;
   readonly mail: OutgoingMail;
+  /** Remembered with it, where replies without a token are matched. */
+  readonly notified?: NewNotified | undefined;
 }
 
 /** The notification that has an Idempotency-Key already. */

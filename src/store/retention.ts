@@ -27,7 +27,7 @@ export interface PruneRequest {
   readonly usersBefore?: number | undefined;
   /** The digests that expired before then, unless an item still needs one; none by default. */
   readonly digestsBefore?: number | undefined;
-  /** What is kept with addresses that expired before then, known originals and contexts; nothing by default. */
+  /** What is kept with addresses that expired before then, known originals, contexts and who was notified; nothing by default. */
   readonly expiredBefore?: number | undefined;
   /** The size of all known originals, beyond which the oldest go; unbounded by default. */
   readonly originalsBytes?: number | undefined;
@@ -41,7 +41,7 @@ export interface Pruned {
   readonly rows: number;
   readonly dedupes: number;
   readonly users: number;
-  /** Known originals and contexts. */
+  /** Known originals, contexts, and who was notified. */
   readonly remembered: number;
   readonly freedBytes: number;
   readonly isDone: boolean;

@@ -23,6 +23,7 @@ import type { Leases } from './leases.ts';
 import type { Mailboxes } from './mailboxes.ts';
 import type { Notices } from './notices.ts';
 import type { Notifications } from './notifications.ts';
+import type { Notified } from './notified.ts';
 import type { Originals } from './originals.ts';
 import type { Peppers } from './peppers.ts';
 import type { Receipts } from './receipts.ts';
@@ -46,6 +47,7 @@ export interface Store
     Restores,
     Notices,
     Notifications,
+    Notified,
     Buckets,
     Inspection,
     Originals,

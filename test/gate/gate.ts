@@ -7,6 +7,7 @@ import { createGate, type Gate, type GateOptions } from '../../src/gate/gate.ts'
 import type { Claim, RecipientVerdict } from '../../src/gate/recipient.ts';
 import type { Disposition } from '../../src/mail/disposition.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../../src/mail/item-id.ts';
+import type { Token } from '../../src/mail/token.ts';
 import type { User } from '../../src/store/directory.ts';
 import type { ItemView } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
@@ -63,6 +64,7 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
     directory: store,
     queue: store,
     receipts: store,
+    notified: store,
     isSpaceLow: () => false,
     isLogStalled: () => false,
     now: () => clock.now * 1000,
@@ -94,13 +96,19 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
 /** The claim of a recipient that RCPT accepts. */
 export async function claimOf(gate: Gate, address: string): Promise<Claim> {
   const verdict = await gate.recipient(address);
-  if (verdict.kind === 'refused') throw new Error(`refused: ${reasonOf(verdict)}`);
+  if (verdict.kind !== 'claim') throw new Error(`refused: ${reasonOf(verdict)}`);
   return verdict.claim;
+}
+
+/** The token by which a claim is proven. */
+export function tokenIn({ proof }: Claim): Token {
+  if (proof.kind !== 'token') throw new Error('a claim without a token');
+  return proof.token;
 }
 
 /** A verdict at RCPT in a few words. */
 export function reasonOf(verdict: RecipientVerdict): string {
-  if (verdict.kind === 'claim') return 'claim';
+  if (verdict.kind !== 'refused') return verdict.kind;
   const { reason, detail } = verdict.disposition;
   return reason === 'no-such-address' ? detail : reason;
 }

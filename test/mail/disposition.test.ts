@@ -28,6 +28,7 @@ const DISCARDED: Record<DiscardReason, true> = {
   spam: true,
   repeated: true,
   replayed: true,
+  unmatched: true,
 };
 const NO_SUCH_ADDRESS: Record<NoSuchAddressReason, true> = {
   syntax: true,
@@ -39,6 +40,7 @@ const NO_SUCH_ADDRESS: Record<NoSuchAddressReason, true> = {
   forged: true,
   'disabled-user': true,
   'compose-off': true,
+  unmatched: true,
 };
 const REJECTED: Record<Exclude<ReasonOf<'rejected'>, 'no-such-address'>, string> = {
   expired: '550 5.7.1',

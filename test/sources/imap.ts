@@ -20,6 +20,7 @@ export const MAILBOX: ImapConfig = {
   name: 'replies',
   authservId: '',
   ownReceived: 0,
+  ownHosts: [],
   recipientHeaders: ['Delivered-To', 'X-Original-To'],
   spamHeaders: [],
   host: '127.0.0.1',

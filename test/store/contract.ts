@@ -8,6 +8,7 @@ import { describeDirectory } from './contract-directory.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeNotifications } from './contract-notifications.ts';
+import { describeNotified } from './contract-notified.ts';
 import { describeOperator } from './contract-operator.ts';
 import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
@@ -24,6 +25,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeOwners(open);
     describeRemoval(open);
     describeNotifications(open);
+    describeNotified(open);
     describeRemembered(open);
   });
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import {
   type ImapServer,
   libraryPath,
@@ -18,7 +19,6 @@ import {
   rootOf,
   takesLogin,
 } from './imap-servers.ts';
-import { freePort } from './postfix.ts';
 import { repositoryRoot, runOk } from './process.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -6,6 +6,7 @@
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import {
   type ImapServer,
   libraryPath,
@@ -15,7 +16,6 @@ import {
   rootOf,
   takesLogin,
 } from './imap-servers.ts';
-import { freePort } from './postfix.ts';
 import { DaemonProcess, run } from './process.ts';
 import type { Scratch } from './scratch.ts';
 

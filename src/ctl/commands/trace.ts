@@ -29,6 +29,7 @@ function asObject({ trace, way }: TracedItem): object {
     sender_policy: trace.authentication.policy,
     sender_result: trace.authentication.result,
     spam_flagged: trace.isFlaggedSpam ?? null,
+    matched: trace.matched ?? null,
     content_kept: trace.hasContent,
     tries: trace.attempts.map(({ attempt, at, outcome, diagnostic }) => {
       return { attempt, at: isoTime(at), outcome, diagnostic };

@@ -213,12 +213,17 @@ async function judge(session: SecretSession, user: User, sent: Sent, raw: Buffer
   if (others.length > 0 || found.length > 1) return unstamped('it has several addresses in Reply-To');
   if (address.endsWith('@doctor.invalid')) return unstamped('its Reply-To is the one that it had before');
   const verdict = await openDryGate(session).recipient(address, undefined);
-  if (verdict.kind !== 'claim') {
+  if (verdict.kind === 'refused') {
     const { verdict: judged, reason } = verdict.disposition;
     return unstamped(`a reply to its Reply-To would be ${judged} (${reason})`);
   }
   const { claim } = verdict;
-  if (claim.target === undefined || !isProbe(claim.target) || claim.user.number !== user.number)
+  if (
+    claim.user === undefined ||
+    claim.target === undefined ||
+    !isProbe(claim.target) ||
+    claim.user.number !== user.number
+  )
     return unstamped('its Reply-To is of another thread or user');
   const unknown = unknownToMailgwd(session.config, user, sent, probeFindings(claim.target));
   if (unknown !== undefined) return unknown;

@@ -9,7 +9,7 @@
  */
 import { arrive } from '../../gate/arrival.ts';
 import type { Verdict } from '../../gate/gate.ts';
-import type { ReplyAddressForm } from '../../mail/address.ts';
+import { matchRecipient, type ReplyAddressForm } from '../../mail/address.ts';
 import type { Disposition } from '../../mail/disposition.ts';
 import type { Mailboxes, OpenMessage } from '../../store/mailboxes.ts';
 import type { MailboxReceipt } from '../../store/receipts.ts';
@@ -86,11 +86,14 @@ export class Settling {
     refusal?: Disposition,
   ): Promise<void> {
     const { intake, config, forms } = this.#parts;
-    const { reversePath, candidates, isOurs } = readMessage(raw, config, forms);
+    const rules = sourceRules(config, intake.config());
+    const isOursByForm = (address: string): boolean =>
+      matchRecipient(forms, address).kind === 'token' || intake.gate().takesWithoutToken(address);
+    const { reversePath, candidates, isOurs } = readMessage(raw, config, rules, isOursByForm);
     const owesCourtesy = isOurs && config.after !== 'nothing';
     const arrived = await arrive(intake, {
       session: `${config.name}/${uid}`,
-      envelope: { reversePath, rules: sourceRules(config) },
+      envelope: { reversePath, rules },
       candidates,
       raw,
       refusal,

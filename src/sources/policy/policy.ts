@@ -206,7 +206,7 @@ class PolicyConnection {
     if (!recipient.includes('@')) return undefined;
     const { gate, log } = this.#options;
     const verdict = await askRecipient(gate(), log, recipient, { service: 'policy' });
-    if (verdict.kind === 'claim') return undefined;
+    if (verdict.kind !== 'refused') return undefined;
     const { disposition } = verdict;
     const isOurs = disposition.reason !== 'no-such-address' || disposition.detail !== 'other-domain';
     return isOurs ? disposition : undefined;

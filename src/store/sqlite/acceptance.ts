@@ -94,6 +94,7 @@ const COLUMNS: Readonly<Record<string, (row: NewRow) => number | string | Uint8A
   bytes: ({ bytes }) => bytes,
   digest: ({ item }) => (item.bounce === undefined && isDigest(item.thread) ? item.thread : null),
   lane: ({ lane }) => lane,
+  matched: ({ item }) => item.matched ?? null,
   sender_policy: ({ item }) => item.authentication.policy,
   sender_result: ({ item }) => item.authentication.result,
   spam_score: ({ item }) => item.spam?.score ?? null,

@@ -76,7 +76,7 @@ export function prepareDigestViews(database: Database): AtOnce<Digests, 'digestP
 
 /** What a part has of the item that it comes of. */
 const SHARED =
-  'user, user_number, message_id, queue_id, reverse_path, received_at, bytes, sender_policy, sender_result, spam_score, spam_flagged, digest';
+  'user, user_number, message_id, queue_id, reverse_path, received_at, bytes, sender_policy, sender_result, spam_score, spam_flagged, matched, digest';
 
 /** Prepares the split, inside a transaction: the parts take their places in their threads. */
 export function prepareSplit(

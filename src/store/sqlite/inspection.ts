@@ -23,7 +23,15 @@ const LEAST_PREFIX = /^[0-9a-v]{6,}$/;
 const MAX_COUNTED = 100_000;
 
 /** The fields that a trace tells of an item beside its view. */
-const FACTS = ['itemNumber', 'id', 'queueId', 'senderPolicy', 'senderResult', 'spamFlagged'] as const;
+const FACTS = [
+  'itemNumber',
+  'id',
+  'queueId',
+  'senderPolicy',
+  'senderResult',
+  'spamFlagged',
+  'matched',
+] as const;
 
 type FactsRow = Pick<ItemRow, (typeof FACTS)[number]> & { readonly hasContent: number };
 
@@ -73,6 +81,7 @@ function traceOf(database: Database, item: ItemView, facts: FactsRow, notices: r
     queueId: facts.queueId ?? undefined,
     authentication: { policy: facts.senderPolicy, result: facts.senderResult },
     isFlaggedSpam: facts.spamFlagged === null ? undefined : facts.spamFlagged === 1,
+    matched: facts.matched ?? undefined,
     hasContent: facts.hasContent === 1,
     attempts: attempts.all(facts.itemNumber),
     notices,

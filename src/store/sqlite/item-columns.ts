@@ -1,4 +1,5 @@
 /** The columns of an item by the fields that reads give, each written once. */
+import type { MatchRule } from '../../mail/disposition.ts';
 import type { Authentication } from '../../mail/origin.ts';
 import type { ItemOrigin, ItemView } from '../item.ts';
 
@@ -13,6 +14,8 @@ export interface ItemRow extends Nullable<ItemView>, Nullable<Pick<ItemOrigin, '
   readonly senderPolicy: Authentication['policy'];
   readonly senderResult: Authentication['result'];
   readonly spamFlagged: number | null;
+  /** The rule that found the thread of a reply without a token. */
+  readonly matched: MatchRule | null;
   readonly contentKept: number;
   readonly fingerprint: Uint8Array | null;
   readonly written: Uint8Array | null;
@@ -51,6 +54,7 @@ const COLUMNS: Readonly<Record<keyof ItemRow, string>> = {
   spamFlagged: 'spam_flagged',
   fingerprint: 'fingerprint',
   written: 'written',
+  matched: 'matched',
   contentKept: 'content_kept',
   bytes: 'bytes',
   digest: 'digest',

@@ -368,5 +368,7 @@ export const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (message_id, user_number)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX notified_subject ON notified (user_number, subject_key, sent_at);
-   CREATE INDEX notified_expires ON notified (expires_at);`,
+   CREATE INDEX notified_expires ON notified (expires_at);
+   -- The rule that found the thread of a reply without a token.
+   ALTER TABLE item ADD COLUMN matched TEXT;`,
 ];

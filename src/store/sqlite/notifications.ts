@@ -13,18 +13,20 @@ import type {
   Notifications,
   NotificationView,
 } from '../notifications.ts';
+import type { NewNotified } from '../notified.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
 /** The port as statements carry it out. */
 type Statements = AtOnce<Notifications>;
 
-/** Prepares the statements on a writing connection. */
+/** Prepares the statements on a writing connection; `remember` is called within the transaction. */
 export function prepareNotifications(
   database: Database,
+  remember: (notified: readonly NewNotified[]) => void,
 ): AtOnce<Notifications, 'addNotification' | 'leaseNotifications' | 'settleNotification'> {
   return {
-    addNotification: prepareAdd(database),
+    addNotification: prepareAdd(database, remember),
     leaseNotifications: prepareLease(database),
     settleNotification: prepareSettle(database),
   };
@@ -34,7 +36,10 @@ interface EarlierRow extends EarlierNotification {
   readonly request: Buffer;
 }
 
-function prepareAdd(database: Database): Statements['addNotification'] {
+function prepareAdd(
+  database: Database,
+  remember: (notified: readonly NewNotified[]) => void,
+): Statements['addNotification'] {
   const insert = database.prepare(
     `INSERT INTO notification (id, state, user_number, user, thread, replied_to_at, message_id, idempotency_key, request,
        draft, created_at, due_at, attempts)
@@ -46,10 +51,13 @@ function prepareAdd(database: Database): Statements['addNotification'] {
     `SELECT id, message_id AS messageId, replied_to_at AS repliedToAt, request
      FROM notification WHERE idempotency_key = ?`,
   );
-  return ({ mail, idempotencyKey, ...columns }) => {
+  return ({ mail, idempotencyKey, notified, ...columns }) => {
     const draft = JSON.stringify(mail);
     const key = idempotencyKey ?? null;
-    if (insert.run({ ...columns, idempotencyKey: key, draft }).changes === 1) return { kind: 'added' };
+    if (insert.run({ ...columns, idempotencyKey: key, draft }).changes === 1) {
+      if (notified !== undefined) remember([notified]);
+      return { kind: 'added' };
+    }
     const row = key === null ? undefined : byKey.get(key);
     if (row === undefined) throw new Error('a notification was not inserted, and no other has its key');
     const { request, ...earlier } = row;

@@ -10,6 +10,7 @@ import { prepareMailboxes } from './mailboxes.ts';
 import { prepareNamedUsers } from './named-users.ts';
 import { prepareNotices } from './notices.ts';
 import { prepareNotifications } from './notifications.ts';
+import { type NotifiedWrites, prepareNotified } from './notified.ts';
 import { type OriginalWrites, prepareOriginals } from './originals.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
@@ -39,6 +40,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   ReturnType<typeof prepareApiAccess> &
   OriginalWrites['port'] &
   ContextWrites['port'] &
+  NotifiedWrites['port'] &
   ReceiptWrites['port'] &
   ReturnType<typeof prepareMailboxes> & {
     /** Does nothing: the answer is what counts. */
@@ -51,13 +53,15 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
   const contexts = prepareContexts(database);
   const lanes = prepareLanes(database);
   const receipts = prepareReceipts(database);
+  const notified = prepareNotified(database);
   return {
     ...prepareItems(database, settings, lanes.laneOf, receipts.sign),
     ...prepareNotices(database),
-    ...prepareNotifications(database),
-    ...preparePrune(database, originals, contexts, receipts),
+    ...prepareNotifications(database, notified.port.rememberNotified),
+    ...preparePrune(database, originals, contexts, receipts, notified),
     ...originals.port,
     ...contexts.port,
+    ...notified.port,
     ...lanes.port,
     ...receipts.port,
     ...prepareMailboxes(database),
@@ -66,7 +70,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareDirectory(database),
     ...prepareNamedUsers(database),
     ...prepareDigests(database),
-    ...prepareRemoval(database),
+    ...prepareRemoval(database, notified.forget),
     ...prepareRenameUser(database),
     ...prepareRenameThread(database, lanes.laneOf),
     ...preparePeppers(database),

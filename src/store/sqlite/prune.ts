@@ -11,6 +11,7 @@ import type { Retention } from '../retention.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareContexts } from './contexts.ts';
 import { preparePruneDigests } from './digests.ts';
+import { prepareNotified } from './notified.ts';
 import { prepareOriginals } from './originals.ts';
 import { prepareReceipts } from './receipts.ts';
 import { overwriting } from './removal.ts';
@@ -34,6 +35,7 @@ export function preparePrune(
   originals = prepareOriginals(database),
   addressContexts = prepareContexts(database),
   receipts = prepareReceipts(database),
+  notified = prepareNotified(database),
 ): AtOnce<Retention> {
   const contents = prepareContents(database);
   const rows = prepareRows(database);
@@ -67,7 +69,8 @@ export function preparePrune(
       const expired = digests(request.digestsBefore ?? 0);
       const remembered =
         originals.prune(request.expiredBefore ?? 0, request.originalsBytes ?? Infinity) +
-        addressContexts.prune(request.expiredBefore ?? 0);
+        addressContexts.prune(request.expiredBefore ?? 0) +
+        notified.prune(request.expiredBefore ?? 0);
       const freed = shrink(request.keepFreeBytes);
       return {
         contents: stripped.count,

@@ -3,13 +3,15 @@
  *
  * Contract: nothing that asks for a user finds one who was removed, because the rows stand in tables of their own. What
  * comes back is what went: number, state, salts, addresses, counts of bounces; the number is nobody else's meanwhile. An
- * address that somebody else has registered by then is left out: it may be another person's mailbox.
+ * address that somebody else has registered by then is left out: it may be another person's mailbox. What the user was
+ * notified of is forgotten for good.
  */
 import { foldAddress } from '../../mail/address.ts';
 import { type Directory, RESTORABLE_MS, type RemovedUser } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareUserByNumber } from './directory-views.ts';
 import { prepareElection } from './items.ts';
+import { prepareNotified } from './notified.ts';
 import { prepareOwners } from './owner.ts';
 import type { Database } from './schema.ts';
 
@@ -23,14 +25,18 @@ const BELONGINGS = [
 /** Prepares the statements on a writing connection. */
 export function prepareRemoval(
   database: Database,
+  forget = prepareNotified(database).forget,
 ): AtOnce<Directory, 'removeUser' | 'eraseUser' | 'restoreUser'> {
   const erase = database.prepare<[number]>('DELETE FROM user WHERE user_number = ?');
   const eraseRemoved = database.prepare<[number]>('DELETE FROM removed_user WHERE user_number = ?');
-  const remove = prepareRemove(database, (number) => erase.run(number));
+  const end = (number: number): number => {
+    forget(number);
+    return erase.run(number).changes;
+  };
+  const remove = prepareRemove(database, end);
   return {
     removeUser: (name, now) => overwriting(database, () => remove(name, now)),
-    eraseUser: (number) =>
-      overwriting(database, () => erase.run(number).changes + eraseRemoved.run(number).changes > 0),
+    eraseUser: (number) => overwriting(database, () => end(number) + eraseRemoved.run(number).changes > 0),
     restoreUser: prepareRestore(database, (number) => eraseRemoved.run(number)),
   };
 }
@@ -45,7 +51,10 @@ export function overwriting<T>(database: Database, erase: () => T): T {
   }
 }
 
-function prepareRemove(database: Database, erase: (number: number) => void): AtOnce<Directory>['removeUser'] {
+function prepareRemove(
+  database: Database,
+  erase: (number: number) => unknown,
+): AtOnce<Directory>['removeUser'] {
   const columns = columnsOf(database, 'user');
   const move = database
     .prepare<[number, string], number>(

@@ -22,6 +22,7 @@ import { prepareMailboxViews } from './mailboxes.ts';
 import { OPEN } from './migrations.ts';
 import { prepareNoticesOf, prepareNoticeViews } from './notices.ts';
 import { prepareNotificationViews } from './notifications.ts';
+import { prepareNotifiedViews } from './notified.ts';
 import type { Operations } from './operations.ts';
 import { prepareOriginalViews } from './originals.ts';
 import { preparePepperViews } from './peppers.ts';
@@ -46,6 +47,7 @@ export function prepareViews(database: Database): Views {
     ...items,
     ...prepareNoticeViews(database),
     ...prepareNotificationViews(database),
+    ...prepareNotifiedViews(database),
     ...inspect(database, items.get, prepareNoticesOf(database)),
     ...prepareSelectionViews(database),
     ...prepareBounceViews(database),
