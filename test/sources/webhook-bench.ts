@@ -7,7 +7,7 @@ import type { Gate } from '../../src/gate/gate.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
 import type { Config } from '../../src/site/config.ts';
-import { openWebhook } from '../../src/sources/webhook/open.ts';
+import { openWebhookAt } from '../../src/sources/webhook/open.ts';
 import type { WebhookSource } from '../../src/sources/webhook/source.ts';
 import { configOf, LEAST } from '../config/least.ts';
 import { itemsIn, message, openGate, START, type TestGate } from '../gate/gate.ts';
@@ -186,7 +186,7 @@ export async function openBench(t: TestContext, options: BenchOptions = {}): Pro
   const clock = { now: START * 1000 };
   const events: WebhookBench['events'] = [];
   const meter = new Meter();
-  const source = await openWebhook(
+  const source = await openWebhookAt(
     {
       config: () => config,
       gate: () => gate,
@@ -194,7 +194,9 @@ export async function openBench(t: TestContext, options: BenchOptions = {}): Pro
       meter,
       count: () => undefined,
       mailboxes: test.store,
-      follow: () => undefined,
+      follow: (_section, changed) => {
+        changed();
+      },
     },
     () => clock.now,
   );

@@ -262,7 +262,7 @@ describe('a source whose secret cannot be read', () => {
     assert.equal((await bench.post(call)).status, 503);
     const [view] = bench.source.views();
     assert.deepEqual([view?.name, view?.kind, view?.state], ['raw', 'webhook', 'broken']);
-    assert.match(view?.reason ?? '', /^webhook\[0\]\.secret_file: .*gone\.secret: cannot be read/);
+    assert.match(view?.reason ?? '', /^webhook\.raw\.secret_file: .*gone\.secret: cannot be read/);
     assert.ok(bench.events.some(({ event }) => event === 'webhook_broken'));
     await bench.reload(good);
     assert.equal((await bench.post(call)).status, 200);

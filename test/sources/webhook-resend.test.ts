@@ -1,51 +1,18 @@
 // Resend: the event that is signed, and the mail behind two more calls, to a server of ours that speaks as its API does.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { itemsIn, message } from '../gate/gate.ts';
-import { serveHttps } from '../support/loopback.ts';
-import { type Scratch, testScratch } from '../support/scratch.ts';
-import { openBench, secretFile, type WebhookBench } from './webhook-bench.ts';
+import { testScratch } from '../support/scratch.ts';
+import { API_KEY, EMAIL, type ResendApi, resendTable, serveResend } from './resend-api.ts';
+import { openBench, type WebhookBench } from './webhook-bench.ts';
 import { type CallMail, newSecret, resendEvent, signStandard, type WireCall } from './webhook-calls.ts';
-
-const EMAIL = '56761188-7520-42d8-8898-ff6fc54ce618';
-const API_KEY = 're_0123456789abcdef0123456789';
-
-/** What the server of ours does. */
-interface Api {
-  /** The message that a download gives. */
-  raw: Buffer;
-  /** The URL that the API names; undefined for its own. */
-  downloadUrl?: string | null;
-  /** Answers in the place of the server. */
-  instead?: (request: IncomingMessage, response: ServerResponse) => boolean;
-}
 
 interface ResendBench {
   readonly bench: WebhookBench;
-  readonly api: Api;
-  readonly origin: string;
-  /** Paths that were asked for, with the authorization that came. */
-  readonly asked: (readonly [path: string, authorization: string | undefined])[];
+  readonly api: ResendApi;
   readonly secret: string;
   event(mail: Pick<CallMail, 'to'>): WireCall;
-}
-
-function makeCertificate(scratch: Scratch): {
-  readonly key: string;
-  readonly cert: string;
-  readonly file: string;
-} {
-  const [keyFile, certFile] = [scratch.path('key.pem'), scratch.path('cert.pem')];
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  const subject = ['-subj', '/CN=mailgw test', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync('openssl', ['req', ...kind, ...subject, '-keyout', keyFile, '-out', certFile], {
-    stdio: 'ignore',
-  });
-  return { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8'), file: certFile };
 }
 
 async function openResend(
@@ -53,53 +20,24 @@ async function openResend(
   { hosts = true, inbound = '' }: { readonly hosts?: boolean; readonly inbound?: string } = {},
 ): Promise<ResendBench> {
   const scratch = testScratch(t);
-  const { file, ...tls } = makeCertificate(scratch);
-  const api: Api = { raw: message() };
-  const asked: ResendBench['asked'] = [];
-  let origin = '';
-  const listener: RequestListener = (request, response) => {
-    asked.push([request.url ?? '', request.headers.authorization]);
-    if (api.instead?.(request, response) === true) return;
-    if (request.url === `/emails/receiving/${EMAIL}`) {
-      const url = api.downloadUrl === undefined ? `${origin}/raw/${EMAIL}?Signature=s` : api.downloadUrl;
-      const raw = { download_url: url, expires_at: '2026-11-20T10:15:00.000Z' };
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ object: 'email', id: EMAIL, html: null, text: 'It works now.', raw }));
-    } else if (request.url === `/raw/${EMAIL}?Signature=s`) {
-      response.end(api.raw);
-    } else {
-      response.writeHead(404).end();
-    }
-  };
-  origin = await serveHttps(t, tls, listener);
+  const api = await serveResend(t, scratch);
   const secret = newSecret();
-  const bench = await openBench(t, {
-    inbound,
-    tables: () =>
-      [
-        '[[webhook]]\nname = "resend"\nkind = "resend"',
-        `secret_file = "${secretFile(scratch, 'resend.secret', secret)}"`,
-        `api_key_file = "${secretFile(scratch, 'resend.key', API_KEY)}"`,
-        `api_url = "${origin}"`,
-        `ca_file = "${file}"`,
-        hosts ? `download_hosts = ["${new URL(origin).host}"]` : '',
-      ].join('\n'),
-  });
+  const bench = await openBench(t, { inbound, tables: () => resendTable(scratch, api, secret, hosts) });
   const event = (mail: Pick<CallMail, 'to'>): WireCall =>
     signStandard(resendEvent('/in/resend', EMAIL, mail), secret, bench.clock.now, { prefix: 'svix' });
-  return { bench, api, origin, asked, secret, event };
+  return { bench, api, secret, event };
 }
 
 describe('an event of Resend', () => {
   it('is taken when its mail is fetched and committed, with the key for the API alone', async (t) => {
-    const { bench, api, asked, event } = await openResend(t);
+    const { bench, api, event } = await openResend(t);
     api.raw = Buffer.concat([message([], 'caf'), Buffer.from([0xe9, 0x0d, 0x0a])]);
     const { status, text } = await bench.post(event({ to: [await bench.test.sealed()] }));
     assert.equal(status, 200, `${text} ${JSON.stringify(bench.events)}`);
     const [item] = await itemsIn(bench.test);
     const kept = Buffer.from((await bench.test.store.content(item!.id)) ?? []);
     assert.ok(kept.subarray(0, api.raw.length).equals(api.raw));
-    assert.deepEqual(asked, [
+    assert.deepEqual(api.asked, [
       [`/emails/receiving/${EMAIL}`, `Bearer ${API_KEY}`],
       [`/raw/${EMAIL}?Signature=s`, undefined],
     ]);
@@ -113,17 +51,17 @@ describe('an event of Resend', () => {
   });
 
   it('of another type is answered 200 and fetches nothing', async (t) => {
-    const { bench, secret, asked } = await openResend(t);
+    const { bench, secret, api } = await openResend(t);
     const body = Buffer.from(JSON.stringify({ type: 'email.delivered', data: { email_id: EMAIL } }));
     const call = { path: '/in/resend', fields: [['content-type', 'application/json']] as const, body };
     const signed = signStandard(call, secret, bench.clock.now, { prefix: 'svix' });
     assert.equal((await bench.post(signed)).status, 200);
-    assert.deepEqual(asked, []);
+    assert.deepEqual(api.asked, []);
     assert.ok(bench.events.some(({ event }) => event === 'call_without_mail'));
   });
 
   it('that is forged is answered 401, and fetches nothing', async (t) => {
-    const { bench, event, asked, secret } = await openResend(t);
+    const { bench, event, api, secret } = await openResend(t);
     const call = event({ to: [await bench.test.sealed()] });
     const unsigned = resendEvent('/in/resend', EMAIL, { to: ['a@b'] });
     const forged = [
@@ -134,17 +72,17 @@ describe('an event of Resend', () => {
       unsigned,
     ];
     for (const each of forged) assert.equal((await bench.post(each)).status, 401);
-    assert.deepEqual(asked, []);
+    assert.deepEqual(api.asked, []);
   });
 
   it('with an email_id that would lead elsewhere is malformed, and fetches nothing', async (t) => {
-    const { bench, secret, asked } = await openResend(t);
+    const { bench, secret, api } = await openResend(t);
     for (const id of ['../domains', 'a/b', 'a?b', '', 'x'.repeat(101), 'a%2fb']) {
       const call = resendEvent('/in/resend', id, { to: ['a@b'] });
       const signed = signStandard(call, secret, bench.clock.now, { prefix: 'svix' });
       assert.equal((await bench.post(signed)).status, 400, id);
     }
-    assert.deepEqual(asked, []);
+    assert.deepEqual(api.asked, []);
   });
 
   it('whose mail is too big ends with that verdict, and is not fetched to its end', async (t) => {
@@ -177,42 +115,42 @@ describe('the mail of an event of Resend', () => {
   };
 
   it('is fetched from no host that is not named', async (t) => {
-    const { asked } = await isPutOff(
+    const { api } = await isPutOff(
       t,
       () => undefined,
       /raw\.download_url is at 127\.0\.0\.1:\d+, which is not/,
       false,
     );
-    assert.equal(asked.length, 1);
+    assert.equal(api.asked.length, 1);
   });
 
   it('is fetched over https alone, without a password, and from a URL', async (t) => {
     const urls = ['http://127.0.0.1/raw', 'file:///etc/passwd', 'https://u:p@127.0.0.1/', 'raw', null];
     for (const url of urls) {
-      const { asked } = await isPutOff(
+      const { api } = await isPutOff(
         t,
         ({ api }) => {
           api.downloadUrl = url;
         },
         /raw\.download_url/,
       );
-      assert.equal(asked.length, 1);
+      assert.equal(api.asked.length, 1);
     }
   });
 
   it('is put off by a redirect, which nobody follows', async (t) => {
-    const { asked } = await isPutOff(
+    const { api } = await isPutOff(
       t,
-      ({ api, origin }) => {
+      ({ api }) => {
         api.instead = (request, response) => {
           if (!(request.url ?? '').startsWith('/raw/')) return false;
-          response.writeHead(302, { location: `${origin}/elsewhere` }).end();
+          response.writeHead(302, { location: `${api.origin}/elsewhere` }).end();
           return true;
         };
       },
       /the download answers 302/,
     );
-    assert.equal(asked.length, 2);
+    assert.equal(api.asked.length, 2);
   });
 
   it('is put off by an API that fails, and posted when it does not', async (t) => {

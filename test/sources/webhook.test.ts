@@ -1,6 +1,6 @@
 // The source port's contract on a provider's calls, over the real listener.
 
-import { openWebhook } from '../../src/sources/webhook/open.ts';
+import { openWebhookAt } from '../../src/sources/webhook/open.ts';
 import { configOf, LEAST } from '../config/least.ts';
 import { START } from '../gate/gate.ts';
 import { testScratch } from '../support/scratch.ts';
@@ -19,7 +19,7 @@ for (const kind of DIRECT_KINDS) {
       const config = configOf(
         `${LEAST}\n[store]\npath = "${scratch.path('mailgw.db')}"\n[inbound]\nlisten = "unix:${socket}"\n${tablesOf(scratch, keys)}`,
       );
-      const source = await openWebhook({ ...intake, config: () => config }, () => START * 1000);
+      const source = await openWebhookAt({ ...intake, config: () => config }, () => START * 1000);
       const send = async (addresses: readonly string[], raw: Buffer): Promise<Answer[]> => {
         const call = genuineCall(keys, kind, { raw, to: addresses }, START * 1000);
         const { status = 0 } = await sendCall(socket, call);
