@@ -13,6 +13,7 @@ import {
 } from '../config/config.ts';
 import { SINK_FORM } from '../sinks/catalogue.ts';
 import { namesTwice } from '../sources/named.ts';
+import { listenProblems } from '../sources/webhook/settings.ts';
 import { errorLine } from '../system/error-text.ts';
 import { SETTINGS } from './table.ts';
 
@@ -47,6 +48,6 @@ export function loadConfig(path: string): Loaded {
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
 export function readConfig(source: string, name = 'configuration'): Loaded {
   const loaded = parseConfig(source, name, { settings: SETTINGS, sink: SINK_FORM });
-  const problems = loaded.ok ? namesTwice(loaded.config) : [];
+  const problems = loaded.ok ? [...namesTwice(loaded.config), ...listenProblems(loaded.config)] : [];
   return problems.length === 0 ? loaded : { ok: false, problems };
 }
