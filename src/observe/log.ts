@@ -101,6 +101,8 @@ export const LOG_EVENTS = {
   notification_sent: 'info',
   notification_deferred: 'warn',
   notification_failed: 'warn',
+  /** An SNS topic asks whether it may post to a webhook; `mailgw-ctl source confirm` says yes. */
+  subscription_pending: 'warn',
   /** The wall clock was set; due times have moved with it. */
   clock_jumped: 'warn',
 } as const satisfies Record<string, LogLevel>;

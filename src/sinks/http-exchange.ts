@@ -42,6 +42,8 @@ export interface HttpRequest {
   readonly body: Buffer | Readable | null;
   /** Bytes of the answer that are read at most. */
   readonly answerBytes?: number;
+  /** Gives the answer's body octet by octet in `bytes`, and no `text`. */
+  readonly asBytes?: boolean;
 }
 
 /** A client of one target. */
@@ -73,12 +75,13 @@ export function openHttpClient(
     return pool;
   };
   return {
-    exchange: async ({ method = 'POST', path = target.path, headers, body, answerBytes }, signal) => {
+    exchange: async (request, signal) => {
+      const { method = 'POST', path = target.path, headers, body, answerBytes, asBytes = false } = request;
       if (isClosed) throw new Error('the connections are closed');
       const connections = pool ?? (await (loading ??= load()));
       signal.throwIfAborted(); // undici would connect first
       return new Promise((resolve, reject) => {
-        const bounds = { ms: deadlines.answerMs, bytes: answerBytes ?? MAX_ANSWER_BYTES };
+        const bounds = { ms: deadlines.answerMs, bytes: answerBytes ?? MAX_ANSWER_BYTES, asBytes };
         const exchange = new Exchange(bounds, signal, resolve, reject);
         connections.dispatch({ method, path, headers, body }, exchange);
       });
@@ -95,6 +98,7 @@ export function openHttpClient(
 interface AnswerBounds {
   readonly ms: number;
   readonly bytes: number;
+  readonly asBytes: boolean;
 }
 
 /** waiting → answered → over; from waiting to over without an answer. */
@@ -166,6 +170,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(error);
   };
 
+  #body(): { text: string; bytes?: Buffer } {
+    const bytes = Buffer.concat(this.#chunks).subarray(0, this.#bounds.bytes);
+    return this.#bounds.asBytes ? { text: '', bytes } : { text: bytes.toString('utf8') };
+  }
+
   #end(error: unknown): void {
     clearTimeout(this.#deadline);
     this.#signal.removeEventListener('abort', this.#abort);
@@ -173,7 +182,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     else
       this.#resolve({
         ...this.#head,
-        text: Buffer.concat(this.#chunks).toString('utf8', 0, this.#bounds.bytes),
+        ...this.#body(),
         isWhole: this.#isWhole,
       });
   }

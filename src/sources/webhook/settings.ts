@@ -8,6 +8,7 @@ import * as kind from '../../config/kinds.ts';
 import { tomlKey } from '../../config/names.ts';
 import { tables } from '../../config/tables.ts';
 import { SOURCE_COLUMNS } from '../source-settings.ts';
+import { SES_COLUMNS } from './ses/settings.ts';
 
 /** The providers, by the form of their calls. */
 export const WEBHOOK_KINDS = ['sendgrid', 'mailgun', 'postmark', 'ses', 'resend', 'raw'] as const;
@@ -59,6 +60,7 @@ const COLUMNS = {
     'the name of a host, with its port where that is not 443',
     (host) => /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/.test(host),
   ),
+  ...SES_COLUMNS,
 } as const;
 
 function isHttps(text: string): boolean {
@@ -75,7 +77,7 @@ const NEEDS: Readonly<Record<WebhookKind, readonly (keyof WebhookConfig)[]>> = {
   sendgrid: ['secretFile'],
   mailgun: ['secretFile'],
   postmark: ['secretFile'],
-  ses: [],
+  ses: ['topicArn'],
   resend: ['secretFile', 'apiKeyFile'],
   raw: ['secretFile'],
 };

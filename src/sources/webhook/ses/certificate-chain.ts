@@ -88,8 +88,7 @@ export function issuerPlace(
 const refused = (problem: string): Judged => ({ kind: 'refused', problem });
 
 /** Names a certificate on one line. */
-const subjectOf = ({ subject }: X509Certificate): string =>
-  `"${subject.replace(/\n/g, ', ').slice(0, 200)}"`;
+const subjectOf = ({ subject }: X509Certificate): string => `"${subject.replace(/\n/g, ', ').slice(0, 200)}"`;
 
 function isValid({ validFrom, validTo }: X509Certificate, now: number): boolean {
   return Date.parse(validFrom) <= now && now <= Date.parse(validTo);
@@ -97,7 +96,9 @@ function isValid({ validFrom, validTo }: X509Certificate, now: number): boolean 
 
 function hasIssued(issuer: X509Certificate, subject: X509Certificate): boolean {
   // The names first: they are compared fast, and a signature is not.
-  return issuer.subject === subject.issuer && issuer.ca && subject.checkIssued(issuer) && isSigned(subject, issuer);
+  return (
+    issuer.subject === subject.issuer && issuer.ca && subject.checkIssued(issuer) && isSigned(subject, issuer)
+  );
 }
 
 function isSigned(subject: X509Certificate, issuer: X509Certificate): boolean {

@@ -55,7 +55,14 @@ export function openConnections(ca: string | undefined): Connections {
   return {
     get: async ({ origin, path, headers = {}, mostBytes }, signal) => {
       // One byte more tells a body that is as long as it may be from a longer one.
-      const request = { method: 'GET', path, headers, body: null, answerBytes: mostBytes + 1, asBytes: true } as const;
+      const request = {
+        method: 'GET',
+        path,
+        headers,
+        body: null,
+        answerBytes: mostBytes + 1,
+        asBytes: true,
+      } as const;
       const answer = await clientOf(origin).exchange(request, signal);
       return {
         status: answer.status,

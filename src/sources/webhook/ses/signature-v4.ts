@@ -76,7 +76,8 @@ export function signGet({ host, path, headers, region, at }: SignedGet, key: Aws
 const hmac = (key: Buffer | string, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 
 /** The form of a file with a key, in words. */
-export const KEY_FORM = 'lines "aws_access_key_id = …" and "aws_secret_access_key = …", as in ~/.aws/credentials';
+export const KEY_FORM =
+  'lines "aws_access_key_id = …" and "aws_secret_access_key = …", as in ~/.aws/credentials';
 
 /** Reads a key from the first profile of a file; undefined where there is none. */
 export function readAwsKey(text: string): AwsKey | undefined {
