@@ -54,7 +54,10 @@ export function checkSignature(
   return timingSafeEqual(wanted, Buffer.from(given, 'hex')) ? undefined : 'SignatureDoesNotMatch';
 }
 
-const STATUS: Readonly<Record<string, number>> = { NoSuchKey: 404, AuthorizationHeaderMalformed: 400 };
+const STATUS = new Map([
+  ['NoSuchKey', 404],
+  ['AuthorizationHeaderMalformed', 400],
+]);
 
 /** Serves objects by their encoded paths: their bytes, or the code of an error. */
 export function s3Listener(
@@ -71,7 +74,7 @@ export function s3Listener(
       return;
     }
     response
-      .writeHead(STATUS[found] ?? 403, { 'content-type': 'application/xml' })
+      .writeHead(STATUS.get(found) ?? 403, { 'content-type': 'application/xml' })
       .end(
         `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${found}</Code><Message>…</Message></Error>`,
       );

@@ -56,9 +56,12 @@ export interface ProvidedMail {
   readonly isTooBig: boolean;
   /** The recipients of the envelope. */
   readonly recipients: readonly string[];
-  /** The reverse-path of the envelope, `''` for the null one, and where none is given. */
-  readonly reversePath: string;
-  /** The provider's own id of the call; undefined where it gives none. */
+  /** The reverse-path of the envelope, `''` for the null one; undefined where the provider does not give it. */
+  readonly reversePath: string | undefined;
+  /**
+   * The provider's own id of the call, by which a repetition is known; undefined where it gives none: then the digest of
+   * the mail and its recipients is the id.
+   */
   readonly id: string | undefined;
 }
 
@@ -107,6 +110,8 @@ export const STATUSES: Statuses = {
 /** A provider that is open. */
 export interface Provider {
   readonly statuses: Statuses;
+  /** Refuses a call by its header alone, before its body is taken, where that tells enough. */
+  judgeHeader?(call: Pick<Call, 'fields' | 'at'>): Refusal | undefined;
   /** Says whether a call is genuine. */
   verify(call: Call): Promise<Verified | Refusal>;
   /** Drops its connections, where it has any. */

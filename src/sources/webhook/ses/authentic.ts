@@ -18,7 +18,10 @@ const OLDEST_MS = 75 * 60_000;
 /** The difference of clocks that is borne. */
 const FUTURE_MS = 5 * 60_000;
 
-const DIGESTS: Readonly<Record<string, 'sha1' | 'sha256'>> = { 1: 'sha1', 2: 'sha256' };
+const DIGESTS = new Map([
+  ['1', 'sha1'],
+  ['2', 'sha256'],
+]);
 
 /** Says why a message is not believed; undefined where it is. */
 export async function doubtOf(
@@ -28,7 +31,7 @@ export async function doubtOf(
   now: number,
 ): Promise<Refusal | undefined> {
   if (message.topicArn !== topic.arn) return refuse('forged', 'TopicArn is not topic_arn');
-  const digest = DIGESTS[message.signatureVersion];
+  const digest = DIGESTS.get(message.signatureVersion);
   if (digest === undefined) return refuse('forged', 'SignatureVersion is neither 1 nor 2');
   const path = certificatePath(message.signingCertUrl, topic);
   if (path === undefined)

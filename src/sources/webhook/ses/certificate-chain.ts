@@ -67,10 +67,9 @@ export function judgeChain(
       return { kind: 'believed' };
     const issuer = others.find((other) => other !== last && hasIssued(other, last));
     if (issuer === undefined) {
-      const problem = hasIssued(last, last)
-        ? `${subjectOf(last)} signed itself, and is no authority that is believed`
-        : `nobody that is believed issued ${subjectOf(last)}`;
-      return hasIssued(last, last) ? refused(problem) : { kind: 'incomplete', last, problem };
+      if (last.subject === last.issuer && isSigned(last, last))
+        return refused(`${subjectOf(last)} signed itself, and is no authority that is believed`);
+      return { kind: 'incomplete', last, problem: `nobody that is believed issued ${subjectOf(last)}` };
     }
     last = issuer;
   }

@@ -61,13 +61,13 @@ export function openConnections(ca: string | undefined): Connections {
         headers,
         body: null,
         answerBytes: mostBytes + 1,
-        asBytes: true,
+        wantsOctets: true,
       } as const;
       const answer = await clientOf(origin).exchange(request, signal);
       return {
         status: answer.status,
         headers: answer.headers ?? {},
-        bytes: answer.bytes ?? Buffer.alloc(0),
+        bytes: answer.octets ?? Buffer.alloc(0),
         isWhole: answer.isWhole === true,
       };
     },

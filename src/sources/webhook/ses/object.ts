@@ -86,23 +86,23 @@ function placeOf(
 function problemOf(status: number, bytes: Buffer): string {
   const [, code = ''] = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(bytes.toString('latin1', 0, ERROR_BYTES)) ?? [];
   const named = code === '' ? `S3 answers ${status}` : `S3 answers ${status} ${code}`;
-  return `${named}; ${ADVICE[code] ?? ADVICE[status] ?? 'it is asked again'}`;
+  return `${named}; ${ADVICE.get(code) ?? ADVICE.get(String(status)) ?? 'it is asked again'}`;
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  NoSuchKey: 'the object is not there: look for a lifecycle rule that removes it too early',
-  NoSuchBucket: 'the bucket is not there, or not in the region of the topic',
-  AccessDenied: 'the key needs s3:GetObject on the bucket',
-  InvalidAccessKeyId: 'the key in s3_key_file is not known',
-  SignatureDoesNotMatch: 'the secret in s3_key_file is not that of its key',
-  RequestTimeTooSkewed: 'the clock of this host is wrong',
-  ExpiredToken: 'the key in s3_key_file has expired',
-  PermanentRedirect: 'the bucket is in another region than the topic',
-  AuthorizationHeaderMalformed: 'the bucket is in another region than the topic',
-  301: 'the bucket is in another region than the topic',
-  403: 'the key needs s3:GetObject on the bucket',
-  404: 'the object is not there',
-};
+const ADVICE = new Map([
+  ['NoSuchKey', 'the object is not there: look for a lifecycle rule that removes it too early'],
+  ['NoSuchBucket', 'the bucket is not there, or not in the region of the topic'],
+  ['AccessDenied', 'the key needs s3:GetObject on the bucket'],
+  ['InvalidAccessKeyId', 'the key in s3_key_file is not known'],
+  ['SignatureDoesNotMatch', 'the secret in s3_key_file is not that of its key'],
+  ['RequestTimeTooSkewed', 'the clock of this host is wrong'],
+  ['ExpiredToken', 'the key in s3_key_file has expired'],
+  ['PermanentRedirect', 'the bucket is in another region than the topic'],
+  ['AuthorizationHeaderMalformed', 'the bucket is in another region than the topic'],
+  ['301', 'the bucket is in another region than the topic'],
+  ['403', 'the key needs s3:GetObject on the bucket'],
+  ['404', 'the object is not there'],
+]);
 
 const isAnswer = (value: unknown): value is Awaited<ReturnType<Get>> =>
   typeof value === 'object' && value !== null && 'status' in value && 'bytes' in value;

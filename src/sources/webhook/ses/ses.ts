@@ -110,6 +110,7 @@ export function createSes(
   const certificates = new Certificates({ topic, authorities: ca?.authorities, get, now: environment.now });
   return {
     statuses: SNS_STATUSES,
+    judgeHeader: (call) => judgeHeader(call, topic),
     verify: async (call) => {
       const message = await messageOf(call);
       if ('kind' in message) return message;
@@ -127,12 +128,18 @@ export function createSes(
   };
 }
 
-async function messageOf({ fields, body }: Call): Promise<SnsMessage | Refusal> {
-  if (onlyField({ fields }, 'x-amz-sns-rawdelivery')?.toLowerCase() === 'true')
+/** Refuses what says in its header that it is of another topic, or signed by nobody; whoever says nothing is judged by the body. */
+function judgeHeader(call: Pick<Call, 'fields'>, { arn }: Topic): Refusal | undefined {
+  if (onlyField(call, 'x-amz-sns-rawdelivery')?.toLowerCase() === 'true')
     return refuse(
       'forged',
       'raw message delivery is on, and nothing signs it; turn it off for the subscription',
     );
+  const topic = onlyField(call, 'x-amz-sns-topic-arn');
+  return topic === undefined || topic === arn ? undefined : refuse('forged', 'the call is of another topic');
+}
+
+async function messageOf({ body }: Call): Promise<SnsMessage | Refusal> {
   if (body.bytes > MOST_BODY_BYTES) return refuse('forged', 'the body is larger than any message of SNS');
   const read = readSnsMessage((await body.whole()).toString('utf8'));
   // Nothing is known to be SNS's before it is verified, whatever its form.
