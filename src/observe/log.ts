@@ -34,6 +34,12 @@ export const LOG_EVENTS = {
   connection_refused: 'warn',
   connection_closed: 'warn',
   transaction_failed: 'error',
+  /** A provider's call that was not taken; at `error` where a mail waits for the operator. */
+  call_refused: 'warn',
+  /** A genuine call of a provider's that brought no mail. */
+  call_without_mail: 'info',
+  /** A provider's source cannot be opened: its calls are put off. */
+  webhook_broken: 'error',
   /** The one verdict on one recipient of one transaction; at `warn` where it drops what a person may have written. */
   verdict: 'info',
   /** A recipient that the policy service had refused in the SMTP session. */

@@ -23,7 +23,11 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
 
 const imap: OpenSource<ImapSection> = () => Promise.resolve(undefined);
 
-const webhook: OpenSource<WebhookSections> = () => Promise.resolve(undefined);
+const webhook: OpenSource<WebhookSections> = async (intake) => {
+  if (intake.config().webhook.each.length === 0) return undefined;
+  const { openWebhook } = await import('./webhook/open.ts');
+  return openWebhook(intake);
+};
 
 /** Every source by its section. */
 export const SOURCES = {

@@ -3,7 +3,7 @@
  *
  * Contract: what a kind needs is asked for, and no two tables have one path.
  */
-import type { ConfigOf } from '../../config/config.ts';
+import type { BaseConfig, ConfigOf } from '../../config/config.ts';
 import * as kind from '../../config/kinds.ts';
 import { tomlKey } from '../../config/names.ts';
 import { tables } from '../../config/tables.ts';
@@ -53,6 +53,9 @@ const COLUMNS = {
   ),
   apiUrl: kind.text('https://api.resend.com', 'Of `resend`: where its API is.', 'an https URL', (url) =>
     isHttps(url),
+  ),
+  caFile: kind.optional(kind.file)(
+    'Of `resend`: a file with the certificates of the authorities to believe in place of those of the system.',
   ),
   downloadHosts: kind.texts(
     [],
@@ -136,3 +139,15 @@ export const WEBHOOK_SETTINGS = {
 
 /** The sections as a configuration has them. */
 export type WebhookSections = ConfigOf<{ readonly webhook: typeof WEBHOOK_SETTINGS }>;
+
+/** Lists what keeps calls from being taken anywhere. */
+export function listenProblems({
+  api,
+  inbound,
+  webhook,
+}: Pick<BaseConfig, 'api' | 'inbound'> & WebhookSections): readonly string[] {
+  if (webhook.each.length === 0 || inbound.listen !== undefined || api.listen !== undefined) return [];
+  return [
+    'inbound.listen: is missing, and so is api.listen; expected where the calls of [[webhook]] are taken, such as "127.0.0.1:8026"',
+  ];
+}
