@@ -18,6 +18,7 @@ import { postfixConfigCommand } from './commands/postfix-config.ts';
 import { queueGroup } from './commands/queue.ts';
 import { reloadCommand } from './commands/reload.ts';
 import { saltGroup } from './commands/salt.ts';
+import { sourceGroup } from './commands/source.ts';
 import { spamGroup } from './commands/spam.ts';
 import { statsCommand } from './commands/stats.ts';
 import { threadGroup } from './commands/thread.ts';
@@ -67,6 +68,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   notifyCommand,
   notificationGroup,
   noticeGroup,
+  sourceGroup,
   dbGroup,
   statsCommand,
   reloadCommand,

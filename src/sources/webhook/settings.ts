@@ -55,7 +55,7 @@ const COLUMNS = {
     isHttps(url),
   ),
   caFile: kind.optional(kind.file)(
-    'Of `resend`: a file with the certificates of the authorities to believe in place of those of the system.',
+    'Of `resend` and `ses`: a file with the certificates of the authorities to believe in place of those that Node brings; of `ses` for the certificates that SNS signs with as well.',
   ),
   downloadHosts: kind.texts(
     [],

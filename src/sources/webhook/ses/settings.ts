@@ -10,9 +10,6 @@ export const SES_COLUMNS = {
     TOPIC_FORM,
     (arn) => arn === '' || readTopic(arn) !== undefined,
   ),
-  caFile: kind.optional(kind.file)(
-    'Of `ses`: PEM certificates of the authorities to believe, for connections and for the certificates that SNS signs with, in place of those that Node brings.',
-  ),
   s3KeyFile: kind.optional(kind.secretFile)(
     'Of `ses`: the file with the key that mail is fetched with from S3, as in `~/.aws/credentials`; its user needs `s3:GetObject` on the bucket of the receipt rule, and nothing else. Without it only mail of up to 150 KB comes, by the action "Publish to Amazon SNS topic".',
   ),
