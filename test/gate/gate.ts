@@ -62,6 +62,7 @@ export async function openGate(t: TestContext, options: Partial<GateOptions> = {
     spam: undefined,
     directory: store,
     queue: store,
+    receipts: store,
     isSpaceLow: () => false,
     isLogStalled: () => false,
     now: () => clock.now * 1000,

@@ -4,6 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { LogFields } from '../../../src/observe/log.ts';
+import { Meter } from '../../../src/observe/meter.ts';
 import type { Call, Given, Provider, Refusal } from '../../../src/sources/webhook/provider.ts';
 import { Certificates } from '../../../src/sources/webhook/ses/certificates.ts';
 import {
@@ -14,7 +15,9 @@ import {
 } from '../../../src/sources/webhook/ses/confirmation.ts';
 import { createSes, readOptions } from '../../../src/sources/webhook/ses/ses.ts';
 import { readTopic } from '../../../src/sources/webhook/ses/topic.ts';
+import { takeMail } from '../../../src/sources/webhook/take.ts';
 import { configOf, LEAST, problemsOf } from '../../config/least.ts';
+import { message } from '../../gate/gate.ts';
 import { serveHttp, serveHttps } from '../../support/loopback.ts';
 import { s3Listener } from '../../support/s3.ts';
 import { Scratch, testScratch } from '../../support/scratch.ts';
@@ -33,9 +36,12 @@ import {
   signed,
   TOPIC_ARN,
 } from '../../support/sns.ts';
+import { listenTo } from '../../support/webhook-source.ts';
 
 /** The time of the tests: some days within the certificates, which are of today. */
 const NOW = Date.now() + 86_400_000;
+
+const LISTENING = `${LEAST}\n[inbound]\nlisten = "127.0.0.1:8026"\n`;
 
 const MAIL = Buffer.from(
   'From: Alice <alice@example.com>\r\nSubject: Re: \xfcber\r\n\r\n8-bit: \xe4\xff\r\n',
@@ -96,7 +102,7 @@ async function openBench(t: TestContext, choice: Choice = {}): Promise<Bench> {
   writeFileSync(caFile, cast.authority.cert);
   chmodSync(caFile, 0o644);
   const table = `[[webhook]]\nname = "ses"\nkind = "ses"\ntopic_arn = "${TOPIC_ARN}"\nca_file = "${caFile}"\n`;
-  const [config] = configOf(`${LEAST}\n${table}${choice.settings ?? ''}`).webhook.each;
+  const [config] = configOf(`${LISTENING}\n${table}${choice.settings ?? ''}`).webhook.each;
   const read = readOptions(config ?? assert.fail(), 'webhook[0]');
   if (!read.ok) throw new Error(read.problems.join('; '));
   const sns = await serveHttps(
@@ -736,7 +742,7 @@ describe('the settings of ses', () => {
       [`topic_arn = "${TOPIC_ARN}"\ns3_endpoint = "minio.example.org"`, /s3_endpoint.*an origin/],
       [`topic_arn = "${TOPIC_ARN}"\ns3_endpoint = "http://minio.example.org/x"`, /s3_endpoint.*an origin/],
     ] as const)
-      assert.match(problemsOf(`${LEAST}\n${table}${lines}\n`).join('\n'), problem);
+      assert.match(problemsOf(`${LISTENING}\n${table}${lines}\n`).join('\n'), problem);
   });
 
   it('name files that are read, or said to be wrong', (t) => {
@@ -745,10 +751,61 @@ describe('the settings of ses', () => {
     writeFileSync(own.path('key'), 'AKIA:secret', { mode: 0o600 });
     const table = `[[webhook]]\nname = "ses"\nkind = "ses"\ntopic_arn = "${TOPIC_ARN}"\n`;
     const files = `ca_file = "${own.path('ca.pem')}"\ns3_key_file = "${own.path('key')}"\n`;
-    const [config] = configOf(`${LEAST}\n${table}${files}`).webhook.each;
+    const [config] = configOf(`${LISTENING}\n${table}${files}`).webhook.each;
     const read = readOptions(config ?? assert.fail(), 'webhook[0]');
     assert.ok(!read.ok);
     assert.match(read.problems[0] ?? '', /^webhook\[0\]\.ca_file: .*holds no certificate/);
     assert.match(read.problems[1] ?? '', /^webhook\[0\]\.s3_key_file: .*holds no key; expected lines/);
+  });
+});
+
+describe('mail of SES and the gate', () => {
+  it('is accepted once over all attempts of SNS, and nothing forged is', async (t) => {
+    const bench = await openBench(t);
+    const listening = await listenTo(
+      t,
+      `[[webhook]]\nname = "ses"\nkind = "ses"\ntopic_arn = "${TOPIC_ARN}"\n`,
+    );
+    const { test, config, origin } = listening;
+    const [webhook] = config.webhook.each;
+    const shared = {
+      gate: () => test.gate,
+      log: () => undefined,
+      count: () => undefined,
+      meter: new Meter(),
+    };
+    const recipients = [await test.sealed()];
+    const raw = message();
+    const call = signed(
+      notification(received({ content: raw.toString('base64'), recipients }), NOW),
+      cast.signer.key,
+    );
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      const given = await bench.take(call);
+      assert.ok(given.kind === 'mail');
+      await takeMail(shared, webhook ?? assert.fail(), given, NOW);
+    }
+    const items = await test.store.list({});
+    assert.equal(items.length, 1);
+    assert.deepEqual(Buffer.from((await test.store.content(items[0]?.id ?? '')) ?? []), raw);
+
+    const other = signed(
+      notification(received({ content: message().toString('base64'), recipients }), NOW, {
+        MessageId: '33b80b92-fdea-4c2c-8f9d-bdfb0c7bf324',
+        SigningCertURL: 'https://sns.evil.example/SimpleNotificationService-0123456789abcdef.pem',
+      }),
+      cast.signer.key,
+    );
+    for (const forged of [
+      other,
+      { ...other, TopicArn: `${TOPIC_ARN}2` },
+      { ...other, Signature: 'AAAA' },
+      {},
+    ]) {
+      const answer = await fetch(`${origin}/in/ses`, { method: 'POST', body: JSON.stringify(forged) });
+      assert.equal(answer.status, 403);
+      assert.equal(await answer.text(), 'refused\n');
+    }
+    assert.equal((await test.store.list({})).length, 1);
   });
 });
