@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { message } from '../gate/gate.ts';
+import { eventually } from '../support/eventually.ts';
+import { freshReply, itemsOf, startIntake } from '../support/intake.ts';
 import { serveHttp } from '../support/loopback.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { type Listening, listenTo } from '../support/webhook-source.ts';
+import { freePort, type Listening, listenTo } from '../support/webhook-source.ts';
 
 /** A message as the platform hands it to a worker. */
 interface Message {
@@ -108,5 +110,24 @@ describe('the Email Worker for Cloudflare', () => {
     const raw = message([], `${'x'.repeat(5000)}\r\n`);
     const fate = await run(url, 'alice@example.com', await test.sealed(), raw);
     assert.deepEqual(fate, { rejected: 'The message is too large' });
+  });
+
+  it('hands mail to a daemon as it runs', async (t) => {
+    const scratch = testScratch(t);
+    writeFileSync(scratch.path('worker.secret'), `${SECRET}\n`, { mode: 0o600 });
+    const listen = `127.0.0.1:${await freePort()}`;
+    const webhook = { name: 'cloudflare', kind: 'raw', secret_file: scratch.path('worker.secret') };
+    // The section's brackets and these are the two of `[[webhook]]`.
+    const { store, alice, daemon } = await startIntake(scratch, {
+      inbound: { listen },
+      '[webhook]': webhook,
+    });
+    const listens = (): true | undefined => (daemon.log().includes('"service":"inbound"') ? true : undefined);
+    await eventually(listens, () => daemon.log());
+    const { id, text } = freshReply();
+    const url = `http://${listen}/in/cloudflare`;
+    const raw = Buffer.from(text.replace(/\r?\n/g, '\r\n'));
+    assert.equal(await run(url, 'alice@example.com', alice, raw), 'taken', daemon.log());
+    assert.equal((await itemsOf(store, id)).length, 1);
   });
 });

@@ -536,6 +536,15 @@ describe('a mail in S3', () => {
     assert.deepEqual([given.isTooBig, given.id], [false, '22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324']);
   });
 
+  it('is fetched again where a person publishes no more than its place', async (t) => {
+    const bench = await openS3(t, s3());
+    const message = { notificationType: 'Received', receipt: { recipients: [], action } };
+    const given = await bench.take(signed(notification(message, NOW), cast.signer.key));
+    assert.ok(given.kind === 'mail', JSON.stringify(given));
+    assert.deepEqual([given.recipients, given.reversePath], [[], undefined]);
+    assert.deepEqual(Buffer.from(given.raw), MAIL);
+  });
+
   it('is fetched in the region of the topic, by the name of the bucket or its path', async (t) => {
     const keyFile = testScratch(t).path('key');
     writeFileSync(keyFile, `aws_access_key_id = A\naws_secret_access_key = B\n`, { mode: 0o600 });

@@ -15,8 +15,8 @@ export interface S3Object {
 
 /** A mail that SES took. */
 export interface SesMail {
-  /** The envelope sender; empty is the null sender. */
-  readonly sender: string;
+  /** The envelope sender; empty is the null sender. Undefined where a person published the notification anew, without it. */
+  readonly sender: string | undefined;
   /** The envelope recipients that the receipt rule was for. */
   readonly recipients: readonly string[];
   readonly content: Uint8Array | S3Object;
@@ -41,11 +41,12 @@ export function readNotification(text: string): SesRead {
   const receipt = objectOf(top.receipt);
   const action = objectOf(receipt.action);
   const sender = objectOf(top.mail).source;
-  if (typeof sender !== 'string') return fail(`mail.source is ${shown(sender)}; expected an address`);
+  if (sender !== undefined && typeof sender !== 'string')
+    return fail(`mail.source is ${shown(sender)}; expected an address`);
   const recipients = textsOf(receipt.recipients);
   if (recipients === undefined)
     return fail(`receipt.recipients is ${shown(receipt.recipients)}; expected a list of addresses`);
-  const envelope = { sender: sender.replace(/^<(.*)>$/, '$1'), recipients };
+  const envelope = { sender: sender?.replace(/^<(.*)>$/, '$1'), recipients };
   if (typeof top.content === 'string') {
     const content = decode(top.content, action.encoding);
     return content.length === 0
