@@ -4,6 +4,7 @@
  * They open in this order. What a site does not use is not loaded.
  */
 import { IMAP_SETTINGS, type ImapSection } from './imap/settings.ts';
+import { openLate } from './late.ts';
 import { isWanted } from './listen.ts';
 import { LMTP_SETTINGS, type LmtpConfig } from './lmtp/settings.ts';
 import { POLICY_SETTINGS, type PolicyConfig } from './policy/settings.ts';
@@ -23,11 +24,15 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
 
 const imap: OpenSource<ImapSection> = () => Promise.resolve(undefined);
 
-const webhook: OpenSource<WebhookSections> = async (intake) => {
-  if (intake.config().webhook.each.length === 0) return undefined;
-  const { openWebhook } = await import('./webhook/open.ts');
-  return openWebhook(intake);
-};
+const webhook: OpenSource<WebhookSections> = (intake) =>
+  openLate(intake, {
+    section: 'webhook',
+    isWanted: () => intake.config().webhook.each.length > 0,
+    load: async () => (await import('./webhook/open.ts')).openWebhook,
+    onFault: (reason) => {
+      intake.log('webhook_broken', { reason });
+    },
+  });
 
 /** Every source by its section. */
 export const SOURCES = {

@@ -26,8 +26,8 @@ export async function openPlaces(
   configs: readonly WebhookConfig[],
   options: PlacesOptions,
 ): Promise<ReadonlyMap<string, Place>> {
-  const opened = configs.map(async (config, index): Promise<[string, Place]> => {
-    const open = await openPlace(config, { ...options, key: `webhook[${index}]` });
+  const opened = configs.map(async (config): Promise<[string, Place]> => {
+    const open = await openPlace(config, { ...options, key: `webhook.${config.name}` });
     if ('problem' in open) options.log('webhook_broken', { source: config.name, reason: open.problem });
     return [pathOf(config), { config, open }];
   });

@@ -120,7 +120,7 @@ export interface Provider {
 
 /** What a provider takes from outside. */
 export interface ProviderEnvironment {
-  /** The source's own row of the configuration, by which problems are named: `webhook[0]`. */
+  /** The source's table of the configuration, by which problems are named: `webhook.NAME`. */
   readonly key: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
