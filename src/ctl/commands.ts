@@ -69,6 +69,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   notifyCommand,
   notificationGroup,
   noticeGroup,
+  sourceGroup,
   dbGroup,
   statsCommand,
   reloadCommand,

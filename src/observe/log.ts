@@ -118,6 +118,8 @@ export const LOG_EVENTS = {
   mailbox_gone: 'warn',
   /** A message could not be marked, moved or deleted in its folder. */
   mailbox_mark_failed: 'warn',
+  /** An SNS topic asks whether it may post to a webhook; `mailgw-ctl source confirm` says yes. */
+  subscription_pending: 'warn',
   /** The wall clock was set; due times have moved with it. */
   clock_jumped: 'warn',
 } as const satisfies Record<string, LogLevel>;

@@ -19,6 +19,7 @@ import { lookLines } from '../look-lines.ts';
 import { withStore } from '../session.ts';
 import { lookObject, messageRow, sourceRow } from '../source-rows.ts';
 import { printDone, printObject, printRows, printText } from '../terminal/print.ts';
+import { confirmCommand } from './source-confirm.ts';
 
 const SOURCE_COLUMNS = [
   ...['name', 'kind', 'state', 'waiting', 'failed', 'courtesies'].map((key) => ({ key })),
@@ -135,7 +136,7 @@ const sync: CommandSpec = {
 export const sourceGroup: CommandGroup = {
   name: 'source',
   summary: 'mailboxes and providers that replies come from',
-  commands: [list, test, sync],
+  commands: [list, test, sync, confirmCommand],
 };
 
 /** Gives the names of sources of a kind: the one that was given, or all. */

@@ -5,10 +5,11 @@ import type { WebhookKind } from './settings.ts';
 type Load = () => Promise<{ readonly open: OpenProvider }>;
 
 /** Every kind by its name. */
-export const KINDS: Readonly<Partial<Record<WebhookKind, Load>>> = {
+export const KINDS: Readonly<Record<WebhookKind, Load>> = {
   sendgrid: () => import('./sendgrid.ts'),
   mailgun: () => import('./mailgun.ts'),
   postmark: () => import('./postmark.ts'),
+  ses: () => import('./ses/ses.ts'),
   resend: () => import('./resend.ts'),
   raw: () => import('./raw.ts'),
 };

@@ -5,7 +5,6 @@
  * opened stays a place: its calls are put off, and it says why, until its operator has mended it.
  */
 
-import type { Log } from '../../observe/log.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { SourceView } from '../source.ts';
 import { KINDS } from './kinds.ts';
@@ -20,11 +19,7 @@ export interface Place {
 }
 
 /** What places stand on. */
-export interface PlacesOptions {
-  readonly log: Log;
-  readonly now: () => number;
-  readonly mostBytes: () => number;
-}
+export type PlacesOptions = Omit<ProviderEnvironment, 'key'>;
 
 /** Opens all of them, by their paths. */
 export async function openPlaces(
@@ -40,10 +35,8 @@ export async function openPlaces(
 }
 
 async function openPlace(config: WebhookConfig, environment: ProviderEnvironment): Promise<Place['open']> {
-  const load = KINDS[config.kind];
-  if (load === undefined) return { problem: `kind = "${config.kind}" is not there yet` };
   try {
-    const { open } = await load();
+    const { open } = await KINDS[config.kind]();
     const opened = open(config, environment);
     return opened.ok ? opened : { problem: opened.problems.join('; ') };
   } catch (error) {

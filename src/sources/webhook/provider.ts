@@ -127,6 +127,8 @@ export interface ProviderEnvironment {
   readonly log: Log;
   /** Gives the size up to which a message is taken, in bytes. */
   readonly mostBytes: () => number;
+  /** Gives the path of the store, beside which a source may keep a file of its own. */
+  readonly storePath: () => string;
 }
 
 /** A provider, or what is wrong with its settings and the files that they name. */

@@ -8,6 +8,7 @@ import * as kind from '../../config/kinds.ts';
 import { tomlKey } from '../../config/names.ts';
 import { tables } from '../../config/tables.ts';
 import { SOURCE_COLUMNS } from '../source-settings.ts';
+import { SES_COLUMNS } from './ses/settings.ts';
 
 /** The providers, by the form of their calls. */
 export const WEBHOOK_KINDS = ['sendgrid', 'mailgun', 'postmark', 'ses', 'resend', 'raw'] as const;
@@ -54,7 +55,7 @@ const COLUMNS = {
     isHttps(url),
   ),
   caFile: kind.optional(kind.file)(
-    'Of `resend`: a file with the certificates of the authorities to believe in place of those of the system.',
+    'Of `resend` and `ses`: a file with the certificates of the authorities to believe in place of those that Node brings; of `ses` for the certificates that SNS signs with as well.',
   ),
   downloadHosts: kind.texts(
     [],
@@ -62,6 +63,7 @@ const COLUMNS = {
     'the name of a host, with its port where that is not 443',
     (host) => /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/.test(host),
   ),
+  ...SES_COLUMNS,
 } as const;
 
 function isHttps(text: string): boolean {
@@ -78,7 +80,7 @@ const NEEDS: Readonly<Record<WebhookKind, readonly (keyof WebhookConfig)[]>> = {
   sendgrid: ['secretFile'],
   mailgun: ['secretFile'],
   postmark: ['secretFile'],
-  ses: [],
+  ses: ['topicArn'],
   resend: ['secretFile', 'apiKeyFile'],
   raw: ['secretFile'],
 };

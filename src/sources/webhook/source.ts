@@ -56,7 +56,8 @@ export class WebhookSource implements Source {
     this.#renewed = this.#renewed.then(async () => {
       const before = this.#places;
       const mostBytes = (): number => config().inbound.maxMessageBytes;
-      this.#places = await openPlaces(config().webhook.each, { log, now, mostBytes });
+      const storePath = (): string => config().store.path;
+      this.#places = await openPlaces(config().webhook.each, { log, now, mostBytes, storePath });
       void Promise.allSettled(this.#underWay.values()).then(() => closePlaces(before));
     });
     return this.#renewed;
