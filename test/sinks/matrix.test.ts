@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
 import type { Post } from '../../src/reply/post.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import { loadSink, previewPost } from '../../src/sinks/catalogue.ts';
 import { matrixHtml } from '../../src/sinks/matrix/content.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
@@ -279,6 +279,14 @@ describe('an application service of Matrix', () => {
     const outcome = await nameless.sink.deliver(say('x', { thread }), signal());
     assert.equal(outcome.kind, 'failed');
     assert.match(outcome.diagnostic, /"alice" has no Matrix id; expected one in sink\.map/);
+  });
+
+  it('is shown beforehand with its user, and without the line', async () => {
+    const shown = await previewPost({ type: 'matrix', ...settings }, say('Hello', { user: 'anna' }));
+    assert.equal((shown.body as { body: string }).body, 'Hello');
+    assert.equal(shown.fields.user_id, '@mail_a.smith:example.org');
+    const nameless = await previewPost({ type: 'matrix', post_as: 'user' }, say('Hello', { user: 'anna' }));
+    assert.match(String(nameless.fields.refused), /"anna" has no Matrix id/);
   });
 
   it('posts nothing at all with the token of a mere bot', async (t) => {

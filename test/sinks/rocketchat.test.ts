@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
-import { loadSink } from '../../src/sinks/catalogue.ts';
+import { loadSink, previewPost } from '../../src/sinks/catalogue.ts';
 import { rocketChatText } from '../../src/sinks/rocketchat/dialect.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
@@ -186,6 +186,19 @@ describe('a message of Rocket.Chat', () => {
       assert.match(outcome.diagnostic, words);
     }
     assert.equal(fake.messages.length, before);
+  });
+
+  it('is told beforehand as refused by the limit of the site’s own setting', async () => {
+    const long = samplePost({
+      thread: `room/${'R'.repeat(17)}`,
+      body: { ...samplePost().body, markdown: 'x'.repeat(150) },
+    });
+    const shown = await previewPost({ type: 'rocketchat', max_chars: 100 }, long);
+    assert.match(String(shown.fields.refused), /characters; the platform takes 100/);
+    const inOrder = await previewPost({ type: 'rocketchat', max_chars: 200 }, long);
+    assert.equal(inOrder.fields.refused, undefined);
+    const wrong = await previewPost({ type: 'rocketchat', max_chars: 'many' }, long);
+    assert.match(String(wrong.fields.refused), /^sink\.max_chars: "many" is not/);
   });
 
   it('bears the user’s name where the bot may impersonate, and is the operator’s matter where not', async (t) => {

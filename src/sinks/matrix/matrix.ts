@@ -55,7 +55,8 @@ export const open = openerOf(MATRIX_SETTINGS, createMatrixSink);
 export const preview = previewerOf(MATRIX_SETTINGS, (post, options) => {
   const whole = post.newThread === undefined ? post : titled(post, options.policy);
   const content = textContent(draftText(whole, formOf(options)), markOf(post.id, 0), {});
-  return { body: content, fields: { txnId: txnOf(post.id, 0), [MARK]: markOf(post.id, 0) } };
+  const author = options.post_as === 'bot' ? {} : { user_id: idOf(post, options) };
+  return { body: content, fields: { ...author, txnId: txnOf(post.id, 0), [MARK]: markOf(post.id, 0) } };
 });
 
 /** Gives the form of the texts: under a line that names the user, but where the user posts. */
@@ -65,6 +66,15 @@ function formOf({
   attribution,
 }: Pick<Options, 'policy' | 'post_as' | 'attribution'>): TextForm {
   return { dialect: (markdown) => markdown, policy, attribution: post_as === 'user' ? '' : attribution };
+}
+
+/** Gives the Matrix id of a post's user; throws the outcome where there is none. */
+function idOf({ user }: Post, { map, user: template }: Pick<Options, 'map' | 'user'>): string {
+  const id = Object.hasOwn(map, user) ? (map[user] ?? '') : template.replaceAll('{user}', () => user);
+  if (/^@[^:\s]+:\S+$/.test(id)) return id;
+  throw refuse(
+    `${JSON.stringify(user)} has no Matrix id; expected one in sink.map, or sink.user as @{user}:host`,
+  );
 }
 
 /** Gives the mark of one of a post's events: the text is 0, the files follow. */
@@ -148,16 +158,10 @@ function means({ json }: PlatformAnswer): Meaning | undefined {
 
 /** Makes what acts for a post: the bot, or the user by the application service, once that is known to be one. */
 function actorOf(client: PlatformClient, options: Options) {
-  const { map, user: template, post_as } = options;
   let isService = false;
-  return async ({ user }: Post, signal: AbortSignal): Promise<Acting> => {
-    if (post_as === 'bot') return client;
-    const id = Object.hasOwn(map, user) ? (map[user] ?? '') : template.replaceAll('{user}', () => user);
-    if (!/^@[^:\s]+:\S+$/.test(id)) {
-      throw refuse(
-        `${JSON.stringify(user)} has no Matrix id; expected one in sink.map, or sink.user as @{user}:host`,
-      );
-    }
+  return async (post: Post, signal: AbortSignal): Promise<Acting> => {
+    if (options.post_as === 'bot') return client;
+    const id = idOf(post, options);
     const asUser = (request: PlatformRequest): PlatformRequest => ({
       ...request,
       query: { ...request.query, user_id: id },

@@ -59,7 +59,7 @@ export function readPlatformOptions<S extends PlatformSettings>(
   const problems = unknown.map((key) => `sink.${key}: unknown key; the ${type} sink has ${keys.join(', ')}`);
   const { values, problems: wrong } = readValues(table, Object.entries<SinkSetting>(settings));
   problems.push(...wrong);
-  const found = values as Partial<Record<keyof PlatformSettings, unknown>> as PlatformOptions;
+  const found = values as PlatformOptions;
   const ca = readCa(table.ca_file, values.url === undefined ? undefined : found.url);
   if (!ca.ok) problems.push(`sink.ca_file: ${ca.problem}`);
   const secret =

@@ -53,8 +53,8 @@ export const preview = previewerOf(ROCKETCHAT_SETTINGS, (post, options) => {
   const whole = post.newThread === undefined ? post : titled(post, options.policy);
   const place = placeOf(post);
   const message = messageOf(idOf(post), place, draftText(whole, formOf(options)), aliasOf(post, options));
-  const { msg: _text, ...fields } = message;
-  return { body: { message }, fields };
+  const { msg, ...fields } = message;
+  return { body: { message: { ...fields, msg } }, fields };
 });
 
 /** Gives the form of the texts: under a line that names the user, but where their name stands above the message. */
