@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { fieldsOf, startMailbox } from '../support/mailbox.ts';
 import { replyMessage } from '../support/message.ts';
+import { plainNotification } from '../support/outbound.ts';
 import { startPlatform } from '../support/platform.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 
@@ -99,6 +100,45 @@ describe('a reply without a token', () => {
     assert.deepEqual([data.body.markdown, context], ['In brass.', { comment: 7 }]);
     await lmtp.deliver(reply({ subject: 'Re: hinges', body: quoted.replace('brass', 'steel') }), ADDRESS);
     assert.equal((await platform.nthPost(2)).data.body.markdown, 'In steel.');
+  });
+
+  it('is to a notification of a platform that has not heard of mailgw, which is noted as it is stamped', async (t) => {
+    const scratch = testScratch(t);
+    const [platform, mailbox] = [await startPlatform(scratch), await startMailbox(scratch)];
+    const outbound = scratch.path('outbound.sock');
+    const address = 'tracker@example.org';
+    const daemon = await startDaemon(scratch, {
+      sink: platform.sink,
+      settings: {
+        sender: SENDER,
+        matching: { by: ['message-id'], addresses: [address] },
+        outbound: {
+          ...{ socket: outbound, relay: mailbox.server },
+          rule: [{ field: 'X-Tracker-Issue', thread: 'issue/{X-Tracker-Issue}' }],
+        },
+      },
+    });
+    await daemon.addUser('alice');
+    await daemon.ready();
+    const way = await LmtpClient.open(t, outbound);
+    mailbox.dataReply = '451 4.3.0 later';
+    const [putOff] = await way.deliver(plainNotification('41'), 'alice@example.com');
+    assert.match(String(putOff), /^451 /);
+    mailbox.dataReply = '250 2.0.0 taken';
+    const [answer] = await way.deliver(plainNotification('42'), 'alice@example.com');
+    assert.match(String(answer), /^250 /);
+    assert.deepEqual(
+      notifiedIn(scratch)
+        .map(({ thread }) => thread)
+        .sort(),
+      ['issue/41', 'issue/42'],
+      'before it was answered',
+    );
+    const stamped = mailbox.mails.at(-1) ?? assert.fail('no mail');
+    const [id] = fieldsOf(stamped, 'Message-ID');
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    await lmtp.deliver(PASS + replyMessage({ to: address, inReplyTo: String(id).trim() }), address);
+    assert.equal((await platform.nthPost(1)).data.thread, 'issue/42');
   });
 
   it('waits for the operator, who reads where it may belong', async (t) => {
