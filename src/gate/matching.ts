@@ -21,9 +21,10 @@ import { normaliseMessageId, splitIds } from '../mail/message-id.ts';
 import { subjectKeys } from '../mail/subject-key.ts';
 import type { Directory, User } from '../store/directory.ts';
 import type { Notified, NotifiedPost } from '../store/notified.ts';
+import type { Restores } from '../store/restores.ts';
 import type { Message } from './case.ts';
 import { malformed } from './message-rules.ts';
-import type { Claim } from './recipient.ts';
+import { type Claim, RESTORED_FOR_MS } from './recipient.ts';
 import type { GateRules } from './rules.ts';
 import { isFromUser } from './sender-policy.ts';
 import { discard, type End, endAt, type Trail } from './trail.ts';
@@ -34,7 +35,7 @@ const MOST_IDS = 50;
 /** The ground of matching. */
 export interface MatchGround {
   readonly rules: GateRules;
-  readonly directory: Pick<Directory, 'usersByAddress' | 'locatorNow'>;
+  readonly directory: Pick<Directory, 'usersByAddress' | 'locatorNow'> & Restores;
   readonly notified: Pick<Notified, 'notifiedByIds' | 'notifiedBySubject'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -67,8 +68,18 @@ export async function matchReply(ground: MatchGround, hasToken: boolean): Promis
     return unmatched(ground, header, `From is the address of ${users.length} users, and says not of which`);
   if (!user.enabled) return unmatched(ground, header, `${user.name} is disabled`);
   const found = await findPosts(ground, header, user);
-  if ('nothing' in found) return unmatched(ground, header, found.nothing, user);
+  if ('nothing' in found)
+    return (await maybeLost(ground, user)) ?? unmatched(ground, header, found.nothing, user);
   return claimOf(ground, user, found);
+}
+
+/** Puts a user's mail off for a day after a restore: what they were sent since the backup may be lost with the rest. */
+async function maybeLost({ directory, now, trail }: MatchGround, { name }: User): Promise<End | undefined> {
+  const restored = await directory.lastRestore();
+  if (restored === undefined || now() - restored.restoredAt >= RESTORED_FOR_MS) return undefined;
+  const backup = new Date(restored.backedUpAt).toISOString();
+  const detail = `what ${name} was sent since this store's backup of ${backup} is not known`;
+  return endAt({ trail }, 'match', { verdict: 'deferred', reason: 'restored', detail });
 }
 
 /** Tells whether the author wrote to a reply address. */

@@ -176,6 +176,19 @@ describe('a reply without a token', () => {
     assert.deepEqual(verdicts.map(inWords), ['queued', 'discarded: unmatched']);
   });
 
+  it('to nothing is put off for a day after a restore, which may have lost what it is to', async (t) => {
+    const test = await openMatching(t);
+    const lines = mail('In-Reply-To: <n1@tracker.example>');
+    test.mark({ restoredAt: (test.clock.now - DAY + 1) * 1000, upTo: 5 });
+    assert.equal(told(await test.write(lines)), 'deferred: restored');
+    const stranger = await test.write(mail('From: eve@elsewhere.example'));
+    assert.equal(told(stranger), 'discarded: unmatched');
+    test.clock.now += 1;
+    assert.equal(told(await test.write(lines)), 'discarded: unmatched');
+    await test.notify();
+    assert.equal(told(await test.write(lines)), 'queued by message-id: alice, shop/1');
+  });
+
   it('says what each rule saw', async (t) => {
     const test = await openMatching(t);
     await test.notify();
