@@ -132,7 +132,7 @@ export function confirmation(at: number, change: Fields = {}): Fields {
 export function signed(fields: Fields, key: string, digest?: string): Fields {
   const isNotification = fields.Type === 'Notification';
   let text = `Message\n${String(fields.Message)}\nMessageId\n${String(fields.MessageId)}\n`;
-  if (isNotification && fields.Subject !== undefined) text += `Subject\n${String(fields.Subject)}\n`;
+  if (isNotification && fields.Subject !== undefined) text += `Subject\n${fields.Subject as string}\n`;
   if (!isNotification) text += `SubscribeURL\n${String(fields.SubscribeURL)}\n`;
   text += `Timestamp\n${String(fields.Timestamp)}\n`;
   if (!isNotification) text += `Token\n${String(fields.Token)}\n`;

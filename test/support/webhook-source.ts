@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
 import type { Config } from '../../src/site/config.ts';
-import { openWebhook } from '../../src/sources/webhook/open.ts';
+import { openWebhookAt } from '../../src/sources/webhook/open.ts';
 import type { WebhookSource } from '../../src/sources/webhook/source.ts';
 import { configOf, LEAST } from '../config/least.ts';
 import { openGate, type TestGate } from '../gate/gate.ts';
@@ -33,17 +33,20 @@ export async function listenTo(t: TestContext, tables: string, inbound = ''): Pr
     `${LEAST}\n[store]\npath = "${scratch.path('mailgw.db')}"\n[inbound]\nlisten = "127.0.0.1:${port}"\n${inbound}\n${tables}`,
   );
   const events: { event: LogEvent; fields: LogFields }[] = [];
-  const source = await openWebhook({
-    config: () => config,
-    gate: () => test.gate,
-    log: (event, fields = {}) => events.push({ event, fields }),
-    meter: new Meter(),
-    count: () => undefined,
-    mailboxes: test.store,
-    follow: (_section, changed) => {
-      changed();
+  const source = await openWebhookAt(
+    {
+      config: () => config,
+      gate: () => test.gate,
+      log: (event, fields = {}) => events.push({ event, fields }),
+      meter: new Meter(),
+      count: () => undefined,
+      mailboxes: test.store,
+      follow: (_section, changed) => {
+        changed();
+      },
     },
-  });
+    Date.now,
+  );
   t.after(() => source.stop(0));
   return { source, origin: `http://127.0.0.1:${port}`, config, test, events };
 }

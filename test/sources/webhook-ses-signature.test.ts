@@ -1,8 +1,8 @@
 // Signature version 4, against the example that Amazon publishes and a check written from the documented algorithm.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { encodeKey, readAwsKey, signGet } from '../../../src/sources/webhook/ses/signature-v4.ts';
-import { checkSignature } from '../../support/s3.ts';
+import { encodeKey, readAwsKey, signGet } from '../../src/sources/webhook/ses/signature-v4.ts';
+import { checkSignature } from '../support/s3.ts';
 
 /** The key of Amazon's examples. */
 const KEY = {
