@@ -73,12 +73,12 @@ async function bySource(input: Input, context: Context, source: string): Promise
 }
 
 function readMessage(input: Input): Rehearsed {
-  const raw = readMessageFile(input.argument());
   const to = input.text('to');
   if (to === undefined)
     throw usage(
       'check: neither --to <address> nor --source <name> is given; expected the reply address, or the source that names it',
     );
+  const raw = readMessageFile(input.argument());
   const recipient = withoutBrackets(to);
   const from = input.text('from');
   return { raw, recipient, reversePath: from === undefined ? guessReversePath(raw) : withoutBrackets(from) };
