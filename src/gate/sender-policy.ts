@@ -70,10 +70,11 @@ export function isFromUser({ gate, claim, message, header }: Case): boolean {
 }
 
 /** Gives where results stand that are believed. */
-const placeOf = ({ ownReceived = 0, results, ownHosts }: SenderPolicyOptions) => ({
+const placeOf = ({ ownReceived = 0, results, ownHosts, told }: SenderPolicyOptions) => ({
   ownReceived,
   results,
   ownHosts,
+  told,
 });
 
 function decide(
