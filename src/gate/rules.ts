@@ -2,6 +2,7 @@
  * What the gate is configured by: the rules that a site has chosen, and whom they ask.
  */
 import type { ReplyAddressForm } from '../mail/address.ts';
+import type { AuthenticationResults } from '../mail/authentication-results.ts';
 import type { Own } from '../mail/automatic.ts';
 import type { Authentication } from '../mail/origin.ts';
 import type { AuthorNotices } from './author-notices.ts';
@@ -17,6 +18,8 @@ export interface SenderPolicyOptions {
   readonly ownReceived?: number;
   /** Whether of several believable results the topmost field alone counts; `all` unless given. */
   readonly results?: 'all' | 'topmost';
+  /** What a provider's call says of the sender: then nothing of the header counts. */
+  readonly told?: AuthenticationResults | undefined;
   /** Names of the hosts that take the mail of a source in, behind which nothing is believed; none unless given. */
   readonly ownHosts?: readonly string[];
   /** Whether a plus tag makes another address; `compare` unless given. */
@@ -35,7 +38,7 @@ export interface SenderPolicyOptions {
  */
 export type SourceRules = Partial<
   Pick<GateRules, 'authservId' | 'ownReceived' | 'spam' | 'aliases'> &
-    Pick<SenderPolicyOptions, 'results' | 'ownHosts'>
+    Pick<SenderPolicyOptions, 'results' | 'ownHosts' | 'told'>
 >;
 
 /** The options of judging messages. */

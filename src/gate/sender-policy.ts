@@ -82,10 +82,11 @@ export function isFromUser({
 }
 
 /** Gives where results stand that are believed. */
-const placeOf = ({ ownReceived = 0, results, ownHosts }: SenderPolicyOptions) => ({
+const placeOf = ({ ownReceived = 0, results, ownHosts, told }: SenderPolicyOptions) => ({
   ownReceived,
   results,
   ownHosts,
+  told,
 });
 
 function decide(

@@ -40,6 +40,8 @@ export interface Trust extends Pick<ProviderZone, 'ownHosts'> {
    * of which a provider wrote the results, since those of a sender stand below; `all` unless given.
    */
   readonly results?: 'all' | 'topmost' | undefined;
+  /** What a provider said of the sender in its call, which is believed in place of any field. */
+  readonly told?: AuthenticationResults | undefined;
   /** The reverse-path of the transaction, without brackets. */
   readonly reversePath?: string;
 }
@@ -84,6 +86,7 @@ const FROM_USER = /\([^()]*, from userid \d+\)/;
 
 /** Finds the fields of our own filter in `header`. */
 export function placeResults(header: Header, trust: Trust): Placed {
+  if (trust.told !== undefined) return { kind: 'believed', fields: [trust.told] };
   if (trust.results === 'topmost') return placeTopmost(header, trust);
   const { authservId, ownReceived = 0 } = trust;
   const { seen, received } = resultsIn(header);

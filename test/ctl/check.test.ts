@@ -275,6 +275,6 @@ describe('mailgw-ctl check', () => {
       '--to',
       replyTo,
     );
-    await tool.fails(64, /required option '--to <address>' not specified/, 'check', file);
+    await tool.fails(64, /neither --to <address> nor --source <name> is given/, 'check', file);
   });
 });

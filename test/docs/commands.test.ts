@@ -161,6 +161,8 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^address mint .*--user.*--compose/, [65]],
   // This site has no webhook.
   [/^source confirm/, [65]],
+  // This site has no mailbox of that name.
+  [/^check .*--source/, [65]],
   // Nothing stands on standard input.
   [/^notify$|^user put$/, [65]],
   // This site has no mailbox.

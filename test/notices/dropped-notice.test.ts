@@ -155,7 +155,7 @@ it('is told in English where the texts of the site are older than the kind, and 
   const site = await strictSite(t, { texts, language: 'nl' }, scratch);
   await passAndDrop(site, 'alice');
   assert.match(textOf(await site.mailbox.nthMail(1)), /^Hello,/);
-  const note = `notice.texts: ${texts}: lacks dropped.nl.txt, unclear.nl.txt, which are new; users of "nl" get those texts in "en"`;
+  const note = `notice.texts: ${texts}: lacks dropped.nl.txt, unclear.nl.txt, oversize.nl.txt, which are new; users of "nl" get those texts in "en"`;
   const [checked] = await site.daemon.ctl('config', 'check');
   assert.deepEqual([checked?.ok, checked?.notes], [true, [note]]);
   const { stdout } = await site.daemon.tryCtl('doctor');

@@ -81,7 +81,7 @@ describe("a site's texts", () => {
       assert.ok(loaded.ok);
       assert.match(loaded.texts.text('dropped', 'nl').subject, expected);
       assert.equal(loaded.texts.text('empty', 'nl').subject, 's');
-      const note = `lacks dropped.nl.txt, unclear.nl.txt, which are new; users of "nl" get those texts in "${other}"`;
+      const note = `lacks dropped.nl.txt, unclear.nl.txt, oversize.nl.txt, which are new; users of "nl" get those texts in "${other}"`;
       assert.deepEqual(loaded.notes, [`notice.texts: ${scratch.directory}: ${note}`]);
     });
   }

@@ -6,7 +6,7 @@
  * part in its colour on a terminal; `--json` gives an object for each step with its rules, then the body of the post.
  */
 
-import { badInput } from '../../actions/fault.ts';
+import { badInput, usage } from '../../actions/fault.ts';
 import type { Rehearsal, Rehearsed, RehearsedPost, Saw, SplitText, Stage } from '../../actions/rehearse.ts';
 import { headerValue, scanHeader } from '../../mail/header.ts';
 import { senderOf } from '../../mail/mailbox.ts';
@@ -73,8 +73,13 @@ async function bySource(input: Input, context: Context, source: string): Promise
 }
 
 function readMessage(input: Input): Rehearsed {
+  const to = input.text('to');
+  if (to === undefined)
+    throw usage(
+      'check: neither --to <address> nor --source <name> is given; expected the reply address, or the source that names it',
+    );
   const raw = readMessageFile(input.argument());
-  const recipient = withoutBrackets(input.required('to'));
+  const recipient = withoutBrackets(to);
   const from = input.text('from');
   return { raw, recipient, reversePath: from === undefined ? guessReversePath(raw) : withoutBrackets(from) };
 }

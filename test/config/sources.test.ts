@@ -1,0 +1,33 @@
+// The tables of mailboxes and providers: what each says of whom to believe, and that no two have one name.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { configOf, LEAST, problemsOf } from './least.ts';
+
+const MAILBOX = (name: string, more = ''): string =>
+  `${LEAST}\n[[imap]]\nname = "${name}"\nhost = "imap.example.org"\nuser = "u"\n${more}\n`;
+const PROVIDER = (name: string): string => `[[webhook]]\nname = "${name}"\nkind = "raw"\n`;
+
+describe('the name of a mailbox or a provider', () => {
+  it('is its own: a problem names both', () => {
+    assert.deepEqual(problemsOf(`${MAILBOX('box')}${PROVIDER('other')}${PROVIDER('box')}`), [
+      'webhook[1].name: "box" is that of imap[0].name already; expected its own',
+    ]);
+    assert.deepEqual(problemsOf(`${MAILBOX('box')}${PROVIDER('other')}`), []);
+  });
+});
+
+describe('own_hosts', () => {
+  it('takes the names of hosts', () => {
+    const config = configOf(MAILBOX('box', 'own_hosts = ["mx.google.com", "A.example"]'));
+    assert.deepEqual(config.imap.each[0]?.ownHosts, ['mx.google.com', 'A.example']);
+    assert.deepEqual(configOf(MAILBOX('box')).imap.each[0]?.ownHosts, []);
+  });
+
+  it('refuses what no host is called', () => {
+    for (const host of ['', '.', '*.google.com', 'mx google', '-x', 'a@b']) {
+      const problems = problemsOf(MAILBOX('box', `own_hosts = ["${host}"]`));
+      assert.match(problems.join('\n'), /^imap\[0\]\.own_hosts: .*host name/, host);
+    }
+  });
+});
