@@ -7,7 +7,7 @@ export interface Options {
   readonly quick: boolean;
   readonly rounds: number;
   readonly seconds: number;
-  /** Matched against GROUP/WORKLOAD, `memory` and `mint`. */
+  /** Matched against GROUP/WORKLOAD, `memory`, `mint` and `mailbox`. */
   readonly only: RegExp | undefined;
   /** Names of the peers to take, all when empty. */
   readonly peers: readonly string[];
@@ -31,7 +31,8 @@ Measures mailgw against its peers, round by round, and reports ratios taken insi
   --rounds N         rounds per workload (default 5, quick 3)
   --seconds S        length of one peer's turn (default 1.5, quick 0.2)
   --only PATTERN     workloads whose GROUP/WORKLOAD matches the regular expression, e.g. 'fixed/s10' or '^memory';
-                     groups: fixed, disk, discard, delivered, source, memory, mint; writes no report unless --out is given
+                     groups: fixed, disk, discard, delivered, source, memory, mint,
+                     mailbox; writes no report unless --out is given
   --peers A,B        only these: mailgw, mailgw-paused, python, naive, naive-post, stock, prompt, dovecot, smtp-sink
   --subject NAME     the peer that is divided by the others (default mailgw, or the first of the group that is there)
   --mailgw DIR       the built mailgw checkout to test (default: this one)

@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Bench } from './bench.ts';
 import { describeMachine } from './machine.ts';
+import { mailboxTable, measureMailbox } from './mailbox.ts';
 import { measureWorkload, type Rounds, warmUp } from './measure.ts';
 import { FOOTPRINT_PEERS, type Footprint, footprint, QUICK_FOOTPRINT_PEERS } from './memory.ts';
 import { measureMinting, mintTable } from './mint.ts';
@@ -41,6 +42,8 @@ async function main(options: Options): Promise<number> {
   for (const group of GROUPS) measured.push(...(await measureGroup(bench, group, options)));
   const footprints = await measureMemory(bench, options);
   const minting = (options.only?.test('mint') ?? true) ? await measureMinting(options.quick) : undefined;
+  const catching = (options.only?.test('mailbox') ?? true) ? await measureMailbox(options.quick) : undefined;
+  if (catching !== undefined && 'missing' in catching) bench.note(`left out: mailbox: ${catching.missing}`);
   bench.close();
 
   const found = verdicts(measured);
@@ -50,6 +53,7 @@ async function main(options: Options): Promise<number> {
     ...groups.map((group) => groupTable(group, measured, options.subject)),
     ...(footprints.length > 0 ? [memoryTable(footprints)] : []),
     ...(minting === undefined ? [] : [mintTable(minting)]),
+    ...(catching === undefined || 'missing' in catching ? [] : [mailboxTable(catching)]),
   ];
   console.log(`\n${tables.map(asText).join('\n')}`);
   for (const note of bench.notes) console.log(`note: ${note}`);

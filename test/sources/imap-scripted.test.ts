@@ -20,7 +20,7 @@ import { type ImapBench, imapBench, MAILBOX } from './imap.ts';
 
 const COMMAND_MS = 250;
 /** The time that passes while a test looks once more. */
-const STEP_MS = 10_000;
+const STEP_MS = 20_000;
 
 /** A mailbox on a scripted server, and its reader. */
 interface Scene {
@@ -139,6 +139,42 @@ describe('a mailbox whose server', () => {
     scene.pace.advance(SEARCH_MS);
     await scene.script.asked(/^UID FETCH 1 .*BODY/);
     await scene.allTaken();
+  });
+
+  it('overlooks a message until the folder is selected again has it taken with the next search', async (t) => {
+    const scene = await play(t);
+    let known: readonly number[] = [];
+    scene.script.nature.tellsOfMessages = false;
+    scene.script.nature.finds = (uids) => uids.filter((uid) => known.includes(uid));
+    const look = (): void => {
+      known = scene.script.inbox.messages.map(({ uid }) => uid);
+    };
+    scene.script.when(/^SELECT/, { first: look }, 100);
+    await scene.send();
+    scene.open();
+    await scene.allTaken();
+    await scene.script.asked(/^IDLE/);
+    await scene.send();
+    scene.pace.advance(SEARCH_MS);
+    await scene.script.asked(/^UID FETCH 2 .*BODY/);
+    await scene.allTaken();
+    assert.equal(scene.script.connections, 1);
+  });
+
+  it('has other UIDs all at once is noticed within the connection', async (t) => {
+    const scene = await play(t);
+    await scene.send();
+    scene.open();
+    await scene.allTaken();
+    await scene.script.asked(/^IDLE/);
+    const { inbox } = scene.script;
+    const [old] = inbox.messages.splice(0);
+    Object.assign(inbox, { uidValidity: 99, uidNext: 1 });
+    await scene.send();
+    scene.script.append(old!.raw);
+    scene.pace.advance(SEARCH_MS);
+    await scene.allTaken();
+    assert.equal(scene.script.connections, 2);
   });
 
   it('tells of messages that are not there is not believed', async (t) => {

@@ -28,6 +28,8 @@ export interface OpenMailbox {
   readonly takesKeywords: boolean;
   /** Resolves when the connection has ended, whoever ended it. */
   readonly closed: Promise<void>;
+  /** Selects the folder anew, which shows what the server has not noticed; closes it where its UIDs are others. */
+  selectAgain(): Promise<void>;
   /** Lists the UIDs above one, in order. */
   searchAfter(uid: number): Promise<readonly number[]>;
   /** Lists the UIDs of messages that came on a day or later, in order. */
@@ -116,6 +118,22 @@ export class SelectedMailbox implements OpenMailbox {
       this.#failure ??= error;
     });
     flow.on('exists', () => this.#ring?.());
+  }
+
+  async selectAgain(): Promise<void> {
+    const { mailbox } = this.#flow;
+    if (mailbox === false) throw this.#refused('SELECT');
+    const { path, readOnly = false } = mailbox;
+    const { uidValidity } = await this.#ask(
+      'SELECT',
+      (): Promise<Partial<MailboxObject>> => this.#flow.mailboxOpen(path, { readOnly }),
+    );
+    if (Number(uidValidity ?? 0) === this.uidValidity) return;
+    this.#flow.close();
+    throw new MailboxError(
+      'network',
+      `${this.#options.place}: UIDVALIDITY is another, ${String(uidValidity)}`,
+    );
   }
 
   async searchAfter(uid: number): Promise<readonly number[]> {

@@ -149,7 +149,13 @@ export class MailboxReader {
     const parts: PassParts = { intake, mailboxes, config, maxMessageBytes, now, isStopping };
     const courtesies = new Courtesies({ config, mailboxes, log, now }, box);
     await beginFolder({ config, mailboxes, log, meter, now }, box);
+    let selectedAt = pace.monotonic();
     for (;;) {
+      // A server may overlook what came in the second of its last look, and for good: GNU imap4d 3.15 does.
+      if (pace.monotonic() - selectedAt >= SEARCH_MS) {
+        await box.selectAgain();
+        selectedAt = pace.monotonic();
+      }
       await passFolder(parts, box);
       this.#searchedAt = pace.monotonic();
       if (!isStopping()) await courtesies.pay();
