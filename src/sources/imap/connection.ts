@@ -16,7 +16,7 @@ import { errorLine } from '../../system/error-text.ts';
 import { distrust } from '../../system/trusted-file.ts';
 import { Credentials, type Login } from './credentials.ts';
 import { MailboxError, mailboxError, tellingError } from './mailbox-error.ts';
-import { type OpenMailbox, SelectedMailbox } from './open-mailbox.ts';
+import { LastWords, type OpenMailbox, SelectedMailbox } from './open-mailbox.ts';
 import type { ImapConfig } from './settings.ts';
 
 export { MailboxError, type MailboxErrorKind, needsOperator } from './mailbox-error.ts';
@@ -24,6 +24,9 @@ export type { OpenMailbox } from './open-mailbox.ts';
 
 /** The time that a command has, unless told otherwise. */
 export const COMMAND_MS = 30_000;
+
+const nothing = (): void => undefined;
+const SILENT = { debug: nothing, info: nothing, error: nothing };
 
 /** Room for the words around a message in a response. */
 const HEADROOM_BYTES = 64 * 1024;
@@ -64,7 +67,8 @@ export async function openMailbox(config: ImapConfig, options: MailboxOptions): 
 
 async function openOnce(config: ImapConfig, options: MailboxOptions, login: Login): Promise<OpenMailbox> {
   const { commandMs = COMMAND_MS, isReadOnly = config.after === 'nothing' } = options;
-  const flow = new ImapFlow(flowOptions(config, options, login));
+  const words = new LastWords();
+  const flow = new ImapFlow(flowOptions(config, options, login, words));
   // An error without a listener would end the process; what it was is told by the command that fails.
   let last: unknown;
   flow.on('error', (error: unknown) => {
@@ -94,10 +98,15 @@ async function openOnce(config: ImapConfig, options: MailboxOptions, login: Logi
       throw failure.kind === 'refused' ? new MailboxError('folder', failure.message) : failure;
     }
   });
-  return new SelectedMailbox(flow, folder, { commandMs, place });
+  return new SelectedMailbox(flow, folder, { commandMs, place, words });
 }
 
-function flowOptions(config: ImapConfig, options: MailboxOptions, auth: Login): ImapFlowOptions {
+function flowOptions(
+  config: ImapConfig,
+  options: MailboxOptions,
+  auth: Login,
+  words: LastWords,
+): ImapFlowOptions {
   const { host, tls } = config;
   const { commandMs = COMMAND_MS, maxMessageBytes } = options;
   const maxLiteralSize = maxMessageBytes + HEADROOM_BYTES;
@@ -110,7 +119,7 @@ function flowOptions(config: ImapConfig, options: MailboxOptions, auth: Login): 
     tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', ...authorities(config) },
     auth: { ...auth },
     clientInfo: { name: 'mailgw', version: false, vendor: false, 'support-url': false, date: false },
-    logger: false,
+    logger: { ...SILENT, warn: words.hear },
     disableAutoIdle: true,
     disableCompression: true,
     maxLiteralSize,

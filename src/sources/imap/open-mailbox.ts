@@ -55,11 +55,29 @@ export interface OpenMailbox {
   close(): Promise<void>;
 }
 
+/** The server's last refusal. imapflow answers some commands with false, and gives the words to its log. */
+export class LastWords {
+  #error: unknown;
+
+  /** Takes an entry of imapflow's log. */
+  readonly hear = (entry: { readonly err?: unknown }): void => {
+    if (entry.err !== undefined) this.#error = entry.err;
+  };
+
+  /** Gives the refusal, once. */
+  take(): unknown {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+}
+
 /** The options of a selected folder. */
 export interface SelectedOptions {
   readonly commandMs: number;
   /** The server, for what is told of failures. */
   readonly place: string;
+  readonly words: LastWords;
 }
 
 /** A folder on a connection of imapflow's. Its life: selected, then closed for good. */
@@ -218,9 +236,14 @@ export class SelectedMailbox implements OpenMailbox {
   }
 
   #refused(what: string): MailboxError {
-    const { place } = this.#options;
-    if (this.#flow.usable) return new MailboxError('refused', `${place}: ${what}: the server refuses it`);
-    return mailboxError(this.#failure ?? new Error('the connection has ended'), `${place}: ${what}`);
+    const { place, words } = this.#options;
+    const said = words.take();
+    if (!this.#flow.usable)
+      return mailboxError(this.#failure ?? new Error('the connection has ended'), `${place}: ${what}`);
+    return new MailboxError(
+      'refused',
+      mailboxError(said ?? new Error('refused'), `${place}: ${what}`).message,
+    );
   }
 }
 
