@@ -147,12 +147,15 @@ function changedTables(row: Row, before: Settings, after: Settings): SettingChan
     for (const [at, column] of is.entries()) {
       const values = { from: was[at]?.value, to: column.value };
       if (isSame(values.from, values.to)) continue;
-      const { write } = column.setting;
+      const { setting } = column;
       const isSecret = Array.isArray(column.value) && column.property.endsWith('Command');
       changes.push(
         isSecret
           ? { key: column.key, isFileOnly: false, needsRestart: false }
-          : toldChange(column.key, row.setting, { from: write(values.from), to: write(values.to) }),
+          : toldChange(column.key, row.setting, {
+              from: setting.write(values.from),
+              to: setting.write(values.to),
+            }),
       );
     }
   }
