@@ -22,13 +22,13 @@ export const SOURCE_COLUMNS = {
     20,
     'How many Received fields of the provider stand above its Authentication-Results; of several such fields the topmost counts. `mailgw-ctl source test` shows them.',
   ),
-  recipientHeaders: kind.texts(
+  recipientHeaders: kind.texts<string>(
     [...RECIPIENT_HEADERS],
     'Fields in which the provider writes the envelope recipient, the best first; To and Cc come last.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),
   ),
-  spamHeaders: kind.texts(
+  spamHeaders: kind.texts<string>(
     [],
     'Fields in which the provider says that a mail is spam, such as `"X-Spam-Flag"`; empty asks nobody. What becomes of spam says `[spam]`.',
     'the name of a header field',

@@ -24,7 +24,7 @@ const COLUMNS = {
     /^[^\0\r\n]+$/.test(user),
   ),
   passwordFile: kind.optional(kind.secretFile)('The file that holds its password, on one line.'),
-  tokenCommand: kind.texts(
+  tokenCommand: kind.texts<string>(
     [],
     'A program of yours with its arguments, in place of a password, that prints an OAuth2 access token; it is called again when a token is refused.',
     'a program or an argument',
