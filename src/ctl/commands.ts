@@ -64,7 +64,6 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   threadGroup,
   checkCommand,
   queueGroup,
-  sourceGroup,
   spamGroup,
   notifyCommand,
   notificationGroup,

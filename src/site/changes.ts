@@ -105,15 +105,18 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
     if (!isSame(old.get(key), now.get(key))) changes.push({ key, isFileOnly: false, needsRestart: false });
   }
   for (const [key, digest] of after.digests) {
-    if (before.digests.get(key) !== digest && !changes.some((change) => change.key === key))
+    if (before.digests.get(key) !== digest && !isToldOf(changes, key))
       changes.push({ key, isFileOnly: true, needsRestart: false });
   }
   for (const key of after.stale) {
-    if (!changes.some((change) => change.key === key))
-      changes.push({ key, isFileOnly: true, needsRestart: true });
+    if (!isToldOf(changes, key)) changes.push({ key, isFileOnly: true, needsRestart: true });
   }
   return changes;
 }
+
+/** Tells whether a key is among the changes, or a table that it stands in. */
+const isToldOf = (changes: readonly SettingChange[], key: string): boolean =>
+  changes.some((change) => key === change.key || key.startsWith(`${change.key}.`));
 
 /** Tells a change by its values in the file, unless one of them holds an address. */
 function toldChange(
@@ -144,12 +147,15 @@ function changedTables(row: Row, before: Settings, after: Settings): SettingChan
     for (const [at, column] of is.entries()) {
       const values = { from: was[at]?.value, to: column.value };
       if (isSame(values.from, values.to)) continue;
-      const { write } = column.setting;
+      const { setting } = column;
       const isSecret = Array.isArray(column.value) && column.property.endsWith('Command');
       changes.push(
         isSecret
           ? { key: column.key, isFileOnly: false, needsRestart: false }
-          : toldChange(column.key, row.setting, { from: write(values.from), to: write(values.to) }),
+          : toldChange(column.key, row.setting, {
+              from: setting.write(values.from),
+              to: setting.write(values.to),
+            }),
       );
     }
   }

@@ -25,9 +25,7 @@ async function found(tool: Tool): Promise<ReadonlyMap<string, Row>> {
 }
 
 const told = (row: Row | undefined): string =>
-  [row?.status, row?.what, row?.why, row?.fix]
-    .filter((text) => text !== undefined && text !== null)
-    .join(' | ');
+  [row?.status, row?.what, row?.why, row?.fix].filter((text) => typeof text === 'string').join(' | ');
 
 interface Patient {
   readonly tool: Tool;

@@ -73,7 +73,9 @@ describe('mailgw-ctl init', () => {
       assert.ok(text.includes(`${heading}\n`), heading);
       for (const { name } of keys) assert.match(text, new RegExp(`^#?${name} = `, 'm'));
     }
-    const uncommented = readConfig(text.replaceAll(/^#(\w+ = )/gm, '$1'));
+    // The keys of a list stand for a table that nobody has yet.
+    const sections = text.split('\n\n').filter((section) => !section.startsWith('#[['));
+    const uncommented = readConfig(sections.join('\n\n').replaceAll(/^#(\w+ = )/gm, '$1'));
     assert.ok(uncommented.ok, JSON.stringify(uncommented));
     assert.deepEqual(uncommented.config, configOf(tool.config));
     const prose = text.split('\n').filter((line) => !/^#?\w+ = /.test(line));

@@ -47,7 +47,7 @@ async function siteOf(scratch: Scratch): Promise<Site> {
   const platform = await startPlatform(scratch);
   const daemon = await startDaemon(scratch, {
     sink: platform.sink,
-    settings: { sender: { policy: 'strict' } },
+    settings: { sender: { policy: 'strict', authserv_id: 'mx.nobody.example' } },
   });
   const dovecot = await startDovecot(scratch);
   await daemon.addUser('alice');
