@@ -115,22 +115,7 @@ export function createGate(options: GateOptions): Gate {
       return judgement;
     },
     pass: (receipt) => pass(options, receipt),
-    refuse: async (envelope, recipients, header, refusal, receipt) => {
-      const message = messageOf(envelope, header);
-      const own = { ...rules, ...envelope.rules };
-      const claims = await matchAll(options, own, message, recipients, undefined);
-      // Before the receipt: after a crash the message comes again, and a second notice of the day is none.
-      for (const claim of claims) {
-        const notice = 'kind' in claim ? undefined : tellRefused(own, message, claim);
-        if (notice !== undefined) await options.authorNotices?.add(notice);
-      }
-      const fate = await pass(options, receipt);
-      const disposition: Disposition = fate === 'new' ? refusal : { verdict: 'discarded', reason: fate };
-      const { messageId, queueId } = message;
-      return claims.map((claim) => {
-        return { ...('kind' in claim ? claim.disposition : disposition), messageId, queueId };
-      });
-    },
+    refuse: (...given) => refuseUnread(options, rules, ...given),
     message: async (envelope, recipients, raw, receipt) => {
       const message = messageOf(envelope, raw);
       const own = envelope.rules === undefined ? rules : { ...rules, ...envelope.rules };
@@ -153,6 +138,28 @@ export function createGate(options: GateOptions): Gate {
       }
     },
   };
+}
+
+/** Refuses a message of which only the header was read. */
+async function refuseUnread(
+  options: GateOptions,
+  rules: GateRules,
+  ...[envelope, recipients, header, refusal, receipt]: Parameters<Gate['refuse']>
+): Promise<readonly Verdict[]> {
+  const message = messageOf(envelope, header);
+  const own = { ...rules, ...envelope.rules };
+  const claims = await matchAll(options, own, message, recipients, undefined);
+  // Before the receipt: after a crash the message comes again, and a second notice of the day is none.
+  for (const claim of claims) {
+    const notice = 'kind' in claim ? undefined : tellRefused(own, message, claim);
+    if (notice !== undefined) await options.authorNotices?.add(notice);
+  }
+  const fate = await pass(options, receipt);
+  const disposition: Disposition = fate === 'new' ? refusal : { verdict: 'discarded', reason: fate };
+  const { messageId, queueId } = message;
+  return claims.map((claim) => {
+    return { ...('kind' in claim ? claim.disposition : disposition), messageId, queueId };
+  });
 }
 
 /** Finds whose the mail is that came without a token; its code is loaded by the first one. */

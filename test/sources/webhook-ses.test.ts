@@ -783,10 +783,13 @@ describe('mail of SES and the gate', () => {
     const { test, config, origin } = listening;
     const [webhook] = config.webhook.each;
     const shared = {
+      config: () => config,
       gate: () => test.gate,
       log: () => undefined,
       count: () => undefined,
       meter: new Meter(),
+      mailboxes: test.store,
+      follow: () => undefined,
     };
     const recipients = [await test.sealed()];
     const raw = message();

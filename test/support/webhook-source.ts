@@ -2,8 +2,6 @@
 //
 // Contract: it listens on a free port of the loopback and ends with the test; what it logs and what it accepts can be
 // looked at.
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
@@ -12,6 +10,7 @@ import { openWebhookAt } from '../../src/sources/webhook/open.ts';
 import type { WebhookSource } from '../../src/sources/webhook/source.ts';
 import { configOf, LEAST } from '../config/least.ts';
 import { openGate, type TestGate } from '../gate/gate.ts';
+import { freePort } from './free-port.ts';
 import { testScratch } from './scratch.ts';
 
 /** A source that listens. */
@@ -49,13 +48,4 @@ export async function listenTo(t: TestContext, tables: string, inbound = ''): Pr
   );
   t.after(() => source.stop(0));
   return { source, origin: `http://127.0.0.1:${port}`, config, test, events };
-}
-
-/** Gives a port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -121,21 +121,13 @@ export function prepareAccept(
 ): Accept {
   const claim = prepareClaim(database);
   const revive = prepareRevive(database, elect);
-  const open = database.prepare<[string]>(`SELECT 1 FROM item WHERE thread = ? AND state IN ${OPEN}`);
   const insert = prepareInsert(database);
   const owners = prepareOwners(database);
   const follow = prepareFollow(database);
   const keep = prepareKeepContent(database);
   const countBounce = prepareCountBounce(database);
   const rememberPass = prepareRememberPass(database);
-  const entryOf = (item: NewItem, lane: string | null, wish: ImmediateLease | undefined): Entry => {
-    if (item.hold !== undefined) return HELD;
-    const order = orderOf(item);
-    if (order === item.thread && open.get(order) !== undefined) return READY_BEHIND;
-    // What the digest names is read with a lease of its own.
-    if (wish === undefined || isDigest(item.thread) || lane !== (wish.lane ?? null)) return READY;
-    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + wish.leaseMs };
-  };
+  const entryOf = prepareEntry(database);
   const acceptOne = (
     asJudged: NewItem,
     raw: Uint8Array,
@@ -171,6 +163,21 @@ export function prepareAccept(
       return { kind: state === 'held' ? 'held' : 'queued', id: item.id };
     });
     return { acceptances, leased };
+  };
+}
+
+/** Prepares the choice of a new item's entry. */
+function prepareEntry(
+  database: Database,
+): (item: NewItem, lane: string | null, wish: ImmediateLease | undefined) => Entry {
+  const open = database.prepare<[string]>(`SELECT 1 FROM item WHERE thread = ? AND state IN ${OPEN}`);
+  return (item, lane, wish) => {
+    if (item.hold !== undefined) return HELD;
+    const order = orderOf(item);
+    if (order === item.thread && open.get(order) !== undefined) return READY_BEHIND;
+    // What the digest names is read with a lease of its own.
+    if (wish === undefined || isDigest(item.thread) || lane !== (wish.lane ?? null)) return READY;
+    return { state: 'leased', head: 1, leaseUntil: item.receivedAt + wish.leaseMs };
   };
 }
 
