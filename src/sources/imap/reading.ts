@@ -3,7 +3,9 @@
  *
  * Contract: the candidates stand in its header, and so does the reverse-path, as far as the provider wrote it.
  */
+
 import type { SourceRules } from '../../gate/rules.ts';
+import { matchRecipient, type ReplyAddressForm } from '../../mail/address.ts';
 import { scanHeader } from '../../mail/header.ts';
 import { candidatesOf } from '../candidates.ts';
 import { reversePathOf, UNKNOWN_PATH } from '../reverse-path.ts';
@@ -22,7 +24,7 @@ export function readMessage(
   raw: Uint8Array,
   { recipientHeaders }: Pick<ImapConfig, 'recipientHeaders'>,
   rules: SourceRules,
-  isOursByForm: (address: string) => boolean,
+  forms: readonly ReplyAddressForm[],
 ): ReadMessage {
   const scan = scanHeader(raw);
   if (!scan.ok) return { reversePath: UNKNOWN_PATH, candidates: [], isOurs: false };
@@ -30,6 +32,6 @@ export function readMessage(
   return {
     reversePath: reversePathOf(scan.header, rules),
     candidates,
-    isOurs: candidates.some(isOursByForm),
+    isOurs: candidates.some((each) => matchRecipient(forms, each).kind === 'token'),
   };
 }

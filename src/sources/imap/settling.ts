@@ -9,7 +9,7 @@
  */
 import { arrive } from '../../gate/arrival.ts';
 import type { Verdict } from '../../gate/gate.ts';
-import { matchRecipient, type ReplyAddressForm } from '../../mail/address.ts';
+import type { ReplyAddressForm } from '../../mail/address.ts';
 import type { Disposition } from '../../mail/disposition.ts';
 import type { Mailboxes, OpenMessage } from '../../store/mailboxes.ts';
 import type { MailboxReceipt } from '../../store/receipts.ts';
@@ -87,9 +87,7 @@ export class Settling {
   ): Promise<void> {
     const { intake, config, forms } = this.#parts;
     const rules = sourceRules(config, intake.config());
-    const isOursByForm = (address: string): boolean =>
-      matchRecipient(forms, address).kind === 'token' || intake.gate().takesWithoutToken(address);
-    const { reversePath, candidates, isOurs } = readMessage(raw, config, rules, isOursByForm);
+    const { reversePath, candidates, isOurs } = readMessage(raw, config, rules, forms);
     const owesCourtesy = isOurs && config.after !== 'nothing';
     const arrived = await arrive(intake, {
       session: `${config.name}/${uid}`,
