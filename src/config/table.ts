@@ -259,7 +259,7 @@ export const BASE_SETTINGS = {
     addresses: kind.texts(
       [],
       'The addresses that such replies are written to: those in From of your notifications, which have to come to mailgw. Empty is the one of notice.from.',
-      'a list of mail addresses without spaces',
+      'a list of addresses such as "notifications@example.org"',
       isMailAddress,
     ),
     withinMs: kind.duration('30d', 'How long after a notification was sent its Subject counts.'),

@@ -142,6 +142,7 @@ describe('every setting of the table', () => {
       outbound: { socket: outboundSocket, relay: '127.0.0.1:9' },
       rate: { per_user: '100/h', per_address: '99/h', total: '98/h' },
       spam: { source: 'off' },
+      matching: { by: ['subject'], addresses: ['tracker@example.org'] },
       metrics: { listen: `unix:${scratch.path('metrics.sock')}` },
       api: { listen: `unix:${apiSocket}` },
     };

@@ -28,7 +28,7 @@ describe('a reply without a token', () => {
     const [first, second] = await itemsIn(test);
     assert.equal(first?.repliedToAt, (test.clock.now - 60) * 1000);
     assert.equal(second?.repliedToAt, test.clock.now * 1000, 'the newest that is named');
-    const [trace] = await test.store.traces(first!.id);
+    const [trace] = await test.store.traces(first.id);
     assert.equal(trace?.matched, 'message-id');
     assert.deepEqual(trace.authentication, { policy: 'strict', result: 'pass' });
   });

@@ -59,7 +59,7 @@ describe('a reply without a token', () => {
     const { json } = await all.ask('POST', '/v1/notifications', { body: ORDER });
     const mail = await mailbox.nthMail(1);
     assert.equal(fieldsOf(mail, 'From')[0]?.includes(ADDRESS), true);
-    await lmtp.deliver(reply({ inReplyTo: String(json.message_id) }), ADDRESS);
+    await lmtp.deliver(reply({ inReplyTo: json.message_id }), ADDRESS);
     const first = await platform.nthPost(1);
     assert.deepEqual([first.data.thread, first.data.user], [THREAD, 'alice']);
     await lmtp.deliver(reply({ subject: 'AW: The roof leaks', body: 'By subject.\n' }), ADDRESS);
@@ -72,7 +72,7 @@ describe('a reply without a token', () => {
       () => daemon.log(),
     );
     assert.deepEqual([told.reason, told.user, told.thread], ['queued', 'alice', THREAD]);
-    const [trace] = await daemon.ctl('trace', String(first.data.id));
+    const [trace] = await daemon.ctl('trace', first.data.id);
     assert.equal(trace?.matched, 'message-id');
     const [received] = trace.way as { detail: string }[];
     assert.match(
@@ -94,7 +94,7 @@ describe('a reply without a token', () => {
     const { json } = await all.ask('POST', '/v1/addresses', { body });
     // In no language that anybody knows, and without a mark.
     const quoted = `In brass.\n\nBob Builder skribis:\n${TEXT}\n`;
-    await lmtp.deliver(reply({ inReplyTo: String(json.message_id), body: quoted }), ADDRESS);
+    await lmtp.deliver(reply({ inReplyTo: json.message_id, body: quoted }), ADDRESS);
     const { data } = await platform.nthPost(1);
     const { context } = data as { readonly context?: unknown };
     assert.deepEqual([data.body.markdown, context], ['In brass.', { comment: 7 }]);
@@ -158,7 +158,7 @@ describe('a reply without a token', () => {
     const { all, daemon, scratch } = await start(t);
     const { json } = await all.ask('POST', '/v1/notifications', { body: ORDER });
     const file = scratch.path('reply.eml');
-    writeFileSync(file, reply({ inReplyTo: String(json.message_id) }));
+    writeFileSync(file, reply({ inReplyTo: json.message_id }));
     const rows = await daemon.ctl('check', file, '--to', ADDRESS);
     const message = rows.find(({ step }) => step === 'message');
     assert.match(String(message?.detail), new RegExp(`^thread: ${THREAD}; matched by message-id;`));
@@ -220,7 +220,7 @@ describe('who was notified', () => {
     const answers = await Promise.all(
       [1, 2, 3].map(() => all.ask('POST', '/v1/notifications', { body: ORDER, headers })),
     );
-    const id = String(answers[0]?.json.message_id).replaceAll(/[<>]/g, '');
+    const id = answers[0]?.json.message_id.replaceAll(/[<>]/g, '');
     assert.deepEqual(notifiedIn(scratch), [{ message_id: id, thread: THREAD }]);
   });
 });
