@@ -4,6 +4,9 @@ import { RECIPIENT_HEADERS } from './candidates.ts';
 
 const FIELD_NAME = /^[!-9;-~]{1,100}$/;
 
+/** An empty list of any text. */
+export const NO_TEXTS: readonly string[] = [];
+
 /** The columns of a source's table. */
 export const SOURCE_COLUMNS = {
   name: kind.text(
@@ -28,14 +31,14 @@ export const SOURCE_COLUMNS = {
     'a host name',
     (name) => /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(name),
   ),
-  recipientHeaders: kind.texts<string>(
+  recipientHeaders: kind.texts(
     [...RECIPIENT_HEADERS],
     'Fields in which the provider writes the envelope recipient, the best first; To and Cc come last.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),
   ),
-  spamHeaders: kind.texts<string>(
-    [],
+  spamHeaders: kind.texts(
+    NO_TEXTS,
     'Fields in which the provider says that a mail is spam, such as `"X-Spam-Flag"`; empty asks nobody. What becomes of spam says `[spam]`.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),
@@ -50,4 +53,9 @@ export interface SourceConfig {
   readonly ownHosts: readonly string[];
   readonly recipientHeaders: readonly string[];
   readonly spamHeaders: readonly string[];
+}
+
+/** The part of the configuration that bounds the messages of every source: `lmtp.max_message`. */
+export interface MessageLimit {
+  readonly lmtp: { readonly maxMessageBytes: number };
 }
