@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import { COMMAND_MS as REAL_COMMAND_MS } from '../../src/sources/imap/connection.ts';
 import type { Mailreading } from '../../src/sources/imap/open.ts';
 import { SEARCH_MS } from '../../src/sources/imap/pace.ts';
 import type { ImapConfig } from '../../src/sources/imap/settings.ts';
@@ -15,10 +16,14 @@ import { eventually } from '../support/eventually.ts';
 import { ImapScript, type Turn } from '../support/imap-server.ts';
 import { ManualPace } from '../support/manual-pace.ts';
 import { replyMessage } from '../support/message.ts';
+import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 import { type ImapBench, imapBench, MAILBOX } from './imap.ts';
 
 const COMMAND_MS = 250;
+/** The deadline of a command in the daemon, which passes by the real clock: it is added where lateness counts. */
+const DEADLINE_MS = REAL_COMMAND_MS;
+const LATEST_MS = 5 * 60_000;
 /** The time that passes while a test looks once more. */
 const STEP_MS = 20_000;
 
@@ -139,6 +144,31 @@ describe('a mailbox whose server', () => {
     scene.pace.advance(SEARCH_MS);
     await scene.script.asked(/^UID FETCH 1 .*BODY/);
     await scene.allTaken();
+  });
+
+  it('falls silent while it idles, every hour of a day, has every message taken within five minutes', async (t) => {
+    const scene = await play(t);
+    const { script, pace } = scene;
+    scene.open();
+    for (let hour = 0; hour < roundsOf(24, 3); hour++) {
+      await script.asked(/^IDLE/, hour + 1);
+      // What came before is taken and marked, and the reader waits for nothing but the next search.
+      await scene.allTaken();
+      script.fallSilent();
+      await scene.send();
+      const came = pace.monotonic();
+      pace.advance(SEARCH_MS);
+      const isReplaced = (): true | undefined => {
+        if (script.connections > hour + 1) return true;
+        pace.advance(1000);
+        return undefined;
+      };
+      await eventually(isReplaced, () => 'no new connection');
+      await script.asked(new RegExp(`^UID FETCH ${hour + 1} .*BODY`));
+      assert.ok(pace.monotonic() - came + DEADLINE_MS <= LATEST_MS, `${pace.monotonic() - came} ms`);
+      await scene.allTaken();
+      pace.advance(3_600_000 - SEARCH_MS);
+    }
   });
 
   it('overlooks a message until the folder is selected again has it taken with the next search', async (t) => {
