@@ -233,7 +233,7 @@ export class MailboxReader {
     kind?: MailboxErrorKind,
   ): void {
     if (this.#isStopping) return;
-    const isNews = this.#view.state !== view.state || this.#view.reason !== view.reason;
+    const isNews = this.#view.state !== view.state || wordsOf(this.#view) !== wordsOf(view);
     this.#view = view;
     if (!isNews) return;
     const level = view.state === 'broken' ? 'error' : 'warn';
@@ -241,3 +241,6 @@ export class MailboxReader {
     this.#parts.intake.log('source_down', { ...fields, retry_seconds: Math.round(pauseMs / 1000) }, level);
   }
 }
+
+/** Gives a reason without its figures: servers put the time of day into it. */
+const wordsOf = ({ reason = '' }: Pick<SourceView, 'reason'>): string => reason.replace(/\d+/g, '0');
