@@ -14,11 +14,11 @@ import type { OpenMessage } from '../../src/store/mailboxes.ts';
 import { itemsIn, START } from '../gate/gate.ts';
 import { eventually } from '../support/eventually.ts';
 import { ImapScript, type Turn } from '../support/imap-server.ts';
-import { ManualPace } from '../support/manual-pace.ts';
 import { replyMessage } from '../support/message.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 import { type ImapBench, imapBench, MAILBOX } from './imap.ts';
+import { SetPace } from './pace.ts';
 
 const COMMAND_MS = 250;
 /** The deadline of a command in the daemon, which passes by the real clock: it is added where lateness counts. */
@@ -31,7 +31,7 @@ const STEP_MS = 20_000;
 interface Scene {
   readonly script: ImapScript;
   readonly bench: ImapBench;
-  readonly pace: ManualPace;
+  readonly pace: SetPace;
   readonly config: ImapConfig;
   /** Message-IDs of what was put into the folder. */
   readonly sent: string[];
@@ -54,7 +54,7 @@ async function play(t: TestContext, change: Partial<ImapConfig> = {}, settings =
   writeFileSync(passwordFile, 'open-sesame\n', { mode: 0o600 });
   const config = { ...MAILBOX, port: script.port, passwordFile, ...change };
   const bench = await imapBench(t, [config], {}, settings);
-  const pace = new ManualPace(START * 1000);
+  const pace = new SetPace(START * 1000);
   const sent: string[] = [];
   const { store } = bench.test;
   const rows = (): Promise<readonly OpenMessage[]> => store.openMessages(config.name);
@@ -62,7 +62,7 @@ async function play(t: TestContext, change: Partial<ImapConfig> = {}, settings =
     await eventually(
       async () => {
         if (await isSo()) return true;
-        pace.advance(STEP_MS);
+        pace.leap(STEP_MS);
         return undefined;
       },
       () => `${what}\n${script.commands.slice(-20).join('\n')}\n${JSON.stringify(bench.events.slice(-5))}`,
@@ -141,7 +141,7 @@ describe('a mailbox whose server', () => {
     scene.open();
     await scene.script.asked(/^IDLE/);
     await scene.send();
-    scene.pace.advance(SEARCH_MS);
+    scene.pace.leap(SEARCH_MS);
     await scene.script.asked(/^UID FETCH 1 .*BODY/);
     await scene.allTaken();
   });
@@ -157,17 +157,17 @@ describe('a mailbox whose server', () => {
       script.fallSilent();
       await scene.send();
       const came = pace.monotonic();
-      pace.advance(SEARCH_MS);
+      pace.leap(SEARCH_MS);
       const isReplaced = (): true | undefined => {
         if (script.connections > hour + 1) return true;
-        pace.advance(1000);
+        pace.leap(1000);
         return undefined;
       };
       await eventually(isReplaced, () => 'no new connection');
       await script.asked(new RegExp(`^UID FETCH ${hour + 1} .*BODY`));
       assert.ok(pace.monotonic() - came + DEADLINE_MS <= LATEST_MS, `${pace.monotonic() - came} ms`);
       await scene.allTaken();
-      pace.advance(3_600_000 - SEARCH_MS);
+      pace.leap(3_600_000 - SEARCH_MS);
     }
   });
 
@@ -185,7 +185,7 @@ describe('a mailbox whose server', () => {
     await scene.allTaken();
     await scene.script.asked(/^IDLE/);
     await scene.send();
-    scene.pace.advance(SEARCH_MS);
+    scene.pace.leap(SEARCH_MS);
     await scene.script.asked(/^UID FETCH 2 .*BODY/);
     await scene.allTaken();
     assert.equal(scene.script.connections, 1);
@@ -202,7 +202,7 @@ describe('a mailbox whose server', () => {
     Object.assign(inbox, { uidValidity: 99, uidNext: 1 });
     await scene.send();
     scene.script.append(old!.raw);
-    scene.pace.advance(SEARCH_MS);
+    scene.pace.leap(SEARCH_MS);
     await scene.allTaken();
     assert.equal(scene.script.connections, 2);
   });
@@ -294,7 +294,7 @@ describe('a courtesy', () => {
       scene.open();
       const begun = scene.pace.monotonic();
       await scene.until(() => {
-        scene.pace.advance(60_000);
+        scene.pace.leap(60_000);
         return scene.pace.monotonic() - begun > 3_600_000;
       }, 'an hour');
       assert.equal((await itemsIn(scene.bench.test)).length, 3);
@@ -334,7 +334,7 @@ describe('a password that is refused', () => {
       () => (view() === 'broken' ? true : undefined),
       () => view(),
     );
-    scene.pace.advance(10 * 60_000);
+    scene.pace.leap(10 * 60_000);
     assert.equal(scene.script.connections, 1);
     const told = scene.bench.events.filter(({ event }) => event === 'source_down');
     assert.equal(told.length, 1);
