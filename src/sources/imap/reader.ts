@@ -10,8 +10,8 @@
 import { Bell } from '../../system/bell.ts';
 import { withinDeadline } from '../../system/deadline.ts';
 import { errorText } from '../../system/error-text.ts';
-import type { LmtpConfig } from '../lmtp/settings.ts';
 import type { Intake, SourceView } from '../source.ts';
+import type { MessageLimit } from '../source-settings.ts';
 import { openMailbox } from './connection.ts';
 import { Courtesies } from './courtesy.ts';
 import { Credentials } from './credentials.ts';
@@ -24,7 +24,7 @@ import type { ImapConfig, ImapSection } from './settings.ts';
 
 /** The parts of a reader. */
 export interface ReaderParts {
-  readonly intake: Intake<ImapSection & LmtpConfig>;
+  readonly intake: Intake<ImapSection & MessageLimit>;
   readonly config: ImapConfig;
   readonly pace: Pace;
   /** Who reads, as the store knows it: another one has to wait. */
@@ -95,14 +95,15 @@ export class MailboxReader {
 
   async #run(): Promise<void> {
     const { intake, owner } = this.#parts;
-    while (!this.#isStopping) {
+    const isStopping = (): boolean => this.#isStopping;
+    while (!isStopping()) {
       let pauseMs = RIVAL_MS;
       try {
         if (await this.#owns()) await this.#serve();
       } catch (error) {
         pauseMs = this.#fail(error);
       }
-      if (!this.#isStopping) await this.#bell.wait(pauseMs);
+      if (!isStopping()) await this.#bell.wait(pauseMs);
     }
     await intake.mailboxes.releaseMailbox(this.config.name, owner).catch(() => undefined);
   }
@@ -145,6 +146,11 @@ export class MailboxReader {
     const { intake, config, pace } = this.#parts;
     const { mailboxes, log, meter } = intake;
     const { now } = pace;
+    const mayGoOn = (): boolean => {
+      const lost = loss();
+      if (!this.#isStopping && lost !== undefined) throw lost;
+      return !this.#isStopping;
+    };
     const isStopping = (): boolean => this.#isStopping || loss() !== undefined;
     const parts: PassParts = { intake, mailboxes, config, maxMessageBytes, now, isStopping };
     const courtesies = new Courtesies({ config, mailboxes, log, now }, box);
@@ -159,17 +165,13 @@ export class MailboxReader {
       await passFolder(parts, box);
       this.#searchedAt = pace.monotonic();
       if (!isStopping()) await courtesies.pay();
-      const lost = loss();
-      if (this.#isStopping) return;
-      if (lost !== undefined) throw lost;
+      if (!mayGoOn()) return;
       this.#rises();
       box.listen(() => {
         this.#bell.ring();
       });
       await this.#bell.wait(await this.#untilDue());
-      const broken = loss();
-      if (this.#isStopping) return;
-      if (broken !== undefined) throw broken;
+      if (!mayGoOn()) return;
     }
   }
 

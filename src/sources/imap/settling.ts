@@ -17,7 +17,6 @@ import type { Intake } from '../source.ts';
 import { sourceRules } from '../source-rules.ts';
 import type { MailboxError } from './mailbox-error.ts';
 import { retryAfter } from './pace.ts';
-import type { Fetched } from './pass.ts';
 import { readMessage } from './reading.ts';
 import type { ImapConfig, ImapSection } from './settings.ts';
 
@@ -36,6 +35,14 @@ const OF_ALL_MAIL: ReadonlySet<string> = new Set<Extract<Disposition, { verdict:
   'pepper',
   'store',
 ]);
+
+/** A message as it was fetched, or why it was not. */
+export type Fetched = { readonly uid: number } & (
+  | { readonly kind: 'message'; readonly raw: Buffer }
+  | { readonly kind: 'too-big'; readonly header: Buffer; readonly bytes: number }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'failed'; readonly failure: MailboxError }
+);
 
 /** The parts that messages are settled with. */
 export interface SettlingParts {
