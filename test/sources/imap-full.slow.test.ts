@@ -14,7 +14,9 @@ describe('a mailbox with all that came for weeks', { skip: dovecotUnavailable() 
   it(`is caught up with, ${MESSAGES} messages, within 200 MB of memory`, async (t) => {
     const { catchUp, store, dovecot } = await fillMailbox(testScratch(t), MESSAGES);
     const { takenSeconds, peakBytes } = await catchUp();
-    t.diagnostic(`${Math.round(MESSAGES / takenSeconds)} messages a second, ${Math.round(peakBytes / 1e6)} MB at most`);
+    t.diagnostic(
+      `${Math.round(MESSAGES / takenSeconds)} messages a second, ${Math.round(peakBytes / 1e6)} MB at most`,
+    );
     const { ready, waiting } = (await store.counts()).byState;
     assert.equal(ready + waiting, MESSAGES);
     assert.deepEqual(await store.openMessages('full'), []);
