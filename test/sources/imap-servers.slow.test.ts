@@ -16,11 +16,11 @@ import { eventually } from '../support/eventually.ts';
 import { ImapClient, type Listed } from '../support/imap-client.ts';
 import type { ImapServer } from '../support/imap-servers.ts';
 import { imap4dUnavailable, startImap4d } from '../support/imap4d.ts';
-import { ManualPace } from '../support/manual-pace.ts';
 import { replyMessage } from '../support/message.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { type ImapBench, imapBench, MAILBOX } from './imap.ts';
+import { SetPace } from './pace.ts';
 
 /** A server, and what it can. */
 interface Kind {
@@ -98,7 +98,7 @@ async function play(
   writeFileSync(passwordFile, `${server.password}\n`, { mode: 0o600 });
   const { port, user } = server;
   const bench = await imapBench(t, [{ ...MAILBOX, port, user, passwordFile, ...change(server) }]);
-  const pace = new ManualPace(START * 1000);
+  const pace = new SetPace(START * 1000);
   const sent: string[] = [];
   let reading: Mailreading | undefined;
   const withClient = async <T>(use: (client: ImapClient) => Promise<T>): Promise<T> => {
@@ -115,7 +115,7 @@ async function play(
     await eventually(
       async () => {
         if (await isSo()) return true;
-        pace.advance(STEP_MS);
+        pace.leap(STEP_MS);
         return undefined;
       },
       () => `${what}\n${JSON.stringify(bench.events.slice(-5))}`,

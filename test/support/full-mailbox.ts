@@ -35,7 +35,7 @@ export interface FullMailbox {
   readonly dovecot: Dovecot;
   readonly store: Store;
   /** Starts the daemon, and waits until nothing is left to do. */
-  catchUp(): Promise<CaughtUp>;
+  readonly catchUp: () => Promise<CaughtUp>;
 }
 
 /** Fills a mailbox with so many messages. */

@@ -61,6 +61,8 @@ export interface Nature {
   isImplicit: boolean;
 }
 
+const DONE = 'OK done';
+
 /** Everything that a good server of today says it can do. */
 export const GOOD = ['IMAP4rev1', 'LITERAL+', 'SASL-IR', 'ID', 'IDLE', 'UIDPLUS', 'MOVE', 'NAMESPACE'];
 
@@ -200,7 +202,9 @@ class Connection {
     this.#script = script;
     this.#socket = socket;
     this.#reader = new CommandReader(
-      (line) => this.#take(line),
+      (line) => {
+        this.#take(line);
+      },
       () => {
         this.#say('+ go on');
       },
@@ -255,7 +259,9 @@ class Connection {
   #take(line: Command): void {
     if (this.#isHanging) return;
     if (this.#authenticating !== undefined) {
-      this.#decide(this.#authenticating, line.text);
+      const { tag, mechanism } = this.#authenticating;
+      this.#authenticating = undefined;
+      this.#say(`${tag} ${this.#decide(mechanism, line.text)}`);
       return;
     }
     if (this.#idle !== undefined) {
@@ -281,77 +287,93 @@ class Connection {
   }
 
   #do(tag: string, text: string): void {
-    const { nature, folders } = this.#script;
+    const answer = this.#answer(tag, text);
+    if (answer !== undefined) this.#say(`${tag} ${answer}`);
+  }
+
+  /** Does a command; gives its tagged answer, or undefined where that comes later or has been given. */
+  #answer(tag: string, text: string): string | undefined {
+    const { nature } = this.#script;
     const [, name = '', rest = ''] = /^((?:UID )?\S+) ?(.*)$/is.exec(text) ?? [];
     switch (name.toUpperCase()) {
       case 'CAPABILITY':
         this.#say(`* CAPABILITY ${nature.capabilities.join(' ')}`);
-        break;
+        return DONE;
       case 'NAMESPACE':
         this.#say('* NAMESPACE (("" "/")) NIL NIL');
-        break;
+        return DONE;
       case 'LIST':
-        // An empty name asks for the delimiter alone (RFC 9051 §6.3.9).
-        if (wordsOf(rest)[1] === '') this.#say('* LIST (\\Noselect) "/" ""');
-        else for (const folder of folders.keys()) this.#say(`* LIST () "/" "${folder}"`);
-        break;
+        this.#list(wordsOf(rest)[1] ?? '');
+        return DONE;
       case 'STARTTLS':
-        if (nature.tls === undefined) return this.#say(`${tag} BAD no TLS here`);
+        if (nature.tls === undefined) return 'BAD no TLS here';
         this.#say(`${tag} OK go on`);
-        return this.#encrypt(nature.tls);
+        this.#encrypt(nature.tls);
+        return undefined;
       case 'LOGIN': {
         const [user = '', secret = ''] = wordsOf(rest);
-        return this.#login(tag, user, secret, 'LOGIN');
+        return this.#login(user, secret, 'LOGIN');
       }
       case 'AUTHENTICATE': {
         const [mechanism = '', response] = rest.split(' ');
         const asked = { tag, mechanism: mechanism.toUpperCase() };
-        if (response !== undefined) return this.#decide(asked, response);
+        if (response !== undefined) return this.#decide(asked.mechanism, response);
         this.#authenticating = asked;
-        return this.#say('+ ');
+        this.#say('+ ');
+        return undefined;
       }
       case 'SELECT':
       case 'EXAMINE':
-        return this.#select(tag, wordsOf(rest)[0] ?? '');
+        return this.#select(wordsOf(rest)[0] ?? '');
       case 'IDLE':
         this.#idle = tag;
-        return this.#say('+ idling');
+        this.#say('+ idling');
+        return undefined;
       case 'LOGOUT':
         this.#say('* BYE bye');
-        this.#say(`${tag} OK bye`);
-        return this.end();
+        this.#say(`${tag} ${DONE}`);
+        this.end();
+        return undefined;
       case 'NOOP':
         if (this.#folder !== undefined && nature.tellsOfMessages) {
           this.#say(`* ${this.#folder.messages.length} EXISTS`);
         }
-        break;
+        return DONE;
+      case 'ID':
+      case 'ENABLE':
+      case 'CLOSE':
+      case 'UNSELECT':
+        return DONE;
       default:
-        if (this.#folder !== undefined && this.#onMessages(this.#folder, tag, name.toUpperCase(), rest))
-          return;
-        if (!/^(?:ID|ENABLE|CLOSE|UNSELECT)$/i.test(name)) return this.#say(`${tag} BAD unknown`);
+        return this.#folder === undefined
+          ? 'BAD nothing is selected'
+          : this.#onMessages(this.#folder, name.toUpperCase(), rest);
     }
-    this.#say(`${tag} OK done`);
   }
 
-  #decide({ tag, mechanism }: { tag: string; mechanism: string }, response: string): void {
-    this.#authenticating = undefined;
+  #list(pattern: string): void {
+    // An empty name asks for the delimiter alone (RFC 9051 §6.3.9).
+    if (pattern === '') this.#say('* LIST (\\Noselect) "/" ""');
+    else for (const folder of this.#script.folders.keys()) this.#say(`* LIST () "/" "${folder}"`);
+  }
+
+  #decide(mechanism: string, response: string): string {
     const decoded = Buffer.from(response, 'base64').toString();
     const [, user = '', secret = ''] =
       mechanism === 'PLAIN'
         ? decoded.split('\0')
         : (/(?:user=|a=)([^\u0001,]*)[^]*auth=Bearer ([^\u0001]*)/.exec(decoded) ?? []);
-    // The server's challenge after a refusal is answered by one more line, which says nothing (RFC 7628 §3.2.3).
-    this.#login(tag, user, secret, mechanism);
+    return this.#login(user, secret, mechanism);
   }
 
-  #login(tag: string, user: string, secret: string, mechanism: string): void {
-    const refusal = this.#script.nature.login(user, secret, mechanism);
-    this.#say(`${tag} ${refusal ?? `OK [CAPABILITY ${this.#script.nature.capabilities.join(' ')}] in`}`);
+  #login(user: string, secret: string, mechanism: string): string {
+    const { login, capabilities } = this.#script.nature;
+    return login(user, secret, mechanism) ?? `OK [CAPABILITY ${capabilities.join(' ')}] in`;
   }
 
-  #select(tag: string, name: string): void {
+  #select(name: string): string {
     const folder = this.#script.folders.get(name);
-    if (folder === undefined) return this.#say(`${tag} NO [NONEXISTENT] no such folder`);
+    if (folder === undefined) return 'NO [NONEXISTENT] no such folder';
     const { permanentFlags, phantoms } = this.#script.nature;
     this.#folder = folder;
     this.#say('* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)');
@@ -359,42 +381,34 @@ class Connection {
     this.#say(`* ${folder.messages.length + phantoms} EXISTS`);
     this.#say(`* OK [UIDVALIDITY ${folder.uidValidity}] valid`);
     this.#say(`* OK [UIDNEXT ${folder.uidNext}] next`);
-    this.#say(`${tag} OK [READ-WRITE] selected`);
+    return 'OK [READ-WRITE] selected';
   }
 
-  /** Does what a folder must be selected for; false where it is nothing of that. */
-  #onMessages(folder: Folder, tag: string, name: string, rest: string): boolean {
+  /** Does what a folder must be selected for. */
+  #onMessages(folder: Folder, name: string, rest: string): string {
+    const { nature, folders } = this.#script;
     const [set = '', ...words] = rest.split(' ');
     const chosen = chosenBy(folder, set);
     const others = words.join(' ');
     if (name === 'UID SEARCH') {
-      const found = this.#script.nature.finds(searched(folder, rest));
-      this.#say(`* SEARCH ${found.join(' ')}`.trimEnd());
+      this.#say(`* SEARCH ${nature.finds(searched(folder, rest)).join(' ')}`.trimEnd());
     } else if (name === 'UID FETCH') {
-      const { withheld } = this.#script.nature;
-      for (const message of chosen) {
-        if (!withheld.has(message.uid)) this.#write(fetched(folder, message, others));
-      }
+      const given = chosen.filter(({ uid }) => !nature.withheld.has(uid));
+      for (const message of given) this.#write(fetched(folder, message, others));
     } else if (name === 'UID STORE') {
       for (const flag of flagsIn(others)) for (const { flags } of chosen) flags.add(flag);
     } else if (name === 'UID COPY' || name === 'UID MOVE') {
-      const target = this.#script.folders.get(wordsOf(others)[0] ?? '');
-      if (target === undefined) {
-        this.#say(`${tag} NO [TRYCREATE] no such folder`);
-        return true;
-      }
+      const target = folders.get(wordsOf(others)[0] ?? '');
+      if (target === undefined) return 'NO [TRYCREATE] no such folder';
       for (const { raw } of chosen) this.#script.append(raw, target);
       if (name === 'UID MOVE') this.#remove(folder, chosen);
     } else if (name === 'UID EXPUNGE') {
-      this.#remove(
-        folder,
-        chosen.filter(({ flags }) => flags.has('\\Deleted')),
-      );
+      const marked = chosen.filter(({ flags }) => flags.has('\\Deleted'));
+      this.#remove(folder, marked);
     } else {
-      return false;
+      return 'BAD unknown';
     }
-    this.#say(`${tag} OK done`);
-    return true;
+    return DONE;
   }
 
   #remove(folder: Folder, gone: readonly Kept[]): void {
