@@ -31,7 +31,7 @@ async function speak(
     heard += piece.toString('latin1');
   });
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   socket.write(text);
   return { socket, heard: () => heard, closed };
 }
@@ -114,6 +114,25 @@ describe('the body of a call', () => {
       await closed;
       assert.match(heard(), /^HTTP\/1\.1 40[13] /, kind);
     }
+  });
+
+  it('is not kept any further once space is low', async (t) => {
+    const bench = await openBench(t);
+    const full = { verdict: 'deferred', reason: 'storage', detail: 'space is low' } as const;
+    let asked = 0;
+    bench.use({ ...bench.test.gate, transaction: () => (asked++ === 0 ? undefined : full) });
+    const mail = { raw: message([], 'x'.repeat(4_000_000)), to: [await bench.test.sealed()] };
+    const call = bench.genuine('mailgun', mail);
+    const { heard, closed } = await speak(
+      bench,
+      Buffer.concat([Buffer.from(headOf(call)), call.body.subarray(0, 1_000_000)]),
+    );
+    await closed;
+    // Who is still sending may have the connection reset before the answer is read.
+    assert.match(heard(), /^(?:HTTP\/1\.1 503 |$)/);
+    await happened(bench, 'later');
+    assert.equal(await bench.items(), 0);
+    assert.deepEqual(readdirSync(bench.scratch.path('state')), []);
   });
 
   it('is not waited for where there is no space to keep it', async (t) => {

@@ -26,6 +26,8 @@ export interface BodyBounds {
   readonly withinMs: number;
   /** Where the file is written. */
   readonly directory: string;
+  /** Tells whether there is too little space for files to grow: nobody has vouched for this body yet. */
+  readonly isFull: () => boolean;
 }
 
 /** A body that came as a whole; `free` gives back what it takes. */
@@ -36,7 +38,7 @@ export interface KeptBody extends CallBody {
 /** A body, or why there is none. */
 export type Received =
   | { readonly kind: 'whole'; readonly body: KeptBody }
-  | { readonly kind: 'too-large' | 'slow' | 'broken-off' };
+  | { readonly kind: 'too-large' | 'slow' | 'broken-off' | 'no-space' };
 
 /** Receives the body of a request. */
 export async function receiveBody(request: IncomingMessage, bounds: BodyBounds): Promise<Received> {
@@ -53,6 +55,7 @@ export async function receiveBody(request: IncomingMessage, bounds: BodyBounds):
     for await (const piece of request.iterator({ destroyOnReturn: false })) {
       if (spool.bytes + (piece as Buffer).length > bounds.mostBytes) return { kind: 'too-large' };
       await spool.add(piece as Buffer);
+      if (spool.bytes > MEMORY_BYTES && bounds.isFull()) return { kind: 'no-space' };
     }
     isKept = request.complete;
     return isKept ? { kind: 'whole', body: spool } : { kind: 'broken-off' };

@@ -113,7 +113,9 @@ export class WebhookSource implements Source {
       mostBytes: inbound.maxBodyBytes,
       withinMs: inbound.bodyTimeoutMs,
       directory: dirname(this.#intake.config().store.path),
+      isFull: () => this.#intake.gate().transaction() !== undefined,
     });
+    if (received.kind === 'no-space') return { kind: 'later', reason: 'space is low' };
     if (received.kind !== 'whole') return { kind: received.kind };
     const { body } = received;
     try {
