@@ -17,6 +17,7 @@ import {
   type AuthenticationResults,
   type MethodResult,
   parseAuthenticationResults,
+  parseResultsWithoutId,
 } from './authentication-results.ts';
 import { type Header, headerValues } from './header.ts';
 import { canonicalDomain, type Mailbox } from './mailbox.ts';
@@ -158,7 +159,7 @@ export function speaksAgainst(header: Header, sender: Mailbox): boolean {
   const values = headerValues(header, 'authentication-results').slice(0, MAX_LOOKED_AT);
   return (
     values.some((value) => {
-      const field = parseAuthenticationResults(value);
+      const field = parseAuthenticationResults(value) ?? parseResultsWithoutId(value);
       if (field === undefined) return false;
       return field.doubt !== undefined || field.results.some((result) => isDenial(result, sender.domain));
     }) || headerValues(header, 'received-spf').some((value) => SPF_DENIAL.test(value))

@@ -143,6 +143,13 @@ describe('nobody is told of a dropped reply', () => {
       [RECEIVED, resultsOf('dmarc=fail header.from=example.com')],
     ],
     [
+      'that Exchange Online, which writes no id, found to be forged',
+      [
+        'Authentication-Results: spf=none smtp.mailfrom=a.example;dmarc=fail header.from=example.com',
+        RECEIVED,
+      ],
+    ],
+    [
       'that another reader of its results may find forged',
       [resultsOf('x=y (a "b) dmarc=fail', 'mx.example.net'), RECEIVED],
     ],
