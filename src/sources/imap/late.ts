@@ -1,4 +1,9 @@
-/** The mailboxes, whose code is loaded with the first `[[imap]]` that a site has, at its start or by a reload. */
+/**
+ * The mailboxes, whose code is loaded with the first `[[imap]]` that a site has, at its start or by a reload.
+ *
+ * Contract: without a mailbox nothing of imapflow's is in memory. Failure: code that cannot be loaded is logged for each
+ * mailbox, and the next reload tries again.
+ */
 import type { Intake, Source, SourceView } from '../source.ts';
 import type { MessageLimit } from '../source-settings.ts';
 import type { Mailreading } from './open.ts';

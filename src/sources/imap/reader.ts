@@ -42,10 +42,13 @@ export class MailboxReader {
   readonly #credentials: Credentials;
   readonly #bell: Bell;
   #view: Pick<SourceView, 'state' | 'reason'> = { state: 'connecting', reason: 'not connected yet' };
+  /** The connection, where there is one. */
   #box: OpenMailbox | undefined;
   readonly #stop = new AbortController();
   #isStopping = false;
+  /** Failures in a row, by which the pause grows. */
   #failures = 0;
+  /** By the clock that nobody sets. */
   #searchedAt: number;
   #ended: Promise<void> = Promise.resolve();
 
@@ -132,6 +135,7 @@ export class MailboxReader {
     void box.closed.then(() => {
       lose(new MailboxError('network', `${this.config.host}: the server has closed the connection`));
     });
+    // A pass over many messages takes longer than the lease: it is renewed beside it.
     const renewing = this.#renew(lose);
     try {
       await this.#follow(box, maxMessageBytes, () => loss);
@@ -142,6 +146,7 @@ export class MailboxReader {
     }
   }
 
+  /** Goes over the folder for as long as the connection lasts, and sleeps in between. */
   async #follow(box: OpenMailbox, maxMessageBytes: number, loss: () => Error | undefined): Promise<void> {
     const { intake, config, pace } = this.#parts;
     const { mailboxes, log, meter } = intake;
@@ -211,6 +216,7 @@ export class MailboxReader {
     return Math.min(SEARCH_MS, Math.max(LEAST_WAIT_MS, next));
   }
 
+  /** Notes that the mailbox is read; a failure that comes after that is the first in a row. */
   #rises(): void {
     this.#failures = 0;
     if (this.#view.state === 'serving') return;
@@ -229,6 +235,7 @@ export class MailboxReader {
     return pauseMs;
   }
 
+  /** Notes that the mailbox is not read; what is no news is not logged again. */
   #falls(
     view: { state: 'waiting' | 'broken'; reason: string },
     pauseMs: number,

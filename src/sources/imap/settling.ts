@@ -86,6 +86,7 @@ export class Settling {
     }
   }
 
+  /** Hands a message to the gate; its UID goes with it. */
   async #arrive(
     uid: number,
     highWater: number | undefined,
@@ -134,6 +135,7 @@ export class Settling {
     });
   }
 
+  /** Notes that a message has to come again, unless all mail has to: then the pass ends, and the message stays new. */
   async #putOff(uid: number, highWater: number | undefined, verdicts: readonly Verdict[]): Promise<void> {
     const temporary = verdicts.find(({ verdict }) => verdict === 'deferred');
     const { reason, detail } = temporary ?? { reason: 'unknown', detail: undefined };
@@ -142,6 +144,7 @@ export class Settling {
     await this.#note(uid, highWater, text, reason === 'unknown' ? MOST_BREAKS : Infinity);
   }
 
+  /** Notes that a message could not be fetched; how often it may depends on whose fault that is. */
   async #noteFailure(uid: number, highWater: number | undefined, failure: MailboxError): Promise<void> {
     const isOfMessage = failure.kind === 'refused' || failure.kind === 'too-large';
     await this.#note(uid, highWater, failure.message, isOfMessage ? MOST_READS : MOST_BREAKS);
