@@ -76,9 +76,9 @@ export function isFromUser({
 }: Pick<Case, 'gate' | 'message' | 'header'> & { readonly claim: Pick<Claim, 'user'> }): boolean {
   const { senderPolicy, authservId } = gate;
   const { reversePath } = message.envelope;
-  if (senderPolicy === 'off' || authservId === undefined) return false;
+  if (senderPolicy === 'off' || (authservId === undefined && gate.told === undefined)) return false;
   if (!isRegistered(gate, claim.user, reversePath)) return false;
-  return isOwnPath(header, { ...placeOf(gate), authservId, reversePath });
+  return isOwnPath(header, { ...placeOf(gate), authservId: authservId ?? '', reversePath });
 }
 
 /** Gives where results stand that are believed. */
@@ -154,10 +154,11 @@ function authenticate({ gate, claim, message, header }: Case, author: Mailbox): 
     const reason = "From is none of the user's addresses";
     return { result: 'fail', reason, cause: { cause: 'not-registered' } };
   }
-  if (authservId === undefined) return { result: 'none', reason: 'no authserv-id is configured' };
+  if (authservId === undefined && gate.told === undefined)
+    return { result: 'none', reason: 'no authserv-id is configured' };
   const { result, reason, arc, cause, isDirect } = judgeSender(header, author, {
     ...placeOf(gate),
-    authservId,
+    authservId: authservId ?? '',
     reversePath: message.envelope.reversePath,
   });
   const told = arc === undefined ? reason : `${reason}; arc=${arc}`;

@@ -10,11 +10,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { message } from '../gate/gate.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { freshReply, itemsOf, startIntake } from '../support/intake.ts';
 import { serveHttp } from '../support/loopback.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { freePort, type Listening, listenTo } from '../support/webhook-source.ts';
+import { type Listening, listenTo } from '../support/webhook-source.ts';
 
 /** A message as the platform hands it to a worker. */
 interface Message {

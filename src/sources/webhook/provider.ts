@@ -7,6 +7,7 @@
  * Failure: whatever a call is refused for has a kind, which says how it is answered, and words for the log. Words never
  * hold text of the call. What is thrown is a failure of ours, and answered as temporary.
  */
+import type { AuthenticationResults } from '../../mail/authentication-results.ts';
 import type { Log } from '../../observe/log.ts';
 import type { WebhookConfig } from './settings.ts';
 
@@ -58,6 +59,8 @@ export interface ProvidedMail {
   readonly recipients: readonly string[];
   /** The reverse-path of the envelope, `''` for the null one; undefined where the provider does not give it. */
   readonly reversePath: string | undefined;
+  /** What the provider says of the sender beside the message, under its signature. */
+  readonly told?: AuthenticationResults;
   /**
    * The provider's own id of the call, by which a repetition is known; undefined where it gives none: then the digest of
    * the mail and its recipients is the id.

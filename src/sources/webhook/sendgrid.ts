@@ -8,6 +8,7 @@
  * Read: twilio.com/docs/sendgrid, "Securing your Inbound Parse Webhooks" and "Inbound Email Parse Webhook" (fields, retries).
  */
 import { createPublicKey, createVerify, type KeyObject } from 'node:crypto';
+import { toldResults } from '../told-results.ts';
 import { readForm, textOf } from './form.ts';
 import { memberOf, readJson, textsOf } from './json.ts';
 import {
@@ -30,6 +31,8 @@ const SIGNATURE = 'x-twilio-email-event-webhook-signature';
 const TIMESTAMP = 'x-twilio-email-event-webhook-timestamp';
 
 const ENVELOPE_BYTES = 64 * 1024;
+const SPF_BYTES = 1024;
+const DKIM_BYTES = 10_000;
 
 const NO_MIME =
   'the raw message is missing: set "POST the raw, full MIME message" for this host under Inbound Parse';
@@ -99,7 +102,8 @@ async function verify(
 }
 
 async function give(call: Call, mostBytes: number): Promise<Given> {
-  const form = await readForm(call, { email: mostBytes, envelope: ENVELOPE_BYTES });
+  const most = { email: mostBytes, envelope: ENVELOPE_BYTES, SPF: SPF_BYTES, dkim: DKIM_BYTES };
+  const form = await readForm(call, most);
   if (!form.ok) return refuse('malformed', form.problem);
   const mime = form.fields.get('email');
   if (mime === undefined) return refuse('unusable', NO_MIME);
@@ -111,6 +115,11 @@ async function give(call: Call, mostBytes: number): Promise<Given> {
     isTooBig: mime.isCut,
     recipients: textsOf(memberOf(envelope, 'to')),
     reversePath: typeof from === 'string' ? from : undefined,
+    told: toldResults({
+      spf: textOf(form.fields, 'SPF'),
+      path: typeof from === 'string' ? from : undefined,
+      dkim: textOf(form.fields, 'dkim'),
+    }),
     id: undefined,
   };
 }

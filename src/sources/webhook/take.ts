@@ -9,13 +9,11 @@ import { createHash } from 'node:crypto';
 import { type Arrived, arrive } from '../../gate/arrival.ts';
 import { scanHeader } from '../../mail/header.ts';
 import { candidatesOf } from '../candidates.ts';
+import { reversePathOf, UNKNOWN_PATH } from '../reverse-path.ts';
 import type { Intake } from '../source.ts';
 import { sourceRules } from '../source-rules.ts';
 import type { ProvidedMail } from './provider.ts';
 import type { WebhookConfig, WebhookSections } from './settings.ts';
-
-/** The reverse-path where nobody says it: nobody's address, and not the null one, which bounces have. */
-export const UNKNOWN_PATH = 'unknown@sender.invalid';
 
 /** Octets of a message that is too big and has no header that can be read. */
 const HEAD_BYTES = 64 * 1024;
@@ -41,9 +39,13 @@ export async function takeMail(
   const scan = scanHeader(mail.raw);
   const head = scan.ok ? scan.header.bodyOffset : HEAD_BYTES;
   const named = scan.ok ? candidatesOf(scan.header, config.recipientHeaders) : [];
+  const own = sourceRules(config, intake.config());
+  const rules = mail.told === undefined ? own : { ...own, told: mail.told };
+  const reversePath =
+    pathOf(mail.reversePath) ?? (scan.ok ? reversePathOf(scan.header, rules) : UNKNOWN_PATH);
   const { kind } = await arrive(intake, {
     session: `${config.name} ${call.slice(0, 64)}`,
-    envelope: { reversePath: pathOf(mail.reversePath), rules: sourceRules(config, intake.config()) },
+    envelope: { reversePath, rules },
     candidates: [...recipients, ...named],
     raw: mail.isTooBig ? mail.raw.subarray(0, head) : mail.raw,
     ...(mail.isTooBig && { refusal: { verdict: 'rejected', reason: 'too-big' } }),
@@ -64,7 +66,7 @@ function idOf(id: string | undefined, digest: Buffer): string {
   return id.length <= ID_CHARS ? id : createHash('sha256').update(id).digest('hex');
 }
 
-function pathOf(given: string | undefined): string {
-  if (given === undefined || given.length > ADDRESS_CHARS) return UNKNOWN_PATH;
+function pathOf(given: string | undefined): string | undefined {
+  if (given === undefined || given.length > ADDRESS_CHARS) return undefined;
   return given.trim().replace(/^<(.*)>$/, '$1');
 }
