@@ -29,6 +29,7 @@ const IMPORTERS = {
   parse5: ['reply/html/html'],
   nodemailer: ['outbound/mail-server'],
   undici: ['sinks/http-exchange'],
+  '@fastify/busboy': ['sources/webhook/form'],
   pino: ['observe/log'],
   'prom-client': ['observe/metrics-page'],
   'smol-toml': ['config/config'],

@@ -162,6 +162,7 @@ export function overlay<C extends BaseConfig>(
 const LOOPBACK_ONLY = {
   metrics: 'nothing asks for a password',
   api: 'tokens would cross the network in the clear: put a server with TLS in front',
+  inbound: 'mail and passwords would cross the network in the clear: put a server with TLS in front',
 } as const;
 
 function crossCheck(config: BaseConfig): string[] {

@@ -50,7 +50,7 @@ export async function openInterface(
     life.ends(() => api.close());
     return api;
   };
-  if (site.config.api.listen !== undefined) await serve(ground, await open(false));
+  if (site.config.api.listen !== undefined) await serve(ground, await open(false), sources);
   let own: Promise<Api> | undefined;
   return (request, response) => {
     own ??= open(true);
@@ -76,10 +76,15 @@ async function followEvents({ hear, life }: Ground): Promise<EventStream> {
   return events;
 }
 
-async function serve({ site, log, life }: Ground, api: Api): Promise<void> {
+async function serve(
+  { site, log, life }: Ground,
+  api: Api,
+  sources: ReadonlyMap<string, Source>,
+): Promise<void> {
   const { maxConnections } = site.config.api;
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    api.answer(request, response);
+    const isTaken = [...sources.values()].some((source) => source.answer?.(request, response) === true);
+    if (!isTaken) api.answer(request, response);
   });
   server.maxConnections = maxConnections;
   server.headersTimeout = HEADER_MS;

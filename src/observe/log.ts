@@ -34,6 +34,12 @@ export const LOG_EVENTS = {
   connection_refused: 'warn',
   connection_closed: 'warn',
   transaction_failed: 'error',
+  /** A provider's call that was not taken; at `error` where a mail waits for the operator. */
+  call_refused: 'warn',
+  /** A genuine call of a provider's that brought no mail. */
+  call_without_mail: 'info',
+  /** A provider's source cannot be opened: its calls are put off. */
+  webhook_broken: 'error',
   /** The one verdict on one recipient of one transaction; at `warn` where it drops what a person may have written. */
   verdict: 'info',
   /** A recipient that the policy service had refused in the SMTP session. */
@@ -112,6 +118,8 @@ export const LOG_EVENTS = {
   mailbox_gone: 'warn',
   /** A message could not be marked, moved or deleted in its folder. */
   mailbox_mark_failed: 'warn',
+  /** An SNS topic asks whether it may post to a webhook; `mailgw-ctl source confirm` says yes. */
+  subscription_pending: 'warn',
   /** The wall clock was set; due times have moved with it. */
   clock_jumped: 'warn',
 } as const satisfies Record<string, LogLevel>;

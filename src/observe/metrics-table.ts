@@ -58,6 +58,24 @@ export const TOKEN_REASONS = [
   'expired',
 ] as const;
 
+/** How a provider's call ends. */
+export const CALL_OUTCOMES = [
+  'taken',
+  'no-mail',
+  'forged',
+  'untimely',
+  'malformed',
+  'unusable',
+  'later',
+  'busy',
+  'failed',
+  'too-large',
+  'slow',
+  'broken-off',
+  'not-post',
+  'no-place',
+] as const;
+
 /** The classes of what a sink answers; `none` when no HTTP status came. */
 export const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 
@@ -95,6 +113,10 @@ const TABLE = {
     'Verdicts on recipients, of the LMTP listener and of the policy service, by reason',
     { verdict: ANY, reason: ANY },
   ),
+  mailgw_webhook_calls_total: counter('Calls of mail providers by source and by how they ended', {
+    source: ANY,
+    outcome: CALL_OUTCOMES,
+  }),
   mailgw_discards_total: counter(
     'Mail that was taken and dropped, by recipient, by reason; of "spoofed" with its cause: most are the sender, and no-results, other-authserv-id, below-received, no-received and not-addressed the site\'s own set-up',
     { reason: ANY, cause: ANY },

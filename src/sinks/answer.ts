@@ -26,6 +26,8 @@ export interface HttpAnswer {
   /** The header as it came. */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  /** The same octet by octet, in the place of `text`, where it was asked for. */
+  readonly octets?: Buffer;
   /** Tells whether the body ended as it should, and is all in `text`. */
   readonly isWhole?: boolean;
 }

@@ -42,6 +42,8 @@ export interface HttpRequest {
   readonly body: Buffer | Readable | null;
   /** Bytes of the answer that are read at most. */
   readonly answerBytes?: number;
+  /** Whether the answer is wanted octet by octet; else it is text. */
+  readonly wantsOctets?: boolean;
 }
 
 /** A client of one target. */
@@ -73,12 +75,16 @@ export function openHttpClient(
     return pool;
   };
   return {
-    exchange: async ({ method = 'POST', path = target.path, headers, body, answerBytes }, signal) => {
+    exchange: async (
+      { method = 'POST', path = target.path, headers, body, answerBytes, wantsOctets = false },
+      signal,
+    ) => {
       if (isClosed) throw new Error('the connections are closed');
       const connections = pool ?? (await (loading ??= load()));
       signal.throwIfAborted(); // undici would connect first
       return new Promise((resolve, reject) => {
-        const bounds = { ms: deadlines.answerMs, bytes: answerBytes ?? MAX_ANSWER_BYTES };
+        const bytes = answerBytes ?? MAX_ANSWER_BYTES;
+        const bounds = { ms: deadlines.answerMs, bytes, wantsOctets };
         const exchange = new Exchange(bounds, signal, resolve, reject);
         connections.dispatch({ method, path, headers, body }, exchange);
       });
@@ -95,6 +101,7 @@ export function openHttpClient(
 interface AnswerBounds {
   readonly ms: number;
   readonly bytes: number;
+  readonly wantsOctets: boolean;
 }
 
 /** waiting → answered → over; from waiting to over without an answer. */
@@ -106,7 +113,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
-  #head: Omit<HttpAnswer, 'text' | 'isWhole'> | undefined;
+  #head: Omit<HttpAnswer, 'text' | 'octets' | 'isWhole'> | undefined;
   #isWhole = false;
   #deadline: NodeJS.Timeout | undefined;
 
@@ -169,13 +176,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   #end(error: unknown): void {
     clearTimeout(this.#deadline);
     this.#signal.removeEventListener('abort', this.#abort);
-    if (this.#head === undefined) this.#reject(error);
-    else
-      this.#resolve({
-        ...this.#head,
-        text: Buffer.concat(this.#chunks).toString('utf8', 0, this.#bounds.bytes),
-        isWhole: this.#isWhole,
-      });
+    if (this.#head === undefined) {
+      this.#reject(error);
+      return;
+    }
+    const octets = Buffer.concat(this.#chunks).subarray(0, this.#bounds.bytes);
+    const body = this.#bounds.wantsOctets ? { text: '', octets } : { text: octets.toString('utf8') };
+    this.#resolve({ ...this.#head, ...body, isWhole: this.#isWhole });
   }
 }
 

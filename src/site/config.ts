@@ -12,6 +12,7 @@ import {
   parseConfig,
 } from '../config/config.ts';
 import { SINK_FORM } from '../sinks/catalogue.ts';
+import { listenProblems } from '../sources/webhook/settings.ts';
 import { errorLine } from '../system/error-text.ts';
 import { SETTINGS } from './table.ts';
 
@@ -45,5 +46,7 @@ export function loadConfig(path: string): Loaded {
 
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
 export function readConfig(source: string, name = 'configuration'): Loaded {
-  return parseConfig(source, name, { settings: SETTINGS, sink: SINK_FORM });
+  const loaded = parseConfig(source, name, { settings: SETTINGS, sink: SINK_FORM });
+  const problems = loaded.ok ? listenProblems(loaded.config) : [];
+  return problems.length === 0 ? loaded : { ok: false, problems };
 }

@@ -5,6 +5,7 @@
  */
 import { openMailreading } from './imap/late.ts';
 import { IMAP_SETTINGS, type ImapSection } from './imap/settings.ts';
+import { openLate } from './late.ts';
 import { isWanted } from './listen.ts';
 import { LMTP_SETTINGS, type LmtpConfig } from './lmtp/settings.ts';
 import { POLICY_SETTINGS, type PolicyConfig } from './policy/settings.ts';
@@ -24,7 +25,15 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
 
 const imap: OpenSource<ImapSection & LmtpConfig> = (intake) => Promise.resolve(openMailreading(intake));
 
-const webhook: OpenSource<WebhookSections> = () => Promise.resolve(undefined);
+const webhook: OpenSource<WebhookSections> = (intake) =>
+  openLate(intake, {
+    section: 'webhook',
+    isWanted: () => intake.config().webhook.each.length > 0,
+    load: async () => (await import('./webhook/open.ts')).openWebhook,
+    onFault: (reason) => {
+      intake.log('webhook_broken', { reason });
+    },
+  });
 
 /** Every source by its section. */
 export const SOURCES = {

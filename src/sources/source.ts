@@ -5,6 +5,7 @@
  * what is accepted is committed by then, and what is unknown is temporary. It asks for the gate and for its settings
  * whenever it needs them, so that a reload needs no word to it.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BaseConfig } from '../config/config.ts';
 import type { TransactionShared } from '../gate/transaction.ts';
 import type { Mailboxes } from '../store/mailboxes.ts';
@@ -29,6 +30,8 @@ export interface Source {
   views?(): readonly SourceView[];
   /** Has a part look for mail now; false where none is called so, or it only listens. */
   sync?(name: string): boolean;
+  /** Answers a request of the HTTP interface's listener; false where its path is none of the source's. */
+  answer?(request: IncomingMessage, response: ServerResponse): boolean;
   /** Takes nothing new, ends what is under way, and resolves when nothing is; what lasts longer than this is dropped. */
   stop(withinMs: number): Promise<void>;
 }

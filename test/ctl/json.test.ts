@@ -42,6 +42,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['token create', ['forge', '--scope', 'mint'], ['name', 'scopes', 'created_at', 'token']],
   ['token list', [], ['name', 'scopes', 'created_at']],
   ['token revoke', ['forge'], ['name', 'revoked']],
+  ['source confirm', ['ses'], []],
   ['notify', [], []],
   ['notification list', [], []],
   ['notification show', ['none'], []],

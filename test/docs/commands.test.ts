@@ -159,6 +159,8 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^queue list --sink forum/, [65]],
   // This site does not let mail start threads.
   [/^address mint .*--user.*--compose/, [65]],
+  // This site has no webhook.
+  [/^source confirm/, [65]],
   // Nothing stands on standard input.
   [/^notify$|^user put$/, [65]],
   // This site has no mailbox.

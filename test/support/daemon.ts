@@ -41,6 +41,8 @@ export interface DaemonOptions {
   readonly settings?: Settings;
   /** Changes the settings as a whole: what is replaced by them is gone. */
   readonly change?: (settings: Settings) => Settings;
+  /** Added to the file: tables of a list, such as `[[webhook]]`. */
+  readonly tables?: string;
   /** Added to the daemon's environment. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -112,7 +114,7 @@ export function writeConfig(scratch: Scratch, socket: string, options: DaemonOpt
   const changed = options.change?.(settings) ?? settings;
   const { sink, ...others } = changed;
   const tail = options.sinks === undefined ? toToml({ sink: sink ?? {} }) : sinkTables(options.sinks);
-  writeFileSync(scratch.path('mailgw.toml'), toToml(others) + tail);
+  writeFileSync(scratch.path('mailgw.toml'), toToml(others) + tail + (options.tables ?? ''));
   return scratch.path('mailgw.toml');
 }
 

@@ -34,6 +34,7 @@ import { checkSockets } from './sockets.ts';
 import { checkMailboxes } from './sources.ts';
 import { checkPeppers, checkQueue, checkStoreFile, checkUsers } from './store.ts';
 import { checkStoreFiles, holderOfRemoved } from './store-files.ts';
+import { checkWebhooks } from './webhooks.ts';
 
 /** The subjects of an examination. */
 export interface Examination {
@@ -60,6 +61,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   const postfix = readPostfix(examination.postfixDirectory ?? DEFAULT_POSTFIX_DIRECTORY);
   yield* guarded('socket', () => checkSockets(config, mailOwner(postfix)));
   yield* guarded('outbound', () => checkOutbound(config));
+  yield* guarded('webhook', () => checkWebhooks(config));
   yield* guarded('postfix', () => checkPostfix(config, examination, postfix));
   const authserv = checkAuthservId(config, message);
   yield authserv;
