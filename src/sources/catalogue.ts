@@ -10,6 +10,7 @@ import { isWanted } from './listen.ts';
 import { LMTP_SETTINGS, type LmtpConfig } from './lmtp/settings.ts';
 import { POLICY_SETTINGS, type PolicyConfig } from './policy/settings.ts';
 import type { OpenSource, Source, SourceView } from './source.ts';
+import type { MessageLimit } from './source-settings.ts';
 import { WEBHOOK_SETTINGS, type WebhookSections } from './webhook/settings.ts';
 
 const policy: OpenSource<PolicyConfig> = async (intake) => {
@@ -23,7 +24,7 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
   return openLmtp(intake);
 };
 
-const imap: OpenSource<ImapSection & LmtpConfig> = (intake) => Promise.resolve(openMailreading(intake));
+const imap: OpenSource<ImapSection & MessageLimit> = (intake) => Promise.resolve(openMailreading(intake));
 
 const webhook: OpenSource<WebhookSections> = (intake) =>
   openLate(intake, {

@@ -4,6 +4,9 @@ import { RECIPIENT_HEADERS } from './candidates.ts';
 
 const FIELD_NAME = /^[!-9;-~]{1,100}$/;
 
+/** An empty list of any text. */
+export const NO_TEXTS: readonly string[] = [];
+
 /** The columns of a source's table. */
 export const SOURCE_COLUMNS = {
   name: kind.text(
@@ -22,14 +25,14 @@ export const SOURCE_COLUMNS = {
     20,
     'How many Received fields of the provider stand above its Authentication-Results; of several such fields the topmost counts. `mailgw-ctl source test` shows them.',
   ),
-  recipientHeaders: kind.texts<string>(
+  recipientHeaders: kind.texts(
     [...RECIPIENT_HEADERS],
     'Fields in which the provider writes the envelope recipient, the best first; To and Cc come last.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),
   ),
-  spamHeaders: kind.texts<string>(
-    [],
+  spamHeaders: kind.texts(
+    NO_TEXTS,
     'Fields in which the provider says that a mail is spam, such as `"X-Spam-Flag"`; empty asks nobody. What becomes of spam says `[spam]`.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),
@@ -43,4 +46,9 @@ export interface SourceConfig {
   readonly ownReceived: number;
   readonly recipientHeaders: readonly string[];
   readonly spamHeaders: readonly string[];
+}
+
+/** The part of the configuration that bounds the messages of every source: `lmtp.max_message`. */
+export interface MessageLimit {
+  readonly lmtp: { readonly maxMessageBytes: number };
 }

@@ -33,10 +33,13 @@ const COMMANDS = [
 ];
 
 /** Writes on the store in which a daemon is killed: the first are those of its start. */
-const STORE_STEPS = 40;
+const STORE_STEPS = 30;
 
 /** Messages of a round at most. */
-const MOST_MESSAGES = 30;
+const MOST_MESSAGES = 15;
+
+/** The time in which all that waits is posted, at most. */
+const ALL_POSTED_MS = 300_000;
 
 interface Stage extends FaultSite {
   readonly dovecot: Dovecot;
@@ -126,9 +129,10 @@ async function killRound(stage: Stage, clients: readonly ImapClient[]): Promise<
 async function checkAll(stage: Stage, after: string): Promise<void> {
   const { daemon, dovecot, ledger, sent, store, scratch } = stage;
   await daemon.start();
-  await ledger.until(
-    () => ledger.entries.length >= sent.length,
+  await eventually(
+    () => (ledger.entries.length >= sent.length ? true : undefined),
     () => `${ledger.entries.length} posts of ${sent.length}\n${daemon.log().slice(-2000)}`,
+    ALL_POSTED_MS,
   );
   const isSettled = async (): Promise<true | undefined> => {
     const open = await withStore(store, (looked) => looked.openMessages('replies'));

@@ -121,8 +121,9 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
     const id = newMessageId();
     await client.append(message([`To: ${to}`], 'x'.repeat(200_000)), bench.folder);
     await client.append(message([`To: ${to}`, `Message-ID: <${id}>`]), bench.folder);
-    bench.open();
+    const source = bench.open();
     assert.deepEqual(await taken(bench, 1), [id]);
+    await standing(source, 'serving');
     assert.deepEqual([...bench.verdicts].sort(), ['accepted queued', 'rejected too-big']);
     await settled(bench);
     assert.deepEqual(
@@ -143,8 +144,9 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
       const lines = [...(path === undefined ? [] : [path]), `To: ${to}`, `Message-ID: <${id}>`];
       await client.append(message(lines), bench.folder);
     }
-    bench.open();
+    const source = bench.open();
     await taken(bench, 2);
+    await standing(source, 'serving');
     await settled(bench);
     const items = await bench.test.store.list({});
     const found = new Map(items.map(({ messageId, reversePath }) => [messageId, reversePath]));

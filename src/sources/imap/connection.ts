@@ -19,7 +19,6 @@ import { MailboxError, mailboxError, tellingError } from './mailbox-error.ts';
 import { LastWords, type OpenMailbox, SelectedMailbox } from './open-mailbox.ts';
 import type { ImapConfig } from './settings.ts';
 
-export { MailboxError, type MailboxErrorKind, needsOperator } from './mailbox-error.ts';
 export type { OpenMailbox } from './open-mailbox.ts';
 
 /** The time that a command has, unless told otherwise. */

@@ -15,7 +15,7 @@ import { retryAfter } from './pace.ts';
 import type { ImapConfig } from './settings.ts';
 
 /** The keyword of `after = "keyword"`. */
-export const KEYWORD = '$Mailgw';
+const KEYWORD = '$Mailgw';
 
 const DELETED = '\\Deleted';
 
@@ -51,6 +51,7 @@ export class Courtesies {
       await this.#paySome(due.slice(from, from + AT_ONCE));
   }
 
+  /** Does it for some together; where the server refuses, for each by itself. */
   async #paySome(rows: readonly OpenMessage[]): Promise<void> {
     try {
       await this.#act(rows.map(({ uid }) => uid));
@@ -100,6 +101,7 @@ export class Courtesies {
     else this.#say(`the folder takes no keyword ${KEYWORD}; messages stay as they are`);
   }
 
+  /** Deletes messages, as far as that takes nobody else's with them (RFC 4315 §2.1). */
   async #remove(uids: readonly number[]): Promise<void> {
     await this.#box.mark(uids, DELETED);
     if (this.#box.capabilities.has('UIDPLUS')) await this.#box.expunge(uids);

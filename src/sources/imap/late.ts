@@ -1,6 +1,11 @@
-/** The mailboxes, whose code is loaded with the first `[[imap]]` that a site has, at its start or by a reload. */
-import type { LmtpConfig } from '../lmtp/settings.ts';
+/**
+ * The mailboxes, whose code is loaded with the first `[[imap]]` that a site has, at its start or by a reload.
+ *
+ * Contract: without a mailbox nothing of imapflow's is in memory. Failure: code that cannot be loaded is logged for each
+ * mailbox, and the next reload tries again.
+ */
 import type { Intake, Source, SourceView } from '../source.ts';
+import type { MessageLimit } from '../source-settings.ts';
 import type { Mailreading } from './open.ts';
 import type { ImapSection } from './settings.ts';
 
@@ -10,7 +15,7 @@ class LateMailreading implements Source {
   #loaded: Mailreading | undefined;
 
   /** Brings the mailboxes in line with the configuration; without any, and before the first, there is nothing to load. */
-  change(intake: Intake<ImapSection & LmtpConfig>): void {
+  change(intake: Intake<ImapSection & MessageLimit>): void {
     if (this.#loaded !== undefined) {
       this.#loaded.change();
       return;
@@ -45,13 +50,13 @@ class LateMailreading implements Source {
   }
 }
 
-async function load(intake: Intake<ImapSection & LmtpConfig>): Promise<Mailreading> {
+async function load(intake: Intake<ImapSection & MessageLimit>): Promise<Mailreading> {
   const { Mailreading: Loaded } = await import('./open.ts');
   return new Loaded(intake);
 }
 
 /** Opens the mailboxes, and follows what a reload changes of them. */
-export function openMailreading(intake: Intake<ImapSection & LmtpConfig>): Source {
+export function openMailreading(intake: Intake<ImapSection & MessageLimit>): Source {
   const late = new LateMailreading();
   intake.follow('imap', () => {
     late.change(intake);

@@ -6,8 +6,8 @@
  */
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { LmtpConfig } from '../lmtp/settings.ts';
 import type { Intake, Source, SourceView } from '../source.ts';
+import type { MessageLimit } from '../source-settings.ts';
 import { COMMAND_MS } from './connection.ts';
 import { type Pace, REAL_PACE } from './pace.ts';
 import { MailboxReader } from './reader.ts';
@@ -26,14 +26,14 @@ export interface ImapOptions {
 
 /** The mailboxes of a site. */
 export class Mailreading implements Source {
-  readonly #intake: Intake<ImapSection & LmtpConfig>;
+  readonly #intake: Intake<ImapSection & MessageLimit>;
   readonly #options: ImapOptions;
   readonly #readers = new Map<string, MailboxReader>();
   /** Readers on their way out, by name: the next of a name begins after its forerunner. */
   readonly #leaving = new Map<string, Promise<void>>();
   #isStopping = false;
 
-  constructor(intake: Intake<ImapSection & LmtpConfig>, options: ImapOptions = {}) {
+  constructor(intake: Intake<ImapSection & MessageLimit>, options: ImapOptions = {}) {
     this.#intake = intake;
     this.#options = options;
   }

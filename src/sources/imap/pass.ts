@@ -9,9 +9,10 @@
  */
 import { allForms } from '../../mail/address.ts';
 import type { Mailboxes, OpenMessage } from '../../store/mailboxes.ts';
+import { errorText } from '../../system/error-text.ts';
 import { MailboxError } from './mailbox-error.ts';
 import type { OpenMailbox } from './open-mailbox.ts';
-import { Settling, type SettlingParts } from './settling.ts';
+import { type Fetched, Settling, type SettlingParts } from './settling.ts';
 
 /** Messages in a batch at most, and the bytes after which it is closed: two batches are in memory at a time. */
 const BATCH_MESSAGES = 32;
@@ -29,14 +30,6 @@ export interface PassParts extends Omit<SettlingParts, 'forms'> {
   /** Tells whether the pass is to end at the next message. */
   readonly isStopping: () => boolean;
 }
-
-/** A message as it was fetched, or why it was not. */
-export type Fetched = { readonly uid: number } & (
-  | { readonly kind: 'message'; readonly raw: Buffer }
-  | { readonly kind: 'too-big'; readonly header: Buffer; readonly bytes: number }
-  | { readonly kind: 'gone' }
-  | { readonly kind: 'failed'; readonly failure: MailboxError }
-);
 
 /** Goes over a folder once: what is above the high water, or all of it; then what was put off and is due. */
 export async function passFolder(parts: PassParts, box: OpenMailbox): Promise<void> {
@@ -88,15 +81,12 @@ class Pass {
 
   /** Takes messages in this order; `raises` where all below each of them are settled. */
   async take(uids: readonly number[], raises: boolean): Promise<void> {
-    let settled: Promise<unknown> = Promise.resolve();
+    let settled: Promise<Error | undefined> = Promise.resolve(undefined);
     for await (const batch of this.#batches(uids)) {
       const failure = await settled;
       if (failure !== undefined) throw failure;
       // Its failure is looked at after the next batch has been fetched: nothing rejects in between.
-      settled = this.#settle(batch, raises).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
+      settled = this.#settle(batch, raises).then(() => undefined, asError);
       if (batch.some(endsConnection)) break;
     }
     const failure = await settled;
@@ -108,7 +98,7 @@ class Pass {
     const results = await Promise.allSettled(
       first.map((fetched) => this.#settling.settle(fetched, undefined)),
     );
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    for (const result of results) if (result.status === 'rejected') throw asError(result.reason);
     const last = batch.at(-1);
     if (last === undefined) return;
     await this.#settling.settle(last, raises ? last.uid : undefined);
@@ -160,6 +150,8 @@ class Pass {
     }
   }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(errorText(error)));
 
 /** Tells whether the connection has ended with a message. */
 const endsConnection = (fetched: Fetched): boolean =>

@@ -10,8 +10,8 @@
 import { Bell } from '../../system/bell.ts';
 import { withinDeadline } from '../../system/deadline.ts';
 import { errorText } from '../../system/error-text.ts';
-import type { LmtpConfig } from '../lmtp/settings.ts';
 import type { Intake, SourceView } from '../source.ts';
+import type { MessageLimit } from '../source-settings.ts';
 import { openMailbox } from './connection.ts';
 import { Courtesies } from './courtesy.ts';
 import { Credentials } from './credentials.ts';
@@ -24,7 +24,7 @@ import type { ImapConfig, ImapSection } from './settings.ts';
 
 /** The parts of a reader. */
 export interface ReaderParts {
-  readonly intake: Intake<ImapSection & LmtpConfig>;
+  readonly intake: Intake<ImapSection & MessageLimit>;
   readonly config: ImapConfig;
   readonly pace: Pace;
   /** Who reads, as the store knows it: another one has to wait. */
@@ -42,10 +42,13 @@ export class MailboxReader {
   readonly #credentials: Credentials;
   readonly #bell: Bell;
   #view: Pick<SourceView, 'state' | 'reason'> = { state: 'connecting', reason: 'not connected yet' };
+  /** The connection, where there is one. */
   #box: OpenMailbox | undefined;
   readonly #stop = new AbortController();
   #isStopping = false;
+  /** Failures in a row, by which the pause grows. */
   #failures = 0;
+  /** By the clock that nobody sets. */
   #searchedAt: number;
   #ended: Promise<void> = Promise.resolve();
 
@@ -95,14 +98,15 @@ export class MailboxReader {
 
   async #run(): Promise<void> {
     const { intake, owner } = this.#parts;
-    while (!this.#isStopping) {
+    const isStopping = (): boolean => this.#isStopping;
+    while (!isStopping()) {
       let pauseMs = RIVAL_MS;
       try {
         if (await this.#owns()) await this.#serve();
       } catch (error) {
         pauseMs = this.#fail(error);
       }
-      if (!this.#isStopping) await this.#bell.wait(pauseMs);
+      if (!isStopping()) await this.#bell.wait(pauseMs);
     }
     await intake.mailboxes.releaseMailbox(this.config.name, owner).catch(() => undefined);
   }
@@ -131,6 +135,7 @@ export class MailboxReader {
     void box.closed.then(() => {
       lose(new MailboxError('network', `${this.config.host}: the server has closed the connection`));
     });
+    // A pass over many messages takes longer than the lease: it is renewed beside it.
     const renewing = this.#renew(lose);
     try {
       await this.#follow(box, maxMessageBytes, () => loss);
@@ -141,10 +146,16 @@ export class MailboxReader {
     }
   }
 
+  /** Goes over the folder for as long as the connection lasts, and sleeps in between. */
   async #follow(box: OpenMailbox, maxMessageBytes: number, loss: () => Error | undefined): Promise<void> {
     const { intake, config, pace } = this.#parts;
     const { mailboxes, log, meter } = intake;
     const { now } = pace;
+    const mayGoOn = (): boolean => {
+      const lost = loss();
+      if (!this.#isStopping && lost !== undefined) throw lost;
+      return !this.#isStopping;
+    };
     const isStopping = (): boolean => this.#isStopping || loss() !== undefined;
     const parts: PassParts = { intake, mailboxes, config, maxMessageBytes, now, isStopping };
     const courtesies = new Courtesies({ config, mailboxes, log, now }, box);
@@ -153,17 +164,13 @@ export class MailboxReader {
       await passFolder(parts, box);
       this.#searchedAt = pace.monotonic();
       if (!isStopping()) await courtesies.pay();
-      const lost = loss();
-      if (this.#isStopping) return;
-      if (lost !== undefined) throw lost;
+      if (!mayGoOn()) return;
       this.#rises();
       box.listen(() => {
         this.#bell.ring();
       });
       await this.#bell.wait(await this.#untilDue());
-      const broken = loss();
-      if (this.#isStopping) return;
-      if (broken !== undefined) throw broken;
+      if (!mayGoOn()) return;
     }
   }
 
@@ -203,6 +210,7 @@ export class MailboxReader {
     return Math.min(SEARCH_MS, Math.max(LEAST_WAIT_MS, next));
   }
 
+  /** Notes that the mailbox is read; a failure that comes after that is the first in a row. */
   #rises(): void {
     this.#failures = 0;
     if (this.#view.state === 'serving') return;
@@ -221,13 +229,14 @@ export class MailboxReader {
     return pauseMs;
   }
 
+  /** Notes that the mailbox is not read; what is no news is not logged again. */
   #falls(
     view: { state: 'waiting' | 'broken'; reason: string },
     pauseMs: number,
     kind?: MailboxErrorKind,
   ): void {
     if (this.#isStopping) return;
-    const isNews = this.#view.state !== view.state || this.#view.reason !== view.reason;
+    const isNews = this.#view.state !== view.state || wordsOf(this.#view) !== wordsOf(view);
     this.#view = view;
     if (!isNews) return;
     const level = view.state === 'broken' ? 'error' : 'warn';
@@ -235,3 +244,6 @@ export class MailboxReader {
     this.#parts.intake.log('source_down', { ...fields, retry_seconds: Math.round(pauseMs / 1000) }, level);
   }
 }
+
+/** Gives a reason without its figures: servers put the time of day into it. */
+const wordsOf = ({ reason = '' }: Pick<SourceView, 'reason'>): string => reason.replace(/\d+/g, '0');

@@ -17,7 +17,6 @@ import type { Intake } from '../source.ts';
 import { sourceRules } from '../source-rules.ts';
 import type { MailboxError } from './mailbox-error.ts';
 import { retryAfter } from './pace.ts';
-import type { Fetched } from './pass.ts';
 import { readMessage } from './reading.ts';
 import type { ImapConfig, ImapSection } from './settings.ts';
 
@@ -36,6 +35,14 @@ const OF_ALL_MAIL: ReadonlySet<string> = new Set<Extract<Disposition, { verdict:
   'pepper',
   'store',
 ]);
+
+/** A message as it was fetched, or why it was not. */
+export type Fetched = { readonly uid: number } & (
+  | { readonly kind: 'message'; readonly raw: Buffer }
+  | { readonly kind: 'too-big'; readonly header: Buffer; readonly bytes: number }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'failed'; readonly failure: MailboxError }
+);
 
 /** The parts that messages are settled with. */
 export interface SettlingParts {
@@ -79,6 +86,7 @@ export class Settling {
     }
   }
 
+  /** Hands a message to the gate; its UID goes with it. */
   async #arrive(
     uid: number,
     highWater: number | undefined,
@@ -126,6 +134,7 @@ export class Settling {
     });
   }
 
+  /** Notes that a message has to come again, unless all mail has to: then the pass ends, and the message stays new. */
   async #putOff(uid: number, highWater: number | undefined, verdicts: readonly Verdict[]): Promise<void> {
     const temporary = verdicts.find(({ verdict }) => verdict === 'deferred');
     const { reason, detail } = temporary ?? { reason: 'unknown', detail: undefined };
@@ -134,6 +143,7 @@ export class Settling {
     await this.#note(uid, highWater, text, reason === 'unknown' ? MOST_BREAKS : Infinity);
   }
 
+  /** Notes that a message could not be fetched; how often it may depends on whose fault that is. */
   async #noteFailure(uid: number, highWater: number | undefined, failure: MailboxError): Promise<void> {
     const isOfMessage = failure.kind === 'refused' || failure.kind === 'too-large';
     await this.#note(uid, highWater, failure.message, isOfMessage ? MOST_READS : MOST_BREAKS);
