@@ -42,8 +42,8 @@ const NUMBER = '([+-]?\\d{1,7}(?:\\.\\d{1,9})?)(?![\\w.])';
 /** `default: False [4.10 / 15.00]; SYMBOL(0.10)[]` of rspamd, or `False ; 4.1 / 15.0` of spamd. */
 const METRIC = new RegExp(`^(?:[\\w-]+: )?(true|false|yes|no) ?(?:\\[|;) ?${NUMBER}`, 'i');
 
-/** `Yes, score=7.2 required=5.0`, `NO`, `Spam, tests=bogofilter, spamicity=0.99`. */
-const WORD = /^(?:(yes|true|spam)|no|false|ham|innocent)(?![\w-])/i;
+/** `Yes, score=7.2 required=5.0`, `NO`, `Spam, tests=bogofilter, spamicity=0.99`; `FAIL` and `PASS` of Amazon SES, whose `GRAY` says nothing. */
+const WORD = /^(?:(yes|true|spam|fail)|no|false|ham|innocent|pass)(?![\w-])/i;
 const SCORE = new RegExp(`\\b(?:score|hits|spamicity)=${NUMBER}`, 'i');
 
 /** `7.2` or `7.2 (+++++++)`. */

@@ -42,6 +42,9 @@ describe('a field of a spam filter', () => {
     ['Spam, tests=bogofilter, spamicity=0.997000, version=1.2.5', 0.997, true],
     ['Ham, tests=bogofilter, spamicity=0.000012', 0.000012, false],
     ['Innocent', undefined, false],
+    // Amazon SES
+    ['FAIL', undefined, true],
+    ['PASS', undefined, false],
   ];
   for (const [value, score, flagged] of shapes) {
     it(`is read: ${value.slice(0, 50)}`, () => {
@@ -53,6 +56,10 @@ describe('a field of a spam filter', () => {
     for (const value of [
       '',
       'maybe',
+      'GRAY',
+      'PROCESSING_FAILED',
+      'failed',
+      'passed',
       'Unsure',
       'Nobody',
       'yesterday',

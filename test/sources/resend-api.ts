@@ -56,7 +56,7 @@ export async function serveResend(t: TestContext, scratch: Scratch): Promise<Res
   const listener: RequestListener = (request, response) => {
     api.asked.push([request.url ?? '', request.headers.authorization]);
     if (api.instead?.(request, response) === true) return;
-    if (request.url === `/emails/receiving/${EMAIL}`) {
+    if (request.url === `/emails/receiving/${EMAIL}?html_format=cid`) {
       const url = api.downloadUrl === undefined ? `${api.origin}/raw/${EMAIL}?Signature=s` : api.downloadUrl;
       const raw = { download_url: url, expires_at: '2026-11-20T10:15:00.000Z' };
       response.setHeader('content-type', 'application/json');

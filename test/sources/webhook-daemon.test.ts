@@ -22,7 +22,7 @@ interface Site {
   readonly secret: string;
   readonly address: string;
   /** A genuine call with a new mail to the address. */
-  call(): WireCall;
+  readonly call: () => WireCall;
 }
 
 /** A table of raw mail. */

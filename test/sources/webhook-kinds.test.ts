@@ -167,7 +167,8 @@ describe('SendGrid', () => {
 describe('Postmark', () => {
   it('is told to try again, and the operator what to change, where the raw message is missing', async (t) => {
     const bench = await openBench(t);
-    const { RawEmail: _, ...event } = postmarkEvent(await bench.mail());
+    const { RawEmail, ...event } = postmarkEvent(await bench.mail());
+    assert.ok(RawEmail !== undefined);
     const { status, text } = await bench.post(postmarkCall('/in/postmark', event, bench.keys.postmark));
     assert.equal(status, 422);
     assert.match(text, /Include raw email content/);
@@ -291,6 +292,14 @@ describe('a call', () => {
     await bench.post(bench.genuine('raw', await bench.mail()));
     const forged = bench.genuine('raw', await bench.mail());
     await bench.post({ ...forged, body: Buffer.concat([forged.body, Buffer.from('x')]) });
+    const ends = bench.meter
+      .samples('mailgw_webhook_calls_total')
+      .filter(({ value }) => value > 0)
+      .map(({ labels, value }) => [labels.source, labels.outcome, value]);
+    assert.deepEqual(ends.sort(), [
+      ['raw', 'forged', 1],
+      ['raw', 'taken', 1],
+    ]);
     const text = JSON.stringify(bench.events.filter(({ event }) => event === 'call_refused'));
     assert.match(text, /"source":"raw","kind":"forged"/);
     assert.ok(!text.includes(fieldOf(forged, 'webhook-signature')));

@@ -1,6 +1,8 @@
 // Signature version 4, against the example that Amazon publishes and a check written from the documented algorithm.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { rootCertificates } from 'node:tls';
 import { encodeKey, readAwsKey, signGet } from '../../src/sources/webhook/ses/signature-v4.ts';
 import { checkSignature } from '../support/s3.ts';
 
@@ -62,5 +64,13 @@ describe('a file with a key', () => {
   it('is none without both of its lines', () => {
     for (const text of ['', 'AKIA:secret', 'aws_access_key_id = A', 'aws_secret_access_key = B'])
       assert.equal(readAwsKey(text), undefined);
+  });
+});
+
+describe('the authorities that Node brings', () => {
+  it('are those of Amazon Trust Services too, which SNS signs under', () => {
+    const names = rootCertificates.map((pem) => new X509Certificate(pem).subject);
+    for (const number of [1, 2, 3, 4])
+      assert.ok(names.includes(`C=US\nO=Amazon\nCN=Amazon Root CA ${number}`), String(number));
   });
 });

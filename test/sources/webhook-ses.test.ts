@@ -563,6 +563,23 @@ describe('a mail in S3', () => {
     ]);
   });
 
+  it('is fetched with three others at a time at most, and all come', async (t) => {
+    const serve = s3();
+    const held: (() => void)[] = [];
+    let most = 0;
+    const bench = await openS3(t, (request, response) => {
+      held.push(() => {
+        serve(request, response);
+      });
+      most = Math.max(most, held.length);
+      // Whoever waits for the full number lets all of them go.
+      if (held.length === 4) for (const go of held.splice(0)) go();
+    });
+    const given = await Promise.all(Array.from({ length: 12 }, () => bench.take(pointer())));
+    assert.ok(given.every(({ kind }) => kind === 'mail'));
+    assert.equal(most, 4);
+  });
+
   it('is taken up to the size of a message, and begun where it is larger', async (t) => {
     const mail = Buffer.concat([MAIL, Buffer.alloc(20_000, 'x')]);
     for (const [mostBytes, isTooBig] of [

@@ -12,7 +12,7 @@ import { describe, EXIT, systemCode } from '../../actions/fault.ts';
 import { type Endpoint, endpointText } from '../../config/kinds.ts';
 import type { Config } from '../../site/config.ts';
 import { pathOf, type WebhookConfig } from '../../sources/webhook/settings.ts';
-import { type Finding, fine, problem, warning } from './finding.ts';
+import { type Finding, fine, problem, skipped, warning } from './finding.ts';
 
 const WITHIN_MS = 10_000;
 
@@ -37,6 +37,8 @@ async function checkWebhook(webhook: WebhookConfig, endpoint: Endpoint): Promise
     const status = await post(endpoint, pathOf(webhook), forge(webhook));
     return judge(check, name, place, status);
   } catch (error) {
+    if (systemCode(error) === 'EACCES')
+      return skipped(check, `${name}: ${place}: this user may not connect; run doctor as root`);
     const isAbsent = ['ECONNREFUSED', 'ENOENT'].includes(systemCode(error) ?? '');
     return problem(check, EXIT.unavailable, {
       what: `${name}: ${place}: ${isAbsent ? 'nobody listens' : describe(error)}`,

@@ -42,9 +42,9 @@ export type Received =
 export async function receiveBody(request: IncomingMessage, bounds: BodyBounds): Promise<Received> {
   if (Number(request.headers['content-length'] ?? 0) > bounds.mostBytes) return { kind: 'too-large' };
   const spool = new Spool(bounds.directory);
-  let isSlow = false;
+  const slow = new AbortController();
   const deadline = setTimeout(() => {
-    isSlow = true;
+    slow.abort();
     request.destroy();
   }, bounds.withinMs);
   let isKept = false;
@@ -57,7 +57,7 @@ export async function receiveBody(request: IncomingMessage, bounds: BodyBounds):
     isKept = request.complete;
     return isKept ? { kind: 'whole', body: spool } : { kind: 'broken-off' };
   } catch (error) {
-    if (isSlow) return { kind: 'slow' };
+    if (slow.signal.aborted) return { kind: 'slow' };
     if (request.destroyed && !spool.hasFailed) return { kind: 'broken-off' };
     throw error;
   } finally {

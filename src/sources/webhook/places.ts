@@ -49,7 +49,7 @@ export async function closePlaces(places: ReadonlyMap<string, Place>): Promise<v
   const open = [...places.values()].flatMap((place) =>
     'provider' in place.open ? [place.open.provider] : [],
   );
-  await Promise.allSettled(open.map((provider) => provider.close?.()));
+  await Promise.allSettled(open.map(async (provider) => provider.close?.()));
 }
 
 /** Tells of them. */

@@ -35,9 +35,9 @@ const DOWNLOAD_HOST = 'inbound-cdn.resend.com';
 
 const DEADLINES = { connectMs: 10_000, headersMs: 20_000, answerMs: 30_000 };
 
-/** Octets of an event, and of the API's answer, which holds the text of the mail. */
+/** Octets of an event, and of the API's answer, which holds the text of the mail, and its pictures by their names alone. */
 const EVENT_BYTES = 1024 * 1024;
-const ANSWER_BYTES = 64 * 1024 * 1024;
+const ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Opens Resend. */
 export const open: OpenProvider = (config, { key, mostBytes }) => {
@@ -122,7 +122,7 @@ class ReceivedMail {
 
   async fetch(email: string, mostBytes: number, signal: AbortSignal): Promise<Raw | Refusal> {
     try {
-      const path = `${this.#api.pathname.replace(/\/$/, '')}/emails/receiving/${email}`;
+      const path = `${this.#api.pathname.replace(/\/$/, '')}/emails/receiving/${email}?html_format=cid`;
       const headers = { authorization: `Bearer ${this.#apiKey}`, accept: 'application/json' };
       const answer = await this.#get(this.#api.origin, path, headers, ANSWER_BYTES, signal);
       if (answer.status !== 200) return refuse('later', `the API answers ${answer.status}`);

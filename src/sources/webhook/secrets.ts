@@ -26,7 +26,7 @@ function readAll<S>(
   for (const file of files) {
     const each = read(file);
     if (typeof each === 'object' && each !== null && 'problem' in each) problems.push(each.problem);
-    else secrets.push(each as S);
+    else secrets.push(each);
   }
   return problems.length === 0 ? { ok: true, secrets } : { ok: false, problems };
 }

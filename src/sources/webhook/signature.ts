@@ -5,7 +5,7 @@
  * rotation.
  * Standards: Standard Webhooks 1.0.0, RFC 4648 §3.5 (canonical encoding), FIPS 198-1.
  */
-import { createHash, createHmac, type Hmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { type Call, onlyField, type Refusal, refuse } from './provider.ts';
 
 const SECOND_MS = 1000;
@@ -95,7 +95,7 @@ function standardFields(call: Pick<Call, 'fields'>, prefix: string): StandardFie
   return { id, timestamp, signatures };
 }
 
-async function update(hmacs: readonly Hmac[], { body }: Call): Promise<void> {
+async function update(hmacs: readonly ReturnType<typeof createHmac>[], { body }: Call): Promise<void> {
   for await (const piece of body.read()) {
     for (const hmac of hmacs) hmac.update(piece);
   }

@@ -11,7 +11,7 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { errorLine } from '../../../system/error-text.ts';
 import { issuerPlace, judgeChain, readCertificates } from './certificate-chain.ts';
-import type { Get } from './get.ts';
+import type { Get, GetAnswer } from './get.ts';
 import type { Topic } from './topic.ts';
 
 const KEPT_MS = 24 * 3600 * 1000;
@@ -89,8 +89,8 @@ export class Certificates {
   }
 
   async #believed(path: string, signal: AbortSignal): Promise<X509Certificate | SigningKey> {
-    const { topic, authorities, get, now } = this.#options;
-    const answer = await get({ origin: `https://${topic.host}`, path, mostBytes: MOST_BYTES }, signal);
+    const { topic, authorities, now } = this.#options;
+    const answer = await this.#ask(`https://${topic.host}`, path, signal);
     if (answer.status >= 500 || answer.status === 429)
       return { kind: 'later', reason: `${topic.host} answers ${answer.status} for the certificate` };
     if (answer.status !== 200) return forged(`${topic.host} answers ${answer.status} for the certificate`);
@@ -111,13 +111,20 @@ export class Certificates {
   async #issuerOf(certificate: X509Certificate, signal: AbortSignal): Promise<X509Certificate | undefined> {
     const place = issuerPlace(certificate);
     if (place === undefined) return undefined;
-    const request = { origin: `http://${place.host}`, path: place.path, mostBytes: MOST_BYTES };
-    const { status, bytes, isWhole } = await this.#options.get(request, signal);
+    const { status, bytes, isWhole } = await this.#ask(`http://${place.host}`, place.path, signal);
     if (status !== 200 || !isWhole) throw new Error(`${place.host} answers ${status} for the issuer`);
     try {
       return new X509Certificate(bytes);
     } catch {
       return undefined;
+    }
+  }
+
+  async #ask(origin: string, path: string, signal: AbortSignal): Promise<GetAnswer> {
+    try {
+      return await this.#options.get({ origin, path, mostBytes: MOST_BYTES }, signal);
+    } catch (error) {
+      throw new Error(`${origin}: ${errorLine(error)}`, { cause: error });
     }
   }
 

@@ -26,6 +26,7 @@ export interface ObjectOptions {
   /** An origin in place of S3's; empty is S3. */
   readonly endpoint: string;
   readonly get: Get;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly withinMs?: number;
 }

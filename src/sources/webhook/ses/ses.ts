@@ -28,6 +28,7 @@ import {
   type Verified,
 } from '../provider.ts';
 import type { WebhookConfig } from '../settings.ts';
+import { Turns } from '../turns.ts';
 import { doubtOf } from './authentic.ts';
 import { readCertificates } from './certificate-chain.ts';
 import { Certificates } from './certificates.ts';
@@ -38,6 +39,9 @@ import { fetchObject } from './object.ts';
 import { type AwsKey, KEY_FORM, readAwsKey } from './signature-v4.ts';
 import { readSnsMessage, type SnsMessage } from './sns-message.ts';
 import { readTopic, type Topic } from './topic.ts';
+
+/** Objects that are fetched at a time: a call does not tell how large its mail is. */
+const MOST_OBJECTS = 4;
 
 /** A message of SNS has 256 KiB, and JSON in JSON may make six of each. */
 const MOST_BODY_BYTES = 2 * 1024 * 1024;
@@ -107,6 +111,7 @@ export function createSes(
 ): Provider {
   const { topic, ca } = options;
   const { get } = connections;
+  const turns = new Turns(() => MOST_OBJECTS * environment.mostBytes());
   const certificates = new Certificates({ topic, authorities: ca?.authorities, get, now: environment.now });
   return {
     statuses: SNS_STATUSES,
@@ -120,7 +125,7 @@ export function createSes(
         kind: 'verified',
         give: (signal) =>
           message.type === 'Notification'
-            ? giveMail(message, options, environment, connections, signal)
+            ? giveMail(message, options, environment, { connections, turns, signal })
             : keepQuestion(message, options, environment),
       } satisfies Verified;
     },
@@ -146,12 +151,18 @@ async function messageOf({ body }: Call): Promise<SnsMessage | Refusal> {
   return read.ok ? read.message : refuse('forged', read.problem);
 }
 
+/** The way to S3. */
+interface Way {
+  readonly connections: Connections;
+  readonly turns: Turns;
+  readonly signal: AbortSignal;
+}
+
 async function giveMail(
   { message, messageId: id }: SnsMessage,
   { topic, key, endpoint }: SesOptions,
   { now, mostBytes }: ProviderEnvironment,
-  { get }: Connections,
-  signal: AbortSignal,
+  { connections: { get }, turns, signal }: Way,
 ): Promise<Given> {
   const read = readNotification(message);
   if (!read.ok) return refuse('malformed', read.problem);
@@ -161,9 +172,14 @@ async function giveMail(
   if (content instanceof Uint8Array)
     return { ...envelope, raw: content.subarray(0, most), isTooBig: content.length > most };
   if (key === undefined) return refuse('unusable', 'the mail is in S3, and s3_key_file is missing');
-  const object = await fetchObject(content, most, { topic, key, endpoint, get, now }, signal);
-  if (object.kind !== 'object') return object;
-  return { ...envelope, raw: object.raw, isTooBig: object.isTooBig };
+  const giveBack = await turns.take(most);
+  try {
+    const object = await fetchObject(content, most, { topic, key, endpoint, get, now }, signal);
+    if (object.kind !== 'object') return object;
+    return { ...envelope, raw: object.raw, isTooBig: object.isTooBig };
+  } finally {
+    giveBack();
+  }
 }
 
 async function keepQuestion(

@@ -6,7 +6,7 @@ import { readTopic, TOPIC_FORM } from './topic.ts';
 export const SES_COLUMNS = {
   topicArn: kind.text(
     '',
-    'Of `ses`: the SNS topic that the receipt rule publishes to. Everybody has topics, and Amazon signs for all of them: calls of any other topic are refused.',
+    'Of `ses`: the SNS topic that the receipt rule publishes to. Everybody has topics, and Amazon signs for all of them: calls of any other topic are refused. SES writes its results on top of the mail, below one Received of its own: `authserv_id = "amazonses.com"`, `own_received = 1`.',
     TOPIC_FORM,
     (arn) => arn === '' || readTopic(arn) !== undefined,
   ),
