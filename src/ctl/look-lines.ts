@@ -1,5 +1,6 @@
-/** A look into a mailbox in lines for people, with the two lines that belong into the file. */
+/** A look into a mailbox in lines for people, with the two lines that belong into the file; and a look at a webhook. */
 import type { MailboxLook } from '../actions/mailbox-look.ts';
+import type { WebhookLook } from '../actions/webhook-look.ts';
 import type { ImapConfig } from '../sources/imap/settings.ts';
 
 /** The capabilities that matter here. */
@@ -51,5 +52,15 @@ function resultLines(imap: ImapConfig, { lookedAt, results, advice }: MailboxLoo
           `authserv_id = ${JSON.stringify(authservId)}`,
           `own_received = ${ownReceived}`,
         ]),
+  ];
+}
+
+/** Gives the lines of a webhook. */
+export function webhookLines(name: string, { kind, listen, path, tell }: WebhookLook): readonly string[] {
+  return [
+    `${name}: calls of kind "${kind}" are taken at ${listen}, path ${path}`,
+    `  the provider is told  https://HOST${path}, where your server hands it on to ${listen}`,
+    ...tell.map((line) => `                        ${line}`),
+    '  mailgw-ctl doctor sends a forged call, and says whether it is refused',
   ];
 }

@@ -172,3 +172,29 @@ describe('mailgw-ctl source list', () => {
     assert.deepEqual([left.name, left.state], ['support', 'removed']);
   });
 });
+
+describe('mailgw-ctl source test, of a webhook', () => {
+  const told: readonly (readonly [kind: string, more: string, path: string, tell: RegExp])[] = [
+    ['sendgrid', '', '/in/in', /POST the raw, full MIME message/],
+    ['mailgun', '', '/in/in/mime', /must end in "mime"/],
+    ['postmark', 'path = "/mail/pm"\n', '/mail/pm', /Include raw email content in JSON payload/],
+    ['resend', 'api_key_file = "/nonexistent"\n', '/in/in', /email\.received/],
+    ['raw', '', '/in/in', /Standard Webhooks/],
+  ];
+  for (const [kind, more, path, tell] of told) {
+    it(`says where calls of ${kind} are taken and what the provider is told`, async (t) => {
+      const tool = await initialise(testScratch(t));
+      appendFileSync(
+        tool.config,
+        `\n[[webhook]]\nname = "in"\nkind = "${kind}"\nsecret_file = "/nonexistent"\n${more}`,
+      );
+      const file = readFileSync(tool.config, 'utf8');
+      writeFileSync(tool.config, file.replace(/^\[inbound\]$/m, '[inbound]\nlisten = "127.0.0.1:8026"'));
+      const row = await tool.row('source', 'test', 'in');
+      assert.deepEqual([row.kind, row.listen, row.path], [kind, '127.0.0.1:8026', path]);
+      const text = await tool.text('source', 'test');
+      assert.match(text, tell);
+      assert.ok(text.includes(`https://HOST${path}`), text);
+    });
+  }
+});

@@ -4,14 +4,17 @@
 // old value gets the new one and none reads the old one any more; it waits for a restart when no module gets the new one.
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { createConnection } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { Webhook } from 'standardwebhooks';
 import { valueIn } from '../../src/config/config.ts';
 import type { Setting } from '../../src/config/kinds.ts';
+import { tomlValue } from '../../src/config/text.ts';
 import type { Config } from '../../src/site/config.ts';
 import { loadConfig } from '../../src/site/config.ts';
 import { ROWS } from '../../src/site/table.ts';
@@ -77,6 +80,8 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
     'spam.source': 'spamd',
     'notice.texts': scratch.path('texts'),
     'outbound.rule': [{ field: 'X-Other', thread: 'other' }],
+    imap: [{ name: 'other', host: '127.0.0.1', port: 9, user: 'other' }],
+    webhook: [{ name: 'other', kind: 'raw', secret_file: scratch.path('webhook.secret') }],
   };
   const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sinks[0]?.options } };
   for (const row of ROWS) {
@@ -86,11 +91,40 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
   return settings as Settings;
 }
 
+/** Writes settings as TOML; sections that are lists of tables come first, since they stand at the top. */
+function asToml(settings: Settings): string {
+  const lists = Object.entries(settings).filter(([, keys]) => '' in keys);
+  const others = Object.entries(settings).filter(([, keys]) => !('' in keys));
+  const lines = lists.map(([section, keys]) => `${section} = ${tomlValue(keys[''])}\n`);
+  return lines.join('') + toToml(Object.fromEntries(others));
+}
+
+/** Posts a call as a provider of kind "raw" does; its status. */
+async function postCall(socketPath: string, path: string, secret: string): Promise<number | undefined> {
+  const [body, id, at] = ['Subject: nobody wrote this\r\n\r\n', randomUUID(), new Date()];
+  const headers = {
+    'content-type': 'message/rfc822',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'webhook-signature': new Webhook(secret).sign(id, at, body),
+  };
+  const asking = request({ socketPath, path, method: 'POST', headers, agent: false });
+  asking.end(body);
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+  return response.statusCode;
+}
+
+/** The row that a changed key is of: of a list each table is told by its name. */
+const rowOf = (key: string): string => key.replace(/^(imap|webhook)\.(?:first|other)$/, '$1');
+
 describe('every setting of the table', () => {
   const scratch = suiteScratch();
   const [reads, policySocket] = [scratch.path('reads'), scratch.path('policy.sock')];
+  const inboundSocket = scratch.path('inbound.sock');
   const [outboundSocket, apiSocket] = [scratch.path('outbound.sock'), scratch.path('api.sock')];
-  let token = '';
+  let [token, secret] = ['', ''];
   let observed: readonly Observed[] = [];
   let told = new Map<string, Effect>();
   let refusal = '';
@@ -124,6 +158,10 @@ describe('every setting of the table', () => {
     outbound?.close();
     const { status } = await new ApiClient({ socketPath: apiSocket }, token).ask('GET', '/v1/queue');
     assert.equal(status, 200);
+    const statuses: unknown[] = [];
+    for (const name of ['first', 'other'])
+      statuses.push(await postCall(inboundSocket, `/in/${name}`, secret));
+    assert.ok(statuses.includes(200), statuses.join(', '));
     const client = createConnection(policySocket);
     client.write(policyRequest({ recipient: bad }));
     assert.match(String((await once(client, 'data'))[0]), /^action=550 /);
@@ -136,6 +174,7 @@ describe('every setting of the table', () => {
 
   before(async () => {
     const platform = await startPlatform(scratch);
+    secret = platform.sink.secret;
     const settings = {
       store: { path: scratch.path('mailgw.db'), dedupe_window: '300d' }, // or it would follow reply.max_age
       policy: { socket: policySocket },
@@ -145,9 +184,11 @@ describe('every setting of the table', () => {
       matching: { by: ['subject'], addresses: ['tracker@example.org'] },
       metrics: { listen: `unix:${scratch.path('metrics.sock')}` },
       api: { listen: `unix:${apiSocket}` },
+      inbound: { listen: `unix:${inboundSocket}` },
     };
+    const tables = `\n[[webhook]]\nname = "first"\nkind = "raw"\nsecret_file = "${scratch.path('webhook.secret')}"\n`;
     const environment = { NODE_OPTIONS: `--import=${RECORDER}`, SETTING_READS: reads };
-    const daemon = await startDaemon(scratch, { sink: platform.sink, settings, environment });
+    const daemon = await startDaemon(scratch, { sink: platform.sink, settings, tables, environment });
     await daemon.addUser('alice');
     const [made] = await daemon.ctl('token', 'create', 'watcher', '--scope', 'read');
     token = String(made?.token);
@@ -159,14 +200,14 @@ describe('every setting of the table', () => {
         { ...changed.spam, source },
         { ...changed.store, path },
       ];
-      writeFileSync(daemon.config, toToml({ ...changed, spam, store }));
+      writeFileSync(daemon.config, asToml({ ...changed, spam, store }));
     };
     write('spamd');
     refusal = (await daemon.tryCtl('reload')).stderr;
     const begun = linesRead().length;
     const rows = await daemon.ctl('reload', '--yes');
     const second = load(daemon.config);
-    told = new Map(rows.map(({ key, effect }) => [String(key), effect as Effect]));
+    told = new Map(rows.map(({ key, effect }) => [rowOf(String(key)), effect as Effect]));
     atReload = { begun, over: linesRead().length };
     write('header'); // whose own settings nobody reads otherwise
     await daemon.ctl('reload');
@@ -202,7 +243,8 @@ describe('every setting of the table', () => {
     const now = whoRead(setting, to, atReload.begun);
     const stale = whoRead(setting, from, atReload.over);
     if (now.length === 0) return old.size === 0 ? 'nobody reads it' : 'after a restart';
-    const left = [...old].filter((module) => !now.includes(module));
+    // The catalogue asks whether a source is wanted for as long as it is not open.
+    const left = [...old].filter((module) => !now.includes(module) && module !== 'sources/catalogue.js');
     return left.length + stale.length === 0
       ? 'now'
       : `now for ${[...new Set(now)].join()}; never for ${[...new Set([...left, ...stale])].join()}`;

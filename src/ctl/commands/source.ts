@@ -8,6 +8,7 @@
 import { describe, EXIT, type ExitStatus, Fault, systemCode } from '../../actions/fault.ts';
 import { lookIntoMailbox } from '../../actions/mailbox-look.ts';
 import { listSources, namedSources, noSource, retryFailed } from '../../actions/sources.ts';
+import { lookAtWebhook } from '../../actions/webhook-look.ts';
 import type { Problem } from '../../api/problem.ts';
 import type { Config } from '../../site/config.ts';
 import type { Session } from '../../site/session.ts';
@@ -15,7 +16,7 @@ import { MailboxError } from '../../sources/imap/mailbox-error.ts';
 import type { SourceView } from '../../sources/source.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { ABSENT, type DaemonAnswer, type DaemonRequest, exchange, toFault } from '../daemon.ts';
-import { lookLines } from '../look-lines.ts';
+import { lookLines, webhookLines } from '../look-lines.ts';
 import { withStore } from '../session.ts';
 import { lookObject, messageRow, sourceRow } from '../source-rows.ts';
 import { printDone, printObject, printRows, printText } from '../terminal/print.ts';
@@ -73,15 +74,14 @@ const list: CommandSpec = {
 const test: CommandSpec = {
   words: 'test [name]',
   summary:
-    'connect to a mailbox and tell what its server can, what would be taken, whom the newest mail names and which authserv-id it has; changes nothing',
+    'connect to a mailbox and tell what its server can, what would be taken, whom the newest mail names and which authserv-id it has; of a webhook what its provider must be told; changes nothing',
   examples: ['test support', 'test --json'],
   run: (input, context) =>
     withStore(context, async (session) => {
-      const names = chosen(session.config, 'imap', input.args[0]);
       const problems: Fault[] = [];
-      for (const name of names) {
+      for (const name of chosen(session.config, ['imap', 'webhook'], input.args[0])) {
         try {
-          await testMailbox(session, name, context);
+          await testSource(session, name, context);
         } catch (error) {
           problems.push(mailboxFault(name, error));
         }
@@ -95,8 +95,14 @@ const test: CommandSpec = {
     }),
 };
 
-async function testMailbox({ config, store }: Session, name: string, { output }: Context): Promise<void> {
+async function testSource({ config, store }: Session, name: string, { output }: Context): Promise<void> {
   const imap = config.imap.each.find((each) => each.name === name);
+  const webhook = config.webhook.each.find((each) => each.name === name);
+  if (webhook !== undefined) {
+    const look = lookAtWebhook(config, webhook);
+    if (output.json) printObject(output, { name, ...look });
+    else for (const line of webhookLines(name, look)) printText(output, line);
+  }
   if (imap === undefined) return;
   const look = await lookIntoMailbox({ config, imap, state: await store.mailbox(name) });
   if (output.json) printObject(output, lookObject(name, look));
@@ -123,7 +129,7 @@ const sync: CommandSpec = {
   examples: ['sync support', 'sync support --retry'],
   run: (input, context) =>
     withStore(context, async ({ config, store }) => {
-      for (const name of chosen(config, 'imap', input.args[0])) {
+      for (const name of chosen(config, ['imap'], input.args[0])) {
         const retried = input.flag('retry') ? await retryFailed(store, name, Date.now()) : 0;
         await ask(config, { method: 'POST', path: `/v1/sources/${encodeURIComponent(name)}/sync` });
         const again = retried === 0 ? '' : `; ${retried} that were given up are tried again`;
@@ -139,13 +145,13 @@ export const sourceGroup: CommandGroup = {
   commands: [list, test, sync, confirmCommand],
 };
 
-/** Gives the names of sources of a kind: the one that was given, or all. */
-function chosen(config: Config, kind: string, given: string | undefined): readonly string[] {
+/** Gives the names of sources of these kinds: the one that was given, or all. */
+function chosen(config: Config, kinds: readonly string[], given: string | undefined): readonly string[] {
   const named = namedSources(config);
   const names = named.map(({ name }) => name);
   if (given !== undefined && !names.includes(given)) throw noSource(given, names);
   if (given !== undefined) return [given];
-  return named.filter((each) => each.kind === kind).map(({ name }) => name);
+  return named.filter((each) => kinds.includes(each.kind)).map(({ name }) => name);
 }
 
 /** Asks the daemon for its sources; undefined where none serves, or not for this user. */

@@ -31,7 +31,9 @@ export async function openWebhookAt(
     log('webhook_broken', { reason: 'calls are taken nowhere until a restart, when inbound.listen applies' });
   if (server !== undefined) {
     server.on('request', source.serve);
-    server.maxConnections = config().inbound.maxConcurrent * CONNECTIONS;
+    follow('inbound', () => {
+      server.maxConnections = config().inbound.maxConcurrent * CONNECTIONS;
+    });
     const place = await listenAt(server, 'inbound', config().inbound);
     log('listening', { service: 'inbound', socket: place });
   }

@@ -37,7 +37,7 @@ export class Turns {
     for (;;) {
       const [first] = this.#line;
       if (first === undefined) return;
-      if (this.#held > 0 && this.#held + first.bytes > this.#mostBytes()) return;
+      if (this.#held + first.bytes > this.#mostBytes() && this.#held > 0) return;
       this.#line.shift();
       this.#held += first.bytes;
       first.go();
