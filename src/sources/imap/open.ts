@@ -43,7 +43,10 @@ export class Mailreading implements Source {
     if (this.#isStopping) return;
     const wanted = new Map(this.#intake.config().imap.each.map((config) => [config.name, config]));
     for (const [name, reader] of this.#readers) {
-      if (isDeepStrictEqual(wanted.get(name), reader.config)) continue;
+      if (isDeepStrictEqual(wanted.get(name), reader.config)) {
+        reader.sync(); // its password may be another
+        continue;
+      }
       this.#readers.delete(name);
       const before = this.#leaving.get(name);
       this.#leaving.set(
