@@ -111,12 +111,32 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
     proxy.cut();
     const { reason } = await standing(source, 'waiting');
     assert.match(reason ?? '', /the server has closed the connection|ECONNRESET/);
+    await pace.asleep();
+    assert.equal(proxy.connections, 1, 'not before the pause is over');
     await put(mailbox.folder, await bench.test.sealed());
     await pace.advance(2000);
     await taken(bench, 1);
     await standing(source, 'serving');
     const told = bench.events.filter(({ event }) => event.startsWith('source_')).map(({ event }) => event);
     assert.deepEqual(told, ['source_up', 'source_down', 'source_up']);
+  });
+
+  it('wait while the gate takes no mail at all, note nothing of it, and then take what waits', async (t) => {
+    const proxy = await ImapProxy.start(testScratch(t), () => dovecot.port);
+    const mailbox = mailboxOf(dovecot, password, { folder: await newFolder(), port: proxy.port });
+    let isSpaceLow = true;
+    const bench = await imapBench(t, [mailbox], { isSpaceLow: () => isSpaceLow });
+    const id = await put(mailbox.folder, await bench.test.sealed());
+    const pace = new SetPace();
+    const source = bench.open({ pace });
+    assert.match((await standing(source, 'waiting')).reason ?? '', /mail is put off: storage/);
+    await pace.asleep();
+    assert.equal(proxy.connections, 1, 'no second look before the pause is over');
+    assert.deepEqual(await bench.test.store.openMessages('replies'), []);
+    isSpaceLow = false;
+    await pace.advance(2000);
+    assert.deepEqual(await taken(bench, 1), [id]);
+    await standing(source, 'serving');
   });
 
   it('look at once at a word of the operator’s', async (t) => {

@@ -106,6 +106,8 @@ export class MailboxReader {
       } catch (error) {
         pauseMs = this.#fail(error);
       }
+      // The end of the connection rang, and would take the pause away: a server that hangs up would be hammered.
+      await this.#bell.wait(0);
       if (!isStopping()) await this.#bell.wait(pauseMs);
     }
     await intake.mailboxes.releaseMailbox(this.config.name, owner).catch(() => undefined);
@@ -128,7 +130,9 @@ export class MailboxReader {
     const box = await openMailbox(this.config, options);
     this.#box = box;
     let loss: Error | undefined;
+    let isOver = false;
     const lose = (error: Error): void => {
+      if (isOver) return;
       loss ??= error;
       this.#bell.ring();
     };
@@ -140,6 +144,7 @@ export class MailboxReader {
     try {
       await this.#follow(box, maxMessageBytes, () => loss);
     } finally {
+      isOver = true;
       renewing.stop();
       this.#box = undefined;
       await box.close();
