@@ -200,7 +200,7 @@ function inUnits(value: number, units: Units): string {
 
 /** Declares a list of texts that `accepts` takes one by one. */
 export function texts<const W extends string = string>(
-  fallback: readonly W[],
+  fallback: readonly NoInfer<W>[],
   doc: string,
   expects: string,
   accepts: ((value: string) => value is W) | ((value: string) => boolean),

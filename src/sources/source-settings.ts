@@ -4,9 +4,6 @@ import { RECIPIENT_HEADERS } from './candidates.ts';
 
 const FIELD_NAME = /^[!-9;-~]{1,100}$/;
 
-/** An empty list of any text. */
-export const NO_TEXTS: readonly string[] = [];
-
 /** The columns of a source's table. */
 export const SOURCE_COLUMNS = {
   name: kind.text(
@@ -25,7 +22,7 @@ export const SOURCE_COLUMNS = {
     20,
     'How many Received fields of the provider stand above its Authentication-Results, at the most; the topmost Authentication-Results alone counts. `mailgw-ctl source test` shows them. A number that is too large lets a sender write the results where the provider wrote none.',
   ),
-  ownHosts: kind.texts<string>(
+  ownHosts: kind.texts(
     [],
     'Hosts by which the provider takes mail from outside, as they stand behind `by` in its Received, or a domain above them, such as `"mx.google.com"`: nothing counts that stands further down than the topmost Received of theirs, whatever `own_received` is. Empty leaves it to the number alone.',
     'a host name',
@@ -38,7 +35,7 @@ export const SOURCE_COLUMNS = {
     (name) => FIELD_NAME.test(name),
   ),
   spamHeaders: kind.texts(
-    NO_TEXTS,
+    [],
     'Fields in which the provider says that a mail is spam, such as `"X-Spam-Flag"`; empty asks nobody. What becomes of spam says `[spam]`.',
     'the name of a header field',
     (name) => FIELD_NAME.test(name),

@@ -2,7 +2,7 @@
 import type { ConfigOf } from '../../config/config.ts';
 import * as kind from '../../config/kinds.ts';
 import { tables } from '../../config/tables.ts';
-import { NO_TEXTS, SOURCE_COLUMNS } from '../source-settings.ts';
+import { SOURCE_COLUMNS } from '../source-settings.ts';
 
 /** What becomes of a message in its folder, once it is settled here. */
 const AFTER = /^(?:seen|keyword|delete|nothing|move:[^\0\r\n]{1,200})$/;
@@ -25,7 +25,7 @@ const COLUMNS = {
   ),
   passwordFile: kind.optional(kind.secretFile)('The file that holds its password, on one line.'),
   tokenCommand: kind.texts(
-    NO_TEXTS,
+    [],
     'A program of yours with its arguments, in place of a password, that prints an OAuth2 access token; it is called again when a token is refused.',
     'a program or an argument',
     (word) => word !== '' && !word.includes('\0'),
