@@ -5,8 +5,9 @@ import { describe, it } from 'node:test';
 import { configOf, LEAST, problemsOf } from './least.ts';
 
 const MAILBOX = (name: string, more = ''): string =>
-  `${LEAST}\n[[imap]]\nname = "${name}"\nhost = "imap.example.org"\nuser = "u"\n${more}\n`;
-const PROVIDER = (name: string): string => `[[webhook]]\nname = "${name}"\nkind = "raw"\n`;
+  `${LEAST}\n[inbound]\nlisten = "127.0.0.1:8026"\n[[imap]]\nname = "${name}"\nhost = "imap.example.org"\nuser = "u"\n${more}\n`;
+const PROVIDER = (name: string): string =>
+  `[[webhook]]\nname = "${name}"\nkind = "raw"\nsecret_file = "/etc/mailgw/${name}.secret"\n`;
 
 describe('the name of a mailbox or a provider', () => {
   it('is its own: a problem names both', () => {

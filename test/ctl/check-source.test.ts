@@ -25,6 +25,7 @@ own_hosts = ["mx.google.com"]
 [[webhook]]
 name = "hook"
 kind = "ses"
+topic_arn = "arn:aws:sns:eu-west-1:123456789012:replies"
 authserv_id = "amazonses.com"
 own_received = 1
 `;
@@ -37,10 +38,9 @@ interface Scene {
 
 async function scene(t: TestContext): Promise<Scene> {
   const tool = await initialise(testScratch(t));
-  const text = readFileSync(tool.config, 'utf8').replace(
-    /^authserv_id = .*$/m,
-    'authserv_id = "mx.example.org"',
-  );
+  const text = readFileSync(tool.config, 'utf8')
+    .replace(/^authserv_id = .*$/m, 'authserv_id = "mx.example.org"')
+    .replace('[inbound]', '[inbound]\nlisten = "127.0.0.1:8026"');
   writeFileSync(tool.config, `${text}\n${SOURCES}`);
   await tool.text('user', 'add', 'alice', '--address', 'alice@example.com');
   const addresses: string[] = [];

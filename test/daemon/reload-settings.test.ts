@@ -80,7 +80,7 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
     'spam.source': 'spamd',
     'notice.texts': scratch.path('texts'),
     'outbound.rule': [{ field: 'X-Other', thread: 'other' }],
-    imap: [{ name: 'other', host: '127.0.0.1', port: 9, user: 'other' }],
+    imap: [{ name: 'box', host: '127.0.0.1', port: 9, user: 'other' }],
     webhook: [{ name: 'other', kind: 'raw', secret_file: scratch.path('webhook.secret') }],
   };
   const settings: Record<string, Record<string, unknown>> = { sink: { ...config.sinks[0]?.options } };
@@ -117,7 +117,7 @@ async function postCall(socketPath: string, path: string, secret: string): Promi
 }
 
 /** The row that a changed key is of: of a list each table is told by its name. */
-const rowOf = (key: string): string => key.replace(/^(imap|webhook)\.(?:first|other)$/, '$1');
+const rowOf = (key: string): string => key.replace(/^(imap|webhook)\.(?:first|other|box)$/, '$1');
 
 describe('every setting of the table', () => {
   const scratch = suiteScratch();
@@ -209,6 +209,7 @@ describe('every setting of the table', () => {
     const second = load(daemon.config);
     told = new Map(rows.map(({ key, effect }) => [rowOf(String(key)), effect as Effect]));
     atReload = { begun, over: linesRead().length };
+    assert.equal(await postCall(inboundSocket, '/in/other', secret), 200); // it reads "spamd" in its turn
     write('header'); // whose own settings nobody reads otherwise
     await daemon.ctl('reload');
     await daemon.ctl('pepper', 'accept', '--yes');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { ImapConfig } from '../../src/sources/imap/settings.ts';
+import { UNKNOWN_PATH } from '../../src/sources/reverse-path.ts';
 import { message } from '../gate/gate.ts';
 import { type Dovecot, dovecotUnavailable, startDovecot } from '../support/dovecot.ts';
 import { newMessageId } from '../support/message.ts';
@@ -141,7 +142,8 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
     const paths = ['Return-Path: <bob@example.com>', undefined, 'Return-Path: <>'];
     for (const [at, id] of [own, without, newMessageId()].entries()) {
       const path = paths[at];
-      const lines = [...(path === undefined ? [] : [path]), `To: ${to}`, `Message-ID: <${id}>`];
+      const received = 'Received: from client.example.com by mx.example.org; Thu, 26 Nov 2026 12:00:00 +0000';
+      const lines = [...(path === undefined ? [] : [path]), received, `To: ${to}`, `Message-ID: <${id}>`];
       await client.append(message(lines), bench.folder);
     }
     const source = bench.open();
@@ -154,7 +156,7 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
       found,
       new Map([
         [own, 'bob@example.com'],
-        [without, 'alice@example.com'],
+        [without, UNKNOWN_PATH],
       ]),
     );
     assert.ok(bench.verdicts.includes('discarded bounce'), bench.verdicts.join());

@@ -27,6 +27,7 @@ export interface CourtesyParts {
   readonly config: Pick<ImapConfig, 'name' | 'after'>;
   readonly mailboxes: Mailboxes;
   readonly log: Log;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 

@@ -17,6 +17,7 @@ export interface Beginning {
   readonly mailboxes: Mailboxes;
   readonly log: Log;
   readonly meter: Meter;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 

@@ -40,8 +40,9 @@ export const REAL_PACE: Pace = {
  */
 export const SEARCH_MS = 4 * MINUTE_MS;
 
-/** The time for which a mailbox is owned, and after which the ownership is renewed. */
+/** The time for which a mailbox is owned. */
 export const LEASE_MS = MINUTE_MS;
+/** The time after which the ownership is renewed. */
 export const RENEW_MS = 20 * SECOND_MS;
 
 /** The pause while another host reads the mailbox. */

@@ -51,6 +51,7 @@ export interface SettlingParts {
   readonly config: ImapConfig;
   readonly maxMessageBytes: number;
   readonly forms: readonly ReplyAddressForm[];
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 

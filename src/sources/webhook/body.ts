@@ -30,8 +30,9 @@ export interface BodyBounds {
   readonly isFull: () => boolean;
 }
 
-/** A body that came as a whole; `free` gives back what it takes. */
+/** A body that came as a whole. */
 export interface KeptBody extends CallBody {
+  /** Gives back the memory or the file that it takes. */
   free(): Promise<void>;
 }
 

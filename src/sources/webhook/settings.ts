@@ -124,6 +124,7 @@ const EACH = tables<WebhookConfig>(COLUMNS, 'Mail providers that post mail.');
 export const WEBHOOK_SETTINGS = {
   each: {
     ...EACH,
+    /** Reads the tables, and compares them with each other. */
     read: (value: unknown): kind.Read<readonly WebhookConfig[]> => {
       const read = EACH.read(value);
       const inside = read.ok ? problemsOf(read.value) : [];
