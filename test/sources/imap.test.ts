@@ -11,6 +11,9 @@ import { newMessageId } from '../support/message.ts';
 import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { type ImapBench, imapBench, mailboxOf, settled, standing, taken } from './imap.ts';
 
+/** By whom a message was taken in. */
+const RECEIVED = 'Received: from client.example.com by mx.example.org; Thu, 26 Nov 2026 12:00:00 +0000';
+
 describe('a mailbox', { skip: dovecotUnavailable() }, () => {
   const scratch = suiteScratch();
   let dovecot: Dovecot;
@@ -142,8 +145,7 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
     const paths = ['Return-Path: <bob@example.com>', undefined, 'Return-Path: <>'];
     for (const [at, id] of [own, without, newMessageId()].entries()) {
       const path = paths[at];
-      const received = 'Received: from client.example.com by mx.example.org; Thu, 26 Nov 2026 12:00:00 +0000';
-      const lines = [...(path === undefined ? [] : [path]), received, `To: ${to}`, `Message-ID: <${id}>`];
+      const lines = [...(path === undefined ? [] : [path]), RECEIVED, `To: ${to}`, `Message-ID: <${id}>`];
       await client.append(message(lines), bench.folder);
     }
     const source = bench.open();
