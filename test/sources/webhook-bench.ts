@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { TestContext } from 'node:test';
-import type { Gate } from '../../src/gate/gate.ts';
+import type { Gate, GateOptions } from '../../src/gate/gate.ts';
 import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
 import type { Config } from '../../src/site/config.ts';
@@ -140,6 +140,8 @@ export interface WebhookBench {
 
 /** What a test may choose. */
 export interface BenchOptions {
+  /** What the gate goes by, where it matters. */
+  readonly gate?: Partial<GateOptions>;
   /** Keys of `[inbound]`. */
   readonly inbound?: string;
   /** Tables in the place of those of the bench. */
@@ -172,7 +174,7 @@ export function genuineCall(keys: Keys, kind: DirectKind, mail: CallMail, at: nu
 /** Opens a bench. */
 export async function openBench(t: TestContext, options: BenchOptions = {}): Promise<WebhookBench> {
   const scratch = testScratch(t);
-  const test = await openGate(t);
+  const test = await openGate(t, options.gate);
   const keys = newKeys();
   const socket = scratch.path('inbound.sock');
   const state = scratch.path('state');

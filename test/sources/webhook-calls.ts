@@ -20,6 +20,8 @@ export interface CallMail {
   readonly raw: Buffer;
   readonly to: readonly string[];
   readonly from?: string;
+  /** What SendGrid says of signatures; of SPF it says `pass`. */
+  readonly dkim?: string;
 }
 
 /** A signing secret as Resend and `raw` have it. */
@@ -115,7 +117,7 @@ export function mailgunCall(
 /** The fields of SendGrid's form with the raw message. */
 export function sendgridForm(mail: CallMail): Pick<WireCall, 'fields' | 'body'> {
   return multipart([
-    ['dkim', '{@example.com : pass}'],
+    ['dkim', mail.dkim ?? '{@example.com : pass}'],
     ['email', mail.raw],
     ['to', mail.to.join(', ')],
     ['from', 'Alice <alice@example.com>'],

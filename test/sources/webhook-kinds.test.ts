@@ -164,6 +164,35 @@ describe('SendGrid', () => {
   });
 });
 
+describe('what SendGrid says of the sender beside the message', () => {
+  const policy = { senderPolicy: 'strict', authservId: undefined } as const;
+
+  it('lets the author pass where the path is of their domain, and nobody else', async (t) => {
+    const bench = await openBench(t, { gate: policy });
+    const post = async (from: string, dkim: string): Promise<void> => {
+      const to = await bench.test.sealed();
+      const raw = message([`To: ${to}`]);
+      assert.equal((await bench.post(bench.genuine('sendgrid', { raw, to: [to], from, dkim }))).status, 200);
+    };
+    await post('alice@elsewhere.example', '{@elsewhere.example : pass}');
+    await post('alice@elsewhere.example', '{@example.com : fail}');
+    await post('alice@example.com', 'odd');
+    assert.equal(await bench.items(), 0);
+    await post('alice@example.com', 'none');
+    assert.equal(await bench.items(), 1);
+  });
+
+  it('is in place of what the header says', async (t) => {
+    const bench = await openBench(t, { gate: policy });
+    const to = await bench.test.sealed();
+    const forged = 'Authentication-Results: mx.example.org; dmarc=pass header.from=example.com';
+    const raw = message([forged, 'Received: from x by y; Thu, 26 Nov 2026 12:00:00 +0000', `To: ${to}`]);
+    const from = 'mallory@elsewhere.example';
+    await bench.post(bench.genuine('sendgrid', { raw, to: [to], from, dkim: 'none' }));
+    assert.equal(await bench.items(), 0);
+  });
+});
+
 describe('Postmark', () => {
   it('is told to try again, and the operator what to change, where the raw message is missing', async (t) => {
     const bench = await openBench(t);
