@@ -212,6 +212,15 @@ export function texts<const W extends string = string>(
   });
 }
 
+/** Lets one text of the file stand for a list of one. */
+export function orOne(list: Setting<readonly string[]>): Setting<readonly string[]> {
+  return {
+    ...list,
+    read: (value) => list.read(typeof value === 'string' ? [value] : value),
+    write: (value) => (value.length === 1 ? value[0] : value),
+  };
+}
+
 /** Declares the group that owns a Unix socket. */
 export const socketGroup = atStart(optional(text));
 

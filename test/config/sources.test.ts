@@ -18,6 +18,16 @@ describe('the name of a mailbox or a provider', () => {
   });
 });
 
+describe('token_command', () => {
+  it('is a program, or a list of it and its arguments', () => {
+    const command = (written: string): unknown =>
+      configOf(MAILBOX('box', `token_command = ${written}`)).imap.each[0]?.tokenCommand;
+    assert.deepEqual(command('"/usr/local/bin/token"'), ['/usr/local/bin/token']);
+    assert.deepEqual(command('["/usr/local/bin/token", "box"]'), ['/usr/local/bin/token', 'box']);
+    assert.match(problemsOf(MAILBOX('box', 'token_command = 7')).join('\n'), /^imap\[0\]\.token_command: 7 /);
+  });
+});
+
 describe('own_hosts', () => {
   it('takes the names of hosts', () => {
     const config = configOf(MAILBOX('box', 'own_hosts = ["mx.google.com", "A.example"]'));

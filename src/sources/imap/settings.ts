@@ -24,11 +24,13 @@ const COLUMNS = {
     /^[^\0\r\n]+$/.test(user),
   ),
   passwordFile: kind.optional(kind.secretFile)('The file that holds its password, on one line.'),
-  tokenCommand: kind.texts(
-    [],
-    'A program of yours with its arguments, in place of a password, that prints an OAuth2 access token; it is called again when a token is refused.',
-    'a program or an argument',
-    (word) => word !== '' && !word.includes('\0'),
+  tokenCommand: kind.orOne(
+    kind.texts(
+      [],
+      'A program of yours with its arguments, in place of a password, that prints an OAuth2 access token; it is called again when a token is refused.',
+      'a program, or a list of it and its arguments',
+      (word) => word !== '' && !word.includes('\0'),
+    ),
   ),
   folder: kind.text('INBOX', 'The folder that is read.', 'the name of a folder', (name) =>
     /^[^\0\r\n]+$/.test(name),

@@ -24,12 +24,7 @@ function files(doc: string): kind.Setting<readonly string[]> {
     'the absolute path of a file, or a list of them',
     (path) => path.startsWith('/') && !path.includes('\0'),
   );
-  return {
-    ...list,
-    names: 'secret',
-    read: (value) => list.read(typeof value === 'string' ? [value] : value),
-    write: (value) => (value.length === 1 ? value[0] : value),
-  };
+  return { ...kind.orOne(list), names: 'secret' };
 }
 
 /** A path that a proxy hands on as it is. */
