@@ -217,7 +217,7 @@ async function commit(
   }
   const items = judgements.flatMap((judgement) => (judgement.kind === 'item' ? [judgement.item] : []));
   // Whoever is put off comes again, with all the others.
-  const signed = judgements.some(isPutOff) ? undefined : receipt;
+  const signed = receipt === undefined || judgements.some(isPutOff) ? undefined : receipt;
   if (items.length === 0 && signed !== undefined) {
     const fate = await pass(options, signed);
     if (fate !== 'new') return judgements.map(() => ({ verdict: 'discarded', reason: fate }) as const);

@@ -3,7 +3,6 @@
  *
  * They open in this order. What a site does not use is not loaded.
  */
-import { openMailreading } from './imap/late.ts';
 import { IMAP_SETTINGS, type ImapSection } from './imap/settings.ts';
 import { openLate } from './late.ts';
 import { isWanted } from './listen.ts';
@@ -24,7 +23,16 @@ const lmtp: OpenSource<LmtpConfig> = async (intake) => {
   return openLmtp(intake);
 };
 
-const imap: OpenSource<ImapSection & MessageLimit> = (intake) => Promise.resolve(openMailreading(intake));
+const imap: OpenSource<ImapSection & MessageLimit> = (intake) =>
+  openLate(intake, {
+    section: 'imap',
+    isWanted: () => intake.config().imap.each.length > 0,
+    load: async () => (await import('./imap/open.ts')).openMailreading,
+    onFault: (reason) => {
+      for (const { name } of intake.config().imap.each)
+        intake.log('source_down', { source: name, state: 'broken', reason }, 'error');
+    },
+  });
 
 const webhook: OpenSource<WebhookSections> = (intake) =>
   openLate(intake, {

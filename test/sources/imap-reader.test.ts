@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { LEASE_MS, RIVAL_MS } from '../../src/sources/imap/pace.ts';
+import type { ImapConfig } from '../../src/sources/imap/settings.ts';
 import { message } from '../gate/gate.ts';
 import { type Dovecot, dovecotUnavailable, startDovecot } from '../support/dovecot.ts';
 import { eventually } from '../support/eventually.ts';
@@ -101,9 +102,14 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
     assert.deepEqual(await taken(bench, 1), [id]);
   });
 
-  it('connect again after a cut, and say so once', async (t) => {
+  /** A mailbox in a folder of its own, behind a proxy. */
+  const behindProxy = async (t: TestContext): Promise<{ proxy: ImapProxy; mailbox: ImapConfig }> => {
     const proxy = await ImapProxy.start(testScratch(t), () => dovecot.port);
-    const mailbox = mailboxOf(dovecot, password, { folder: await newFolder(), port: proxy.port });
+    return { proxy, mailbox: mailboxOf(dovecot, password, { folder: await newFolder(), port: proxy.port }) };
+  };
+
+  it('connect again after a cut, and say so once', async (t) => {
+    const { proxy, mailbox } = await behindProxy(t);
     const bench = await imapBench(t, [mailbox]);
     const pace = new SetPace();
     const source = bench.open({ pace });
@@ -122,8 +128,7 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   });
 
   it('wait while the gate takes no mail at all, note nothing of it, and then take what waits', async (t) => {
-    const proxy = await ImapProxy.start(testScratch(t), () => dovecot.port);
-    const mailbox = mailboxOf(dovecot, password, { folder: await newFolder(), port: proxy.port });
+    const { proxy, mailbox } = await behindProxy(t);
     let isSpaceLow = true;
     const bench = await imapBench(t, [mailbox], { isSpaceLow: () => isSpaceLow });
     const id = await put(mailbox.folder, await bench.test.sealed());
@@ -140,8 +145,7 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   });
 
   it('look at once at a word of the operator’s', async (t) => {
-    const proxy = await ImapProxy.start(testScratch(t), () => dovecot.port);
-    const mailbox = mailboxOf(dovecot, password, { folder: await newFolder(), port: proxy.port });
+    const { proxy, mailbox } = await behindProxy(t);
     const bench = await imapBench(t, [mailbox]);
     const pace = new SetPace();
     const source = bench.open({ pace });

@@ -9,14 +9,13 @@ import { once } from 'node:events';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { freePort } from './free-port.ts';
 import {
   type ImapServer,
   libraryPath,
   missingServer,
   NOBODY,
   nextSecond,
-  rootOf,
+  startServer,
   takesLogin,
 } from './imap-servers.ts';
 import { repositoryRoot, runOk } from './process.ts';
@@ -31,14 +30,8 @@ export const courierUnavailable = (): string | false =>
   missingServer('courier', 'usr/lib/courier/courier/imaplogin');
 
 /** Starts a Courier that ends with the scratch. */
-export async function startCourier(scratch: Scratch): Promise<ImapServer> {
-  const root = rootOf('courier', PROGRAM) ?? '/';
-  const server = new Courier(scratch.path('courier'), root, await freePort());
-  await server.prepare();
-  scratch.defer(() => server.stop());
-  await server.start();
-  return server;
-}
+export const startCourier = (scratch: Scratch): Promise<ImapServer> =>
+  startServer(scratch, 'courier', PROGRAM, (...given) => new Courier(...given));
 
 class Courier implements ImapServer {
   readonly port: number;

@@ -6,14 +6,13 @@
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './free-port.ts';
 import {
   type ImapServer,
   libraryPath,
   missingServer,
   NOBODY,
   nextSecond,
-  rootOf,
+  startServer,
   takesLogin,
 } from './imap-servers.ts';
 import { DaemonProcess, run } from './process.ts';
@@ -25,15 +24,8 @@ const MASTER = 'usr/lib/cyrus/bin/master';
 export const cyrusUnavailable = (): string | false => missingServer('cyrus', MASTER);
 
 /** Starts a Cyrus that ends with the scratch. */
-export async function startCyrus(scratch: Scratch): Promise<ImapServer> {
-  const root = rootOf('cyrus', MASTER) ?? '/';
-  const port = await freePort();
-  const server = new Cyrus(scratch.path('cyrus'), root, port);
-  await server.prepare();
-  scratch.defer(() => server.stop());
-  await server.start();
-  return server;
-}
+export const startCyrus = (scratch: Scratch): Promise<ImapServer> =>
+  startServer(scratch, 'cyrus', MASTER, (...given) => new Cyrus(...given));
 
 class Cyrus implements ImapServer {
   readonly port: number;

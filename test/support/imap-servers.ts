@@ -9,7 +9,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { ImapClient } from './imap-client.ts';
+import type { Scratch } from './scratch.ts';
 
 const UNPACKED = process.env.MAILGW_IMAP_SERVERS ?? '/opt/mailgw-imap-servers';
 const READY_WITHIN_MS = 20_000;
@@ -76,4 +78,23 @@ export async function nextSecond(): Promise<void> {
     () => (second() > now ? true : undefined),
     () => 'another second',
   );
+}
+
+/** A server with its files still to be made. */
+interface Unprepared extends ImapServer {
+  prepare(): Promise<void>;
+}
+
+/** Starts a server that ends with the scratch; `make` is given its directory, where its program is, and a port. */
+export async function startServer(
+  scratch: Scratch,
+  name: string,
+  program: string,
+  make: (directory: string, root: string, port: number) => Unprepared,
+): Promise<ImapServer> {
+  const server = make(scratch.path(name), rootOf(name, program) ?? '/', await freePort());
+  await server.prepare();
+  scratch.defer(() => server.stop());
+  await server.start();
+  return server;
 }

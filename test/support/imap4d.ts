@@ -6,14 +6,13 @@
 
 import { chownSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './free-port.ts';
 import {
   type ImapServer,
   libraryPath,
   missingServer,
   NOBODY,
   nextSecond,
-  rootOf,
+  startServer,
   takesLogin,
 } from './imap-servers.ts';
 import { DaemonProcess, runOk } from './process.ts';
@@ -26,14 +25,8 @@ const DOMAIN = 'test.example';
 export const imap4dUnavailable = (): string | false => missingServer('imap4d', PROGRAM);
 
 /** Starts an imap4d that ends with the scratch. */
-export async function startImap4d(scratch: Scratch): Promise<ImapServer> {
-  const root = rootOf('imap4d', PROGRAM) ?? '/';
-  const server = new Imap4d(scratch.path('imap4d'), root, await freePort());
-  await server.prepare();
-  scratch.defer(() => server.stop());
-  await server.start();
-  return server;
-}
+export const startImap4d = (scratch: Scratch): Promise<ImapServer> =>
+  startServer(scratch, 'imap4d', PROGRAM, (...given) => new Imap4d(...given));
 
 class Imap4d implements ImapServer {
   readonly port: number;

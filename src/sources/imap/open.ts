@@ -6,7 +6,7 @@
  */
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { Intake, Source, SourceView } from '../source.ts';
+import type { Intake, OpenSource, Source, SourceView } from '../source.ts';
 import type { MessageLimit } from '../source-settings.ts';
 import { COMMAND_MS } from './connection.ts';
 import { type Pace, REAL_PACE } from './pace.ts';
@@ -102,3 +102,12 @@ export class Mailreading implements Source {
     }
   }
 }
+
+/** Opens the mailboxes, and follows what a reload changes of them. */
+export const openMailreading: OpenSource<ImapSection & MessageLimit> = (intake) => {
+  const reading = new Mailreading(intake);
+  intake.follow('imap', () => {
+    reading.change();
+  });
+  return Promise.resolve(reading);
+};
