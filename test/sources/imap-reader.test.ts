@@ -83,6 +83,23 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
     assert.equal((await bench.test.store.mailbox('one'))?.source, 'one', 'what was read stays known');
   });
 
+  it('log in at once after a reload, where a password that was refused is mended in its file', async (t) => {
+    const own = testScratch(t);
+    const passwordFile = own.path('own-password');
+    writeFileSync(passwordFile, 'wrong\n', { mode: 0o600 });
+    const mailbox = {
+      ...mailboxOf(dovecot, password, { folder: await newFolder() }),
+      passwordFile,
+      tokenCommand: [],
+    };
+    const bench = await imapBench(t, [mailbox]);
+    const source = bench.open({ pace: new SetPace() });
+    await standing(source, 'broken');
+    writeFileSync(passwordFile, `${dovecot.password}\n`, { mode: 0o600 });
+    source.change();
+    await standing(source, 'serving');
+  });
+
   it('leave a mailbox to the host that reads it, and take it over when that is gone', async (t) => {
     const mailbox = mailboxOf(dovecot, password, { folder: await newFolder() });
     const bench = await imapBench(t, [mailbox]);
