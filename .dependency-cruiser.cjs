@@ -34,6 +34,7 @@ const IMPORTERS = {
   'prom-client': ['observe/metrics-page'],
   'smol-toml': ['config/config'],
   commander: ['ctl/program'],
+  pg: ['store/postgres/(connection|bell)'],
   'better-sqlite3': ['store/sqlite/schema', 'store/sqlite/explain'],
 };
 

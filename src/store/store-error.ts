@@ -3,14 +3,17 @@
  */
 import { EXIT, type ExitStatus } from '../system/exit-status.ts';
 
-/** The kinds of fault that a store's files can have. */
+/** The kinds of fault that a store can have. */
 export type StoreErrorKind =
   | 'locked'
   | 'newer-schema'
   | 'not-a-database'
   | 'damaged'
   | 'unusable'
-  | 'no-directory';
+  | 'no-directory'
+  /** A database on a server that does not answer, or does not let us in. */
+  | 'unreachable'
+  | 'refused';
 
 /** The reason why a store could not be opened. */
 export class StoreError extends Error {
@@ -31,4 +34,6 @@ export const STORE_EXIT: Readonly<Record<StoreErrorKind, ExitStatus>> = {
   damaged: EXIT.inputOutput,
   unusable: EXIT.inputOutput,
   'no-directory': EXIT.cannotCreate,
+  unreachable: EXIT.unavailable,
+  refused: EXIT.configuration,
 };

@@ -42,6 +42,8 @@ const MENDING: Readonly<Record<StoreErrorKind, (path: string) => string>> = {
   'newer-schema': () => 'install the newer mailgw again, or restore a backup from before it',
   'not-a-database': restored,
   damaged: restored,
+  unreachable: () => 'systemctl status postgresql   # on the host of the database',
+  refused: () => 'mailgw-ctl db sql   # the SQL that makes the role and the database',
   unusable: (path) =>
     `findmnt -T ${dirname(path)}; df -h ${dirname(path)}; ls -l ${path}*   # and mend what they show`,
   'no-directory': () => 'mailgw-ctl init, or systemd-tmpfiles --create',

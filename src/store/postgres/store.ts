@@ -1,0 +1,119 @@
+/**
+ * The store in PostgreSQL: the face of all ports.
+ *
+ * Contract: any number of daemons on any number of hosts share one store; each keeps the promises of store.ts by the
+ * database alone. Whoever is lost in the middle of something leaves nothing behind but leases, which end.
+ * Failure: a request that the database cannot carry out rejects. No request makes a connection wait for ever.
+ */
+import { hostname } from 'node:os';
+import type { Store } from '../store.ts';
+import { StoreError } from '../store-error.ts';
+import { acceptancePort } from './acceptance.ts';
+import { nameOf, readAddress } from './address.ts';
+import { apiAccessPort } from './api-access.ts';
+import { bucketPort } from './buckets.ts';
+import { DatabaseClock } from './clock.ts';
+import { contentPort } from './content.ts';
+import { contextPort } from './contexts.ts';
+import { openDatabase } from './database.ts';
+import { deskPort } from './desk.ts';
+import { digestPort } from './digests.ts';
+import { directoryPort } from './directory.ts';
+import { explain } from './explain.ts';
+import { figurePort } from './figures.ts';
+import type { Ground } from './ground.ts';
+import { inspectionPort } from './inspection.ts';
+import { lanePort } from './lanes.ts';
+import { leasePort } from './leases.ts';
+import { mailboxPort } from './mailboxes.ts';
+import type { Migration } from './migrations.ts';
+import { noticePort } from './notices.ts';
+import { notificationPort } from './notifications.ts';
+import { notifiedPort } from './notified.ts';
+import { originalPort } from './originals.ts';
+import { pepperPort } from './peppers.ts';
+import { receiptPort } from './receipts.ts';
+import { restorePort } from './restores.ts';
+import { retentionPort } from './retention.ts';
+import { ensureSchema } from './schema.ts';
+import { sinkPort } from './sink-status.ts';
+
+/** The options of a store. */
+export interface PostgresOptions {
+  /** `postgresql://…`: see address.ts. */
+  readonly url: string;
+  readonly password?: string | undefined;
+  /** A daemon takes part in the work as a host; a tool only looks and changes. */
+  readonly mode: 'daemon' | 'tool';
+  /** The name of this host, by default the operating system's. */
+  readonly host?: string | undefined;
+  readonly keepContent?: boolean | undefined;
+  /** Connections for transactions, at most. */
+  readonly connections?: number | undefined;
+  /** Other steps than those of this version, for tests of an upgrade. */
+  readonly migrations?: readonly Migration[] | undefined;
+}
+
+const CONNECTIONS = 6;
+
+/** Opens the store at a URL, making or migrating its schema as needed; rejects with {@link StoreError}. */
+export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
+  const read = readAddress(options.url);
+  if (!read.ok) throw new StoreError('unusable', read.problem);
+  const { address } = read;
+  const place = `${address.servers.map(nameOf).join(', ')}, database ${address.database}`;
+  const host = options.host ?? hostname();
+  try {
+    const database = await openDatabase({
+      address,
+      password: options.password,
+      name: `mailgw ${options.mode} ${host}`,
+      most: options.connections ?? CONNECTIONS,
+    });
+    try {
+      await ensureSchema(database, place, options.migrations);
+      const clock = new DatabaseClock();
+      await clock.measure(database.reads);
+      return storeOn({ database, clock, host, keepContent: options.keepContent ?? false });
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  } catch (error) {
+    throw explain(place, error);
+  }
+}
+
+function storeOn(ground: Ground): Store {
+  const { database } = ground;
+  return {
+    ...acceptancePort(ground),
+    ...contentPort(ground),
+    ...receiptPort(ground),
+    ...leasePort(ground),
+    ...lanePort(ground),
+    ...digestPort(ground),
+    ...deskPort(ground),
+    ...inspectionPort(ground),
+    ...figurePort(ground),
+    ...sinkPort(ground),
+    ...directoryPort(ground),
+    ...pepperPort(ground),
+    ...restorePort(ground),
+    ...noticePort(ground),
+    ...notificationPort(ground),
+    ...notifiedPort(ground),
+    ...originalPort(ground),
+    ...contextPort(ground),
+    ...apiAccessPort(ground),
+    ...bucketPort(ground),
+    ...mailboxPort(ground),
+    ...retentionPort(ground),
+    ping: async (sign) => {
+      if (sign?.mustWrite === true)
+        await database.transact({ lock: 'none', isDurable: false }, (s) => s.run('SELECT 1'));
+      else await database.reads.run('SELECT 1');
+    },
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,223 @@
+// A private PostgreSQL, with databases of its own for each test.
+//
+// Contract: startPostgres returns once the server takes connections; it ends with the scratch. It runs as the user postgres
+// in a scratch directory and listens on a Unix socket there and on a loopback port of its own. Nothing is synced to the disk
+// unless asked for: no test here cuts the power.
+// Failure: postgresUnavailable() says why the machine cannot run it; the tests skip with that sentence.
+
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+import { DaemonProcess, run, runOk } from './process.ts';
+import type { Scratch } from './scratch.ts';
+
+const ROOT = '/usr/lib/postgresql';
+
+/** The directory of the newest server's programs, if there is one. */
+function programs(): string | undefined {
+  if (!existsSync(ROOT)) return undefined;
+  const newest = readdirSync(ROOT)
+    .sort((a, b) => Number(a) - Number(b))
+    .findLast((version) => existsSync(join(ROOT, version, 'bin', 'initdb')));
+  return newest === undefined ? undefined : join(ROOT, newest, 'bin');
+}
+
+/** The user and the group of Debian's package. */
+function owner(): { uid: number; gid: number } | undefined {
+  const entry = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith('postgres:'));
+  const [, , uid, gid] = entry?.split(':') ?? [];
+  return uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
+}
+
+/** Why PostgreSQL cannot run here, or false if it can: the value of a test's `skip`. */
+export function postgresUnavailable(): string | false {
+  if (programs() === undefined) return 'unavailable: postgresql-15 is not installed';
+  if (process.getuid?.() !== 0) return 'unavailable: PostgreSQL is started as its own user, by root';
+  if (owner() === undefined) return 'unavailable: there is no user postgres';
+  return false;
+}
+
+/** What may be another than usual. */
+export interface ServerOptions {
+  /** Lines of postgresql.conf. */
+  readonly settings?: readonly string[];
+  /** Whether commits are synced to the disk. */
+  readonly syncs?: boolean;
+  /** Variables of the server's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A running server. */
+export class Postgres {
+  readonly port: number;
+  readonly #options: ServerOptions;
+  readonly directory: string;
+  #daemon: DaemonProcess | undefined;
+  #databases = 0;
+  #hasTemplate = false;
+
+  constructor(scratch: Scratch, port: number, options: ServerOptions, name: string) {
+    this.port = port;
+    this.#options = options;
+    this.directory = scratch.path(name);
+  }
+
+  /** The directory of the server's files. */
+  get data(): string {
+    return join(this.directory, 'data');
+  }
+
+  /** Runs one of PostgreSQL's programs as its user. */
+  async program(name: string, ...args: readonly string[]): Promise<string> {
+    return await runOk('setpriv', [
+      '--reuid=postgres',
+      '--regid=postgres',
+      '--clear-groups',
+      join(programs()!, name),
+      ...args,
+    ]);
+  }
+
+  /** Makes the cluster's directory. */
+  async make(): Promise<void> {
+    mkdirSync(this.directory, { recursive: true, mode: 0o755 });
+    const { uid, gid } = owner()!;
+    chownSync(this.directory, uid, gid);
+    await this.program(
+      'initdb',
+      '--no-sync',
+      '--auth=trust',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--username=postgres',
+      '-D',
+      this.data,
+    );
+  }
+
+  /** Starts the server, and waits until it takes connections. */
+  async start(): Promise<void> {
+    const { settings = [], syncs = false, environment = {} } = this.#options;
+    const lines = [
+      `port=${this.port}`,
+      `unix_socket_directories=${this.directory}`,
+      'listen_addresses=127.0.0.1',
+      'max_connections=100',
+      'shared_buffers=64MB',
+      'log_min_messages=fatal',
+      ...(syncs ? [] : ['fsync=off', 'full_page_writes=off']),
+      ...settings,
+    ];
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    const command = [
+      join(programs()!, 'postgres'),
+      '-D',
+      this.data,
+      ...lines.flatMap((line) => ['-c', line]),
+    ];
+    this.#daemon = new DaemonProcess(
+      'setpriv',
+      ['--reuid=postgres', '--regid=postgres', '--clear-groups', 'env', ...variables, ...command],
+      join(this.directory, 'log'),
+    );
+    await eventually(
+      async () => {
+        const { code } = await run(join(programs()!, 'pg_isready'), [
+          '-h',
+          this.directory,
+          '-p',
+          String(this.port),
+          '-q',
+        ]);
+        return code === 0 ? true : undefined;
+      },
+      () => this.#daemon?.output() ?? '',
+    );
+  }
+
+  /** The process of the server: its children end with it. */
+  get pid(): number {
+    return this.#daemon!.pid;
+  }
+
+  /** Ends the server: at once and in order, or as a crash does. */
+  async stop(signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
+    await this.#daemon?.end(signal);
+    this.#daemon = undefined;
+  }
+
+  /** Runs SQL as the superuser; the values of the first columns, a line each. */
+  async sql(text: string, database = 'postgres'): Promise<string> {
+    return (
+      await runOk('psql', [
+        '-h',
+        this.directory,
+        '-p',
+        String(this.port),
+        '-U',
+        'postgres',
+        '-d',
+        database,
+        '-X',
+        '-A',
+        '-t',
+        '-q',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '-c',
+        text,
+      ])
+    ).trim();
+  }
+
+  /** Gives the URL of a database, over the Unix socket or over TCP. */
+  url(database: string, over: 'socket' | 'tcp' = 'socket', user = 'postgres'): string {
+    return over === 'tcp'
+      ? `postgresql://${user}@127.0.0.1:${this.port}/${database}`
+      : `postgresql://${user}@/${database}?host=${this.directory}&port=${this.port}`;
+  }
+
+  /** Makes an empty database with the schema in it; gives its name. */
+  async database(): Promise<string> {
+    if (!this.#hasTemplate) {
+      this.#hasTemplate = true;
+      await this.sql('CREATE DATABASE mailgw_template');
+      const store = await openPostgresStore({ url: this.url('mailgw_template'), mode: 'tool' });
+      await store.close();
+    }
+    this.#databases += 1;
+    const name = `mailgw_${this.#databases}`;
+    await this.sql(`CREATE DATABASE ${name} TEMPLATE mailgw_template STRATEGY file_copy`);
+    return name;
+  }
+
+  /** Opens an empty store, which closes with `scratch`. */
+  async store(scratch: Scratch, options: Partial<PostgresOptions> = {}): Promise<Store> {
+    const store = await openPostgresStore({
+      url: this.url(await this.database()),
+      mode: 'daemon',
+      host: 'one',
+      ...options,
+    });
+    scratch.defer(() => store.close());
+    return store;
+  }
+}
+
+/** Starts a private PostgreSQL that ends with the scratch. */
+export async function startPostgres(
+  scratch: Scratch,
+  options: ServerOptions = {},
+  name = 'pg',
+): Promise<Postgres> {
+  const server = new Postgres(scratch, await freePort(), options, name);
+  scratch.defer(() => server.stop('SIGQUIT'));
+  await server.make();
+  await server.start();
+  return server;
+}
