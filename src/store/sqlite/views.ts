@@ -6,6 +6,7 @@ import type { Inspection } from '../inspection.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../item.ts';
 import type { Leases } from '../leases.ts';
 import type { Store } from '../store.ts';
+import type { ALONE } from './alone.ts';
 import { prepareApiAccessViews } from './api-access.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareBounceViews } from './bounces.ts';
@@ -38,7 +39,7 @@ import { prepareVerdictView } from './verdict-counts.ts';
 const DEFAULT_LIST_LIMIT = 1000;
 
 /** The reads: what the writer does not do. */
-export type Views = AtOnce<Omit<Store, 'close' | keyof Operations>>;
+export type Views = AtOnce<Omit<Store, 'close' | keyof typeof ALONE | keyof Operations>>;
 
 /** Prepares the reads of all ports on a reading connection. */
 export function prepareViews(database: Database): Views {
