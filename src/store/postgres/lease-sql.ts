@@ -86,11 +86,11 @@ END $$;
 -- Gives the time at which the next item of a lane, or of all, is due; NULL when none waits, or the queue is paused.
 CREATE FUNCTION mailgw_next_due_1(in_lane text) RETURNS bigint LANGUAGE plpgsql STABLE ${HOT_SETTINGS} AS $$
 DECLARE
-  next bigint;
+  first_due bigint;
 BEGIN
   PERFORM FROM flag WHERE name = 'paused' AND value = 1;
   IF FOUND THEN RETURN NULL; END IF;
-  ${byLane(({ where, order }) => `SELECT due_at INTO next FROM item WHERE ${where} ORDER BY ${order} LIMIT 1;`)}
-  RETURN next;
+  ${byLane(({ where, order }) => `SELECT due_at INTO first_due FROM item WHERE ${where} ORDER BY ${order} LIMIT 1;`)}
+  RETURN first_due;
 END $$;
 `;
