@@ -6,8 +6,7 @@
  * head but where an item is held because its user is gone. Costs do not grow with what waits, but with what waits of users
  * that are left out or avoided. `lease_call` is the number of the call: settle-sql.ts says what for.
  */
-import { QUEUE_LOCK } from './database.ts';
-import { beginHot, HOT_SETTINGS } from './hot-sql.ts';
+import { BEGIN_HOT, HOT_SETTINGS } from './hot-sql.ts';
 
 const HEADS = "head AND state IN ('ready','waiting')";
 
@@ -42,7 +41,7 @@ DECLARE
   numbers bigint[] := '{}';
   claimed bigint;
 BEGIN
-  ${beginHot(QUEUE_LOCK)}
+  ${BEGIN_HOT}
   IF is_again THEN
     RETURN QUERY SELECT * FROM item WHERE state = 'leased' AND lease_owner = of_host AND lease_call = of_call;
     IF FOUND THEN RETURN; END IF;
