@@ -27,14 +27,14 @@ export function isLoss(error: unknown): boolean {
   return code.startsWith('08') || ENDED.has(code) || /^E[A-Z]{3,}$/.test(code);
 }
 
-/** A head of a thread that another daemon's transaction made meanwhile. */
-const HEADS = 'item_head';
+/** What another daemon's transaction made meanwhile: a head of a thread, or the row of a copy. */
+const RIVALS: ReadonlySet<unknown> = new Set(['item_head', 'dedupe_pkey']);
 
 /** Tells whether a transaction failed only because of another one, and is to be tried again. */
 export function isConflict(error: unknown): boolean {
   const code = codeOf(error);
   if (code === '40001' || code === '40P01' || code === '55P03') return true;
-  return code === '23505' && error instanceof Error && 'constraint' in error && error.constraint === HEADS;
+  return code === '23505' && error instanceof Error && 'constraint' in error && RIVALS.has(error.constraint);
 }
 
 /** Tells whether the database has no room: it is out of disk space or of memory. */
