@@ -13,6 +13,7 @@ import { describeOperator } from './contract-operator.ts';
 import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
+import { describeRenaming } from './contract-renaming.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -24,6 +25,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeDirectory(open);
     describeOwners(open);
     describeRemoval(open);
+    describeRenaming(open);
     describeNotifications(open);
     describeNotified(open);
     describeRemembered(open);
