@@ -23,7 +23,8 @@ const ENDED: ReadonlySet<string> = new Set(['57P01', '57P02', '57P03', '57P05', 
 export function isLoss(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;
   const code = codeOf(error);
-  if (code === '') return error instanceof Error && /^(Connection terminated|Client )/.test(error.message);
+  if (code === '')
+    return error instanceof Error && /^(Connection terminated|Client |timeout expired)/.test(error.message);
   return code.startsWith('08') || ENDED.has(code) || /^E[A-Z]{3,}$/.test(code);
 }
 
