@@ -60,7 +60,8 @@ export function readAddress(url: string): ReadAddress {
   const found = FORM.exec(url);
   if (found === null) return fails('expected postgresql://USER@HOST:PORT/DATABASE');
   const [, authority = '', hosts = '', path = '', query = ''] = found;
-  if (authority.includes(':'))
+  // What is no port behind a host, or an "@" behind it, is a password with a character that should have been escaped.
+  if (authority.includes(':') || /:\D/.test(hosts.replace(/\[[^\]]*\]/g, '')) || path.includes('@'))
     return fails('a password in the URL would be read by everybody; put it into store.password_file');
   const parameters = new URLSearchParams(query);
   for (const name of parameters.keys())
@@ -126,6 +127,11 @@ export function nameOf({ host, port }: Server): string {
   return host.startsWith('/')
     ? `${host}/.s.PGSQL.${port}`
     : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Names a store for people, without its user. */
+export function placeOf({ servers, database }: StoreAddress): string {
+  return `${servers.map(nameOf).join(', ')}, database ${database}`;
 }
 
 /** Gives what TLS is to verify with a server; false where it is not used. Throws where a certificate cannot be read. */

@@ -1,6 +1,6 @@
 /** Errors of PostgreSQL and of the way to it, as the store's callers have them. */
 import { errorText } from '../../system/error-text.ts';
-import { StoreError, type StoreErrorKind } from '../store-error.ts';
+import { StoreError, type StoreErrorKind, StoreLost } from '../store-error.ts';
 
 /** Gives the SQLSTATE of an error, or Node's code of one of the way there; empty where it has none. */
 export function codeOf(error: unknown): string {
@@ -9,7 +9,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** The connection was lost, or never made: nothing is known of what it was asked last. */
-export class ConnectionLost extends Error {
+export class ConnectionLost extends StoreLost {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);
     this.name = 'ConnectionLost';
