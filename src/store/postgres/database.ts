@@ -12,7 +12,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreAddress } from './address.ts';
 import { type Answer, type Connection, connect, type Value } from './connection.ts';
-import { ConnectionLost, isConflict } from './explain.ts';
+import { ConnectionLost, isConflict, TakesNoWrites } from './explain.ts';
 
 /** Statements, each a transaction of its own or all of them one. */
 export interface Statements {
@@ -145,16 +145,42 @@ class Lines {
   #sharedOne(kind: 'read' | 'slow', answerMs: number): Promise<Connection> {
     const known = this.#shared.get(kind);
     if (known !== undefined) return known;
-    const line = this.#connect(answerMs, () => this.#shared.delete(kind));
+    const forget = (): void => {
+      if (this.#shared.get(kind) === line) this.#shared.delete(kind);
+    };
+    const line = this.#connect(answerMs, forget);
     this.#shared.set(kind, line);
-    line.catch(() => this.#shared.delete(kind));
+    line.catch(forget);
     return line;
   }
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
     if (this.#isClosed) throw new ConnectionLost('the store was closed');
     const { address, password, name } = this.#options;
-    return await connect({ address, password, name, answerMs, onEnd });
+    return await connect({
+      address,
+      password,
+      name,
+      answerMs,
+      onEnd: (loss) => {
+        onEnd?.();
+        if (loss instanceof TakesNoWrites && address.servers.length > 1) this.#leave();
+      },
+    });
+  }
+
+  /** Ends what is connected to a server that takes no writes any more: another one is the primary. */
+  #leave(): void {
+    for (const line of this.#idle.splice(0)) line.end();
+    const shared = [...this.#shared.values()];
+    this.#shared.clear();
+    for (const line of shared)
+      line.then(
+        (connection) => {
+          connection.end();
+        },
+        () => undefined,
+      );
   }
 
   /** Lends a connection for a transaction. */
