@@ -4,9 +4,12 @@
 
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
+import { describeApiAccess } from './contract-api-access.ts';
 import { describeDirectory } from './contract-directory.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
+import { describeMailboxes } from './contract-mailboxes.ts';
+import { describeNotices } from './contract-notices.ts';
 import { describeNotifications } from './contract-notifications.ts';
 import { describeNotified } from './contract-notified.ts';
 import { describeOperator } from './contract-operator.ts';
@@ -24,8 +27,11 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeDirectory(open);
     describeOwners(open);
     describeRemoval(open);
+    describeNotices(open);
     describeNotifications(open);
     describeNotified(open);
     describeRemembered(open);
+    describeMailboxes(open);
+    describeApiAccess(open);
   });
 }
