@@ -37,6 +37,8 @@ CREATE TABLE user_address (
   PRIMARY KEY (user_number, address)
 );
 CREATE INDEX user_address_folded ON user_address (lower(address));
+-- Those with a plus tag, by what stands before it.
+CREATE INDEX user_address_tagged ON user_address (split_part(lower(address), '+', 1)) WHERE strpos(address, '+') > 0;
 CREATE TABLE salt (
   user_number bigint NOT NULL REFERENCES users ON DELETE CASCADE,
   created_at bigint NOT NULL,
