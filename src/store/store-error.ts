@@ -36,7 +36,7 @@ export class StoreLost extends Error {}
 
 /** Tells whether an error is the store's own, and no fault of who asked: it cannot do its work now. */
 export function isStoreFailure(error: unknown): boolean {
-  if (error instanceof StoreLost) return true;
+  if (error instanceof StoreLost || error instanceof StoreError) return true;
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
   // PostgreSQL's errors have a severity, and SQLSTATE as their code.
   return error.code.startsWith('SQLITE_') || 'severity' in error;
