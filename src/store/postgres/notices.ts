@@ -19,7 +19,7 @@ export function noticePort(ground: Ground): Notices {
   const { database, clock } = ground;
   return {
     addNotice: (notice) =>
-      repeatable(database, PROMISED, (statements) => addNotice(statements, notice, clock)),
+      repeatable(database, PROMISED, (statements) => addNotice(statements, clock, notice)),
     leaseNotice: leaseNotice(ground),
     settleNotice: settleNotice(ground),
     nextNoticeAt: async () => {
