@@ -2,21 +2,20 @@
  * The store of a site, opened: the one place that knows both adapters.
  *
  * Contract: an adapter is loaded when it is opened, so that nothing of the other one is in memory. A daemon has its place
- * on this host to itself, and with PostgreSQL the host's name there as well; tools work beside it.
+ * on this host to itself; tools work beside it.
  * Failure: {@link StoreError}; whoever tells it names the setting before it ({@link storeKey}).
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import type { SecretText } from '../config/secret-file.ts';
-import { readAddress } from '../store/postgres/address.ts';
 import type { StoreNews } from '../store/sqlite/store.ts';
 import type { Store } from '../store/store.ts';
 import { inUse, StoreError } from '../store/store-error.ts';
-import { claimName } from '../system/claim.ts';
+import { claimName } from '../system/claimed-name.ts';
 import { errorText } from '../system/error-text.ts';
-import { readPassword, type StoreSettings, storePlace } from './store-place.ts';
+import { readPassword, type StoreSettings } from './store-place.ts';
 
 /** The demands of a daemon on its store. */
 export interface StoreHooks {
@@ -30,26 +29,28 @@ export interface StoreHooks {
 
 /** Opens the store for a daemon. */
 export async function openDaemonStore(config: StoreSettings, hooks: StoreHooks): Promise<Store> {
-  const { path, url, passwordFile, host = hostname(), connections, keepContentMs } = config.store;
+  const { path, url, passwordFile, host, connections, keepContentMs } = config.store;
   const keepContent = keepContentMs > 0;
   if (url === undefined) {
     const { openSqliteStore } = await import('../store/sqlite/store.ts');
     return await openSqliteStore({ path, mode: 'daemon', keepContent, ...hooks });
   }
-  const claims = await claimPlace(config, host);
+  const claim = await claimPlace(path);
   try {
     const { openPostgresStore } = await import('../store/postgres/store.ts');
     const password = passwordOf(readPassword(passwordFile));
-    const store = await openPostgresStore({ url, password, mode: 'daemon', host, keepContent, connections });
+    const { onBroken } = hooks;
+    const settings = { url, password, host, keepContent, connections };
+    const store = await openPostgresStore({ ...settings, mode: 'daemon', onBroken });
     return {
       ...store,
       close: async () => {
         await store.close();
-        for (const claim of claims) claim.close();
+        claim?.close();
       },
     };
   } catch (error) {
-    for (const claim of claims) claim.close();
+    claim?.close();
     throw error;
   }
 }
@@ -76,25 +77,15 @@ function passwordOf(read: SecretText | undefined): string | undefined {
 }
 
 /**
- * Claims the daemon's place and the host's name in the database, since no file of the store's keeps a second daemon away.
- * The place is the directory itself, whatever its path; the name, the servers as the URL has them.
+ * Claims the daemon's place on this host, since no file of the store's keeps a second daemon away. The place is the directory
+ * itself, whatever its path.
  */
-async function claimPlace(config: StoreSettings, host: string): Promise<readonly Server[]> {
-  const { path, url = '' } = config.store;
-  const read = readAddress(url);
-  if (!read.ok) throw new StoreError('unusable', read.problem);
+async function claimPlace(path: string): Promise<Server | undefined> {
   const { dev, ino } = makeDirectory(dirname(path));
-  const place = await claimName(`place ${dev} ${ino} ${basename(path)}`);
-  if (place === 'taken') throw inUse(path);
-  const name = await claimName(`host ${JSON.stringify([storePlace(config), host])}`);
-  if (name === 'taken') {
-    place?.close();
-    throw new StoreError(
-      'locked',
-      `${storePlace(config)}: another mailgwd on this host works on it as "${host}"; only one may have a name (store.host)`,
-    );
-  }
-  return [place, name].filter((claim) => claim !== undefined);
+  const place = createHash('sha256').update(`${dev} ${ino} ${basename(path)}`).digest('hex');
+  const claim = await claimName(`mailgw-place-${place}`);
+  if (claim === 'taken') throw inUse(path);
+  return claim;
 }
 
 function makeDirectory(directory: string): { readonly dev: bigint; readonly ino: bigint } {
