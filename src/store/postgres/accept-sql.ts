@@ -33,11 +33,11 @@ const SETTINGS = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = 
 
 const RECEIPTS = `
 -- Has the transaction's commit on disk, and on a synchronous standby, and nobody wait for its locks without end.
-CREATE FUNCTION mailgw_promise_1() RETURNS void LANGUAGE sql AS $$
-  SELECT set_config('synchronous_commit',
-      CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true),
-    set_config('lock_timeout', '${LOCK_MS}', true)
-$$;
+CREATE FUNCTION mailgw_promise_1() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+      WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true), set_config('lock_timeout', '${LOCK_MS}', true);
+END $$;
 
 -- Notes that a message of a mailbox is settled; the high water never falls, and is that of its own UIDs alone.
 CREATE FUNCTION mailgw_pass_message_1(of_source text, of_validity bigint, of_uid bigint, water bigint, owes boolean, at bigint)

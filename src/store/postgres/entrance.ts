@@ -26,8 +26,8 @@ const ACCEPT = 'SELECT mailgw_accept_1($1, $2, $3) AS answer';
 /** An arrival with whom to tell. */
 interface Waiting extends Arrival {
   readonly arrivedMs: number;
-  resolve(result: AcceptResult): void;
-  reject(error: unknown): void;
+  readonly resolve: (result: AcceptResult) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** The entrance. */
