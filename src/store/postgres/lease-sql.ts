@@ -6,8 +6,7 @@
  * head but where an item is held because its user is gone. Costs do not grow with what waits, but with what waits of users
  * that are left out or avoided. `lease_call` is the number of the call: settle-sql.ts says what for.
  */
-import { QUEUE_LOCK } from './database.ts';
-import { beginHot, HOT_SETTINGS } from './hot-sql.ts';
+import { BEGIN_HOT, HOT_SETTINGS } from './hot-sql.ts';
 
 const HEADS = "head AND state IN ('ready','waiting')";
 
@@ -42,7 +41,7 @@ DECLARE
   numbers bigint[] := '{}';
   claimed bigint;
 BEGIN
-  ${beginHot(QUEUE_LOCK)}
+  ${BEGIN_HOT}
   IF is_again THEN
     RETURN QUERY SELECT * FROM item WHERE state = 'leased' AND lease_owner = of_host AND lease_call = of_call;
     IF FOUND THEN RETURN; END IF;
@@ -86,11 +85,11 @@ END $$;
 -- Gives the time at which the next item of a lane, or of all, is due; NULL when none waits, or the queue is paused.
 CREATE FUNCTION mailgw_next_due_1(in_lane text) RETURNS bigint LANGUAGE plpgsql STABLE ${HOT_SETTINGS} AS $$
 DECLARE
-  next bigint;
+  first_due bigint;
 BEGIN
   PERFORM FROM flag WHERE name = 'paused' AND value = 1;
   IF FOUND THEN RETURN NULL; END IF;
-  ${byLane(({ where, order }) => `SELECT due_at INTO next FROM item WHERE ${where} ORDER BY ${order} LIMIT 1;`)}
-  RETURN next;
+  ${byLane(({ where, order }) => `SELECT due_at INTO first_due FROM item WHERE ${where} ORDER BY ${order} LIMIT 1;`)}
+  RETURN first_due;
 END $$;
 `;

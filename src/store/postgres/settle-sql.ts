@@ -7,8 +7,7 @@
  * between which the attempt was taken back: a settlement that was repeated because its answer was lost, or came late, or
  * a run of the daemon later, is of the earlier one and ignored.
  */
-import { QUEUE_LOCK } from './database.ts';
-import { beginHot, HOT_SETTINGS } from './hot-sql.ts';
+import { BEGIN_HOT, HOT_SETTINGS } from './hot-sql.ts';
 import { OPEN } from './tables.ts';
 
 /** What a part of a reply to a digest has of the item that it comes of. */
@@ -29,7 +28,7 @@ DECLARE
   each record;
   leased record;
 BEGIN
-  ${beginHot(QUEUE_LOCK)}
+  ${BEGIN_HOT}
   PERFORM mailgw_lock_threads(ARRAY(SELECT thread FROM item WHERE id = ANY(ids)) || part_threads);
   FOR each IN SELECT * FROM unnest(ids, calls, tries, kinds, ats, dues, texts, poisons) WITH ORDINALITY
       AS settle (id, call, attempt, kind, at, due, text, poison, place) LOOP
@@ -100,7 +99,7 @@ CREATE FUNCTION mailgw_reclaim_1(at bigint, busy text[]) RETURNS integer LANGUAG
 DECLARE
   threads text[];
 BEGIN
-  ${beginHot(QUEUE_LOCK)}
+  ${BEGIN_HOT}
   threads := ARRAY(SELECT thread FROM item WHERE state = 'leased' AND lease_until <= at AND id <> ALL(busy));
   IF threads = '{}' THEN RETURN 0; END IF;
   PERFORM mailgw_lock_threads(threads);
@@ -117,7 +116,7 @@ CREATE FUNCTION mailgw_make_due_1(at bigint, longest bigint) RETURNS bigint LANG
 DECLARE
   moved bigint;
 BEGIN
-  ${beginHot(QUEUE_LOCK)}
+  ${BEGIN_HOT}
   UPDATE item SET due_at = at
     WHERE state IN ${OPEN} AND (state = 'ready' AND due_at > at OR state = 'waiting' AND due_at > longest);
   GET DIAGNOSTICS moved = ROW_COUNT;
