@@ -23,9 +23,9 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeLanes(open);
     describeOperator(open);
     describeDirectory(open);
+    describeRenaming(open);
     describeOwners(open);
     describeRemoval(open);
-    describeRenaming(open);
     describeNotifications(open);
     describeNotified(open);
     describeRemembered(open);
