@@ -16,6 +16,7 @@ import { describeOperator } from './contract-operator.ts';
 import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
+import { describeRenaming } from './contract-renaming.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -25,6 +26,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeLanes(open);
     describeOperator(open);
     describeDirectory(open);
+    describeRenaming(open);
     describeOwners(open);
     describeRemoval(open);
     describeNotices(open);
