@@ -194,10 +194,15 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
 
   it('is worked on by mailgw-ctl, whose commands on a file name what does it there', async (t) => {
     const own = testScratch(t);
-    const { daemon } = await start(own, { api: { listen: `unix:${own.path('api.sock')}` } });
-    await worksByTool(daemon);
+    const { daemon, platform } = await start(own, { api: { listen: `unix:${own.path('api.sock')}` } });
+    await daemon.addUser('alice');
+    const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'a/b/1' });
+    const messageId = newMessageId();
+    assert.match(await deliver(daemon, address, messageId), /^250 /);
+    await posted(platform, daemon, 1);
+    await worksByTool(daemon, 'bob', messageId);
     await daemon.stop();
-    await worksByTool(daemon);
+    await worksByTool(daemon, 'carol', messageId);
     for (const [command, instead] of [
       [['check'], 'pg_amcheck'],
       [['backup', own.path('copy')], 'pg_dump'],
@@ -228,12 +233,8 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
   });
 });
 
-let turns = 0;
-
 /** Runs a command of each kind. */
-async function worksByTool(daemon: Daemon): Promise<void> {
-  turns += 1;
-  const user = `user${turns}`;
+async function worksByTool(daemon: Daemon, user: string, messageId: string): Promise<void> {
   await daemon.addUser(user);
   await daemon.ctl('user', 'set', user, '--address', `${user}@example.net`);
   assert.equal((await daemon.ctl('user', 'show', user)).length, 1);
@@ -246,7 +247,7 @@ async function worksByTool(daemon: Daemon): Promise<void> {
     ['queue', 'pause'],
     ['queue', 'resume'],
     ['stats'],
-    ['trace', address],
+    ['trace', messageId],
     ['token', 'list'],
     ['source', 'list'],
     ['notification', 'list'],

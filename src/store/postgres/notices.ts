@@ -19,7 +19,12 @@ export function noticePort(ground: Ground): Notices {
   const { database, clock } = ground;
   return {
     addNotice: (notice) =>
-      repeatable(database, PROMISED, (statements) => addNotice(statements, clock, notice)),
+      repeatable(database, PROMISED, async (statements, isAgain) => {
+        if (await addNotice(statements, clock, notice)) return true;
+        if (!isAgain) return false;
+        const own = await statements.rows('SELECT FROM notice WHERE id = $1', [notice.id]);
+        return own.length === 1;
+      }),
     leaseNotice: leaseNotice(ground),
     settleNotice: settleNotice(ground),
     nextNoticeAt: async () => {
@@ -93,7 +98,7 @@ function settleNotice({ database, clock, host }: Ground): Notices['settleNotice'
 /** Makes due what this host has claimed; for its daemon's start, when none of its claims has anybody. */
 export async function recallNotices(
   statements: Statements,
-  { clock, host }: Ground,
+  { clock, host }: Pick<Ground, 'clock' | 'host'>,
   now: number,
 ): Promise<void> {
   await statements.run(

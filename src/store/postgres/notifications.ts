@@ -117,7 +117,7 @@ function settleNotification({ database, clock, host }: Ground): Notifications['s
 /** Makes due what this host has claimed; for its daemon's start, when none of its claims has anybody. */
 export async function recallNotifications(
   statements: Statements,
-  { clock, host }: Ground,
+  { clock, host }: Pick<Ground, 'clock' | 'host'>,
   now: number,
 ): Promise<void> {
   await statements.run(

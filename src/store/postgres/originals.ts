@@ -1,9 +1,8 @@
 /**
  * Known originals in PostgreSQL: one row for a post and a text.
  *
- * Contract: the bound is kept with each insert. Its sum is counted when it is first needed and every
- * {@link COUNTED_MS}; in between it goes by what this host writes, and the other hosts each do the same: of what they
- * insert at the bound they forget as much.
+ * Contract: the bound is kept with each insert. The sum is counted when it is first needed and every {@link COUNTED_MS}; in
+ * between it goes by what this host writes, and what others write beyond the bound stays until the next count.
  */
 import { performance } from 'node:perf_hooks';
 import {
