@@ -1,14 +1,14 @@
 // Who is let in by a PostgreSQL that is somewhere else, and whom mailgw believes to be it: certificates, passwords, peers.
 
 import assert from 'node:assert/strict';
-import { chownSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { StoreError, type StoreErrorKind } from '../../src/store/store-error.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
-import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
+import { type Postgres, postgresOwner, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { repositoryRoot, run } from '../support/process.ts';
 import { suiteScratch } from '../support/scratch.ts';
 import { Authority, type CertificateFiles } from '../support/tls.ts';
@@ -40,8 +40,8 @@ describe('PostgreSQL on another host', { skip: postgresUnavailable() }, () => {
       [keyFile, served.keyFile],
     ] as const) {
       copyFileSync(from, to);
-      const entry = readFileSync('/etc/passwd', 'utf8').match(/^postgres:[^:]*:(\d+):(\d+)/m);
-      chownSync(to, Number(entry?.[1]), Number(entry?.[2]));
+      const { uid, gid } = postgresOwner()!;
+      chownSync(to, uid, gid);
     }
   }
 

@@ -1,12 +1,12 @@
 /**
- * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum.
+ * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum; and prints what makes a database.
  *
  * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with
  * 74, one that finds rows that contradict each other with 65. Progress goes to a terminal only, on standard error.
  */
 import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { badInput, describe, EXIT, type ExitStatus, Fault } from '../../actions/fault.ts';
+import { badInput, describe, EXIT, type ExitStatus, Fault, usage } from '../../actions/fault.ts';
 import { adminSocketPath } from '../../api/admin.ts';
 import { dedupeWindowMs } from '../../config/config.ts';
 import type { Config } from '../../site/config.ts';
@@ -237,9 +237,42 @@ const vacuum: CommandSpec = {
     }),
 };
 
-/** The commands on the store's file. */
+const sql: CommandSpec = {
+  words: 'sql',
+  summary: 'print the SQL by which an administrator of PostgreSQL makes the role and the database of mailgw',
+  options: [
+    { flags: '--role <name>', doc: 'the role of mailgwd (default: mailgw)' },
+    { flags: '--database <name>', doc: 'the database (default: mailgw)' },
+    {
+      flags: '--least',
+      doc: 'another role owns the schema, and is in the SQL; that of mailgwd reads and changes rows alone',
+    },
+    { flags: '--from <version>', doc: 'with --least: the schema that is there is of this version (default: 0, none)' },
+  ],
+  examples: ['sql | sudo -u postgres psql', 'sql --least --from 1', 'sql --json'],
+  run: async (input, { output }) => {
+    const { ownerOf, roleSql, SCHEMA } = await import('../../store/postgres/role.ts');
+    const role = input.text('role') ?? 'mailgw';
+    const database = input.text('database') ?? 'mailgw';
+    const isLeast = input.flag('least');
+    const given = input.text('from');
+    if (given !== undefined && !isLeast)
+      throw usage('--from: goes with --least; without it mailgwd brings the schema up to date by itself');
+    const from = Number(given ?? 0);
+    if (!/^\d+$/.test(given ?? '0') || from > SCHEMA)
+      throw badInput(`--from: ${given ?? ''}: expected a version of the schema, 0 to ${SCHEMA}`);
+    const text = roleSql({ role, database, least: isLeast ? { from } : undefined });
+    const owner = isLeast ? ownerOf(role) : role;
+    const schema = isLeast ? { schema_from: from, schema_to: SCHEMA } : { schema_from: null, schema_to: null };
+    if (output.json) printObject(output, { role, owner, database, ...schema, sql: text });
+    else output.write(text);
+  },
+};
+
+/** The commands on the store. */
 export const dbGroup: CommandGroup = {
   name: 'db',
-  summary: 'check, back up, restore and tidy the store; all but restore are safe while mailgwd runs',
-  commands: [check, backup, restore, prune, vacuum],
+  summary:
+    'check, back up, restore and tidy the store, all but restore safe while mailgwd runs; make one in PostgreSQL',
+  commands: [check, backup, restore, prune, vacuum, sql],
 };

@@ -159,13 +159,13 @@ function listen(client: pg.Client): ReadonlyMap<string, string> {
   return told;
 }
 
-/** Throws unless texts go there and back as they are: the driver speaks UTF-8 alone, and asks for nothing. */
+/** Throws unless the database has all letters that mail has. */
 function requireEncoding(told: ReadonlyMap<string, string>): void {
-  const encoding = told.get('client_encoding') ?? 'UTF8';
+  const encoding = told.get('server_encoding') ?? 'UTF8';
   if (encoding !== 'UTF8')
     throw new StoreError(
       'refused',
-      `the encoding of the session is ${encoding}, expected UTF8; "mailgw-ctl db sql" gives the SQL that makes such a database`,
+      `the encoding of the database is ${encoding}, expected UTF8; "mailgw-ctl db sql" gives the SQL that makes such one`,
     );
 }
 

@@ -155,7 +155,8 @@ class Lines {
   }
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
-    if (this.#isClosed) throw new Error('the store is closed');
+    // No loss: nobody is to ask again.
+    if (this.#isClosed) throw new Error('the store was closed');
     const { address, password, name } = this.#options;
     return await connect({
       address,

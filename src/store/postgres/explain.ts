@@ -105,7 +105,6 @@ const LATER = 'mail waits in Postfix until it answers';
 /** By code, the first that fits. */
 const KINDS: readonly (readonly [RegExp, StoreErrorKind, string])[] = [
   [/^28/, 'refused', WHO],
-  [/^3D000$/, 'refused', '"mailgw-ctl db sql" gives the SQL that makes it'],
   [/^(42501|3F000)$/, 'refused', GRANT],
   [/^EACCES$/, 'refused', 'the user of mailgwd may not use the socket'],
   [
@@ -134,7 +133,7 @@ const WORDS: readonly (readonly [RegExp, StoreErrorKind, string])[] = [
     'refused',
     'set "ssl = on" there; or write sslmode=disable into store.url, and all mail goes there in the clear',
   ],
-  [/no such database/, 'refused', 'the pooler knows no such database; and "mailgw-ctl db sql" makes it in the server'],
+  [/^(.*: )?(no such database|database ".*" does not exist)/, 'refused', '"mailgw-ctl db sql" gives the SQL that makes it'],
 ];
 
 /** Says why a store cannot be opened, naming its place; other errors as they are. */
