@@ -19,6 +19,7 @@ import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
 import type { Intake, Source } from '../sources/source.ts';
+import { errorText } from '../system/error-text.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { openSupervision, type Supervision } from '../system/supervision.ts';
 import { ListenError } from '../system/unix-socket.ts';
@@ -109,7 +110,10 @@ function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervi
     environment: process.env,
     pid: process.pid,
     ping: () => store.ping(),
-    status: () => readStatus(site.config, store, { trouble: trouble(), isSpaceLow: space.isLow() }),
+    status: () =>
+      readStatus(site.config, store, { trouble: trouble(), isSpaceLow: space.isLow() }).catch(
+        (error: unknown) => `all mail is put off (451): the store fails: ${errorText(error)}`,
+      ),
   });
 }
 

@@ -12,6 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_LANE } from '../mail/lane.ts';
+import { Outage } from '../observe/outage.ts';
 import type { AcceptResult, ImmediateLease } from '../store/acceptance.ts';
 import type { LeasedItem, NewItem } from '../store/item.ts';
 import type { Settle } from '../store/leases.ts';
@@ -68,6 +69,7 @@ export class Dispatcher {
   #watch: SinkWatch;
   readonly #clock: WallClock;
   readonly #settler: Settler;
+  readonly #outage: Outage;
   readonly #claimedByAll: () => readonly string[];
 
   /** Takes what gives the options in force; of these the queue, the log and the clocks stay the same. */
@@ -79,6 +81,7 @@ export class Dispatcher {
     this.#watch = watchOf(options);
     const clock = fellowship?.clock ?? new WallClock(options);
     this.#clock = clock;
+    this.#outage = new Outage(options.log, 'dispatch_failed');
     this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
   }
 
@@ -217,7 +220,7 @@ export class Dispatcher {
 
   /** Begins what is due; gives the time until the next look. */
   async #lookForWork(): Promise<number> {
-    const { queue, now, monotonic, retry, log, pollMs } = this.#options;
+    const { queue, now, monotonic, retry, pollMs } = this.#options;
     try {
       await this.#clock.follow(retry.longestMs);
       await this.#reclaim();
@@ -227,6 +230,7 @@ export class Dispatcher {
       const quietMs = this.#isBehind ? 0 : this.#quietUntil - monotonic();
       if (quietMs > 0) return Math.min(quietMs, pollMs);
       const dueAt = await queue.nextDueAt(this.#options.lane);
+      this.#outage.worked();
       if (dueAt === undefined || dueAt > now()) {
         this.#isBehind = false;
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
@@ -238,7 +242,7 @@ export class Dispatcher {
       this.#watch.breaker.missNewcomer(monotonic());
       return Math.min(this.#watch.breaker.pauseMs(monotonic()) || pollMs, pollMs);
     } catch (error) {
-      log('dispatch_failed', { reason: errorText(error) });
+      this.#outage.failed({ reason: errorText(error) });
       return pollMs;
     }
   }

@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { acceptancePort } from './acceptance.ts';
-import { nameOf, readAddress } from './address.ts';
+import { placeOf, readAddress } from './address.ts';
 import { apiAccessPort } from './api-access.ts';
 import { PostgresBell } from './bell.ts';
 import { bucketPort } from './buckets.ts';
@@ -76,7 +76,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
   const read = readAddress(options.url);
   if (!read.ok) throw new StoreError('unusable', read.problem);
   const { address } = read;
-  const place = `${address.servers.map(nameOf).join(', ')}, database ${address.database}`;
+  const place = placeOf(address);
   const host = options.host ?? hostname();
   try {
     const line = { address, password: options.password, name: `mailgw ${options.mode} ${host}` };
@@ -158,7 +158,7 @@ function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, cl
     ping: async (sign) => {
       if (sign?.mustWrite === true)
         await database.transact({ lock: 'none', isDurable: false }, (s) => s.run('SELECT 1'));
-      else await database.reads.run('SELECT 1');
+      // Nothing on this side does the writing: a database that is away is no reason to replace the daemon.
     },
     close: async () => {
       await close();

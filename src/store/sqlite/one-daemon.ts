@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { claimName } from '../../system/claimed-name.ts';
-import { inUse } from './explain.ts';
+import { inUse } from '../store-error.ts';
 import { openConnection } from './schema.ts';
 
 /** Claims the store at `path`; undefined where there is none yet, or no such sockets. Throws where another daemon has it. */
