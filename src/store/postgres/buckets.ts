@@ -50,6 +50,7 @@ export function bucketPort({ database, clock, host }: Ground): Buckets {
             fullAts.map((at) => Math.ceil(clock.toDatabase(at))),
             lives,
             takenMs,
+            Math.round(clock.toDatabase(savedAt)),
           ]),
       ]),
     );

@@ -96,8 +96,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 function asUnmade(error: unknown, server: Server): Error {
   const named = (text: string): string =>
     text.includes(nameOf(server)) ? text : `${nameOf(server)}: ${text}`;
-  const loss =
-    lossOf(error) ?? (isBusy(error) ? new ConnectionLost(errorText(error), { cause: error }) : undefined);
+  const loss = lossOf(error) ?? (isBusy(error) ? new ConnectionLost(errorText(error), { cause: error }) : undefined);
   const told = loss ?? (error instanceof Error ? error : new Error(errorText(error)));
   told.message = named(told.message);
   return told;

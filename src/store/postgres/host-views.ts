@@ -54,7 +54,7 @@ export function hostPort({ database, clock }: Ground, { deadMs }: HostTimes): Om
         );
         if (row === undefined) return { kind: 'unknown' };
         if (row.isLive) return { kind: 'live', seenAt: clock.toHost(row.seenAt) };
-        const givenBack = await giveBack(statements, [name]);
+        const givenBack = await giveBack(statements, { clock }, [name]);
         await Promise.all([
           statements.run('DELETE FROM mailbox_owner WHERE owner = $1', [name]),
           statements.run('DELETE FROM host WHERE name = $1', [name]),
