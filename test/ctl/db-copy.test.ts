@@ -264,6 +264,12 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     assert.equal(same.code, 64);
     assert.match(same.stderr, /the store is a file already/);
 
+    const secret = scratch.path('db.password');
+    writeFileSync(secret, 'secret\n', { mode: 0o644 });
+    const open = await daemon.tryCtl('db', 'copy', url, '--password-file', secret);
+    assert.equal(open.code, 78);
+    assert.match(open.stderr, /--password-file: .* mode 0644 lets group or world in/);
+
     const other = await openPostgresStore({ url, mode: 'daemon', host: 'far' });
     t.after(() => other.close());
     const live = await daemon.tryCtl('db', 'copy', url);
