@@ -1,0 +1,100 @@
+// Several daemons on one PostgreSQL, and everything that dies: nothing accepted is lost, nothing is posted under two keys,
+// and each thread stays in order over all hosts.
+//
+// Method: clients as Postfix is send all the time, each connection to any of three daemons, and a mail that one did not
+// answer to another. Then daemons are killed, or stopped and woken; the server is killed; connections are cut at random
+// bytes. MAILGW_ROUNDS=10 for ten times what CI does.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
+import { roundsOf } from '../support/rounds.ts';
+import { Scratch, testScratch } from '../support/scratch.ts';
+import { assertSound, type Fleet, type FleetOptions, makeFleet } from './fleet.ts';
+import { assertDelivered } from './promise.ts';
+import { Chance, failedRound } from './rounds.ts';
+import { Senders } from './senders.ts';
+
+const ROUNDS = roundsOf(30, 4);
+
+/** A fault comes after fewer accepted recipients than this. */
+const ACCEPTED = 60;
+
+/** How long the stopped daemon sleeps: longer than its leases and everybody's patience with it. */
+const ASLEEP_MS = 90_000;
+
+describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, () => {
+  const scratch = new Scratch();
+  let server: Postgres;
+
+  before(async () => {
+    server = await startPostgres(scratch, { syncs: true });
+  });
+
+  after(() => scratch.close());
+
+  /** Runs a fault under load, and holds what was promised against the platform's book and the store. */
+  async function underLoad(
+    t: TestContext,
+    options: FleetOptions,
+    fault: (fleet: Fleet, senders: Senders, chance: Chance) => Promise<void>,
+  ): Promise<Senders> {
+    const own = testScratch(t);
+    const fleet = await makeFleet(own, server, options);
+    const chance = new Chance();
+    for (const daemon of fleet.daemons) await daemon.start();
+    const senders = new Senders({ socket: fleet.sockets, recipients: fleet.recipients, chance, senders: 6 });
+    senders.start();
+    try {
+      await fault(fleet, senders, chance);
+      await senders.drain();
+      await assertDelivered(senders, fleet.ledger);
+      assert.deepEqual(senders.wrongs, []);
+      for (const daemon of fleet.daemons) assert.equal(await daemon.stop(), 'exit 0');
+      await assertSound(server, fleet);
+    } catch (problem) {
+      throw failedRound(problem, `seed ${chance.seed}`, own.directory);
+    } finally {
+      await senders.abandon();
+    }
+    t.diagnostic(
+      `${senders.accepted.length} accepted, ${senders.unanswered} cut off, ${fleet.ledger.requests} requests`,
+    );
+    return senders;
+  }
+
+  it(`${ROUNDS} kills of any of them`, async (t) => {
+    await underLoad(t, {}, async ({ daemons }, senders, chance) => {
+      for (let round = 0; round < ROUNDS; round++) {
+        await senders.acceptedMore(1 + chance.below(ACCEPTED));
+        const daemon = chance.oneOf(daemons);
+        await daemon.kill9();
+        await senders.acceptedMore(chance.below(ACCEPTED)); // the others go on
+        await daemon.start();
+      }
+    });
+  });
+
+  it(`${ROUNDS} kills of the server`, async (t) => {
+    await underLoad(t, {}, async (_fleet, senders, chance) => {
+      for (let round = 0; round < ROUNDS; round++) {
+        await senders.acceptedMore(1 + chance.below(ACCEPTED));
+        await server.stop(chance.oneOf(['SIGKILL', 'SIGQUIT', 'SIGINT']));
+        await delay(chance.below(300));
+        await server.start();
+      }
+      await senders.acceptedMore(ACCEPTED);
+    });
+  });
+
+  it('a daemon that is stopped for 90 s and woken', async (t) => {
+    await underLoad(t, {}, async ({ daemons }, senders) => {
+      await senders.acceptedMore(ACCEPTED);
+      process.kill(daemons[0]!.pid, 'SIGSTOP');
+      await delay(ASLEEP_MS);
+      process.kill(daemons[0]!.pid, 'SIGCONT');
+      await senders.acceptedMore(ACCEPTED);
+    });
+  });
+});
