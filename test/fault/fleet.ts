@@ -6,12 +6,16 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { Daemon, type Settings, writeConfig } from '../support/daemon.ts';
 import { addUser, mintSealed } from '../support/mint.ts';
 import type { Postgres } from '../support/postgres.ts';
 import { Scratch } from '../support/scratch.ts';
 import { Ledger } from './ledger.ts';
+import { assertDelivered } from './promise.ts';
+import { Chance, failedRound } from './rounds.ts';
+import { Senders } from './senders.ts';
 import type { Recipient } from './site.ts';
 
 /** Several hosts, whose daemons the test starts, stops and kills. */
@@ -32,6 +36,10 @@ export interface FleetOptions {
   readonly settings?: Settings;
   /** Gives the URL by which a host reaches the database; over the Unix socket by default. */
   readonly urlOf?: (host: number, database: string) => string;
+  /** The address of the platform. */
+  readonly platform?: string;
+  /** Gives the command that a host's daemon runs within. */
+  readonly within?: (host: number) => readonly string[];
 }
 
 /** Short enough that a round sees retries. */
@@ -43,9 +51,9 @@ export async function makeFleet(
   server: Postgres,
   options: FleetOptions = {},
 ): Promise<Fleet> {
-  const { hosts = 3, users = 3, threads = 4, settings = {}, urlOf } = options;
+  const { hosts = 3, users = 3, threads = 4, settings = {}, urlOf, platform, within } = options;
   const database = await server.database();
-  const ledger = await Ledger.open(scratch);
+  const ledger = await Ledger.open(scratch, platform);
   const daemons: Daemon[] = [];
   let pepperFile = '';
   for (let host = 0; host < hosts; host++) {
@@ -63,7 +71,7 @@ export async function makeFleet(
       },
     });
     pepperFile ||= own.path('pepper');
-    const daemon = new Daemon(socket, config, own.path('mailgwd.log'), {});
+    const daemon = new Daemon(socket, config, own.path('mailgwd.log'), {}, within?.(host));
     scratch.defer(() => daemon.kill9());
     daemons.push(daemon);
   }
@@ -102,6 +110,34 @@ async function makeRecipients(
   }
 }
 
+/** Starts the daemons, sends all the time, does what is to be done, and holds the promises against platform and store. */
+export async function underLoad(
+  t: TestContext,
+  server: () => Postgres,
+  fleet: Fleet,
+  fault: (senders: Senders, chance: Chance) => Promise<void>,
+): Promise<void> {
+  const chance = new Chance();
+  for (const daemon of fleet.daemons) await daemon.start();
+  const senders = new Senders({ socket: fleet.sockets, recipients: fleet.recipients, chance, senders: 6 });
+  senders.start();
+  try {
+    await fault(senders, chance);
+    await senders.drain();
+    await assertDelivered(senders, fleet.ledger);
+    assert.deepEqual(senders.wrongs, []);
+    for (const daemon of fleet.daemons) assert.equal(await daemon.stop(), 'exit 0');
+    await assertSound(server(), fleet);
+  } catch (problem) {
+    throw failedRound(problem, `seed ${chance.seed}`);
+  } finally {
+    await senders.abandon();
+  }
+  t.diagnostic(
+    `${senders.accepted.length} accepted, ${senders.unanswered} cut off, ${fleet.ledger.requests} requests`,
+  );
+}
+
 /** What no constraint holds, each as a query that finds its offenders. */
 const RULES = [
   `SELECT 'thread ' || thread || ' has ' || count(*) FILTER (WHERE head) || ' heads' FROM item
@@ -115,6 +151,6 @@ const RULES = [
 ] as const;
 
 /** Everything is posted, and the rows keep the rules among each other. */
-export async function assertSound(server: Postgres, { database }: Fleet): Promise<void> {
+async function assertSound(server: Postgres, { database }: Fleet): Promise<void> {
   for (const rule of RULES) assert.equal(await server.sql(rule, database), '');
 }

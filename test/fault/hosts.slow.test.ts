@@ -5,16 +5,14 @@
 // answer to another. Then daemons are killed, or stopped and woken; the server is killed; connections are cut at random
 // bytes. MAILGW_ROUNDS=10 for ten times what CI does.
 
-import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { Scratch, testScratch } from '../support/scratch.ts';
-import { assertSound, type Fleet, type FleetOptions, makeFleet } from './fleet.ts';
-import { assertDelivered } from './promise.ts';
-import { Chance, failedRound } from './rounds.ts';
-import { Senders } from './senders.ts';
+import { type Fleet, makeFleet, underLoad } from './fleet.ts';
+import type { Chance } from './rounds.ts';
+import type { Senders } from './senders.ts';
 
 const ROUNDS = roundsOf(30, 4);
 
@@ -34,38 +32,22 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
 
   after(() => scratch.close());
 
-  /** Runs a fault under load, and holds what was promised against the platform's book and the store. */
-  async function underLoad(
+  /** Runs a fault under load on three hosts of their own. */
+  async function onFleet(
     t: TestContext,
-    options: FleetOptions,
     fault: (fleet: Fleet, senders: Senders, chance: Chance) => Promise<void>,
-  ): Promise<Senders> {
-    const own = testScratch(t);
-    const fleet = await makeFleet(own, server, options);
-    const chance = new Chance();
-    for (const daemon of fleet.daemons) await daemon.start();
-    const senders = new Senders({ socket: fleet.sockets, recipients: fleet.recipients, chance, senders: 6 });
-    senders.start();
-    try {
-      await fault(fleet, senders, chance);
-      await senders.drain();
-      await assertDelivered(senders, fleet.ledger);
-      assert.deepEqual(senders.wrongs, []);
-      for (const daemon of fleet.daemons) assert.equal(await daemon.stop(), 'exit 0');
-      await assertSound(server, fleet);
-    } catch (problem) {
-      throw failedRound(problem, `seed ${chance.seed}`, own.directory);
-    } finally {
-      await senders.abandon();
-    }
-    t.diagnostic(
-      `${senders.accepted.length} accepted, ${senders.unanswered} cut off, ${fleet.ledger.requests} requests`,
+  ): Promise<void> {
+    const fleet = await makeFleet(testScratch(t), server);
+    await underLoad(
+      t,
+      () => server,
+      fleet,
+      (...rest) => fault(fleet, ...rest),
     );
-    return senders;
   }
 
   it(`${ROUNDS} kills of any of them`, async (t) => {
-    await underLoad(t, {}, async ({ daemons }, senders, chance) => {
+    await onFleet(t, async ({ daemons }, senders, chance) => {
       for (let round = 0; round < ROUNDS; round++) {
         await senders.acceptedMore(1 + chance.below(ACCEPTED));
         const daemon = chance.oneOf(daemons);
@@ -77,7 +59,7 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
   });
 
   it(`${ROUNDS} kills of the server`, async (t) => {
-    await underLoad(t, {}, async (_fleet, senders, chance) => {
+    await onFleet(t, async (_fleet, senders, chance) => {
       for (let round = 0; round < ROUNDS; round++) {
         await senders.acceptedMore(1 + chance.below(ACCEPTED));
         await server.stop(chance.oneOf(['SIGKILL', 'SIGQUIT', 'SIGINT']));
@@ -89,7 +71,7 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
   });
 
   it('a daemon that is stopped for 90 s and woken', async (t) => {
-    await underLoad(t, {}, async ({ daemons }, senders) => {
+    await onFleet(t, async ({ daemons }, senders) => {
       await senders.acceptedMore(ACCEPTED);
       process.kill(daemons[0]!.pid, 'SIGSTOP');
       await delay(ASLEEP_MS);
