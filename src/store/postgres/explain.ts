@@ -70,11 +70,12 @@ export function isBusy(error: unknown): boolean {
 }
 
 /**
- * Rows that another daemon's transaction made meanwhile: a head of a thread, and what a user or a thread with another name
- * takes along.
+ * Rows that another daemon's transaction made meanwhile: a head of a thread, the row of a copy, and what a user or a thread with
+ * another name takes along.
  */
 const MADE_MEANWHILE: ReadonlySet<unknown> = new Set([
   'item_head',
+  'dedupe_pkey',
   'notice_user_name_kind_day_key',
   'known_original_thread_replied_to_at_digest_key',
   'address_context_pkey',
