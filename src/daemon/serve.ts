@@ -49,6 +49,9 @@ export async function serve(begun: Beginning): Promise<void> {
     const doubts = await openDoubts(ground);
     const parser = site.part(parserPart(meter));
     const dispatchers = createDispatchers(site, { store, log, meter, sinks, parser });
+    store.onDue(() => {
+      dispatchers.wake();
+    });
     const notifier = createNotifier(site, store, log, meter);
     const sender = createSender(site, store, log, meter);
     const intake = await openIntake(ground, dispatchers, doubts);

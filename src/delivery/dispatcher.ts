@@ -1,15 +1,14 @@
 /**
  * The dispatcher: leases items, has them parsed, delivers the posts and settles the outcomes.
  *
- * Contract: every leased item is settled, whatever its attempt does; at most `concurrency` attempts run, of one
- * thread one (the queue sees to that); an attempt has one deadline in total. It polls the queue for work that
- * other processes made; what the gate makes is leased by the commit that stores it, and begins without another look
- * at the store. A few items are leased ahead, so that an attempt that ends never waits for the store either.
+ * Contract: every leased item is settled, whatever its attempt does; at most `concurrency` attempts run, of one thread one
+ * (the queue sees to that); an attempt has one deadline in total. It polls the queue for what other processes made; what
+ * the gate makes is leased by the commit that stores it. A few items are leased ahead, so that an attempt that ends never
+ * waits for the store; of a store that other hosts share they go back where those count on this one no more.
  * While the sink is down or misconfigured the breaker holds the items back, one probe at a time: the others keep their
  * attempts and stay due. While it hangs for some users, those have their share of the slots (shares.ts).
- * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an
- * item stays leased until its outcome is written, so that what cannot be recorded is not repeated either.
- * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
+ * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an item
+ * stays leased until that is written, or others hold this host for dead. Limits: retries end with the maximum age.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_LANE } from '../mail/lane.ts';
@@ -176,7 +175,8 @@ export class Dispatcher {
 
   /** Counts the items that may still be leased while the breaker is closed. */
   #room(): number {
-    return Math.max(0, 2 * this.#options.concurrency - this.#leased());
+    const { concurrency, isPresent } = this.#options;
+    return isPresent?.() === false ? 0 : Math.max(0, 2 * concurrency - this.#leased());
   }
 
   #leased(): number {
@@ -279,8 +279,8 @@ export class Dispatcher {
   }
 
   readonly #beginAhead = (): void => {
-    if (this.#isStopping) this.#giveBack(this.#ahead.splice(0));
-    const { concurrency, maxBufferedBytes } = this.#options;
+    const { concurrency, maxBufferedBytes, isPresent } = this.#options;
+    if (this.#isStopping || isPresent?.() === false) this.#giveBack(this.#ahead.splice(0));
     while (this.#inFlight.size < concurrency) {
       const next = this.#underWay.takeNext(this.#ahead, maxBufferedBytes, this.#mayBegin);
       if (next === undefined) break;

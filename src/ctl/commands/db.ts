@@ -26,7 +26,8 @@ import { printDone, printObject, printText, progressOn } from '../terminal/print
 const INSTEAD = {
   check: 'pg_amcheck examines its files',
   backup: 'pg_dump --format=custom --file=FILE DATABASE copies it',
-  restore: 'stop mailgwd on all hosts, and pg_restore --clean --if-exists --dbname=DATABASE FILE puts a copy back',
+  restore:
+    'stop mailgwd on all hosts, and pg_restore --clean --if-exists --dbname=DATABASE FILE puts a copy back',
   vacuum: 'its autovacuum does that by itself, and VACUUM (FULL) by hand',
 } as const;
 
@@ -247,7 +248,10 @@ const sql: CommandSpec = {
       flags: '--least',
       doc: 'another role owns the schema, and is in the SQL; that of mailgwd reads and changes rows alone',
     },
-    { flags: '--from <version>', doc: 'with --least: the schema that is there is of this version (default: 0, none)' },
+    {
+      flags: '--from <version>',
+      doc: 'with --least: the schema that is there is of this version (default: 0, none)',
+    },
   ],
   examples: ['sql | sudo -u postgres psql', 'sql --least --from 1', 'sql --json'],
   run: async (input, { output }) => {
@@ -263,7 +267,9 @@ const sql: CommandSpec = {
       throw badInput(`--from: ${given ?? ''}: expected a version of the schema, 0 to ${SCHEMA}`);
     const text = roleSql({ role, database, least: isLeast ? { from } : undefined });
     const owner = isLeast ? ownerOf(role) : role;
-    const schema = isLeast ? { schema_from: from, schema_to: SCHEMA } : { schema_from: null, schema_to: null };
+    const schema = isLeast
+      ? { schema_from: from, schema_to: SCHEMA }
+      : { schema_from: null, schema_to: null };
     if (output.json) printObject(output, { role, owner, database, ...schema, sql: text });
     else output.write(text);
   },

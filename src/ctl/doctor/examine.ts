@@ -84,8 +84,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
       becomeStoreOwner(path);
       return url === undefined ? checkStoreFile(config, Date.now()) : checkPostgres(config, openStore);
     });
-    if (url === undefined)
-      yield* guarded('store', async () => [await checkStoreFiles(path, holder)]);
+    if (url === undefined) yield* guarded('store', async () => [await checkStoreFiles(path, holder)]);
     for (const [at, sink] of config.sinks.entries()) {
       yield* guarded('sink', async () => checkSink(sink, builtIn[at] ?? (await openSink(sink)), stranger));
     }

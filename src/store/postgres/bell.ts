@@ -8,7 +8,7 @@
  * Failure: a connection that dies, or does not answer in time, is replaced; a ring that fails is lost.
  */
 import type { DueBell } from '../bell.ts';
-import { type Connection, connect, type ConnectionOptions } from './connection.ts';
+import { type Connection, type ConnectionOptions, connect } from './connection.ts';
 import type { Statements } from './database.ts';
 
 const CHANNEL = 'mailgw';

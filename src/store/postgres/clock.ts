@@ -37,9 +37,7 @@ export class DatabaseClock {
   /** Measures the difference. */
   async measure(statements: Statements): Promise<void> {
     const before = Date.now();
-    const row = await statements.first<{ at: number }>(
-      `SELECT ${DATABASE_NOW} AS at`,
-    );
+    const row = await statements.first<{ at: number }>(`SELECT ${DATABASE_NOW} AS at`);
     const after = Date.now();
     this.hear(row?.at ?? after, before, after);
   }

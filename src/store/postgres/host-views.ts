@@ -1,5 +1,5 @@
 /** Hosts in PostgreSQL: listHosts, forgetHost. */
-import type { Hosts, HostState } from '../hosts.ts';
+import type { HostState, Hosts } from '../hosts.ts';
 import { DATABASE_NOW } from './clock.ts';
 import { giveBack } from './giving-back.ts';
 import type { Ground } from './ground.ts';

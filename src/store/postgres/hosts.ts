@@ -18,8 +18,8 @@ import { version } from '../../system/version.ts';
 import { StoreError } from '../store-error.ts';
 import { DATABASE_NOW } from './clock.ts';
 import type { Value } from './connection.ts';
-import type { Ground } from './ground.ts';
 import { giveBack } from './giving-back.ts';
+import type { Ground } from './ground.ts';
 
 /** The times of hosts, the same for all that share a store. */
 export interface HostTimes {
@@ -76,7 +76,9 @@ const ENTER = (condition: string): string =>
      seen_at = excluded.seen_at, stopped = false
    WHERE ${condition} RETURNING name`;
 
-const TAKE_NAME = ENTER('host.stopped OR host.machine = excluded.machine OR host.seen_at <= excluded.seen_at - $8');
+const TAKE_NAME = ENTER(
+  'host.stopped OR host.machine = excluded.machine OR host.seen_at <= excluded.seen_at - $8',
+);
 
 // A host that was forgotten while it slept enters itself again.
 const BEAT = `WITH mine AS (${ENTER('host.run = excluded.run')}),
@@ -104,7 +106,9 @@ async function claimHere({ database, host }: Ground, place: string): Promise<Ser
   const store = await database.reads.first<{ name: string }>(
     "SELECT current_database() || '/' || value AS name FROM flag WHERE name = 'store'",
   );
-  const digest = createHash('sha256').update(`${store?.name ?? place}/${host}`).digest('hex');
+  const digest = createHash('sha256')
+    .update(`${store?.name ?? place}/${host}`)
+    .digest('hex');
   const claim = await claimName(`mailgw-host-${digest}`);
   if (claim === 'taken') throw taken(place, host, 'on this machine');
   return claim;
@@ -119,7 +123,10 @@ const taken = (place: string, host: string, where: string): StoreError =>
 /** Names the scope in which {@link claimName} is a proof: this kernel's life, and the network namespace. */
 function machineOf(): string {
   try {
-    const parts = [readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'), readlinkSync('/proc/self/ns/net')];
+    const parts = [
+      readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'),
+      readlinkSync('/proc/self/ns/net'),
+    ];
     return createHash('sha256').update(parts.join('\n')).digest('hex');
   } catch {
     return randomBytes(16).toString('hex');
