@@ -26,9 +26,9 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeLanes(open);
     describeOperator(open);
     describeDirectory(open);
+    describeRenaming(open);
     describeOwners(open);
     describeRemoval(open);
-    describeRenaming(open);
     describeNotices(open);
     describeNotifications(open);
     describeNotified(open);

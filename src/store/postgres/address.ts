@@ -64,7 +64,8 @@ export function readAddress(url: string): ReadAddress {
   const found = FORM.exec(url);
   if (found === null) return fails('expected postgresql://USER@HOST:PORT/DATABASE');
   const [, authority = '', hosts = '', path = '', query = ''] = found;
-  if (authority.includes(':'))
+  // What is no port behind a host, or an "@" behind it, is a password with a character that should have been escaped.
+  if (authority.includes(':') || /:\D/.test(hosts.replace(/\[[^\]]*\]/g, '')) || path.includes('@'))
     return fails('a password in the URL would be read by everybody; put it into store.password_file');
   const parameters = parametersOf(query);
   if (typeof parameters === 'string') return fails(parameters);
@@ -109,7 +110,12 @@ function trustOf(parameters: ReadonlyMap<string, string>, servers: readonly Serv
   if (sslMode === undefined) return `sslmode=${given ?? ''} is none of ${SSL_MODES.join(', ')}`;
   if (sslMode === 'disable' && (sslRootCert ?? sslCert) !== undefined)
     return 'sslmode=disable makes no use of certificates';
-  return { sslMode: sslMode === 'require' && sslRootCert ? 'verify-ca' : sslMode, sslRootCert, sslCert, sslKey };
+  return {
+    sslMode: sslMode === 'require' && sslRootCert ? 'verify-ca' : sslMode,
+    sslRootCert,
+    sslCert,
+    sslKey,
+  };
 }
 
 function decode(text: string): string {
@@ -151,6 +157,11 @@ export function nameOf({ host, port }: Server): string {
   return host.startsWith('/')
     ? `${host}/.s.PGSQL.${port}`
     : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Names a store for people, without its user. */
+export function placeOf({ servers, database }: StoreAddress): string {
+  return `${servers.map(nameOf).join(', ')}, database ${database}`;
 }
 
 /**

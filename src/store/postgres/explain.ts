@@ -1,6 +1,6 @@
 /** Errors of PostgreSQL and of the way to it, as the store's callers have them. */
 import { errorText } from '../../system/error-text.ts';
-import { StoreError, type StoreErrorKind } from '../store-error.ts';
+import { StoreError, type StoreErrorKind, StoreLost } from '../store-error.ts';
 
 /** Gives the SQLSTATE of an error, or Node's code of one of the way there; empty where it has none. */
 export function codeOf(error: unknown): string {
@@ -10,7 +10,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** The connection was lost, or never made: nothing is known of what it was asked last. */
-export class ConnectionLost extends Error {
+export class ConnectionLost extends StoreLost {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);
     this.name = 'ConnectionLost';
@@ -118,8 +118,16 @@ const KINDS: readonly (readonly [RegExp, StoreErrorKind, string])[] = [
     'refused',
     'sslrootcert in store.url names the file with the certificate of the authority that the server has its own from',
   ],
-  [/^(ERR_OSSL_|ERR_SSL_)/, 'refused', 'the server and the files of sslcert, sslkey, sslrootcert do not agree'],
-  [/^53300$/, 'unreachable', 'all its connections are in use: see max_connections, and the limit of the role'],
+  [
+    /^(ERR_OSSL_|ERR_SSL_)/,
+    'refused',
+    'the server and the files of sslcert, sslkey, sslrootcert do not agree',
+  ],
+  [
+    /^53300$/,
+    'unreachable',
+    'all its connections are in use: see max_connections, and the limit of the role',
+  ],
   [/^25006$/, 'unreachable', 'name all servers in store.url, and the one that takes writes is used'],
   [/^(53|57|08|E)/, 'unreachable', LATER],
 ];
@@ -133,7 +141,11 @@ const WORDS: readonly (readonly [RegExp, StoreErrorKind, string])[] = [
     'refused',
     'set "ssl = on" there; or write sslmode=disable into store.url, and all mail goes there in the clear',
   ],
-  [/^(.*: )?(no such database|database ".*" does not exist)/, 'refused', '"mailgw-ctl db sql" gives the SQL that makes it'],
+  [
+    /^(.*: )?(no such database|database ".*" does not exist)/,
+    'refused',
+    '"mailgw-ctl db sql" gives the SQL that makes it',
+  ],
 ];
 
 /** Says why a store cannot be opened, naming its place; other errors as they are. */

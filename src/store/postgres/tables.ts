@@ -286,10 +286,16 @@ CREATE TABLE sender_pass (
   passed_at bigint NOT NULL,
   PRIMARY KEY (user_number, address)
 );
+-- The rates' buckets as each host has them, by the database's clock.
 CREATE TABLE bucket (
-  name text COLLATE "C" PRIMARY KEY,
+  name text COLLATE "C" NOT NULL,
+  host text COLLATE "C" NOT NULL,
   full_at bigint NOT NULL,
-  saved_at bigint NOT NULL
+  saved_at bigint NOT NULL,
+  -- The number of the bucket's life at this host, and what the host has taken in it, in milliseconds: the others add it.
+  life bigint NOT NULL,
+  taken_ms double precision NOT NULL,
+  PRIMARY KEY (name, host)
 );
 CREATE INDEX bucket_saved ON bucket (saved_at);
 CREATE TABLE flag (name text COLLATE "C" PRIMARY KEY, value bigint NOT NULL);

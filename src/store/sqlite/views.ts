@@ -7,6 +7,7 @@ import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../it
 import { type Nullable, toItemView, VIEW_FIELDS } from '../item-view.ts';
 import type { Leases } from '../leases.ts';
 import type { Store } from '../store.ts';
+import type { ALONE } from './alone.ts';
 import { prepareApiAccessViews } from './api-access.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareBounceViews } from './bounces.ts';
@@ -39,7 +40,7 @@ import { prepareVerdictView } from './verdict-counts.ts';
 const DEFAULT_LIST_LIMIT = 1000;
 
 /** The reads: what the writer does not do. */
-export type Views = AtOnce<Omit<Store, 'close' | keyof Operations>>;
+export type Views = AtOnce<Omit<Store, 'close' | keyof typeof ALONE | keyof Operations>>;
 
 /** Prepares the reads of all ports on a reading connection. */
 export function prepareViews(database: Database): Views {
