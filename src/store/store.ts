@@ -18,6 +18,7 @@ import type { Digests } from './digests.ts';
 import type { Directory } from './directory.ts';
 import type { Figures } from './figures.ts';
 import type { Hosts } from './hosts.ts';
+import type { HealthPort } from './health.ts';
 import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Lanes } from './lanes.ts';
@@ -42,6 +43,7 @@ export interface Store
     Retention,
     Desk,
     Figures,
+    Partial<HealthPort>,
     SinkReports,
     Directory,
     Digests,
