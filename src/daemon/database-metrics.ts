@@ -34,7 +34,11 @@ export function watchDatabase(meter: Meter, store: Partial<HealthPort>): void {
     const { longest } = await read();
     return (longest?.ageMs ?? 0) / 1000;
   });
-  meter.inquire('mailgw_database_clock_difference_seconds', {}, async () => (await read()).clockAheadMs / 1000);
+  meter.inquire(
+    'mailgw_database_clock_difference_seconds',
+    {},
+    async () => (await read()).clockAheadMs / 1000,
+  );
   // Before the first page: what is there has samples on it.
   read().catch(() => undefined);
 }

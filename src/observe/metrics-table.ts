@@ -197,9 +197,12 @@ const TABLE = {
     'What a standby of the database has still to apply; seen with pg_read_all_stats',
     { standby: ANY },
   ),
-  mailgw_database_dead_rows: gauge('Rows of a table that were removed or changed, and whose room is not free yet', {
-    table: ANY,
-  }),
+  mailgw_database_dead_rows: gauge(
+    'Rows of a table that were removed or changed, and whose room is not free yet',
+    {
+      table: ANY,
+    },
+  ),
   mailgw_database_longest_transaction_seconds: gauge(
     'Age of the transaction that has been open for longest in the database, 0 when none is; that of another role is seen with pg_read_all_stats',
     NONE,

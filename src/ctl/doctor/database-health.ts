@@ -64,7 +64,10 @@ function judgeServer(place: string, health: DatabaseHealth): Finding {
       why: 'who is on the way reads all mail, and may change it',
       fix: 'take sslmode=disable out of store.url, and set "ssl = on" in postgresql.conf',
     });
-  return fine(check, `${what}, and takes what is written${encryption === undefined ? '' : `; over ${encryption}`}`);
+  return fine(
+    check,
+    `${what}, and takes what is written${encryption === undefined ? '' : `; over ${encryption}`}`,
+  );
 }
 
 function judgeDurability({ durability }: DatabaseHealth): Finding {
@@ -83,15 +86,21 @@ function judgeDurability({ durability }: DatabaseHealth): Finding {
       fix: 'ALTER SYSTEM RESET full_page_writes; SELECT pg_reload_conf();',
     });
   const standbys =
-    synchronousStandbys === '' ? 'no standby' : `standbys as well (synchronous_standby_names "${synchronousStandbys}")`;
-  const own = synchronousCommit === 'off' ? '; synchronous_commit is off there, and mailgw sets it for what it promises' : '';
+    synchronousStandbys === ''
+      ? 'no standby'
+      : `standbys as well (synchronous_standby_names "${synchronousStandbys}")`;
+  const own =
+    synchronousCommit === 'off'
+      ? '; synchronous_commit is off there, and mailgw sets it for what it promises'
+      : '';
   return fine(check, `a commit is on the disk, and waits for ${standbys}; wal_level is ${walLevel}${own}`);
 }
 
 function judgeClock({ clockAheadMs }: DatabaseHealth): Finding {
   const check = 'database.clock';
   const off = `${(Math.abs(clockAheadMs) / 1000).toFixed(1)} s ${clockAheadMs < 0 ? 'behind' : 'ahead of'}`;
-  if (Math.abs(clockAheadMs) <= CLOCK_MS) return fine(check, `the clock of this host is ${off} that of the database`);
+  if (Math.abs(clockAheadMs) <= CLOCK_MS)
+    return fine(check, `the clock of this host is ${off} that of the database`);
   return problem(check, EXIT.unavailable, {
     what: `the clock of this host is ${off} that of the database`,
     why: 'hosts that share a store judge the age of addresses and mail each by its own clock, and disagree',
@@ -160,7 +169,9 @@ function judgeReplication({ standbys, durability, role }: DatabaseHealth): Findi
       why: 'where it takes over, what it lacks is lost; until then it may be long before it takes writes',
       fix: 'SELECT * FROM pg_stat_replication;   -- and look at the disk, and the queries, of the standby',
     });
-  const named = standbys.map(({ name, syncState = '', lagBytes = 0 }) => `${name} (${syncState}, ${lagBytes} bytes behind)`);
+  const named = standbys.map(
+    ({ name, syncState = '', lagBytes = 0 }) => `${name} (${syncState}, ${lagBytes} bytes behind)`,
+  );
   return fine(check, named.length === 0 ? 'no standby follows' : named.join(', '));
 }
 

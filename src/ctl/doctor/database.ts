@@ -4,8 +4,7 @@
  * Contract: the process is the daemon's user by now, who it is that the database is asked about. What only root may read has
  * been read (`open`). Reads alone.
  */
-import type { Config } from '../../site/config.ts';
-import { storePlace } from '../../site/store-place.ts';
+import { type StoreSettings, storePlace } from '../../site/store-place.ts';
 import type { DatabaseHealth } from '../../store/health.ts';
 import type { Store } from '../../store/store.ts';
 import { isStoreFailure, STORE_EXIT, StoreError, type StoreErrorKind } from '../../store/store-error.ts';
@@ -14,7 +13,10 @@ import { judgeDatabase } from './database-health.ts';
 import { type Finding, problem } from './finding.ts';
 
 /** Examines it. */
-export async function checkDatabase(config: Config, open: () => Promise<Store>): Promise<readonly Finding[]> {
+export async function checkDatabase(
+  config: StoreSettings,
+  open: () => Promise<Store>,
+): Promise<readonly Finding[]> {
   const place = storePlace(config);
   try {
     const health = await readHealth(open);
@@ -47,7 +49,8 @@ function away(what: string, kind: StoreErrorKind): Finding {
 
 const FIX: Partial<Readonly<Record<StoreErrorKind, string>>> & { readonly unusable: string } = {
   unreachable: 'systemctl status postgresql   # on the host of the database; and look at store.url',
-  refused: 'mailgw-ctl db sql   # the SQL that makes the role and the database; or look at store.password_file, and at pg_hba.conf of the server',
+  refused:
+    'mailgw-ctl db sql   # the SQL that makes the role and the database; or look at store.password_file, and at pg_hba.conf of the server',
   'newer-schema': 'install the newer mailgw, which another host has already',
   unusable: 'look at store.url, and at the log of the server',
 };

@@ -59,7 +59,9 @@ type ServerFacts = Pick<
 >;
 
 const readServer = async (statements: Statements): Promise<ServerFacts> => {
-  const { encryption, ...facts } = await only<Omit<ServerFacts, 'encryption'> & { encryption: string | null }>(
+  const { encryption, ...facts } = await only<
+    Omit<ServerFacts, 'encryption'> & { encryption: string | null }
+  >(
     statements,
     `SELECT current_setting('server_version') AS version,
        current_setting('server_version_num')::integer AS "versionNumber",
