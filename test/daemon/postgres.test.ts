@@ -105,7 +105,8 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     assert.match((await open?.finish(message, 1, true))?.[0] ?? '', /^4\d\d /, 'at the end of data');
     assert.match(await deliver(daemon, address, messageId), /^4\d\d /, 'at the recipient');
     await eventually(
-      async () => ((await readiness({ scratch: own, daemon })).startsWith('503 the store fails: ') ? true : undefined),
+      async () =>
+        (await readiness({ scratch: own, daemon })).startsWith('503 the store fails: ') ? true : undefined,
       () => daemon.log(),
     );
     await eventually(
@@ -114,7 +115,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     );
     const refused = await daemon.tryCtl('user', 'list');
     assert.equal(refused.code, 69);
-    assert.match(refused.stderr, /^mailgw-ctl: store\.url: [^\n]*; mail waits in Postfix until it answers\n$/);
+    assert.match(
+      refused.stderr,
+      /^mailgw-ctl: store\.url: [^\n]*; mail waits in Postfix until it answers\n$/,
+    );
     await alone.start();
     await eventually(
       async () => ((await deliver(daemon, address, messageId)).startsWith('250 ') ? true : undefined),
@@ -132,7 +136,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
       async () => ((await readiness({ scratch: own, daemon })).startsWith('200') ? true : undefined),
       () => daemon.log(),
     );
-    assert.ok(count(daemon.log(), 'dispatch_failed') <= 4, 'an outage is told once by each who looks for work');
+    assert.ok(
+      count(daemon.log(), 'dispatch_failed') <= 4,
+      'an outage is told once by each who looks for work',
+    );
     assert.equal(await daemon.stop(), 'exit 0');
   });
 
@@ -150,7 +157,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     writeFileSync(own.path('password'), 'hunter2\n', { mode: 0o600 });
     const startWith = async (url: string, ...lines: string[]): Promise<readonly [string, string]> => {
       const section = `[store]\nurl = "${url}"\n${lines.join('\n')}\n`;
-      writeFileSync(daemon.config, config.replace(/^\[store\]\n(url.*\n)?/m, section).replace(/^url.*\n(?=host)/m, ''));
+      writeFileSync(
+        daemon.config,
+        config.replace(/^\[store\]\n(url.*\n)?/m, section).replace(/^url.*\n(?=host)/m, ''),
+      );
       const before = daemon.log().length;
       const ended = await daemon.startToEnd();
       const told = daemon.log().slice(before).split('\n');
@@ -158,7 +168,12 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     };
     const password = `password_file = "${own.path('password')}"`;
     const cases: readonly (readonly [string, readonly string[], string, RegExp])[] = [
-      [`postgresql://mailgw@127.0.0.1:${port}/mailgw_1`, [password], 'exit 78', /password authentication failed/],
+      [
+        `postgresql://mailgw@127.0.0.1:${port}/mailgw_1`,
+        [password],
+        'exit 78',
+        /password authentication failed/,
+      ],
       [`postgresql://postgres@127.0.0.1:${port}/nowhere`, [], 'exit 78', /database "nowhere" does not exist/],
       ['postgresql://postgres@127.0.0.1:9/mailgw_1', [], 'exit 69', /ECONNREFUSED/],
     ];
@@ -211,7 +226,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     ] as const) {
       const { code, stderr } = await daemon.tryCtl('db', ...command);
       assert.equal(code, 64, stderr);
-      assert.match(stderr, new RegExp(`^mailgw-ctl: store\\.url: .*: the store is in PostgreSQL; .*${instead}`));
+      assert.match(
+        stderr,
+        new RegExp(`^mailgw-ctl: store\\.url: .*: the store is in PostgreSQL; .*${instead}`),
+      );
     }
     const doctor = await daemon.tryCtl('doctor');
     assert.match(doctor.stdout, /"check":"store\.database","status":"ok"/);
@@ -224,7 +242,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
       runProcess(['init', '--domain', 'reply.example.org', '--directory', own.path('site'), '--store', url]);
     const refused = await init('postgresql://mailgw:hunter2@db/mail');
     assert.equal(refused.code, 65);
-    assert.match(refused.stderr, /^mailgw-ctl: store\.url: a password in the URL would be read by everybody; /);
+    assert.match(
+      refused.stderr,
+      /^mailgw-ctl: store\.url: a password in the URL would be read by everybody; /,
+    );
     assert.equal(existsSync(own.path('site')), false);
     const made = await init('postgresql://mailgw@db.example.org/mail');
     assert.equal(made.code, 0, made.stderr);

@@ -49,7 +49,12 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
   async function open(database: string, most: number): Promise<Database> {
     const read = readAddress(pooler.url(database));
     assert.ok(read.ok);
-    const opened = await openDatabase({ address: read.address, password: undefined, name: 'mailgw test', most });
+    const opened = await openDatabase({
+      address: read.address,
+      password: undefined,
+      name: 'mailgw test',
+      most,
+    });
     scratch.defer(() => opened.close());
     return opened;
   }
@@ -79,7 +84,10 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
         return row?.at;
       }),
     ]);
-    assert.deepEqual(answers.slice(100), rounds.map((_, at) => at));
+    assert.deepEqual(
+      answers.slice(100),
+      rounds.map((_, at) => at),
+    );
     assert.equal(await server.sql("SELECT value FROM flag WHERE name = 'n'", name), '100');
     const used = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${name}' AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
     assert.ok(Number(await server.sql(used)) <= POOL_SIZE);

@@ -96,7 +96,8 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 function asUnmade(error: unknown, server: Server): Error {
   const named = (text: string): string =>
     text.includes(nameOf(server)) ? text : `${nameOf(server)}: ${text}`;
-  const loss = lossOf(error) ?? (isBusy(error) ? new ConnectionLost(errorText(error), { cause: error }) : undefined);
+  const loss =
+    lossOf(error) ?? (isBusy(error) ? new ConnectionLost(errorText(error), { cause: error }) : undefined);
   const told = loss ?? (error instanceof Error ? error : new Error(errorText(error)));
   told.message = named(told.message);
   return told;
@@ -233,7 +234,7 @@ export class Connection {
       } as pg.QueryConfig);
       return { rows, count: rowCount ?? 0, command };
     } catch (error) {
-      const loss = lossOf(error);
+      const loss = this.#loss ?? lossOf(error);
       if (loss === undefined) throw error;
       this.#lose(loss);
       throw this.#loss ?? loss;
