@@ -5,8 +5,9 @@
  * fault by a JSON Pointer into the body, or by the name of a parameter.
  */
 
-import { EXIT, Fault, InputFault, type InputKind, systemCode } from '../actions/fault.ts';
+import { EXIT, Fault, InputFault, type InputKind } from '../actions/fault.ts';
 import { ContentFault } from '../actions/notify.ts';
+import { isStoreFailure } from '../store/store-error.ts';
 import { errorText } from '../system/error-text.ts';
 
 /** The kinds of problem with their statuses. */
@@ -103,9 +104,7 @@ export function problemOf(error: unknown, isNamed = false): Problem {
       detail,
     );
   }
-  const code = systemCode(error);
-  if (code?.startsWith('SQLITE_') === true)
-    return problem('unavailable', `the store cannot do it now: ${errorText(error)}`);
+  if (isStoreFailure(error)) return problem('unavailable', `the store cannot do it now: ${errorText(error)}`);
   return problem('internal', `the request failed: ${errorText(error)}`);
 }
 

@@ -125,6 +125,18 @@ export function secretFile(fallback: string | undefined, doc: string): Setting<s
   return { ...path(fallback, doc), names: 'secret' };
 }
 
+/** Declares the URL of a database; a problem of it does not repeat it, since a password may stand in it by mistake. */
+export function storeUrl(fallback: string | undefined, doc: string): Setting<string> {
+  return text(fallback, doc, 'a URL such as "postgresql://mailgw@db.example.org/mailgw"');
+}
+
+/** Declares the name of a host. */
+export function hostName(fallback: string | undefined, doc: string): Setting<string> {
+  return text(fallback, doc, 'a name of up to 63 letters, digits, "-", "_" and "."', (value) =>
+    /^[\w.-]{1,63}$/.test(value),
+  );
+}
+
 /** Declares a whole number from `least` to `most`. */
 export function integer(fallback: number, least: number, most: number, doc: string): Setting<number> {
   return setting(`a whole number from ${least} to ${most}`, fallback, doc, (value) =>

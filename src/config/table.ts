@@ -56,11 +56,26 @@ export const BASE_SETTINGS = {
   store: {
     path: kind.atStart(kind.path)(
       '/var/lib/mailgw/mailgw.db',
-      'The SQLite database of users, salts, threads and the queue.',
+      'The SQLite database of users, salts, threads and the queue. With store.url no database lies there: it names the place of what belongs to this host, which is the daemon\'s own socket (its path and ".sock") and small files beside it, and whose directory\'s owner is the user of the daemon.',
+    ),
+    url: kind.atStart(kind.optional(kind.storeUrl))(
+      'The PostgreSQL that holds all of this in the place of SQLite, so that several hosts work on one store. Without a password: that is in store.password_file. Of libpq\'s parameters it takes host, port, sslmode, sslrootcert, sslcert and sslkey; "pooler=transaction" says that PgBouncer is between. To a server that is not on this host sslmode is "verify-full" unless you say otherwise.',
+    ),
+    passwordFile: kind.atStart(kind.optional(kind.secretFile))(
+      'The file with the password of the user in store.url, on one line; empty where the server asks for none, as with peer authentication or a certificate.',
+    ),
+    host: kind.atStart(kind.optional(kind.hostName))(
+      "The name of this host in the store that store.url names, which no other host there may have; empty is the operating system's.",
+    ),
+    connections: kind.atStart(kind.integer)(
+      6,
+      2,
+      100,
+      'Connections to the PostgreSQL of store.url for what is written, at most; two more read.',
     ),
     lowWaterBytes: kind.size(
       '128MiB',
-      'Free space of its file system below which new mail is answered 452, so that Postfix keeps it; "0B" looks for none.',
+      'Free space of the file system of store.path below which new mail is answered 452, so that Postfix keeps it; "0B" looks for none. With store.url none is looked for: a database without room has mail answered 452 when it says so.',
     ),
     keepContentMs: kind.atStart(kind.duration)(
       '3d',

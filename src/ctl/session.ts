@@ -2,18 +2,21 @@
  * What a command works on: configuration, then secrets, then the store, opened in that order.
  *
  * Contract: each opener does what stands before it, and the store is closed again however the command ends. Root
- * has become the store's owner before the store is touched. A tool shares the store with a running daemon.
+ * has become the store's owner before the store is touched; with PostgreSQL, the owner of the daemon's directory, where
+ * that is on this host. A tool shares the store with a running daemon.
  * Failure: a Fault that names the setting, its value and the way out.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { describe, EXIT, Fault, systemCode } from '../actions/fault.ts';
+import { describe, EXIT, Fault, systemCode, usage } from '../actions/fault.ts';
 import { type NamedPeppers, readPeppers } from '../config/secret-file.ts';
 import type { Config } from '../site/config.ts';
 import { loadConfig } from '../site/config.ts';
 import type { SecretSession, Session } from '../site/session.ts';
+import { prepareToolStore } from '../site/store.ts';
+import { storeKey, storePlace } from '../site/store-place.ts';
 import type { Store } from '../store/store.ts';
-import { STORE_EXIT } from '../store/store-error.ts';
+import { isStoreFailure, STORE_EXIT, StoreError } from '../store/store-error.ts';
 import type { Context } from './command.ts';
 import { becomeStoreOwner } from './owner.ts';
 
@@ -47,9 +50,16 @@ export async function withPepper<T>(
   return onStore(config, (store) => use({ config, peppers, store }));
 }
 
+/** Opens the configuration of a store that is a file; of PostgreSQL's, `instead` names the program that does it there. */
+export function openFileConfig(context: Context, instead: string): Config {
+  const config = openConfig(context);
+  if (config.store.url === undefined) return config;
+  throw usage(`store.url: ${storePlace(config)}: the store is in PostgreSQL; ${instead}`);
+}
+
 /** Runs `use` on the path of the configured store, which must be there, as the user to whom it belongs. */
-export async function onStoreFile(context: Context, use: (path: string) => Promise<void>): Promise<void> {
-  await onStorePlace(openConfig(context), (path) => {
+export async function onStoreFile(config: Config, use: (path: string) => Promise<void>): Promise<void> {
+  await onStorePlace(config, (path) => {
     if (existsSync(path)) return use(path);
     throw new Fault(
       EXIT.inputOutput,
@@ -65,7 +75,6 @@ export async function onStorePlace(
 ): Promise<void> {
   becomeStoreOwner(path);
   checkAccess(path);
-  const { StoreError } = await import('../store/sqlite/store.ts');
   process.umask(0o077);
   try {
     await use(path);
@@ -76,19 +85,17 @@ export async function onStorePlace(
 }
 
 async function onStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {
-  const { path } = config.store;
-  becomeStoreOwner(path);
-  checkAccess(path);
-  const store = await openStore(path);
+  const { path, url } = config.store;
+  const store = await openStore(config);
   try {
     return await use(store);
   } catch (error) {
-    const code = systemCode(error);
-    if (code?.startsWith('SQLITE_') !== true) throw error;
-    const what = code.startsWith('SQLITE_BUSY')
+    if (!isStoreFailure(error)) throw error;
+    const what = systemCode(error)?.startsWith('SQLITE_BUSY')
       ? `is locked by another process; "fuser -v ${path}" names it, then try again`
       : `${describe(error)}; try again`;
-    throw new Fault(EXIT.unavailable, `store.path: ${path}: ${what}`, { cause: error });
+    const place = url === undefined ? path : storePlace(config);
+    throw new Fault(EXIT.unavailable, `${storeKey(config)}: ${place}: ${what}`, { cause: error });
   } finally {
     await store.close();
   }
@@ -118,14 +125,19 @@ function checkAccess(path: string): void {
   }
 }
 
-async function openStore(path: string): Promise<Store> {
-  const { openSqliteStore, StoreError } = await import('../store/sqlite/store.ts');
-  // Whatever is made here (a first database, its log) is for its owner alone.
-  process.umask(0o077);
+async function openStore(config: Config): Promise<Store> {
+  const { path, url } = config.store;
   try {
-    return await openSqliteStore({ path, mode: 'tool' });
+    const open = prepareToolStore(config);
+    // Where the database asks the system who connects, that is the daemon's user too.
+    if (url === undefined || existsSync(dirname(path))) becomeStoreOwner(path);
+    if (url === undefined) checkAccess(path);
+    // Whatever is made here (a first database, its log) is for its owner alone.
+    process.umask(0o077);
+    return await open();
   } catch (error) {
+    if (error instanceof Fault) throw error;
     const status = error instanceof StoreError ? STORE_EXIT[error.kind] : EXIT.unavailable;
-    throw new Fault(status, `store.path: ${describe(error)}`, { cause: error });
+    throw new Fault(status, `${storeKey(config)}: ${describe(error)}`, { cause: error });
   }
 }

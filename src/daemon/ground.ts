@@ -62,9 +62,12 @@ async function openFirstSinks({ config }: Settings, log: Log): Promise<readonly 
   return loaded.sinks;
 }
 
-function watchSpace(site: Site, log: Log): Promise<DiskSpace> {
-  return openDiskSpace({
-    directory: dirname(site.config.store.path),
+/** Watches the space of a store that lies here. A database has its own, and says itself when that is full. */
+async function watchSpace(site: Site, log: Log): Promise<DiskSpace> {
+  const { path, url } = site.config.store;
+  if (url !== undefined) return { isLow: () => false, take: () => undefined, close: () => undefined };
+  return await openDiskSpace({
+    directory: dirname(path),
     lowWaterBytes: () => site.config.store.lowWaterBytes,
     onChange: (isLow, freeBytes, lowWaterBytes) => {
       log(isLow ? 'space_low' : 'space_back', { free_bytes: freeBytes, low_water_bytes: lowWaterBytes });

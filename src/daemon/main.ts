@@ -12,11 +12,11 @@ import { commitMeasures } from '../observe/commit-measures.ts';
 import { lineFor } from '../observe/journal.ts';
 import type { Config } from '../site/config.ts';
 import { readSettings } from '../site/settings.ts';
+import { openDaemonStore, type StoreHooks } from '../site/store.ts';
+import { storeKey } from '../site/store-place.ts';
 import { StoreWatch } from '../site/store-watch.ts';
-import { inUse } from '../store/sqlite/explain.ts';
-import { openSqliteStore, StoreError, type StoreNews } from '../store/sqlite/store.ts';
 import type { Store } from '../store/store.ts';
-import { STORE_EXIT } from '../store/store-error.ts';
+import { inUse, STORE_EXIT, StoreError } from '../store/store-error.ts';
 import { errorText } from '../system/error-text.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { probeSocket } from '../system/unix-socket.ts';
@@ -37,21 +37,15 @@ function readCommandLine(): string {
   }
 }
 
-async function openStore(
-  config: Config,
-  measures: SharedArrayBuffer,
-  onBroken: (error: Error) => void,
-  onNews: (news: StoreNews) => void,
-): Promise<Store> {
+async function openStore(config: Config, hooks: StoreHooks): Promise<Store> {
   try {
-    const { path, keepContentMs } = config.store;
-    const keepContent = keepContentMs > 0;
+    const { path } = config.store;
     // Whoever removed the lock may have left this one: it answers for a daemon that has the store.
     if ((await probeSocket(adminSocketPath(path))) === 'served') throw inUse(path);
-    return await openSqliteStore({ path, mode: 'daemon', keepContent, measures, onBroken, onNews });
+    return await openDaemonStore(config, hooks);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw new StartError(STORE_EXIT[error.kind], [`store.path: ${error.message}`]);
+    throw new StartError(STORE_EXIT[error.kind], [`${storeKey(config)}: ${error.message}`]);
   }
 }
 
@@ -67,7 +61,11 @@ async function start(): Promise<void> {
     breaks = resolve;
   });
   const news = new StoreWatch();
-  const opening = openStore(settings.config, commits.memory, breaks, news.hear);
+  const opening = openStore(settings.config, {
+    measures: commits.memory,
+    onBroken: breaks,
+    onNews: news.hear,
+  });
   opening.catch(() => undefined); // awaited below, when the rest is loaded
   const { serve } = await import('./serve.ts');
   await serve({ path, settings, opening, commits, broken, news });

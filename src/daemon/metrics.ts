@@ -13,10 +13,12 @@ import type { Meter } from '../observe/meter.ts';
 import { SINK_STATES } from '../observe/metrics-table.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { lanesOf } from '../site/sinks.ts';
+import type { QueueCounts } from '../store/figures.ts';
 import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
 import { errorText } from '../system/error-text.ts';
 import { version } from '../system/version.ts';
+import { watchDatabase } from './database-metrics.ts';
 import type { Ground } from './ground.ts';
 import { listenOn } from './listening.ts';
 
@@ -25,17 +27,19 @@ const SIGN_OF_LIFE_MS = 5000;
 
 /** Serves metrics and health where the site wants them. Rejects with a `ListenError`. */
 export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): Promise<void> {
-  const { site, log, meter, life } = ground;
+  const { site, log, meter, life, store } = ground;
   const { config } = site;
   if (config.metrics.listen === undefined) return;
   const { createMetricsPage } = await import('../observe/metrics-page.ts');
   const page = createMetricsPage(meter);
-  const counts = createCountsReader(config.store.path);
+  const counts = countsOf(ground);
   const unready = (): Promise<string | undefined> => whyUnready(ground, trouble);
   meter.inquire('mailgw_up', {}, async () => Number((await unready()) === undefined));
   watchQueue(meter, counts);
   watchSinks(ground, counts);
-  watchFiles(meter, config.store.path);
+  // What belongs to one kind of store alone.
+  if (config.store.url === undefined) watchFiles(meter, config.store.path);
+  watchDatabase(meter, store);
   watchProcess(meter);
   const server = createStatusServer({
     unready,
@@ -47,6 +51,22 @@ export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): P
     await new Promise((resolve) => server.close(resolve));
     await counts.close();
   });
+}
+
+/** Gives the reader of counts: SQLite's has a thread for it, a database counts by itself. */
+function countsOf({ site, store }: Ground): CountsReader {
+  const { path, url } = site.config.store;
+  if (url === undefined) return createCountsReader(path);
+  let answering: Promise<QueueCounts> | undefined;
+  return {
+    read: () => {
+      answering ??= store.counts().finally(() => {
+        answering = undefined;
+      });
+      return answering;
+    },
+    close: async () => undefined,
+  };
 }
 
 /** Watches the queue: its figures are counted once for a page, because all inquiries begin in one tick. */

@@ -2,6 +2,7 @@
 import { type Log, type LogEvent, type LogFields, type LogOptions, openLog } from '../observe/log.ts';
 import { type LogOutput, openLogOutput } from '../observe/log-output.ts';
 import { Meter } from '../observe/meter.ts';
+import { storePlace } from '../site/store-place.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { version } from '../system/version.ts';
 import type { Beginning } from './beginning.ts';
@@ -41,7 +42,7 @@ export function observe({ settings: { config }, commits, broken, news }: Beginni
   meter.watch('mailgw_log_lost_lines_total', {}, () => output.lostLines);
   meter.share('mailgw_commit_seconds', {}, commits.seconds);
   meter.share('mailgw_commit_messages', {}, commits.messages);
-  log('starting', { version: version(), store: config.store.path });
+  log('starting', { version: version(), store: storePlace(config) });
   if (process.getuid?.() === 0)
     log('runs_as_root', { reason: "runs as root; the package's service runs as user mailgw" });
   const die: Observation['die'] = (event, thrown) => {

@@ -19,6 +19,7 @@ import { parserPart } from '../site/parser.ts';
 import { startPruning } from '../site/retention.ts';
 import { SOURCES } from '../sources/catalogue.ts';
 import type { Intake, Source } from '../sources/source.ts';
+import { errorText } from '../system/error-text.ts';
 import { EXIT } from '../system/exit-status.ts';
 import { openSupervision, type Supervision } from '../system/supervision.ts';
 import { ListenError } from '../system/unix-socket.ts';
@@ -48,6 +49,9 @@ export async function serve(begun: Beginning): Promise<void> {
     const doubts = await openDoubts(ground);
     const parser = site.part(parserPart(meter));
     const dispatchers = createDispatchers(site, { store, log, meter, sinks, parser });
+    store.onDue(() => {
+      dispatchers.wake();
+    });
     const notifier = createNotifier(site, store, log, meter);
     const sender = createSender(site, store, log, meter);
     const intake = await openIntake(ground, dispatchers, doubts);
@@ -106,7 +110,10 @@ function supervise({ site, store, space }: Ground, { trouble }: Doubts): Supervi
     environment: process.env,
     pid: process.pid,
     ping: () => store.ping(),
-    status: () => readStatus(site.config, store, { trouble: trouble(), isSpaceLow: space.isLow() }),
+    status: () =>
+      readStatus(site.config, store, { trouble: trouble(), isSpaceLow: space.isLow() }).catch(
+        (error: unknown) => `all mail is put off (451): the store fails: ${errorText(error)}`,
+      ),
   });
 }
 

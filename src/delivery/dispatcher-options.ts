@@ -16,6 +16,8 @@ export interface DispatcherOptions extends AttemptOptions, EndingOptions {
   readonly maxBufferedBytes: number;
   /** The longest time without a look at the queue. */
   readonly pollMs: number;
+  /** Tells whether what was leased is still ours, and not taken over by other hosts; without it always. */
+  readonly isPresent?: (() => boolean) | undefined;
   /** Tells whether a thread is of the lane; without it all are. */
   readonly owns?: ((thread: string) => boolean) | undefined;
 }

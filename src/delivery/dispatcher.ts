@@ -1,18 +1,18 @@
 /**
  * The dispatcher: leases items, has them parsed, delivers the posts and settles the outcomes.
  *
- * Contract: every leased item is settled, whatever its attempt does; at most `concurrency` attempts run, of one
- * thread one (the queue sees to that); an attempt has one deadline in total. It polls the queue for work that
- * other processes made; what the gate makes is leased by the commit that stores it, and begins without another look
- * at the store. A few items are leased ahead, so that an attempt that ends never waits for the store either.
+ * Contract: every leased item is settled, whatever its attempt does; at most `concurrency` attempts run, of one thread one
+ * (the queue sees to that); an attempt has one deadline in total. It polls the queue for what other processes made; what
+ * the gate makes is leased by the commit that stores it. A few items are leased ahead, so that an attempt that ends never
+ * waits for the store; of a store that other hosts share they go back where those count on this one no more.
  * While the sink is down or misconfigured the breaker holds the items back, one probe at a time: the others keep their
  * attempts and stay due. While it hangs for some users, those have their share of the slots (shares.ts).
- * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an
- * item stays leased until its outcome is written, so that what cannot be recorded is not repeated either.
- * Limits: retries follow the schedule, to its maximum age; then the item is a dead letter.
+ * Failure: an unknown error in an attempt is deferred; a broken store is logged and tried again, never given up: an item
+ * stays leased until that is written, or others hold this host for dead. Limits: retries end with the maximum age.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_LANE } from '../mail/lane.ts';
+import { Outage } from '../observe/outage.ts';
 import type { AcceptResult, ImmediateLease } from '../store/acceptance.ts';
 import type { LeasedItem, NewItem } from '../store/item.ts';
 import type { Settle } from '../store/leases.ts';
@@ -69,6 +69,7 @@ export class Dispatcher {
   #watch: SinkWatch;
   readonly #clock: WallClock;
   readonly #settler: Settler;
+  readonly #outage: Outage;
   readonly #claimedByAll: () => readonly string[];
 
   /** Takes what gives the options in force; of these the queue, the log and the clocks stay the same. */
@@ -80,6 +81,7 @@ export class Dispatcher {
     this.#watch = watchOf(options);
     const clock = fellowship?.clock ?? new WallClock(options);
     this.#clock = clock;
+    this.#outage = new Outage(options.log, 'dispatch_failed');
     this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
   }
 
@@ -173,7 +175,8 @@ export class Dispatcher {
 
   /** Counts the items that may still be leased while the breaker is closed. */
   #room(): number {
-    return Math.max(0, 2 * this.#options.concurrency - this.#leased());
+    const { concurrency, isPresent } = this.#options;
+    return isPresent?.() === false ? 0 : Math.max(0, 2 * concurrency - this.#leased());
   }
 
   #leased(): number {
@@ -217,7 +220,7 @@ export class Dispatcher {
 
   /** Begins what is due; gives the time until the next look. */
   async #lookForWork(): Promise<number> {
-    const { queue, now, monotonic, retry, log, pollMs } = this.#options;
+    const { queue, now, monotonic, retry, pollMs } = this.#options;
     try {
       await this.#clock.follow(retry.longestMs);
       await this.#reclaim();
@@ -227,6 +230,7 @@ export class Dispatcher {
       const quietMs = this.#isBehind ? 0 : this.#quietUntil - monotonic();
       if (quietMs > 0) return Math.min(quietMs, pollMs);
       const dueAt = await queue.nextDueAt(this.#options.lane);
+      this.#outage.worked();
       if (dueAt === undefined || dueAt > now()) {
         this.#isBehind = false;
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
@@ -238,7 +242,7 @@ export class Dispatcher {
       this.#watch.breaker.missNewcomer(monotonic());
       return Math.min(this.#watch.breaker.pauseMs(monotonic()) || pollMs, pollMs);
     } catch (error) {
-      log('dispatch_failed', { reason: errorText(error) });
+      this.#outage.failed({ reason: errorText(error) });
       return pollMs;
     }
   }
@@ -275,8 +279,8 @@ export class Dispatcher {
   }
 
   readonly #beginAhead = (): void => {
-    if (this.#isStopping) this.#giveBack(this.#ahead.splice(0));
-    const { concurrency, maxBufferedBytes } = this.#options;
+    const { concurrency, maxBufferedBytes, isPresent } = this.#options;
+    if (this.#isStopping || isPresent?.() === false) this.#giveBack(this.#ahead.splice(0));
     while (this.#inFlight.size < concurrency) {
       const next = this.#underWay.takeNext(this.#ahead, maxBufferedBytes, this.#mayBegin);
       if (next === undefined) break;

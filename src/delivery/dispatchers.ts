@@ -75,7 +75,7 @@ export class Dispatchers {
     });
     this.#muster();
     await moved;
-    for (const dispatcher of this.#byName.values()) dispatcher.wake();
+    this.wake();
     await Promise.all(ends);
   }
 
@@ -86,6 +86,11 @@ export class Dispatchers {
     const concerned = new Set(items.map(({ thread }) => this.#byName.get(laneOf(thread) ?? '')));
     const [first, ...others] = [...concerned].filter((dispatcher) => dispatcher !== undefined);
     return first !== undefined && others.length === 0 ? first : forSeveral(first, others);
+  }
+
+  /** Says that there may be work. */
+  wake(): void {
+    for (const dispatcher of this.#byName.values()) dispatcher.wake();
   }
 
   /** Stops all, side by side. */

@@ -7,6 +7,7 @@
  */
 
 import type { Log } from '../observe/log.ts';
+import { Outage } from '../observe/outage.ts';
 import type { Leases, Settle } from '../store/leases.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
@@ -34,6 +35,7 @@ interface Waiting {
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #bell = new Bell();
+  readonly #outage: Outage;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #isStopping = false;
@@ -41,6 +43,7 @@ export class Settler {
 
   constructor(options: SettlerOptions) {
     this.#options = options;
+    this.#outage = new Outage(options.log, 'dispatch_failed');
   }
 
   /** Writes an outcome, with others that come meanwhile; its times are of when due times had been moved by `movedMs`. */
@@ -74,9 +77,9 @@ export class Settler {
       try {
         const movedMs = this.#options.movedMs();
         await this.#options.queue.settle(settles.map((waiting) => moved(waiting, movedMs)));
+        this.#outage.worked();
       } catch (error) {
-        const reason = errorText(error);
-        this.#options.log('dispatch_failed', { reason, outcomes: settles.length });
+        this.#outage.failed({ reason: errorText(error), outcomes: settles.length });
         if (this.#isStopping) break;
         this.#waiting.unshift(...settles);
         await this.#bell.wait(this.#options.pollMs);

@@ -7,7 +7,8 @@
 import type { Disposition } from '../mail/disposition.ts';
 import type { Authentication } from '../mail/origin.ts';
 import type { Charged } from '../mail/rate.ts';
-import type { RateLimit, Rates, Standing } from './rates.ts';
+import type { RateLimit } from './limits.ts';
+import type { Rates, Standing } from './rates.ts';
 import type { Claim } from './recipient.ts';
 import type { End } from './trail.ts';
 

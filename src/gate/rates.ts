@@ -8,35 +8,21 @@
  * itself: `saveUrgent`, called in the tick of an accept, travels with it into one transaction. So a crash gives back
  * at most half a bucket, and that only if it was taken just before. Buckets live on the monotonic clock, so setting
  * the wall clock changes nothing; across a restart see {@link untilFull}.
+ * Hosts that share a store exchange what they take with every save, and every {@link SWEEP_MS}: each adds the others' to
+ * its own. All of them together go beyond a rate by what the others take between two exchanges, {@link SAVE_MS} under load,
+ * and by no more: what was taken beyond it is a debt that flows in before there is another one.
  * Failure: a store that cannot save is told to the log once; the buckets in memory hold meanwhile.
  * Limits: {@link MAX_BUCKETS} in memory; beyond it those that were used longest ago are forgotten.
  */
 
-import {
-  addressBucket,
-  type Charged,
-  giveOneBack,
-  hasOne,
-  type Rate,
-  TOTAL_BUCKET,
-  takeOne,
-  untilFull,
-  userBucket,
-} from '../mail/rate.ts';
+import { randomInt } from 'node:crypto';
+import { type Charged, giveOneBack, hasOne, type Rate, takeOne, untilFull } from '../mail/rate.ts';
 import type { Log } from '../observe/log.ts';
-import type { Buckets } from '../store/buckets.ts';
+import type { Buckets, NamedBucket } from '../store/buckets.ts';
 import { errorText } from '../system/error-text.ts';
+import { type Limit, limitsOf, type RateLimit, type RateSettings } from './limits.ts';
+import { type Bucket, know, takenSince } from './shared-bucket.ts';
 import type { End } from './trail.ts';
-
-/** The configured rates. */
-export interface RateSettings {
-  readonly perUser: Rate | 'off';
-  readonly perAddress: Rate | 'off';
-  readonly total: Rate | 'off';
-}
-
-/** A limit by its key in the configuration. */
-export type RateLimit = 'rate.per_user' | 'rate.per_address' | 'rate.total';
 
 /** The standing of a message: its user's own as far as the site's filter and policy say, or not. */
 export type Standing = 'vouched' | 'unvouched';
@@ -54,7 +40,7 @@ export interface RateOptions {
   readonly maxBuckets?: number;
 }
 
-/** Buckets in memory, at about 150 bytes each. */
+/** Buckets in memory, at about 200 bytes each. */
 const MAX_BUCKETS = 131_072;
 
 /** Buckets that one sweep looks at: about a millisecond. */
@@ -63,7 +49,7 @@ const SWEEP_BUCKETS = 10_000;
 /** How long changes are gathered: many of them are of the same buckets, and a commit of them is never large. */
 const SAVE_MS = 100;
 
-/** A look for buckets that are full by now. */
+/** A look for buckets that are full by now, and for what other hosts have taken. */
 const SWEEP_MS = 1000;
 
 /** What stands before the name of a bucket of messages that nobody vouches for. */
@@ -72,14 +58,8 @@ const UNVOUCHED = 'unvouched/';
 const nameFor = (standing: Standing, name: string): string =>
   standing === 'vouched' ? name : `${UNVOUCHED}${name}`;
 
-/** One limit, and the bucket of it that a reply is counted in, if any. */
-interface Limit {
-  readonly limit: RateLimit;
-  readonly rate: Rate;
-  readonly bucketOf: (charged: Charged) => string | undefined;
-  /** Tells whether a bucket is one of this limit's, by its name as of a message that is vouched for. */
-  readonly owns: (name: string) => boolean;
-}
+/** Lives begin anywhere, so that those of one run are none of another's. */
+const FIRST_LIFE = 2 ** 47;
 
 /** Loads the buckets of the time before. */
 export async function openRates(options: RateOptions): Promise<Rates> {
@@ -88,44 +68,22 @@ export async function openRates(options: RateOptions): Promise<Rates> {
   return rates;
 }
 
-function limitsOf({ perUser, perAddress, total }: RateSettings): Limit[] {
-  const limits: (Omit<Limit, 'rate'> & { readonly rate: Rate | 'off' })[] = [
-    {
-      limit: 'rate.per_user',
-      rate: perUser,
-      bucketOf: ({ userNumber }) => userBucket(userNumber),
-      owns: (name) => name.startsWith('user/'),
-    },
-    {
-      limit: 'rate.per_address',
-      rate: perAddress,
-      bucketOf: addressBucket,
-      owns: (name) => name.startsWith('address/'),
-    },
-    {
-      limit: 'rate.total',
-      rate: total,
-      bucketOf: () => TOTAL_BUCKET,
-      owns: (name) => name === TOTAL_BUCKET,
-    },
-  ];
-  return limits.filter((limit): limit is Limit => limit.rate !== 'off');
-}
-
 /** The buckets. */
 export class Rates {
   readonly #options: RateOptions;
   #settings: RateSettings;
   #limits: readonly Limit[];
-  /** When each bucket is full again, by the monotonic clock; the one used longest ago comes first. */
-  readonly #fullAt = new Map<string, number>();
+  /** The one used longest ago comes first. */
+  readonly #buckets = new Map<string, Bucket>();
+  #nextLife = randomInt(FIRST_LIFE);
   readonly #unsaved = new Set<string>();
   readonly #forgotten = new Set<string>();
-  #sweep: Iterator<[string, number]> | undefined;
+  #sweep: Iterator<[string, Bucket]> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isUrgent = false;
   #hasFailed = false;
   #hasStopped = false;
+  #isHearing = false;
   #saving: Promise<void> = Promise.resolve();
 
   /** To be made with {@link openRates}. */
@@ -147,11 +105,11 @@ export class Rates {
     this.#settings = settings;
     this.#limits = limitsOf(settings);
     const now = this.#options.monotonic();
-    for (const [name, fullAt] of this.#fullAt) {
+    for (const [name, bucket] of this.#buckets) {
       const rate = this.#rateOf(name);
       if (rate === undefined) this.#forget(name);
-      else if (fullAt > now + rate.perMs) {
-        this.#fullAt.set(name, now + rate.perMs);
+      else if (bucket.fullAt > now + rate.perMs) {
+        bucket.fullAt = now + rate.perMs;
         this.#mark(name);
       }
     }
@@ -165,7 +123,7 @@ export class Rates {
 
   /** Buckets in memory: those that are not full. */
   get buckets(): number {
-    return this.#fullAt.size;
+    return this.#buckets.size;
   }
 
   /** Reads what the store holds; what is full by now, or limited no more, is forgotten. */
@@ -174,9 +132,13 @@ export class Rates {
     for (const saved of await buckets.loadBuckets()) {
       const rate = this.#rateOf(saved.name);
       const ms = rate === undefined ? 0 : untilFull(saved, now(), rate);
-      if (ms > 0) this.#set(saved.name, monotonic() + ms);
-      else this.#forgotten.add(saved.name);
+      // Every host has the others' in its own: the emptiest knows most.
+      if (ms > 0) {
+        const fullAt = Math.max(monotonic() + ms, this.#fullAt(saved.name) ?? 0);
+        know(this.#set(saved.name, fullAt), saved);
+      } else if (!this.#buckets.has(saved.name)) this.#forgotten.add(saved.name);
     }
+    for (const name of this.#buckets.keys()) this.#forgotten.delete(name);
     this.#arm(SAVE_MS);
   }
 
@@ -192,7 +154,7 @@ export class Rates {
   reached(charged: Charged, standing: Standing = 'vouched'): RateLimit | undefined {
     const now = this.#options.monotonic();
     return this.#bucketsOf(charged, standing).find(
-      ({ name, rate }) => !hasOne(this.#fullAt.get(name) ?? now, now, rate),
+      ({ name, rate }) => !hasOne(this.#fullAt(name) ?? now, now, rate),
     )?.limit;
   }
 
@@ -202,8 +164,9 @@ export class Rates {
     if (reached !== undefined) return reached;
     const now = this.#options.monotonic();
     for (const { name, rate } of this.#bucketsOf(charged, standing)) {
-      const fullAt = takeOne(this.#fullAt.get(name) ?? now, now, rate);
-      this.#touch(name, fullAt);
+      const before = this.#fullAt(name) ?? now;
+      const fullAt = takeOne(before, now, rate);
+      this.#touch(name, fullAt, fullAt - Math.max(before, now));
       if (fullAt - now > rate.perMs / 2) this.#isUrgent = true;
     }
     return undefined;
@@ -212,8 +175,10 @@ export class Rates {
   /** Undoes a `take`: the reply was neither kept nor dropped, and will come again. */
   giveBack(charged: Charged, standing: Standing = 'vouched'): void {
     for (const { name, rate } of this.#bucketsOf(charged, standing)) {
-      const fullAt = this.#fullAt.get(name);
-      if (fullAt !== undefined) this.#touch(name, giveOneBack(fullAt, rate));
+      const before = this.#fullAt(name);
+      if (before === undefined) continue;
+      const fullAt = giveOneBack(before, rate);
+      this.#touch(name, fullAt, fullAt - before);
     }
   }
 
@@ -240,11 +205,16 @@ export class Rates {
     const savedAt = now();
     const ahead = savedAt - monotonic();
     const names = [...this.#unsaved];
-    const fullAts = names.map((name) => Math.ceil((this.#fullAt.get(name) ?? 0) + ahead));
+    const changed = names.flatMap((name) => this.#buckets.get(name) ?? []);
+    const change = {
+      fullAts: changed.map(({ fullAt }) => Math.ceil(fullAt + ahead)),
+      lives: changed.map(({ life }) => life),
+      takenMs: changed.map(({ takenMs }) => takenMs),
+    };
     const gone = [...this.#forgotten];
     this.#unsaved.clear();
     this.#forgotten.clear();
-    this.#saving = buckets.saveBuckets({ savedAt, names, fullAts, gone }).then(
+    this.#saving = buckets.saveBuckets({ savedAt, names, ...change, gone }).then(
       () => {
         this.#hasFailed = false;
       },
@@ -261,55 +231,101 @@ export class Rates {
     this.#inForce();
     const now = this.#options.monotonic();
     for (let looked = 0; looked < SWEEP_BUCKETS; looked++) {
-      this.#sweep ??= this.#fullAt.entries();
+      this.#sweep ??= this.#buckets.entries();
       const next = this.#sweep.next();
       if (next.done === true) {
         this.#sweep = undefined;
         return;
       }
-      const [name, fullAt] = next.value;
+      const [name, { fullAt }] = next.value;
       if (fullAt <= now) this.#forget(name);
     }
   }
 
-  #touch(name: string, fullAt: number): void {
-    this.#fullAt.delete(name); // so that it is the one used last
-    this.#set(name, fullAt);
-    this.#mark(name);
+  /** Saves what changed, and hears what other hosts did. */
+  async exchange(): Promise<void> {
+    this.#save();
+    await Promise.all([this.#saving, this.#hear()]);
   }
 
-  #set(name: string, fullAt: number): void {
-    this.#fullAt.set(name, fullAt);
-    const most = this.#options.maxBuckets ?? MAX_BUCKETS;
-    if (this.#fullAt.size <= most) return;
-    // Many at once: a Map's first entry is found slowly behind ones that were removed.
-    const kept = Math.floor(most * (1 - 1 / 64));
-    for (const oldest of this.#fullAt.keys()) {
-      if (this.#fullAt.size <= kept) return;
-      this.#forget(oldest);
+  /** Hears from the store what other hosts have taken; what fails is heard the next time. */
+  async #hear(): Promise<void> {
+    if (this.#isHearing || this.#inForce().length === 0) return;
+    this.#isHearing = true;
+    try {
+      for (const row of await this.#options.buckets.othersBuckets()) this.#add(row);
+    } catch {
+      // A store that fails is told by what is saved.
+    } finally {
+      this.#isHearing = false;
     }
   }
 
-  #forget(name: string): void {
-    this.#fullAt.delete(name);
+  /** Adds what another host has taken since it was last heard. */
+  #add(row: NamedBucket): void {
+    const { name } = row;
+    if (this.#rateOf(name) === undefined) return;
+    const now = this.#options.monotonic();
+    const bucket = this.#buckets.get(name);
+    const addedMs = takenSince(bucket, row, this.#options.now());
+    const before = bucket?.fullAt ?? now;
+    if (bucket === undefined && addedMs <= 0) return;
+    know(this.#set(name, (addedMs > 0 ? Math.max(before, now) : before) + addedMs), row);
+  }
+
+  #fullAt(name: string): number | undefined {
+    return this.#buckets.get(name)?.fullAt;
+  }
+
+  #touch(name: string, fullAt: number, takenMs: number): void {
+    const bucket = this.#buckets.get(name);
+    if (bucket !== undefined) {
+      this.#buckets.delete(name); // so that it is the one used last
+      this.#buckets.set(name, bucket);
+    }
+    this.#set(name, fullAt).takenMs += takenMs;
     this.#mark(name);
   }
 
-  /** Looks after the buckets some time from now, and then for as long as there are any. */
+  #set(name: string, fullAt: number): Bucket {
+    const known = this.#buckets.get(name);
+    if (known !== undefined) {
+      known.fullAt = fullAt;
+      return known;
+    }
+    const bucket = { fullAt, life: this.#nextLife++, takenMs: 0 };
+    this.#buckets.set(name, bucket);
+    const most = this.#options.maxBuckets ?? MAX_BUCKETS;
+    if (this.#buckets.size <= most) return bucket;
+    // Many at once: a Map's first entry is found slowly behind ones that were removed.
+    const kept = Math.floor(most * (1 - 1 / 64));
+    for (const oldest of this.#buckets.keys()) {
+      if (this.#buckets.size <= kept) break;
+      this.#forget(oldest);
+    }
+    return bucket;
+  }
+
+  #forget(name: string): void {
+    this.#buckets.delete(name);
+    this.#mark(name);
+  }
+
+  /** Looks after the buckets some time from now, and again and again. */
   #arm(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#hasStopped) return;
     this.#timer = setTimeout(() => {
       this.sweep();
-      this.#save();
-      if (this.#fullAt.size > 0) this.#arm(SWEEP_MS);
+      void this.exchange();
+      this.#arm(SWEEP_MS);
     }, ms).unref();
   }
 
   /** Marks a bucket as one to be saved or forgotten. */
   #mark(name: string): void {
     if (this.#unsaved.size + this.#forgotten.size === 0) this.#arm(SAVE_MS);
-    const [to, from] = this.#fullAt.has(name)
+    const [to, from] = this.#buckets.has(name)
       ? [this.#unsaved, this.#forgotten]
       : [this.#forgotten, this.#unsaved];
     to.add(name);

@@ -26,3 +26,9 @@ export function isSameAddresses(one: readonly string[], other: readonly string[]
     one.every((address, index) => foldAddress(address) === foldAddress(other[index] ?? ''))
   );
 }
+
+/** Tells whether a list, each of it once, is the one that is there, letter by letter. */
+export function isSameList(wanted: readonly string[], there: readonly string[]): boolean {
+  const all = [...new Set(wanted)];
+  return all.length === there.length && there.every((each, index) => all[index] === each);
+}

@@ -9,6 +9,7 @@
  */
 import { decideRetry, type RetrySchedule } from '../mail/retry.ts';
 import type { Log } from '../observe/log.ts';
+import { Outage } from '../observe/outage.ts';
 import type { SendRequest, SendSettlement } from '../store/sending.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
@@ -64,12 +65,14 @@ export class Sender<L extends Letter> {
   readonly #bell = new Bell();
   readonly #aborting = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
+  readonly #outage: Outage;
   #isStopping = false;
   #loop: Promise<void> | undefined;
 
   constructor(waiting: Waiting<L>, options: SenderOptions) {
     this.#waiting = waiting;
     this.#options = options;
+    this.#outage = new Outage(options.log, 'dispatch_failed');
   }
 
   /** Starts sending. */
@@ -107,14 +110,15 @@ export class Sender<L extends Letter> {
     const { retry, atOnce } = waiting;
     const free = atOnce - this.#underWay.size;
     if (free < atOnce / 2) return;
-    const { now, log } = this.#options;
+    const { now } = this.#options;
     try {
       const at = await waiting.nextAt();
+      this.#outage.worked();
       if (at === undefined || (at > now() && at <= now() + retry.longestMs)) return;
       const request = { now: now(), leaseMs: LEASE_MS, longestMs: retry.longestMs, limit: free };
       for (const letter of await waiting.lease(request)) this.#begin(letter);
     } catch (error) {
-      log('dispatch_failed', { reason: errorText(error) });
+      this.#outage.failed({ reason: errorText(error) });
     }
   }
 

@@ -106,13 +106,17 @@ export function changedSettings(before: Settings, after: Settings): SettingChang
   }
   for (const [key, digest] of after.digests) {
     if (before.digests.get(key) !== digest && !isToldOf(changes, key))
-      changes.push({ key, isFileOnly: true, needsRestart: false });
+      changes.push({ key, isFileOnly: true, needsRestart: waitsForRestart(key) });
   }
   for (const key of after.stale) {
     if (!isToldOf(changes, key)) changes.push({ key, isFileOnly: true, needsRestart: true });
   }
   return changes;
 }
+
+/** Tells whether what a key names is read at the start alone. */
+const waitsForRestart = (key: string): boolean =>
+  ROWS.some((row) => row.key === key && row.setting.applies === 'restart');
 
 /** Tells whether a key is among the changes, or a table that it stands in. */
 const isToldOf = (changes: readonly SettingChange[], key: string): boolean =>

@@ -15,6 +15,7 @@ import { SINK_FORM } from '../sinks/catalogue.ts';
 import { namesTwice } from '../sources/named.ts';
 import { listenProblems } from '../sources/webhook/settings.ts';
 import { errorLine } from '../system/error-text.ts';
+import { storeProblems } from './store-place.ts';
 import { SETTINGS } from './table.ts';
 
 /** The configuration; durations in milliseconds, sizes in bytes. sinks have their options as the file has them. */
@@ -48,6 +49,8 @@ export function loadConfig(path: string): Loaded {
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
 export function readConfig(source: string, name = 'configuration'): Loaded {
   const loaded = parseConfig(source, name, { settings: SETTINGS, sink: SINK_FORM });
-  const problems = loaded.ok ? [...namesTwice(loaded.config), ...listenProblems(loaded.config)] : [];
+  const problems = loaded.ok
+    ? [...namesTwice(loaded.config), ...listenProblems(loaded.config), ...storeProblems(loaded.config)]
+    : [];
   return problems.length === 0 ? loaded : { ok: false, problems };
 }

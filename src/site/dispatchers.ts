@@ -89,6 +89,7 @@ function optionsOf(
   return {
     ...target,
     queue: store,
+    isPresent: store.isPresent,
     remembered: store,
     log,
     meter,

@@ -16,6 +16,7 @@ import { distrust } from '../system/trusted-file.ts';
 import type { Config, Configured } from './config.ts';
 import { loadConfig } from './config.ts';
 import { closeSinks, openSinks, type SiteSink } from './sinks.ts';
+import { storeFileProblems } from './store-place.ts';
 import { ROWS } from './table.ts';
 import { tableFiles } from './table-rows.ts';
 
@@ -41,19 +42,15 @@ export function readSettings(path: string): SettingsRead {
   const { config, written } = loaded;
   const peppers = readPeppers(config);
   const texts = loadNoticeTexts(config.notice.texts, config.notice.language);
-  const distrusted = distrustedPlaces(path, config);
-  if (peppers.ok && texts.ok && distrusted.length === 0) {
+  const others = [...distrustedPlaces(path, config), ...storeFileProblems(config)];
+  if (peppers.ok && texts.ok && others.length === 0) {
     const files = namedFiles(config);
     const digests = new Map(files.map(([key, paths]) => [key, paths.map(digestOf).join(' ')]));
     const stale = new Set(files.filter(([, paths]) => paths.some(isNewerThanCredential)).map(([key]) => key));
     const settings = { config, written, peppers: peppers.peppers, texts: texts.texts, digests, stale };
     return { ok: true, settings };
   }
-  const problems = [
-    ...distrusted,
-    ...(peppers.ok ? [] : peppers.problems),
-    ...(texts.ok ? [] : texts.problems),
-  ];
+  const problems = [...others, ...(peppers.ok ? [] : peppers.problems), ...(texts.ok ? [] : texts.problems)];
   return { ok: false, problems, config };
 }
 

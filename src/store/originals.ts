@@ -25,6 +25,22 @@ export interface NewOriginal extends KnownPost {
 /** How many notifications of a thread are known with a reply: it quotes older ones as well. */
 export const MOST_KNOWN = 20;
 
+/** How many notifications of a thread are looked at for the newest texts. */
+export const MOST_LOOKED_AT = 400;
+
+/** What a row takes besides its sketch and its words. */
+const ROW_BYTES = 128;
+
+/** Gives what a notification takes in the store, at most. */
+export function originalBytes(original: NewOriginal): number {
+  const { thread, subject, authorName, authorAddress, sketch } = original;
+  return (
+    ROW_BYTES +
+    sketch.byteLength +
+    3 * (thread.length + subject.length + authorName.length + authorAddress.length)
+  );
+}
+
 /** The notifications that are remembered. */
 export interface Originals {
   /** Remembers notifications; beyond `keepBytes` in all the oldest are forgotten. */

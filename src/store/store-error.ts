@@ -26,6 +26,22 @@ export class StoreError extends Error {
   }
 }
 
+/** Makes the error of a store that another daemon has. */
+export function inUse(path: string): StoreError {
+  return new StoreError('locked', `${path} is in use by another mailgwd; only one may run on a store`);
+}
+
+/** A request that a store on a server did not answer, or not in time; the next one may be answered. */
+export class StoreLost extends Error {}
+
+/** Tells whether an error is the store's own, and no fault of who asked: it cannot do its work now. */
+export function isStoreFailure(error: unknown): boolean {
+  if (error instanceof StoreLost || error instanceof StoreError) return true;
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
+  // PostgreSQL's errors have a severity, and SQLSTATE as their code.
+  return error.code.startsWith('SQLITE_') || 'severity' in error;
+}
+
 /** How a program ends whose store could not be opened. */
 export const STORE_EXIT: Readonly<Record<StoreErrorKind, ExitStatus>> = {
   locked: EXIT.unavailable,

@@ -10,12 +10,15 @@
  */
 import type { Acceptance } from './acceptance.ts';
 import type { ApiAccess } from './api-access.ts';
+import type { DueBell } from './bell.ts';
 import type { Buckets } from './buckets.ts';
 import type { Contexts } from './contexts.ts';
 import type { Desk } from './desk.ts';
 import type { Digests } from './digests.ts';
 import type { Directory } from './directory.ts';
 import type { Figures } from './figures.ts';
+import type { HealthPort } from './health.ts';
+import type { Hosts } from './hosts.ts';
 import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
 import type { Lanes } from './lanes.ts';
@@ -40,6 +43,7 @@ export interface Store
     Retention,
     Desk,
     Figures,
+    Partial<HealthPort>,
     SinkReports,
     Directory,
     Digests,
@@ -54,7 +58,9 @@ export interface Store
     Receipts,
     Mailboxes,
     Contexts,
-    ApiAccess {
+    ApiAccess,
+    Hosts,
+    DueBell {
   /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */
   ping(sign?: { readonly mustWrite: boolean }): Promise<void>;
   /** Ends all work in order and closes the files. */

@@ -75,7 +75,11 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
   const demanded: Readonly<Record<string, unknown>> = {
     'reply.max_age': '60d',
     'reply.pepper_file': scratch.path('other.pepper'),
-    'store.path': config.store.path, // below: mailgw-ctl asks the daemon of the store that the file names
+    // Where the store is: below, since mailgw-ctl asks the daemon of the store that the file names.
+    'store.path': config.store.path,
+    'store.url': '',
+    'store.password_file': '',
+    'store.host': '',
     'store.dedupe_window': '400d',
     'spam.source': 'spamd',
     'notice.texts': scratch.path('texts'),
@@ -89,6 +93,17 @@ function otherSettings(scratch: Scratch, config: Config): Settings {
     (settings[row.section] ??= {})[row.name] = value;
   }
   return settings as Settings;
+}
+
+/** Another store than the one that is open, on a server. */
+function otherStore(scratch: Scratch): Readonly<Record<string, string>> {
+  writeFileSync(scratch.path('password'), 'secret', { mode: 0o600 });
+  return {
+    path: scratch.path('other.db'),
+    url: 'postgresql:///other',
+    password_file: scratch.path('password'),
+    host: 'other',
+  };
 }
 
 /** Writes settings as TOML; sections that are lists of tables come first, since they stand at the top. */
@@ -195,10 +210,10 @@ describe('every setting of the table', () => {
     await exercise(daemon);
     const first = load(daemon.config);
     const changed = otherSettings(scratch, first);
-    const write = (source: string, path = first.store.path): void => {
+    const write = (source: string, elsewhere: Readonly<Record<string, string>> = {}): void => {
       const [spam, store] = [
         { ...changed.spam, source },
-        { ...changed.store, path },
+        { ...changed.store, ...elsewhere },
       ];
       writeFileSync(daemon.config, asToml({ ...changed, spam, store }));
     };
@@ -214,20 +229,23 @@ describe('every setting of the table', () => {
     await daemon.ctl('reload');
     await daemon.ctl('pepper', 'accept', '--yes');
     await exercise(daemon);
-    const otherStore = scratch.path('other.db');
-    write('header', otherStore);
+    const elsewhere = otherStore(scratch);
+    write('header', elsewhere);
     process.kill(daemon.pid, 'SIGHUP');
-    const line = await eventually(
-      () => /^.*"key":"store\.path".*$/m.exec(daemon.log())?.[0],
-      () => daemon.log(),
-    );
-    told.set('store.path', (JSON.parse(line) as { effect: Effect }).effect);
+    for (const name of Object.keys(elsewhere)) {
+      const line = await eventually(
+        () => new RegExp(`^.*"key":"store\\.${name}".*$`, 'm').exec(daemon.log())?.[0],
+        () => daemon.log(),
+      );
+      told.set(`store.${name}`, (JSON.parse(line) as { effect: Effect }).effect);
+    }
+    const third = load(daemon.config);
     assert.equal(await daemon.stop(), 'exit 0');
     observed = ROWS.map((row) => ({
       setting: `${row.section}.${row.property}`,
       key: row.key,
       from: asJson(valueIn(first, row)),
-      to: asJson(row.key === 'store.path' ? otherStore : valueIn(second, row)),
+      to: asJson(valueIn(row.section === 'store' && row.name in elsewhere ? third : second, row)),
     }));
   });
 

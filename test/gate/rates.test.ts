@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { openRates, type RateSettings, type Rates } from '../../src/gate/rates.ts';
+import type { RateSettings } from '../../src/gate/limits.ts';
+import { openRates, type Rates } from '../../src/gate/rates.ts';
 import { mintSealedToken, parseToken, type Token } from '../../src/mail/token.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';

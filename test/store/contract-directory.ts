@@ -293,5 +293,43 @@ export function describeDirectory(open: OpenStore): void {
       }
       assert.equal(await store.threadByNumber(Math.max(...asked) + 1), undefined);
     });
+
+    it('numbers of many are given at once and in order, those that are there already among them', async (t) => {
+      const store = await open(t);
+      const known = await store.threadNumber('t/5');
+      const locators = Array.from({ length: 1000 }, (_, n) => `t/${n % 900}`);
+      const numbers = await store.threadNumbers(locators);
+      assert.equal(numbers[5], known);
+      assert.equal(new Set(numbers).size, 900);
+      assert.deepEqual(numbers.slice(900), numbers.slice(0, 100));
+      assert.equal(await store.threadByNumber(numbers[899]!), 't/899');
+      assert.ok(Math.max(...numbers) - Math.min(...numbers) < 1000, 'those that are there use up none');
+      assert.deepEqual(await store.threadNumbers([]), []);
+    });
+  });
+
+  describe('peppers', () => {
+    it('are remembered in their order, and the first is put in force where there is none', async (t) => {
+      const store = await open(t);
+      assert.deepEqual(await store.peppers(), []);
+      const [one, two] = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)];
+      await store.acceptPepper(one, NOW, true);
+      await store.acceptPepper(two, NOW + 1, true);
+      await store.acceptPepper(two, NOW + 2, false);
+      await store.acceptPepper(one, NOW + 3, false);
+      assert.deepEqual(
+        (await store.peppers()).map(({ fingerprint, acceptedAt }) => [fingerprint[0], acceptedAt - NOW]),
+        [
+          [1, 0],
+          [2, 2],
+          [1, 3],
+        ],
+      );
+    });
+  });
+
+  it('a new store knows of no restore', async (t) => {
+    const store = await open(t);
+    assert.equal(await store.lastRestore(), undefined);
   });
 }

@@ -4,15 +4,19 @@
 
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
+import { describeApiAccess } from './contract-api-access.ts';
 import { describeDirectory } from './contract-directory.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
+import { describeMailboxes } from './contract-mailboxes.ts';
+import { describeNotices } from './contract-notices.ts';
 import { describeNotifications } from './contract-notifications.ts';
 import { describeNotified } from './contract-notified.ts';
 import { describeOperator } from './contract-operator.ts';
 import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
+import { describeRenaming } from './contract-renaming.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -22,10 +26,14 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeLanes(open);
     describeOperator(open);
     describeDirectory(open);
+    describeRenaming(open);
     describeOwners(open);
     describeRemoval(open);
+    describeNotices(open);
     describeNotifications(open);
     describeNotified(open);
     describeRemembered(open);
+    describeMailboxes(open);
+    describeApiAccess(open);
   });
 }

@@ -25,8 +25,8 @@ function programs(): string | undefined {
   return newest === undefined ? undefined : join(ROOT, newest, 'bin');
 }
 
-/** The user and the group of Debian's package. */
-function owner(): { uid: number; gid: number } | undefined {
+/** The user and the group of Debian's package; undefined where there are none. */
+export function postgresOwner(): { uid: number; gid: number } | undefined {
   const entry = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((line) => line.startsWith('postgres:'));
@@ -38,7 +38,7 @@ function owner(): { uid: number; gid: number } | undefined {
 export function postgresUnavailable(): string | false {
   if (programs() === undefined) return 'unavailable: postgresql-15 is not installed';
   if (process.getuid?.() !== 0) return 'unavailable: PostgreSQL is started as its own user, by root';
-  if (owner() === undefined) return 'unavailable: there is no user postgres';
+  if (postgresOwner() === undefined) return 'unavailable: there is no user postgres';
   return false;
 }
 
@@ -89,7 +89,7 @@ export class Postgres {
   /** Makes the directory of the server, its user's own. */
   makeDirectory(): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o755 });
-    const { uid, gid } = owner()!;
+    const { uid, gid } = postgresOwner()!;
     chownSync(this.directory, uid, gid);
   }
 

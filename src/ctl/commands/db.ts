@@ -1,12 +1,12 @@
 /**
- * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum.
+ * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum; and prints what makes a database.
  *
  * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with
  * 74, one that finds rows that contradict each other with 65. Progress goes to a terminal only, on standard error.
  */
 import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { badInput, describe, EXIT, type ExitStatus, Fault } from '../../actions/fault.ts';
+import { badInput, describe, EXIT, type ExitStatus, Fault, usage } from '../../actions/fault.ts';
 import { adminSocketPath } from '../../api/admin.ts';
 import { dedupeWindowMs } from '../../config/config.ts';
 import type { Config } from '../../site/config.ts';
@@ -17,17 +17,26 @@ import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import { probeSocket } from '../../system/unix-socket.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
-import { onStoreFile, onStorePlace, openConfig, withStore } from '../session.ts';
+import { onStoreFile, onStorePlace, openFileConfig, withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { interrupted, interruptibly } from '../terminal/interrupt.ts';
 import { printDone, printObject, printText, progressOn } from '../terminal/print.ts';
+
+/** The programs that do it where the store is in PostgreSQL. */
+const INSTEAD = {
+  check: 'pg_amcheck examines its files',
+  backup: 'pg_dump --format=custom --file=FILE DATABASE copies it',
+  restore:
+    'stop mailgwd on all hosts, and pg_restore --clean --if-exists --dbname=DATABASE FILE puts a copy back',
+  vacuum: 'its autovacuum does that by itself, and VACUUM (FULL) by hand',
+} as const;
 
 const check: CommandSpec = {
   words: 'check',
   summary: 'examine the whole store: every page, every row, and the rules that rows keep among each other',
   examples: ['check', 'check --json'],
   run: (_input, context) =>
-    onStoreFile(context, async (path) => {
+    onStoreFile(openFileConfig(context, INSTEAD.check), async (path) => {
       const { checkStore } = await import('../../store/sqlite/check.ts');
       const { items, problems } = checkStore(path);
       const ok = problems.length === 0;
@@ -58,7 +67,7 @@ const backup: CommandSpec = {
   ],
   run: (input, context) => {
     const destination = resolve(input.argument()); // before the store's owner is somebody else
-    return onStoreFile(context, async (path) => {
+    return onStoreFile(openFileConfig(context, INSTEAD.backup), async (path) => {
       const { backupStore, BackupError } = await import('../../store/sqlite/maintenance.ts');
       try {
         const progress = progressOn(context.output, 'pages copied');
@@ -96,7 +105,7 @@ const restore: CommandSpec = {
   ],
   run: async (input, context) => {
     const file = resolve(input.argument());
-    const config = openConfig(context);
+    const config = openFileConfig(context, INSTEAD.restore);
     await checkNotServed(config.store.path);
     const backup = openBackup(file); // before root is the store's owner, who may not read it
     await onStorePlace(config, async (path) => {
@@ -211,7 +220,7 @@ const vacuum: CommandSpec = {
   summary: 'give the unused space in the store back to the file system; mailgwd keeps 64 MiB of it by itself',
   examples: ['vacuum', 'vacuum --json'],
   run: (_input, context) =>
-    onStoreFile(context, async (path) => {
+    onStoreFile(openFileConfig(context, INSTEAD.vacuum), async (path) => {
       const { vacuumStore } = await import('../../store/sqlite/maintenance.ts');
       const progress = progressOn(context.output, 'pages freed');
       const { bytesBefore, bytesAfter, isWhole } = await interruptibly((signal) =>
@@ -229,9 +238,47 @@ const vacuum: CommandSpec = {
     }),
 };
 
-/** The commands on the store's file. */
+const sql: CommandSpec = {
+  words: 'sql',
+  summary: 'print the SQL by which an administrator of PostgreSQL makes the role and the database of mailgw',
+  options: [
+    { flags: '--role <name>', doc: 'the role of mailgwd (default: mailgw)' },
+    { flags: '--database <name>', doc: 'the database (default: mailgw)' },
+    {
+      flags: '--least',
+      doc: 'another role owns the schema, and is in the SQL; that of mailgwd reads and changes rows alone',
+    },
+    {
+      flags: '--from <version>',
+      doc: 'with --least: the schema that is there is of this version (default: 0, none)',
+    },
+  ],
+  examples: ['sql | sudo -u postgres psql', 'sql --least --from 1', 'sql --json'],
+  run: async (input, { output }) => {
+    const { ownerOf, roleSql, SCHEMA } = await import('../../store/postgres/role.ts');
+    const role = input.text('role') ?? 'mailgw';
+    const database = input.text('database') ?? 'mailgw';
+    const isLeast = input.flag('least');
+    const given = input.text('from');
+    if (given !== undefined && !isLeast)
+      throw usage('--from: goes with --least; without it mailgwd brings the schema up to date by itself');
+    const from = Number(given ?? 0);
+    if (!/^\d+$/.test(given ?? '0') || from > SCHEMA)
+      throw badInput(`--from: ${given ?? ''}: expected a version of the schema, 0 to ${SCHEMA}`);
+    const text = roleSql({ role, database, least: isLeast ? { from } : undefined });
+    const owner = isLeast ? ownerOf(role) : role;
+    const schema = isLeast
+      ? { schema_from: from, schema_to: SCHEMA }
+      : { schema_from: null, schema_to: null };
+    if (output.json) printObject(output, { role, owner, database, ...schema, sql: text });
+    else output.write(text);
+  },
+};
+
+/** The commands on the store. */
 export const dbGroup: CommandGroup = {
   name: 'db',
-  summary: 'check, back up, restore and tidy the store; all but restore are safe while mailgwd runs',
-  commands: [check, backup, restore, prune, vacuum],
+  summary:
+    'check, back up, restore and tidy the store, all but restore safe while mailgwd runs; make one in PostgreSQL',
+  commands: [check, backup, restore, prune, vacuum, sql],
 };

@@ -44,6 +44,10 @@ export const initCommand: CommandSpec = {
       doc: `where the platform takes replies (default of the ${DEFAULT_SINK}: ${NEW_SINK.url?.begins?.value})`,
     },
     {
+      flags: '--store <url>',
+      doc: 'the PostgreSQL that holds the store, postgresql://USER@HOST/DATABASE (default: an SQLite database)',
+    },
+    {
       flags: '--authserv-id <id>',
       doc: "the name that your mail filter signs Authentication-Results with (default: Postfix's myhostname)",
     },
@@ -137,6 +141,7 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
     'reply.domain': domain,
     'reply.pepper_file': inOne('pepper', beside('pepper')),
     'store.path': inOne('mailgw.db', SETTINGS.store.path.fallback),
+    ...storeValues(input),
     ...senderValues(input, asked),
   };
   const type = readSinkType(input.text('sink'));
@@ -152,6 +157,12 @@ function writeConfigText(input: Input, { directory, config }: Place, asked: Aske
       return [...comment(doc), `${name} = ${tomlValue(given)}`];
     }),
   ]);
+}
+
+/** Gives the place of a store that is no file. */
+function storeValues(input: Input): Record<string, string> {
+  const url = input.text('store');
+  return url === undefined ? {} : { 'store.url': url };
 }
 
 /** Reads the type of the sink. */
@@ -215,7 +226,9 @@ function makeRest(config: Config, owner: Owner | undefined): Made[] {
     ),
   ];
   made.push(...makeSinkSecrets(config, owner));
-  made.push(makeDirectory(dirname(config.store.path), 'where the store will be', 0o750, owner));
+  const { path, url } = config.store;
+  const what = url === undefined ? 'where the store will be' : "where the daemon's own socket will be";
+  made.push(makeDirectory(dirname(path), what, 0o750, owner));
   const sockets = dirname(config.lmtp.socket);
   // Postfix's own queue directory is Postfix's to make.
   if (existsSync(dirname(sockets))) made.push(makeSocketDirectory(sockets, config, owner));
@@ -290,7 +303,8 @@ function report(all: readonly Made[], place: Place, configured: Configured, cont
     );
   const [pepper, ...behind] = config.reply.pepperFile;
   const isMade = made.some(({ path, action }) => path === pepper && action === 'made');
-  if (behind.length === 0 && isMade && existsSync(config.store.path))
+  const { path: storePath, url } = config.store;
+  if (behind.length === 0 && isMade && url === undefined && existsSync(storePath))
     printNote(context.output, otherPepper(config));
   if (host?.source === "this host's short name")
     printNote(

@@ -13,7 +13,8 @@ import { isBuiltIn } from '../../sinks/catalogue.ts';
 import type { Config } from '../../site/config.ts';
 import { loadConfig } from '../../site/config.ts';
 import { openSink } from '../../site/sinks.ts';
-import { openSqliteStore } from '../../store/sqlite/store.ts';
+import { prepareToolStore } from '../../site/store.ts';
+import type { Store } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { becomeStoreOwner } from '../owner.ts';
 import { DEFAULT_POSTFIX_DIRECTORY, type PostfixRead, readPostfix } from '../postfix/postfix-setup.ts';
@@ -22,6 +23,7 @@ import { withPassedSockets } from '../socket-units.ts';
 import { checkAuthservId } from './authserv.ts';
 import { openWayOut, type WayOut } from './circle.ts';
 import { checkDaemonUser } from './daemon-user.ts';
+import { checkDatabase } from './database.ts';
 import { checkDiscards } from './discards.ts';
 import { checkFiles, isStranger } from './files.ts';
 import { type Finding, fine, problem, skipped } from './finding.ts';
@@ -32,7 +34,7 @@ import { checkRestore } from './restored.ts';
 import { makeRoundTrip, type RoundTripOptions } from './round-trip.ts';
 import { checkSockets } from './sockets.ts';
 import { checkMailboxes } from './sources.ts';
-import { checkPeppers, checkQueue, checkStoreFile, checkUsers } from './store.ts';
+import { checkClock, checkPeppers, checkQueue, checkStoreFile, checkUsers } from './store.ts';
 import { checkStoreFiles, holderOfRemoved } from './store-files.ts';
 import { checkWebhooks } from './webhooks.ts';
 
@@ -72,15 +74,17 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   const builtIn = await Promise.all(
     config.sinks.map(async (sink) => (isBuiltIn(sink.options) ? openSink(sink) : undefined)),
   );
-  const holder = holderOfRemoved(config.store.path);
+  const { path, url } = config.store;
+  const openStore = prepareToolStore(config);
+  const holder = url === undefined ? holderOfRemoved(path) : undefined;
   // And for the socket that Postfix and root alone may connect to.
   const wayOut = examination.roundTrip && (await openWayOut(config));
   try {
     yield* guarded('store', () => {
-      becomeStoreOwner(config.store.path);
-      return checkStoreFile(config, Date.now());
+      becomeStoreOwner(path);
+      return url === undefined ? checkStoreFile(config, Date.now()) : checkPostgres(config, openStore);
     });
-    yield* guarded('store', () => [checkStoreFiles(config.store.path, holder)]);
+    if (url === undefined) yield* guarded('store', async () => [await checkStoreFiles(path, holder)]);
     for (const [at, sink] of config.sinks.entries()) {
       yield* guarded('sink', async () => checkSink(sink, builtIn[at] ?? (await openSink(sink)), stranger));
     }
@@ -91,6 +95,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
         stranger,
         isProven: authserv.status === 'ok',
         wayOut,
+        openStore,
       }),
     );
   } finally {
@@ -128,6 +133,10 @@ function mailOwner(read: PostfixRead): string {
   return (read.ok ? read.setup.setting('mail_owner') : '') || 'postfix';
 }
 
+async function checkPostgres(config: Config, openStore: () => Promise<Store>): Promise<readonly Finding[]> {
+  return [...(await checkDatabase(config, openStore)), await checkClock(undefined, Date.now())];
+}
+
 async function checkPostfix(
   config: Config,
   { postfixDirectory }: Examination,
@@ -150,13 +159,19 @@ async function checkOpenStore(
   config: Config,
   peppers: NamedPeppers | undefined,
   { roundTrip }: Examination,
-  known: { readonly stranger: boolean; readonly isProven: boolean; readonly wayOut: WayOut | undefined },
+  known: {
+    readonly stranger: boolean;
+    readonly isProven: boolean;
+    readonly wayOut: WayOut | undefined;
+    readonly openStore: () => Promise<Store>;
+  },
 ): Promise<readonly Finding[]> {
-  if (!existsSync(config.store.path)) return await checkMailboxes(config, undefined, Date.now());
-  const { stranger, isProven, wayOut } = known;
+  const { path, url } = config.store;
+  if (url === undefined && !existsSync(path)) return await checkMailboxes(config, undefined, Date.now());
+  const { stranger, isProven, wayOut, openStore } = known;
   process.umask(0o077);
-  const store = await openSqliteStore({ path: config.store.path, mode: 'tool' }).catch((error: unknown) => {
-    // store.integrity has said what is wrong with it.
+  const store = await openStore().catch((error: unknown) => {
+    // store.integrity, or database.reachable, has said what is wrong with it.
     if (error instanceof StoreError) return error;
     throw error;
   });

@@ -24,6 +24,7 @@ export function checkFiles(config: Config, configPath: string): Finding[] {
     ...pepperFile.map((file) => checkSecret(config, 'files.pepper', 'reply.pepper_file', file, PEPPER_BYTES)),
     ...checkSinkSecrets(config),
     ...checkSourceSecrets(config),
+    ...checkStorePassword(config),
     ...checkStoreFiles(config),
     checkSocketDirectory(config),
   ];
@@ -85,6 +86,13 @@ function checkSourceSecrets(config: Config): Finding[] {
     );
 }
 
+/** Examines the password of a store on a server. */
+function checkStorePassword(config: Config): Finding[] {
+  const { passwordFile } = config.store;
+  if (passwordFile === undefined) return [];
+  return [checkSecret(config, 'files.store_password', 'store.password_file', passwordFile, undefined)];
+}
+
 /** The end of what is said of a file that nobody has written the secret into. */
 const EMPTY = 'is empty; expected the secret, on one line';
 
@@ -92,6 +100,7 @@ const KINDS = {
   'files.pepper': 'the pepper',
   'files.sink_secret': "the sink's secret",
   'files.source_secret': "the source's secret",
+  'files.store_password': 'the password of the store',
 } as const;
 
 /** Says what mailgwd does without a secret. */

@@ -6,12 +6,12 @@
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT } from '../../actions/fault.ts';
-import { latestRescued } from '../../store/sqlite/rescue.ts';
 import { type Finding, fine, problem, warning } from './finding.ts';
 
 /** Examines both; `pid` is who has a removed store open. */
-export function checkStoreFiles(path: string, pid: string | undefined): Finding {
+export async function checkStoreFiles(path: string, pid: string | undefined): Promise<Finding> {
   const check = 'store.files';
+  const { latestRescued } = await import('../../store/sqlite/rescue.ts');
   const copy = latestRescued(path)?.file;
   const saved = copy === undefined ? '' : `; ${copy} has what was in it`;
   if (pid !== undefined)

@@ -16,7 +16,7 @@ import type { Config } from '../../site/config.ts';
 import { judgePeppers, type PepperStanding, pepperProblem, showPepper } from '../../site/pepper.ts';
 import { knownThreads } from '../../site/sinks.ts';
 import type { NamedStatus } from '../../store/sink-status.ts';
-import { type QuickCheck, quickCheckStore } from '../../store/sqlite/quick-check.ts';
+import type { QuickCheck } from '../../store/sqlite/quick-check.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_EXIT, StoreError, type StoreErrorKind } from '../../store/store-error.ts';
 import { type Finding, fine, note, problem, skipped, warning } from './finding.ts';
@@ -68,6 +68,7 @@ export async function checkStoreFile(config: Config, now: number): Promise<Findi
       await checkClock(undefined, now),
     ];
   }
+  const { quickCheckStore } = await import('../../store/sqlite/quick-check.ts');
   try {
     const seen = quickCheckStore(path, now + SKEW_MS);
     return [checkIntegrity(path, seen), space, await checkClock(seen, now)];
@@ -132,7 +133,8 @@ function mayRead(path: string): boolean {
   }
 }
 
-async function checkClock(seen: QuickCheck | undefined, now: number): Promise<Finding> {
+/** Examines the clock, by what was seen in the store where it is a file. */
+export async function checkClock(seen: QuickCheck | undefined, now: number): Promise<Finding> {
   const check = 'clock';
   const shown = new Date(now).toISOString();
   const why =

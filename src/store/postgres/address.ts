@@ -1,13 +1,17 @@
 /**
  * Where a PostgreSQL is, as its URL says: `postgresql://user@host:port/database?sslmode=verify-full`.
  *
- * Contract: the parts and parameters of libpq's connection URIs that a store needs; several hosts are tried in their order.
+ * Contract: the parts and parameters of libpq's connection URIs that a store needs, with their meaning there; several hosts
+ * are tried in their order. Another host than this one is believed by its certificate and name unless the URL says less.
  * Failure: a parameter that is not known, or a value that means nothing, is a problem in words: what is believed to be
  * verified must not be skipped for a typing error.
  */
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { userInfo } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
+import { errorText } from '../../system/error-text.ts';
+import { StoreError } from '../store-error.ts';
 
 /** A server of a store: a host with a port, or the directory of a Unix socket. */
 export interface Server {
@@ -15,7 +19,7 @@ export interface Server {
   readonly port: number;
 }
 
-/** How far a server is believed, as libpq's `sslmode` says it. */
+/** How far a server is believed, as libpq's `sslmode` says it: `require` with `sslrootcert` is `verify-ca`. */
 export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 
 /** The address of a store. */
@@ -60,33 +64,57 @@ export function readAddress(url: string): ReadAddress {
   const found = FORM.exec(url);
   if (found === null) return fails('expected postgresql://USER@HOST:PORT/DATABASE');
   const [, authority = '', hosts = '', path = '', query = ''] = found;
-  if (authority.includes(':'))
+  // What is no port behind a host, or an "@" behind it, is a password with a character that should have been escaped.
+  if (authority.includes(':') || /:\D/.test(hosts.replace(/\[[^\]]*\]/g, '')) || path.includes('@'))
     return fails('a password in the URL would be read by everybody; put it into store.password_file');
-  const parameters = new URLSearchParams(query);
-  for (const name of parameters.keys())
-    if (!PARAMETERS.has(name))
-      return fails(`parameter "${name}" is not known; expected one of ${[...PARAMETERS].join(', ')}`);
+  const parameters = parametersOf(query);
+  if (typeof parameters === 'string') return fails(parameters);
   const servers = serversOf(parameters.get('host') ?? decode(hosts), parameters.get('port'));
   if (typeof servers === 'string') return fails(servers);
+  const trust = trustOf(parameters, servers);
+  if (typeof trust === 'string') return fails(trust);
   const user = decode(authority) || userInfo().username;
-  const sslMode = SSL_MODES.find((mode) => mode === (parameters.get('sslmode') ?? defaultMode(servers)));
-  if (sslMode === undefined)
-    return fails(`sslmode=${parameters.get('sslmode') ?? ''} is none of ${SSL_MODES.join(', ')}`);
   const pooler = parameters.get('pooler') ?? 'none';
   if (pooler !== 'none' && pooler !== 'transaction')
     return fails(`pooler=${pooler} is none of none, transaction`);
+  return { ok: true, address: { servers, user, database: decode(path) || user, ...trust, pooler } };
+}
+
+/** Reads the parameters, in which a plus is a plus; or says what is wrong with them. */
+function parametersOf(query: string): ReadonlyMap<string, string> | string {
+  const parameters = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query.replaceAll('+', '%2B'))) {
+    if (!PARAMETERS.has(name))
+      return `parameter "${name}" is not known; expected one of ${[...PARAMETERS].join(', ')}`;
+    if (parameters.has(name)) return `parameter "${name}" is given twice`;
+    parameters.set(name, value);
+  }
+  return parameters;
+}
+
+type Trust = Pick<StoreAddress, 'sslMode' | 'sslRootCert' | 'sslCert' | 'sslKey'>;
+
+/** Reads what is to be believed of the servers, and our own certificate; or says what is wrong with it. */
+function trustOf(parameters: ReadonlyMap<string, string>, servers: readonly Server[]): Trust | string {
+  const files = { sslRootCert: 'sslrootcert', sslCert: 'sslcert', sslKey: 'sslkey' } as const;
+  for (const name of Object.values(files)) {
+    const file = parameters.get(name);
+    if (file !== undefined && !file.startsWith('/')) return `${name}=${file}: expected an absolute path`;
+  }
+  const [sslRootCert, sslCert, sslKey] = Object.values(files).map((name) => parameters.get(name));
+  if ((sslCert === undefined) !== (sslKey === undefined))
+    return 'sslcert and sslkey go together: a certificate and its key';
+  const given = parameters.get('sslmode');
+  const isPlain = servers.every(isLocal) && (sslRootCert ?? sslCert) === undefined;
+  const sslMode = SSL_MODES.find((mode) => mode === (given ?? (isPlain ? 'disable' : 'verify-full')));
+  if (sslMode === undefined) return `sslmode=${given ?? ''} is none of ${SSL_MODES.join(', ')}`;
+  if (sslMode === 'disable' && (sslRootCert ?? sslCert) !== undefined)
+    return 'sslmode=disable makes no use of certificates';
   return {
-    ok: true,
-    address: {
-      servers,
-      user,
-      database: decode(path) || user,
-      sslMode,
-      sslRootCert: parameters.get('sslrootcert') ?? undefined,
-      sslCert: parameters.get('sslcert') ?? undefined,
-      sslKey: parameters.get('sslkey') ?? undefined,
-      pooler,
-    },
+    sslMode: sslMode === 'require' && sslRootCert ? 'verify-ca' : sslMode,
+    sslRootCert,
+    sslCert,
+    sslKey,
   };
 }
 
@@ -103,19 +131,22 @@ export function isLocal({ host }: Server): boolean {
   return host.startsWith('/') || host === 'localhost' || host === '127.0.0.1' || host === '::1';
 }
 
-const defaultMode = (servers: readonly Server[]): string =>
-  servers.every(isLocal) ? 'disable' : 'verify-full';
-
 /** Reads a list of hosts; a port of one's own stands behind a colon, or in the list of ports. */
-function serversOf(hosts: string, ports: string | null): readonly Server[] | string {
+function serversOf(hosts: string, ports: string | undefined): readonly Server[] | string {
+  const list = (hosts || '/var/run/postgresql').split(',');
   const common = ports?.split(',') ?? [];
+  if (common.length > 1 && common.length !== list.length)
+    return `there are ${list.length} hosts and ${common.length} ports`;
   const servers: Server[] = [];
-  for (const [at, each] of (hosts || '/var/run/postgresql').split(',').entries()) {
-    const [, bare = each, own] = /^(\[[^\]]+\]|[^:]*):(\d+)$/.exec(each) ?? [];
-    const port = Number(own ?? common[at] ?? common[0] ?? DEFAULT_PORT);
-    const host = bare.replace(/^\[|\]$/g, '');
+  for (const [at, each] of list.entries()) {
+    const [, bare = each, own] = /^(\[[^\]]+\]|[^:]*):(\d*)$/.exec(each) ?? [];
+    const host = bare.replace(/^\[(.*)\]$/, '$1');
     if (host === '') return `host number ${at + 1} is empty`;
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) return `port ${port} is none of 1 to 65535`;
+    if (!host.startsWith('/') && host.includes(':') && !isIPv6(host))
+      return `${host}: expected a host, an address, or HOST:PORT`;
+    const given = own || (common[at] ?? common[0]) || String(DEFAULT_PORT);
+    const port = Number(given);
+    if (!/^\d+$/.test(given) || port < 1 || port > 65_535) return `port ${given} is none of 1 to 65535`;
     servers.push({ host, port });
   }
   return servers;
@@ -128,16 +159,34 @@ export function nameOf({ host, port }: Server): string {
     : `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Gives what TLS is to verify with a server; false where it is not used. Throws where a certificate cannot be read. */
+/** Names a store for people, without its user. */
+export function placeOf({ servers, database }: StoreAddress): string {
+  return `${servers.map(nameOf).join(', ')}, database ${database}`;
+}
+
+/**
+ * Gives what TLS is to verify with a server; false where it is not used. The driver adds the server's name.
+ * Throws a {@link StoreError} where a certificate cannot be read.
+ */
 export function tlsOf(address: StoreAddress, server: Server): ConnectionOptions | false {
   if (address.sslMode === 'disable' || server.host.startsWith('/')) return false;
-  const read = (file: string | undefined): string | undefined => file && readFileSync(file, 'utf8');
   return {
-    ca: read(address.sslRootCert),
-    cert: read(address.sslCert),
-    key: read(address.sslKey),
-    servername: server.host,
+    ca: readCertificate('sslrootcert', address.sslRootCert),
+    cert: readCertificate('sslcert', address.sslCert),
+    key: readCertificate('sslkey', address.sslKey),
     rejectUnauthorized: address.sslMode !== 'require',
     ...(address.sslMode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
   };
+}
+
+function readCertificate(name: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StoreError('refused', `${name}: ${file} cannot be read: ${errorText(error)}`);
+  }
+  if (text.includes('-----BEGIN ')) return text;
+  throw new StoreError('refused', `${name}: ${file} is no PEM file: it has no line "-----BEGIN …-----"`);
 }

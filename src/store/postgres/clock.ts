@@ -10,6 +10,9 @@ import type { Statements } from './database.ts';
 /** A difference that a measurement may be off by. */
 const NOISE_MS = 250;
 
+/** The time by the database's clock, as SQL reads it. */
+export const DATABASE_NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
 /** The clock. Its life: `measure` at the beginning and now and then. */
 export class DatabaseClock {
   #aheadMs = 0;
@@ -34,9 +37,7 @@ export class DatabaseClock {
   /** Measures the difference. */
   async measure(statements: Statements): Promise<void> {
     const before = Date.now();
-    const row = await statements.first<{ at: number }>(
-      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS at',
-    );
+    const row = await statements.first<{ at: number }>(`SELECT ${DATABASE_NOW} AS at`);
     const after = Date.now();
     this.hear(row?.at ?? after, before, after);
   }

@@ -5,12 +5,14 @@
  * (pipelining): what is asked in one turn costs one way there and back. A statement that is not answered in time ends the
  * connection, and everything that waits on it fails with {@link ConnectionLost}. Integers come as numbers: none of ours
  * is beyond 2^53.
- * Failure: a lost connection is told once to `onEnd`; it is never used again.
+ * Failure: a lost connection is told once to `onEnd`; it is never used again. One to a server that takes no writes any
+ * more counts as lost: it is a standby by now, and another one is the primary.
  */
 import pg from 'pg';
 import { errorText } from '../../system/error-text.ts';
+import { StoreError } from '../store-error.ts';
 import { nameOf, type Server, type StoreAddress, tlsOf } from './address.ts';
-import { ConnectionLost, isLoss } from './explain.ts';
+import { ConnectionLost, isBusy, lossOf, TakesNoWrites } from './explain.ts';
 
 /** A value of a statement. */
 export type Value =
@@ -38,7 +40,7 @@ export interface ConnectionOptions {
   readonly name: string;
   /** How long an answer may take. */
   readonly answerMs: number;
-  readonly onEnd?: (() => void) | undefined;
+  readonly onEnd?: ((loss: ConnectionLost) => void) | undefined;
 }
 
 const CONNECT_MS = 5000;
@@ -47,19 +49,12 @@ const CONNECT_MS = 5000;
 const LOOK_MS = 500;
 
 const INT8 = 20;
-const BYTEA = 17;
 
 type Parser = (text: string) => unknown;
 
-const identity = (value: unknown): unknown => value;
-
 const TYPES = {
-  getTypeParser: (oid: number, format?: string): Parser => {
-    if (format === 'binary' && oid === BYTEA) return identity as Parser;
-    return oid === INT8 && format !== 'binary'
-      ? Number
-      : (pg.types.getTypeParser(oid, format as 'text') as Parser);
-  },
+  getTypeParser: (oid: number, format?: string): Parser =>
+    oid === INT8 ? Number : (pg.types.getTypeParser(oid, format as 'text') as Parser),
 };
 
 /** The names of prepared statements by their texts: a text has one name in all connections. */
@@ -73,18 +68,47 @@ function nameFor(sql: string): string {
   return name;
 }
 
-/** Makes a connection to the first server that takes writes. Rejects with the last server's error. */
+/** The server of an address that took writes last: while the first one is down, nobody waits for it again and again. */
+const lastGood = new WeakMap<StoreAddress, Server>();
+
+/**
+ * Makes a connection to the first server that takes writes; the one that did last comes before the others. Rejects with
+ * {@link ConnectionLost} where none is to be had now, with another error where a server does not let us in.
+ */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
-  const { servers } = options.address;
-  let last: unknown;
-  for (const server of servers) {
+  const { address } = options;
+  const known = lastGood.get(address);
+  const others = address.servers.filter((server) => server !== known);
+  const errors: Error[] = [];
+  for (const server of known === undefined ? others : [known, ...others]) {
     try {
-      return await connectTo(server, options, servers.length > 1);
+      const connection = await connectTo(server, options, address.servers.length > 1);
+      lastGood.set(address, server);
+      return connection;
     } catch (error) {
-      last = error;
+      errors.push(asUnmade(error, server));
     }
   }
-  throw last;
+  throw inOne(errors);
+}
+
+/** Gives the error of a connection that was not made, with the name of the server. */
+function asUnmade(error: unknown, server: Server): Error {
+  const named = (text: string): string =>
+    text.includes(nameOf(server)) ? text : `${nameOf(server)}: ${text}`;
+  const loss =
+    lossOf(error) ?? (isBusy(error) ? new ConnectionLost(errorText(error), { cause: error }) : undefined);
+  const told = loss ?? (error instanceof Error ? error : new Error(errorText(error)));
+  told.message = named(told.message);
+  return told;
+}
+
+/** Makes one error of those of all servers: of a refusal, if there is one, since that does not go away by itself. */
+function inOne(errors: readonly Error[]): Error {
+  const [first = new ConnectionLost('there is no server')] = errors;
+  const worst = errors.find((error) => !(error instanceof ConnectionLost)) ?? first;
+  worst.message = errors.map(({ message }) => message).join('; ');
+  return worst;
 }
 
 async function connectTo(
@@ -98,7 +122,8 @@ async function connectTo(
     port: server.port,
     user: address.user,
     database: address.database,
-    password: password ?? '',
+    // By a function, or the driver would look for one in PGPASSWORD and in ~/.pgpass.
+    password: () => password ?? '',
     ssl: tlsOf(address, server),
     application_name: name,
     connectionTimeoutMillis: CONNECT_MS,
@@ -107,19 +132,54 @@ async function connectTo(
     types: TYPES as pg.CustomTypesConfig,
     pipeline: true,
   } as pg.ClientConfig);
-  const connection = new Connection(client, options);
+  const told = listen(client);
+  let isMade = false;
+  const onEnd = (loss: ConnectionLost): void => {
+    if (isMade) options.onEnd?.(loss);
+  };
+  const connection = new Connection(client, { ...options, onEnd });
   try {
     await client.connect();
+    requireEncoding(told);
     // A standby takes reads alone; so does a primary that was told to.
     if (isOneOfSeveral) await connection.requireWrites();
+    isMade = true;
     return connection;
   } catch (error) {
     connection.end();
-    if (error instanceof Error && !error.message.includes(nameOf(server)))
-      error.message = `${nameOf(server)}: ${error.message}`;
     throw error;
   }
 }
+
+/** Collects what the server tells of a session while it begins. */
+function listen(client: pg.Client): ReadonlyMap<string, string> {
+  const told = new Map<string, string>();
+  wireOf(client).on('parameterStatus', ({ parameterName, parameterValue }) => {
+    told.set(parameterName, parameterValue);
+  });
+  return told;
+}
+
+/** Throws unless the database has all letters that mail has. */
+function requireEncoding(told: ReadonlyMap<string, string>): void {
+  const encoding = told.get('server_encoding') ?? 'UTF8';
+  if (encoding !== 'UTF8')
+    throw new StoreError(
+      'refused',
+      `the encoding of the database is ${encoding}, expected UTF8; "mailgw-ctl db sql" gives the SQL that makes such one`,
+    );
+}
+
+/** The connection of the driver as the types do not have it. */
+interface Wire {
+  readonly stream: { readonly destroy: () => void };
+  on(
+    event: 'parameterStatus',
+    hear: (message: { readonly parameterName: string; readonly parameterValue: string }) => void,
+  ): void;
+}
+
+const wireOf = (client: pg.Client): Wire => (client as unknown as { connection: Wire }).connection;
 
 /** A connection. Its life: made by {@link connect}, `ask` any number of times, `end`. */
 export class Connection {
@@ -128,9 +188,9 @@ export class Connection {
   readonly #answerMs: number;
   /** When each statement that waits for its answer was asked; the answers come in order. */
   readonly #askedAt: number[] = [];
-  readonly #onEnd: () => void;
+  readonly #onEnd: (loss: ConnectionLost) => void;
   #watch: NodeJS.Timeout | undefined;
-  #loss: Error | undefined;
+  #loss: ConnectionLost | undefined;
 
   /** To be made with {@link connect}. */
   constructor(client: pg.Client, { address, answerMs, onEnd = () => undefined }: ConnectionOptions) {
@@ -161,8 +221,8 @@ export class Connection {
     return this.#client;
   }
 
-  /** Carries out one statement; `isBinary` is for one whose columns are all bytea. */
-  async ask<Row>(sql: string, values: readonly Value[] = [], isBinary = false): Promise<Answer<Row>> {
+  /** Carries out one statement. */
+  async ask<Row>(sql: string, values: readonly Value[] = []): Promise<Answer<Row>> {
     if (this.#loss !== undefined) throw this.#loss;
     this.#askedAt.push(performance.now());
     this.#watch ??= setInterval(this.#look, LOOK_MS).unref();
@@ -171,14 +231,13 @@ export class Connection {
         text: sql,
         values: values.map(bare) as unknown[],
         ...(this.#isPrepared && values.length > 0 ? { name: nameFor(sql) } : {}),
-        ...(isBinary ? { binary: true } : {}),
       } as pg.QueryConfig);
       return { rows, count: rowCount ?? 0, command };
     } catch (error) {
-      if (!isLoss(error)) throw error;
-      const loss = this.#loss ?? new ConnectionLost(errorText(error), { cause: error });
+      const loss = this.#loss ?? lossOf(error);
+      if (loss === undefined) throw error;
       this.#lose(loss);
-      throw loss;
+      throw this.#loss ?? loss;
     } finally {
       this.#askedAt.shift();
     }
@@ -186,9 +245,15 @@ export class Connection {
 
   /** Throws unless writes are taken here. */
   async requireWrites(): Promise<void> {
-    const { rows } = await this.ask<{ transaction_read_only: string }>('SHOW transaction_read_only');
-    if (rows[0]?.transaction_read_only === 'on')
-      throw new ConnectionLost('the server takes no writes: it is a standby');
+    const { rows } = await this.ask<{ isReadOnly: boolean; isStandby: boolean }>(
+      `SELECT current_setting('transaction_read_only')::boolean AS "isReadOnly", pg_is_in_recovery() AS "isStandby"`,
+    );
+    if (rows[0]?.isReadOnly !== true) return;
+    throw new TakesNoWrites(
+      rows[0].isStandby
+        ? 'the server takes no writes: it is a standby'
+        : 'the server takes no writes: default_transaction_read_only is on',
+    );
   }
 
   readonly #look = (): void => {
@@ -197,24 +262,19 @@ export class Connection {
     this.#lose(new ConnectionLost(`the database has not answered for ${this.#answerMs} ms`));
   };
 
-  #lose(loss: Error): void {
+  #lose(loss: ConnectionLost): void {
     if (this.#loss !== undefined) return;
     this.#loss = loss;
     clearInterval(this.#watch);
-    destroy(this.#client);
-    this.#onEnd();
+    // Without waiting for the other side, which may not be there any more.
+    wireOf(this.#client).stream.destroy();
+    this.#onEnd(loss);
   }
 
   /** Ends it at once; what waits fails. */
   end(): void {
     this.#lose(new ConnectionLost('the connection was ended'));
   }
-}
-
-/** Closes a socket without waiting for the other side, which may not be there any more. */
-function destroy(client: pg.Client): void {
-  const { stream } = (client as unknown as { connection: { stream: { destroy: () => void } } }).connection;
-  stream.destroy();
 }
 
 /** Gives a value as PostgreSQL takes it: its text knows no NUL. */

@@ -12,7 +12,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreAddress } from './address.ts';
 import { type Answer, type Connection, connect, type Value } from './connection.ts';
-import { ConnectionLost, isConflict } from './explain.ts';
+import { ConnectionLost, isAftermath, isConflict, isLoss, TakesNoWrites } from './explain.ts';
 
 /** Statements, each a transaction of its own or all of them one. */
 export interface Statements {
@@ -111,7 +111,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     bytes: async (sql, values) => {
       const { rows } = await again(
         () => lines.read(),
-        (line) => line.ask<Record<string, Uint8Array>>(sql, values, true),
+        (line) => line.ask<Record<string, Uint8Array>>(sql, values),
       );
       return rows.flatMap((row) => Object.values(row));
     },
@@ -145,16 +145,43 @@ class Lines {
   #sharedOne(kind: 'read' | 'slow', answerMs: number): Promise<Connection> {
     const known = this.#shared.get(kind);
     if (known !== undefined) return known;
-    const line = this.#connect(answerMs, () => this.#shared.delete(kind));
+    const forget = (): void => {
+      if (this.#shared.get(kind) === line) this.#shared.delete(kind);
+    };
+    const line = this.#connect(answerMs, forget);
     this.#shared.set(kind, line);
-    line.catch(() => this.#shared.delete(kind));
+    line.catch(forget);
     return line;
   }
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
-    if (this.#isClosed) throw new ConnectionLost('the store was closed');
+    // No loss: nobody is to ask again.
+    if (this.#isClosed) throw new Error('the store was closed');
     const { address, password, name } = this.#options;
-    return await connect({ address, password, name, answerMs, onEnd });
+    return await connect({
+      address,
+      password,
+      name,
+      answerMs,
+      onEnd: (loss) => {
+        onEnd?.();
+        if (loss instanceof TakesNoWrites && address.servers.length > 1) this.#leave();
+      },
+    });
+  }
+
+  /** Ends what is connected to a server that takes no writes any more: another one is the primary. */
+  #leave(): void {
+    for (const line of this.#idle.splice(0)) line.end();
+    const shared = [...this.#shared.values()];
+    this.#shared.clear();
+    for (const line of shared)
+      line.then(
+        (connection) => {
+          connection.end();
+        },
+        () => undefined,
+      );
   }
 
   /** Lends a connection for a transaction. */
@@ -273,7 +300,7 @@ function transactions(lines: Lines): Pick<Database, 'transact' | 'call'> {
       try {
         return await callOnce<Row>(sql, values);
       } catch (error) {
-        const isAgain = isConflict(error) || error instanceof ConnectionLost;
+        const isAgain = isConflict(error) || isLoss(error);
         if (!isAgain || performance.now() > isRepeatedUntil) throw error;
       }
       await sleep(REPEAT_MS);
@@ -284,20 +311,30 @@ function transactions(lines: Lines): Pick<Database, 'transact' | 'call'> {
 
 /** Carries out one transaction on a connection, which is ended where its state is not known. */
 async function within<T>(line: Connection, { lock, isDurable }: Demands, work: Work<T>): Promise<T> {
-  const begun = line.ask('BEGIN');
-  const set = line.ask(`${isDurable ? BEGIN.durable : BEGIN.lazy}${LOCK[lock]}`);
-  // They fail together with the work's first statement, which is who tells.
+  // The answers come in order: the first error is the reason of those after it.
+  const errors: unknown[] = [];
+  const ask = async <Row>(sql: string, values?: readonly Value[]): Promise<Answer<Row>> => {
+    try {
+      return await line.ask<Row>(sql, values);
+    } catch (error) {
+      errors.push(error);
+      throw error;
+    }
+  };
+  const begun = ask('BEGIN');
+  const set = ask(`${isDurable ? BEGIN.durable : BEGIN.lazy}${LOCK[lock]}`);
+  // They fail together with the work's first statement.
   begun.catch(() => undefined);
   set.catch(() => undefined);
   let value: T;
   try {
-    value = await work(statementsOf((sql, values) => line.ask(sql, values)));
+    value = await work(statementsOf(ask));
     await set;
   } catch (error) {
     await line.ask('ROLLBACK').catch(() => {
       line.end();
     });
-    throw error;
+    throw isAftermath(error) ? errors[0] : error;
   }
   let command: string;
   try {

@@ -11,7 +11,7 @@ import { codeOf } from './explain.ts';
 import { MIGRATIONS, type Migration } from './migrations.ts';
 
 /** The key of the migrations' lock: "mailgw m". */
-const MIGRATION_LOCK = '7881696737188323437';
+export const MIGRATION_LOCK = '7881696737188323437';
 
 /** The state of a schema; both 0 where there is none. */
 export interface SchemaVersion {
@@ -48,7 +48,7 @@ export async function ensureSchema(
     if (codeOf(error) !== '42501') throw error;
     throw new StoreError(
       'refused',
-      `${place}: has schema ${found.version}, this mailgw needs ${migrations.length}, and its role may not change it; have the owner run "mailgw-ctl db sql"`,
+      `${place}: ${found.version === 0 ? 'has no schema yet' : `has schema ${found.version}`}, this mailgw needs ${migrations.length}, and its role may not make it; have an administrator run what "mailgw-ctl db sql --least${found.version === 0 ? '' : ` --from ${found.version}`}" prints`,
     );
   }
 }

@@ -9,10 +9,12 @@ import { hostname } from 'node:os';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { acceptancePort } from './acceptance.ts';
-import { nameOf, readAddress } from './address.ts';
+import { placeOf, readAddress } from './address.ts';
 import { apiAccessPort } from './api-access.ts';
+import { PostgresBell } from './bell.ts';
 import { bucketPort } from './buckets.ts';
 import { DatabaseClock } from './clock.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { contentPort } from './content.ts';
 import { contextPort } from './contexts.ts';
 import { openDatabase } from './database.ts';
@@ -22,11 +24,14 @@ import { directoryPort } from './directory.ts';
 import { explain } from './explain.ts';
 import { figurePort } from './figures.ts';
 import type { Ground } from './ground.ts';
+import { healthPort } from './health.ts';
+import { hostPort } from './host-views.ts';
+import { enterHost, HOST_TIMES, type HostTimes, type Membership } from './hosts.ts';
 import { inspectionPort } from './inspection.ts';
 import { lanePort } from './lanes.ts';
 import { leasePort } from './leases.ts';
 import { mailboxPort } from './mailboxes.ts';
-import type { Migration } from './migrations.ts';
+import { MIGRATIONS, type Migration } from './migrations.ts';
 import { noticePort } from './notices.ts';
 import { notificationPort } from './notifications.ts';
 import { notifiedPort } from './notified.ts';
@@ -35,6 +40,7 @@ import { pepperPort } from './peppers.ts';
 import { receiptPort } from './receipts.ts';
 import { restorePort } from './restores.ts';
 import { retentionPort } from './retention.ts';
+import { ringing } from './ringing.ts';
 import { ensureSchema } from './schema.ts';
 import { sinkPort } from './sink-status.ts';
 
@@ -52,29 +58,36 @@ export interface PostgresOptions {
   readonly connections?: number | undefined;
   /** Other steps than those of this version, for tests of an upgrade. */
   readonly migrations?: readonly Migration[] | undefined;
+  /** Other times of hosts, for tests; the same for all of a store. */
+  readonly hostTimes?: HostTimes | undefined;
+  /** Told once when this daemon may promise nothing more: another one has taken over the name of its host. */
+  readonly onBroken?: ((error: Error) => void) | undefined;
 }
 
 const CONNECTIONS = 6;
+
+/** How long the answer to whether a connection lives may take. */
+const ANSWER_MS = 10_000;
+
+/** How connections are made. */
+type Line = Omit<ConnectionOptions, 'answerMs' | 'onEnd'>;
 
 /** Opens the store at a URL, making or migrating its schema as needed; rejects with {@link StoreError}. */
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
   const read = readAddress(options.url);
   if (!read.ok) throw new StoreError('unusable', read.problem);
   const { address } = read;
-  const place = `${address.servers.map(nameOf).join(', ')}, database ${address.database}`;
+  const place = placeOf(address);
   const host = options.host ?? hostname();
   try {
-    const database = await openDatabase({
-      address,
-      password: options.password,
-      name: `mailgw ${options.mode} ${host}`,
-      most: options.connections ?? CONNECTIONS,
-    });
+    const line = { address, password: options.password, name: `mailgw ${options.mode} ${host}` };
+    const database = await openDatabase({ ...line, most: options.connections ?? CONNECTIONS });
     try {
       await ensureSchema(database, place, options.migrations);
       const clock = new DatabaseClock();
       await clock.measure(database.reads);
-      return storeOn({ database, clock, host, keepContent: options.keepContent ?? false });
+      const ground = { database, clock, host, keepContent: options.keepContent ?? false };
+      return storeOn(ground, options, await takePart(ground, place, options, line));
     } catch (error) {
       await database.close();
       throw error;
@@ -84,16 +97,47 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
   }
 }
 
-function storeOn(ground: Ground): Store {
+/** This process among the others on the store. */
+interface Part extends Pick<Membership, 'isPresent' | 'close'> {
+  readonly bell: PostgresBell;
+}
+
+/** Takes part in the store: a daemon as a host, a tool only to ring. */
+async function takePart(
+  ground: Ground,
+  place: string,
+  { mode, hostTimes: times = HOST_TIMES, migrations = MIGRATIONS, onBroken }: PostgresOptions,
+  line: Line,
+): Promise<Part> {
+  const { host, database } = ground;
+  const statements = database.reads;
+  if (mode === 'tool') {
+    const bell = new PostgresBell({ statements, line: undefined, ringer: '', hasCompany: () => true });
+    return { bell, isPresent: () => true, close: () => bell.close() };
+  }
+  const { length: schemaVersion } = migrations;
+  const told = onBroken ?? ((): void => undefined);
+  const membership = await enterHost(ground, { place, schemaVersion, times, onBroken: told });
+  const { isPresent, hasCompany } = membership;
+  const listens = line.address.pooler === 'none' ? { ...line, answerMs: ANSWER_MS } : undefined;
+  const bell = new PostgresBell({ statements, line: listens, ringer: host, hasCompany });
+  const close = async (): Promise<void> => {
+    await Promise.all([bell.close(), membership.close()]);
+  };
+  return { bell, isPresent, close };
+}
+
+function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, close }: Part): Store {
   const { database } = ground;
+  const [acceptance, leases, desk] = [acceptancePort(ground), leasePort(ground), deskPort(ground)];
   return {
-    ...acceptancePort(ground),
     ...contentPort(ground),
     ...receiptPort(ground),
-    ...leasePort(ground),
+    ...leases,
     ...lanePort(ground),
     ...digestPort(ground),
-    ...deskPort(ground),
+    ...desk,
+    ...ringing({ ...acceptance, ...leases, ...desk }, bell.ring),
     ...inspectionPort(ground),
     ...figurePort(ground),
     ...sinkPort(ground),
@@ -109,11 +153,18 @@ function storeOn(ground: Ground): Store {
     ...bucketPort(ground),
     ...mailboxPort(ground),
     ...retentionPort(ground),
+    ...healthPort(ground),
+    ...hostPort(ground, options.hostTimes ?? HOST_TIMES),
+    isPresent,
+    onDue: bell.onDue,
     ping: async (sign) => {
       if (sign?.mustWrite === true)
         await database.transact({ lock: 'none', isDurable: false }, (s) => s.run('SELECT 1'));
-      else await database.reads.run('SELECT 1');
+      // Nothing on this side does the writing: a database that is away is no reason to replace the daemon.
     },
-    close: () => database.close(),
+    close: async () => {
+      await close();
+      await database.close();
+    },
   };
 }

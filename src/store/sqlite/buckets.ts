@@ -1,5 +1,5 @@
 /** The token buckets of the rates in SQLite: the statements that write and read them. */
-import type { Buckets } from '../buckets.ts';
+import type { Buckets, NamedBucket } from '../buckets.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
@@ -18,15 +18,17 @@ export function prepareBuckets(database: Database): AtOnce<Buckets, 'saveBuckets
   };
 }
 
-type Loaded = Awaited<ReturnType<Buckets['loadBuckets']>>;
-
 /** Prepares the reads on a reading connection. */
-export function prepareBucketViews(database: Database): AtOnce<Buckets, 'loadBuckets' | 'bucket'> {
-  const columns = 'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket';
-  const all = database.prepare<[], Loaded[number]>(columns);
-  const byName = database.prepare<[string], Loaded[number]>(`${columns} WHERE name = ?`);
+export function prepareBucketViews(
+  database: Database,
+): AtOnce<Buckets, 'loadBuckets' | 'bucket' | 'othersBuckets'> {
+  const columns =
+    "SELECT name, full_at AS fullAt, saved_at AS savedAt, '' AS host, 0 AS life, 0 AS takenMs FROM bucket";
+  const all = database.prepare<[], NamedBucket>(columns);
+  const byName = database.prepare<[string], NamedBucket>(`${columns} WHERE name = ?`);
   return {
     loadBuckets: () => all.all(),
     bucket: (name) => byName.get(name),
+    othersBuckets: () => [], // one daemon has a store in SQLite
   };
 }

@@ -1,6 +1,5 @@
 /** What the gate asks about users and threads: one statement for each, because it asks for every recipient. */
-import { domainToUnicode } from 'node:url';
-import { foldAddress } from '../../mail/address.ts';
+import { candidatesOf, thoseWith } from '../address-candidates.ts';
 import type { Directory, User } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
@@ -74,17 +73,16 @@ export function prepareUsersByAddress(database: Database): AtOnce<Directory>['us
     )
     .pluck();
   return (address, plusTags) => {
-    const folded = foldAddress(address, plusTags);
-    const at = folded.lastIndexOf('@');
-    const local = folded.slice(0, Math.max(0, at));
-    const unicode = `${local}@${domainToUnicode(folded.slice(at + 1))}`;
+    const { forms, local } = candidatesOf(address, plusTags);
     // Registered with a tag: all that stands between "local+" and what sorts behind it.
     const [from, to] = plusTags === 'ignore' ? [`${local}+`, `${local},`] : ['', ''];
-    return mayHave
-      .all(foldAddress(address), folded, unicode, from, to)
-      .map((number) => byNumber(number))
-      .filter((user) => user?.addresses.some((own) => foldAddress(own, plusTags) === folded) === true)
-      .filter((user) => user !== undefined);
+    const [given = '', folded = '', unicode = ''] = forms;
+    const candidates = mayHave.all(given, folded, unicode, from, to).map((number) => byNumber(number));
+    return thoseWith(
+      candidates.filter((user) => user !== undefined),
+      address,
+      plusTags,
+    );
   };
 }
 

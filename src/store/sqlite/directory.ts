@@ -1,4 +1,5 @@
 /** Users, salts and threads in SQLite: the statements that change them, inside the writer's transaction. */
+import { isSameList } from '../../mail/address-list.ts';
 import type { Directory, UserChange, WantedUser } from '../directory.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareUserByNumber } from './directory-views.ts';
@@ -100,11 +101,6 @@ function preparePutUsers(
     return isOther || isTurned ? 'changed' : 'unchanged';
   };
   return (users, now) => users.map((user) => put(user, now));
-}
-
-function isSameList(wanted: readonly string[], there: readonly string[]): boolean {
-  const all = [...new Set(wanted)];
-  return all.length === there.length && there.every((each, index) => all[index] === each);
 }
 
 function insertSalt(database: Database, userNumber: number, salt: Uint8Array, now: number): void {

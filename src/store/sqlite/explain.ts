@@ -62,11 +62,6 @@ export function logAlone(path: string): StoreError {
   );
 }
 
-/** Makes the error of a store that another daemon has. */
-export function inUse(path: string): StoreError {
-  return new StoreError('locked', `${path} is in use by another mailgwd; only one may run on a store`);
-}
-
 /** Makes the error of a file that is no store of ours. */
 export function notAStore(path: string, what: string): StoreError {
   return new StoreError(

@@ -8,25 +8,18 @@
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
-import { inUse } from './explain.ts';
+import type { Server } from 'node:net';
+import { claimName } from '../../system/claimed-name.ts';
+import { inUse } from '../store-error.ts';
 import { openConnection } from './schema.ts';
 
 /** Claims the store at `path`; undefined where there is none yet, or no such sockets. Throws where another daemon has it. */
 export async function claimStore(path: string): Promise<Server | undefined> {
   const name = claimOf(path);
   if (name === undefined) return undefined;
-  const server = createServer((socket) => socket.destroy());
-  server.unref();
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') reject(inUse(path));
-      else resolve(undefined);
-    });
-    server.listen(`\0mailgw-${name}`, () => {
-      resolve(server);
-    });
-  });
+  const claim = await claimName(`mailgw-${name}`);
+  if (claim === 'taken') throw inUse(path);
+  return claim;
 }
 
 function claimOf(path: string): string | undefined {

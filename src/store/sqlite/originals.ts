@@ -4,18 +4,12 @@
  * Contract: the sum of what is kept is counted when it is first needed, and anew when rows expired or another process wrote;
  * in between it goes by what this connection writes.
  */
-import { type KnownPost, MOST_KNOWN, type NewOriginal, type Originals } from '../originals.ts';
+import { type KnownPost, MOST_KNOWN, MOST_LOOKED_AT, type Originals, originalBytes } from '../originals.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
 /** Rows that are forgotten at a time. */
 const STEP_ROWS = 100;
-
-/** Rows of a thread that are looked at for the newest texts. */
-const MOST_LOOKED_AT = 400;
-
-/** What a row takes besides its sketch and its words. */
-const ROW_BYTES = 128;
 
 /** The writes, and what retention asks of them. */
 export interface OriginalWrites {
@@ -23,11 +17,6 @@ export interface OriginalWrites {
   /** Forgets what has expired and what is beyond the bound, some rows of each; how many. */
   prune(expiredBefore: number, keepBytes: number): number;
 }
-
-const bytesOf = ({ thread, subject, authorName, authorAddress, sketch }: NewOriginal): number =>
-  ROW_BYTES +
-  sketch.byteLength +
-  3 * (thread.length + subject.length + authorName.length + authorAddress.length);
 
 /** Prepares the statements on a writing connection. */
 export function prepareOriginals(database: Database): OriginalWrites {
@@ -72,7 +61,7 @@ export function prepareOriginals(database: Database): OriginalWrites {
         for (const original of originals) {
           const { thread, repliedToAt, digest, subject, authorName, authorAddress, sketch, expiresAt } =
             original;
-          const bytes = bytesOf(original);
+          const bytes = originalBytes(original);
           const names = [subject, authorName, authorAddress];
           const { changes } = insert.run(thread, repliedToAt, digest, ...names, sketch, bytes, expiresAt);
           if (changes > 0) kept += bytes;

@@ -21,8 +21,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { StoreError } from '../store-error.ts';
-import { codeOf, damaged, explain, guarded, inUse, logAlone, notAStore } from './explain.ts';
+import { inUse, StoreError } from '../store-error.ts';
+import { codeOf, damaged, explain, guarded, logAlone, notAStore } from './explain.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /** An open SQLite connection. */

@@ -14,6 +14,7 @@ import type { OutgoingMail } from '../../mail/outgoing.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
+import { ALONE } from './alone.ts';
 import { checkPlace } from './explain.ts';
 import { reads, writes } from './face.ts';
 import { claimStore } from './one-daemon.ts';
@@ -111,6 +112,7 @@ function createStore(
   return {
     ...reads(prepareViews(reader)),
     ...writes(writer),
+    ...ALONE,
     accept: (items, raw, lease, receipt) => writer.accept(items, raw, lease, receipt),
     addNotification: (notification) =>
       writer.call('addNotification', [notification], weightOf(notification.mail)),

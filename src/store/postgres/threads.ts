@@ -1,0 +1,77 @@
+/**
+ * Threads in PostgreSQL: their numbers, and the locators that they have and had.
+ *
+ * Contract: which of several threads a former locator meant at the time of a post is told as in src/store/sqlite/threads.ts.
+ * Numbers are given to new locators alone, and by all hosts in one order, so that none waits for another in a circle. No
+ * thread gets another locator meanwhile: to rename one takes the queue's lock alone.
+ */
+import type { Directory } from '../directory.ts';
+import type { Database, Statements } from './database.ts';
+
+const BY_NUMBER = 'SELECT locator FROM thread WHERE thread_number = $1';
+
+const LOCATORS = `SELECT locator FROM (
+    SELECT locator, 0 AS former, 0 AS renamed_at FROM thread WHERE thread_number = $1
+    UNION ALL SELECT locator, 1, renamed_at FROM former_locator WHERE thread_number = $1) AS its
+  ORDER BY former, renamed_at DESC`;
+
+const TODAY = 'SELECT mailgw_locator_now($1, $2) AS locator';
+
+const NUMBERS = 'SELECT locator, thread_number AS number FROM thread WHERE locator = ANY($1::text[])';
+
+// A number is taken for every row that is tried, and there are 2^40 of them.
+const NEW = `INSERT INTO thread (locator)
+  SELECT locator FROM unnest($1::text[]) AS new (locator)
+  WHERE NOT EXISTS (SELECT FROM thread WHERE thread.locator = new.locator)
+  ORDER BY locator COLLATE "C" ON CONFLICT DO NOTHING`;
+
+interface Locator {
+  readonly locator: string;
+}
+
+/** Gives this part of the port. */
+export function threads({
+  reads,
+  transact,
+}: Pick<Database, 'reads' | 'transact'>): Pick<
+  Directory,
+  'threadByNumber' | 'locatorsOf' | 'locatorNow' | 'threadNumber' | 'threadNumbers'
+> {
+  const numbersFor = async (locators: readonly string[]): Promise<(locator: string) => number> => {
+    const wanted = [...new Set(locators)];
+    const known = await numbersOf(reads, wanted);
+    const missing = wanted.filter((locator) => !known.has(locator));
+    if (missing.length > 0)
+      for (const [locator, number] of await transact(SHARED, (statements) => make(statements, missing)))
+        known.set(locator, number);
+    return (locator) => {
+      const number = known.get(locator);
+      if (number === undefined) throw new Error(`thread ${locator} has no number`);
+      return number;
+    };
+  };
+  return {
+    threadByNumber: async (number) => (await reads.first<Locator>(BY_NUMBER, [number]))?.locator,
+    locatorsOf: async (number) =>
+      (await reads.rows<Locator>(LOCATORS, [number])).map(({ locator }) => locator),
+    locatorNow: async (locator, repliedToAt) =>
+      (await reads.first<Locator>(TODAY, [locator, repliedToAt]))?.locator ?? locator,
+    threadNumber: async (locator) => (await numbersFor([locator]))(locator),
+    threadNumbers: async (locators) =>
+      locators.length === 0 ? [] : locators.map(await numbersFor(locators)),
+  };
+}
+
+const SHARED = { lock: 'shared', isDurable: true } as const;
+
+/** Makes those that are still missing, and gives the numbers of all. */
+async function make(statements: Statements, locators: readonly string[]): Promise<Map<string, number>> {
+  const made = statements.run(NEW, [locators]);
+  const [numbers] = await Promise.all([numbersOf(statements, locators), made]);
+  return numbers;
+}
+
+async function numbersOf(statements: Statements, locators: readonly string[]): Promise<Map<string, number>> {
+  const rows = await statements.rows<Locator & { readonly number: number }>(NUMBERS, [locators]);
+  return new Map(rows.map(({ locator, number }) => [locator, number]));
+}
