@@ -63,7 +63,7 @@ function countsOf({ site, store }: Ground): CountsReader {
       });
       return answering;
     },
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 
