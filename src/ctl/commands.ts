@@ -10,6 +10,7 @@ import { completionCommand } from './commands/completion.ts';
 import { configGroup } from './commands/config.ts';
 import { dbGroup } from './commands/db.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { hostGroup } from './commands/host.ts';
 import { initCommand } from './commands/init.ts';
 import { noticeGroup } from './commands/notice.ts';
 import { notificationGroup, notifyCommand } from './commands/notify.ts';
@@ -70,6 +71,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   noticeGroup,
   sourceGroup,
   dbGroup,
+  hostGroup,
   statsCommand,
   reloadCommand,
   traceCommand,

@@ -49,5 +49,7 @@ export async function openIntake(
   const follow: Intake<Config>['follow'] = (section, changed) => {
     site.part({ reads: [section], open: changed });
   };
-  return { config: () => site.config, gate, log, meter, count: verdicts.count, mailboxes: store, follow };
+  const { host } = site.config.store;
+  const { count } = verdicts;
+  return { config: () => site.config, gate, log, meter, count, mailboxes: store, host, follow };
 }

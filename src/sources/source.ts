@@ -40,6 +40,8 @@ export interface Source {
 export interface Intake<Own> extends TransactionShared {
   /** What of mailboxes is in the store. */
   readonly mailboxes: Mailboxes;
+  /** The name of this host in the store; the operating system's unless given. */
+  readonly host?: string | undefined;
   /** Calls a function now, and whenever a reload has changed something of a section. */
   readonly follow: (section: string, changed: () => void) => void;
   /** Gives the configuration in force: the source's own section, and those that belong to no source. */

@@ -21,9 +21,9 @@ export interface HostView {
   readonly clockMs: number;
   /** Items that it has leased. */
   readonly leased: number;
-  /** Items that it took in the last hour, and such as it posted. */
-  readonly takenLastHour: number;
-  readonly postedLastHour: number;
+  /** Items that it took since the time that was asked for, and such as it posted. */
+  readonly taken: number;
+  readonly posted: number;
 }
 
 /** What became of the wish to forget a host. */
@@ -35,8 +35,8 @@ export type ForgetResult =
 
 /** The hosts of a store; one with a single daemon has none. */
 export interface Hosts {
-  /** Lists the hosts by name. */
-  listHosts(): Promise<readonly HostView[]>;
+  /** Lists the hosts by name; what they did is counted since a time, by default for an hour. */
+  listHosts(since?: number): Promise<readonly HostView[]>;
   /** Forgets a host that is gone for good, and gives back what it has leased. */
   forgetHost(name: string): Promise<ForgetResult>;
   /**

@@ -85,6 +85,8 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['db prune', [], ['contents', 'rows', 'fingerprints']],
   ['db vacuum', [], ['store', 'bytes_before', 'bytes_after']],
   ['db sql', ['--least'], ['role', 'owner', 'database', 'schema_from', 'schema_to', 'sql']],
+  ['host list', [], []],
+  ['host forget', ['mx2'], []],
   ['stats', [], ['ready', 'failed', 'oldest_age_seconds', 'paused', 'sink', 'verdicts']],
   ['reload', [], []],
   ['trace', ['item-1'], ['id', 'queue_id', 'tries', 'notices', 'way']],

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { KeptAnswer, TokenHolder } from '../../src/store/api-access.ts';
+import type { BucketChange } from '../../src/store/buckets.ts';
 import { NOW } from '../support/item.ts';
 import type { OpenStore } from './contract-acceptance.ts';
 
@@ -23,6 +24,12 @@ function answer(change: Partial<KeptAnswer> = {}): KeptAnswer {
 }
 
 /** Registers the tests of API tokens, of kept answers, and of buckets. */
+/** Buckets of which everything was taken by this host. */
+function buckets(savedAt: number, names: readonly string[], fullAts: readonly number[]): BucketChange {
+  const takenMs = fullAts.map((at) => at - savedAt);
+  return { savedAt, names, fullAts, lives: names.map((_, index) => index), takenMs, gone: [] };
+}
+
 export function describeApiAccess(open: OpenStore): void {
   describe('API tokens', () => {
     it('have one holder each, found by the digest, whose name is given once', async (t) => {
@@ -65,23 +72,17 @@ export function describeApiAccess(open: OpenStore): void {
   describe('the buckets of rates', () => {
     it('are kept by name until they are full', async (t) => {
       const store = await open(t);
-      await store.saveBuckets({ savedAt: NOW, names: ['a', 'b'], fullAts: [NOW + 5, NOW + 6], gone: [] });
-      await store.saveBuckets({
-        savedAt: NOW + 1,
-        names: ['b', 'c'],
-        fullAts: [NOW + 7, NOW + 8],
-        gone: ['a', 'x'],
-      });
+      await store.saveBuckets(buckets(NOW, ['a', 'b'], [NOW + 5, NOW + 6]));
+      await store.saveBuckets({ ...buckets(NOW + 1, ['b', 'c'], [NOW + 7, NOW + 8]), gone: ['a', 'x'] });
       assert.equal(await store.bucket('a'), undefined);
-      assert.deepEqual(await store.bucket('b'), { name: 'b', fullAt: NOW + 7, savedAt: NOW + 1 });
+      const { fullAt, savedAt } = (await store.bucket('b'))!;
+      assert.deepEqual([fullAt, savedAt], [NOW + 7, NOW + 1]);
       const all = await store.loadBuckets();
-      assert.deepEqual(
-        all.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
-        [
-          { name: 'b', fullAt: NOW + 7, savedAt: NOW + 1 },
-          { name: 'c', fullAt: NOW + 8, savedAt: NOW + 1 },
-        ],
-      );
+      assert.deepEqual(all.map((each) => [each.name, each.fullAt, each.savedAt]).toSorted(), [
+        ['b', NOW + 7, NOW + 1],
+        ['c', NOW + 8, NOW + 1],
+      ]);
+      assert.deepEqual(await store.othersBuckets(), []);
     });
   });
 }

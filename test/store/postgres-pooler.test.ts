@@ -59,17 +59,17 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
     const databases = await Promise.all([open(name, 6), open(name, 6)]);
     const [first] = databases;
     await first.transact({ lock: 'none', isDurable: false }, (s) =>
-      s.run("INSERT INTO bucket (name, full_at, saved_at) VALUES ('n', 0, 0)"),
+      s.run("INSERT INTO flag (name, value) VALUES ('n', 0)"),
     );
     const count = (database: Database): Promise<void> =>
       database.transact({ lock: 'shared', isDurable: true }, async (s) => {
         const [row, mine] = await Promise.all([
-          s.first<{ at: number }>("SELECT full_at AS at FROM bucket WHERE name = 'n' FOR UPDATE"),
+          s.first<{ at: number }>("SELECT value AS at FROM flag WHERE name = 'n' FOR UPDATE"),
           s.first<{ pid: number }>('SELECT pg_backend_pid() AS pid'),
         ]);
         const still = await s.first<{ pid: number }>('SELECT pg_backend_pid() AS pid');
         assert.equal(still?.pid, mine?.pid);
-        await s.run("UPDATE bucket SET full_at = $1 WHERE name = 'n'", [(row?.at ?? 0) + 1]);
+        await s.run("UPDATE flag SET value = $1 WHERE name = 'n'", [(row?.at ?? 0) + 1]);
       });
     const rounds = Array.from({ length: 100 }, (_, at) => databases[at % 2] ?? first);
     const answers = await Promise.all([
@@ -80,7 +80,7 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
       }),
     ]);
     assert.deepEqual(answers.slice(100), rounds.map((_, at) => at));
-    assert.equal(await server.sql("SELECT full_at FROM bucket WHERE name = 'n'", name), '100');
+    assert.equal(await server.sql("SELECT value FROM flag WHERE name = 'n'", name), '100');
     const used = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${name}' AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
     assert.ok(Number(await server.sql(used)) <= POOL_SIZE);
   });

@@ -5,6 +5,7 @@ import { VERDICT_HOURS } from '../../store/figures.ts';
 import { ITEM_STATES } from '../../store/item.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
+import { HOST_COLUMNS, hostFigures } from '../host-rows.ts';
 import { withStore } from '../session.ts';
 import { onlySink, sinkRows } from '../sink-rows.ts';
 import { mailboxFigures } from '../source-rows.ts';
@@ -43,6 +44,7 @@ export const statsCommand: CommandSpec = {
       const { oldestReceivedAt, paused } = counts;
       const sinks = sinkRows(session.config, counts);
       const sources = await mailboxFigures(session.config, session.store);
+      const hosts = await hostFigures(session.store);
       const verdicts = stats.verdicts.map(({ verdict, reason, cause, count, lastAt }) => ({
         verdict,
         reason,
@@ -67,6 +69,7 @@ export const statsCommand: CommandSpec = {
           ...row,
           ...(sinks !== undefined && { sinks }),
           ...(sources !== undefined && { sources }),
+          ...(hosts !== undefined && { hosts }),
           verdicts,
         });
         return;
@@ -79,6 +82,10 @@ export const statsCommand: CommandSpec = {
       }
       if (sources !== undefined) {
         printRows(context.output, sources, SOURCE_COLUMNS, '');
+        printText(context.output, '');
+      }
+      if (hosts !== undefined) {
+        printRows(context.output, hosts, HOST_COLUMNS, '');
         printText(context.output, '');
       }
       printRows(

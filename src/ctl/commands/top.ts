@@ -15,6 +15,7 @@ import { isoTime } from '../../system/iso-time.ts';
 import { cells, printable, truncate } from '../../system/printable.ts';
 import type { CommandSpec } from '../command.ts';
 import { type DaemonFigures, readDaemonFigures } from '../daemon-figures.ts';
+import { hostFigures } from '../host-rows.ts';
 import { withStore } from '../session.ts';
 import { onlySink, sinkRows } from '../sink-rows.ts';
 import { mailboxFigures } from '../source-rows.ts';
@@ -65,12 +66,13 @@ type Picture = Awaited<ReturnType<typeof take>>;
 /** Takes everything that one picture shows. */
 async function take(store: Store, config: Config) {
   const now = Date.now();
-  const [counts, flow, threads, daemon, sources] = await Promise.all([
+  const [counts, flow, threads, daemon, sources, hosts] = await Promise.all([
     store.counts(),
     store.flow(now - RATE_MS),
     store.waitingThreads(THREADS),
     readDaemonFigures(config.metrics.listen),
     mailboxFigures(config, store),
+    hostFigures(store, now - RATE_MS),
   ]);
   const { byState, oldestReceivedAt, paused } = counts;
   const sinks = sinkRows(config, counts);
@@ -83,6 +85,7 @@ async function take(store: Store, config: Config) {
     paused,
     ...(sinks === undefined ? onlySink(counts) : { sinks }),
     ...(sources !== undefined && { sources }),
+    ...(hosts !== undefined && { hosts }),
     last_minute: flow,
     daemon,
     threads: threads.map((thread) => ({
@@ -168,6 +171,7 @@ function print(output: Output, picture: Picture): void {
     ],
     ...sinkLines(picture),
     ...sourceLines(picture),
+    ...hostLines(picture),
     ['daemon', ...daemonParts(picture.daemon)],
   ];
   for (const [label, ...parts] of lines) {
@@ -205,6 +209,14 @@ function sourceLines({ sources = [] }: Picture): (readonly [string, ...string[]]
   return sources.map(({ source, waiting, failed, courtesies, last_at: last }, at) => {
     const counts = [`waiting ${waiting}`, `given up ${failed}`, `to be marked ${courtesies}`];
     return [at === 0 ? 'sources' : '', source, ...counts, `last written ${last ?? '-'}`];
+  });
+}
+
+/** Writes a line for each host, where there are several. */
+function hostLines({ hosts = [] }: Picture): (readonly [string, ...string[]])[] {
+  return hosts.map(({ host, state, leased, taken, posted }, at) => {
+    const counts = [`leased ${leased}`, `taken ${taken}`, `posted ${posted}`];
+    return [at === 0 ? 'hosts' : '', host, state, ...counts];
   });
 }
 

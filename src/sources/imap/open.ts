@@ -74,7 +74,8 @@ export class Mailreading implements Source {
   }
 
   #begin(config: ImapConfig): void {
-    const { pace = REAL_PACE, owner = hostname(), commandMs = COMMAND_MS } = this.#options;
+    const { pace = REAL_PACE, commandMs = COMMAND_MS } = this.#options;
+    const owner = this.#options.owner ?? this.#intake.host ?? hostname();
     const reader = new MailboxReader({ intake: this.#intake, config, pace, owner, commandMs });
     const { name } = config;
     this.#readers.set(name, reader);

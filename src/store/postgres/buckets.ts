@@ -14,11 +14,11 @@ const LATE_MS = 2000;
 
 const COLUMNS = 'name, host, full_at AS "fullAt", saved_at AS "savedAt", life, taken_ms AS "takenMs"';
 
-const SAVE = `INSERT INTO bucket (name, host, full_at, saved_at, life, taken_ms)
-  SELECT each.name, $1, each.full_at, ${DATABASE_NOW}, each.life, each.taken_ms
+const SAVE = `INSERT INTO bucket (name, host, full_at, saved_at, changed_at, life, taken_ms)
+  SELECT each.name, $1, each.full_at, $6, ${DATABASE_NOW}, each.life, each.taken_ms
   FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::double precision[]) AS each (name, full_at, life, taken_ms)
-  ON CONFLICT (name, host) DO UPDATE SET full_at = excluded.full_at, saved_at = excluded.saved_at, life = excluded.life,
-    taken_ms = excluded.taken_ms`;
+  ON CONFLICT (name, host) DO UPDATE SET full_at = excluded.full_at, saved_at = excluded.saved_at,
+    changed_at = excluded.changed_at, life = excluded.life, taken_ms = excluded.taken_ms`;
 
 const REMOVE = `DELETE FROM bucket WHERE name = ANY($2) AND (host = $1 OR full_at <= ${DATABASE_NOW})`;
 
@@ -39,7 +39,7 @@ export function bucketPort({ database, clock, host }: Ground): Buckets {
     readUpTo = (at?.at ?? 0) - LATE_MS;
     return rows.map(toHost);
   };
-  const save = ({ names, fullAts, lives, takenMs, gone }: BucketChange): Promise<unknown> =>
+  const save = ({ savedAt, names, fullAts, lives, takenMs, gone }: BucketChange): Promise<unknown> =>
     database.transact({ lock: 'none', isDurable: false }, (statements) =>
       Promise.all([
         gone.length > 0 && statements.run(REMOVE, [host, gone]),
@@ -50,6 +50,7 @@ export function bucketPort({ database, clock, host }: Ground): Buckets {
             fullAts.map((at) => Math.ceil(clock.toDatabase(at))),
             lives,
             takenMs,
+            Math.round(clock.toDatabase(savedAt)),
           ]),
       ]),
     );
@@ -69,6 +70,6 @@ export function bucketPort({ database, clock, host }: Ground): Buckets {
       saving = mine.catch(() => undefined);
       await mine;
     },
-    othersBuckets: () => read('WHERE saved_at >= $1 AND host <> $2', [readUpTo, host]),
+    othersBuckets: () => read('WHERE changed_at >= $1 AND host <> $2', [readUpTo, host]),
   };
 }

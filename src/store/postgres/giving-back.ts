@@ -7,15 +7,25 @@
  */
 import { DATABASE_NOW } from './clock.ts';
 import type { Statements } from './database.ts';
+import type { Ground } from './ground.ts';
+import { recallNotices } from './notices.ts';
+import { recallNotifications } from './notifications.ts';
 
 /** Gives back what these hosts hold; how many items. */
-export async function giveBack(statements: Statements, hosts: readonly string[]): Promise<number> {
-  const recalled = Promise.all([
-    recall(statements, 'notice', hosts),
-    recall(statements, 'notification', hosts),
+export async function giveBack(
+  statements: Statements,
+  { clock }: Pick<Ground, 'clock'>,
+  hosts: readonly string[],
+): Promise<number> {
+  const now = Date.now();
+  const [items] = await Promise.all([
+    freeItems(statements, hosts),
     statements.run('DELETE FROM sink WHERE host = ANY($1)', [hosts]),
+    ...hosts.flatMap((host) => [
+      recallNotices(statements, { clock, host }, now),
+      recallNotifications(statements, { clock, host }, now),
+    ]),
   ]);
-  const [items] = await Promise.all([freeItems(statements, hosts), recalled]);
   return items;
 }
 
@@ -36,15 +46,4 @@ async function freeItems(statements: Statements, hosts: readonly string[]): Prom
     statements.run('SELECT mailgw_elect(each) FROM unnest($1::text[]) AS each', [threads]),
   ]);
   return freed;
-}
-
-function recall(
-  statements: Statements,
-  table: 'notice' | 'notification',
-  hosts: readonly string[],
-): Promise<number> {
-  return statements.run(
-    `UPDATE ${table} SET due_at = ${DATABASE_NOW}, lease_owner = NULL WHERE state = 'waiting' AND lease_owner = ANY($1)`,
-    [hosts],
-  );
 }

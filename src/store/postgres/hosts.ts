@@ -184,7 +184,7 @@ class Host implements Membership {
     const { database, host } = this.#ground;
     return database.transact({ lock: 'shared', isDurable: true }, async (statements) => {
       if ((await statements.run(TAKE_NAME, this.#row())) === 0) return false;
-      await giveBack(statements, [host]);
+      await giveBack(statements, this.#ground, [host]);
       return true;
     });
   }
@@ -233,6 +233,7 @@ class Host implements Membership {
       if (gone.length > 0)
         await giveBack(
           statements,
+          this.#ground,
           gone.map(({ name }) => name),
         );
     });

@@ -292,12 +292,13 @@ CREATE TABLE bucket (
   host text COLLATE "C" NOT NULL,
   full_at bigint NOT NULL,
   saved_at bigint NOT NULL,
+  changed_at bigint NOT NULL,
   -- The number of the bucket's life at this host, and what the host has taken in it, in milliseconds: the others add it.
   life bigint NOT NULL,
   taken_ms double precision NOT NULL,
   PRIMARY KEY (name, host)
 );
-CREATE INDEX bucket_saved ON bucket (saved_at);
+CREATE INDEX bucket_changed ON bucket (changed_at);
 CREATE TABLE flag (name text COLLATE "C" PRIMARY KEY, value bigint NOT NULL);
 -- The peppers that addresses were minted under, by fingerprint: the last one is in force.
 CREATE TABLE pepper (
