@@ -65,7 +65,7 @@ function countsOf({ site, store }: Ground): CountsReader {
       });
       return answering;
     },
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 

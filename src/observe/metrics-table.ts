@@ -143,7 +143,7 @@ const TABLE = {
     PARSE_SECONDS,
   ),
   mailgw_commit_seconds: histogram(
-    'Time of a COMMIT that accepted messages, its fsync included',
+    'Time of a COMMIT that accepted messages, its fsync included; of a store in SQLite',
     NONE,
     COMMIT_SECONDS,
   ),
@@ -187,8 +187,8 @@ const TABLE = {
   ),
   mailgw_connections: gauge('Connections open by listener', { service: ['lmtp', 'policy', 'outbound'] }),
   mailgw_rate_buckets: gauge('Users and addresses that have used some of their rate', NONE),
-  mailgw_store_bytes: gauge('Size of the files of the store', { file: ['database', 'log'] }),
-  mailgw_store_free_bytes: gauge('Free space of the file system of the store', NONE),
+  mailgw_store_bytes: gauge('Size of the files of a store in SQLite', { file: ['database', 'log'] }),
+  mailgw_store_free_bytes: gauge('Free space of the file system of a store in SQLite', NONE),
   mailgw_database_connections: gauge(
     'Connections to the PostgreSQL of the store by state, of all programs; "free" are those that may still be made. This and the next ones only with store.url',
     { state: ['active', 'idle', 'in_transaction', 'unknown', 'free'] },

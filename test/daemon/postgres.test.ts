@@ -2,7 +2,7 @@
 // mail off and loses nothing, and what keeps a start from succeeding is said in one line.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
@@ -234,6 +234,36 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     const doctor = await daemon.tryCtl('doctor');
     assert.match(doctor.stdout, /"check":"store\.database","status":"ok"/);
     assert.doesNotMatch(doctor.stdout, /"check":"store\.(integrity|files|space)"/);
+  });
+
+  it('is asked by root as the user of the daemon, to whom the directory belongs', async (t) => {
+    const own = testScratch(t);
+    const { daemon } = await start(own);
+    await daemon.stop();
+    const state = own.path('state');
+    mkdirSync(state);
+    const { uid, gid } = statSync(server.data);
+    chownSync(state, uid, gid);
+    const hba = join(server.data, 'pg_hba.conf');
+    const trust = readFileSync(hba, 'utf8');
+    writeFileSync(hba, `local mailgw_peer all peer\n${trust}`);
+    await server.sql('CREATE DATABASE mailgw_peer');
+    await server.sql('SELECT pg_reload_conf()');
+    try {
+      const config = readFileSync(daemon.config, 'utf8')
+        .replace(/^path = .*$/m, `path = "${state}/mailgw.db"`)
+        .replace(/^url = "postgresql.*$/m, `url = "${server.url('mailgw_peer')}"`);
+      writeFileSync(daemon.config, config);
+      const { code, stderr } = await runProcess(['--config', daemon.config, 'user', 'list']);
+      assert.equal(code, 0, stderr);
+      chownSync(state, 0, 0);
+      const refused = await runProcess(['--config', daemon.config, 'user', 'list']);
+      assert.equal(refused.code, 78);
+      assert.match(refused.stderr, /Peer authentication failed/);
+    } finally {
+      writeFileSync(hba, trust);
+      await server.sql('SELECT pg_reload_conf()');
+    }
   });
 
   it('is named in the file that init writes, and nothing is written with a URL that means nothing', async (t) => {
