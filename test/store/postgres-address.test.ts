@@ -101,7 +101,7 @@ describe('the URL of a store', () => {
       ['postgresql://u@db/d?pooler=session', /pooler=session is none of none, transaction/],
       ['postgresql://u@db:0/d', /port 0 is none/],
       ['postgresql://u@db:65536/d', /port 65536 is none/],
-      ['postgresql://u@db:x/d', /db:x: expected a host/],
+      ['postgresql://u@/d?host=db:x', /db:x: expected a host/],
       ['postgresql://u@/d?port=0x15', /port 0x15 is none/],
       ['postgresql://u@2001:db8::7:x/d', /2001:db8::7:x: expected a host/],
       ['postgresql://u@a,,b/d', /host number 2 is empty/],
