@@ -103,7 +103,7 @@ describe('the URL of a store', () => {
       ['postgresql://u@db:65536/d', /port 65536 is none/],
       ['postgresql://u@/d?host=db:x', /db:x: expected a host/],
       ['postgresql://u@/d?port=0x15', /port 0x15 is none/],
-      ['postgresql://u@2001:db8::7:x/d', /2001:db8::7:x: expected a host/],
+      ['postgresql://u@/d?host=2001:db8::7:x', /2001:db8::7:x: expected a host/],
       ['postgresql://u@a,,b/d', /host number 2 is empty/],
       ['postgresql://u@a,b,c/d?port=1,2', /3 hosts and 2 ports/],
       ['postgresql://u@db/d?sslrootcert=ca.pem', /sslrootcert=ca\.pem: expected an absolute path/],
