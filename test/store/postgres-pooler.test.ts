@@ -78,7 +78,9 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
       });
     const rounds = Array.from({ length: 100 }, (_, at) => databases[at % 2] ?? first);
     const answers = await Promise.all([
-      ...rounds.map(async (database) => await count(database)),
+      ...rounds.map(async (database) => {
+        await count(database);
+      }),
       ...rounds.map(async (database, at) => {
         const row = await database.reads.first<{ at: number }>('SELECT $1::bigint AS at', [at]);
         return row?.at;
