@@ -175,7 +175,7 @@ describe('the entrance of a store in PostgreSQL', { skip: postgresUnavailable() 
       told.push({ item, result });
     };
     proxy.reach = { toServer: 200_000, toClient: 2500 };
-    while (proxy.cuts < cuts) await Promise.allSettled(Array.from({ length: 5 }, async () => await send()));
+    while (proxy.cuts < cuts) await Promise.allSettled(Array.from({ length: 5 }, send));
     proxy.reach = undefined;
     await send();
     const rows = (await server.sql('SELECT id, state FROM item', database)).split('\n');
