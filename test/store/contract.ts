@@ -5,6 +5,7 @@
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
 import { describeApiAccess } from './contract-api-access.ts';
+import { describeDigests } from './contract-digests.ts';
 import { describeDirectory } from './contract-directory.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
@@ -24,6 +25,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeAcceptance(open);
     describeLeases(open);
     describeLanes(open);
+    describeDigests(open);
     describeOperator(open);
     describeDirectory(open);
     describeRenaming(open);
