@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/store.ts';
 import { accept, ids, lease, NOW, newItem, POSTED, RAW, settle } from '../support/item.ts';
 
 /** Gives an empty store that closes with the test. */
-export type OpenStore = (t: TestContext) => Promise<Store>;
+export type OpenStore = (t: TestContext, options?: { readonly keepContent?: boolean }) => Promise<Store>;
 
 /** Registers the tests of acceptance. */
 export function describeAcceptance(open: OpenStore): void {

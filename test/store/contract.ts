@@ -5,6 +5,7 @@
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
 import { describeDirectory } from './contract-directory.ts';
+import { describeFigures } from './contract-figures.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeNotifications } from './contract-notifications.ts';
@@ -13,6 +14,7 @@ import { describeOperator } from './contract-operator.ts';
 import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
+import { describeRetention } from './contract-retention.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -21,6 +23,8 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeLeases(open);
     describeLanes(open);
     describeOperator(open);
+    describeFigures(open);
+    describeRetention(open);
     describeDirectory(open);
     describeOwners(open);
     describeRemoval(open);
