@@ -38,7 +38,7 @@ describe('PostgreSQL of several daemons', { skip: postgresUnavailable() }, () =>
     return { db, stores };
   }
 
-  const status = (state: SinkStatus['state'], sinceAt: number, diagnostic = state): SinkStatus => ({
+  const status = (state: SinkStatus['state'], sinceAt: number, diagnostic: string = state): SinkStatus => ({
     state,
     sinceAt,
     diagnostic,
