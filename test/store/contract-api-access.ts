@@ -1,4 +1,4 @@
-// The contract of the HTTP interface's tokens and answers, and of the rates' buckets.
+// The contract of the HTTP interface's tokens and answers.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ function answer(change: Partial<KeptAnswer> = {}): KeptAnswer {
   };
 }
 
-/** Registers the tests of API tokens, of kept answers, and of buckets. */
+/** Registers the tests of API tokens and of kept answers. */
 export function describeApiAccess(open: OpenStore): void {
   describe('API tokens', () => {
     it('have one holder each, found by the digest, whose name is given once', async (t) => {
@@ -59,29 +59,6 @@ export function describeApiAccess(open: OpenStore): void {
       await store.keepAnswer({ ...other, status: 409 }, NOW + 1);
       assert.equal((await store.keptAnswer('k2'))?.status, 409);
       assert.equal(await store.keptAnswer(answer().key), undefined);
-    });
-  });
-
-  describe('the buckets of rates', () => {
-    it('are kept by name until they are full', async (t) => {
-      const store = await open(t);
-      await store.saveBuckets({ savedAt: NOW, names: ['a', 'b'], fullAts: [NOW + 5, NOW + 6], gone: [] });
-      await store.saveBuckets({
-        savedAt: NOW + 1,
-        names: ['b', 'c'],
-        fullAts: [NOW + 7, NOW + 8],
-        gone: ['a', 'x'],
-      });
-      assert.equal(await store.bucket('a'), undefined);
-      assert.deepEqual(await store.bucket('b'), { name: 'b', fullAt: NOW + 7, savedAt: NOW + 1 });
-      const all = await store.loadBuckets();
-      assert.deepEqual(
-        all.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
-        [
-          { name: 'b', fullAt: NOW + 7, savedAt: NOW + 1 },
-          { name: 'c', fullAt: NOW + 8, savedAt: NOW + 1 },
-        ],
-      );
     });
   });
 }
