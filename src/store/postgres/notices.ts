@@ -120,14 +120,6 @@ type ViewRow = {
 const VIEW = `SELECT id, state, user_name AS "user", kind, item_id AS "itemId", created_at AS "createdAt", attempts,
   due_at AS "dueAt", settled_at AS "settledAt", last_diagnostic AS "lastDiagnostic" FROM notice`;
 
-/** Reads the notices about one item, oldest first. */
-export async function noticesOf({ database, clock }: Ground, itemId: string): Promise<NoticeView[]> {
-  const rows = await database.reads.rows<ViewRow>(`${VIEW} WHERE item_id = $1 ORDER BY notice_number`, [
-    itemId,
-  ]);
-  return rows.map((row) => toNoticeView(row, clock));
-}
-
 function toNoticeView(row: ViewRow, clock: DatabaseClock): NoticeView {
   return {
     ...row,
