@@ -155,8 +155,7 @@ class Lines {
   }
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
-    // No loss: nobody is to ask again.
-    if (this.#isClosed) throw new Error('the store was closed');
+    if (this.#isClosed) throw new Error('the store is closed');
     const { address, password, name } = this.#options;
     return await connect({
       address,
