@@ -27,27 +27,14 @@ export function isLoss(error: unknown): boolean {
   return code.startsWith('08') || ENDED.has(code) || /^E[A-Z]{3,}$/.test(code);
 }
 
-/**
- * Rows that another daemon's transaction made meanwhile: a head of a thread, and what a user or a thread with another name
- * takes along.
- */
-const MADE_MEANWHILE: ReadonlySet<unknown> = new Set([
-  'item_head',
-  'notice_user_name_kind_day_key',
-  'known_original_thread_replied_to_at_digest_key',
-  'address_context_pkey',
-]);
+/** A head of a thread that another daemon's transaction made meanwhile. */
+const HEADS = 'item_head';
 
 /** Tells whether a transaction failed only because of another one, and is to be tried again. */
 export function isConflict(error: unknown): boolean {
   const code = codeOf(error);
   if (code === '40001' || code === '40P01' || code === '55P03') return true;
-  return (
-    code === '23505' &&
-    error instanceof Error &&
-    'constraint' in error &&
-    MADE_MEANWHILE.has(error.constraint)
-  );
+  return code === '23505' && error instanceof Error && 'constraint' in error && error.constraint === HEADS;
 }
 
 /** Tells whether the database has no room: it is out of disk space or of memory. */
