@@ -27,6 +27,14 @@ export interface Backlog {
 /** A backlog is not counted further than this: the count blocks the main loop. */
 export const MOST_COUNTED = 100_000;
 
+/** How many hours back the counts of verdicts are told apart: 90 days. Older ones are one count, that of hour 0. */
+export const VERDICT_HOURS = 90 * 24;
+
+const HOUR_MS = 3_600_000;
+
+/** Gives the hour of a time, by which verdicts are counted. */
+export const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS);
+
 /** Bounces counted so far, and when the last one came. */
 export interface BounceCounts {
   readonly hard: number;

@@ -26,7 +26,7 @@ export interface LeaseRequest {
 }
 
 /** The attempts of an item that may kill their worker; with the last of them it is poison (G6). */
-const MAX_WORKER_DEATHS = 3;
+export const MAX_WORKER_DEATHS = 3;
 
 /**
  * The outcome of an attempt as the queue records it; `workerDied` counts towards poison (G6). A `notice` enters the

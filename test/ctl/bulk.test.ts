@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { VERDICT_HOURS } from '../../src/store/sqlite/verdict-counts.ts';
+import { VERDICT_HOURS } from '../../src/store/figures.ts';
 import type { Store } from '../../src/store/store.ts';
 import { TOOL } from '../support/command.ts';
 import { run } from '../support/process.ts';

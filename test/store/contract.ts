@@ -4,6 +4,7 @@
 
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
+import { describeDigests } from './contract-digests.ts';
 import { describeDirectory } from './contract-directory.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
@@ -21,6 +22,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeAcceptance(open);
     describeLeases(open);
     describeLanes(open);
+    describeDigests(open);
     describeOperator(open);
     describeDirectory(open);
     describeRenaming(open);

@@ -1,8 +1,8 @@
 /** `mailgw-ctl stats`: the queue and the gate in figures. */
 
 import { takeStats } from '../../actions/stats.ts';
+import { VERDICT_HOURS } from '../../store/figures.ts';
 import { ITEM_STATES } from '../../store/item.ts';
-import { VERDICT_HOURS } from '../../store/sqlite/verdict-counts.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import type { CommandSpec } from '../command.ts';
 import { withStore } from '../session.ts';

@@ -47,19 +47,12 @@ const CONNECT_MS = 5000;
 const LOOK_MS = 500;
 
 const INT8 = 20;
-const BYTEA = 17;
 
 type Parser = (text: string) => unknown;
 
-const identity = (value: unknown): unknown => value;
-
 const TYPES = {
-  getTypeParser: (oid: number, format?: string): Parser => {
-    if (format === 'binary' && oid === BYTEA) return identity as Parser;
-    return oid === INT8 && format !== 'binary'
-      ? Number
-      : (pg.types.getTypeParser(oid, format as 'text') as Parser);
-  },
+  getTypeParser: (oid: number, format?: string): Parser =>
+    oid === INT8 ? Number : (pg.types.getTypeParser(oid, format as 'text') as Parser),
 };
 
 /** The names of prepared statements by their texts: a text has one name in all connections. */
@@ -161,8 +154,8 @@ export class Connection {
     return this.#client;
   }
 
-  /** Carries out one statement; `isBinary` is for one whose columns are all bytea. */
-  async ask<Row>(sql: string, values: readonly Value[] = [], isBinary = false): Promise<Answer<Row>> {
+  /** Carries out one statement. */
+  async ask<Row>(sql: string, values: readonly Value[] = []): Promise<Answer<Row>> {
     if (this.#loss !== undefined) throw this.#loss;
     this.#askedAt.push(performance.now());
     this.#watch ??= setInterval(this.#look, LOOK_MS).unref();
@@ -171,7 +164,6 @@ export class Connection {
         text: sql,
         values: values.map(bare) as unknown[],
         ...(this.#isPrepared && values.length > 0 ? { name: nameFor(sql) } : {}),
-        ...(isBinary ? { binary: true } : {}),
       } as pg.QueryConfig);
       return { rows, count: rowCount ?? 0, command };
     } catch (error) {

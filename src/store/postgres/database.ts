@@ -12,7 +12,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreAddress } from './address.ts';
 import { type Answer, type Connection, connect, type Value } from './connection.ts';
-import { ConnectionLost, isConflict } from './explain.ts';
+import { ConnectionLost, isConflict, isLoss } from './explain.ts';
 
 /** Statements, each a transaction of its own or all of them one. */
 export interface Statements {
@@ -111,7 +111,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     bytes: async (sql, values) => {
       const { rows } = await again(
         () => lines.read(),
-        (line) => line.ask<Record<string, Uint8Array>>(sql, values, true),
+        (line) => line.ask<Record<string, Uint8Array>>(sql, values),
       );
       return rows.flatMap((row) => Object.values(row));
     },
@@ -152,7 +152,7 @@ class Lines {
   }
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
-    if (this.#isClosed) throw new ConnectionLost('the store was closed');
+    if (this.#isClosed) throw new Error('the store is closed');
     const { address, password, name } = this.#options;
     return await connect({ address, password, name, answerMs, onEnd });
   }
@@ -273,7 +273,7 @@ function transactions(lines: Lines): Pick<Database, 'transact' | 'call'> {
       try {
         return await callOnce<Row>(sql, values);
       } catch (error) {
-        const isAgain = isConflict(error) || error instanceof ConnectionLost;
+        const isAgain = isConflict(error) || isLoss(error);
         if (!isAgain || performance.now() > isRepeatedUntil) throw error;
       }
       await sleep(REPEAT_MS);

@@ -1,9 +1,78 @@
-/** Lanes in PostgreSQL: setLanes. */
+/**
+ * Lanes in PostgreSQL: the table of them, and the column of each item.
+ *
+ * Contract: the column is a function of the item's thread and of the table, whoever writes either (`mailgw_lane_of`). What
+ * is in the queue, or may come back to it, moves with the table in one transaction, alone. What was posted moves in
+ * steps before and after it, while mail flows on: there may be millions of those, and their lanes are only shown.
+ */
+import type { Lane } from '../../mail/lane.ts';
+import { NO_LANE } from '../../mail/lane.ts';
 import type { Lanes } from '../lanes.ts';
+import type { Value } from './connection.ts';
+import type { Statements } from './database.ts';
 import type { Ground } from './ground.ts';
-import { unbuilt } from './unbuilt.ts';
+
+/** Posted items that are looked at in a step: some 50 ms. */
+const STEP_ROWS = 20_000;
+
+/** The thread that an item belongs to: of a bounce the one that it names. */
+const THREAD = 'coalesce(bounce_thread, thread)';
+
+/** The lane of an item by the lanes $1, with the prefixes $2: `mailgw_lane_of` for a million rows at once. */
+const LANE = `CASE WHEN cardinality($1::text[]) > 0 THEN coalesce(
+  (SELECT name FROM unnest($1::text[], $2::text[]) AS new (name, threads)
+   WHERE mailgw_place(${THREAD}) <> '' AND starts_with(mailgw_place(${THREAD}), threads)
+   ORDER BY length(threads) DESC LIMIT 1), '${NO_LANE}') END`;
+
+const MOVE = `UPDATE item SET lane = ${LANE}, due_at = CASE WHEN state = 'waiting' THEN $3 ELSE due_at END
+  WHERE state <> 'posted' AND lane IS DISTINCT FROM ${LANE}`;
+
+const MOVE_POSTED = `UPDATE item SET lane = ${LANE}
+  WHERE item_number > $3 AND item_number <= $4 AND state = 'posted' AND lane IS DISTINCT FROM ${LANE}`;
 
 /** Gives the port. */
-export function lanePort(_ground: Ground): Lanes {
-  return unbuilt<Lanes>(['setLanes']);
+export function lanePort({ database, clock }: Ground): Lanes {
+  const movePosted = async (values: readonly Value[]): Promise<void> => {
+    const range = await database.reads.first<{ first: number | null; last: number | null }>(
+      'SELECT (SELECT min(item_number) FROM item) AS first, (SELECT max(item_number) FROM item) AS last',
+    );
+    const last = range?.last ?? 0;
+    for (let after = (range?.first ?? 1) - 1; after < last; after += STEP_ROWS)
+      await database.transact({ lock: 'none', isDurable: false }, (statements) =>
+        statements.run(MOVE_POSTED, [...values, after, after + STEP_ROWS]),
+      );
+  };
+  return {
+    setLanes: async (lanes, now) => {
+      const sorted = lanes.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      if (isSame(await readLanes(database.reads), sorted)) return;
+      const values = [sorted.map(({ name }) => name), sorted.map(({ threads }) => threads)];
+      await movePosted(values);
+      await database.transact({ lock: 'alone', isDurable: true }, async (statements) => {
+        const due = clock.toDatabase(now);
+        const replaced = [
+          statements.run('DELETE FROM lane'),
+          statements.run(
+            'INSERT INTO lane (name, threads) SELECT * FROM unnest($1::text[], $2::text[])',
+            values,
+          ),
+          statements.run(MOVE, [...values, due]),
+        ];
+        await Promise.all(replaced);
+      });
+      await movePosted(values);
+    },
+  };
+}
+
+/** Reads the lanes in the order of their names. */
+async function readLanes(statements: Statements): Promise<readonly Lane[]> {
+  return await statements.rows<Lane>('SELECT name, threads FROM lane ORDER BY name');
+}
+
+function isSame(known: readonly Lane[], lanes: readonly Lane[]): boolean {
+  return (
+    known.length === lanes.length &&
+    known.every(({ name, threads }, at) => name === lanes[at]?.name && threads === lanes[at].threads)
+  );
 }

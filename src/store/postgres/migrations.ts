@@ -6,6 +6,7 @@
  * schema whose daemons work on with this one, so that old and new daemons run side by side while a site is upgraded.
  */
 import { ACCEPT_SQL } from './accept-sql.ts';
+import { DIGEST_SQL } from './digests.ts';
 import { HEADS_SQL } from './heads-sql.ts';
 import { LEASE_SQL } from './lease-sql.ts';
 import { SETTLE_SQL } from './settle-sql.ts';
@@ -20,5 +21,8 @@ export interface Migration {
 
 /** The steps in order. */
 export const MIGRATIONS: readonly Migration[] = [
-  { sql: `${TABLES_SQL}\n${HEADS_SQL}\n${ACCEPT_SQL}\n${LEASE_SQL}\n${SETTLE_SQL}`, compatibleFrom: 1 },
+  {
+    sql: `${TABLES_SQL}\n${HEADS_SQL}\n${ACCEPT_SQL}\n${LEASE_SQL}\n${SETTLE_SQL}\n${DIGEST_SQL}`,
+    compatibleFrom: 1,
+  },
 ];

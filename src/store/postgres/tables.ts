@@ -112,8 +112,10 @@ CREATE TABLE item (
   received_at bigint NOT NULL,
   due_at bigint,
   lease_until bigint,
-  -- The host whose daemon has the lease; with the number of the attempt, which only grows, it is the proof of it.
+  -- The host whose daemon has the lease; with the number of the attempt and that of the call it is the proof of it.
   lease_owner text COLLATE "C",
+  -- The number of the call that leased it: a settlement that was asked for before is of an earlier lease.
+  lease_call bigint,
   settled_at bigint,
   attempts integer NOT NULL,
   worker_deaths integer NOT NULL,
@@ -143,7 +145,7 @@ CREATE INDEX item_open_by_thread ON item (thread, item_number) WHERE state IN ${
 CREATE UNIQUE INDEX item_head ON item (thread) WHERE head;
 CREATE INDEX item_leased ON item (lease_until) WHERE state = 'leased';
 CREATE INDEX item_due ON item (due_at, user_name) WHERE head AND state IN ('ready','waiting');
-CREATE INDEX item_lane_due ON item (lane, due_at, user_name) WHERE lane IS NOT NULL AND head AND state IN ('ready','waiting');
+CREATE INDEX item_lane_due ON item (lane, due_at, item_number) WHERE lane IS NOT NULL AND head AND state IN ('ready','waiting');
 CREATE INDEX item_posted ON item (settled_at) WHERE state = 'posted';
 CREATE INDEX item_content_kept ON item (settled_at) WHERE content_kept;
 CREATE INDEX item_no_user ON item (user_number) WHERE hold_reason = 'no-user';

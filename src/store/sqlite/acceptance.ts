@@ -8,11 +8,12 @@
 import { bounded } from '../../mail/bounded.ts';
 import { containerOf, isDigest } from '../../mail/reserved.ts';
 import type { ImmediateLease, ItemAcceptance } from '../acceptance.ts';
+import { type KeptCopy, keptCopy } from '../copies.ts';
 import type { NewItem } from '../item.ts';
 import type { Receipt } from '../receipts.ts';
 import { prepareCountBounce } from './bounces.ts';
 import { prepareKeepContent } from './content.ts';
-import { type KeptCopy, keptCopy, prepareClaim, type Repeated } from './dedupe.ts';
+import { prepareClaim, type Repeated } from './dedupe.ts';
 import type { LaneWrites } from './lanes.ts';
 import { OPEN } from './migrations.ts';
 import { NO_USER, prepareOwners } from './owner.ts';

@@ -6,8 +6,7 @@
  * dead letter shadows nobody: a new copy of it, believed as much, has it tried again.
  */
 import { betterKeys, type Copy, keyOf, sameWordsKeys } from '../../mail/belief.ts';
-import type { Digest } from '../../mail/fingerprint.ts';
-import type { Authentication } from '../../mail/origin.ts';
+import { copyOf, releasedCopy, type WantedCopy } from '../copies.ts';
 import type { ItemState, NewItem } from '../item.ts';
 import type { Database } from './schema.ts';
 
@@ -16,13 +15,6 @@ export interface Repeated {
   readonly id: string;
   readonly isEqual: boolean;
 }
-
-const copyOf = ({ fingerprint, written, authentication, hold }: NewItem): Copy => ({
-  fingerprint,
-  written,
-  result: authentication.result,
-  isHeld: hold !== undefined,
-});
 
 type First = (key: Uint8Array) => string | undefined;
 
@@ -57,26 +49,6 @@ export function prepareClaim(database: Database): (item: NewItem) => Repeated | 
   };
 }
 
-/** The traces of its copy that an item's row keeps. */
-export interface KeptCopy {
-  readonly fingerprint: Uint8Array | null;
-  readonly written: Uint8Array | null;
-}
-
-const octets = (digest: Digest): Uint8Array => Buffer.from(digest, 'latin1');
-const digest = (kept: Uint8Array): Digest => Buffer.from(kept).toString('latin1');
-
-const BEST: KeptCopy = { fingerprint: null, written: null };
-
-/** Gives what is kept of a new item's copy: nothing of the best, which no other one shadows. */
-export function keptCopy(item: NewItem): KeptCopy {
-  const { fingerprint, written, hold, authentication } = item;
-  const isBest = hold === undefined && authentication.result === 'pass';
-  return isBest
-    ? BEST
-    : { fingerprint: octets(fingerprint), written: written === undefined ? null : octets(written) };
-}
-
 /** An item with what its dedupe row is found by. */
 interface Known {
   readonly id: string;
@@ -84,9 +56,7 @@ interface Known {
 }
 
 /** An item that is to be posted by the operator's word, with what its copies are found by. */
-interface Wanted extends Known, KeptCopy {
-  readonly senderResult: Authentication['result'];
-}
+type Wanted = Known & WantedCopy;
 
 /** The item as which a reply was posted, or is to be; without a state where that item is gone. */
 export interface Counterpart {
@@ -102,13 +72,6 @@ export interface DedupeChanges {
   readonly counterpart: (item: Wanted, isHeld: boolean) => Counterpart | undefined;
   /** Gives a released item the key of one that was never held. */
   readonly release: (item: Wanted) => void;
-}
-
-/** Gives the copy that an item is once it is not held; undefined for one that nothing shadows. */
-function releasedCopy({ fingerprint, written, senderResult: result }: Wanted): Copy | undefined {
-  if (fingerprint === null) return undefined;
-  const said = written === null ? undefined : digest(written);
-  return { fingerprint: digest(fingerprint), written: said, result, isHeld: false };
 }
 
 /** Prepares the statements on a writing connection. */

@@ -2,8 +2,7 @@
 import type { MatchRule } from '../../mail/disposition.ts';
 import type { Authentication } from '../../mail/origin.ts';
 import type { ItemOrigin, ItemView } from '../item.ts';
-
-type Nullable<T> = { [K in keyof T]-?: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
+import type { Nullable } from '../item-view.ts';
 
 /** An item's row as reads give it; SQLite's null stands for undefined. */
 export interface ItemRow extends Nullable<ItemView>, Nullable<Pick<ItemOrigin, 'userNumber' | 'queueId'>> {

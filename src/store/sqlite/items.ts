@@ -6,8 +6,8 @@
  */
 import { bounded } from '../../mail/bounded.ts';
 import type { Desk, OperatorAction, OperatorResult } from '../desk.ts';
-import type { ItemState } from '../item.ts';
 import { isPoison, type Leases, poisoned, type Settle, type Settlement } from '../leases.ts';
+import { ACTIONS, isNewPost, refusalBy } from '../operator-actions.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
@@ -207,14 +207,6 @@ function prepareRetime(database: Database): AtOnce<Leases>['retime'] {
   };
 }
 
-/** From which states an operator's action applies, and the state that it leads to. */
-const ACTIONS: Readonly<Record<OperatorAction, { from: readonly ItemState[]; to: ItemState | 'dropped' }>> = {
-  retry: { from: ['ready', 'waiting', 'failed', 'posted'], to: 'ready' },
-  hold: { from: ['ready', 'waiting', 'failed'], to: 'held' },
-  release: { from: ['held'], to: 'ready' },
-  drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
-};
-
 /** The fields that an action needs to know of its item. */
 const OPERATED = [
   'itemNumber',
@@ -271,16 +263,11 @@ function prepareRefusal(
 ): (action: OperatorAction, item: OperatedRow) => OperatorResult | undefined {
   const owners = prepareOwners(database);
   return (action, item) => {
-    const { from, to } = ACTIONS[action];
     const { state, user } = item;
-    // What doctor sent is never posted.
-    const isProbe = action === 'release' && item.holdReason === 'probe';
-    if (isProbe || !from.includes(state)) return { kind: 'not-applicable', state };
-    if (to !== 'ready') return undefined;
-    if (state === 'posted' && item.contentKept === 0) return { kind: 'no-content' };
+    const refusal = refusalBy(action, { ...item, isContentKept: item.contentKept === 1 });
+    if (refusal !== undefined || ACTIONS[action].to !== 'ready') return refusal;
     if (!owners.isThere(item.userNumber ?? undefined, user)) return { kind: 'no-user', user };
-    // What is open goes its way, and what was posted goes it again under its own id: neither is a new post.
-    if (state !== 'held' && state !== 'failed') return undefined;
+    if (!isNewPost(action, state)) return undefined;
     const other = dedupe.counterpart(item, state === 'held');
     return other && { kind: 'duplicate', was: state, of: other.id, state: other.state };
   };

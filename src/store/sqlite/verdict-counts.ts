@@ -4,16 +4,9 @@
  * Contract: counts are kept by the hour for {@link VERDICT_HOURS}; older ones are added up in one row, that of hour 0.
  */
 import type { VerdictCount } from '../../observe/figures.ts';
-import type { Figures } from '../figures.ts';
+import { type Figures, hourOf, VERDICT_HOURS } from '../figures.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
-
-/** How many hours back the counts are told apart: 90 days. */
-export const VERDICT_HOURS = 90 * 24;
-
-const HOUR_MS = 3_600_000;
-
-const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS);
 
 /** Prepares the statements on a writing connection. */
 export function prepareVerdicts(database: Database): AtOnce<Figures, 'addVerdicts'> {

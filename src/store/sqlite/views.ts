@@ -4,6 +4,7 @@ import type { Desk, ItemFilter } from '../desk.ts';
 import { type Figures, MOST_COUNTED, type QueueCounts } from '../figures.ts';
 import type { Inspection } from '../inspection.ts';
 import { type Contents, ITEM_STATES, type ItemState, type ItemView } from '../item.ts';
+import { type Nullable, toItemView, VIEW_FIELDS } from '../item-view.ts';
 import type { Leases } from '../leases.ts';
 import type { Store } from '../store.ts';
 import { prepareApiAccessViews } from './api-access.ts';
@@ -16,7 +17,7 @@ import { prepareDuplicateOf } from './dedupe.ts';
 import { prepareDigestViews } from './digests.ts';
 import { prepareDirectoryViews } from './directory-views.ts';
 import { inspect } from './inspection.ts';
-import { columnsOf, type ItemRow } from './item-columns.ts';
+import { columnsOf } from './item-columns.ts';
 import { prepareLaneCounts } from './lanes.ts';
 import { prepareMailboxViews } from './mailboxes.ts';
 import { OPEN } from './migrations.ts';
@@ -66,45 +67,9 @@ export function prepareViews(database: Database): Views {
   };
 }
 
-const VIEW = [
-  'id',
-  'state',
-  'user',
-  'thread',
-  'bounce',
-  'messageId',
-  'reversePath',
-  'repliedToAt',
-  'receivedAt',
-  'attempts',
-  'dueAt',
-  'leaseUntil',
-  'settledAt',
-  'holdReason',
-  'spamScore',
-  'lastDiagnostic',
-  'bytes',
-  'lane',
-] as const satisfies readonly (keyof ItemView)[];
+type ViewRow = Nullable<ItemView>;
 
-type ViewRow = Pick<ItemRow, keyof ItemView>;
-
-const SELECT_VIEW = `SELECT ${columnsOf(VIEW)} FROM item`;
-
-function toItemView(row: ViewRow): ItemView {
-  return {
-    ...row,
-    bounce: row.bounce ?? undefined,
-    messageId: row.messageId ?? undefined,
-    dueAt: row.dueAt ?? undefined,
-    leaseUntil: row.leaseUntil ?? undefined,
-    settledAt: row.settledAt ?? undefined,
-    holdReason: row.holdReason ?? undefined,
-    spamScore: row.spamScore ?? undefined,
-    lastDiagnostic: row.lastDiagnostic ?? undefined,
-    lane: row.lane ?? undefined,
-  };
-}
+const SELECT_VIEW = `SELECT ${columnsOf(VIEW_FIELDS)} FROM item`;
 
 function prepareItemViews(database: Database) {
   const paused = database.prepare<[], 1>("SELECT 1 FROM flag WHERE name = 'paused' AND value = 1").pluck();

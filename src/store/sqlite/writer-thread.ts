@@ -7,7 +7,8 @@
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { AcceptResult, ImmediateLease } from '../acceptance.ts';
-import type { LeasedItem, NewItem } from '../item.ts';
+import type { NewItem } from '../item.ts';
+import { leasedOf } from '../new-leases.ts';
 import type { Receipt } from '../receipts.ts';
 import { StoreError } from '../store-error.ts';
 import { isFull } from './explain.ts';
@@ -214,18 +215,4 @@ export class WriterThread {
     this.#worker.postMessage('close');
     await ended;
   }
-}
-
-/** Makes the leases of new items, which nobody has tried before. */
-function leasedOf(items: readonly NewItem[], ids: readonly string[], bytes: number): LeasedItem[] {
-  if (ids.length === 0) return [];
-  return items
-    .filter(({ id }) => ids.includes(id))
-    .map((item) => {
-      const { id, user, userNumber, thread, bounce, repliedToAt, messageId, queueId } = item;
-      const { reversePath, receivedAt, authentication, spam } = item;
-      const origin = { messageId, queueId, reversePath, receivedAt, authentication, spam };
-      const owner = { user, userNumber };
-      return { id, ...owner, thread, bounce, repliedToAt, ...origin, attempts: 1, workerDeaths: 0, bytes };
-    });
 }
