@@ -193,13 +193,13 @@ describe('the directory that two hosts share', { skip: postgresUnavailable() }, 
         '',
       );
       const posted: string[] = [];
-      for (let heads = await lease(two); heads.length > 0; heads = await lease(one)) {
+      for (let heads = await lease(two); heads.length > 0; heads = await lease(two)) {
         assert.deepEqual(
           heads.map(({ thread }) => thread),
           [next],
         );
         posted.push(...ids(heads));
-        await settle(one, heads[0]!, POSTED);
+        await settle(two, heads[0]!, POSTED);
       }
       assert.deepEqual(posted, arrived);
     }
