@@ -45,7 +45,8 @@ const BY_NUMBER = `${USERS} WHERE u.user_number =
 
 const BY_NAME = `${USERS} WHERE name = $1 ORDER BY ${SALTS_IN_ORDER}`;
 
-const BY_ADDRESS = `${USERS} WHERE u.user_number IN (${MAY_HAVE}) ORDER BY u.user_number, ${SALTS_IN_ORDER}`;
+// By an array: however many the planner believes there are, each is looked up.
+const BY_ADDRESS = `${USERS} WHERE u.user_number = ANY(ARRAY(${MAY_HAVE})) ORDER BY u.user_number, ${SALTS_IN_ORDER}`;
 
 const ALL = `${USERS} ORDER BY name, ${SALTS_IN_ORDER}`;
 
