@@ -6,13 +6,7 @@
 
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  follow,
-  type Postgres,
-  postgresUnavailable,
-  startPostgres,
-  startStandby,
-} from '../support/postgres.ts';
+import { follow, postgresUnavailable, startPostgres, startStandby } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { testScratch } from '../support/scratch.ts';
 import { type FleetOptions, makeFleet, underLoad } from './fleet.ts';
