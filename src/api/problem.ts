@@ -104,8 +104,7 @@ export function problemOf(error: unknown, isNamed = false): Problem {
       detail,
     );
   }
-  if (isStoreFailure(error))
-    return problem('unavailable', `the store cannot do it now: ${errorText(error)}`);
+  if (isStoreFailure(error)) return problem('unavailable', `the store cannot do it now: ${errorText(error)}`);
   return problem('internal', `the request failed: ${errorText(error)}`);
 }
 

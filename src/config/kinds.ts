@@ -132,11 +132,8 @@ export function storeUrl(fallback: string | undefined, doc: string): Setting<str
 
 /** Declares the name of a host. */
 export function hostName(fallback: string | undefined, doc: string): Setting<string> {
-  return text(
-    fallback,
-    doc,
-    'a name of up to 63 letters, digits, "-", "_" and "."',
-    (value) => /^[\w.-]{1,63}$/.test(value),
+  return text(fallback, doc, 'a name of up to 63 letters, digits, "-", "_" and "."', (value) =>
+    /^[\w.-]{1,63}$/.test(value),
   );
 }
 

@@ -56,7 +56,7 @@ export const BASE_SETTINGS = {
   store: {
     path: kind.atStart(kind.path)(
       '/var/lib/mailgw/mailgw.db',
-      "The SQLite database of users, salts, threads and the queue. With store.url no database lies there: it names the place of what belongs to this host, which is the daemon's own socket (its path and \".sock\") and small files beside it, and whose directory's owner is the user of the daemon.",
+      'The SQLite database of users, salts, threads and the queue. With store.url no database lies there: it names the place of what belongs to this host, which is the daemon\'s own socket (its path and ".sock") and small files beside it, and whose directory\'s owner is the user of the daemon.',
     ),
     url: kind.atStart(kind.optional(kind.storeUrl))(
       'The PostgreSQL that holds all of this in the place of SQLite, so that several hosts work on one store. Without a password: that is in store.password_file. Of libpq\'s parameters it takes host, port, sslmode, sslrootcert, sslcert and sslkey; "pooler=transaction" says that PgBouncer is between. To a server that is not on this host sslmode is "verify-full" unless you say otherwise.',

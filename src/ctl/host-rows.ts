@@ -1,4 +1,7 @@
-/** What is known of the hosts of a store, in rows: for `host list`, `stats` and `top`. */
+/**
+ * What is known of the hosts of a store, in rows: for `host list`, `stats` and `top`. Metrics name no host: whoever reads
+ * them asks each daemon, and knows which one answered.
+ */
 import type { HostView } from '../store/hosts.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from '../system/iso-time.ts';

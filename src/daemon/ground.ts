@@ -65,8 +65,7 @@ async function openFirstSinks({ config }: Settings, log: Log): Promise<readonly 
 /** Watches the space of a store that lies here. A database has its own, and says itself when that is full. */
 async function watchSpace(site: Site, log: Log): Promise<DiskSpace> {
   const { path, url } = site.config.store;
-  if (url !== undefined)
-    return { isLow: () => false, take: () => undefined, close: () => undefined };
+  if (url !== undefined) return { isLow: () => false, take: () => undefined, close: () => undefined };
   return await openDiskSpace({
     directory: dirname(path),
     lowWaterBytes: () => site.config.store.lowWaterBytes,

@@ -13,11 +13,12 @@ import type { Meter } from '../observe/meter.ts';
 import { SINK_STATES } from '../observe/metrics-table.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { lanesOf } from '../site/sinks.ts';
+import type { QueueCounts } from '../store/figures.ts';
 import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
-import type { QueueCounts } from '../store/figures.ts';
 import { errorText } from '../system/error-text.ts';
 import { version } from '../system/version.ts';
+import { watchDatabase } from './database-metrics.ts';
 import type { Ground } from './ground.ts';
 import { listenOn } from './listening.ts';
 
@@ -26,7 +27,7 @@ const SIGN_OF_LIFE_MS = 5000;
 
 /** Serves metrics and health where the site wants them. Rejects with a `ListenError`. */
 export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): Promise<void> {
-  const { site, log, meter, life } = ground;
+  const { site, log, meter, life, store } = ground;
   const { config } = site;
   if (config.metrics.listen === undefined) return;
   const { createMetricsPage } = await import('../observe/metrics-page.ts');
@@ -38,6 +39,7 @@ export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): P
   watchSinks(ground, counts);
   // What belongs to one kind of store alone.
   if (config.store.url === undefined) watchFiles(meter, config.store.path);
+  watchDatabase(meter, store);
   watchProcess(meter);
   const server = createStatusServer({
     unready,
@@ -63,7 +65,7 @@ function countsOf({ site, store }: Ground): CountsReader {
       });
       return answering;
     },
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 

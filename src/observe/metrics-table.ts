@@ -143,7 +143,7 @@ const TABLE = {
     PARSE_SECONDS,
   ),
   mailgw_commit_seconds: histogram(
-    'Time of a COMMIT that accepted messages, its fsync included',
+    'Time of a COMMIT that accepted messages, its fsync included; of a store in SQLite',
     NONE,
     COMMIT_SECONDS,
   ),
@@ -187,8 +187,27 @@ const TABLE = {
   ),
   mailgw_connections: gauge('Connections open by listener', { service: ['lmtp', 'policy', 'outbound'] }),
   mailgw_rate_buckets: gauge('Users and addresses that have used some of their rate', NONE),
-  mailgw_store_bytes: gauge('Size of the files of the store', { file: ['database', 'log'] }),
-  mailgw_store_free_bytes: gauge('Free space of the file system of the store', NONE),
+  mailgw_store_bytes: gauge('Size of the files of a store in SQLite', { file: ['database', 'log'] }),
+  mailgw_store_free_bytes: gauge('Free space of the file system of a store in SQLite', NONE),
+  mailgw_database_connections: gauge(
+    'Connections to the PostgreSQL of the store by state, of all programs; "free" are those that may still be made. This and the next ones only with store.url',
+    { state: ['active', 'idle', 'in_transaction', 'unknown', 'free'] },
+  ),
+  mailgw_database_replication_lag_bytes: gauge(
+    'What a standby of the database has still to apply; seen with pg_read_all_stats',
+    { standby: ANY },
+  ),
+  mailgw_database_dead_rows: gauge(
+    'Rows of a table that were removed or changed, and whose room is not free yet',
+    {
+      table: ANY,
+    },
+  ),
+  mailgw_database_longest_transaction_seconds: gauge(
+    'Age of the transaction that has been open for longest in the database, 0 when none is; that of another role is seen with pg_read_all_stats',
+    NONE,
+  ),
+  mailgw_database_clock_difference_seconds: gauge('Clock of this host less that of the database', NONE),
   mailgw_event_loop_delay_p99_seconds: gauge(
     'How late the main loop was in the last minute or two, 99th percentile',
     NONE,

@@ -49,6 +49,8 @@ export function loadConfig(path: string): Loaded {
 /** Checks a configuration's text; `name` stands before problems of its syntax. */
 export function readConfig(source: string, name = 'configuration'): Loaded {
   const loaded = parseConfig(source, name, { settings: SETTINGS, sink: SINK_FORM });
-  const problems = loaded.ok ? [...namesTwice(loaded.config), ...listenProblems(loaded.config), ...storeProblems(loaded.config)] : [];
+  const problems = loaded.ok
+    ? [...namesTwice(loaded.config), ...listenProblems(loaded.config), ...storeProblems(loaded.config)]
+    : [];
   return problems.length === 0 ? loaded : { ok: false, problems };
 }

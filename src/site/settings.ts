@@ -50,11 +50,7 @@ export function readSettings(path: string): SettingsRead {
     const settings = { config, written, peppers: peppers.peppers, texts: texts.texts, digests, stale };
     return { ok: true, settings };
   }
-  const problems = [
-    ...others,
-    ...(peppers.ok ? [] : peppers.problems),
-    ...(texts.ok ? [] : texts.problems),
-  ];
+  const problems = [...others, ...(peppers.ok ? [] : peppers.problems), ...(texts.ok ? [] : texts.problems)];
   return { ok: false, problems, config };
 }
 

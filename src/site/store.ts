@@ -82,7 +82,9 @@ function passwordOf(read: SecretText | undefined): string | undefined {
  */
 async function claimPlace(path: string): Promise<Server | undefined> {
   const { dev, ino } = makeDirectory(dirname(path));
-  const place = createHash('sha256').update(`${dev} ${ino} ${basename(path)}`).digest('hex');
+  const place = createHash('sha256')
+    .update(`${dev} ${ino} ${basename(path)}`)
+    .digest('hex');
   const claim = await claimName(`mailgw-place-${place}`);
   if (claim === 'taken') throw inUse(path);
   return claim;

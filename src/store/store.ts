@@ -17,6 +17,7 @@ import type { Desk } from './desk.ts';
 import type { Digests } from './digests.ts';
 import type { Directory } from './directory.ts';
 import type { Figures } from './figures.ts';
+import type { HealthPort } from './health.ts';
 import type { Hosts } from './hosts.ts';
 import type { Inspection } from './inspection.ts';
 import type { Contents } from './item.ts';
@@ -42,6 +43,7 @@ export interface Store
     Retention,
     Desk,
     Figures,
+    Partial<HealthPort>,
     SinkReports,
     Directory,
     Digests,

@@ -2,7 +2,7 @@
 // mail off and loses nothing, and what keeps a start from succeeding is said in one line.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { LmtpWire } from '../fault/lmtp-wire.ts';
@@ -105,7 +105,8 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     assert.match((await open?.finish(message, 1, true))?.[0] ?? '', /^4\d\d /, 'at the end of data');
     assert.match(await deliver(daemon, address, messageId), /^4\d\d /, 'at the recipient');
     await eventually(
-      async () => ((await readiness({ scratch: own, daemon })).startsWith('503 the store fails: ') ? true : undefined),
+      async () =>
+        (await readiness({ scratch: own, daemon })).startsWith('503 the store fails: ') ? true : undefined,
       () => daemon.log(),
     );
     await eventually(
@@ -114,7 +115,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     );
     const refused = await daemon.tryCtl('user', 'list');
     assert.equal(refused.code, 69);
-    assert.match(refused.stderr, /^mailgw-ctl: store\.url: [^\n]*; mail waits in Postfix until it answers\n$/);
+    assert.match(
+      refused.stderr,
+      /^mailgw-ctl: store\.url: [^\n]*; mail waits in Postfix until it answers\n$/,
+    );
     await alone.start();
     await eventually(
       async () => ((await deliver(daemon, address, messageId)).startsWith('250 ') ? true : undefined),
@@ -132,7 +136,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
       async () => ((await readiness({ scratch: own, daemon })).startsWith('200') ? true : undefined),
       () => daemon.log(),
     );
-    assert.ok(count(daemon.log(), 'dispatch_failed') <= 4, 'an outage is told once by each who looks for work');
+    assert.ok(
+      count(daemon.log(), 'dispatch_failed') <= 4,
+      'an outage is told once by each who looks for work',
+    );
     assert.equal(await daemon.stop(), 'exit 0');
   });
 
@@ -150,7 +157,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     writeFileSync(own.path('password'), 'hunter2\n', { mode: 0o600 });
     const startWith = async (url: string, ...lines: string[]): Promise<readonly [string, string]> => {
       const section = `[store]\nurl = "${url}"\n${lines.join('\n')}\n`;
-      writeFileSync(daemon.config, config.replace(/^\[store\]\n(url.*\n)?/m, section).replace(/^url.*\n(?=host)/m, ''));
+      writeFileSync(
+        daemon.config,
+        config.replace(/^\[store\]\n(url.*\n)?/m, section).replace(/^url.*\n(?=host)/m, ''),
+      );
       const before = daemon.log().length;
       const ended = await daemon.startToEnd();
       const told = daemon.log().slice(before).split('\n');
@@ -158,7 +168,12 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     };
     const password = `password_file = "${own.path('password')}"`;
     const cases: readonly (readonly [string, readonly string[], string, RegExp])[] = [
-      [`postgresql://mailgw@127.0.0.1:${port}/mailgw_1`, [password], 'exit 78', /password authentication failed/],
+      [
+        `postgresql://mailgw@127.0.0.1:${port}/mailgw_1`,
+        [password],
+        'exit 78',
+        /password authentication failed/,
+      ],
       [`postgresql://postgres@127.0.0.1:${port}/nowhere`, [], 'exit 78', /database "nowhere" does not exist/],
       ['postgresql://postgres@127.0.0.1:9/mailgw_1', [], 'exit 69', /ECONNREFUSED/],
     ];
@@ -211,11 +226,44 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     ] as const) {
       const { code, stderr } = await daemon.tryCtl('db', ...command);
       assert.equal(code, 64, stderr);
-      assert.match(stderr, new RegExp(`^mailgw-ctl: store\\.url: .*: the store is in PostgreSQL; .*${instead}`));
+      assert.match(
+        stderr,
+        new RegExp(`^mailgw-ctl: store\\.url: .*: the store is in PostgreSQL; .*${instead}`),
+      );
     }
     const doctor = await daemon.tryCtl('doctor');
     assert.match(doctor.stdout, /"check":"store\.database","status":"ok"/);
     assert.doesNotMatch(doctor.stdout, /"check":"store\.(integrity|files|space)"/);
+  });
+
+  it('is asked by root as the user of the daemon, to whom the directory belongs', async (t) => {
+    const own = testScratch(t);
+    const { daemon } = await start(own);
+    await daemon.stop();
+    const state = own.path('state');
+    mkdirSync(state);
+    const { uid, gid } = statSync(server.data);
+    chownSync(state, uid, gid);
+    const hba = join(server.data, 'pg_hba.conf');
+    const trust = readFileSync(hba, 'utf8');
+    writeFileSync(hba, `local mailgw_peer all peer\n${trust}`);
+    await server.sql('CREATE DATABASE mailgw_peer');
+    await server.sql('SELECT pg_reload_conf()');
+    try {
+      const config = readFileSync(daemon.config, 'utf8')
+        .replace(/^path = .*$/m, `path = "${state}/mailgw.db"`)
+        .replace(/^url = "postgresql.*$/m, `url = "${server.url('mailgw_peer')}"`);
+      writeFileSync(daemon.config, config);
+      const { code, stderr } = await runProcess(['--config', daemon.config, 'user', 'list']);
+      assert.equal(code, 0, stderr);
+      chownSync(state, 0, 0);
+      const refused = await runProcess(['--config', daemon.config, 'user', 'list']);
+      assert.equal(refused.code, 78);
+      assert.match(refused.stderr, /Peer authentication failed/);
+    } finally {
+      writeFileSync(hba, trust);
+      await server.sql('SELECT pg_reload_conf()');
+    }
   });
 
   it('is named in the file that init writes, and nothing is written with a URL that means nothing', async (t) => {
@@ -224,7 +272,10 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
       runProcess(['init', '--domain', 'reply.example.org', '--directory', own.path('site'), '--store', url]);
     const refused = await init('postgresql://mailgw:hunter2@db/mail');
     assert.equal(refused.code, 65);
-    assert.match(refused.stderr, /^mailgw-ctl: store\.url: a password in the URL would be read by everybody; /);
+    assert.match(
+      refused.stderr,
+      /^mailgw-ctl: store\.url: a password in the URL would be read by everybody; /,
+    );
     assert.equal(existsSync(own.path('site')), false);
     const made = await init('postgresql://mailgw@db.example.org/mail');
     assert.equal(made.code, 0, made.stderr);

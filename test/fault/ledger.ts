@@ -35,10 +35,12 @@ export class Ledger {
   requests = 0;
   readonly #byKey = new Map<string, Entry>();
   readonly #withheld: ServerResponse[] = [];
+  readonly #address: string;
   readonly #server: Server;
   #isWithholding = false;
 
-  private constructor() {
+  private constructor(address: string) {
+    this.#address = address;
     this.#server = createServer((request, response) => {
       if (request.method !== 'POST') {
         response.writeHead(204).end(); // doctor looks whether somebody is there
@@ -57,14 +59,14 @@ export class Ledger {
     });
   }
 
-  /** Starts a platform on a free loopback port; it closes with the scratch. */
-  static async open(scratch: Scratch): Promise<Ledger> {
-    const ledger = new Ledger();
+  /** Starts a platform on a free port, of the loopback by default; it closes with the scratch. */
+  static async open(scratch: Scratch, address = '127.0.0.1'): Promise<Ledger> {
+    const ledger = new Ledger(address);
     scratch.defer(() => {
       ledger.#server.close();
       ledger.#server.closeAllConnections();
     });
-    ledger.#server.listen(0, '127.0.0.1');
+    ledger.#server.listen(0, address);
     await once(ledger.#server, 'listening');
     return ledger;
   }
@@ -73,7 +75,7 @@ export class Ledger {
   get sink(): SinkAddress {
     const { port } = this.#server.address() as AddressInfo;
     return {
-      url: `http://127.0.0.1:${port}/hooks/mail`,
+      url: `http://${this.#address}:${port}/hooks/mail`,
       secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
     };
   }

@@ -35,13 +35,14 @@ const RETRY_MS = 10;
 
 /** What the senders send to, and what they draw their choices from. */
 export interface SendersOptions {
-  readonly socket: string;
+  /** Of several, each connection goes to one: the hosts are equal, and a mail that one did not answer goes to any. */
+  readonly socket: string | readonly string[];
   readonly recipients: readonly Recipient[];
   readonly chance: Chance;
   readonly senders: number;
 }
 
-/** Several senders on one socket; life: `start`, then `drain` or `abandon`. */
+/** Several senders; life: `start`, then `drain` or `abandon`. */
 export class Senders {
   /** Everything answered 250, in the order of the answers. */
   readonly accepted: Accepted[] = [];
@@ -92,7 +93,7 @@ export class Senders {
     let number = 0;
     let letter: Letter | undefined;
     while (!this.#isOver(letter)) {
-      const wire = await LmtpWire.connect(this.#options.socket);
+      const wire = await LmtpWire.connect(this.#choose());
       if (wire === undefined) {
         this.refused += 1;
         await delay(RETRY_MS);
@@ -109,6 +110,11 @@ export class Senders {
       wire.close();
       if (letter !== undefined) await delay(RETRY_MS);
     }
+  }
+
+  #choose(): string {
+    const { socket, chance } = this.#options;
+    return typeof socket === 'string' ? socket : chance.oneOf(socket);
   }
 
   #isOver(letter: Letter | undefined): boolean {

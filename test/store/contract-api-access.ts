@@ -23,13 +23,13 @@ function answer(change: Partial<KeptAnswer> = {}): KeptAnswer {
   };
 }
 
-/** Registers the tests of API tokens, of kept answers, and of buckets. */
 /** Buckets of which everything was taken by this host. */
 function buckets(savedAt: number, names: readonly string[], fullAts: readonly number[]): BucketChange {
   const takenMs = fullAts.map((at) => at - savedAt);
   return { savedAt, names, fullAts, lives: names.map((_, index) => index), takenMs, gone: [] };
 }
 
+/** Registers the tests of API tokens, of kept answers, and of buckets. */
 export function describeApiAccess(open: OpenStore): void {
   describe('API tokens', () => {
     it('have one holder each, found by the digest, whose name is given once', async (t) => {

@@ -5,7 +5,9 @@
 import { describe } from 'node:test';
 import { describeAcceptance, type OpenStore } from './contract-acceptance.ts';
 import { describeApiAccess } from './contract-api-access.ts';
+import { describeDigests } from './contract-digests.ts';
 import { describeDirectory } from './contract-directory.ts';
+import { describeFigures } from './contract-figures.ts';
 import { describeLanes } from './contract-lanes.ts';
 import { describeLeases } from './contract-leases.ts';
 import { describeMailboxes } from './contract-mailboxes.ts';
@@ -17,6 +19,7 @@ import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
 import { describeRemoval } from './contract-removal.ts';
 import { describeRenaming } from './contract-renaming.ts';
+import { describeRetention } from './contract-retention.ts';
 
 /** Registers the whole suite for one implementation. */
 export function describeQueueContract(name: string, open: OpenStore): void {
@@ -24,7 +27,10 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeAcceptance(open);
     describeLeases(open);
     describeLanes(open);
+    describeDigests(open);
     describeOperator(open);
+    describeFigures(open);
+    describeRetention(open);
     describeDirectory(open);
     describeRenaming(open);
     describeOwners(open);

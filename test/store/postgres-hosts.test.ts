@@ -192,12 +192,12 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     await process.end('SIGKILL');
     const sql = (text: string): Promise<string> => server.sql(text, database);
     await sql("UPDATE host SET machine = 'elsewhere'");
-    let isOver = false;
+    const over = new AbortController();
     const beating = (async () => {
-      while (!isOver) await sql('UPDATE host SET seen_at = seen_at + 1');
+      while (!over.signal.aborted) await sql('UPDATE host SET seen_at = seen_at + 1');
     })();
     await assert.rejects(open(t, database, 'one', { hostTimes: SLOW }), /at work on another machine/);
-    isOver = true;
+    over.abort();
     await beating;
     const one = await open(t, database, 'one');
     assert.equal((await view(one, 'one')).state, 'live');
@@ -252,8 +252,12 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     const database = await server.database();
     const [one, two] = [await open(t, database, 'one'), await open(t, database, 'two')];
     const rings = { one: 0, two: 0 };
-    one.onDue(() => void rings.one++);
-    two.onDue(() => void rings.two++);
+    one.onDue(() => {
+      rings.one += 1;
+    });
+    two.onDue(() => {
+      rings.two += 1;
+    });
     const listening = `application_name = 'mailgw daemon two' AND query LIKE 'LISTEN%'`;
     const listeners = (): Promise<string> =>
       server.sql(`SELECT count(*) FROM pg_stat_activity WHERE ${listening}`, database);

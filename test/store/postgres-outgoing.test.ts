@@ -211,7 +211,9 @@ class Cutter {
   cut = 0;
 
   constructor(scratch: Scratch, port: number, to: number) {
-    const server = createServer((client) => { this.#join(client, to); }).listen(port, '127.0.0.1');
+    const server = createServer((client) => {
+      this.#join(client, to);
+    }).listen(port, '127.0.0.1');
     scratch.defer(() => {
       server.close();
     });

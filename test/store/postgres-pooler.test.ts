@@ -49,7 +49,12 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
   async function open(database: string, most: number): Promise<Database> {
     const read = readAddress(pooler.url(database));
     assert.ok(read.ok);
-    const opened = await openDatabase({ address: read.address, password: undefined, name: 'mailgw test', most });
+    const opened = await openDatabase({
+      address: read.address,
+      password: undefined,
+      name: 'mailgw test',
+      most,
+    });
     scratch.defer(() => opened.close());
     return opened;
   }
@@ -73,13 +78,18 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
       });
     const rounds = Array.from({ length: 100 }, (_, at) => databases[at % 2] ?? first);
     const answers = await Promise.all([
-      ...rounds.map(async (database) => await count(database)),
+      ...rounds.map(async (database) => {
+        await count(database);
+      }),
       ...rounds.map(async (database, at) => {
         const row = await database.reads.first<{ at: number }>('SELECT $1::bigint AS at', [at]);
         return row?.at;
       }),
     ]);
-    assert.deepEqual(answers.slice(100), rounds.map((_, at) => at));
+    assert.deepEqual(
+      answers.slice(100),
+      rounds.map((_, at) => at),
+    );
     assert.equal(await server.sql("SELECT value FROM flag WHERE name = 'n'", name), '100');
     const used = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${name}' AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
     assert.ok(Number(await server.sql(used)) <= POOL_SIZE);

@@ -77,7 +77,12 @@ describe('PostgreSQL on another host', { skip: postgresUnavailable() }, () => {
     await store.close();
   }
 
-  async function refused(to: string, kind: StoreErrorKind, expected: RegExp, password?: string): Promise<void> {
+  async function refused(
+    to: string,
+    kind: StoreErrorKind,
+    expected: RegExp,
+    password?: string,
+  ): Promise<void> {
     await assert.rejects(openPostgresStore({ url: to, password, mode: 'tool' }), (error) => {
       assert.ok(error instanceof StoreError, String(error));
       assert.match(error.message, expected);
@@ -88,7 +93,8 @@ describe('PostgreSQL on another host', { skip: postgresUnavailable() }, () => {
 
   it('is believed by its certificate and its name', async () => {
     await opens(url(believing('sslmode=verify-full')));
-    const isEncrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name ~ '^mailgw'";
+    const isEncrypted =
+      "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name ~ '^mailgw'";
     const store = await openPostgresStore({ url: url(believing('sslmode=verify-full')), mode: 'tool' });
     assert.equal(await server.sql(isEncrypted), 't');
     await store.close();
@@ -106,7 +112,8 @@ describe('PostgreSQL on another host', { skip: postgresUnavailable() }, () => {
   });
 
   it('is not believed by the certificate of somebody else', async () => {
-    const advice = /self.signed.*; sslrootcert in store\.url names the file|unable to.*; sslrootcert in store\.url names the file/;
+    const advice =
+      /self.signed.*; sslrootcert in store\.url names the file|unable to.*; sslrootcert in store\.url names the file/;
     for (const mode of ['verify-full', 'verify-ca']) {
       await refused(url(`sslmode=${mode}&sslrootcert=${theirs.certFile}`), 'refused', advice);
       await refused(url(`sslmode=${mode}`), 'refused', advice);
@@ -123,14 +130,23 @@ describe('PostgreSQL on another host', { skip: postgresUnavailable() }, () => {
   });
 
   it('lets nobody in without TLS where pg_hba.conf says so', async () => {
-    await refused(url('sslmode=disable'), 'refused', /no pg_hba\.conf entry.*no encryption.*pg_hba\.conf, say who/);
+    await refused(
+      url('sslmode=disable'),
+      'refused',
+      /no pg_hba\.conf entry.*no encryption.*pg_hba\.conf, say who/,
+    );
   });
 
   it('takes a password by SCRAM', async () => {
     const to = url(believing(''), { user: 'locked', database: 'secret' });
     await server.sql('GRANT CREATE ON SCHEMA public TO locked', 'secret');
     await opens(to, 'opens sesame');
-    await refused(to, 'refused', /password authentication failed for user "locked"; the password in store\./, 'x');
+    await refused(
+      to,
+      'refused',
+      /password authentication failed for user "locked"; the password in store\./,
+      'x',
+    );
     await refused(to, 'refused', /it asks for a password: the password in store\.password_file/);
   });
 

@@ -13,7 +13,12 @@ import { Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
 import { describeQueueContract } from './contract.ts';
 
 /** Runs SQL by psql, as an administrator does. */
-async function psql(server: Postgres, text: string, user = 'postgres', database = 'postgres'): Promise<RunResult> {
+async function psql(
+  server: Postgres,
+  text: string,
+  user = 'postgres',
+  database = 'postgres',
+): Promise<RunResult> {
   const place = ['-h', server.directory, '-p', String(server.port), '-U', user, '-d', database];
   return await run('psql', [...place, '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', '-'], text);
 }
@@ -25,7 +30,11 @@ async function make(server: Postgres, options: Partial<RoleOptions>): Promise<vo
 }
 
 const open = (server: Postgres, database = 'mailgw', user = 'mailgw'): Promise<Store> =>
-  openPostgresStore({ url: server.url(database, 'socket', encodeURIComponent(user)), mode: 'daemon', host: 'one' });
+  openPostgresStore({
+    url: server.url(database, 'socket', encodeURIComponent(user)),
+    mode: 'daemon',
+    host: 'one',
+  });
 
 describe('the SQL of a role that owns its database', { skip: postgresUnavailable() }, () => {
   const scratch = suiteScratch();
@@ -40,7 +49,8 @@ describe('the SQL of a role that owns its database', { skip: postgresUnavailable
   it('makes both, and can be run again', async () => {
     await make(server, {});
     await make(server, {});
-    const roles = "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'mailgw'";
+    const roles =
+      "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'mailgw'";
     assert.equal(await server.sql(roles), 't|f|f|f');
   });
 
@@ -121,9 +131,11 @@ describe('the SQL of a role with the least rights', { skip: postgresUnavailable(
   });
 
   it('names all tables and functions that there are', async () => {
-    const tables = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    const tables =
+      "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     assert.equal(await server.sql(tables, 'mailgw'), ['mailgw_schema', ...tablesOf()].toSorted().join(' '));
-    const functions = "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'public'::regnamespace";
+    const functions =
+      "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'public'::regnamespace";
     assert.equal(await server.sql(functions, 'mailgw'), functionsOf().toSorted().join(' '));
     const powers = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef";
     assert.equal(await server.sql(powers, 'mailgw'), '0');
@@ -141,7 +153,10 @@ describe('the SQL of a role with the least rights', { skip: postgresUnavailable(
     ['UPDATE mailgw_schema SET version = 9', /permission denied for table mailgw_schema/],
     ['SELECT * FROM pg_authid', /permission denied for table pg_authid/],
     ['SET ROLE mailgw_owner', /permission denied to set role/],
-    ["COPY item TO '/tmp/item'", /must be superuser or have privileges of the pg_write_server_files role|permission denied to COPY/],
+    [
+      "COPY item TO '/tmp/item'",
+      /must be superuser or have privileges of the pg_write_server_files role|permission denied to COPY/,
+    ],
     ["SELECT pg_read_file('/etc/passwd')", /permission denied for function pg_read_file/],
     ['CREATE DATABASE mine', /permission denied to create database/],
   ] as const)
@@ -174,7 +189,9 @@ describe('a store in PostgreSQL with the least rights', { skip: postgresUnavaila
     count += 1;
     const database = `least_${count}`;
     await server.sql(`CREATE DATABASE ${database} OWNER mailgw_owner TEMPLATE mailgw STRATEGY file_copy`);
-    await server.sql(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO mailgw`);
+    await server.sql(
+      `REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO mailgw`,
+    );
     const store = await open(server, database);
     testScratch(t).defer(() => store.close());
     return store;

@@ -15,5 +15,5 @@ describe('PostgreSQL', { skip: postgresUnavailable() }, () => {
 
   after(() => scratch.close());
 
-  describeQueueContract('PostgreSQL', (t) => server.store(testScratch(t)));
+  describeQueueContract('PostgreSQL', (t, options) => server.store(testScratch(t), options));
 });

@@ -65,7 +65,7 @@ export interface MintOptions {
   readonly bound?: boolean;
 }
 
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 40_000;
 
 /** The domain of every reply address in the tests. */
 export const REPLY_DOMAIN = 'reply.example.org';
@@ -145,9 +145,18 @@ export class Daemon {
   readonly config: string;
   readonly #log: string;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #within: readonly string[];
   #process: DaemonProcess | undefined;
 
-  constructor(socket: string, config: string, log: string, environment: NodeJS.ProcessEnv) {
+  /** `within` is a command that runs it in surroundings of its own, and becomes it: its process id is the daemon's. */
+  constructor(
+    socket: string,
+    config: string,
+    log: string,
+    environment: NodeJS.ProcessEnv,
+    within: readonly string[] = [],
+  ) {
+    this.#within = within;
     this.socket = socket;
     this.config = config;
     this.#log = log;
@@ -189,8 +198,8 @@ export class Daemon {
 
   #spawn(): DaemonProcess {
     const program = join(repositoryRoot, 'bin', 'mailgwd');
-    const args = [program, '--config', this.config];
-    this.#process = new DaemonProcess(process.execPath, args, this.#log, this.#environment);
+    const [command = '', ...args] = [...this.#within, process.execPath, program, '--config', this.config];
+    this.#process = new DaemonProcess(command, args, this.#log, this.#environment);
     return this.#process;
   }
 

@@ -27,7 +27,11 @@ export interface PgBouncer {
 }
 
 /** Starts one whose pools, of each database, have so many connections. */
-export async function startPgBouncer(scratch: Scratch, server: Postgres, poolSize: number): Promise<PgBouncer> {
+export async function startPgBouncer(
+  scratch: Scratch,
+  server: Postgres,
+  poolSize: number,
+): Promise<PgBouncer> {
   const directory = scratch.path('pgbouncer');
   const port = await freePort();
   mkdirSync(directory, { mode: 0o755 });

@@ -5,7 +5,7 @@
 // unless asked for: no test here cuts the power.
 // Failure: postgresUnavailable() says why the machine cannot run it; the tests skip with that sentence.
 
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -46,6 +46,8 @@ export function postgresUnavailable(): string | false {
 export interface ServerOptions {
   /** Lines of postgresql.conf. */
   readonly settings?: readonly string[];
+  /** Addresses beside the loopback's from which everybody is let in. */
+  readonly trusts?: string;
   /** Whether commits are synced to the disk. */
   readonly syncs?: boolean;
   /** Variables of the server's environment. */
@@ -55,7 +57,8 @@ export interface ServerOptions {
 /** A running server. */
 export class Postgres {
   readonly port: number;
-  readonly #options: ServerOptions;
+  /** What was asked for. */
+  readonly options: ServerOptions;
   readonly directory: string;
   #daemon: DaemonProcess | undefined;
   #databases = 0;
@@ -63,7 +66,7 @@ export class Postgres {
 
   constructor(scratch: Scratch, port: number, options: ServerOptions, name: string) {
     this.port = port;
-    this.#options = options;
+    this.options = options;
     this.directory = scratch.path(name);
   }
 
@@ -83,11 +86,16 @@ export class Postgres {
     ]);
   }
 
-  /** Makes the cluster's directory. */
-  async make(): Promise<void> {
+  /** Makes the directory of the server, its user's own. */
+  makeDirectory(): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o755 });
     const { uid, gid } = postgresOwner()!;
     chownSync(this.directory, uid, gid);
+  }
+
+  /** Makes the cluster. */
+  async make(): Promise<void> {
+    this.makeDirectory();
     await this.program(
       'initdb',
       '--no-sync',
@@ -98,15 +106,18 @@ export class Postgres {
       '-D',
       this.data,
     );
+    const { trusts } = this.options;
+    if (trusts !== undefined)
+      appendFileSync(join(this.data, 'pg_hba.conf'), `host all all ${trusts} trust\n`);
   }
 
   /** Starts the server, and waits until it takes connections. */
   async start(): Promise<void> {
-    const { settings = [], syncs = false, environment = {} } = this.#options;
+    const { settings = [], syncs = false, environment = {} } = this.options;
     const lines = [
       `port=${this.port}`,
       `unix_socket_directories=${this.directory}`,
-      'listen_addresses=127.0.0.1',
+      `listen_addresses=${this.options.trusts === undefined ? '127.0.0.1' : '*'}`,
       'max_connections=100',
       'shared_buffers=64MB',
       'log_min_messages=fatal',
@@ -138,6 +149,11 @@ export class Postgres {
       },
       () => this.#daemon?.output() ?? '',
     );
+  }
+
+  /** Makes a primary of a standby. */
+  async promote(): Promise<void> {
+    await this.program('pg_ctl', 'promote', '-D', this.data, '-w', '-t', '30');
   }
 
   /** The process of the server: its children end with it. */
@@ -207,6 +223,43 @@ export class Postgres {
     scratch.defer(() => store.close());
     return store;
   }
+}
+
+/** Makes a synchronous standby of a server, in the place `name`: a commit there is on both from now on. */
+export async function startStandby(scratch: Scratch, primary: Postgres, name: string): Promise<Postgres> {
+  const standby = new Postgres(scratch, await freePort(), primary.options, name);
+  scratch.defer(() => standby.stop('SIGQUIT'));
+  await follow(primary, standby);
+  return standby;
+}
+
+/** Has a server that does not run follow another one: its files are made anew. */
+export async function follow(primary: Postgres, standby: Postgres): Promise<void> {
+  rmSync(standby.data, { recursive: true, force: true });
+  standby.makeDirectory();
+  const from = ['-h', primary.directory, '-p', String(primary.port), '-U', 'postgres'];
+  await standby.program(
+    'pg_basebackup',
+    '-D',
+    standby.data,
+    '-R',
+    '-X',
+    'stream',
+    '-c',
+    'fast',
+    '--no-sync',
+    ...from,
+  );
+  // Once it is promoted it waits for nobody.
+  appendFileSync(join(standby.data, 'postgresql.auto.conf'), "synchronous_standby_names = ''\n");
+  await standby.start();
+  await primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+  await primary.sql('SELECT pg_reload_conf()');
+  const state = (): Promise<string> => primary.sql('SELECT sync_state FROM pg_stat_replication');
+  await eventually(
+    async () => ((await state()) === 'sync' ? true : undefined),
+    () => 'a synchronous standby',
+  );
 }
 
 /** Starts a private PostgreSQL that ends with the scratch. */

@@ -21,7 +21,11 @@ const freeze = Object.freeze.bind(Object);
 /** The nearest module on the stack that may keep what it reads; undefined where a configuration is only checked. */
 function reader(): string | undefined {
   const { stack = '' } = new Error();
-  if (/ at (?:crossCheck|listenProblems|storeProblems|storeFileProblems|namesTwice|changedSettings|settingsInEffect|valueIn) /.test(stack))
+  if (
+    / at (?:crossCheck|listenProblems|storeProblems|storeFileProblems|namesTwice|changedSettings|settingsInEffect|valueIn) /.test(
+      stack,
+    )
+  )
     return undefined;
   return /\/dist\/src\/((?!mail\/|config\/config\.js)[\w/.-]+\.js)/.exec(stack)?.[1] ?? 'none of ours';
 }

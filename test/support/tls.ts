@@ -56,7 +56,17 @@ export class Authority {
     this.#issued += 1;
     const file = (kind: string): string => this.#scratch.path(`${this.#name}-${this.#issued}.${kind}`);
     const [certFile, keyFile, request, extensions] = [file('pem'), file('key'), file('csr'), file('ext')];
-    await runOk('openssl', ['req', '-new', ...NEW_KEY, '-keyout', keyFile, '-subj', `/CN=${name}`, '-out', request]);
+    await runOk('openssl', [
+      'req',
+      '-new',
+      ...NEW_KEY,
+      '-keyout',
+      keyFile,
+      '-subj',
+      `/CN=${name}`,
+      '-out',
+      request,
+    ]);
     writeFileSync(extensions, hosts.length === 0 ? '' : `subjectAltName=${hosts.join(',')}\n`);
     const by = ['-CA', this.certFile, '-CAkey', this.#keyFile, '-CAcreateserial', '-extfile', extensions];
     await runOk('openssl', ['x509', '-req', '-in', request, ...by, '-days', String(days), '-out', certFile]);

@@ -134,7 +134,7 @@ function mailOwner(read: PostfixRead): string {
 }
 
 async function checkPostgres(config: Config, openStore: () => Promise<Store>): Promise<readonly Finding[]> {
-  return [await checkDatabase(config, openStore), await checkClock(undefined, Date.now())];
+  return [...(await checkDatabase(config, openStore)), await checkClock(undefined, Date.now())];
 }
 
 async function checkPostfix(
@@ -171,7 +171,7 @@ async function checkOpenStore(
   const { stranger, isProven, wayOut, openStore } = known;
   process.umask(0o077);
   const store = await openStore().catch((error: unknown) => {
-    // store.integrity, or store.database, has said what is wrong with it.
+    // store.integrity, or database.reachable, has said what is wrong with it.
     if (error instanceof StoreError) return error;
     throw error;
   });

@@ -15,18 +15,16 @@ export const PART_BYTES = 256 * 1024;
 /** A lock that is not given for so long is asked for again by another call: shorter than an answer may take. */
 const LOCK_MS = 8000;
 
-/** The columns of a batch's rows: an item each, with what its message has in common, or a message without items. */
-const ROWS = `jsonb_to_recordset(batch) AS each(message integer, raw_at integer, bytes integer, most integer, lease_until bigint,
+/** What a batch has of each item, with what its message has in common; of a message without items that alone. */
+const ARRIVAL = `
+CREATE TYPE mailgw_arrival_1 AS (message integer, raw_at integer, bytes integer, most integer, lease_until bigint,
   wished_lane text, receipt jsonb, id text, fingerprint text, better jsonb, kept_fingerprint text, kept_written text,
   user_name text, user_number bigint, thread text, thread_number bigint, bounce text, replied_to_at bigint, message_id text,
   queue_id text, reverse_path text, received_at bigint, due_at bigint, hold text, diagnostic text, matched text,
-  vouched_for text, policy text, result text, score double precision, flagged boolean)`;
-
-/** Where an item goes now: its thread may have been renamed since it was judged. */
-const FOLLOWED = `CASE
-  WHEN thread_number IS NOT NULL THEN
-    coalesce((SELECT locator FROM thread WHERE thread.thread_number = each.thread_number), each.thread)
-  WHEN is_renamed THEN mailgw_locator_now(each.thread, replied_to_at) ELSE each.thread END`;
+  vouched_for text, policy text, result text, score double precision, flagged boolean,
+  -- What becomes of it.
+  item_number bigint, state text, head boolean, followed text, ordered_by text, lane text);
+`;
 
 /** One plan for all calls, made while the tables may still be empty. */
 const SETTINGS = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off`;
@@ -64,6 +62,21 @@ BEGIN
   IF FOUND THEN RETURN 'new'; END IF;
   PERFORM FROM source_call WHERE source = of_source AND call = of_call AND digest = of_digest;
   RETURN CASE WHEN FOUND THEN 'repeated' ELSE 'replayed' END;
+END $$;
+`;
+
+const SIGN = `
+-- Signs for the call that brought a message; one that an earlier call of the same batch signed for is new.
+CREATE FUNCTION mailgw_sign_1(receipt jsonb, of_message integer, arrivals mailgw_arrival_1[]) RETURNS text
+  LANGUAGE plpgsql AS $$
+DECLARE
+  fate text := mailgw_pass_call_1(receipt->>'source', receipt->>'call', decode(receipt->>'digest', 'hex'),
+    (receipt->>'at')::bigint);
+BEGIN
+  IF fate = 'repeated' AND EXISTS (SELECT FROM unnest(arrivals) AS each JOIN item USING (id) WHERE message = of_message) THEN
+    RETURN 'new';
+  END IF;
+  RETURN fate;
 END $$;
 `;
 
@@ -116,42 +129,74 @@ BEGIN
 END $$;
 `;
 
-const AGAIN = `
--- Answers for an item that an earlier call of the same batch has brought: a lease is told of as long as it is that one.
-CREATE FUNCTION mailgw_accepted_1(of_id text, of_host text, until bigint) RETURNS text LANGUAGE plpgsql AS $$
+const REPEATED = `
+-- Answers for an item that repeats another one, or that an earlier call of the same batch has brought: then a lease is told
+-- of as long as it is that one.
+CREATE FUNCTION mailgw_repeated_1(one mailgw_arrival_1, of_host text, claim text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  one record;
+  other text := substr(claim, 2);
+  was record;
 BEGIN
-  SELECT state, attempts, lease_owner, lease_until INTO one FROM item WHERE id = of_id;
-  RETURN CASE WHEN one.state = 'held' THEN 'h'
-    WHEN one.state = 'leased' AND one.attempts = 1 AND one.lease_owner = of_host AND one.lease_until = until THEN 'l'
-    ELSE 'q' END;
+  IF other = one.id THEN
+    SELECT state, attempts, lease_owner, lease_until INTO was FROM item WHERE id = one.id;
+    RETURN CASE WHEN was.state = 'held' THEN 'h'
+      WHEN was.state = 'leased' AND was.attempts = 1 AND was.lease_owner = of_host AND was.lease_until = one.lease_until
+        THEN 'l' ELSE 'q' END;
+  END IF;
+  IF starts_with(claim, '=') AND one.hold IS NULL
+    AND mailgw_revive_1(other, starts_with(one.thread, 'mailgw:digest/'), one.due_at) THEN
+    RETURN 'q:' || other;
+  END IF;
+  RETURN 'd:' || other;
+END $$;
+`;
+
+const ENTER = `
+-- Writes the rows of new items.
+CREATE FUNCTION mailgw_enter_1(of_host text, entered mailgw_arrival_1[], raws bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO item (item_number, id, state, head, user_name, user_number, thread, replied_to_at, bounce, bounce_thread,
+    message_id, queue_id, reverse_path, received_at, due_at, lease_until, lease_owner, attempts, worker_deaths, hold_reason,
+    last_diagnostic, bytes, sender_policy, sender_result, spam_score, spam_flagged, fingerprint, written, digest, lane,
+    matched, taken_by)
+  SELECT item_number, id, state, head, user_name, user_number, ordered_by, replied_to_at, bounce,
+    CASE WHEN ordered_by <> followed THEN followed END, message_id, queue_id, reverse_path, received_at,
+    CASE WHEN state <> 'held' THEN due_at END, CASE WHEN state = 'leased' THEN lease_until END,
+    CASE WHEN state = 'leased' THEN of_host END, (state = 'leased')::integer, 0, hold, diagnostic, bytes, policy, result,
+    score, flagged, decode(kept_fingerprint, 'hex'), decode(kept_written, 'hex'),
+    CASE WHEN bounce IS NULL AND starts_with(followed, 'mailgw:digest/') THEN followed END, lane, matched, of_host
+  FROM unnest(entered);
+  INSERT INTO content (item_number, part, raw)
+  SELECT item_number, part, substring(raws FROM raw_at + part * ${PART_BYTES} + 1
+    FOR least(${PART_BYTES}, bytes - part * ${PART_BYTES}))
+  FROM unnest(entered), generate_series(0, greatest(0, bytes - 1) / ${PART_BYTES}) AS part;
 END $$;
 `;
 
 const LAST = `
 -- Writes what items of other threads touch as well, in one order: bounces counted, addresses vouched for, mailboxes.
-CREATE FUNCTION mailgw_accept_last_1(batch jsonb, entered text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION mailgw_accept_last_1(arrivals mailgw_arrival_1[], entered mailgw_arrival_1[]) RETURNS void
+  LANGUAGE plpgsql AS $$
 DECLARE
-  one record;
+  signed jsonb;
 BEGIN
   INSERT INTO bounce_count (user_number, hard, soft, last_at)
   SELECT users.user_number, count(*) FILTER (WHERE bounce = 'hard'), count(*) FILTER (WHERE bounce = 'soft'), max(received_at)
-  FROM ${ROWS} JOIN users ON users.name = each.user_name AND users.user_number = coalesce(each.user_number, users.user_number)
-  WHERE bounce IS NOT NULL AND id = ANY (entered) GROUP BY users.user_number ORDER BY users.user_number
+  FROM unnest(entered) AS each
+    JOIN users ON users.name = each.user_name AND users.user_number = coalesce(each.user_number, users.user_number)
+  WHERE bounce IS NOT NULL GROUP BY users.user_number ORDER BY users.user_number
   ON CONFLICT (user_number) DO UPDATE SET hard = bounce_count.hard + excluded.hard, soft = bounce_count.soft + excluded.soft,
     last_at = greatest(bounce_count.last_at, excluded.last_at);
   INSERT INTO sender_pass (user_number, address, passed_at)
   SELECT each.user_number, vouched_for, min(received_at)
-  FROM ${ROWS} JOIN users ON users.user_number = each.user_number AND users.name = each.user_name
-  WHERE vouched_for IS NOT NULL AND id = ANY (entered) AND NOT EXISTS (SELECT FROM sender_pass
+  FROM unnest(entered) AS each JOIN users ON users.user_number = each.user_number AND users.name = each.user_name
+  WHERE vouched_for IS NOT NULL AND NOT EXISTS (SELECT FROM sender_pass
     WHERE sender_pass.user_number = each.user_number AND address = vouched_for)
   GROUP BY each.user_number, vouched_for ORDER BY each.user_number, vouched_for ON CONFLICT DO NOTHING;
-  FOR one IN SELECT DISTINCT ON (receipt->>'source', message) receipt FROM ${ROWS}
-    WHERE receipt->>'kind' = 'mailbox' ORDER BY receipt->>'source', message LOOP
-    PERFORM mailgw_pass_message_1(one.receipt->>'source', (one.receipt->>'uidValidity')::bigint,
-      (one.receipt->>'uid')::bigint, (one.receipt->>'highWater')::bigint, (one.receipt->>'owesCourtesy')::boolean,
-      (one.receipt->>'at')::bigint);
+  FOR signed IN SELECT receipt FROM (SELECT DISTINCT ON (message) message, receipt FROM unnest(arrivals)
+      WHERE receipt->>'kind' = 'mailbox') AS each ORDER BY receipt->>'source', message LOOP
+    PERFORM mailgw_pass_message_1(signed->>'source', (signed->>'uidValidity')::bigint, (signed->>'uid')::bigint,
+      (signed->>'highWater')::bigint, (signed->>'owesCourtesy')::boolean, (signed->>'at')::bigint);
   END LOOP;
 END $$;
 `;
@@ -161,110 +206,102 @@ const ACCEPT = `
 -- with the id of another item, which this is a copy of, and which is queued again with q; or the fate of a call.
 CREATE FUNCTION mailgw_accept_1(of_host text, batch jsonb, raws bytea) RETURNS text LANGUAGE plpgsql ${SETTINGS} AS $$
 DECLARE
-  one record;
   is_paused boolean;
   is_renamed boolean;
   is_laned boolean;
+  arrivals mailgw_arrival_1[];
+  one mailgw_arrival_1;
+  place integer := 0;
+  now_at text[];
+  lanes text[];
+  are_there boolean[];
+  touched text[];
+  has_last boolean;
+  shadows text[];
+  claimed text[];
+  opened text[];
+  entered mailgw_arrival_1[] := '{}';
   message_now integer := -1;
   leased integer;
   fate text;
-  claimed text;
-  held_for text;
-  ordered_by text;
-  new_state text;
-  is_head boolean;
-  new_lane text;
-  new_number bigint;
-  entered text[] := '{}';
-  has_last boolean := false;
+  written integer := 0;
+  repeated text;
+  word text;
   answer text := '';
 BEGIN
-  PERFORM mailgw_promise_1();
-  PERFORM pg_advisory_xact_lock_shared(${QUEUE_LOCK});
-  is_renamed := EXISTS (SELECT FROM former_locator);
-  is_laned := EXISTS (SELECT FROM lane);
-  PERFORM mailgw_lock_threads(ARRAY(
-    SELECT unnest(ARRAY[each.thread, ${FOLLOWED}]) FROM ${ROWS}
-    WHERE bounce IS NULL AND NOT starts_with(each.thread, 'mailgw:compose/')));
-  is_paused := EXISTS (SELECT FROM flag WHERE name = 'paused' AND value = 1);
-  FOR one IN SELECT each.*, ${FOLLOWED} AS followed FROM ${ROWS} LOOP
+  PERFORM set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+      WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true), set_config('lock_timeout', '${LOCK_MS}', true),
+    pg_advisory_xact_lock_shared(${QUEUE_LOCK});
+  SELECT EXISTS (SELECT FROM flag WHERE name = 'paused' AND value = 1), EXISTS (SELECT FROM former_locator),
+    EXISTS (SELECT FROM lane) INTO is_paused, is_renamed, is_laned;
+  -- Neither users nor threads nor lanes change while the queue's lock is held.
+  SELECT array_agg(arrival), array_agg(followed), array_agg(CASE WHEN is_laned THEN mailgw_lane_of(followed) END),
+    array_agg(is_there), array_agg(followed) FILTER (WHERE is_ordered) || array_agg(judged) FILTER (WHERE is_ordered),
+    bool_or(is_last)
+  INTO arrivals, now_at, lanes, are_there, touched, has_last
+  FROM (SELECT each AS arrival, each.thread AS judged, CASE
+      WHEN thread_number IS NOT NULL THEN
+        coalesce((SELECT locator FROM thread WHERE thread.thread_number = each.thread_number), each.thread)
+      WHEN is_renamed THEN mailgw_locator_now(each.thread, replied_to_at) ELSE each.thread END AS followed,
+      user_number IS NULL
+        OR EXISTS (SELECT FROM users WHERE users.user_number = each.user_number AND name = user_name) AS is_there,
+      bounce IS NULL AND NOT starts_with(each.thread, 'mailgw:compose/') AS is_ordered,
+      bounce IS NOT NULL OR vouched_for IS NOT NULL OR receipt->>'kind' = 'mailbox' AS is_last
+    FROM jsonb_populate_recordset(NULL::mailgw_arrival_1, batch) AS each) AS followed_ones;
+  PERFORM mailgw_lock_threads(touched);
+  opened := ARRAY(SELECT DISTINCT thread FROM item WHERE thread = ANY (touched) AND state IN ${OPEN});
+  -- Claims at once what no other item of the batch has to do with; the others in their turn.
+  shadows := ARRAY(SELECT jsonb_array_elements_text(better) FROM unnest(arrivals) WHERE better IS NOT NULL);
+  WITH first AS (
+    INSERT INTO dedupe (fingerprint, item_id, received_at) SELECT decode(fingerprint, 'hex'), id, received_at
+    FROM unnest(arrivals) WHERE id IS NOT NULL AND better IS NULL AND fingerprint <> ALL (shadows)
+      AND receipt->>'kind' IS DISTINCT FROM 'call' ON CONFLICT DO NOTHING RETURNING item_id)
+  SELECT coalesce(array_agg(item_id), '{}') INTO claimed FROM first;
+  FOREACH one IN ARRAY arrivals LOOP
+    place := place + 1;
     IF one.message <> message_now THEN
       answer := answer || CASE WHEN message_now < 0 THEN '' ELSE E'\\n' END;
       message_now := one.message;
       leased := 0;
-      fate := 'new';
-      IF one.receipt->>'kind' = 'call' THEN
-        fate := mailgw_pass_call_1(one.receipt->>'source', one.receipt->>'call', decode(one.receipt->>'digest', 'hex'),
-          (one.receipt->>'at')::bigint);
-        IF fate = 'repeated' AND EXISTS (SELECT FROM ${ROWS} JOIN item USING (id) WHERE message = message_now) THEN
-          fate := 'new';
-        END IF;
-        IF fate <> 'new' THEN answer := answer || fate; END IF;
-      ELSIF one.receipt IS NOT NULL THEN
-        has_last := true;
-      END IF;
+      fate := CASE WHEN one.receipt->>'kind' = 'call' THEN mailgw_sign_1(one.receipt, message_now, arrivals) ELSE 'new' END;
+      IF fate <> 'new' THEN answer := answer || fate; END IF;
     END IF;
     CONTINUE WHEN fate <> 'new' OR one.id IS NULL;
-    claimed := mailgw_claim_1(one.id, decode(one.fingerprint, 'hex'), one.better, one.received_at);
-    IF claimed IS NOT NULL THEN
-      answer := answer || CASE
-        WHEN substr(claimed, 2) = one.id THEN mailgw_accepted_1(one.id, of_host, one.lease_until)
-        WHEN claimed LIKE '=%' AND one.hold IS NULL
-          AND mailgw_revive_1(substr(claimed, 2), starts_with(one.thread, 'mailgw:digest/'), one.due_at)
-          THEN 'q:' || substr(claimed, 2)
-        ELSE 'd:' || substr(claimed, 2) END || ' ';
-      CONTINUE;
+    IF one.id <> ALL (claimed) THEN
+      repeated := mailgw_claim_1(one.id, decode(one.fingerprint, 'hex'), one.better, one.received_at);
+      IF repeated IS NOT NULL THEN
+        -- What is revived is to find its thread with all that is in it.
+        IF cardinality(entered) > written THEN PERFORM mailgw_enter_1(of_host, entered[written + 1:], raws); END IF;
+        written := cardinality(entered);
+        word := mailgw_repeated_1(one, of_host, repeated);
+        IF starts_with(word, 'q:') THEN
+          opened := ARRAY(SELECT DISTINCT thread FROM item WHERE thread = ANY (touched) AND state IN ${OPEN});
+        END IF;
+        answer := answer || word || ' ';
+        CONTINUE;
+      END IF;
     END IF;
-    held_for := one.hold;
-    IF one.user_number IS NOT NULL THEN
-      PERFORM FROM users WHERE user_number = one.user_number AND name = one.user_name;
-      IF NOT FOUND THEN held_for := coalesce(held_for, 'no-user'); END IF;
-    END IF;
-    ordered_by := CASE WHEN one.bounce IS NOT NULL THEN 'bounce:' || one.id
+    one.followed := now_at[place];
+    one.lane := lanes[place];
+    one.ordered_by := CASE WHEN one.bounce IS NOT NULL THEN 'bounce:' || one.id
       WHEN starts_with(one.followed, 'mailgw:compose/') THEN 'compose:' || one.id ELSE one.followed END;
-    new_lane := CASE WHEN is_laned THEN mailgw_lane_of(one.followed) END;
-    new_state := 'ready';
-    is_head := true;
-    IF held_for IS NOT NULL THEN
-      new_state := 'held';
-      is_head := false;
-    ELSIF ordered_by = one.followed AND EXISTS (SELECT FROM item WHERE thread = ordered_by AND state IN ${OPEN}) THEN
-      is_head := false;
-    ELSIF one.followed = one.thread AND leased < one.most AND NOT is_paused
-      AND NOT starts_with(one.followed, 'mailgw:digest/') AND new_lane IS NOT DISTINCT FROM one.wished_lane THEN
-      new_state := 'leased';
-      leased := leased + 1;
-    END IF;
-    INSERT INTO item (id, state, head, user_name, user_number, thread, replied_to_at, bounce, bounce_thread, message_id,
-      queue_id, reverse_path, received_at, due_at, lease_until, lease_owner, attempts, worker_deaths, hold_reason,
-      last_diagnostic, bytes, sender_policy, sender_result, spam_score, spam_flagged, fingerprint, written, digest, lane,
-      matched, taken_by)
-    VALUES (one.id, new_state, is_head, one.user_name, one.user_number, ordered_by, one.replied_to_at, one.bounce,
-      CASE WHEN ordered_by <> one.followed THEN one.followed END, one.message_id, one.queue_id, one.reverse_path,
-      one.received_at, CASE WHEN held_for IS NULL THEN one.due_at END,
-      CASE WHEN new_state = 'leased' THEN one.lease_until END, CASE WHEN new_state = 'leased' THEN of_host END,
-      (new_state = 'leased')::integer, 0, held_for, one.diagnostic, one.bytes, one.policy, one.result, one.score,
-      one.flagged, decode(one.kept_fingerprint, 'hex'), decode(one.kept_written, 'hex'),
-      CASE WHEN one.bounce IS NULL AND starts_with(one.followed, 'mailgw:digest/') THEN one.followed END, new_lane,
-      one.matched, of_host)
-    RETURNING item_number INTO new_number;
-    IF one.bytes <= ${PART_BYTES} THEN
-      INSERT INTO content (item_number, part, raw)
-      VALUES (new_number, 0, substring(raws FROM one.raw_at + 1 FOR one.bytes));
-    ELSE
-      INSERT INTO content (item_number, part, raw)
-      SELECT new_number, part, substring(raws FROM one.raw_at + part * ${PART_BYTES} + 1
-        FOR least(${PART_BYTES}, one.bytes - part * ${PART_BYTES}))
-      FROM generate_series(0, (one.bytes - 1) / ${PART_BYTES}) AS part;
-    END IF;
-    entered := entered || one.id;
-    has_last := has_last OR one.bounce IS NOT NULL OR one.vouched_for IS NOT NULL;
-    answer := answer || CASE new_state WHEN 'held' THEN 'h ' WHEN 'leased' THEN 'l ' ELSE 'q ' END;
+    IF one.hold IS NULL AND NOT are_there[place] THEN one.hold := 'no-user'; END IF;
+    one.head := one.hold IS NULL AND (one.ordered_by <> one.followed OR one.ordered_by <> ALL (opened));
+    one.state := CASE WHEN one.hold IS NOT NULL THEN 'held'
+      WHEN one.head AND one.followed = one.thread AND leased < one.most AND NOT is_paused
+        AND NOT starts_with(one.followed, 'mailgw:digest/') AND one.lane IS NOT DISTINCT FROM one.wished_lane THEN 'leased'
+      ELSE 'ready' END;
+    IF one.head THEN opened := opened || one.ordered_by; END IF;
+    IF one.state = 'leased' THEN leased := leased + 1; END IF;
+    one.item_number := nextval('item_item_number_seq');
+    entered := entered || one;
+    answer := answer || CASE one.state WHEN 'held' THEN 'h ' WHEN 'leased' THEN 'l ' ELSE 'q ' END;
   END LOOP;
-  IF has_last THEN PERFORM mailgw_accept_last_1(batch, entered); END IF;
+  IF cardinality(entered) > written THEN PERFORM mailgw_enter_1(of_host, entered[written + 1:], raws); END IF;
+  IF has_last THEN PERFORM mailgw_accept_last_1(arrivals, entered); END IF;
   RETURN answer;
 END $$;
 `;
 
 /** The SQL that makes them. */
-export const ACCEPT_SQL = `${RECEIPTS}${REVIVE}${CLAIM}${AGAIN}${LAST}${ACCEPT}`;
+export const ACCEPT_SQL = `${ARRIVAL}${RECEIPTS}${SIGN}${REVIVE}${CLAIM}${REPEATED}${ENTER}${LAST}${ACCEPT}`;

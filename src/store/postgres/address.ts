@@ -110,7 +110,12 @@ function trustOf(parameters: ReadonlyMap<string, string>, servers: readonly Serv
   if (sslMode === undefined) return `sslmode=${given ?? ''} is none of ${SSL_MODES.join(', ')}`;
   if (sslMode === 'disable' && (sslRootCert ?? sslCert) !== undefined)
     return 'sslmode=disable makes no use of certificates';
-  return { sslMode: sslMode === 'require' && sslRootCert ? 'verify-ca' : sslMode, sslRootCert, sslCert, sslKey };
+  return {
+    sslMode: sslMode === 'require' && sslRootCert ? 'verify-ca' : sslMode,
+    sslRootCert,
+    sslCert,
+    sslKey,
+  };
 }
 
 function decode(text: string): string {

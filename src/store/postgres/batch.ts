@@ -21,11 +21,6 @@ export interface Arrival {
   readonly receipt: Receipt | undefined;
 }
 
-type Cell = string | number | boolean | null | undefined | readonly string[] | Receipt;
-
-/** A row of a batch; what is undefined is NULL. */
-type Row = Readonly<Record<string, Cell | object>>;
-
 const hex = (octets: Uint8Array): string =>
   Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('hex');
 
@@ -35,22 +30,28 @@ const hexOrNot = (octets: Uint8Array | null): string | undefined =>
 const boundedOrNot = (text: string | undefined): string | undefined =>
   text === undefined ? undefined : bounded(text);
 
+/** What the items of a message have in common. */
+interface Common {
+  readonly message: number;
+  readonly rawAt: number;
+  readonly bytes: number;
+  readonly wish: ImmediateLease | undefined;
+  readonly receipt: object | undefined;
+  readonly toDatabase: DatabaseClock['toDatabase'];
+}
+
 /** Gives the batch's rows as JSON that PostgreSQL takes: its text knows no NUL and no half of a surrogate pair. */
-export function rowsOf(arrivals: readonly Arrival[], clock: DatabaseClock): string {
+export function rowsOf(arrivals: readonly Arrival[], { toDatabase }: DatabaseClock): string {
   let rawAt = 0;
-  const rows = arrivals.flatMap((arrival, message): readonly Row[] => {
-    const { items, raw, wish, receipt } = arrival;
-    const common = {
-      message,
-      raw_at: rawAt,
-      bytes: raw.byteLength,
-      most: wish?.limit ?? 0,
-      wished_lane: wish?.lane,
-      receipt: receipt?.kind === 'call' ? { ...receipt, digest: hex(receipt.digest) } : receipt,
-    };
-    rawAt += raw.byteLength;
-    return items.length === 0 ? [common] : items.map((item) => ({ ...common, ...rowOf(item, wish, clock) }));
-  });
+  const rows: object[] = [];
+  for (const [message, { items, raw, wish, receipt: given }] of arrivals.entries()) {
+    const bytes = raw.byteLength;
+    const receipt = given?.kind === 'call' ? { ...given, digest: hex(given.digest) } : given;
+    const common = { message, rawAt, bytes, wish, receipt, toDatabase };
+    for (const item of items) rows.push(rowOf(item, common));
+    if (items.length === 0) rows.push({ message, receipt });
+    rawAt += bytes;
+  }
   const json = JSON.stringify(rows);
   return /\\u(?:0000|d[89a-f])/.test(json) ? JSON.stringify(rows, plain) : json;
 }
@@ -59,12 +60,20 @@ function plain(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? Buffer.from(value).toString().replaceAll('\0', '\uFFFD') : value;
 }
 
-function rowOf(item: NewItem, wish: ImmediateLease | undefined, { toDatabase }: DatabaseClock): Row {
+/** Gives the row of an item; what is undefined is NULL. Written out as one shape it takes a tenth of the time. */
+function rowOf(item: NewItem, { message, rawAt, bytes, wish, receipt, toDatabase }: Common): object {
   const { authentication, spam, receivedAt } = item;
   const copy = copyOf(item);
   const better = betterKeys(copy);
   const kept = keptCopy(item);
   return {
+    message,
+    raw_at: rawAt,
+    bytes,
+    most: wish?.limit ?? 0,
+    lease_until: wish === undefined ? undefined : toDatabase(receivedAt + wish.leaseMs),
+    wished_lane: wish?.lane,
+    receipt,
     id: item.id,
     fingerprint: hex(keyOf(copy)),
     better: better.length === 0 ? undefined : better.map(hex),
@@ -81,7 +90,6 @@ function rowOf(item: NewItem, wish: ImmediateLease | undefined, { toDatabase }: 
     reverse_path: bounded(item.reversePath),
     received_at: receivedAt,
     due_at: toDatabase(receivedAt),
-    lease_until: wish === undefined ? undefined : toDatabase(receivedAt + wish.leaseMs),
     hold: item.hold,
     diagnostic: boundedOrNot(item.holdDetail),
     matched: item.matched,

@@ -75,11 +75,8 @@ export class PostgresBell implements DueBell {
     if (line === undefined || this.#isClosed) return;
     try {
       const connection = await connect({ ...line, onEnd: this.#lost });
-      if (this.#isClosed) {
-        connection.end();
-        return;
-      }
       this.#line = connection;
+      if (this.#hasEnded()) connection.end();
       connection.client.on('notification', ({ payload }) => {
         if (payload !== this.#options.ringer) this.#tell();
       });
@@ -103,6 +100,11 @@ export class PostgresBell implements DueBell {
         () => undefined, // its end was told
       );
     }, ASK_MS).unref();
+  }
+
+  /** Asked anew after a wait. */
+  #hasEnded(): boolean {
+    return this.#isClosed;
   }
 
   readonly #lost = (): void => {

@@ -96,16 +96,24 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 function asUnmade(error: unknown, server: Server): Error {
   const named = (text: string): string =>
     text.includes(nameOf(server)) ? text : `${nameOf(server)}: ${text}`;
-  const loss = lossOf(error) ?? (isBusy(error) ? new ConnectionLost(errorText(error), { cause: error }) : undefined);
-  const told = loss ?? (error instanceof Error ? error : new Error(errorText(error)));
+  const told = asError(error);
   told.message = named(told.message);
   return told;
 }
 
+/** Gives a loss where one more try may do, or the error as it is. */
+function asError(error: unknown): Error {
+  const loss = lossOf(error);
+  if (loss !== undefined) return loss;
+  if (isBusy(error)) return new ConnectionLost(errorText(error), { cause: error });
+  return error instanceof Error ? error : new Error(errorText(error));
+}
+
+const isRefusal = (error: Error): boolean => !(error instanceof ConnectionLost);
+
 /** Makes one error of those of all servers: of a refusal, if there is one, since that does not go away by itself. */
 function inOne(errors: readonly Error[]): Error {
-  const [first = new ConnectionLost('there is no server')] = errors;
-  const worst = errors.find((error) => !(error instanceof ConnectionLost)) ?? first;
+  const worst = errors.find(isRefusal) ?? errors[0] ?? new Error('there is no server');
   worst.message = errors.map(({ message }) => message).join('; ');
   return worst;
 }
@@ -128,9 +136,9 @@ async function connectTo(
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    types: TYPES as pg.CustomTypesConfig,
+    types: TYPES,
     pipeline: true,
-  } as pg.ClientConfig);
+  });
   const told = listen(client);
   let isMade = false;
   const onEnd = (loss: ConnectionLost): void => {
@@ -233,13 +241,18 @@ export class Connection {
       } as pg.QueryConfig);
       return { rows, count: rowCount ?? 0, command };
     } catch (error) {
-      const loss = lossOf(error);
-      if (loss === undefined) throw error;
-      this.#lose(loss);
-      throw this.#loss ?? loss;
+      throw this.#reasonOf(error);
     } finally {
       this.#askedAt.shift();
     }
+  }
+
+  /** Gives what a statement failed by: once the connection is lost, by that. */
+  #reasonOf(error: unknown): Error {
+    const loss = this.#loss ?? lossOf(error);
+    if (loss === undefined) return error instanceof Error ? error : new Error(errorText(error));
+    this.#lose(loss);
+    return loss;
   }
 
   /** Throws unless writes are taken here. */

@@ -16,7 +16,7 @@ interface Known {
 }
 
 /** An item that is to be posted by the operator's word. */
-export type Wanted = Known & WantedCopy;
+type Wanted = Known & WantedCopy;
 
 /** An item that has one of the keys asked for; without a state where that item is gone. */
 interface Keyed {

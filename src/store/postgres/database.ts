@@ -12,7 +12,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreAddress } from './address.ts';
 import { type Answer, type Connection, connect, type Value } from './connection.ts';
-import { ConnectionLost, isConflict, isLoss, TakesNoWrites } from './explain.ts';
+import { ConnectionLost, isAftermath, isConflict, isLoss, TakesNoWrites } from './explain.ts';
 
 /** Statements, each a transaction of its own or all of them one. */
 export interface Statements {
@@ -155,8 +155,7 @@ class Lines {
   }
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
-    // No loss: nobody is to ask again.
-    if (this.#isClosed) throw new Error('the store was closed');
+    if (this.#isClosed) throw new Error('the store is closed');
     const { address, password, name } = this.#options;
     return await connect({
       address,
@@ -312,20 +311,30 @@ function transactions(lines: Lines): Pick<Database, 'transact' | 'call'> {
 
 /** Carries out one transaction on a connection, which is ended where its state is not known. */
 async function within<T>(line: Connection, { lock, isDurable }: Demands, work: Work<T>): Promise<T> {
-  const begun = line.ask('BEGIN');
-  const set = line.ask(`${isDurable ? BEGIN.durable : BEGIN.lazy}${LOCK[lock]}`);
-  // They fail together with the work's first statement, which is who tells.
+  // The answers come in order: the first error is the reason of those after it.
+  const errors: unknown[] = [];
+  const ask = async <Row>(sql: string, values?: readonly Value[]): Promise<Answer<Row>> => {
+    try {
+      return await line.ask<Row>(sql, values);
+    } catch (error) {
+      errors.push(error);
+      throw error;
+    }
+  };
+  const begun = ask('BEGIN');
+  const set = ask(`${isDurable ? BEGIN.durable : BEGIN.lazy}${LOCK[lock]}`);
+  // They fail together with the work's first statement.
   begun.catch(() => undefined);
   set.catch(() => undefined);
   let value: T;
   try {
-    value = await work(statementsOf((sql, values) => line.ask(sql, values)));
+    value = await work(statementsOf(ask));
     await set;
   } catch (error) {
     await line.ask('ROLLBACK').catch(() => {
       line.end();
     });
-    throw error;
+    throw isAftermath(error) ? errors[0] : error;
   }
   let command: string;
   try {

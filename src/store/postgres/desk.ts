@@ -21,9 +21,8 @@ export function deskPort(ground: Ground): Desk {
   return {
     list: async (filter) => {
       const { where, values } = selection(filter);
-      const order = filter.newestFirst === true ? 'id DESC' : 'item_number';
       const rows = await database.slowly.rows<Nullable<ItemView>>(
-        `SELECT ${VIEW} FROM item ${where} ORDER BY ${order} LIMIT $${values.length + 1}::bigint`,
+        `SELECT ${VIEW} FROM item ${where} ORDER BY ${orderOf(filter)} LIMIT $${values.length + 1}::bigint`,
         [...values, filter.limit ?? DEFAULT_LIST_LIMIT],
       );
       return rows.map((row) => viewOf(row, clock));
@@ -41,10 +40,20 @@ export function deskPort(ground: Ground): Desk {
   };
 }
 
+/**
+ * Gives the order of a list. Where nothing posted is wanted, the few that are have an index of their own, and are sorted: the
+ * planner does not know that they stand together, and would go through all that was posted in the order of a greater one.
+ */
+function orderOf({ state, newestFirst }: ItemFilter): string {
+  const isAnywhere = state === undefined || state === 'posted' || state.includes('posted');
+  if (newestFirst === true) return isAnywhere ? 'id DESC' : "id || '' DESC";
+  return isAnywhere ? 'item_number' : 'item_number + 0';
+}
+
 async function idsOf({ database }: Ground, filter: ItemFilter): Promise<string[]> {
   const { where, values } = selection(filter);
   const rows = await database.slowly.rows<{ id: string }>(
-    `SELECT id FROM item ${where} ORDER BY item_number LIMIT $${values.length + 1}::bigint`,
+    `SELECT id FROM item ${where} ORDER BY ${orderOf({ ...filter, newestFirst: undefined })} LIMIT $${values.length + 1}::bigint`,
     [...values, filter.limit ?? null],
   );
   return rows.map(({ id }) => id);

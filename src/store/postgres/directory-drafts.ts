@@ -92,7 +92,7 @@ export async function readDrafts(
   const numbers = also === undefined ? '' : `UNION ${also.numbers}`;
   const rows = await statements.rows<Row>(
     `SELECT name, enabled, ${addressesIn('user_address')} AS addresses FROM users AS u
-     WHERE user_number IN (SELECT user_number FROM users WHERE name = ANY($${values.length + 1}::text[]) ${numbers})
+     WHERE user_number = ANY(ARRAY(SELECT user_number FROM users WHERE name = ANY($${values.length + 1}::text[]) ${numbers}))
      ORDER BY user_number`,
     [...values, [...new Set(names)]],
   );

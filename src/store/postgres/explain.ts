@@ -4,6 +4,7 @@ import { StoreError, type StoreErrorKind, StoreLost } from '../store-error.ts';
 
 /** Gives the SQLSTATE of an error, or Node's code of one of the way there; empty where it has none. */
 export function codeOf(error: unknown): string {
+  if (error instanceof TakesNoWrites) return READ_ONLY;
   if (error instanceof ConnectionLost) return codeOf(error.cause);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : '';
@@ -91,6 +92,11 @@ export function isConflict(error: unknown): boolean {
     'constraint' in error &&
     MADE_MEANWHILE.has(error.constraint)
   );
+}
+
+/** Tells whether a statement failed only because one before it in its transaction had. */
+export function isAftermath(error: unknown): boolean {
+  return codeOf(error) === '25P02';
 }
 
 /** Tells whether the database has no room: it is out of disk space or of memory. */

@@ -6,6 +6,15 @@
  */
 import { OPEN } from './tables.ts';
 
+/** Gives the expression for the current locator of the thread that had a locator at a time. */
+export const locatorNow = (locator: string, at: string): string => `coalesce(
+    (SELECT thread.locator FROM former_locator JOIN thread USING (thread_number)
+     WHERE former_locator.locator = ${locator} AND renamed_at > ${at} ORDER BY renamed_at LIMIT 1),
+    (SELECT locator FROM thread WHERE locator = ${locator}),
+    (SELECT thread.locator FROM former_locator JOIN thread USING (thread_number)
+     WHERE former_locator.locator = ${locator} ORDER BY renamed_at DESC LIMIT 1),
+    ${locator})`;
+
 /** The SQL that makes them. */
 export const HEADS_SQL = `
 -- Takes the locks of threads until the end of the transaction.
@@ -46,12 +55,6 @@ $$;
 
 -- Gives the current locator of the thread that had this one at the time of a post.
 CREATE FUNCTION mailgw_locator_now(of_locator text, at bigint) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT coalesce(
-    (SELECT thread.locator FROM former_locator JOIN thread USING (thread_number)
-     WHERE former_locator.locator = of_locator AND renamed_at > at ORDER BY renamed_at LIMIT 1),
-    (SELECT locator FROM thread WHERE locator = of_locator),
-    (SELECT thread.locator FROM former_locator JOIN thread USING (thread_number)
-     WHERE former_locator.locator = of_locator ORDER BY renamed_at DESC LIMIT 1),
-    of_locator)
+  SELECT ${locatorNow('of_locator', 'at')}
 $$;
 `;

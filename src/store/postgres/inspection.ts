@@ -44,10 +44,14 @@ const FACTS = ['itemNumber', 'queueId', 'senderPolicy', 'senderResult', 'spamFla
 
 type FactsRow = Pick<ItemRow, (typeof FACTS)[number]> & { readonly hasContent: boolean };
 
-const NAMED = `SELECT ${columnsOf([...VIEW_FIELDS, ...FACTS])},
+// The rows are found first, and looked at then: only the ids have an index.
+const NAMED = `WITH named AS MATERIALIZED (
+    SELECT item_number FROM item WHERE id >= $3 AND id < $4
+    UNION SELECT item_number FROM item WHERE message_id IN ($2, '<' || $2 || '>') OR queue_id = $1)
+  SELECT ${columnsOf([...VIEW_FIELDS, ...FACTS])},
     EXISTS (SELECT FROM content WHERE content.item_number = item.item_number) AS "hasContent"
-  FROM item WHERE message_id IN ($2, '<' || $2 || '>') OR queue_id = $1 OR id >= $3 AND id < $4
-  ORDER BY item_number LIMIT ${MAX_TRACES}`;
+  FROM item WHERE item_number = ANY (ARRAY(SELECT item_number FROM named ORDER BY item_number LIMIT ${MAX_TRACES}))
+  ORDER BY item_number`;
 
 async function traces(ground: Ground, name: string): Promise<Trace[]> {
   const { database, clock } = ground;

@@ -5,14 +5,13 @@
  * is in the queue, or may come back to it, moves with the table in one transaction, alone. What was posted moves in
  * steps before and after it, while mail flows on: there may be millions of those, and their lanes are only shown.
  */
-import type { Lane } from '../../mail/lane.ts';
-import { NO_LANE } from '../../mail/lane.ts';
+import { type Lane, NO_LANE } from '../../mail/lane.ts';
 import type { Lanes } from '../lanes.ts';
 import type { Value } from './connection.ts';
 import type { Statements } from './database.ts';
 import type { Ground } from './ground.ts';
 
-/** Posted items that are looked at in a step: some 50 ms. */
+/** Items that one statement looks at: no answer takes so long that the connection would count as lost. */
 const STEP_ROWS = 20_000;
 
 /** The thread that an item belongs to: of a bounce the one that it names. */
@@ -24,8 +23,10 @@ const LANE = `CASE WHEN cardinality($1::text[]) > 0 THEN coalesce(
    WHERE mailgw_place(${THREAD}) <> '' AND starts_with(mailgw_place(${THREAD}), threads)
    ORDER BY length(threads) DESC LIMIT 1), '${NO_LANE}') END`;
 
+const FIND = `SELECT item_number AS number FROM item WHERE state <> 'posted' AND lane IS DISTINCT FROM ${LANE}`;
+
 const MOVE = `UPDATE item SET lane = ${LANE}, due_at = CASE WHEN state = 'waiting' THEN $3 ELSE due_at END
-  WHERE state <> 'posted' AND lane IS DISTINCT FROM ${LANE}`;
+  WHERE item_number = ANY($4::bigint[])`;
 
 const MOVE_POSTED = `UPDATE item SET lane = ${LANE}
   WHERE item_number > $3 AND item_number <= $4 AND state = 'posted' AND lane IS DISTINCT FROM ${LANE}`;
@@ -48,21 +49,24 @@ export function lanePort({ database, clock }: Ground): Lanes {
       if (isSame(await readLanes(database.reads), sorted)) return;
       const values = [sorted.map(({ name }) => name), sorted.map(({ threads }) => threads)];
       await movePosted(values);
-      await database.transact({ lock: 'alone', isDurable: true }, async (statements) => {
-        const due = clock.toDatabase(now);
-        const replaced = [
-          statements.run('DELETE FROM lane'),
-          statements.run(
-            'INSERT INTO lane (name, threads) SELECT * FROM unnest($1::text[], $2::text[])',
-            values,
-          ),
-          statements.run(MOVE, [...values, due]),
-        ];
-        await Promise.all(replaced);
-      });
+      await database.transact({ lock: 'alone', isDurable: true }, (statements) =>
+        replace(statements, values, clock.toDatabase(now)),
+      );
       await movePosted(values);
     },
   };
+}
+
+/** Replaces the table, and moves all but what was posted. */
+async function replace(statements: Statements, values: readonly Value[], dueAt: number): Promise<void> {
+  await Promise.all([
+    statements.run('DELETE FROM lane'),
+    statements.run('INSERT INTO lane (name, threads) SELECT * FROM unnest($1::text[], $2::text[])', values),
+  ]);
+  const found = await statements.rows<{ number: number }>(FIND, values);
+  const numbers = found.map(({ number }) => number);
+  for (let at = 0; at < numbers.length; at += STEP_ROWS)
+    await statements.run(MOVE, [...values, dueAt, numbers.slice(at, at + STEP_ROWS)]);
 }
 
 /** Reads the lanes in the order of their names. */

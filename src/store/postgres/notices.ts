@@ -50,11 +50,15 @@ interface LeaseRow extends Pick<NewNotice, 'id' | 'user' | 'kind' | 'createdAt'>
   readonly attempts: number;
 }
 
+// Two ranges of the index, whatever the planner believes: what is due, and what waits longer than anything may.
 const LEASE = `WITH due AS MATERIALIZED (
-    SELECT notice_number FROM notice WHERE state = 'waiting' AND (due_at <= $1 OR due_at > $2)
-    ORDER BY due_at, notice_number LIMIT 1 FOR UPDATE SKIP LOCKED)
+    SELECT notice_number FROM notice WHERE state = 'waiting' AND due_at <= $1
+    ORDER BY due_at, notice_number LIMIT 1 FOR UPDATE SKIP LOCKED),
+  late AS MATERIALIZED (
+    SELECT notice_number FROM notice WHERE state = 'waiting' AND due_at > $2
+    ORDER BY due_at, notice_number LIMIT 1 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED)
   UPDATE notice SET attempts = attempts + 1, due_at = $3, lease_owner = $4
-  FROM due WHERE notice.notice_number = due.notice_number
+  WHERE notice_number IN (SELECT notice_number FROM due UNION ALL SELECT notice_number FROM late)
   RETURNING id, user_name AS "user", user_number AS "userNumber", kind, item_id AS "itemId", draft, original,
     created_at AS "createdAt", attempts`;
 
@@ -115,14 +119,6 @@ type ViewRow = {
 
 const VIEW = `SELECT id, state, user_name AS "user", kind, item_id AS "itemId", created_at AS "createdAt", attempts,
   due_at AS "dueAt", settled_at AS "settledAt", last_diagnostic AS "lastDiagnostic" FROM notice`;
-
-/** Reads the notices about one item, oldest first. */
-export async function noticesOf({ database, clock }: Ground, itemId: string): Promise<NoticeView[]> {
-  const rows = await database.reads.rows<ViewRow>(`${VIEW} WHERE item_id = $1 ORDER BY notice_number`, [
-    itemId,
-  ]);
-  return rows.map((row) => toNoticeView(row, clock));
-}
 
 function toNoticeView(row: ViewRow, clock: DatabaseClock): NoticeView {
   return {

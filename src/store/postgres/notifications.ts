@@ -73,14 +73,19 @@ interface LeaseRow extends Omit<LeasedNotification, 'mail'> {
   readonly draft: string;
 }
 
+// Two ranges of the index, whatever the planner believes: what is due, and what waits longer than anything may.
 const LEASE = `WITH due AS MATERIALIZED (
     SELECT notification_number AS number, due_at AS was_due FROM notification
-    WHERE state = 'waiting' AND (due_at <= $1 OR due_at > $2)
+    WHERE state = 'waiting' AND due_at <= $1
     ORDER BY due_at, notification_number LIMIT $3 FOR UPDATE SKIP LOCKED),
+  late AS MATERIALIZED (
+    SELECT notification_number AS number, due_at AS was_due FROM notification
+    WHERE state = 'waiting' AND due_at > $2
+    ORDER BY due_at, notification_number LIMIT $3 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED),
   claimed AS (
     UPDATE notification SET attempts = attempts + 1, due_at = $4, lease_owner = $5
-    FROM due WHERE notification_number = due.number
-    RETURNING due.was_due, due.number, id, user_name, user_number, thread, created_at, draft, attempts)
+    FROM (SELECT * FROM due UNION ALL SELECT * FROM late) AS chosen WHERE notification_number = chosen.number
+    RETURNING was_due, number, id, user_name, user_number, thread, created_at, draft, attempts)
   SELECT id, user_name AS "user", user_number AS "userNumber", thread, created_at AS "createdAt", draft, attempts
   FROM claimed ORDER BY was_due, number`;
 

@@ -40,9 +40,10 @@ export function originalPort({ database }: Ground): Originals {
       const known = kept !== undefined && now - kept.countedAt < COUNTED_MS ? kept : undefined;
       const change = await repeatable(database, PROMISED, async (statements, isAgain) => {
         const added = await insert(statements, rows);
-        return known === undefined || isAgain
-          ? { left: await bound(statements, keepBytes) }
-          : { by: added - (await forget(statements, known.bytes + added - keepBytes)) };
+        const isKnown = known !== undefined && !isAgain;
+        const bytes = isKnown ? known.bytes + added : await count(statements);
+        const left = bytes - (await forget(statements, bytes - keepBytes));
+        return isKnown ? { by: left - known.bytes } : { left };
       });
       // Another call of this host may have changed the sum meanwhile.
       if (change.left !== undefined) kept = { bytes: change.left, countedAt: now };
@@ -90,14 +91,15 @@ async function insert(statements: Statements, rows: readonly NewOriginal[]): Pro
   return added?.bytes ?? 0;
 }
 
-// Who else forgets at the same time has others before them.
-const FORGET = `WITH oldest AS MATERIALIZED (
-    SELECT original_number AS number, bytes FROM known_original ORDER BY original_number LIMIT ${STEP_ROWS}
-    FOR UPDATE SKIP LOCKED),
+// What somebody else forgets at the same time is left to them, and counts as kept until it is counted.
+const FORGET = `WITH oldest AS (
+    SELECT original_number AS number, bytes FROM known_original ORDER BY original_number LIMIT ${STEP_ROWS}),
   summed AS (SELECT number, sum(bytes) OVER (ORDER BY number) - bytes AS before FROM oldest),
+  chosen AS MATERIALIZED (
+    SELECT original_number FROM known_original
+    WHERE original_number IN (SELECT number FROM summed WHERE before < $1) FOR UPDATE SKIP LOCKED),
   gone AS (
-    DELETE FROM known_original WHERE original_number IN (SELECT number FROM summed WHERE before < $1)
-    RETURNING bytes)
+    DELETE FROM known_original WHERE original_number IN (SELECT original_number FROM chosen) RETURNING bytes)
   SELECT coalesce(sum(bytes), 0)::bigint AS bytes, count(*) AS count FROM gone`;
 
 /** Forgets the oldest rows until so many bytes are free; how many bytes they had. */
@@ -111,16 +113,18 @@ async function forget(statements: Statements, excess: number): Promise<number> {
   return freed;
 }
 
-// All rows are looked at, in one view of them: whoever does the same at the same time finds the same rows beyond the bound.
-const BOUND = `WITH summed AS MATERIALIZED (
-    SELECT original_number AS number, sum(bytes) OVER (ORDER BY original_number DESC) AS up_to FROM known_original),
-  gone AS (DELETE FROM known_original WHERE original_number IN (SELECT number FROM summed WHERE up_to > $1))
-  SELECT coalesce(max(up_to), 0)::bigint AS bytes FROM summed WHERE up_to <= $1`;
+/** Alone those who count: two that found the same excess would forget it twice. "mailgw o". */
+const COUNT_LOCK = '7881696737188323439';
 
-/** Counts what is kept, and forgets the oldest beyond the bound; how many bytes are left. */
-async function bound(statements: Statements, keepBytes: number): Promise<number> {
-  const left = await statements.first<{ bytes: number }>(BOUND, [keepBytes]);
-  return left?.bytes ?? 0;
+/** Counts what is kept. */
+async function count(statements: Statements): Promise<number> {
+  const [, sum] = await Promise.all([
+    statements.run(`SELECT pg_advisory_xact_lock(${COUNT_LOCK})`),
+    statements.first<{ bytes: number }>(
+      'SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM known_original',
+    ),
+  ]);
+  return sum?.bytes ?? 0;
 }
 
 // The newest are found by the index alone: most threads have none. What each user got at a second of their own is one text.

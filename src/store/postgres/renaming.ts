@@ -8,6 +8,7 @@ import { type Directory, RESTORABLE_MS, type Renaming, type ThreadRenaming } fro
 import type { Database, Statements } from './database.ts';
 import { changeDirectory } from './directory-drafts.ts';
 import { userByNumber } from './directory-reads.ts';
+import { codeOf } from './explain.ts';
 import { OPEN } from './tables.ts';
 
 /** Gives this part of the port. */
@@ -16,13 +17,33 @@ export function renaming(
 ): Pick<Directory, 'renameUser' | 'renameThread'> {
   return {
     renameUser: (from, to, now) =>
-      changeDirectory(database, 'alone', (statements) => renameUser(statements, from, to, now)),
+      besideOthers(() =>
+        changeDirectory(database, 'alone', (statements) => renameUser(statements, from, to, now)),
+      ),
     renameThread: (from, to, now) =>
-      database.transact({ lock: 'alone', isDurable: true }, (statements) =>
-        renameThread(statements, from, to, now),
+      besideOthers(() =>
+        database.transact({ lock: 'alone', isDurable: true }, (statements) =>
+          renameThread(statements, from, to, now),
+        ),
       ),
   };
 }
+
+const MOST_TRIES = 5;
+
+/** Tries again where another host wrote of the new place meanwhile what the old one has as well: then that is seen. */
+async function besideOthers<T>(rename: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await rename();
+    } catch (error) {
+      if (codeOf(error) !== TWICE || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+/** The SQLSTATE of a row that is there already. */
+const TWICE = '23505';
 
 async function renameUser(statements: Statements, from: string, to: string, now: number): Promise<Renaming> {
   const [users, removed] = await Promise.all([

@@ -66,7 +66,9 @@ const settings = ({ role, database }: Names): string =>
   `ALTER ROLE ${role} IN DATABASE ${database} SET default_transaction_isolation = 'read committed';\n`;
 
 /** A comment for who wants to see more than one's own. */
-const statistics = ({ role }: Names): string => `-- So that "mailgw-ctl doctor" and the metrics see standbys, and transactions of others that hold up the clean-up:
+const statistics = ({
+  role,
+}: Names): string => `-- So that "mailgw-ctl doctor" and the metrics see standbys, and transactions of others that hold up the clean-up:
 --   GRANT pg_read_all_stats TO ${role};
 `;
 

@@ -28,7 +28,7 @@ export function selection(filter: ItemFilter, before: readonly Value[] = []): Se
   add((value) => `id >= ${value} AND id < ${value} || chr(1114111)`, startsWith);
   if (state !== undefined) conditions.push(isIn(typeof state === 'string' ? [state] : state));
   add((value) => `id < ${value}`, filter.before);
-  add((value) => `btrim(message_id, '<>') = ${value}`, messageId);
+  add((value) => `message_id IN (${value}, '<' || ${value} || '>')`, messageId);
   add((value) => `user_name = ${value}`, user);
   add((value) => `${THREAD} = ${value}`, thread);
   add((value) => `lane = ${value}`, lane);

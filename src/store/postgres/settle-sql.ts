@@ -33,7 +33,7 @@ BEGIN
   FOR each IN SELECT * FROM unnest(ids, calls, tries, kinds, ats, dues, texts, poisons) WITH ORDINALITY
       AS settle (id, call, attempt, kind, at, due, text, poison, place) LOOP
     SELECT item_number, thread, worker_deaths INTO leased FROM item WHERE id = each.id AND state = 'leased'
-      AND attempts = each.attempt AND lease_owner = of_host AND coalesce(lease_call, 0) < each.call FOR UPDATE;
+      AND attempts = each.attempt AND lease_owner = of_host AND coalesce(lease_call, 0) < each.call;
     CONTINUE WHEN NOT FOUND;
     IF each.kind = 'deferred' AND each.poison IS NOT NULL AND leased.worker_deaths + 1 >= most_deaths THEN
       each.kind := 'failed';

@@ -39,10 +39,3 @@ export function readSinks(statements: Statements): Promise<NamedStatus[]> {
      ORDER BY sink.name, array_position(ARRAY['broken', 'down', 'paused', 'up'], sink.state), since_at`,
   );
 }
-
-/** Forgets what a host found out of sinks before. */
-export async function forgetSinkStatus({ database, host }: Ground): Promise<void> {
-  await database.transact({ lock: 'none', isDurable: false }, (statements) =>
-    statements.run('DELETE FROM sink WHERE host = $1', [host]),
-  );
-}

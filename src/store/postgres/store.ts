@@ -24,6 +24,7 @@ import { directoryPort } from './directory.ts';
 import { explain } from './explain.ts';
 import { figurePort } from './figures.ts';
 import type { Ground } from './ground.ts';
+import { healthPort } from './health.ts';
 import { hostPort } from './host-views.ts';
 import { enterHost, HOST_TIMES, type HostTimes, type Membership } from './hosts.ts';
 import { inspectionPort } from './inspection.ts';
@@ -162,6 +163,7 @@ function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, cl
     ...bucketPort(ground),
     ...mailboxPort(ground),
     ...retentionPort(ground),
+    ...healthPort(ground),
     ...hostPort(ground, options.hostTimes ?? HOST_TIMES),
     isPresent,
     onDue: bell.onDue,

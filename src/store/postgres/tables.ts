@@ -14,7 +14,7 @@ export const OPEN = "('ready','waiting','leased')";
 export const ENDED_UNPOSTED = "('held','failed')";
 
 /** Tables whose rows come and go all the time: what is dead in them is cleared away early. */
-const HOT = [
+export const HOT = [
   'item',
   'content',
   'dedupe',

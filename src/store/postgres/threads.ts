@@ -7,6 +7,7 @@
  */
 import type { Directory } from '../directory.ts';
 import type { Database, Statements } from './database.ts';
+import { locatorNow } from './heads-sql.ts';
 
 const BY_NUMBER = 'SELECT locator FROM thread WHERE thread_number = $1';
 
@@ -15,7 +16,8 @@ const LOCATORS = `SELECT locator FROM (
     UNION ALL SELECT locator, 1, renamed_at FROM former_locator WHERE thread_number = $1) AS its
   ORDER BY former, renamed_at DESC`;
 
-const TODAY = 'SELECT mailgw_locator_now($1, $2) AS locator';
+// Asked of every recipient: a function of the database would be planned anew each time.
+const TODAY = `SELECT ${locatorNow('$1::text', '$2::bigint')} AS locator`;
 
 const NUMBERS = 'SELECT locator, thread_number AS number FROM thread WHERE locator = ANY($1::text[])';
 

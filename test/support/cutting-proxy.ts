@@ -1,0 +1,80 @@
+// A proxy in front of a TCP server that cuts each connection after some bytes of chance, wherever that is.
+//
+// Contract: it ends with the scratch. Both directions are cut at once, and what was under way is lost: of a request the
+// server may have all, and its answer is never heard. A direction is drawn for each connection, and how far it gets.
+
+import { randomInt } from 'node:crypto';
+import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import type { Scratch } from './scratch.ts';
+
+/** How many bytes get through at most, in the direction that is drawn for a connection. */
+export interface Reach {
+  readonly toServer: number;
+  readonly toClient: number;
+}
+
+/** A running proxy. */
+export class CuttingProxy {
+  /** How far new connections get; undefined cuts none. */
+  reach: Reach | undefined;
+  /** Connections that were cut. */
+  cuts = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(port: number) {
+    this.#server = createServer((client) => {
+      this.#join(client, port);
+    });
+  }
+
+  /** Starts one in front of a port of the loopback. */
+  static async start(scratch: Scratch, port: number): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(port);
+    await new Promise<void>((resolve) => {
+      proxy.#server.listen(0, '127.0.0.1', resolve);
+    });
+    scratch.defer(() => {
+      for (const socket of proxy.#sockets) socket.destroy();
+      proxy.#server.close();
+    });
+    return proxy;
+  }
+
+  /** The port that it listens on. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  #join(client: Socket, port: number): void {
+    const server = createConnection({ host: '127.0.0.1', port });
+    const cut = (): void => {
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', cut);
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        cut();
+      });
+    }
+    const isToServer = randomInt(2) === 0;
+    const [of, other] = isToServer ? [client, server] : [server, client];
+    const most = isToServer ? this.reach?.toServer : this.reach?.toClient;
+    let left = most === undefined ? Number.POSITIVE_INFINITY : randomInt(most);
+    other.on('data', (chunk) => of.write(chunk));
+    of.on('data', (chunk) => {
+      if (chunk.length < left) {
+        left -= chunk.length;
+        other.write(chunk);
+        return;
+      }
+      this.cuts += 1;
+      // What comes before the cut arrives.
+      other.write(chunk.subarray(0, left), () => setImmediate(cut));
+    });
+  }
+}
