@@ -157,7 +157,7 @@ export const COPIED: readonly CopiedTable[] = [
     name: 'content',
     columns: { item_number: 'integer', part: 'integer', raw: 'bytes' },
     key: ['item_number', 'part'],
-    atATime: 8,
+    atATime: 64,
     sqliteQuery: `SELECT item_number, 0 AS part, raw FROM content
       UNION ALL SELECT item_number, part, raw FROM content_part ORDER BY item_number, part`,
   },
