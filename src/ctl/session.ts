@@ -14,7 +14,7 @@ import type { Config } from '../site/config.ts';
 import { loadConfig } from '../site/config.ts';
 import type { SecretSession, Session } from '../site/session.ts';
 import { prepareToolStore } from '../site/store.ts';
-import { storeKey, storePlace } from '../site/store-place.ts';
+import { readPassword, storeKey, storePlace } from '../site/store-place.ts';
 import type { Store } from '../store/store.ts';
 import { isStoreFailure, STORE_EXIT, StoreError } from '../store/store-error.ts';
 import type { Context } from './command.ts';
@@ -81,6 +81,31 @@ export async function onStorePlace(
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new Fault(STORE_EXIT[error.kind], `store.path: ${error.message}`, { cause: error });
+  }
+}
+
+/** A database as settings name it. */
+export interface DatabaseAccess {
+  readonly url: string;
+  readonly password: string | undefined;
+}
+
+/** Runs `use` on the configured database, as the user of mailgwd where its directory is on this host. */
+export async function onDatabase(
+  config: Config,
+  url: string,
+  use: (database: DatabaseAccess) => Promise<void>,
+): Promise<void> {
+  const { path, passwordFile } = config.store;
+  // Before root is somebody else, who may not read it.
+  const read = readPassword(passwordFile);
+  if (read?.ok === false) throw new Fault(EXIT.configuration, read.problem);
+  if (existsSync(dirname(path))) becomeStoreOwner(path);
+  try {
+    await use({ url, password: read?.text });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new Fault(STORE_EXIT[error.kind], `store.url: ${error.message}`, { cause: error });
   }
 }
 

@@ -19,3 +19,9 @@ export interface Restores {
   /** Reads the last one, if there ever was one. */
   lastRestore(): Promise<Restore | undefined>;
 }
+
+/**
+ * Gives the highest number that a store may have given since its backup, by the highest that the backup knows: a tenth more,
+ * and a thousand at least.
+ */
+export const perhapsGiven = (known: number): number => known + Math.max(1000, Math.ceil(known / 10));

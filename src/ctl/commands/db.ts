@@ -1,5 +1,5 @@
 /**
- * `mailgw-ctl db`: looks after the store's file: check, backup, restore, prune, vacuum; and prints what makes a database.
+ * `mailgw-ctl db`: looks after the store: check, backup, restore, prune, vacuum; and prints what makes a database.
  *
  * Contract: all but restore is safe while mailgwd runs, and that refuses then. A check that finds damage ends with
  * 74, one that finds rows that contradict each other with 65. Progress goes to a terminal only, on standard error.
@@ -7,24 +7,23 @@
 import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { badInput, describe, EXIT, type ExitStatus, Fault, usage } from '../../actions/fault.ts';
-import { adminSocketPath } from '../../api/admin.ts';
 import { dedupeWindowMs } from '../../config/config.ts';
 import type { Config } from '../../site/config.ts';
-import type { StoreProblem } from '../../store/sqlite/check.ts';
+import { storeKey, storePlace } from '../../site/store-place.ts';
 import type { BackupError } from '../../store/sqlite/maintenance.ts';
 import type { BackupFile, Restored } from '../../store/sqlite/restore.ts';
 import type { Store } from '../../store/store.ts';
+import type { StoreCheck, StoreProblem } from '../../store/store-check.ts';
 import { isoTime } from '../../system/iso-time.ts';
-import { probeSocket } from '../../system/unix-socket.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
-import { onStoreFile, onStorePlace, openFileConfig, withStore } from '../session.ts';
+import { onDatabase, onStoreFile, onStorePlace, openConfig, openFileConfig, withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { interrupted, interruptibly } from '../terminal/interrupt.ts';
 import { printDone, printObject, printText, progressOn } from '../terminal/print.ts';
+import { checkNotServed, copy, restored } from './db-copy.ts';
 
-/** The programs that do it where the store is in PostgreSQL. */
+/** The programs that do it where the store is in PostgreSQL; the check is ours in both. */
 const INSTEAD = {
-  check: 'pg_amcheck examines its files',
   backup: 'pg_dump --format=custom --file=FILE DATABASE copies it',
   restore:
     'stop mailgwd on all hosts, and pg_restore --clean --if-exists --dbname=DATABASE FILE puts a copy back',
@@ -35,26 +34,39 @@ const check: CommandSpec = {
   words: 'check',
   summary: 'examine the whole store: every page, every row, and the rules that rows keep among each other',
   examples: ['check', 'check --json'],
-  run: (_input, context) =>
-    onStoreFile(openFileConfig(context, INSTEAD.check), async (path) => {
-      const { checkStore } = await import('../../store/sqlite/check.ts');
-      const { items, problems } = checkStore(path);
-      const ok = problems.length === 0;
-      if (context.output.json) printObject(context.output, { store: path, ok, items, problems });
-      if (!ok) throw checkFault(path, problems);
-      if (!context.output.json) printText(context.output, `${path}: ${items} items, no problem found`);
-    }),
+  run: async (_input, context) => {
+    const config = openConfig(context);
+    const { url } = config.store;
+    if (url === undefined)
+      await onStoreFile(config, async (path) => {
+        const { checkStore } = await import('../../store/sqlite/check.ts');
+        printCheck(context, config, checkStore(path));
+      });
+    else
+      await onDatabase(config, url, async ({ password }) => {
+        const { checkPostgres } = await import('../../store/postgres/check.ts');
+        printCheck(context, config, await checkPostgres(url, password));
+      });
+  },
 };
 
-function checkFault(path: string, problems: readonly StoreProblem[]): Fault {
+function printCheck({ output }: Context, config: Config, { items, problems }: StoreCheck): void {
+  const place = storePlace(config);
+  const ok = problems.length === 0;
+  if (output.json) printObject(output, { store: place, ok, items, problems });
+  if (!ok) throw checkFault(`${storeKey(config)}: ${place}`, problems);
+  if (!output.json) printText(output, `${place}: ${items} items, no problem found`);
+}
+
+function checkFault(place: string, problems: readonly StoreProblem[]): Fault {
   const isDamaged = problems.some(({ rule }) => rule === 'integrity');
   const advice = isDamaged
     ? 'stop mailgwd and restore the store from a backup'
-    : 'report this as a bug of mailgw, with "mailgw-ctl db backup" of the store';
-  const lines = problems.map(({ rule, detail }) => `store.path: ${path}: ${rule}: ${detail}`);
+    : 'report this as a bug of mailgw, with a backup of the store';
+  const lines = problems.map(({ rule, detail }) => `${place}: ${rule}: ${detail}`);
   return new Fault(isDamaged ? EXIT.inputOutput : EXIT.badInput, [
     ...lines,
-    `store.path: ${path}: ${problems.length} problems; ${advice}`,
+    `${place}: ${problems.length} problems; ${advice}`,
   ]);
 }
 
@@ -147,15 +159,6 @@ function openBackup(file: string): BackupFile {
       `${file}: cannot be read: ${describe(error)}; expected a backup that "mailgw-ctl db backup" made`,
     );
   }
-}
-
-/** Throws while a daemon answers at its socket: it would go on with the store that it has. */
-async function checkNotServed(path: string): Promise<void> {
-  if ((await probeSocket(adminSocketPath(path))) === 'served')
-    throw new Fault(
-      EXIT.unavailable,
-      `store.path: ${path}: mailgwd runs on it; stop it first (systemctl stop mailgw)`,
-    );
 }
 
 /** Puts the costs of a restore into words. */
@@ -279,6 +282,6 @@ const sql: CommandSpec = {
 export const dbGroup: CommandGroup = {
   name: 'db',
   summary:
-    'check, back up, restore and tidy the store, all but restore safe while mailgwd runs; make one in PostgreSQL',
-  commands: [check, backup, restore, prune, vacuum, sql],
+    'check, back up, restore and tidy the store, all but restore safe while mailgwd runs; make one in PostgreSQL, and move there',
+  commands: [check, backup, restore, prune, vacuum, sql, copy, restored],
 };

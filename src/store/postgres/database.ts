@@ -239,7 +239,8 @@ function statementsOn(line: () => Promise<Connection>): Statements {
   return statementsOf(ask);
 }
 
-function statementsOf(
+/** Gives statements by the way in which one is asked. */
+export function statementsOf(
   ask: <Row>(sql: string, values?: readonly Value[]) => Promise<Answer<Row>>,
 ): Statements {
   return {

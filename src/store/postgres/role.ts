@@ -145,7 +145,7 @@ function grants({ role }: Names): string {
   const functions = functionsOf(MIGRATIONS).join(', ');
   return `GRANT SELECT ON mailgw_schema TO ${role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${tablesOf(MIGRATIONS).join(', ')} TO ${role};
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${role};
+GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO ${role};
 REVOKE EXECUTE ON FUNCTION ${functions} FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ${functions} TO ${role};
 `;

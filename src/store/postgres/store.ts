@@ -32,6 +32,7 @@ import { lanePort } from './lanes.ts';
 import { leasePort } from './leases.ts';
 import { mailboxPort } from './mailboxes.ts';
 import { MIGRATIONS, type Migration } from './migrations.ts';
+import { requireNotMoved } from './moved-mark.ts';
 import { noticePort } from './notices.ts';
 import { notificationPort } from './notifications.ts';
 import { notifiedPort } from './notified.ts';
@@ -41,7 +42,7 @@ import { receiptPort } from './receipts.ts';
 import { restorePort } from './restores.ts';
 import { retentionPort } from './retention.ts';
 import { ringing } from './ringing.ts';
-import { ensureSchema } from './schema.ts';
+import { ensureSchema, requireCompatible } from './schema.ts';
 import { sinkPort } from './sink-status.ts';
 
 /** The options of a store. */
@@ -83,11 +84,20 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     const line = { address, password: options.password, name: `mailgw ${options.mode} ${host}` };
     const database = await openDatabase({ ...line, most: options.connections ?? CONNECTIONS });
     try {
-      await ensureSchema(database, place, options.migrations);
+      await ensureSchema(database.reads, { ...line, place, migrations: options.migrations });
+      if (options.mode === 'daemon') await requireNotMoved(database.reads, place);
       const clock = new DatabaseClock();
       await clock.measure(database.reads);
       const ground = { database, clock, host, keepContent: options.keepContent ?? false };
-      return storeOn(ground, options, await takePart(ground, place, options, line));
+      const part = await takePart(ground, place, options, line);
+      try {
+        // The schema may have been changed before this daemon was known to be at work.
+        await requireCompatible(database.reads, (options.migrations ?? MIGRATIONS).length, place);
+        return storeOn(ground, options, part);
+      } catch (error) {
+        await part.close();
+        throw error;
+      }
     } catch (error) {
       await database.close();
       throw error;

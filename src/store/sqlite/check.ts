@@ -6,24 +6,10 @@
  * Failure: problems are values; a file that cannot be opened throws StoreError.
  */
 
+import { MOST_NAMED, type StoreCheck, type StoreProblem } from '../store-check.ts';
 import { guarded } from './explain.ts';
 import { OPEN } from './migrations.ts';
 import { type Database, openConnection } from './schema.ts';
-
-/** A problem that a check found: the rule's name and where. */
-export interface StoreProblem {
-  readonly rule: 'integrity' | 'foreign-keys' | 'head' | 'content' | 'columns' | 'dedupe' | 'users';
-  readonly detail: string;
-}
-
-/** The findings of a check. */
-export interface StoreCheck {
-  readonly items: number;
-  readonly problems: readonly StoreProblem[];
-}
-
-/** Most offenders that are named of one rule. */
-const MOST_NAMED = 20;
 
 /** How long a read waits for a lock; no event loop waits with it. */
 const BUSY_TIMEOUT_MS = 5000;

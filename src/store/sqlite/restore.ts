@@ -20,7 +20,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { checkStore, type StoreCheck } from './check.ts';
+import type { StoreCheck } from '../store-check.ts';
+import { checkStore } from './check.ts';
 import { explain } from './explain.ts';
 import { OPEN } from './migrations.ts';
 import { claimStore } from './one-daemon.ts';

@@ -3,7 +3,7 @@
  *
  * Contract: a restored store gives no number again that the lost one may have given: new ones begin above `upTo`.
  */
-import type { Restore, Restores } from '../restores.ts';
+import { perhapsGiven, type Restore, type Restores } from '../restores.ts';
 import type { AtOnce } from './at-once.ts';
 import type { Database } from './schema.ts';
 
@@ -48,17 +48,14 @@ export function highestNumbers(database: Database): Highest {
   return { users: get.get('user') ?? 0, threads: get.get('thread') ?? 0 };
 }
 
-/** Numbers beyond the highest known one that a store may have given since its backup: a tenth, and a thousand at least. */
-const margin = (known: number): number => Math.max(1000, Math.ceil(known / 10));
-
 /** Marks a backup as restored: what the lost store is known to have given, if it is known, and a margin. */
 export function markRestored(
   database: Database,
   { backedUpAt, now, lost }: { backedUpAt: number; now: number; lost: Highest | undefined },
 ): void {
   const known = highestNumbers(database);
-  const userUpTo = Math.max(known.users + margin(known.users), lost?.users ?? 0);
-  const threadUpTo = Math.max(known.threads + margin(known.threads), lost?.threads ?? 0);
+  const userUpTo = Math.max(perhapsGiven(known.users), lost?.users ?? 0);
+  const threadUpTo = Math.max(perhapsGiven(known.threads), lost?.threads ?? 0);
   database
     .transaction(() => {
       database

@@ -17,6 +17,7 @@ import { StoreError } from '../store-error.ts';
 import { ALONE } from './alone.ts';
 import { checkPlace } from './explain.ts';
 import { reads, writes } from './face.ts';
+import { requireNotMoved } from './moved-mark.ts';
 import { claimStore } from './one-daemon.ts';
 import { adoptable, adoptRescued } from './rescue.ts';
 import { type Database, lockStore, openConnection } from './schema.ts';
@@ -59,6 +60,7 @@ export async function openSqliteStore(options: StoreOptions): Promise<Store> {
     const adopted = mode === 'daemon' ? adoptRescued(path, Date.now()) : undefined;
     if (adopted !== undefined) onNews({ news: 'adopted', from: adopted });
     claim = mode === 'daemon' ? await claimStore(path) : undefined;
+    if (mode === 'daemon') requireNotMoved(path);
     const data = { path, daemon: mode === 'daemon', keepContent, now: Date.now(), measures };
     const listeners = { onBroken, onNews };
     const writer = await (data.daemon
