@@ -84,6 +84,8 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['db restore', ['nowhere.db'], []],
   ['db prune', [], ['contents', 'rows', 'fingerprints']],
   ['db vacuum', [], ['store', 'bytes_before', 'bytes_after']],
+  ['db copy', ['--undo'], ['store', 'undone']],
+  ['db restored', ['--backed-up-at', '1d'], []],
   ['db sql', ['--least'], ['role', 'owner', 'database', 'schema_from', 'schema_to', 'sql']],
   ['host list', [], []],
   ['host forget', ['mx2'], []],

@@ -42,6 +42,9 @@ export interface FleetOptions {
   readonly within?: (host: number) => readonly string[];
 }
 
+/** Threads are few and posted one reply at a time, by daemons that share two processors with everything else. */
+const PATIENCE_MS = 240_000;
+
 /** Short enough that a round sees retries. */
 const BRIEF = { retry_first: '50ms', retry_longest: '200ms', stop_timeout: '5s' } as const;
 
@@ -124,7 +127,7 @@ export async function underLoad(
   try {
     await fault(senders, chance);
     await senders.drain();
-    await assertDelivered(senders, fleet.ledger);
+    await assertDelivered(senders, fleet.ledger, PATIENCE_MS);
     assert.deepEqual(senders.wrongs, []);
     for (const daemon of fleet.daemons) assert.equal(await daemon.stop(), 'exit 0');
     await assertSound(server(), fleet);

@@ -7,14 +7,16 @@
 
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { Scratch, testScratch } from '../support/scratch.ts';
-import { type Fleet, makeFleet, underLoad } from './fleet.ts';
+import { type Fleet, type FleetOptions, makeFleet, underLoad } from './fleet.ts';
 import type { Chance } from './rounds.ts';
 import type { Senders } from './senders.ts';
 
 const ROUNDS = roundsOf(30, 4);
+const CUTS = roundsOf(50, 10);
 
 /** A fault comes after fewer accepted recipients than this. */
 const ACCEPTED = 60;
@@ -36,8 +38,9 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
   async function onFleet(
     t: TestContext,
     fault: (fleet: Fleet, senders: Senders, chance: Chance) => Promise<void>,
+    options: FleetOptions = {},
   ): Promise<void> {
-    const fleet = await makeFleet(testScratch(t), server);
+    const fleet = await makeFleet(testScratch(t), server, options);
     await underLoad(
       t,
       () => server,
@@ -68,6 +71,24 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
       }
       await senders.acceptedMore(ACCEPTED);
     });
+  });
+
+  it(`${CUTS} connections to the server that are cut at any byte`, async (t) => {
+    const proxy = await CuttingProxy.start(testScratch(t), server.port);
+    const urlOf = (_: number, database: string): string =>
+      `postgresql://postgres@127.0.0.1:${proxy.port}/${database}`;
+    await onFleet(
+      t,
+      async (_fleet, senders) => {
+        // Some fail while they are made, most in the midst of what they were asked.
+        proxy.reach = { toServer: 150_000, toClient: 30_000 };
+        while (proxy.cuts < CUTS) await senders.acceptedMore(ACCEPTED);
+        proxy.reach = undefined;
+        await senders.acceptedMore(ACCEPTED);
+      },
+      { urlOf },
+    );
+    t.diagnostic(`${proxy.cuts} connections cut`);
   });
 
   it('a daemon that is stopped for 90 s and woken', async (t) => {

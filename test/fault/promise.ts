@@ -22,7 +22,7 @@ export function assertKept(senders: Senders, store: StoreContents): void {
 }
 
 /** Waits until everything accepted is posted, then checks that it is so once and in order. */
-export async function assertDelivered(senders: Senders, ledger: Ledger): Promise<void> {
+export async function assertDelivered(senders: Senders, ledger: Ledger, withinMs = 60_000): Promise<void> {
   const promised = new Set(senders.accepted.map(nameOf));
   const missing = (): string[] => {
     const posted = new Set(ledger.entries.map(nameOf));
@@ -31,7 +31,7 @@ export async function assertDelivered(senders: Senders, ledger: Ledger): Promise
   await ledger.until(
     () => ledger.entries.length >= promised.size,
     () => `accepted and not posted: ${missing().join(', ')}`,
-    60_000,
+    withinMs,
   );
   assert.deepEqual(missing(), [], 'accepted and lost');
   const names = ledger.entries.map(nameOf);

@@ -65,7 +65,7 @@ export interface MintOptions {
   readonly bound?: boolean;
 }
 
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 40_000;
 
 /** The domain of every reply address in the tests. */
 export const REPLY_DOMAIN = 'reply.example.org';

@@ -5,7 +5,6 @@
  * Contract: no daemon runs on either store of a copy. Ends with 69 while one does, with 73 where the destination has users
  * or mail already, with 74 where the copy is not the same; then nothing of it is left.
  */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { badInput, EXIT, type ExitStatus, Fault, usage } from '../../actions/fault.ts';
 import { parseTime, TIME_FORMS } from '../../actions/time.ts';
@@ -74,7 +73,7 @@ async function toPostgres(url: string, input: Input, config: Config, context: Co
       `store.url: ${storePlace(config)}: the store is in PostgreSQL already; pg_dump and pg_restore copy it to another database`,
     );
   const { path } = config.store;
-  const password = passwordIn(input.text('password-file'));
+  const password = passwordIn(input.text('passwordFile'));
   await checkNotServed(path);
   await onStoreFile(config, async () => {
     const { copyToPostgres } = await import('../../store/copy/move.ts');
@@ -87,7 +86,7 @@ async function toSqlite(path: string, input: Input, config: Config, context: Con
   const { url } = config.store;
   if (url === undefined)
     throw usage(`store.path: ${config.store.path}: the store is a file already; "mailgw-ctl db backup" copies it to another one`);
-  if (input.text('password-file') !== undefined)
+  if (input.text('passwordFile') !== undefined)
     throw usage('--password-file: goes with a URL; that of the configured store is in store.password_file');
   await onDatabase(config, url, async (database) => {
     await onStorePlace({ ...config, store: { ...config.store, path } }, async () => {
@@ -169,16 +168,14 @@ export const restored: CommandSpec = {
   examples: ['restored --backed-up-at 2026-11-27T03:00:00Z', 'restored --backed-up-at 1d --json'],
   run: async (input, context) => {
     const now = Date.now();
-    const text = input.required('backed-up-at');
+    const text = input.required('backedUpAt');
     const backedUpAt = parseTime(text, now);
     if (backedUpAt === undefined) throw badInput(`--backed-up-at "${text}": is not ${TIME_FORMS}`);
     if (backedUpAt > now) throw badInput(`--backed-up-at "${text}": is still to come`);
     const config = openConfig(context);
     const { path, url } = config.store;
     if (url === undefined)
-      throw usage(
-        `store.path: ${path}: the store is a file, and "mailgw-ctl db restore" marks what it puts back${existsSync(path) ? '' : '; there is none'}`,
-      );
+      throw usage(`store.path: ${path}: the store is a file, and "mailgw-ctl db restore" marks what it puts back`);
     await onDatabase(config, url, async ({ password }) => {
       const { markRestored } = await import('../../store/postgres/mark-restored.ts');
       const { users, threads, restoredAt, isOld } = await markRestored(url, password, { backedUpAt, now });
