@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { COPIED, LEFT_BEHIND, nameIn } from '../../src/store/copy/tables.ts';
+import { nameIn } from '../../src/store/copy/table.ts';
+import { COPIED, LEFT_BEHIND } from '../../src/store/copy/tables.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { checkStore } from '../../src/store/sqlite/check.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
@@ -39,7 +40,10 @@ async function deliver(daemon: Daemon, address: string, messageId = newMessageId
 function tablesOf(path: string): Readonly<Record<string, readonly Row[]>> {
   const database = new Sqlite(path, { readonly: true });
   try {
-    const names = database.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all();
+    const names = database
+      .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'")
+      .pluck()
+      .all();
     return Object.fromEntries(
       names.map((name) => [name, database.prepare<[], Row>(`SELECT * FROM "${name}"`).all().map(bare)]),
     );
@@ -59,10 +63,14 @@ const bare = (row: Row): Row =>
 
 /** What a move changes: leases end, and mails that were about to be sent are due. */
 function settled(tables: Readonly<Record<string, readonly Row[]>>): Record<string, readonly Row[]> {
-  const others = Object.entries(tables).filter(([name]) => !['sink', 'mailbox_owner', 'sqlite_stat1'].includes(name));
+  const others = Object.entries(tables).filter(
+    ([name]) => !['sink', 'mailbox_owner', 'sqlite_stat1'].includes(name),
+  );
   const change = (name: string, row: Row): Row => {
-    if (name === 'item' && row.state === 'leased') return { ...row, state: 'ready', due_at: 'now', lease_until: null };
-    if (['notice', 'notification'].includes(name) && row.state === 'waiting') return { ...row, due_at: 'now' };
+    if (name === 'item' && row.state === 'leased')
+      return { ...row, state: 'ready', due_at: 'now', lease_until: null };
+    if (['notice', 'notification'].includes(name) && row.state === 'waiting')
+      return { ...row, due_at: 'now' };
     return row;
   };
   return Object.fromEntries(
@@ -115,7 +123,10 @@ async function site(t: TestContext, isFull = true): Promise<Site> {
 /** Has the configuration name another store. */
 function configure({ daemon }: Site, store: Readonly<Record<string, string>>): void {
   const lines = Object.entries(store).map(([key, value]) => `${key} = "${value}"\n`);
-  const text = readFileSync(daemon.config, 'utf8').replace(/\[store\]\n(?:\w+ = .*\n)+/, `[store]\n${lines.join('')}`);
+  const text = readFileSync(daemon.config, 'utf8').replace(
+    /\[store\]\n(?:\w+ = .*\n)+/,
+    `[store]\n${lines.join('')}`,
+  );
   writeFileSync(daemon.config, text);
 }
 
@@ -165,9 +176,13 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
       .all();
     file.close();
     const known = COPIED.flatMap((table) =>
-      Object.keys(table.columns).map((column) => `${nameIn('sqlite', table.name)}.${nameIn('sqlite', column)}`),
+      Object.keys(table.columns).map(
+        (column) => `${nameIn('sqlite', table.name)}.${nameIn('sqlite', column)}`,
+      ),
     );
-    const unknown = columns.filter((each) => !known.includes(each) && !LEFT_BEHIND.includes(each.split('.')[0] ?? ''));
+    const unknown = columns.filter(
+      (each) => !known.includes(each) && !LEFT_BEHIND.includes(each.split('.')[0] ?? ''),
+    );
     // The parts of a message are one table in PostgreSQL.
     const parts = ['item_number', 'part', 'raw'].map((column) => `content_part.${column}`);
     assert.deepEqual(unknown.toSorted(), ['item.lease_until', ...parts].toSorted());
@@ -180,8 +195,12 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     const { url } = await database();
     const [there] = await daemon.ctl('db', 'copy', url);
     const counts = there?.tables as Readonly<Record<string, number>>;
-    for (const [table, count] of Object.entries(counts)) assert.ok(count > 0, `no row of ${table} in this test`);
-    assert.deepEqual(Object.keys(counts), COPIED.map(({ name }) => name));
+    for (const [table, count] of Object.entries(counts))
+      assert.ok(count > 0, `no row of ${table} in this test`);
+    assert.deepEqual(
+      Object.keys(counts),
+      COPIED.map(({ name }) => name),
+    );
 
     configure(place, { url, path });
     const [checked] = await daemon.ctl('db', 'check');
@@ -189,11 +208,18 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     const back = scratch.path('back.db');
     await daemon.ctl('db', 'copy', back);
     const returned = settled(tablesOf(back));
-    const due = (row: Row): Row => (original.item?.some((each) => each.due_at === 'now' && each.id === row.id) ? { ...row, due_at: 'now' } : row);
+    const due = (row: Row): Row =>
+      original.item?.some((each) => each.due_at === 'now' && each.id === row.id)
+        ? { ...row, due_at: 'now' }
+        : row;
     const sorted = (rows: readonly Row[] = []): readonly Row[] =>
       rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
     for (const [table, rows] of Object.entries(original))
-      assert.deepEqual(sorted(table === 'item' ? returned[table]?.map(due) : returned[table]), sorted(rows), table);
+      assert.deepEqual(
+        sorted(table === 'item' ? returned[table]?.map(due) : returned[table]),
+        sorted(rows),
+        table,
+      );
     assert.deepEqual(checkStore(back).problems, []);
   });
 
@@ -245,7 +271,10 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
 
     configure(place, { url, path, host: 'one' });
     await daemon.ctl('db', 'copy', place.scratch.path('back.db'));
-    await assert.rejects(openPostgresStore({ url, mode: 'daemon', host: 'one' }), /was copied to another store/);
+    await assert.rejects(
+      openPostgresStore({ url, mode: 'daemon', host: 'one' }),
+      /was copied to another store/,
+    );
     assert.equal((await daemon.ctl('db', 'copy', '--undo'))[0]?.undone, true);
     assert.equal(await server.sql("SELECT count(*) FROM flag WHERE name = 'moved_at'", name), '0');
   });
@@ -368,4 +397,5 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
 });
 
 /** The backend that sleeps in this database. */
-const SLEEPING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+const SLEEPING =
+  "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";

@@ -27,7 +27,18 @@ describe('mailgw-ctl db restored', { skip: postgresUnavailable() }, () => {
     server = await startPostgres(suite);
     // The role with the least rights can do it.
     const sql = roleSql({ role: 'mailgw', database: 'mailgw', least: { from: 0 } });
-    const words = ['-h', server.directory, '-p', String(server.port), '-U', 'postgres', '-X', '-q', '-f', '-'];
+    const words = [
+      '-h',
+      server.directory,
+      '-p',
+      String(server.port),
+      '-U',
+      'postgres',
+      '-X',
+      '-q',
+      '-f',
+      '-',
+    ];
     assert.deepEqual(await run('psql', words, sql), { code: 0, stdout: '', stderr: '' });
   });
   after(() => suite.close());
@@ -68,8 +79,22 @@ describe('mailgw-ctl db restored', { skip: postgresUnavailable() }, () => {
 
   it('refuses a time that is none or still to come, and a store that is a file', async (t) => {
     const tool = await initialise(testScratch(t));
-    await tool.fails(64, /"mailgw-ctl db restore" marks what it puts back/, 'db', 'restored', '--backed-up-at', '1d');
-    await tool.fails(65, /--backed-up-at "soon": is not a time such as/, 'db', 'restored', '--backed-up-at', 'soon');
+    await tool.fails(
+      64,
+      /"mailgw-ctl db restore" marks what it puts back/,
+      'db',
+      'restored',
+      '--backed-up-at',
+      '1d',
+    );
+    await tool.fails(
+      65,
+      /--backed-up-at "soon": is not a time such as/,
+      'db',
+      'restored',
+      '--backed-up-at',
+      'soon',
+    );
     await tool.fails(65, /is still to come/, 'db', 'restored', '--backed-up-at', '2099-01-01');
   });
 });

@@ -35,6 +35,7 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
     /^(?:printf|cd docs\/examples|cat - reply\.created\.json|openssl dgst|base64)/,
     'test/docs/http-interface.test.ts',
   ],
+  [/^(?:pg_dump|pg_restore) /, 'test/ctl/db-restored.test.ts'],
   [/^node --test /, '.ci/run'],
   [
     /^(?:apt-get install --yes redmine|install |printf|cd \/usr\/share\/redmine|runuser|useradd|redmine|\{|grep|sleep|tee \/root|\})/,
@@ -172,7 +173,10 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   // This site has no mailbox.
   [/^source (?:test|sync) \w/, [65]],
   // A daemon runs.
-  [/^db restore/, [69]],
+  [/^db restore(?!d)/, [69]],
+  [/^db copy/, [64, 69]],
+  // This site's store is a file.
+  [/^db restored/, [64, 65]],
   [/^spam /, [69]],
 ];
 

@@ -44,16 +44,32 @@ describe('the check of a store in PostgreSQL', { skip: postgresUnavailable() }, 
   });
 
   for (const [rule, broken, expected] of [
-    ['head', "UPDATE item SET head = false WHERE id = 'first'", /thread test\/thread\/1 has 0 heads among 2 open items/],
-    ['head', "UPDATE item SET state = 'held', due_at = NULL WHERE id = 'first'", /item first is head of its thread, though it is held/],
+    [
+      'head',
+      "UPDATE item SET head = false WHERE id = 'first'",
+      /thread test\/thread\/1 has 0 heads among 2 open items/,
+    ],
+    [
+      'head',
+      "UPDATE item SET state = 'held', due_at = NULL WHERE id = 'first'",
+      /item first is head of its thread, though it is held/,
+    ],
     [
       'head',
       "UPDATE item SET head = false WHERE id = 'first'; UPDATE item SET head = true WHERE id = 'second'",
       /item second is head of its thread before an older one/,
     ],
-    ['content', "DELETE FROM content WHERE item_number = 1", /item first is ready and has no message/],
-    ['content', 'DELETE FROM content WHERE item_number = 1 AND part = 1', /item first has 262144 bytes in place of 300000/],
-    ['columns', "UPDATE item SET due_at = NULL WHERE id = 'second'", /item second is ready with due_at unset/],
+    ['content', 'DELETE FROM content WHERE item_number = 1', /item first is ready and has no message/],
+    [
+      'content',
+      'DELETE FROM content WHERE item_number = 1 AND part = 1',
+      /item first has 262144 bytes in place of 300000/,
+    ],
+    [
+      'columns',
+      "UPDATE item SET due_at = NULL WHERE id = 'second'",
+      /item second is ready with due_at unset/,
+    ],
     [
       'columns',
       "UPDATE item SET state = 'leased', lease_until = 1 WHERE id = 'first'",
@@ -61,9 +77,21 @@ describe('the check of a store in PostgreSQL', { skip: postgresUnavailable() }, 
     ],
     ['dedupe', "INSERT INTO dedupe VALUES ('x', 'first', 1)", /item first has 2 fingerprints/],
     ['dedupe', "DELETE FROM dedupe WHERE item_id = 'second'", /item second has no fingerprint/],
-    ['users', "INSERT INTO removed_user VALUES (1, 'alice', true, 1, 1)", /user 1 is there and removed as well/],
-    ['users', "INSERT INTO removed_user VALUES (9, 'x', true, 1, 1)", /removed user 9 has a number that may be given again/],
-    ['users', "UPDATE item SET hold_reason = 'no-user', user_number = 1 WHERE id = 'first'", /item first is held for want of user 1, who is there/],
+    [
+      'users',
+      "INSERT INTO removed_user VALUES (1, 'alice', true, 1, 1)",
+      /user 1 is there and removed as well/,
+    ],
+    [
+      'users',
+      "INSERT INTO removed_user VALUES (9, 'x', true, 1, 1)",
+      /removed user 9 has a number that may be given again/,
+    ],
+    [
+      'users',
+      "UPDATE item SET hold_reason = 'no-user', user_number = 1 WHERE id = 'first'",
+      /item first is held for want of user 1, who is there/,
+    ],
   ] as const)
     it(`finds what breaks a rule of ${rule}: ${expected.source}`, async () => {
       const name = await place();

@@ -18,7 +18,10 @@ const SCHEMA = MIGRATIONS.length;
 const ADDED: Migration = { sql: 'ALTER TABLE item ADD COLUMN later bigint', compatibleFrom: SCHEMA };
 
 /** A step that takes away something which older daemons use. */
-const BROKEN: Migration = { sql: 'ALTER TABLE item RENAME COLUMN matched TO found_by', compatibleFrom: SCHEMA + 1 };
+const BROKEN: Migration = {
+  sql: 'ALTER TABLE item RENAME COLUMN matched TO found_by',
+  compatibleFrom: SCHEMA + 1,
+};
 
 const withStep = (step: Migration): readonly Migration[] => [...MIGRATIONS, step];
 
@@ -38,7 +41,7 @@ async function works(store: Store, user: string): Promise<void> {
   await accept(store, [item]);
   const [leased] = await lease(store, NOW + 3_600_000);
   assert.equal(leased?.id, item.id);
-  await settle(store, leased!, POSTED);
+  await settle(store, leased, POSTED);
   assert.equal((await store.get(item.id))?.state, 'posted');
 }
 
@@ -51,7 +54,12 @@ describe('a schema that is brought up to date', { skip: postgresUnavailable() },
   });
   after(() => suite.close());
 
-  const open = async (scratch: Scratch, url: string, host: string, options: Partial<PostgresOptions> = {}): Promise<Store> => {
+  const open = async (
+    scratch: Scratch,
+    url: string,
+    host: string,
+    options: Partial<PostgresOptions> = {},
+  ): Promise<Store> => {
     const store = await openPostgresStore({ url, mode: 'daemon', host, ...options });
     scratch.defer(() => store.close());
     return store;
@@ -89,16 +97,24 @@ describe('a schema that is brought up to date', { skip: postgresUnavailable() },
     const old = await open(scratch, url, 'old');
     await addUser(old, 'alice');
     const migrations = withStep(BROKEN);
-    const words = /host old \(mailgw .*\) cannot go on with it; upgrade that host to a version that can, or stop mailgwd there/;
+    const words =
+      /host old \(mailgw .*\) cannot go on with it; upgrade that host to a version that can, or stop mailgwd there/;
     await refused(open(scratch, url, 'new', { migrations }), 'locked', words);
     await refused(open(scratch, url, 'tool', { migrations, mode: 'tool' }), 'locked', words);
-    assert.equal(await version(name), `${SCHEMA}|${SCHEMA}`.replace(/\d+$/, String(MIGRATIONS.at(-1)?.compatibleFrom)));
+    assert.equal(
+      await version(name),
+      `${SCHEMA}|${SCHEMA}`.replace(/\d+$/, String(MIGRATIONS.at(-1)?.compatibleFrom)),
+    );
     await works(old, 'alice');
 
     await old.close();
     await (await open(scratch, url, 'new', { migrations })).close();
     assert.equal(await version(name), `${SCHEMA + 1}|${SCHEMA + 1}`);
-    await refused(open(scratch, url, 'old'), 'newer-schema', new RegExp(`has schema ${SCHEMA + 1}, which works with mailgw of schema ${SCHEMA + 1} and later`));
+    await refused(
+      open(scratch, url, 'old'),
+      'newer-schema',
+      new RegExp(`has schema ${SCHEMA + 1}, which works with mailgw of schema ${SCHEMA + 1} and later`),
+    );
   });
 
   it('is changed once where two daemons start at the same moment', async (t) => {
@@ -106,7 +122,9 @@ describe('a schema that is brought up to date', { skip: postgresUnavailable() },
     const name = await server.database();
     const url = server.url(name);
     const migrations = withStep(ADDED);
-    const stores = await Promise.all(['one', 'two', 'three'].map((host) => open(scratch, url, host, { migrations })));
+    const stores = await Promise.all(
+      ['one', 'two', 'three'].map((host) => open(scratch, url, host, { migrations })),
+    );
     assert.equal(await version(name), `${SCHEMA + 1}|${SCHEMA}`);
     await addUser(stores[0]!, 'alice');
     for (const store of stores) await works(store, 'alice');
@@ -115,7 +133,9 @@ describe('a schema that is brought up to date', { skip: postgresUnavailable() },
   it('is made once in a database that is empty', async (t) => {
     const scratch = testScratch(t);
     await server.sql('CREATE DATABASE empty');
-    const stores = await Promise.all(['one', 'two', 'three'].map((host) => open(scratch, server.url('empty'), host)));
+    const stores = await Promise.all(
+      ['one', 'two', 'three'].map((host) => open(scratch, server.url('empty'), host)),
+    );
     await addUser(stores[2]!, 'alice');
     for (const store of stores) await works(store, 'alice');
   });
@@ -129,7 +149,8 @@ describe('a schema that is brought up to date', { skip: postgresUnavailable() },
     const slow: Migration = { ...ADDED, sql: `CREATE TABLE first (number bigint); SELECT pg_sleep(600)` };
     const opening = open(scratch, url, 'new', { migrations: withStep(slow) });
     opening.catch(() => undefined);
-    const sleeping = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    const sleeping =
+      "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
     const backend = await eventually(
       async () => (await server.sql(sleeping, name)) || undefined,
       () => 'no migration is under way',

@@ -28,7 +28,12 @@ export async function fillStore(store: Store, now: number): Promise<void> {
 async function fillUsers(store: Store, now: number): Promise<void> {
   const salt = (): Buffer => randomBytes(32);
   for (const name of ['bob', 'carol', 'dora', 'erased'])
-    await store.addUser({ name, addresses: [`${name}@example.com`, `${name}+x@example.com`], salt: salt(), now });
+    await store.addUser({
+      name,
+      addresses: [`${name}@example.com`, `${name}+x@example.com`],
+      salt: salt(),
+      now,
+    });
   await store.setUser('dora', { enabled: false });
   await store.rotateSalt('bob', salt(), now + 1, now + DAY_MS);
   const bounce = (user: string, kind: 'hard' | 'soft'): NewItem =>
@@ -56,11 +61,19 @@ async function fillItems(store: Store, now: number): Promise<void> {
   const held = { hold: 'spam', holdDetail: 'a score of 9', spam: { score: 9.1, flagged: true } };
   await accept(store, [of('other/held', held), of('other/vouched', { vouchedFor: 'bob@example.com' })]);
   const written = randomBytes(16).toString('latin1');
-  await accept(store, [of('other/1', { written, matched: 'subject', authentication: { policy: 'off', result: 'none' } })]);
+  await accept(store, [
+    of('other/1', { written, matched: 'subject', authentication: { policy: 'off', result: 'none' } }),
+  ]);
   await accept(store, [of('other/posted'), of('other/failed'), of('other/waits'), of('other/leased')]);
   await accept(store, [of('other/waits'), of('other/leased')]);
   const leased = await store.lease({ now, leaseMs: DAY_MS, limit: 100, leftOut: ['alice'] });
-  const later = { kind: 'deferred', at: now, dueAt: now + DAY_MS, diagnostic: 'sink: 503 \u00e9', workerDied: false } as const;
+  const later = {
+    kind: 'deferred',
+    at: now,
+    dueAt: now + DAY_MS,
+    diagnostic: 'sink: 503 \u00e9',
+    workerDied: false,
+  } as const;
   for (const { id, attempts, thread } of leased) {
     if (thread === 'other/leased') continue;
     const ended =
@@ -87,7 +100,13 @@ async function fillMails(store: Store, now: number): Promise<void> {
     text: 'It leaks.\n',
   };
   const ofBob = { user: 'bob', userNumber: 2, createdAt: now, draft };
-  await store.addNotice({ ...ofBob, id: 'notice1', kind: 'expired', itemId: undefined, original: randomBytes(MIB) });
+  await store.addNotice({
+    ...ofBob,
+    id: 'notice1',
+    kind: 'expired',
+    itemId: undefined,
+    original: randomBytes(MIB),
+  });
   await store.addNotice({ ...ofBob, id: 'notice2', kind: 'refused', itemId: undefined });
   const wish = { now, leaseMs: DAY_MS / 24, longestMs: DAY_MS };
   const notice = await store.leaseNotice(wish);
@@ -107,16 +126,34 @@ async function fillMemory(store: Store, now: number): Promise<void> {
   const original = { ...at, ...author, digest: randomBytes(16), subject: 'Hinges', sketch: randomBytes(40) };
   await store.rememberOriginals([original], 64 * MIB);
   await store.setContexts([{ userNumber: 2, ...at, context: '{"a":[1,"\u00e9"]}' }]);
-  const notified = { messageId: 'one@reply.example.org', userNumber: 2, subjectKey: randomBytes(8), sentAt: now };
+  const notified = {
+    messageId: 'one@reply.example.org',
+    userNumber: 2,
+    subjectKey: randomBytes(8),
+    sentAt: now,
+  };
   await store.rememberNotified([{ ...at, ...notified }]);
   await store.addVerdicts([
     { verdict: 'queued', reason: '', count: 3, lastAt: now },
     { verdict: 'discarded', reason: 'auto', cause: 'list', count: 1, lastAt: now },
   ]);
-  const bucket = { savedAt: now, names: ['total'], fullAts: [now + DAY_MS], lives: [1], takenMs: [5000], gone: [] };
+  const bucket = {
+    savedAt: now,
+    names: ['total'],
+    fullAts: [now + DAY_MS],
+    lives: [1],
+    takenMs: [5000],
+    gone: [],
+  };
   await store.saveBuckets(bucket);
   await store.addToken({ name: 'forge', scopes: ['mint', 'notify'], createdAt: now }, randomBytes(32));
-  const answer = { key: 'forge/mint/1', request: randomBytes(32), status: 200, body: '{"a":1}', answeredAt: now };
+  const answer = {
+    key: 'forge/mint/1',
+    request: randomBytes(32),
+    status: 200,
+    body: '{"a":1}',
+    answeredAt: now,
+  };
   await store.keepAnswer(answer, 0);
   await store.acceptPepper(randomBytes(8), now, true);
   await store.setPaused(true);
@@ -125,7 +162,10 @@ async function fillMemory(store: Store, now: number): Promise<void> {
 
 async function fillSources(store: Store, now: number): Promise<void> {
   const box = { source: 'box', uidValidity: 4_294_967_295 };
-  await store.beginMailbox({ ...box, account: 'a@imap.example.org/INBOX', highWater: 10, isWalking: true }, now);
+  await store.beginMailbox(
+    { ...box, account: 'a@imap.example.org/INBOX', highWater: 10, isWalking: true },
+    now,
+  );
   const message = { ...box, reason: '451 later', highWater: 11, at: now };
   await store.putOffMessage({ ...message, uid: 11, state: 'waiting', dueAt: now + DAY_MS });
   await store.putOffMessage({ ...message, uid: 12, state: 'failed', dueAt: undefined });

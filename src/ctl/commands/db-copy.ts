@@ -46,7 +46,10 @@ export const copy: CommandSpec = {
   summary:
     'copy the store to PostgreSQL, or back into a file, while mailgwd does not run: everything, compared row by row',
   options: [
-    { flags: '--password-file <file>', doc: 'with a URL: the file with the password, as store.password_file has it' },
+    {
+      flags: '--password-file <file>',
+      doc: 'with a URL: the file with the password, as store.password_file has it',
+    },
     { flags: '--undo', doc: 'go on with the configured store, which was copied: mailgwd starts on it again' },
   ],
   examples: [
@@ -58,7 +61,8 @@ export const copy: CommandSpec = {
     const config = openConfig(context);
     const destination = input.args[0];
     if (input.flag('undo')) {
-      if (destination !== undefined) throw usage('--undo: goes with no destination; it is about the configured store');
+      if (destination !== undefined)
+        throw usage('--undo: goes with no destination; it is about the configured store');
       await undo(config, context);
     } else if (destination === undefined)
       throw usage('db copy: expected where to: postgresql://USER@HOST/DATABASE, or the path of a file');
@@ -73,8 +77,9 @@ async function toPostgres(url: string, input: Input, config: Config, context: Co
       `store.url: ${storePlace(config)}: the store is in PostgreSQL already; pg_dump and pg_restore copy it to another database`,
     );
   const { path } = config.store;
-  const password = passwordIn(input.text('passwordFile'));
   await checkNotServed(path);
+  // Before root is the store's owner, who may not read it.
+  const password = passwordIn(input.text('passwordFile'));
   await onStoreFile(config, async () => {
     const { copyToPostgres } = await import('../../store/copy/move.ts');
     const counts = await watched(context, path, { url, password }, copyToPostgres);
@@ -85,7 +90,9 @@ async function toPostgres(url: string, input: Input, config: Config, context: Co
 async function toSqlite(path: string, input: Input, config: Config, context: Context): Promise<void> {
   const { url } = config.store;
   if (url === undefined)
-    throw usage(`store.path: ${config.store.path}: the store is a file already; "mailgw-ctl db backup" copies it to another one`);
+    throw usage(
+      `store.path: ${config.store.path}: the store is a file already; "mailgw-ctl db backup" copies it to another one`,
+    );
   if (input.text('passwordFile') !== undefined)
     throw usage('--password-file: goes with a URL; that of the configured store is in store.password_file');
   await onDatabase(config, url, async (database) => {
@@ -135,7 +142,12 @@ function print({ output }: Context, from: string, to: string, counts: Counts, ad
     return;
   }
   const rows = Object.entries(counts).map(([table, count]) => ({ table, rows: count }));
-  printRows(output, rows.filter(({ rows: count }) => count > 0), [{ key: 'table' }, { key: 'rows' }], 'no rows');
+  printRows(
+    output,
+    rows.filter(({ rows: count }) => count > 0),
+    [{ key: 'table' }, { key: 'rows' }],
+    'no rows',
+  );
   printText(output, `${to}: ${total} rows, each compared with its original; now ${advice}`);
 }
 
@@ -163,7 +175,11 @@ export const restored: CommandSpec = {
   summary:
     'tell a database in PostgreSQL that it was put back from a dump: addresses that are newer are put off for a day, not refused',
   options: [
-    { flags: '--backed-up-at <time>', doc: `when the dump was begun, or the time that was recovered to: ${TIME_FORMS}`, required: true },
+    {
+      flags: '--backed-up-at <time>',
+      doc: `when the dump was begun, or the time that was recovered to: ${TIME_FORMS}`,
+      required: true,
+    },
   ],
   examples: ['restored --backed-up-at 2026-11-27T03:00:00Z', 'restored --backed-up-at 1d --json'],
   run: async (input, context) => {
@@ -175,7 +191,9 @@ export const restored: CommandSpec = {
     const config = openConfig(context);
     const { path, url } = config.store;
     if (url === undefined)
-      throw usage(`store.path: ${path}: the store is a file, and "mailgw-ctl db restore" marks what it puts back`);
+      throw usage(
+        `store.path: ${path}: the store is a file, and "mailgw-ctl db restore" marks what it puts back`,
+      );
     await onDatabase(config, url, async ({ password }) => {
       const { markRestored } = await import('../../store/postgres/mark-restored.ts');
       const { users, threads, restoredAt, isOld } = await markRestored(url, password, { backedUpAt, now });

@@ -5,8 +5,9 @@
  * are in memory at a time, and of messages a few parts.
  * Failure: {@link CopyError}; whoever called takes back what was written.
  */
-import type { Destination, Source } from './side.ts';
-import { COPIED, type Cell, type CopiedRow, type CopiedTable } from './tables.ts';
+import type { Destination, Pages, Source } from './side.ts';
+import { type Cell, type CopiedRow, type CopiedTable } from './table.ts';
+import { COPIED } from './tables.ts';
 
 /** The reason why there is no copy. */
 export class CopyError extends Error {
@@ -90,7 +91,7 @@ async function compare(
 }
 
 /** Gives the rows of pages one by one. */
-async function* singly(pages: AsyncIterable<readonly CopiedRow[]>): AsyncGenerator<CopiedRow, undefined> {
+async function* singly(pages: Pages): AsyncGenerator<CopiedRow, undefined> {
   for await (const page of pages) yield* page;
 }
 
@@ -104,7 +105,12 @@ function isSameCell(cell: Cell, copy: Cell): boolean {
 }
 
 /** Names the place of a difference, and none of the values: they may be somebody's mail, or a secret. */
-function different(table: CopiedTable, count: number, row: CopiedRow, copy: CopiedRow | undefined): CopyError {
+function different(
+  table: CopiedTable,
+  count: number,
+  row: CopiedRow,
+  copy: CopiedRow | undefined,
+): CopyError {
   const columns = Object.keys(table.columns);
   const at = copy === undefined ? -1 : row.findIndex((cell, index) => !isSameCell(cell, copy[index] ?? null));
   const what = at === -1 ? 'is missing' : `has another ${columns[at] ?? 'value'}`;

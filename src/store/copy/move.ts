@@ -159,7 +159,10 @@ async function requireUnserved(statements: Statements, place: string): Promise<v
   const hosts = await liveHosts(statements);
   if (hosts.length === 0) return;
   const names = hosts.map(({ name }) => name).join(', ');
-  throw new CopyError('served', `${place}: mailgwd runs on it at ${names}; stop it there first (systemctl stop mailgw)`);
+  throw new CopyError(
+    'served',
+    `${place}: mailgwd runs on it at ${names}; stop it there first (systemctl stop mailgw)`,
+  );
 }
 
 /** Throws where the database has users or mail; whatever else a daemon may have left there goes. */
@@ -209,7 +212,10 @@ function requireFree(path: string): void {
   const database = openConnection(path, { readonly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
   try {
     const tables = USED.map((table) => `EXISTS (SELECT 1 FROM ${table === 'users' ? 'user' : table})`);
-    const used = database.prepare<[], number>(`SELECT ${tables.join(' OR ')}`).pluck().get();
+    const used = database
+      .prepare<[], number>(`SELECT ${tables.join(' OR ')}`)
+      .pluck()
+      .get();
     if (used !== 0)
       throw new CopyError('not-empty', `${path}: has users or mail already; name a file that is not there`);
   } finally {

@@ -4,7 +4,6 @@ import type { Value } from '../postgres/connection.ts';
 import type { Statements } from '../postgres/database.ts';
 import type { Destination, Highest, Source } from './side.ts';
 import {
-  COPIED,
   type Cell,
   type CopiedRow,
   type CopiedTable,
@@ -12,7 +11,8 @@ import {
   queryOf,
   rowsAtATime,
   type View,
-} from './tables.ts';
+} from './table.ts';
+import { COPIED } from './tables.ts';
 
 /** The transaction that rows are read or written in, and the clock of the database. */
 export interface Transaction {
@@ -71,7 +71,11 @@ function fromDatabase(kind: Kind, value: Cell | boolean, clock: DatabaseClock): 
   return kind === 'clock' && typeof value === 'number' ? clock.toHost(value) : value;
 }
 
-function toDatabase(kind: Kind, cell: Cell, clock: DatabaseClock): string | number | boolean | Uint8Array | null {
+function toDatabase(
+  kind: Kind,
+  cell: Cell,
+  clock: DatabaseClock,
+): string | number | boolean | Uint8Array | null {
   if (cell === null) return null;
   if (kind === 'flag') return cell === 1;
   return kind === 'clock' && typeof cell === 'number' ? clock.toDatabase(cell) : cell;
@@ -86,7 +90,11 @@ const TYPES: Readonly<Record<Kind, string>> = {
   clock: 'bigint',
 };
 
-async function write({ statements, clock }: Transaction, table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+async function write(
+  { statements, clock }: Transaction,
+  table: CopiedTable,
+  rows: readonly CopiedRow[],
+): Promise<void> {
   if (table.name === 'content') {
     await writeParts(statements, rows);
     return;
@@ -113,11 +121,15 @@ async function writeParts(statements: Statements, rows: readonly CopiedRow[]): P
 }
 
 /** The sequence of a numbered table. */
-const sequenceOf = ({ name, key }: CopiedTable): string => `pg_get_serial_sequence('${name}', '${key[0] ?? ''}')`;
+const sequenceOf = ({ name, key }: CopiedTable): string =>
+  `pg_get_serial_sequence('${name}', '${key[0] ?? ''}')`;
 
 async function highest(statements: Statements): Promise<Highest> {
   const given = numbered()
-    .map((table) => `coalesce(pg_sequence_last_value(${sequenceOf(table)}::regclass), 0)::bigint AS ${table.name}`)
+    .map(
+      (table) =>
+        `coalesce(pg_sequence_last_value(${sequenceOf(table)}::regclass), 0)::bigint AS ${table.name}`,
+    )
     .join(', ');
   return (await statements.first<Record<string, number>>(`SELECT ${given}`)) ?? {};
 }

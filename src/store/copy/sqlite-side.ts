@@ -2,7 +2,6 @@
 import type { Database } from '../sqlite/schema.ts';
 import type { Destination, Highest, Source } from './side.ts';
 import {
-  COPIED,
   type Cell,
   type CopiedRow,
   type CopiedTable,
@@ -10,7 +9,8 @@ import {
   queryOf,
   rowsAtATime,
   type View,
-} from './tables.ts';
+} from './table.ts';
+import { COPIED } from './tables.ts';
 
 /** Gives the source on a connection that is in a transaction: it sees one state of the store. */
 export function sqliteSource(database: Database, now: number): Source {
@@ -40,15 +40,17 @@ export function sqliteDestination(database: Database): Destination {
 }
 
 /** Reads the rows of a table, as many at a time as may be in memory. */
-// biome-ignore lint/suspicious/useAwait: what reads PostgreSQL waits, and both are used alike
-async function* pages(
+function* pages(
   database: Database,
   table: CopiedTable,
   view: View,
-): AsyncGenerator<readonly CopiedRow[], undefined> {
+): Generator<readonly CopiedRow[], undefined> {
   const most = rowsAtATime(table);
   let page: CopiedRow[] = [];
-  for (const row of database.prepare<[], Cell[]>(queryOf(table, 'sqlite', view)).raw().iterate()) {
+  for (const row of database
+    .prepare<[], Cell[]>(queryOf(table, 'sqlite', view))
+    .raw()
+    .iterate()) {
     page.push(row.map(known));
     if (page.length < most) continue;
     yield page;
@@ -94,5 +96,7 @@ function raise(database: Database, table: string, number: number): void {
     .prepare<[number, string]>('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?')
     .run(number, table);
   if (changes > 0) return;
-  database.prepare<[string, number]>('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)').run(table, number);
+  database
+    .prepare<[string, number]>('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)')
+    .run(table, number);
 }

@@ -100,7 +100,10 @@ export async function checkPostgres(url: string, password: string | undefined): 
 async function check(statements: Statements, place: string): Promise<StoreCheck> {
   const { version } = await readVersion(statements);
   if (version === 0)
-    throw new StoreError('unusable', `${place}: there is no store yet; mailgwd or "mailgw-ctl user add" makes it`);
+    throw new StoreError(
+      'unusable',
+      `${place}: there is no store yet; mailgwd or "mailgw-ctl user add" makes it`,
+    );
   await requireCompatible(statements, MIGRATIONS.length, place);
   const problems: StoreProblem[] = [];
   if (version < MIGRATIONS.length)

@@ -9,8 +9,8 @@ import { StoreError } from '../store-error.ts';
 import { placeOf, readAddress } from './address.ts';
 import type { Statements } from './database.ts';
 import { explain } from './explain.ts';
-import { requireCompatible } from './schema.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { requireCompatible } from './schema.ts';
 import { inTransaction, withLine } from './single-line.ts';
 
 /** The mark. */
@@ -88,7 +88,10 @@ async function mark(statements: Statements, { backedUpAt, now }: RestoredTimes):
      VALUES ($1, $2, $3, $4, $5, $6)`,
     [now, backedUpAt, row.user_number, row.user_up_to, row.thread_number, row.thread_up_to],
   );
-  await statements.run(`SELECT setval(${USERS}, $1), setval(${THREADS}, $2)`, [row.user_up_to, row.thread_up_to]);
+  await statements.run(`SELECT setval(${USERS}, $1), setval(${THREADS}, $2)`, [
+    row.user_up_to,
+    row.thread_up_to,
+  ]);
   return toMark(row, false);
 }
 

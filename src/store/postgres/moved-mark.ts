@@ -4,7 +4,9 @@ import type { Statements } from './database.ts';
 
 /** Throws where the store has the mark. */
 export async function requireNotMoved(statements: Statements, place: string): Promise<void> {
-  const mark = await statements.first<{ value: number }>('SELECT value FROM flag WHERE name = $1', [MOVED_FLAG]);
+  const mark = await statements.first<{ value: number }>('SELECT value FROM flag WHERE name = $1', [
+    MOVED_FLAG,
+  ]);
   if (mark !== undefined) throw moved(place, mark.value);
 }
 

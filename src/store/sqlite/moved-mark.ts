@@ -13,7 +13,10 @@ function readMark(path: string): number | undefined {
   try {
     const database = openConnection(path, { readonly: true, busyTimeoutMs: 0 });
     try {
-      return database.prepare<[string], number>('SELECT value FROM flag WHERE name = ?').pluck().get(MOVED_FLAG);
+      return database
+        .prepare<[string], number>('SELECT value FROM flag WHERE name = ?')
+        .pluck()
+        .get(MOVED_FLAG);
     } finally {
       database.close();
     }
