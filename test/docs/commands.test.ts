@@ -162,6 +162,10 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   [/^address mint .*--user.*--compose/, [65]],
   // This site has no webhook.
   [/^source confirm/, [65]],
+  // A store in SQLite has no hosts.
+  [/^host forget/, [65]],
+  // A page speaks of a version of the schema without saying which.
+  [/^db sql --least --from VERSION/, [65]],
   // This site has no mailbox of that name.
   [/^check .*--source/, [65]],
   // Nothing stands on standard input.

@@ -123,6 +123,22 @@ const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: S
     fires: { mailgw_store_free_bytes: '1000000000x60' },
     quiet: { mailgw_store_free_bytes: '2000000000x60' },
   },
+  MailgwDatabaseFull: {
+    fires: { 'mailgw_database_connections{state="free"}': '4x60' },
+    quiet: { 'mailgw_database_connections{state="free"}': '5x60' },
+  },
+  MailgwStandbyBehind: {
+    fires: { 'mailgw_database_replication_lag_bytes{standby="db2"}': '300000000x60' },
+    quiet: { 'mailgw_database_replication_lag_bytes{standby="db2"}': '0x50 300000000x10' },
+  },
+  MailgwTransactionOld: {
+    fires: { mailgw_database_longest_transaction_seconds: '900x60' },
+    quiet: { mailgw_database_longest_transaction_seconds: '500x60' },
+  },
+  MailgwClocksDiffer: {
+    fires: { mailgw_database_clock_difference_seconds: '-2x60' },
+    quiet: { mailgw_database_clock_difference_seconds: '0.5x60' },
+  },
   MailgwCommitSlow: {
     fires: {
       'mailgw_commit_seconds_bucket{le="0.25"}': '0x60',
