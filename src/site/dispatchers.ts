@@ -89,7 +89,7 @@ function optionsOf(
   return {
     ...target,
     queue: store,
-    isPresent: store.isPresent,
+    isPresent: () => store.isPresent(),
     remembered: store,
     log,
     meter,

@@ -18,8 +18,26 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { DaemonProcess, runOk } from '../support/process.ts';
-import { suiteScratch } from '../support/scratch.ts';
+import { type Scratch, suiteScratch } from '../support/scratch.ts';
 import { initialise } from './tool.ts';
+
+/** What the tests have in common. */
+interface Ground {
+  readonly server: () => Postgres;
+  readonly open: () => Promise<Store>;
+  readonly healthOf: (user?: string) => Promise<DatabaseHealth>;
+  readonly judged: (
+    check: string,
+    change?: (health: DatabaseHealth) => Partial<DatabaseHealth>,
+  ) => Promise<Finding>;
+  readonly scratch: Scratch;
+}
+
+const find = (findings: readonly Finding[], check: string): Finding => {
+  const found = findings.find((finding) => finding.check === `database.${check}`);
+  assert.ok(found !== undefined, check);
+  return found;
+};
 
 describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
   const scratch = suiteScratch();
@@ -75,12 +93,6 @@ describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
     assert.ok(health !== undefined);
     return health;
   }
-
-  const find = (findings: readonly Finding[], check: string): Finding => {
-    const found = findings.find((finding) => finding.check === `database.${check}`);
-    assert.ok(found !== undefined, check);
-    return found;
-  };
 
   /** The finding of a check, from health that is another one in some way. */
   async function judged(
@@ -197,10 +209,15 @@ describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
     assert.equal(old.status, 'problem');
   });
 
+  describeCluster({ server: () => server, open, healthOf, judged, scratch });
+});
+
+/** What is seen of the whole cluster: standbys, connections, rights, and all of it as metrics. */
+function describeCluster({ server, open, healthOf, judged, scratch }: Ground): void {
   it('tells how far standbys are, and that commits wait for one that is away', async () => {
-    await server.sql('GRANT pg_read_all_stats TO mailgw');
-    await server.sql("ALTER SYSTEM SET synchronous_standby_names = 'other'; ", 'postgres');
-    await server.sql('SELECT pg_reload_conf()');
+    await server().sql('GRANT pg_read_all_stats TO mailgw');
+    await server().sql("ALTER SYSTEM SET synchronous_standby_names = 'other'; ", 'postgres');
+    await server().sql('SELECT pg_reload_conf()');
     assert.match(
       (
         await judged('replication', ({ durability }) => ({
@@ -217,8 +234,8 @@ describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
       () => 'the setting is not read',
     );
     assert.match(finding.what, /a commit waits for one of the standbys "other", and none of them follows/);
-    await server.sql('ALTER SYSTEM RESET synchronous_standby_names');
-    await server.sql('SELECT pg_reload_conf()');
+    await server().sql('ALTER SYSTEM RESET synchronous_standby_names');
+    await server().sql('SELECT pg_reload_conf()');
     const late = await judged('replication', ({ standbys, durability }) => ({
       durability: { ...durability, synchronousStandbys: '' },
       standbys: standbys.map((each) => ({ ...each, lagBytes: 2 ** 30 })),
@@ -228,24 +245,24 @@ describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
 
   it('warns when connections run out', async () => {
     assert.ok((await healthOf()).connections.most > 80);
-    await server.sql('ALTER ROLE mailgw CONNECTION LIMIT 3');
+    await server().sql('ALTER ROLE mailgw CONNECTION LIMIT 3');
     const store = await open();
     await store.ping({ mustWrite: true });
     const health = await store.health?.();
     await store.close();
-    await server.sql('ALTER ROLE mailgw CONNECTION LIMIT -1');
+    await server().sql('ALTER ROLE mailgw CONNECTION LIMIT -1');
     assert.deepEqual([health?.connections.used, health?.connections.most], [3, 3]);
     const finding = find(judgeDatabase('PLACE', health!), 'connections');
     assert.deepEqual([finding.status, finding.what], ['warning', '3 of 3 connections are in use']);
   });
 
   it('tells what the role lacks, and that it has too much', async () => {
-    await server.sql(
+    await server().sql(
       'REVOKE DELETE ON item FROM mailgw; REVOKE EXECUTE ON FUNCTION mailgw_elect FROM mailgw',
       'mailgw',
     );
     const finding = await judged('role');
-    await server.sql(
+    await server().sql(
       'GRANT DELETE ON item TO mailgw; GRANT EXECUTE ON FUNCTION mailgw_elect TO mailgw',
       'mailgw',
     );
@@ -258,7 +275,7 @@ describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
   });
 
   it('is measured', async () => {
-    await server.sql('GRANT pg_read_all_stats TO mailgw');
+    await server().sql('GRANT pg_read_all_stats TO mailgw');
     const store = await open();
     scratch.defer(() => store.close());
     const meter = new Meter();
@@ -279,7 +296,7 @@ describe('doctor on PostgreSQL', { skip: postgresUnavailable() }, () => {
     assert.equal(value('mailgw_database_longest_transaction_seconds'), 0);
     assert.ok(Math.abs(value('mailgw_database_clock_difference_seconds') ?? 9) < 1);
   });
-});
+}
 
 describe('a store in one of several servers', { skip: postgresUnavailable() }, () => {
   const scratch = suiteScratch();

@@ -40,6 +40,15 @@ async function posted(platform: Platform, daemon: Daemon, count: number): Promis
 
 const count = (text: string, event: string): number => text.split(`"event":"${event}"`).length - 1;
 
+/** A daemon on a database of its own. */
+interface Started {
+  readonly daemon: Daemon;
+  readonly platform: Platform;
+  readonly url: string;
+}
+
+type Start = (own: Scratch, settings?: Settings) => Promise<Started>;
+
 describe('mailgwd on PostgreSQL', { skip }, () => {
   const scratch = suiteScratch();
   let server: Postgres;
@@ -50,10 +59,7 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
   after(() => scratch.close());
 
   /** Starts a daemon on a database of its own. */
-  const start = async (
-    own: Scratch,
-    settings: Settings = {},
-  ): Promise<{ daemon: Daemon; platform: Platform; url: string }> => {
+  const start: Start = async (own, settings = {}) => {
     const platform = await startPlatform(own);
     const url = server.url(await server.database());
     const store = { url, host: 'one' };
@@ -207,6 +213,11 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     assert.equal(await daemon.stop(), 'exit 0');
   });
 
+  describeTools(() => server, start);
+});
+
+/** What tools have to do with it: mailgw-ctl beside the daemon and without it, as root, and init. */
+function describeTools(server: () => Postgres, start: Start): void {
   it('is worked on by mailgw-ctl, whose commands on a file name what does it there', async (t) => {
     const own = testScratch(t);
     const { daemon, platform } = await start(own, { api: { listen: `unix:${own.path('api.sock')}` } });
@@ -242,17 +253,17 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     await daemon.stop();
     const state = own.path('state');
     mkdirSync(state);
-    const { uid, gid } = statSync(server.data);
+    const { uid, gid } = statSync(server().data);
     chownSync(state, uid, gid);
-    const hba = join(server.data, 'pg_hba.conf');
+    const hba = join(server().data, 'pg_hba.conf');
     const trust = readFileSync(hba, 'utf8');
     writeFileSync(hba, `local mailgw_peer all peer\n${trust}`);
-    await server.sql('CREATE DATABASE mailgw_peer');
-    await server.sql('SELECT pg_reload_conf()');
+    await server().sql('CREATE DATABASE mailgw_peer');
+    await server().sql('SELECT pg_reload_conf()');
     try {
       const config = readFileSync(daemon.config, 'utf8')
         .replace(/^path = .*$/m, `path = "${state}/mailgw.db"`)
-        .replace(/^url = "postgresql.*$/m, `url = "${server.url('mailgw_peer')}"`);
+        .replace(/^url = "postgresql.*$/m, `url = "${server().url('mailgw_peer')}"`);
       writeFileSync(daemon.config, config);
       const { code, stderr } = await runProcess(['--config', daemon.config, 'user', 'list']);
       assert.equal(code, 0, stderr);
@@ -262,7 +273,7 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
       assert.match(refused.stderr, /Peer authentication failed/);
     } finally {
       writeFileSync(hba, trust);
-      await server.sql('SELECT pg_reload_conf()');
+      await server().sql('SELECT pg_reload_conf()');
     }
   });
 
@@ -282,7 +293,7 @@ describe('mailgwd on PostgreSQL', { skip }, () => {
     const file = readFileSync(own.path('site/mailgw.toml'), 'utf8');
     assert.match(file, /^url = "postgresql:\/\/mailgw@db\.example\.org\/mail"$/m);
   });
-});
+}
 
 /** Runs a command of each kind. */
 async function worksByTool(daemon: Daemon, user: string, messageId: string): Promise<void> {

@@ -95,9 +95,7 @@ function describeNamedUsers(open: OpenStore): void {
   });
 }
 
-/** Registers the tests of the directory. */
-export function describeDirectory(open: OpenStore): void {
-  describeNamedUsers(open);
+function describeUsers(open: OpenStore): void {
   describe('users', () => {
     it('a user is found by name and by number, with addresses and salt', async (t) => {
       const store = await open(t);
@@ -230,7 +228,12 @@ export function describeDirectory(open: OpenStore): void {
       assert.deepEqual(again.addresses, []);
     });
   });
+}
 
+/** Registers the tests of the directory. */
+export function describeDirectory(open: OpenStore): void {
+  describeNamedUsers(open);
+  describeUsers(open);
   describe('salts', () => {
     const rotate = (store: Store, byte: number, now: number, graceEndsAt?: number): Promise<boolean> =>
       store.rotateSalt('alice', Buffer.alloc(32, byte), now, graceEndsAt);

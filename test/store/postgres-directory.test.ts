@@ -12,6 +12,12 @@ import { Scratch, testScratch } from '../support/scratch.ts';
 
 const SALT = Buffer.alloc(32, 1);
 
+/** Opens an empty store on two hosts, and names its database. */
+type OpenTwo = (t: TestContext, database?: Promise<string>) => Promise<readonly [Store, Store, string]>;
+
+const add = (store: Store, name: string, addresses: readonly string[] = []) =>
+  store.addUser({ name, addresses, salt: SALT, now: NOW });
+
 describe('the directory that two hosts share', { skip: postgresUnavailable() }, () => {
   const scratch = new Scratch();
   let server: Postgres;
@@ -36,9 +42,6 @@ describe('the directory that two hosts share', { skip: postgresUnavailable() }, 
     };
     return [await open('one'), await open('two'), name];
   }
-
-  const add = (store: Store, name: string, addresses: readonly string[] = []) =>
-    store.addUser({ name, addresses, salt: SALT, now: NOW });
 
   it('a name that both give at once is one user', async (t) => {
     const [one, two] = await openTwo(t);
@@ -170,6 +173,11 @@ describe('the directory that two hosts share', { skip: postgresUnavailable() }, 
     });
   });
 
+  describeOthersWork(() => server, openTwo);
+});
+
+/** What happens on one host while the other changes the directory, and what the database has a say in. */
+function describeOthersWork(server: () => Postgres, openTwo: OpenTwo): void {
   it('what one host accepts into a thread that the other renames keeps its order, and has one head', async (t) => {
     const [one, two, database] = await openTwo(t);
     const { number: userNumber } = (await add(one, 'alice'))!;
@@ -186,7 +194,7 @@ describe('the directory that two hosts share', { skip: postgresUnavailable() }, 
       };
       await Promise.all([arrive(), one.renameThread(old, next, NOW)]);
       assert.equal(
-        await server.sql(
+        await server().sql(
           'SELECT count(*) FROM item WHERE head GROUP BY thread HAVING count(*) > 1',
           database,
         ),
@@ -227,7 +235,7 @@ describe('the directory that two hosts share', { skip: postgresUnavailable() }, 
 
   it('addresses are compared alike whatever the locale of the database', async (t) => {
     const made = async (): Promise<string> => {
-      await server.sql(
+      await server().sql(
         "CREATE DATABASE elsewhere TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'C'",
       );
       return 'elsewhere';
@@ -245,4 +253,4 @@ describe('the directory that two hosts share', { skip: postgresUnavailable() }, 
       ['Z', 'a', 'alice', 'b', 'ä'],
     );
   });
-});
+}

@@ -23,6 +23,14 @@ const HOLDER = fileURLToPath(new URL('../support/store-holder.js', import.meta.u
 
 const due = (store: Store, limit = 100) => store.lease({ now: Date.now(), leaseMs: 600_000, limit });
 
+/** Opens a store as a daemon of a host. */
+type Open = (
+  t: TestContext,
+  database: string,
+  host: string,
+  options?: Partial<PostgresOptions>,
+) => Promise<Store>;
+
 describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
   const scratch = new Scratch();
   let server: Postgres;
@@ -248,8 +256,13 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     );
   });
 
+  describeSharing(() => server, open);
+});
+
+/** What hosts have of one another beside leases: bells, and mailboxes. */
+function describeSharing(server: () => Postgres, open: Open): void {
   it('ring for one another when something is due, and after a bell was cut', async (t) => {
-    const database = await server.database();
+    const database = await server().database();
     const [one, two] = [await open(t, database, 'one'), await open(t, database, 'two')];
     const rings = { one: 0, two: 0 };
     one.onDue(() => {
@@ -260,7 +273,7 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     });
     const listening = `application_name = 'mailgw daemon two' AND query LIKE 'LISTEN%'`;
     const listeners = (): Promise<string> =>
-      server.sql(`SELECT count(*) FROM pg_stat_activity WHERE ${listening}`, database);
+      server().sql(`SELECT count(*) FROM pg_stat_activity WHERE ${listening}`, database);
     const rung = async (make: () => Promise<unknown>): Promise<void> => {
       const before = rings.two;
       await eventually(
@@ -285,7 +298,7 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
       async () => ((await listeners()) === '1' ? true : undefined),
       () => 'two does not listen',
     );
-    await server.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${listening}`, database);
+    await server().sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${listening}`, database);
     const cut = rings.two;
     await eventually(
       () => (rings.two > cut ? true : undefined),
@@ -295,7 +308,7 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
   });
 
   it('own a mailbox one at a time: it moves when its owner has not renewed it', async (t) => {
-    const database = await server.database();
+    const database = await server().database();
     const [one, two] = [await open(t, database, 'one'), await open(t, database, 'two')];
     const now = Date.now();
     const claim = (store: Store, owner: string, at: number): Promise<string> =>
@@ -305,4 +318,4 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     assert.equal(await claim(two, 'two', now + 60_500), 'two');
     assert.equal(await claim(one, 'one', now + 60_600), 'two');
   });
-});
+}

@@ -198,7 +198,7 @@ export class Daemon {
 
   #spawn(): DaemonProcess {
     const program = join(repositoryRoot, 'bin', 'mailgwd');
-    const [command = '', ...args] = [...this.#within, process.execPath, program, '--config', this.config];
+    const [command, ...args] = [...this.#within, process.execPath, program, '--config', this.config];
     this.#process = new DaemonProcess(command, args, this.#log, this.#environment);
     return this.#process;
   }

@@ -48,13 +48,11 @@ const CONNECT_MS = 5000;
 /** How often connections are looked at for one that does not answer. */
 const LOOK_MS = 500;
 
-const INT8 = 20;
+const INT8: number = pg.types.builtins.INT8;
 
-type Parser = (text: string) => unknown;
-
-const TYPES = {
-  getTypeParser: (oid: number, format?: string): Parser =>
-    oid === INT8 ? Number : (pg.types.getTypeParser(oid, format as 'text') as Parser),
+/** How texts of the server become values: integers of eight bytes become numbers, all else as the driver has it. */
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (oid === INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)),
 };
 
 /** The names of prepared statements by their texts: a text has one name in all connections. */
