@@ -118,10 +118,14 @@ async function preparePost(
   const gone = unsplittable(item, []);
   if (gone !== undefined) return nothing('failed', gone);
   const address = addressed(item, item.digest);
-  const parsed = await parser.parse(message, await readKnown(remembered, address, log), digestWish(item));
+  const [known, context] = await Promise.all([
+    readKnown(remembered, address, log),
+    readContext(remembered, address),
+  ]);
+  const parsed = await parser.parse(message, known, digestWish(item));
   if (parsed.kind !== 'parsed') return unposted(parsed);
   if (parsed.answered !== undefined) return prepareSplit(item, parsed.answered);
-  const post = toPost(item, parsed, mask, await readContext(remembered, address));
+  const post = toPost(item, parsed, mask, context);
   return {
     reply: post,
     deliver: async (signal) => {

@@ -93,12 +93,11 @@ async function findPosts(ground: MatchGround, header: Header, user: User): Promi
   const { rules, notified } = ground;
   const by = rules.matching?.by ?? [];
   const { own, others } = await notified.notifiedByIds(user.number, namedIds(header));
-  const foreign = await threadsOf(ground, others);
+  const [foreign, threads] = await Promise.all([threadsOf(ground, others), threadsOf(ground, own)]);
   const [newest, ...older] = own;
   if (newest === undefined && foreign.length > 0)
     return { nothing: `it names a notification that others were sent, and ${user.name} was not` };
   if (newest !== undefined && by.includes('message-id')) {
-    const threads = await threadsOf(ground, own);
     const stray = foreign.find((thread) => !threads.includes(thread));
     if (stray !== undefined)
       return { nothing: `it names a notification about ${stray}, which ${user.name} was not sent` };

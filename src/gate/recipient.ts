@@ -189,8 +189,11 @@ async function judgeWithoutToken(asked: Asked, address: string): Promise<Recipie
 /** Judges a token by its user, its proof, and its age. */
 async function judgeToken(asked: Asked, token: Token): Promise<RecipientVerdict> {
   const { gate, now, trail } = asked;
-  const user = await gate.directory.userByNumber(token.userNumber);
-  const locators = token.form === 'sealed' ? await gate.directory.locatorsOf(token.threadNumber) : [];
+  // Both at once: where the store is another host each costs a way there and back.
+  const [user, locators] = await Promise.all([
+    gate.directory.userByNumber(token.userNumber),
+    token.form === 'sealed' ? gate.directory.locatorsOf(token.threadNumber) : [],
+  ]);
   const [locator] = locators;
   // Each key is tried with each name that the thread has had, whichever fits, so that the time taken tells nothing.
   const proofs = keysOf(gate.peppers, user, now).flatMap((key) =>

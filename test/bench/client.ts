@@ -18,6 +18,8 @@ export type Target = { readonly path: string } | { readonly host: string; readon
 /** One run of the client. */
 export interface Load {
   readonly target: Target;
+  /** Further targets; sessions take all of them in turn. */
+  readonly otherTargets?: readonly Target[] | undefined;
   readonly protocol: 'lmtp' | 'smtp';
   readonly sessions: number;
   readonly mails: number;
@@ -83,7 +85,11 @@ export async function runLoad(load: Load): Promise<LoadResult> {
     lastReplyNs: 0n,
     stopped: false,
   };
-  const sessions = Array.from({ length: load.sessions }, () => new Session(run));
+  const targets = [load.target, ...(load.otherTargets ?? [])];
+  const sessions = Array.from(
+    { length: load.sessions },
+    (_, index) => new Session(run, targets[index % targets.length] ?? load.target),
+  );
   const deadline = setTimeout(() => {
     run.stopped = true;
     for (const session of sessions) session.stop();
@@ -127,6 +133,7 @@ const EXPECTED: Readonly<Record<Awaited, number>> = {
 /** One connection after another; waiting → greeting → hello → (mail, rcpt, data, dot)* → quit. */
 class Session {
   readonly #run: Run;
+  readonly #target: Target;
   readonly #mail: Mail;
   readonly #readBuffer = Buffer.alloc(4096);
   readonly #line = Buffer.alloc(60);
@@ -138,8 +145,9 @@ class Session {
   #opened: (() => void) | undefined;
   #done: (() => void) | undefined;
 
-  constructor(run: Run) {
+  constructor(run: Run, target: Target) {
     this.#run = run;
+    this.#target = target;
     this.#mail = copyMail(run.load.mail);
   }
 
@@ -178,7 +186,7 @@ class Session {
         return true;
       },
     };
-    const socket = net.connect({ ...this.#run.load.target, onread });
+    const socket = net.connect({ ...this.#target, onread });
     this.#socket = socket;
     // An error is followed by close, which is where it is counted.
     socket.on('error', () => undefined);

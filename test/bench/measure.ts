@@ -10,7 +10,7 @@ import { type LoadResult, runLoad } from './client.ts';
 import { buildMail } from './message.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import type { Workload } from './plan.ts';
-import { usageOf } from './proc-stat.ts';
+import { type Usage, usageOf } from './proc-stat.ts';
 import type { Posted, Sink } from './sink-client.ts';
 import { runSmtpSource } from './smtp-source.ts';
 
@@ -111,10 +111,10 @@ export async function takeTurn(
   sink: Sink,
 ): Promise<Sample> {
   const postedBefore = await postedAt(peer, sink);
-  const cpuBefore = usageOf(peer.pid).cpuMs;
+  const cpuBefore = usageOfAll(peer).cpuMs;
   const result = await send(peer, workload, mails);
   const delivery = await delivered(peer, sink, postedBefore, result);
-  const { cpuMs, rssBytes } = usageOf(peer.pid);
+  const { cpuMs, rssBytes } = usageOfAll(peer);
   return {
     mails: result.accepted,
     acceptedPerSecond: result.rate,
@@ -127,6 +127,13 @@ export async function takeTurn(
   };
 }
 
+/** What all processes of a peer have used. */
+function usageOfAll({ pid, otherPids = [] }: RunningPeer): Pick<Usage, 'cpuMs' | 'rssBytes'> {
+  const all = [pid, ...otherPids].map(usageOf);
+  const sum = (figure: (usage: Usage) => number) => all.reduce((total, usage) => total + figure(usage), 0);
+  return { cpuMs: sum(({ cpuMs }) => cpuMs), rssBytes: sum(({ rssBytes }) => rssBytes) };
+}
+
 /** Microseconds of CPU per mail; NaN where the kernel's tick is too coarse to tell. */
 function perMail(cpuMs: number, mails: number): number {
   return cpuMs < LEAST_CPU_MS ? Number.NaN : (cpuMs * 1000) / mails;
@@ -136,6 +143,7 @@ function send(peer: RunningPeer, workload: Workload, mails: number): Promise<Loa
   if (workload.client === 'smtp-source') return runSmtpSource(peer, workload, mails, TURN_DEADLINE_MS);
   return runLoad({
     target: peer.target,
+    otherTargets: peer.otherTargets,
     protocol: peer.protocol,
     sessions: workload.sessions,
     mails,

@@ -31,9 +31,10 @@ Measures mailgw against its peers, round by round, and reports ratios taken insi
   --rounds N         rounds per workload (default 5, quick 3)
   --seconds S        length of one peer's turn (default 1.5, quick 0.2)
   --only PATTERN     workloads whose GROUP/WORKLOAD matches the regular expression, e.g. 'fixed/s10' or '^memory';
-                     groups: fixed, disk, discard, delivered, source, memory, mint,
-                     mailbox; writes no report unless --out is given
-  --peers A,B        only these: mailgw, mailgw-paused, python, naive, naive-post, stock, prompt, dovecot, smtp-sink
+                     groups: fixed, disk, discard, delivered, postgres, source, memory,
+                     mint, mailbox; writes no report unless --out is given
+  --peers A,B        only these: mailgw, mailgw-paused, mailgw-postgres, mailgw-postgres-three, python, naive, naive-post,
+                     stock, prompt, dovecot, smtp-sink
   --subject NAME     the peer that is divided by the others (default mailgw, or the first of the group that is there)
   --mailgw DIR       the built mailgw checkout to test (default: this one)
   --scratch DIR      where databases and mailboxes go: the disk that is measured (default: the temporary directory,

@@ -26,6 +26,8 @@ export interface Group {
   /** Which rate the ratios are taken of. */
   readonly metric: 'accepted' | 'delivered';
   readonly peers: readonly string[];
+  /** The peer that is divided by the others, where it is another than the run's. */
+  readonly subject?: string;
   readonly workloads: readonly Workload[];
   /** Ids of the workloads that a quick run takes. */
   readonly quick: readonly string[];
@@ -36,8 +38,11 @@ export interface Floor {
   readonly group: string;
   readonly workload: string;
   readonly against: string;
+  /** The peer that is to reach it, where it is another than mailgw on SQLite. */
+  readonly subject?: string;
   readonly floor: number;
-  readonly prototype: number;
+  /** Undefined where no prototype was measured. */
+  readonly prototype?: number;
 }
 
 const KB = 1024;
@@ -115,6 +120,18 @@ export const GROUPS: readonly Group[] = [
     quick: ['s10-4k', 's50-4k'],
   },
   {
+    id: 'postgres',
+    title: 'Accepted into PostgreSQL, every fsync 1 ms',
+    about:
+      'A daemon on a private PostgreSQL beside the same on SQLite, both delivering while they accept; and three daemons that share one database and the machine with it. The CPU is that of daemons and server together.',
+    disk: 'fixed',
+    metric: 'accepted',
+    peers: ['mailgw', 'mailgw-postgres', 'mailgw-postgres-three'],
+    subject: 'mailgw-postgres',
+    workloads: [s1, s10, s50],
+    quick: ['s10-4k', 's50-4k'],
+  },
+  {
     id: 'source',
     title: "Accepted, sent by Postfix's smtp-source, the real disk",
     about:
@@ -148,4 +165,6 @@ export const FLOORS: readonly Floor[] = [
   floor('discard', 's50-4k', 'prompt', 0.35, 0.5),
   floor('delivered', 's10-4k', 'naive-post', 7, 10),
   floor('delivered', 's50-4k', 'naive-post', 10, 14),
+  { group: 'postgres', workload: 's10-4k', against: 'mailgw', subject: 'mailgw-postgres', floor: 0.6 },
+  { group: 'postgres', workload: 's50-4k', against: 'mailgw', subject: 'mailgw-postgres', floor: 0.6 },
 ];

@@ -60,7 +60,7 @@ export function ratio(measured: Measured, subject: string, peer: string): Spread
 /** Every floor of which both sides were measured. */
 export function verdicts(all: readonly Measured[]): Verdict[] {
   return FLOORS.flatMap((floor) =>
-    SUBJECTS_OF_FLOORS.flatMap((subject) => {
+    (floor.subject === undefined ? SUBJECTS_OF_FLOORS : [floor.subject]).flatMap((subject) => {
       const measured = all.find(
         ({ group, workload }) => group.id === floor.group && workload.id === floor.workload,
       );
@@ -79,7 +79,7 @@ export function floorTable(found: readonly Verdict[], all: readonly Measured[]):
       subject,
       floor.against,
       decimal(floor.floor),
-      decimal(floor.prototype),
+      decimal(floor.prototype ?? Number.NaN),
       times(measured),
       met ? 'met' : 'MISSED',
     ];
@@ -97,7 +97,8 @@ export function floorTable(found: readonly Verdict[], all: readonly Measured[]):
 export function groupTable(group: Group, all: readonly Measured[], wantedSubject: string): Table {
   const own = all.filter((measured) => measured.group === group);
   const present = [...new Set(own.flatMap(({ rounds }) => [...rounds.keys()]))];
-  const subject = present.includes(wantedSubject) ? wantedSubject : (present[0] ?? '');
+  const wanted = group.subject ?? wantedSubject;
+  const subject = present.includes(wanted) ? wanted : (present[0] ?? '');
   const rows = own.flatMap((measured) =>
     [...measured.rounds].map(([peer, samples]) => row(measured, peer, samples, subject)),
   );

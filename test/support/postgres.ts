@@ -64,7 +64,7 @@ export class Postgres {
   #databases = 0;
   #hasTemplate = false;
 
-  constructor(scratch: Scratch, port: number, options: ServerOptions, name: string) {
+  constructor(scratch: Pick<Scratch, 'path'>, port: number, options: ServerOptions, name: string) {
     this.port = port;
     this.options = options;
     this.directory = scratch.path(name);

@@ -26,8 +26,8 @@ CREATE TYPE mailgw_arrival_1 AS (message integer, raw_at integer, bytes integer,
   item_number bigint, state text, head boolean, followed text, ordered_by text, lane text);
 `;
 
-/** One plan for all calls, made while the tables may still be empty. */
-const SETTINGS = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off`;
+/** One plan for all calls, made while the tables may still be empty, and never compiled. */
+const SETTINGS = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off`;
 
 const RECEIPTS = `
 -- Has the transaction's commit on disk, and on a synchronous standby, and nobody wait for its locks without end.
@@ -217,6 +217,7 @@ DECLARE
   are_there boolean[];
   touched text[];
   has_last boolean;
+  prints text[];
   shadows text[];
   claimed text[];
   opened text[];
@@ -251,11 +252,15 @@ BEGIN
   PERFORM mailgw_lock_threads(touched);
   opened := ARRAY(SELECT DISTINCT thread FROM item WHERE thread = ANY (touched) AND state IN ${OPEN});
   -- Claims at once what no other item of the batch has to do with; the others in their turn.
+  prints := ARRAY(SELECT fingerprint FROM unnest(arrivals) WHERE id IS NOT NULL);
   shadows := ARRAY(SELECT jsonb_array_elements_text(better) FROM unnest(arrivals) WHERE better IS NOT NULL);
   WITH first AS (
     INSERT INTO dedupe (fingerprint, item_id, received_at) SELECT decode(fingerprint, 'hex'), id, received_at
-    FROM unnest(arrivals) WHERE id IS NOT NULL AND better IS NULL AND fingerprint <> ALL (shadows)
-      AND receipt->>'kind' IS DISTINCT FROM 'call' ON CONFLICT DO NOTHING RETURNING item_id)
+    FROM unnest(arrivals) WHERE id IS NOT NULL AND fingerprint <> ALL (shadows)
+      AND receipt->>'kind' IS DISTINCT FROM 'call'
+      AND (better IS NULL OR NOT better ?| prints AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(better) AS other (key)
+        JOIN dedupe ON dedupe.fingerprint = decode(other.key, 'hex')))
+    ON CONFLICT DO NOTHING RETURNING item_id)
   SELECT coalesce(array_agg(item_id), '{}') INTO claimed FROM first;
   FOREACH one IN ARRAY arrivals LOOP
     place := place + 1;

@@ -61,9 +61,10 @@ function roles(role: string): string {
 ${roleUnless(role, 'LOGIN')}`;
 }
 
-/** All connections of the role speak as mailgw expects, whatever postgresql.conf says. */
+/** All connections of the role speak as mailgw expects, whatever postgresql.conf says; its short statements are not compiled. */
 const settings = ({ role, database }: Names): string =>
-  `ALTER ROLE ${role} IN DATABASE ${database} SET default_transaction_isolation = 'read committed';\n`;
+  `ALTER ROLE ${role} IN DATABASE ${database} SET default_transaction_isolation = 'read committed';
+ALTER ROLE ${role} IN DATABASE ${database} SET jit = off;\n`;
 
 /** A comment for who wants to see more than one's own. */
 const statistics = ({

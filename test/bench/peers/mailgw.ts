@@ -55,10 +55,20 @@ export function createMailgwPeers(scratch: string): readonly Peer[] {
 
 async function prepare(directory: string, root: string): Promise<Prepared> {
   mkdirSync(directory);
+  writeSecrets(directory);
+  writeFileSync(path.join(directory, 'mailgw.toml'), configuration(directory, 'http://127.0.0.1:9/none'));
+  return { directory, recipients: await mintAll(root, directory) };
+}
+
+/** Writes the pepper and the secret of the webhook. */
+export function writeSecrets(directory: string): void {
   writeFileSync(path.join(directory, 'pepper'), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const secret = `whsec_${randomBytes(32).toString('base64')}\n`;
   writeFileSync(path.join(directory, 'webhook.secret'), secret, { mode: 0o600 });
-  writeFileSync(path.join(directory, 'mailgw.toml'), configuration(directory, 'http://127.0.0.1:9/none'));
+}
+
+/** Adds the user and mints the addresses of all threads. */
+export async function mintAll(root: string, directory: string): Promise<readonly string[]> {
   await control(root, directory, ['user', 'add', 'bench', '--address', SENDER]);
   const recipients: string[] = [];
   while (recipients.length < RECIPIENTS) {
@@ -67,7 +77,7 @@ async function prepare(directory: string, root: string): Promise<Prepared> {
       ...(await Promise.all(threads.map((thread) => mint(root, directory, `bench/issue/${thread}`)))),
     );
   }
-  return { directory, recipients };
+  return recipients;
 }
 
 async function mint(root: string, directory: string, thread: string): Promise<string> {
@@ -110,7 +120,8 @@ async function start(context: PeerContext, prepared: Prepared, delivers: boolean
   });
 }
 
-function configuration(directory: string, url: string): string {
+/** Gives the configuration; `store` has lines of the table of that name. */
+export function configuration(directory: string, url: string, store = ''): string {
   return `[lmtp]
 socket = "${directory}/lmtp.sock"
 max_connections = 2000
@@ -119,7 +130,7 @@ domain = "reply.example"
 pepper_file = "${directory}/pepper"
 [store]
 path = "${directory}/mailgw.db"
-[sender]
+${store}[sender]
 policy = "off"
 [rate]
 per_user = "off"

@@ -26,6 +26,10 @@ export interface PeerContext {
 export interface RunningPeer {
   readonly pid: number;
   readonly target: Target;
+  /** Where the other processes of the peer listen, where it has several; sessions take them in turn. */
+  readonly otherTargets?: readonly Target[];
+  /** Other processes whose CPU and memory are the peer's. */
+  readonly otherPids?: readonly number[];
   readonly protocol: 'lmtp' | 'smtp';
   readonly sender: string;
   readonly recipients: readonly string[];
