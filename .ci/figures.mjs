@@ -98,7 +98,7 @@ function measured(folder) {
   return {
     files,
     lines: files.reduce((sum, file) => sum + file.lines, 0),
-    comments: texts.reduce((sum, { text }) => sum + (text.match(/^\s*(?:\/\/|\/?\*)/gm) ?? []).length, 0),
+    comments: texts.reduce((sum, { text }) => sum + (text.match(/^\s*(?:\/\/|\/?\*|-- )/gm) ?? []).length, 0),
     functions: texts.flatMap(functionsOf),
   };
 }

@@ -130,6 +130,19 @@ function configure({ daemon }: Site, store: Readonly<Record<string, string>>): v
   writeFileSync(daemon.config, text);
 }
 
+/** The backend that sleeps in this database. */
+const SLEEPING =
+  "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+
+/** Gives the server of the suite. */
+type Serving = () => Postgres;
+
+/** Makes an empty database. */
+async function databaseOf(server: Serving): Promise<{ name: string; url: string }> {
+  const name = await server().database();
+  return { name, url: server().url(name) };
+}
+
 describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
   const suite = suiteScratch();
   let server: Postgres;
@@ -139,14 +152,15 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
   });
   after(() => suite.close());
 
-  const database = async (): Promise<{ name: string; url: string }> => {
-    const name = await server.database();
-    return { name, url: server.url(name) };
-  };
+  describeMoves(() => server);
+  describeRefusals(() => server);
+});
 
+/** Registers the tests of what a copy takes along. */
+function describeMoves(server: Serving): void {
   it('takes every table along, and every column', async () => {
-    const { name } = await database();
-    const columns = await server.sql(
+    const { name } = await databaseOf(server);
+    const columns = await server().sql(
       `SELECT table_name || '.' || column_name FROM information_schema.columns
        WHERE table_schema = 'public' AND table_name <> 'mailgw_schema'`,
       name,
@@ -192,7 +206,7 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     const place = await site(t);
     const { daemon, path, scratch } = place;
     const original = settled(tablesOf(path));
-    const { url } = await database();
+    const { url } = await databaseOf(server);
     const [there] = await daemon.ctl('db', 'copy', url);
     const counts = there?.tables as Readonly<Record<string, number>>;
     for (const [table, count] of Object.entries(counts))
@@ -226,7 +240,7 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
   it('leaves a store on which a daemon goes on: what waited is posted, a copy is known, numbers go on', async (t) => {
     const place = await site(t);
     const { daemon, platform, path, address, messageId } = place;
-    const { url, name } = await database();
+    const { url, name } = await databaseOf(server);
     await daemon.ctl('db', 'copy', url);
     configure(place, { url, path, host: 'one' });
     platform.answerAlways(201);
@@ -245,7 +259,7 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     assert.equal(ofThread(), 2, 'the message that came again is not posted again');
 
     const highest = async (table: string, column: string): Promise<number> =>
-      Number(await server.sql(`SELECT max(${column}) FROM ${table}`, name));
+      Number(await server().sql(`SELECT max(${column}) FROM ${table}`, name));
     const before = [await highest('users', 'user_number'), await highest('thread', 'thread_number')];
     await daemon.addUser('zoe');
     await daemon.mint({ user: 'zoe', thread: 'a/new' });
@@ -254,15 +268,18 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     assert.ok((await highest('thread', 'thread_number')) > Math.max(1000, before[1] ?? 0));
     assert.equal((await daemon.ctl('db', 'check'))[0]?.ok, true);
   });
+}
 
+/** Registers the tests of marks, refusals, and of a copy that does not come to its end. */
+function describeRefusals(server: Serving): void {
   it('marks what it copied: no daemon starts on it, until that is undone', async (t) => {
     const place = await site(t, false);
     const { daemon, path } = place;
-    const { url, name } = await database();
+    const { url, name } = await databaseOf(server);
     await daemon.ctl('db', 'copy', url);
     assert.match(await daemon.startToEnd(), /exit 78/);
     assert.match(daemon.log(), /was copied to another store at 20.*db copy --undo/);
-    const again = await daemon.tryCtl('db', 'copy', server.url(await server.database()));
+    const again = await daemon.tryCtl('db', 'copy', server().url(await server().database()));
     assert.deepEqual([again.code, again.stdout], [78, '']);
     assert.deepEqual(await daemon.ctl('db', 'copy', '--undo'), [{ store: path, undone: true }]);
     assert.deepEqual(await daemon.ctl('db', 'copy', '--undo'), [{ store: path, undone: false }]);
@@ -276,13 +293,13 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
       /was copied to another store/,
     );
     assert.equal((await daemon.ctl('db', 'copy', '--undo'))[0]?.undone, true);
-    assert.equal(await server.sql("SELECT count(*) FROM flag WHERE name = 'moved_at'", name), '0');
+    assert.equal(await server().sql("SELECT count(*) FROM flag WHERE name = 'moved_at'", name), '0');
   });
 
   it('refuses what is served, what is not empty, and what is of the same kind', async (t) => {
     const place = await site(t, false);
     const { daemon, path, scratch } = place;
-    const { url, name } = await database();
+    const { url, name } = await databaseOf(server);
     await daemon.start();
     const served = await daemon.tryCtl('db', 'copy', url);
     assert.deepEqual([served.code, served.stdout], [69, '']);
@@ -309,7 +326,7 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     configure(place, { path });
     await other.close();
 
-    await server.sql("INSERT INTO thread (locator) VALUES ('x')", name);
+    await server().sql("INSERT INTO thread (locator) VALUES ('x')", name);
     const full = await daemon.tryCtl('db', 'copy', url);
     assert.equal(full.code, 73);
     assert.match(full.stderr, /has users or mail already; name a database that is empty/);
@@ -321,8 +338,8 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
 
   it('finds a difference, and keeps nothing then', async (t) => {
     const { daemon, path } = await site(t, false);
-    const { url, name } = await database();
-    await server.sql(
+    const { url, name } = await databaseOf(server);
+    await server().sql(
       `CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS
          $$ BEGIN NEW.reverse_path := 'mallory@example.com'; RETURN NEW; END $$;
        CREATE TRIGGER spoil BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION spoil()`,
@@ -331,15 +348,15 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     const { code, stderr } = await daemon.tryCtl('db', 'copy', url);
     assert.equal(code, 74);
     assert.match(stderr, /table item: row 1 has another reverse_path in the copy/);
-    assert.equal(await server.sql('SELECT count(*) FROM users', name), '0');
+    assert.equal(await server().sql('SELECT count(*) FROM users', name), '0');
     const store: Store = await openSqliteStore({ path, mode: 'daemon' });
     await store.close();
   });
 
   it('leaves nothing in PostgreSQL when it is killed in the midst', async (t) => {
     const { daemon, scratch } = await site(t, false);
-    const { url, name } = await database();
-    await server.sql(
+    const { url, name } = await databaseOf(server);
+    await server().sql(
       `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
        CREATE TRIGGER slow BEFORE INSERT ON dedupe FOR EACH ROW EXECUTE FUNCTION slow()`,
       name,
@@ -347,22 +364,22 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     const words = [TOOL, '--config', daemon.config, 'db', 'copy', url];
     const copying = new DaemonProcess(process.execPath, words, scratch.path('copy.log'));
     const backend = await eventually(
-      async () => (await server.sql(SLEEPING, name)) || undefined,
+      async () => (await server().sql(SLEEPING, name)) || undefined,
       () => copying.output(),
     );
     await copying.end('SIGKILL');
-    await server.sql(`SELECT pg_terminate_backend(${backend})`, name);
-    await server.sql('DROP TRIGGER slow ON dedupe; DROP FUNCTION slow', name);
+    await server().sql(`SELECT pg_terminate_backend(${backend})`, name);
+    await server().sql('DROP TRIGGER slow ON dedupe; DROP FUNCTION slow', name);
     for (const table of ['users', 'item', 'content'])
-      assert.equal(await server.sql(`SELECT count(*) FROM ${table}`, name), '0');
+      assert.equal(await server().sql(`SELECT count(*) FROM ${table}`, name), '0');
     await daemon.ctl('db', 'copy', url);
-    assert.equal(await server.sql('SELECT count(*) FROM item', name), '1');
+    assert.equal(await server().sql('SELECT count(*) FROM item', name), '1');
   });
 
   it('leaves no file when it is killed in the midst', async (t) => {
     const place = await site(t, false);
     const { daemon, scratch, path } = place;
-    const { url, name } = await database();
+    const { url, name } = await databaseOf(server);
     await daemon.ctl('db', 'copy', url);
     configure(place, { url, path });
     const locker = new DaemonProcess(
@@ -372,7 +389,7 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     );
     t.after(() => locker.end('SIGKILL'));
     const lock = await eventually(
-      async () => (await server.sql(SLEEPING, name)) || undefined,
+      async () => (await server().sql(SLEEPING, name)) || undefined,
       () => locker.output(),
     );
     const back = scratch.path('back.db');
@@ -380,11 +397,11 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
     const copying = new DaemonProcess(process.execPath, words, scratch.path('copy.log'));
     const waits = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '${name}'`;
     await eventually(
-      async () => (await server.sql(waits, name)) || undefined,
+      async () => (await server().sql(waits, name)) || undefined,
       () => copying.output(),
     );
     await copying.end('SIGKILL');
-    await server.sql(`SELECT pg_terminate_backend(${lock})`, name);
+    await server().sql(`SELECT pg_terminate_backend(${lock})`, name);
     assert.equal(existsSync(back), false);
     await daemon.ctl('db', 'copy', back);
     configure(place, { path: back });
@@ -394,8 +411,4 @@ describe('mailgw-ctl db copy', { skip: postgresUnavailable() }, () => {
       [],
     );
   });
-});
-
-/** The backend that sleeps in this database. */
-const SLEEPING =
-  "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+}
