@@ -9,6 +9,7 @@ import type { HostTimes } from '../../src/store/postgres/hosts.ts';
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { StoreError } from '../../src/store/store-error.ts';
+import { thisMoment } from '../../src/system/moment.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, ids, newItem, queued } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
@@ -22,6 +23,37 @@ const SLOW: HostTimes = { beatMs: 100, deadMs: 600_000 };
 const HOLDER = fileURLToPath(new URL('../support/store-holder.js', import.meta.url));
 
 const due = (store: Store, limit = 100) => store.lease({ now: Date.now(), leaseMs: 600_000, limit });
+
+const said = (process: DaemonProcess, what: string): Promise<string> =>
+  eventually(
+    () =>
+      process
+        .output()
+        .split('\n')
+        .find((line) => line.startsWith(what)),
+    () => process.output(),
+  );
+
+const view = async (store: Store, name: string): Promise<HostView> =>
+  (await store.listHosts(0)).find((host) => host.name === name)!;
+
+const reaches = (store: Store, name: string, state: HostView['state']): Promise<HostView> =>
+  eventually(
+    async () => {
+      const found = await view(store, name);
+      return found.state === state ? found : undefined;
+    },
+    () => `${name} is not ${state}`,
+  );
+
+const leasable = (store: Store): Promise<string[]> =>
+  eventually(
+    async () => {
+      const leased = ids(await due(store));
+      return leased.length > 0 ? leased : undefined;
+    },
+    () => 'nothing is due',
+  );
 
 /** Opens a store as a daemon of a host. */
 type Open = (
@@ -74,37 +106,6 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     await said(process, 'holds');
     return process;
   }
-
-  const said = (process: DaemonProcess, what: string): Promise<string> =>
-    eventually(
-      () =>
-        process
-          .output()
-          .split('\n')
-          .find((line) => line.startsWith(what)),
-      () => process.output(),
-    );
-
-  const view = async (store: Store, name: string): Promise<HostView> =>
-    (await store.listHosts(0)).find((host) => host.name === name)!;
-
-  const reaches = (store: Store, name: string, state: HostView['state']): Promise<HostView> =>
-    eventually(
-      async () => {
-        const found = await view(store, name);
-        return found.state === state ? found : undefined;
-      },
-      () => `${name} is not ${state}`,
-    );
-
-  const leasable = (store: Store): Promise<string[]> =>
-    eventually(
-      async () => {
-        const leased = ids(await due(store));
-        return leased.length > 0 ? leased : undefined;
-      },
-      () => 'nothing is due',
-    );
 
   it('see one another, with what each took, has leased and posted', async (t) => {
     const database = await server.database();
@@ -231,9 +232,15 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
         () => (one.isPresent() === is ? true : undefined),
         () => `present is not ${is}`,
       );
+    const before = thisMoment();
+    assert.ok(one.holds(before, 600_000));
+    assert.equal(one.holds({ ...before, wall: before.wall - 5000 }, 5000), false, 'its lease is over');
     await presence(false);
+    assert.equal(one.holds(before, 600_000), false);
     await server.sql('ALTER TABLE away RENAME TO host', database);
     await presence(true);
+    assert.equal(one.holds(before, 600_000), false, 'others may have had it meanwhile');
+    assert.ok(one.holds(thisMoment(), 600_000));
   });
 
   it('are forgotten by word of the operator, but not while they live', async (t) => {

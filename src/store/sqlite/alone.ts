@@ -7,5 +7,6 @@ export const ALONE: Hosts & DueBell = {
   listHosts: () => Promise.resolve([]),
   forgetHost: () => Promise.resolve({ kind: 'unknown' }),
   isPresent: () => true,
+  holds: () => true,
   onDue: () => undefined,
 };
