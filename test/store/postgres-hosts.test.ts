@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type JsonAnswer, Repetitions } from '../../src/api/idempotency.ts';
 import type { HostView } from '../../src/store/hosts.ts';
 import type { HostTimes } from '../../src/store/postgres/hosts.ts';
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts';
@@ -312,6 +313,50 @@ function describeSharing(server: () => Postgres, open: Open): void {
       () => 'two does not listen again',
     );
     await rung(() => queued(one));
+  });
+
+  it('carry out what came under one key once: the other hears that it is under way, or the answer', async (t) => {
+    const database = await server().database();
+    const [one, two] = [await open(t, database, 'one'), await open(t, database, 'two')];
+    const [here, there] = [new Repetitions(), new Repetitions()];
+    let count = 0;
+    let end = (_answer: JsonAnswer): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      void here
+        .once(one, 'k', { a: 1 }, () => {
+          count += 1;
+          resolve();
+          return new Promise<JsonAnswer>((done) => {
+            end = done;
+          });
+        })
+        .catch(() => undefined);
+    });
+    await begun;
+    const again = (): Promise<JsonAnswer> =>
+      there.once(two, 'k', { a: 1 }, () => {
+        count += 1;
+        return Promise.resolve({ status: 201, body: 'two' });
+      });
+    await assert.rejects(again(), /still being carried out/);
+    end({ status: 201, body: 'one' });
+    const answer = await eventually(
+      () => again().catch(() => undefined),
+      () => 'no answer',
+    );
+    assert.deepEqual(answer, { status: 201, body: 'one', isReplayed: true });
+    assert.equal(count, 1);
+    // What may be tried again leaves the key free; a host that died leaves it until the claim ends.
+    const passing = (): Promise<JsonAnswer> => Promise.resolve({ status: 503, body: '' });
+    assert.equal((await here.once(one, 'p', {}, passing)).status, 503);
+    assert.equal((await there.once(two, 'p', {}, passing)).status, 503);
+    assert.ok(await one.claimKey({ key: 'dead', claimer: 'x' }, 0));
+    await assert.rejects(there.once(two, 'dead', {}, passing), /still being carried out/);
+    await server().sql(
+      "UPDATE api_answer SET answered_at = answered_at - 60000 WHERE key = 'dead'",
+      database,
+    );
+    assert.equal((await there.once(two, 'dead', {}, passing)).status, 503);
   });
 
   it('own a mailbox one at a time: it moves when its owner has not renewed it', async (t) => {

@@ -2,7 +2,8 @@
  * The store's PostgreSQL as its ports have it: reads, statements, and transactions.
  *
  * Contract: a read goes out at once on a shared connection, together with whatever else is asked in that turn, and is asked
- * again where its connection was lost. `slowly` has a connection of its own: who lists a million rows stops no mail.
+ * again where its connection was lost. Of a server that lets nobody in one at a time asks, and not again at once; the others
+ * wait for that answer, or have the last one. `slowly` has a connection of its own: who lists a million rows stops no mail.
  * A transaction has a connection to itself and never waits for anybody but the database; one that another transaction
  * defeats is tried again. Each of them holds the queue's lock: shared, as items come and go in their threads, or alone,
  * where the operator changes what threads and users are.
@@ -82,6 +83,9 @@ const CONFLICT_MS = 5;
 /** The pause before a call is repeated on another connection. */
 const REPEAT_MS = 100;
 
+/** The pause between two attempts to connect to a server that let nobody in. */
+const AWAY_MS = 200;
+
 /** The key of the queue's lock: "mailgw q". */
 export const QUEUE_LOCK = '7881696737188323441';
 
@@ -128,6 +132,10 @@ class Lines {
   readonly #idle: Connection[] = [];
   readonly #waiting: ((line: Promise<Connection>) => void)[] = [];
   #lent = 0;
+  /** Why the last attempt to connect failed, and when; undefined where it did not. */
+  #refusal: { readonly error: unknown; readonly atMs: number } | undefined;
+  /** The attempt after one that failed. */
+  #probe: Promise<unknown> | undefined;
   #isClosed = false;
 
   constructor(options: DatabaseOptions) {
@@ -156,6 +164,32 @@ class Lines {
 
   async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
     if (this.#isClosed) throw new Error('the store is closed');
+    if (this.#probe !== undefined) await this.#probe;
+    else if (this.#refusal !== undefined && performance.now() - this.#refusal.atMs < AWAY_MS)
+      throw this.#refusal.error;
+    const line = this.#attempt(answerMs, onEnd);
+    if (this.#refusal === undefined) return await line;
+    this.#probe = line;
+    try {
+      return await line;
+    } finally {
+      this.#probe = undefined;
+    }
+  }
+
+  /** Tries to connect, and notes how that ends. */
+  async #attempt(answerMs: number, onEnd: (() => void) | undefined): Promise<Connection> {
+    try {
+      const line = await this.#make(answerMs, onEnd);
+      this.#refusal = undefined;
+      return line;
+    } catch (error) {
+      this.#refusal = { error, atMs: performance.now() };
+      throw error;
+    }
+  }
+
+  async #make(answerMs: number, onEnd: (() => void) | undefined): Promise<Connection> {
     const { address, password, name } = this.#options;
     return await connect({
       address,
