@@ -320,7 +320,7 @@ function describeSharing(server: () => Postgres, open: Open): void {
     const [one, two] = [await open(t, database, 'one'), await open(t, database, 'two')];
     const [here, there] = [new Repetitions(), new Repetitions()];
     let count = 0;
-    let end = (_answer: JsonAnswer): void => undefined;
+    let end: (answer: JsonAnswer) => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
       void here
         .once(one, 'k', { a: 1 }, () => {
