@@ -2,7 +2,8 @@
  * One attempt: a message taken apart and delivered within a deadline.
  *
  * Contract: gives what the sink said, or why it was never asked; whatever is thrown inside is deferred. A bounce is told
- * to the sink instead of posted.
+ * to the sink instead of posted. Nothing is asked of the sink once the lease may be another host's: a machine that slept
+ * between the two posts nothing when it wakes.
  */
 
 import { cleanLine } from '../mail/clean-text.ts';
@@ -18,11 +19,13 @@ import type { ReadBounce } from '../sinks/bounce-event.ts';
 import { NoPost } from '../sinks/no-post.ts';
 import type { Outcome, Sink } from '../sinks/sink.ts';
 import type { Contexts } from '../store/contexts.ts';
+import type { Hosts } from '../store/hosts.ts';
 import type { Contents, LeasedItem } from '../store/item.ts';
 import type { SplitPart } from '../store/leases.ts';
 import type { Originals } from '../store/originals.ts';
 import { DeadlineError, type OnLate, withinDeadline } from '../system/deadline.ts';
 import { errorText } from '../system/error-text.ts';
+import type { Moment } from '../system/moment.ts';
 import { readContext, readKnown } from './known.ts';
 import { addressed, digestWish, partsOf, unsplittable } from './split.ts';
 
@@ -30,7 +33,12 @@ import { addressed, digestWish, partsOf, unsplittable } from './split.ts';
 export interface Leased {
   readonly item: LeasedItem;
   readonly raw?: Uint8Array | undefined;
+  /** When the lease was asked for; it cannot have begun before. */
+  readonly askedAt?: Moment | undefined;
 }
+
+/** Added to an attempt's deadline for its lease: waiting, parsing, reading and settling. */
+export const LEASE_MARGIN_MS = 60_000;
 
 /** The options of an attempt. */
 export interface AttemptOptions {
@@ -41,6 +49,8 @@ export interface AttemptOptions {
   readonly sink: Sink;
   /** What the sink is called. */
   readonly name: string;
+  /** Tells whether what was leased is still ours, and not taken over by other hosts; without it always. */
+  readonly holds?: Hosts['holds'] | undefined;
   /** Hides tokens in a text that the sink gets. */
   readonly mask: (text: string) => string;
   /** Reads a bounce as an event; without it the sink is told of none. */
@@ -53,9 +63,18 @@ export interface AttemptOptions {
 
 /**
  * The cause by which an attempt ended: the sink's answer; no text; no word of which post of a digest it answers; a limit
- * of ours or the message's own form; the death of the parser's worker; nothing to deliver; a fault of ours.
+ * of ours or the message's own form; the death of the parser's worker; nothing to deliver; a fault of ours; or it was not
+ * ours any more.
  */
-export type Cause = 'sink' | 'empty' | 'unclear' | 'unreadable' | 'worker-died' | 'nothing' | 'internal';
+export type Cause =
+  | 'sink'
+  | 'empty'
+  | 'unclear'
+  | 'unreadable'
+  | 'worker-died'
+  | 'nothing'
+  | 'internal'
+  | 'not-ours';
 
 /** The outcome of an attempt and its cause; `reason` is a word for what was never posted. */
 export interface Attempt {
@@ -81,6 +100,7 @@ export async function attempt(options: AttemptOptions, leased: Leased): Promise<
     });
     return { outcome, cause: 'sink', reply };
   } catch (error) {
+    if (error instanceof LeaseOver) return NOT_OURS;
     if (error instanceof NoPost) return { outcome: error.outcome, cause: 'sink', reply: prepared?.reply };
     options.log('attempt_failed', { id: leased.item.id, reason: errorText(error) });
     // What was ready for the sink failed in its hands.
@@ -90,18 +110,27 @@ export async function attempt(options: AttemptOptions, leased: Leased): Promise<
   }
 }
 
+/** The lease may be another host's. */
+class LeaseOver extends Error {}
+
+const NOT_OURS: Attempt = {
+  outcome: { kind: 'deferred', diagnostic: 'another host may have it by now' },
+  cause: 'not-ours',
+};
+
 /** The delivery that is ready, or the end of an attempt that has nothing to deliver. */
 type Prepared =
   | { readonly deliver: (signal: AbortSignal) => Promise<Outcome>; readonly reply?: ParsedReply | undefined }
   | Attempt;
 
 /** Prepares an attempt: takes the message apart, or reads the bounce. */
-async function prepareAttempt(options: AttemptOptions, { item, raw }: Leased): Promise<Prepared> {
+async function prepareAttempt(options: AttemptOptions, leased: Leased): Promise<Prepared> {
+  const { item, raw } = leased;
   const message = raw ?? (await options.queue.content(item.id));
   if (message === undefined) return nothing('failed', 'the content is gone from the store');
   return item.bounce === undefined
-    ? preparePost(options, item, message)
-    : prepareBounce(options, item, message);
+    ? preparePost(options, leased, message)
+    : prepareBounce(options, leased, message);
 }
 
 /** Ends an attempt that has nothing to deliver. */
@@ -109,11 +138,8 @@ function nothing(kind: 'failed' | 'posted', diagnostic: string): Attempt {
   return { outcome: { kind, diagnostic }, cause: 'nothing' };
 }
 
-async function preparePost(
-  options: AttemptOptions,
-  item: LeasedItem,
-  message: Uint8Array,
-): Promise<Prepared> {
+async function preparePost(options: AttemptOptions, leased: Leased, message: Uint8Array): Promise<Prepared> {
+  const { item } = leased;
   const { remembered, parser, sink, mask, log } = options;
   const gone = unsplittable(item, []);
   if (gone !== undefined) return nothing('failed', gone);
@@ -132,7 +158,7 @@ async function preparePost(
       if (item.attempts > 1 && (await sink.exists?.(post, signal)) === true) {
         return { kind: 'posted', diagnostic: 'was on the platform already' };
       }
-      return measured(options, () => hand(sink, post, signal));
+      return measured(options, leased, () => hand(sink, post, signal));
     },
   };
 }
@@ -155,21 +181,28 @@ function prepareSplit(item: LeasedItem, answered: readonly number[]): Attempt {
 
 async function prepareBounce(
   options: AttemptOptions,
-  item: LeasedItem,
+  leased: Leased,
   message: Uint8Array,
 ): Promise<Prepared> {
+  const { item } = leased;
   const { sink, readBounce } = options;
   const bounce = await readBounce?.(item, message);
   if (bounce === undefined) return nothing('failed', 'no bounce can be read');
   const tell = sink.bounced?.bind(sink);
   if (tell === undefined) return nothing('posted', 'the sink does not want to know of bounces');
-  return { deliver: (signal) => measured(options, () => tell(bounce, signal)) };
+  return { deliver: (signal) => measured(options, leased, () => tell(bounce, signal)) };
 }
 
-async function measured({ meter, name }: AttemptOptions, ask: () => Promise<Outcome>): Promise<Outcome> {
-  const askedAt = performance.now();
+/** Asks the sink, and measures how long that takes; throws {@link LeaseOver} where it is not ours to ask any more. */
+async function measured(
+  { meter, name, holds }: AttemptOptions,
+  { askedAt }: Leased,
+  ask: () => Promise<Outcome>,
+): Promise<Outcome> {
+  if (askedAt !== undefined && holds?.(askedAt, LEASE_MARGIN_MS) === false) throw new LeaseOver();
+  const begunAt = performance.now();
   const outcome = await ask();
-  const seconds = (performance.now() - askedAt) / 1000;
+  const seconds = (performance.now() - begunAt) / 1000;
   // What is no sink's is asked of nobody.
   if (name !== NO_LANE)
     meter?.observe(

@@ -1,8 +1,10 @@
 /** What a dispatcher works with, and what it has in common with the others of its store. */
+import type { ImmediateLease } from '../store/acceptance.ts';
 import type { Contents } from '../store/item.ts';
 import type { Leases } from '../store/leases.ts';
 import type { SinkReports } from '../store/sink-status.ts';
-import type { AttemptOptions } from './attempt.ts';
+import type { Moment } from '../system/moment.ts';
+import { type AttemptOptions, LEASE_MARGIN_MS } from './attempt.ts';
 import type { EndingOptions } from './ending.ts';
 import type { WallClock } from './wall-clock.ts';
 
@@ -16,7 +18,7 @@ export interface DispatcherOptions extends AttemptOptions, EndingOptions {
   readonly maxBufferedBytes: number;
   /** The longest time without a look at the queue. */
   readonly pollMs: number;
-  /** Tells whether what was leased is still ours, and not taken over by other hosts; without it always. */
+  /** Tells whether other hosts count on this one, so that it may lease and begin; without it always. */
   readonly isPresent?: (() => boolean) | undefined;
   /** Tells whether a thread is of the lane; without it all are. */
   readonly owns?: ((thread: string) => boolean) | undefined;
@@ -28,6 +30,15 @@ export interface Fellowship {
   /** Lists the leased items that one of them answers for. */
   readonly claimed: () => readonly string[];
 }
+
+/** A wish to lease items with their commit, and when it was made. */
+export interface Wish extends ImmediateLease {
+  readonly askedAt: Moment;
+}
+
+/** Gives the time that a lease lasts. */
+export const leaseMsOf = ({ attemptTimeoutMs }: DispatcherOptions): number =>
+  attemptTimeoutMs + LEASE_MARGIN_MS;
 
 /** Names the lane in a request, where there is one. */
 export const laneOf = ({ lane }: DispatcherOptions) => (lane === undefined ? undefined : { lane });

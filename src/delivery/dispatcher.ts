@@ -13,32 +13,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_LANE } from '../mail/lane.ts';
 import { Outage } from '../observe/outage.ts';
-import type { AcceptResult, ImmediateLease } from '../store/acceptance.ts';
-import type { LeasedItem, NewItem } from '../store/item.ts';
-import type { Settle } from '../store/leases.ts';
+import type { AcceptResult } from '../store/acceptance.ts';
+import type { NewItem } from '../store/item.ts';
 import { Bell } from '../system/bell.ts';
 import { errorText } from '../system/error-text.ts';
+import { thisMoment } from '../system/moment.ts';
 import { attempt, type Leased } from './attempt.ts';
 import type { Admission } from './breaker.ts';
-import { type DispatcherOptions, type Fellowship, laneOf } from './dispatcher-options.ts';
+import {
+  type DispatcherOptions,
+  type Fellowship,
+  laneOf,
+  leaseMsOf,
+  type Wish,
+} from './dispatcher-options.ts';
 import { endAttempt } from './ending.ts';
-import { Settler } from './settler.ts';
+import { type Ended, returned, Settler } from './settler.ts';
 import { Shares } from './shares.ts';
 import { SinkWatch } from './sink-watch.ts';
 import { UnderWay, wantedBytes } from './under-way.ts';
 import { WallClock } from './wall-clock.ts';
 
-/** An attempt that has ended, and how far due times had been moved when it was timed. */
-interface Ended {
-  readonly settle: Settle;
-  readonly movedMs: number;
-}
-
 /** Messages up to this size wait in memory for their attempt; larger ones are read from the store when it begins. */
 const AT_HAND_BYTES = 32 * 1024;
-
-/** Added to an attempt's deadline for its lease: parsing, reading and settling. */
-const LEASE_MARGIN_MS = 60_000;
 
 /** How soon the store is looked at again, while what is due there is of users who have their share. */
 const LOOK_AGAIN_MS = 100;
@@ -89,10 +86,6 @@ export class Dispatcher {
     return this.#inForce();
   }
 
-  get #leaseMs(): number {
-    return this.#options.attemptTimeoutMs + LEASE_MARGIN_MS;
-  }
-
   /** Lists the leased items that this dispatcher answers for. */
   get claimed(): readonly string[] {
     return [...this.#inFlight.keys(), ...this.#unwritten, ...this.#ahead.map(({ item }) => item.id)];
@@ -140,22 +133,24 @@ export class Dispatcher {
    * Wishes to lease new items with their commit, as far as they need not wait for others; undefined is none. What became
    * of them is to be told to {@link arrived}.
    */
-  expect(items: readonly NewItem[], bytes: number): ImmediateLease | undefined {
+  expect(items: readonly NewItem[], bytes: number): Wish | undefined {
     const { leftOut } = this.#shares;
     const isShared = leftOut.size > 0 && items.some(({ user }) => leftOut.has(user));
     const limit = isShared ? 0 : Math.min(this.#roomForNew(bytes), items.length);
     if (limit === 0) this.#isBehind ||= !items.every(({ user }) => leftOut.has(user));
     this.#expected += limit;
-    return limit === 0 ? undefined : { limit, leaseMs: this.#leaseMs, ...laneOf(this.#options) };
+    if (limit === 0) return undefined;
+    return { limit, leaseMs: leaseMsOf(this.#options), askedAt: thisMoment(), ...laneOf(this.#options) };
   }
 
   /** Begins what was leased with the commit of new items; without a result there was no commit. */
-  arrived(wish: ImmediateLease | undefined, raw: Uint8Array, result: AcceptResult | undefined): void {
+  arrived(wish: Wish | undefined, raw: Uint8Array, result: AcceptResult | undefined): void {
     this.#expected -= wish?.limit ?? 0;
     if (result?.kind !== 'committed') return;
     // Unless the store has taken its memory over, which leaves nothing of it here.
     const isAtHand = raw.byteLength > 0 && raw.byteLength < AT_HAND_BYTES;
-    for (const item of result.leased) this.#take({ item, raw: isAtHand ? raw : undefined });
+    const { askedAt } = wish ?? {};
+    for (const item of result.leased) this.#take({ item, raw: isAtHand ? raw : undefined, askedAt });
     // In a turn of its own: the reply to the client comes first.
     if (result.leased.length > 0) setImmediate(this.#beginAhead);
     if (result.leased.length < result.acceptances.length) this.#bell.ring();
@@ -236,7 +231,7 @@ export class Dispatcher {
         return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
       }
       const leased = await this.#lease(limit, probe);
-      for (const item of leased) this.#take({ item });
+      for (const each of leased) this.#take(each);
       this.#beginAhead();
       if (leased.length > 0) return 0;
       this.#watch.breaker.missNewcomer(monotonic());
@@ -247,15 +242,16 @@ export class Dispatcher {
     }
   }
 
-  async #lease(limit: number, probe: Admission['probe']): Promise<readonly LeasedItem[]> {
+  async #lease(limit: number, probe: Admission['probe']): Promise<readonly Leased[]> {
     const { queue, now, monotonic } = this.#options;
     const leftOut = probe === undefined ? [...this.#shares.leftOut] : [];
     const maxBytes = wantedBytes(this.#ahead);
+    const askedAt = thisMoment();
     this.#expected += limit;
     const leased = await queue
       .lease({
         now: now(),
-        leaseMs: this.#leaseMs,
+        leaseMs: leaseMsOf(this.#options),
         limit,
         maxBytes,
         probe,
@@ -268,7 +264,7 @@ export class Dispatcher {
     const isBack = leftOut.some((user) => !this.#shares.leftOut.has(user));
     this.#isBehind = probe !== undefined || leased.length === limit || isBack;
     this.#quietUntil = leftOut.length === 0 ? 0 : monotonic() + LOOK_AGAIN_MS;
-    return leased;
+    return leased.map((item) => ({ item, askedAt }));
   }
 
   async #reclaim(): Promise<void> {
@@ -329,10 +325,7 @@ export class Dispatcher {
 
   /** Gives back what no attempt was made of. */
   #giveBack(unbegun: readonly Leased[]): void {
-    for (const { item } of unbegun) {
-      const settle: Settle = { id: item.id, attempts: item.attempts, settlement: { kind: 'returned' } };
-      void this.#settler.settle(settle, this.#clock.movedMs);
-    }
+    for (const { item } of unbegun) void this.#settler.settle(returned(item), this.#clock.movedMs);
   }
 
   async #attempt(leased: Leased, watch: SinkWatch): Promise<Ended> {
@@ -344,6 +337,7 @@ export class Dispatcher {
     const { breaker } = this.#watch;
     if (breaker.isOpen) this.#giveBack(this.#ahead.splice(0));
     const { movedMs } = this.#clock;
+    if (made.cause === 'not-ours') return { settle: returned(item), movedMs };
     const circumstances = { dueFrom: this.#clock.now(), breaker, tookMs: performance.now() - startedAt };
     return { settle: await endAttempt(this.#options, item, made, circumstances), movedMs };
   }

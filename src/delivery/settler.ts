@@ -26,7 +26,7 @@ export interface SettlerOptions {
 }
 
 /** An outcome, and how far due times had been moved when it was timed. */
-interface Waiting {
+export interface Ended {
   readonly settle: Settle;
   readonly movedMs: number;
 }
@@ -36,7 +36,7 @@ export class Settler {
   readonly #options: SettlerOptions;
   readonly #bell = new Bell();
   readonly #outage: Outage;
-  #waiting: Waiting[] = [];
+  #waiting: Ended[] = [];
   #writing: Promise<void> | undefined;
   #isStopping = false;
   #isOver = false;
@@ -90,8 +90,15 @@ export class Settler {
   }
 }
 
+/** Gives an item back of which no attempt was made. */
+export const returned = ({ id, attempts }: Pick<Settle, 'id' | 'attempts'>): Settle => ({
+  id,
+  attempts,
+  settlement: { kind: 'returned' },
+});
+
 /** Moves the outcome by what the clock was set meanwhile. */
-function moved({ settle, movedMs }: Waiting, nowMovedMs: number): Settle {
+function moved({ settle, movedMs }: Ended, nowMovedMs: number): Settle {
   const { settlement } = settle;
   if (settlement.kind !== 'deferred' || movedMs === nowMovedMs) return settle;
   return { ...settle, settlement: { ...settlement, dueAt: settlement.dueAt + nowMovedMs - movedMs } };

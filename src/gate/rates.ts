@@ -5,9 +5,12 @@
  * Messages that nobody vouches for have buckets of their own, as large as the others: whoever holds an address cannot
  * use up what its owner may send.
  * What is taken is saved within {@link SAVE_MS}, and from a bucket that is more than half empty with the message
- * itself: `saveUrgent`, called in the tick of an accept, travels with it into one transaction. So a crash gives back
- * at most half a bucket, and that only if it was taken just before. Buckets live on the monotonic clock, so setting
- * the wall clock changes nothing; across a restart see {@link untilFull}.
+ * itself, by `saveUrgent` in the tick of an accept. In SQLite both are one transaction. So a crash gives back
+ * at most half a bucket, and that only if it was taken just before. In PostgreSQL the save is a transaction of its own that
+ * begins with the accept and waits for nothing but the save before it: a crash between the two commits also gives back
+ * what was taken with the messages of those milliseconds, or takes for such as were not accepted; and so does a crash of
+ * the database, for what it has not written of such saves, which need no fsync.
+ * Buckets live on the monotonic clock, so setting the wall clock changes nothing; across a restart see {@link untilFull}.
  * Hosts that share a store exchange what they take with every save, and every {@link SWEEP_MS}: each adds the others' to
  * its own. All of them together go beyond a rate by what the others take between two exchanges, {@link SAVE_MS} under load,
  * and by no more: what was taken beyond it is a debt that flows in before there is another one.

@@ -56,6 +56,7 @@ function noticeKindOf({ settlement, attempt }: EndedAttempt): NoticeKind | undef
     case 'worker-died':
       return 'unreadable';
     case 'nothing':
+    case 'not-ours':
       return undefined;
   }
 }

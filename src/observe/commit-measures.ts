@@ -1,5 +1,6 @@
 /**
- * The measures of the commits that accept messages, taken by the store's writer in memory that two threads share.
+ * The measures of the commits that accept messages, taken by whoever commits them, in memory that two threads share: with a
+ * store in SQLite that is its writer.
  *
  * Contract: nothing else is loaded with this file, because the writer's thread loads it before it opens the store.
  */

@@ -143,7 +143,7 @@ const TABLE = {
     PARSE_SECONDS,
   ),
   mailgw_commit_seconds: histogram(
-    'Time of a COMMIT that accepted messages, its fsync included; of a store in SQLite',
+    'Time of a COMMIT that accepted messages, its fsync included; in PostgreSQL of the whole call, with the way there and back',
     NONE,
     COMMIT_SECONDS,
   ),

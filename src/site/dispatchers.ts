@@ -90,6 +90,7 @@ function optionsOf(
     ...target,
     queue: store,
     isPresent: () => store.isPresent(),
+    holds: (askedAt, forMs) => store.holds(askedAt, forMs),
     remembered: store,
     log,
     meter,

@@ -19,7 +19,7 @@ import { readPassword, type StoreSettings } from './store-place.ts';
 
 /** The demands of a daemon on its store. */
 export interface StoreHooks {
-  /** Memory of commit-measures.ts, for a writer of our own. */
+  /** Memory of commit-measures.ts, in which commits are measured. */
   readonly measures: SharedArrayBuffer;
   /** Told once when nothing can be stored any more. */
   readonly onBroken: (error: Error) => void;
@@ -39,9 +39,9 @@ export async function openDaemonStore(config: StoreSettings, hooks: StoreHooks):
   try {
     const { openPostgresStore } = await import('../store/postgres/store.ts');
     const password = passwordOf(readPassword(passwordFile));
-    const { onBroken } = hooks;
+    const { onBroken, measures } = hooks;
     const settings = { url, password, host, keepContent, connections };
-    const store = await openPostgresStore({ ...settings, mode: 'daemon', onBroken });
+    const store = await openPostgresStore({ ...settings, mode: 'daemon', onBroken, measures });
     return {
       ...store,
       close: async () => {

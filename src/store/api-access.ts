@@ -23,6 +23,16 @@ export interface KeptAnswer {
   readonly answeredAt: number;
 }
 
+/** A claim of a key, so that of several hosts one carries out what was asked under it. */
+export interface KeyClaim {
+  readonly key: string;
+  /** Whose claim it is: a word that nobody else has. */
+  readonly claimer: string;
+}
+
+/** After so long without an answer a claim is over: its host may be gone. */
+export const CLAIM_MS = 60_000;
+
 /** Tokens and kept answers. */
 export interface ApiAccess {
   /** Adds a holder; false where the name is taken. */
@@ -33,7 +43,14 @@ export interface ApiAccess {
   tokens(): Promise<readonly TokenHolder[]>;
   /** Finds the holder of the token with this SHA-256. */
   tokenHolder(hash: Uint8Array): Promise<TokenHolder | undefined>;
-  /** Keeps an answer, and forgets those given before `forgetBefore`. */
+  /**
+   * Claims a key for a request, unless it was answered since `forgetBefore` or another host is at a request under it; tells
+   * whether it did. The claim ends by itself.
+   */
+  claimKey(claim: KeyClaim, forgetBefore: number): Promise<boolean>;
+  /** Gives up the claim of a key that is not answered for good. */
+  releaseKey(claim: KeyClaim): Promise<void>;
+  /** Keeps an answer, which ends the claim, and forgets those given before `forgetBefore`. */
   keepAnswer(answer: KeptAnswer, forgetBefore: number): Promise<void>;
   /** Finds the answer that was given under a key. */
   keptAnswer(key: string): Promise<KeptAnswer | undefined>;

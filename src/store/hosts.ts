@@ -2,6 +2,7 @@
  * The hosts of a store as a port: the daemons that share it, as each of them and the operator see them. Contract and
  * failure as of store.ts.
  */
+import type { Moment } from '../system/moment.ts';
 
 /**
  * The state of a host: its daemon tells the store that it lives; it ended in order; or nothing was heard of it for so long
@@ -44,4 +45,9 @@ export interface Hosts {
    * leased, and nothing of that is to be begun.
    */
   isPresent(): boolean;
+  /**
+   * Tells whether what was leased at the asking of a moment is this daemon's own for `forMs` after that moment, and that is
+   * not over: the others have counted on it without a break, so that nobody has taken it over.
+   */
+  holds(askedAt: Moment, forMs: number): boolean;
 }

@@ -91,6 +91,21 @@ describe('deferral', () => {
     }
   });
 
+  it('what may be another host’s by now is not posted, and goes back as it was', async (t) => {
+    const asked: number[] = [];
+    const test = await startDispatching(t, {
+      holds: (askedAt, forMs) => {
+        assert.ok(askedAt.wall <= Date.now() && askedAt.monotonic <= performance.now());
+        return asked.push(forMs) > 1;
+      },
+    });
+    const id = await test.queue('a');
+    assert.equal((await test.inState(id, 'posted')).attempts, 1);
+    assert.deepEqual(asked, [60_000, 60_000]);
+    assert.equal(test.platform.posts.length, 1);
+    assert.equal(test.log.filter(({ event }) => event === 'attempt').length, 1);
+  });
+
   it('honours what the platform asks for, up to the longest wait', async (t) => {
     const test = await startDispatching(t);
     for (const [seconds, waitMs] of [

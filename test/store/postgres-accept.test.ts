@@ -4,12 +4,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { commitMeasures } from '../../src/observe/commit-measures.ts';
 import type { AcceptResult } from '../../src/store/acceptance.ts';
 import type { NewItem } from '../../src/store/item.ts';
+import { QUEUE_LOCK } from '../../src/store/postgres/database.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import type { CallReceipt } from '../../src/store/receipts.ts';
 import type { Store } from '../../src/store/store.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { eventually } from '../support/eventually.ts';
 import { accept, NOW, newItem, RAW } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
@@ -60,6 +63,45 @@ describe('the entrance of a store in PostgreSQL', { skip: postgresUnavailable() 
       const named = new Set(answers.filter(({ fingerprint }) => fingerprint === mail).map(({ id }) => id));
       assert.equal(named.size, 1);
     }
+  });
+
+  it('commits what waits behind the batch under way when it is closed, and measures both', async (t) => {
+    const { database } = await twoHosts(t);
+    const commits = commitMeasures();
+    const url = server.url(database);
+    const store = await openPostgresStore({ url, mode: 'tool', measures: commits.memory });
+    let isClosed = false;
+    testScratch(t).defer(async () => {
+      if (!isClosed) await store.close();
+    });
+    const held = server.sql(
+      `BEGIN; SELECT pg_advisory_xact_lock(${QUEUE_LOCK}); SELECT pg_sleep(2); COMMIT`,
+      database,
+    );
+    const waiting = (what: string): Promise<true> =>
+      eventually(
+        async () =>
+          (await server.sql(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND ${what}`)) === '0'
+            ? undefined
+            : true,
+        () => `no lock is ${what}`,
+      );
+    await waiting("granted AND mode = 'ExclusiveLock'");
+    const first = store.accept([newItem()], RAW);
+    await waiting('NOT granted');
+    const behind = [store.accept([newItem()], RAW), store.accept([newItem()], RAW)];
+    isClosed = true;
+    await store.close();
+    const results = await Promise.all([first, ...behind]);
+    assert.deepEqual(
+      results.map(({ kind }) => kind),
+      ['committed', 'committed', 'committed'],
+    );
+    await held;
+    assert.equal(await server.sql('SELECT count(*) FROM item', database), '3');
+    assert.equal(commits.messages.sum, 3);
+    assert.deepEqual(commits.messages.counts.slice(0, 2), [1, 1], 'one of one message, one of two');
+    assert.ok(commits.seconds.sum > 0);
   });
 
   it('of a thread that two hosts take items of at the same time one is the head: the first', async (t) => {

@@ -4,11 +4,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type JsonAnswer, Repetitions } from '../../src/api/idempotency.ts';
 import type { HostView } from '../../src/store/hosts.ts';
 import type { HostTimes } from '../../src/store/postgres/hosts.ts';
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { StoreError } from '../../src/store/store-error.ts';
+import { thisMoment } from '../../src/system/moment.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, ids, newItem, queued } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
@@ -22,6 +24,37 @@ const SLOW: HostTimes = { beatMs: 100, deadMs: 600_000 };
 const HOLDER = fileURLToPath(new URL('../support/store-holder.js', import.meta.url));
 
 const due = (store: Store, limit = 100) => store.lease({ now: Date.now(), leaseMs: 600_000, limit });
+
+const said = (process: DaemonProcess, what: string): Promise<string> =>
+  eventually(
+    () =>
+      process
+        .output()
+        .split('\n')
+        .find((line) => line.startsWith(what)),
+    () => process.output(),
+  );
+
+const view = async (store: Store, name: string): Promise<HostView> =>
+  (await store.listHosts(0)).find((host) => host.name === name)!;
+
+const reaches = (store: Store, name: string, state: HostView['state']): Promise<HostView> =>
+  eventually(
+    async () => {
+      const found = await view(store, name);
+      return found.state === state ? found : undefined;
+    },
+    () => `${name} is not ${state}`,
+  );
+
+const leasable = (store: Store): Promise<string[]> =>
+  eventually(
+    async () => {
+      const leased = ids(await due(store));
+      return leased.length > 0 ? leased : undefined;
+    },
+    () => 'nothing is due',
+  );
 
 /** Opens a store as a daemon of a host. */
 type Open = (
@@ -231,9 +264,15 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
         () => (one.isPresent() === is ? true : undefined),
         () => `present is not ${is}`,
       );
+    const before = thisMoment();
+    assert.ok(one.holds(before, 600_000));
+    assert.equal(one.holds({ ...before, wall: before.wall - 5000 }, 5000), false, 'its lease is over');
     await presence(false);
+    assert.equal(one.holds(before, 600_000), false);
     await server.sql('ALTER TABLE away RENAME TO host', database);
     await presence(true);
+    assert.equal(one.holds(before, 600_000), false, 'others may have had it meanwhile');
+    assert.ok(one.holds(thisMoment(), 600_000));
   });
 
   it('are forgotten by word of the operator, but not while they live', async (t) => {
@@ -305,6 +344,50 @@ function describeSharing(server: () => Postgres, open: Open): void {
       () => 'two does not listen again',
     );
     await rung(() => queued(one));
+  });
+
+  it('carry out what came under one key once: the other hears that it is under way, or the answer', async (t) => {
+    const database = await server().database();
+    const [one, two] = [await open(t, database, 'one'), await open(t, database, 'two')];
+    const [here, there] = [new Repetitions(), new Repetitions()];
+    let count = 0;
+    let end: (answer: JsonAnswer) => void = () => undefined;
+    const begun = new Promise<void>((resolve) => {
+      void here
+        .once(one, 'k', { a: 1 }, () => {
+          count += 1;
+          resolve();
+          return new Promise<JsonAnswer>((done) => {
+            end = done;
+          });
+        })
+        .catch(() => undefined);
+    });
+    await begun;
+    const again = (): Promise<JsonAnswer> =>
+      there.once(two, 'k', { a: 1 }, () => {
+        count += 1;
+        return Promise.resolve({ status: 201, body: 'two' });
+      });
+    await assert.rejects(again(), /still being carried out/);
+    end({ status: 201, body: 'one' });
+    const answer = await eventually(
+      () => again().catch(() => undefined),
+      () => 'no answer',
+    );
+    assert.deepEqual(answer, { status: 201, body: 'one', isReplayed: true });
+    assert.equal(count, 1);
+    // What may be tried again leaves the key free; a host that died leaves it until the claim ends.
+    const passing = (): Promise<JsonAnswer> => Promise.resolve({ status: 503, body: '' });
+    assert.equal((await here.once(one, 'p', {}, passing)).status, 503);
+    assert.equal((await there.once(two, 'p', {}, passing)).status, 503);
+    assert.ok(await one.claimKey({ key: 'dead', claimer: 'x' }, 0));
+    await assert.rejects(there.once(two, 'dead', {}, passing), /still being carried out/);
+    await server().sql(
+      "UPDATE api_answer SET answered_at = answered_at - 60000 WHERE key = 'dead'",
+      database,
+    );
+    assert.equal((await there.once(two, 'dead', {}, passing)).status, 503);
   });
 
   it('own a mailbox one at a time: it moves when its owner has not renewed it', async (t) => {

@@ -1,5 +1,4 @@
-// The store in PostgreSQL through PgBouncer, which gives each transaction another connection: the contract that every
-// store keeps, and what a pooler changes.
+// The store in PostgreSQL through PgBouncer, which gives each transaction another connection: what a pooler changes.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -9,30 +8,12 @@ import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { StoreError } from '../../src/store/store-error.ts';
 import { type PgBouncer, pgBouncerUnavailable, startPgBouncer } from '../support/pgbouncer.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
-import { describeQueueContract } from './contract.ts';
+import { suiteScratch } from '../support/scratch.ts';
 
 const POOL_SIZE = 5;
 
 /** Each test has a database of its own, whose pool's connections stay for a second or two. */
 const SETTINGS = ['max_connections=400'];
-
-describe('PostgreSQL behind PgBouncer', { skip: pgBouncerUnavailable() }, () => {
-  const scratch = new Scratch();
-  let server: Postgres;
-  let pooler: PgBouncer;
-
-  before(async () => {
-    server = await startPostgres(scratch, { settings: SETTINGS });
-    pooler = await startPgBouncer(scratch, server, POOL_SIZE);
-  });
-
-  after(() => scratch.close());
-
-  describeQueueContract('PostgreSQL behind PgBouncer', async (t) =>
-    server.store(testScratch(t), { url: pooler.url(await server.database()) }),
-  );
-});
 
 describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
   const scratch = suiteScratch();

@@ -3,38 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { MIGRATIONS } from '../../src/store/postgres/migrations.ts';
-import { functionsOf, type RoleOptions, roleSql, SCHEMA, tablesOf } from '../../src/store/postgres/role.ts';
+import { functionsOf, roleSql, SCHEMA, tablesOf } from '../../src/store/postgres/role.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
-import type { Store } from '../../src/store/store.ts';
 import { StoreError } from '../../src/store/store-error.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
-import { type RunResult, run } from '../support/process.ts';
-import { Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
-import { describeQueueContract } from './contract.ts';
-
-/** Runs SQL by psql, as an administrator does. */
-async function psql(
-  server: Postgres,
-  text: string,
-  user = 'postgres',
-  database = 'postgres',
-): Promise<RunResult> {
-  const place = ['-h', server.directory, '-p', String(server.port), '-U', user, '-d', database];
-  return await run('psql', [...place, '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', '-'], text);
-}
-
-async function make(server: Postgres, options: Partial<RoleOptions>): Promise<void> {
-  const sql = roleSql({ role: 'mailgw', database: 'mailgw', least: undefined, ...options });
-  const { code, stdout, stderr } = await psql(server, sql);
-  assert.deepEqual([code, stdout], [0, ''], stderr);
-}
-
-const open = (server: Postgres, database = 'mailgw', user = 'mailgw'): Promise<Store> =>
-  openPostgresStore({
-    url: server.url(database, 'socket', encodeURIComponent(user)),
-    mode: 'daemon',
-    host: 'one',
-  });
+import { makeRole as make, openAs as open, psql } from '../support/postgres-role.ts';
+import { suiteScratch } from '../support/scratch.ts';
 
 describe('the SQL of a role that owns its database', { skip: postgresUnavailable() }, () => {
   const scratch = suiteScratch();
@@ -170,30 +144,5 @@ describe('the SQL of a role with the least rights', { skip: postgresUnavailable(
     await server.sql('CREATE ROLE other LOGIN; GRANT CONNECT ON DATABASE mailgw TO other');
     const { stderr } = await psql(server, "SELECT mailgw_place('a')", 'other', 'mailgw');
     assert.match(stderr, /permission denied for (schema|function)|function .* does not exist/);
-  });
-});
-
-describe('a store in PostgreSQL with the least rights', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
-  let server: Postgres;
-  let count = 0;
-
-  before(async () => {
-    server = await startPostgres(scratch);
-    await make(server, { least: { from: 0 } });
-  });
-
-  after(() => scratch.close());
-
-  describeQueueContract('PostgreSQL with the least rights', async (t) => {
-    count += 1;
-    const database = `least_${count}`;
-    await server.sql(`CREATE DATABASE ${database} OWNER mailgw_owner TEMPLATE mailgw STRATEGY file_copy`);
-    await server.sql(
-      `REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO mailgw`,
-    );
-    const store = await open(server, database);
-    testScratch(t).defer(() => store.close());
-    return store;
   });
 });

@@ -1,7 +1,13 @@
-/** API tokens and kept answers in PostgreSQL. */
-import type { ApiAccess, KeptAnswer, TokenHolder } from '../api-access.ts';
+/**
+ * API tokens and kept answers in PostgreSQL.
+ *
+ * Contract: a claim of a key is a row without a status, with the claimer as its body; its end is by the database's clock, which
+ * is the same for all hosts. An answer takes its place.
+ */
+import { type ApiAccess, CLAIM_MS, type KeptAnswer, type TokenHolder } from '../api-access.ts';
+import { DATABASE_NOW } from './clock.ts';
 import type { Ground } from './ground.ts';
-import { PROMISED, repeatable } from './repeatable.ts';
+import { LAZY, PROMISED, repeatable } from './repeatable.ts';
 
 const HOLDER = 'SELECT name, scopes, created_at AS "createdAt" FROM api_token';
 
@@ -45,8 +51,30 @@ function tokenPort({ database }: Ground): Tokens {
   };
 }
 
-function answerPort({ database }: Ground): Pick<ApiAccess, 'keepAnswer' | 'keptAnswer'> {
+/** The status of a row that is a claim. */
+const CLAIMED = 0;
+
+const CLAIM = `INSERT INTO api_answer (key, request, status, body, answered_at)
+  VALUES ($1, '', ${CLAIMED}, $2, ${DATABASE_NOW} + ${CLAIM_MS})
+  ON CONFLICT (key) DO UPDATE SET request = excluded.request, status = excluded.status, body = excluded.body,
+    answered_at = excluded.answered_at
+  WHERE CASE api_answer.status WHEN ${CLAIMED} THEN api_answer.answered_at <= ${DATABASE_NOW} OR api_answer.body = $2
+    ELSE api_answer.answered_at < $3 END`;
+
+type Answers = Pick<ApiAccess, 'claimKey' | 'releaseKey' | 'keepAnswer' | 'keptAnswer'>;
+
+function answerPort({ database }: Ground): Answers {
   return {
+    claimKey: ({ key, claimer }, forgetBefore) =>
+      repeatable(
+        database,
+        PROMISED,
+        async (statements) => (await statements.run(CLAIM, [key, claimer, forgetBefore])) === 1,
+      ),
+    releaseKey: async ({ key, claimer }) => {
+      const sql = `DELETE FROM api_answer WHERE key = $1 AND status = ${CLAIMED} AND body = $2`;
+      await repeatable(database, LAZY, (statements) => statements.run(sql, [key, claimer]));
+    },
     keepAnswer: async ({ key, request, status, body, answeredAt }, forgetBefore) => {
       await repeatable(database, PROMISED, (statements) =>
         Promise.all([
@@ -62,7 +90,7 @@ function answerPort({ database }: Ground): Pick<ApiAccess, 'keepAnswer' | 'keptA
     },
     keptAnswer: (key) =>
       database.reads.first<KeptAnswer>(
-        'SELECT key, request, status, body, answered_at AS "answeredAt" FROM api_answer WHERE key = $1',
+        'SELECT key, request, status, body, answered_at AS "answeredAt" FROM api_answer WHERE key = $1 AND status <> 0',
         [key],
       ),
   };

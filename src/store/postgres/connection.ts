@@ -49,11 +49,10 @@ const CONNECT_MS = 5000;
 /** How often connections are looked at for one that does not answer. */
 const LOOK_MS = 500;
 
-const INT8: number = pg.types.builtins.INT8;
-
 /** How texts of the server become values: integers of eight bytes become numbers, all else as the driver has it. */
 const TYPES: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) => (oid === INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)),
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown),
 };
 
 /** The names of prepared statements by their texts: a text has one name in all connections. */

@@ -10,9 +10,9 @@
  * knows; see {@link Work}.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoreAddress } from './address.ts';
-import { type Answer, type Connection, connect, type Value } from './connection.ts';
-import { ConnectionLost, isAftermath, isConflict, isLoss, TakesNoWrites } from './explain.ts';
+import type { Answer, Connection, Value } from './connection.ts';
+import { ConnectionLost, isAftermath, isConflict, isLoss } from './explain.ts';
+import { type DatabaseOptions, Lines } from './lines.ts';
 
 /** Statements, each a transaction of its own or all of them one. */
 export interface Statements {
@@ -62,19 +62,6 @@ export class CommitUnknown extends ConnectionLost {
   }
 }
 
-/** The options of a database. */
-export interface DatabaseOptions {
-  readonly address: StoreAddress;
-  readonly password: string | undefined;
-  readonly name: string;
-  /** Connections for transactions, at most. */
-  readonly most: number;
-}
-
-/** How long an answer may take, and one of a slow read. */
-const ANSWER_MS = 10_000;
-const SLOW_MS = 300_000;
-
 /** How often a transaction is tried again that others defeat, and how long it pauses. */
 const MOST_CONFLICTS = 10;
 const CONFLICT_MS = 5;
@@ -119,118 +106,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     call,
     close: () => lines.close(),
   };
-}
-
-/** The connections: those that are shared, and those that transactions have to themselves. */
-class Lines {
-  readonly #options: DatabaseOptions;
-  readonly #shared = new Map<'read' | 'slow', Promise<Connection>>();
-  readonly #idle: Connection[] = [];
-  readonly #waiting: ((line: Promise<Connection>) => void)[] = [];
-  #lent = 0;
-  #isClosed = false;
-
-  constructor(options: DatabaseOptions) {
-    this.#options = options;
-  }
-
-  read(): Promise<Connection> {
-    return this.#sharedOne('read', ANSWER_MS);
-  }
-
-  slow(): Promise<Connection> {
-    return this.#sharedOne('slow', SLOW_MS);
-  }
-
-  #sharedOne(kind: 'read' | 'slow', answerMs: number): Promise<Connection> {
-    const known = this.#shared.get(kind);
-    if (known !== undefined) return known;
-    const forget = (): void => {
-      if (this.#shared.get(kind) === line) this.#shared.delete(kind);
-    };
-    const line = this.#connect(answerMs, forget);
-    this.#shared.set(kind, line);
-    line.catch(forget);
-    return line;
-  }
-
-  async #connect(answerMs: number, onEnd?: () => void): Promise<Connection> {
-    if (this.#isClosed) throw new Error('the store is closed');
-    const { address, password, name } = this.#options;
-    return await connect({
-      address,
-      password,
-      name,
-      answerMs,
-      onEnd: (loss) => {
-        onEnd?.();
-        if (loss instanceof TakesNoWrites && address.servers.length > 1) this.#leave();
-      },
-    });
-  }
-
-  /** Ends what is connected to a server that takes no writes any more: another one is the primary. */
-  #leave(): void {
-    for (const line of this.#idle.splice(0)) line.end();
-    const shared = [...this.#shared.values()];
-    this.#shared.clear();
-    for (const line of shared)
-      line.then(
-        (connection) => {
-          connection.end();
-        },
-        () => undefined,
-      );
-  }
-
-  /** Lends a connection for a transaction. */
-  async borrow(): Promise<Connection> {
-    for (let line = this.#idle.pop(); line !== undefined; line = this.#idle.pop()) {
-      if (!line.isAlive) continue;
-      this.#lent++;
-      return line;
-    }
-    if (this.#lent >= this.#options.most)
-      return await new Promise<Connection>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    this.#lent++;
-    return await this.#connect(ANSWER_MS).catch((error: unknown) => {
-      this.#passOn(undefined);
-      throw error;
-    });
-  }
-
-  /** Takes one back; one that is not at the end of a transaction is ended. */
-  giveBack(line: Connection): void {
-    this.#passOn(line.isAlive ? line : undefined);
-  }
-
-  #passOn(line: Connection | undefined): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) {
-      next(
-        line === undefined
-          ? this.#connect(ANSWER_MS).catch((error: unknown) => {
-              this.#passOn(undefined);
-              throw error;
-            })
-          : Promise.resolve(line),
-      );
-      return;
-    }
-    this.#lent--;
-    if (line === undefined) return;
-    if (this.#isClosed) line.end();
-    else this.#idle.push(line);
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    const shared = await Promise.allSettled(this.#shared.values());
-    for (const line of shared) if (line.status === 'fulfilled') line.value.end();
-    for (const line of this.#idle.splice(0)) line.end();
-  }
 }
 
 function statementsOn(line: () => Promise<Connection>): Statements {

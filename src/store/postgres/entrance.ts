@@ -5,8 +5,11 @@
  * transaction by itself. A call whose connection was lost is repeated on another one: nobody is told of a commit that nobody
  * knows of.
  * Failure: when a batch fails, its messages are tried one by one, so that only the culprit's caller is told. Without the
- * database a message waits for about {@link REPEAT_MS} and the time of one answer, and is refused then.
+ * database a message waits for about {@link REPEAT_MS} and the time of one answer, and is refused then. What has come in
+ * before the store is closed is committed first; without the database that is waited for {@link CLOSE_MS}.
  */
+import type { CommitMeasures } from '../../observe/commit-measures.ts';
+import { withinDeadline } from '../../system/deadline.ts';
 import { errorText } from '../../system/error-text.ts';
 import { freeMemory } from '../../system/memory.ts';
 import type { AcceptResult } from '../acceptance.ts';
@@ -21,6 +24,9 @@ const MAX_BATCH_ITEMS = 256;
 /** For how long a call is repeated after its message arrived: one that is not answered may last as long again. */
 const REPEAT_MS = 10_500;
 
+/** For how long a store that is closed waits for what has come in. */
+const CLOSE_MS = 5000;
+
 const ACCEPT = 'SELECT mailgw_accept_1($1, $2, $3) AS answer';
 
 /** An arrival with whom to tell. */
@@ -34,27 +40,36 @@ interface Waiting extends Arrival {
 export class Entrance {
   readonly #ground: Ground;
   readonly #waiting: Waiting[] = [];
-  #isBusy = false;
+  readonly #measures: CommitMeasures | undefined;
+  #working: Promise<void> | undefined;
 
-  constructor(ground: Ground) {
+  constructor(ground: Ground, measures?: CommitMeasures) {
     this.#ground = ground;
+    this.#measures = measures;
   }
 
   /** Accepts a message with the next batch. */
   async accept(arrival: Arrival): Promise<AcceptResult> {
     const result = await new Promise<AcceptResult>((resolve, reject) => {
       this.#waiting.push({ ...arrival, arrivedMs: performance.now(), resolve, reject });
-      if (this.#isBusy) return;
-      this.#isBusy = true;
-      // What arrives in the same turn is of the same batch.
-      setImmediate(() => void this.#work());
+      this.#working ??= this.#work();
     });
     return result;
   }
 
+  /** Waits until all that has come in is committed or refused, but no longer than {@link CLOSE_MS}. */
+  async close(): Promise<void> {
+    await withinDeadline(CLOSE_MS, async () => {
+      await this.#working;
+    }).catch(() => undefined);
+  }
+
   async #work(): Promise<void> {
+    // What arrives in the same turn is of the same batch.
+    await new Promise(setImmediate);
     while (this.#waiting.length > 0) await this.#commit(this.#next());
-    this.#isBusy = false;
+    // In the same turn as the last look at the list: a message that came in between would wait for the next one.
+    this.#working = undefined;
   }
 
   #next(): Waiting[] {
@@ -75,7 +90,10 @@ export class Entrance {
     try {
       const values = [host, rowsOf(batch, clock), blobOf(batch)];
       const until = Math.min(...batch.map(({ arrivedMs }) => arrivedMs)) + REPEAT_MS;
+      const begunAt = performance.now();
       const [row] = await database.call<{ answer: string }>(ACCEPT, values, until);
+      this.#measures?.messages.observe(batch.length);
+      this.#measures?.seconds.observe((performance.now() - begunAt) / 1000);
       const lines = row?.answer.split('\n') ?? [];
       for (const [at, waiting] of batch.entries()) {
         waiting.resolve(readAnswer(lines[at] ?? '', waiting));

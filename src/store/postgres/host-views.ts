@@ -26,7 +26,10 @@ FROM at CROSS JOIN host LEFT JOIN leased ON leased.name = host.name LEFT JOIN ta
 ORDER BY host.name`;
 
 /** Gives the port. */
-export function hostPort({ database, clock }: Ground, { deadMs }: HostTimes): Omit<Hosts, 'isPresent'> {
+export function hostPort(
+  { database, clock }: Ground,
+  { deadMs }: HostTimes,
+): Omit<Hosts, 'isPresent' | 'holds'> {
   return {
     listHosts: async (since = Date.now() - LATELY_MS) => {
       const rows = await database.slowly.rows<HostView>(LIST, [deadMs, since]);

@@ -14,6 +14,7 @@ import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { claimName } from '../../system/claimed-name.ts';
 import { withinDeadline } from '../../system/deadline.ts';
+import { elapsedMs, LONG_AGO, type Moment, thisMoment } from '../../system/moment.ts';
 import { version } from '../../system/version.ts';
 import { StoreError } from '../store-error.ts';
 import { DATABASE_NOW } from './clock.ts';
@@ -51,6 +52,8 @@ export interface HostOptions {
 export interface Membership {
   /** Tells whether the others count on it. */
   readonly isPresent: () => boolean;
+  /** Tells whether what was leased by then is still its own, for so long. */
+  readonly holds: (askedAt: Moment, forMs: number) => boolean;
   /** Tells whether there were other hosts at work at the last beat. */
   readonly hasCompany: () => boolean;
   /** Says farewell: what is still leased is the others'. */
@@ -140,7 +143,9 @@ class Host implements Membership {
   readonly #run = randomBytes(16).toString('hex');
   readonly #startedAt = Date.now();
   readonly #machine: string;
-  #heardAt = { wall: -Infinity, monotonic: -Infinity };
+  #heardAt = LONG_AGO;
+  /** Since when there was no time without an answer in which the others may have taken it for dead. */
+  #presentSince = LONG_AGO;
   #hasCompany = false;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -154,11 +159,15 @@ class Host implements Membership {
   }
 
   readonly isPresent = (): boolean => {
-    const mostMs = this.#options.times.deadMs * ABSENT_SHARE;
-    // Both clocks: one stands still while the machine sleeps, the other can be set.
-    const { wall, monotonic } = this.#heardAt;
-    return Date.now() - wall < mostMs && performance.now() - monotonic < mostMs;
+    return elapsedMs(this.#heardAt) < this.#mostMs;
   };
+
+  readonly holds = (askedAt: Moment, forMs: number): boolean =>
+    this.isPresent() && askedAt.monotonic >= this.#presentSince.monotonic && elapsedMs(askedAt) < forMs;
+
+  get #mostMs(): number {
+    return this.#options.times.deadMs * ABSENT_SHARE;
+  }
 
   readonly hasCompany = (): boolean => this.#hasCompany;
 
@@ -209,15 +218,17 @@ class Host implements Membership {
 
   async #beat(): Promise<void> {
     const { database, clock } = this.#ground;
-    const [wall, monotonic] = [Date.now(), performance.now()];
+    const askedAt = thisMoment();
     const pulse = await database.reads.first<Pulse>(BEAT, this.#row());
     if (pulse === undefined) return;
-    clock.hear(pulse.at, wall, Date.now());
+    clock.hear(pulse.at, askedAt, thisMoment());
     if (!pulse.mine) {
       this.#break();
       return;
     }
-    this.#heardAt = { wall, monotonic };
+    // Whoever slept for so long may be back: what it had leased before is the others'.
+    if (!this.isPresent()) this.#presentSince = askedAt;
+    this.#heardAt = askedAt;
     this.#hasCompany = pulse.company;
     if (pulse.heir) await this.#inherit();
   }
@@ -242,7 +253,7 @@ class Host implements Membership {
   #break(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#heardAt = { wall: -Infinity, monotonic: -Infinity };
+    this.#heardAt = LONG_AGO;
     const { host } = this.#ground;
     this.#options.onBroken(new Error(`store.host "${host}": another daemon has taken over the name`));
   }

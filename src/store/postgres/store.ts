@@ -6,6 +6,7 @@
  * Failure: a request that the database cannot carry out rejects. No request makes a connection wait for ever.
  */
 import { hostname } from 'node:os';
+import { commitMeasures } from '../../observe/commit-measures.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { acceptancePort } from './acceptance.ts';
@@ -21,6 +22,7 @@ import { openDatabase } from './database.ts';
 import { deskPort } from './desk.ts';
 import { digestPort } from './digests.ts';
 import { directoryPort } from './directory.ts';
+import { Entrance } from './entrance.ts';
 import { explain } from './explain.ts';
 import { figurePort } from './figures.ts';
 import type { Ground } from './ground.ts';
@@ -57,6 +59,8 @@ export interface PostgresOptions {
   readonly keepContent?: boolean | undefined;
   /** Connections for transactions, at most. */
   readonly connections?: number | undefined;
+  /** Memory of commit-measures.ts in which the commits are measured that accept messages. */
+  readonly measures?: SharedArrayBuffer | undefined;
   /** Other steps than those of this version, for tests of an upgrade. */
   readonly migrations?: readonly Migration[] | undefined;
   /** Other times of hosts, for tests; the same for all of a store. */
@@ -108,7 +112,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
 }
 
 /** This process among the others on the store. */
-interface Part extends Pick<Membership, 'isPresent' | 'close'> {
+interface Part extends Pick<Membership, 'isPresent' | 'holds' | 'close'> {
   readonly bell: PostgresBell;
 }
 
@@ -123,23 +127,26 @@ async function takePart(
   const statements = database.reads;
   if (mode === 'tool') {
     const bell = new PostgresBell({ statements, line: undefined, ringer: '', hasCompany: () => true });
-    return { bell, isPresent: () => true, close: () => bell.close() };
+    return { bell, isPresent: () => true, holds: () => true, close: () => bell.close() };
   }
   const { length: schemaVersion } = migrations;
   const told = onBroken ?? ((): void => undefined);
   const membership = await enterHost(ground, { place, schemaVersion, times, onBroken: told });
-  const { isPresent, hasCompany } = membership;
+  const { isPresent, holds, hasCompany } = membership;
   const listens = line.address.pooler === 'none' ? { ...line, answerMs: ANSWER_MS } : undefined;
   const bell = new PostgresBell({ statements, line: listens, ringer: host, hasCompany });
   const close = async (): Promise<void> => {
     await Promise.all([bell.close(), membership.close()]);
   };
-  return { bell, isPresent, close };
+  return { bell, isPresent, holds, close };
 }
 
-function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, close }: Part): Store {
+function storeOn(ground: Ground, options: PostgresOptions, part: Part): Store {
+  const { bell, isPresent, holds, close } = part;
   const { database } = ground;
-  const [acceptance, leases, desk] = [acceptancePort(ground), leasePort(ground), deskPort(ground)];
+  const { measures } = options;
+  const entrance = new Entrance(ground, measures === undefined ? undefined : commitMeasures(measures));
+  const [leases, desk] = [leasePort(ground), deskPort(ground)];
   return {
     ...contentPort(ground),
     ...receiptPort(ground),
@@ -147,7 +154,7 @@ function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, cl
     ...lanePort(ground),
     ...digestPort(ground),
     ...desk,
-    ...ringing({ ...acceptance, ...leases, ...desk }, bell.ring),
+    ...ringing({ ...acceptancePort(entrance), ...leases, ...desk }, bell.ring),
     ...inspectionPort(ground),
     ...figurePort(ground),
     ...sinkPort(ground),
@@ -166,6 +173,7 @@ function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, cl
     ...healthPort(ground),
     ...hostPort(ground, options.hostTimes ?? HOST_TIMES),
     isPresent,
+    holds,
     onDue: bell.onDue,
     ping: async (sign) => {
       if (sign?.mustWrite === true)
@@ -173,6 +181,7 @@ function storeOn(ground: Ground, options: PostgresOptions, { bell, isPresent, cl
       // Nothing on this side does the writing: a database that is away is no reason to replace the daemon.
     },
     close: async () => {
+      await entrance.close();
       await close();
       await database.close();
     },
