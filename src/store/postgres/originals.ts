@@ -66,7 +66,14 @@ function askKnown({ reads }: Ground['database']): (post: Post) => Promise<readon
       const threads = posts.map(({ thread }) => thread);
       const times = posts.map(({ repliedToAt }) => repliedToAt);
       const rows = await reads.rows<KnownPost & { place: number }>(KNOWN_OF_SEVERAL, [threads, times]);
-      return byPlace(posts.length, rows).map((its) => its.map(({ place: _, ...known }) => known));
+      return byPlace(posts.length, rows).map((its) =>
+        its.map(({ subject, authorName, authorAddress, sketch }) => ({
+          subject,
+          authorName,
+          authorAddress,
+          sketch,
+        })),
+      );
     },
   });
 }
