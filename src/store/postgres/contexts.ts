@@ -1,5 +1,6 @@
 /** The contexts of addresses in PostgreSQL: a row for each address that has one. */
-import type { Contexts } from '../contexts.ts';
+import type { ContextKey, Contexts } from '../contexts.ts';
+import { byPlace, gathered } from './gathered.ts';
 import type { Ground } from './ground.ts';
 import { PROMISED, repeatable } from './repeatable.ts';
 
@@ -9,8 +10,24 @@ const SET = `INSERT INTO address_context (user_number, thread, replied_to_at, co
   ON CONFLICT (user_number, thread, replied_to_at)
     DO UPDATE SET context = excluded.context, expires_at = excluded.expires_at`;
 
+const ONE =
+  'SELECT context FROM address_context WHERE user_number = $1 AND thread = $2 AND replied_to_at = $3';
+
+// Each is looked up, however many the planner believes there are: OFFSET 0 is not planned away.
+const SEVERAL = `SELECT place, context
+  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (of_user, of_thread, at, place),
+    LATERAL (SELECT context FROM address_context
+      WHERE user_number = of_user AND thread = of_thread AND replied_to_at = at OFFSET 0) AS known`;
+
+/** A context, of several with the place of its question. */
+interface Row {
+  readonly place: number;
+  readonly context: string;
+}
+
 /** Gives the port. */
 export function contextPort({ database }: Ground): Contexts {
+  const { reads } = database;
   return {
     setContexts: async (contexts) => {
       if (contexts.length === 0) return;
@@ -27,12 +44,16 @@ export function contextPort({ database }: Ground): Contexts {
       ];
       await repeatable(database, PROMISED, (statements) => statements.run(SET, values));
     },
-    contextOf: async ({ userNumber, thread, repliedToAt }) => {
-      const row = await database.reads.first<{ context: string }>(
-        'SELECT context FROM address_context WHERE user_number = $1 AND thread = $2 AND replied_to_at = $3',
-        [userNumber, thread, repliedToAt],
-      );
-      return row?.context;
-    },
+    contextOf: gathered<ContextKey, string | undefined>({
+      one: async ({ userNumber, thread, repliedToAt }) =>
+        (await reads.first<Row>(ONE, [userNumber, thread, repliedToAt]))?.context,
+      several: async (keys) => {
+        const users = keys.map(({ userNumber }) => userNumber);
+        const threads = keys.map(({ thread }) => thread);
+        const times = keys.map(({ repliedToAt }) => repliedToAt);
+        const rows = await reads.rows<Row>(SEVERAL, [users, threads, times]);
+        return byPlace(keys.length, rows).map(([row]) => row?.context);
+      },
+    }),
   };
 }

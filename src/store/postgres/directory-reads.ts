@@ -2,6 +2,7 @@
 import { candidatesOf, thoseWith } from '../address-candidates.ts';
 import type { Directory, User } from '../directory.ts';
 import type { Database } from './database.ts';
+import { byPlace, gathered } from './gathered.ts';
 
 /** One salt of a user, and the user. */
 interface Row {
@@ -43,6 +44,15 @@ const BY_NUMBER = `${USERS} WHERE u.user_number =
     coalesce((SELECT user_number FROM users WHERE user_number = $1), (SELECT min(user_number) FROM users))
   ORDER BY ${SALTS_IN_ORDER}`;
 
+/** The users with these numbers, each behind the place of its question, and found as by one. */
+const BY_NUMBERS = `SELECT sought.*, salt, s.created_at AS salt_created_at, ends_at
+  FROM (SELECT place, u.user_number AS number, name, enabled, created_at, ${addressesIn('user_address')} AS addresses
+    FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (user_number, place), LATERAL (SELECT * FROM users
+      WHERE users.user_number = coalesce((SELECT user_number FROM users WHERE user_number = asked.user_number),
+        (SELECT min(user_number) FROM users)) OFFSET 0) AS u OFFSET 0) AS sought
+  LEFT JOIN LATERAL (SELECT * FROM salt WHERE user_number = number OFFSET 0) AS s ON true
+  ORDER BY place, ${SALTS_IN_ORDER}`;
+
 const BY_NAME = `${USERS} WHERE name = $1 ORDER BY ${SALTS_IN_ORDER}`;
 
 // However many the planner believes there are, each is looked up, and its salts: OFFSET 0 is not planned away. A plan that
@@ -68,6 +78,15 @@ export async function userByNumber(statements: Asks, number: number): Promise<Us
   return user?.number === number ? user : undefined;
 }
 
+/** Finds the users with these numbers. */
+async function usersByNumber(statements: Asks, numbers: readonly number[]): Promise<(User | undefined)[]> {
+  const rows = await statements.rows<Row & { place: number }>(BY_NUMBERS, [numbers]);
+  return byPlace(numbers.length, rows).map((its, at) => {
+    const [user] = usersOf(its);
+    return user?.number === numbers[at] ? user : undefined;
+  });
+}
+
 /** Finds the user with this name. */
 export async function userByName(statements: Asks, name: string): Promise<User | undefined> {
   return usersOf(await statements.rows<Row>(BY_NAME, [name]))[0];
@@ -82,7 +101,10 @@ export function directoryReads({
   'userByNumber' | 'userByName' | 'usersByAddress' | 'listUsers' | 'usersBefore'
 > {
   return {
-    userByNumber: (number) => userByNumber(reads, number),
+    userByNumber: gathered({
+      one: (number) => userByNumber(reads, number),
+      several: (numbers) => usersByNumber(reads, numbers),
+    }),
     userByName: (name) => userByName(reads, name),
     usersByAddress: async (address, plusTags) => {
       const { forms, local } = candidatesOf(address, plusTags);

@@ -14,6 +14,7 @@ import {
   originalBytes,
 } from '../originals.ts';
 import type { Statements } from './database.ts';
+import { byPlace, gathered } from './gathered.ts';
 import type { Ground } from './ground.ts';
 import { PROMISED, repeatable } from './repeatable.ts';
 
@@ -32,6 +33,7 @@ interface Kept {
 /** Gives the port. */
 export function originalPort({ database }: Ground): Originals {
   let kept: Kept | undefined;
+  const ask = askKnown(database);
   return {
     rememberOriginals: async (originals, keepBytes) => {
       const rows = onePerText(originals);
@@ -49,8 +51,31 @@ export function originalPort({ database }: Ground): Originals {
       if (change.left !== undefined) kept = { bytes: change.left, countedAt: now };
       else if (kept !== undefined) kept = { ...kept, bytes: kept.bytes + change.by };
     },
-    knownOriginals: (thread, repliedToAt) => database.reads.rows<KnownPost>(KNOWN, [thread, repliedToAt]),
+    knownOriginals: (thread, repliedToAt) => ask({ thread, repliedToAt }),
   };
+}
+
+/** A post as it is asked for. */
+type Post = Pick<NewOriginal, 'thread' | 'repliedToAt'>;
+
+/** Creates the question for what is known of a post. */
+function askKnown({ reads }: Ground['database']): (post: Post) => Promise<readonly KnownPost[]> {
+  return gathered<Post, readonly KnownPost[]>({
+    one: ({ thread, repliedToAt }) => reads.rows<KnownPost>(KNOWN, [thread, repliedToAt]),
+    several: async (posts) => {
+      const threads = posts.map(({ thread }) => thread);
+      const times = posts.map(({ repliedToAt }) => repliedToAt);
+      const rows = await reads.rows<KnownPost & { place: number }>(KNOWN_OF_SEVERAL, [threads, times]);
+      return byPlace(posts.length, rows).map((its) =>
+        its.map(({ subject, authorName, authorAddress, sketch }) => ({
+          subject,
+          authorName,
+          authorAddress,
+          sketch,
+        })),
+      );
+    },
+  });
 }
 
 /** Gives a row for each text: the first that came, which lasts until the last of its addresses expires. */
@@ -128,11 +153,16 @@ async function count(statements: Statements): Promise<number> {
 }
 
 // The newest are found by the index alone: most threads have none. What each user got at a second of their own is one text.
-const KNOWN = `WITH newest AS MATERIALIZED (
-    SELECT thread, replied_to_at, digest FROM known_original WHERE thread = $1 AND replied_to_at <= $2
+const knownOf = (thread: string, at: string): string => `WITH newest AS MATERIALIZED (
+    SELECT thread, replied_to_at, digest FROM known_original WHERE thread = ${thread} AND replied_to_at <= ${at}
     ORDER BY replied_to_at DESC, digest DESC LIMIT ${MOST_LOOKED_AT}),
   texts AS (
     SELECT DISTINCT ON (digest) thread, replied_to_at, digest FROM newest ORDER BY digest, replied_to_at DESC),
   chosen AS (SELECT * FROM texts ORDER BY replied_to_at DESC, digest DESC LIMIT ${MOST_KNOWN})
   SELECT subject, author_name AS "authorName", author_address AS "authorAddress", sketch
   FROM chosen JOIN known_original USING (thread, replied_to_at, digest) ORDER BY replied_to_at DESC, digest DESC`;
+
+const KNOWN = knownOf('$1', '$2');
+
+const KNOWN_OF_SEVERAL = `SELECT place, known.*
+  FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (of_thread, at, place), LATERAL (${knownOf('of_thread', 'at')}) AS known`;

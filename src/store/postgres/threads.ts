@@ -7,14 +7,20 @@
  */
 import type { Directory } from '../directory.ts';
 import type { Database, Statements } from './database.ts';
+import { byPlace, gathered } from './gathered.ts';
 import { locatorNow } from './heads-sql.ts';
 
 const BY_NUMBER = 'SELECT locator FROM thread WHERE thread_number = $1';
 
-const LOCATORS = `SELECT locator FROM (
-    SELECT locator, 0 AS former, 0 AS renamed_at FROM thread WHERE thread_number = $1
-    UNION ALL SELECT locator, 1, renamed_at FROM former_locator WHERE thread_number = $1) AS its
+const locatorsOf = (number: string): string => `SELECT locator FROM (
+    SELECT locator, 0 AS former, 0 AS renamed_at FROM thread WHERE thread_number = ${number}
+    UNION ALL SELECT locator, 1, renamed_at FROM former_locator WHERE thread_number = ${number}) AS its
   ORDER BY former, renamed_at DESC`;
+
+const LOCATORS = locatorsOf('$1');
+
+const LOCATORS_OF_SEVERAL = `SELECT place, locator
+  FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (number, place), LATERAL (${locatorsOf('number')}) AS had`;
 
 // Asked of every recipient: a function of the database would be planned anew each time.
 const TODAY = `SELECT ${locatorNow('$1::text', '$2::bigint')} AS locator`;
@@ -54,8 +60,13 @@ export function threads({
   };
   return {
     threadByNumber: async (number) => (await reads.first<Locator>(BY_NUMBER, [number]))?.locator,
-    locatorsOf: async (number) =>
-      (await reads.rows<Locator>(LOCATORS, [number])).map(({ locator }) => locator),
+    locatorsOf: gathered<number, readonly string[]>({
+      one: async (number) => (await reads.rows<Locator>(LOCATORS, [number])).map(({ locator }) => locator),
+      several: async (numbers) => {
+        const rows = await reads.rows<Locator & { place: number }>(LOCATORS_OF_SEVERAL, [numbers]);
+        return byPlace(numbers.length, rows).map((its) => its.map(({ locator }) => locator));
+      },
+    }),
     locatorNow: async (locator, repliedToAt) =>
       (await reads.first<Locator>(TODAY, [locator, repliedToAt]))?.locator ?? locator,
     threadNumber: async (locator) => (await numbersFor([locator]))(locator),
