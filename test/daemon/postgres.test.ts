@@ -230,7 +230,6 @@ function describeTools(server: () => Postgres, start: Start): void {
     await daemon.stop();
     await worksByTool(daemon, 'carol', messageId);
     for (const [command, instead] of [
-      [['check'], 'pg_amcheck'],
       [['backup', own.path('copy')], 'pg_dump'],
       [['restore', own.path('none')], 'pg_restore'],
       [['vacuum'], 'VACUUM'],
