@@ -64,37 +64,6 @@ type Open = (
   options?: Partial<PostgresOptions>,
 ) => Promise<Store>;
 
-const said = (process: DaemonProcess, what: string): Promise<string> =>
-  eventually(
-    () =>
-      process
-        .output()
-        .split('\n')
-        .find((line) => line.startsWith(what)),
-    () => process.output(),
-  );
-
-const view = async (store: Store, name: string): Promise<HostView> =>
-  (await store.listHosts(0)).find((host) => host.name === name)!;
-
-const reaches = (store: Store, name: string, state: HostView['state']): Promise<HostView> =>
-  eventually(
-    async () => {
-      const found = await view(store, name);
-      return found.state === state ? found : undefined;
-    },
-    () => `${name} is not ${state}`,
-  );
-
-const leasable = (store: Store): Promise<string[]> =>
-  eventually(
-    async () => {
-      const leased = ids(await due(store));
-      return leased.length > 0 ? leased : undefined;
-    },
-    () => 'nothing is due',
-  );
-
 describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
   const scratch = new Scratch();
   let server: Postgres;
