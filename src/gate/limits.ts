@@ -15,6 +15,7 @@ export type RateLimit = 'rate.per_user' | 'rate.per_address' | 'rate.total';
 export interface Limit {
   readonly limit: RateLimit;
   readonly rate: Rate;
+  /** The name of the bucket that a reply is counted in. */
   readonly bucketOf: (charged: Charged) => string | undefined;
   /** Tells whether a bucket is one of this limit's, by its name as of a message that is vouched for. */
   readonly owns: (name: string) => boolean;

@@ -43,7 +43,6 @@ export interface Store
     Retention,
     Desk,
     Figures,
-    Partial<HealthPort>,
     SinkReports,
     Directory,
     Digests,
@@ -63,6 +62,8 @@ export interface Store
     DueBell {
   /** Resolves when whatever does the writing has answered; with `mustWrite` rejects when it cannot write now. */
   ping(sign?: { readonly mustWrite: boolean }): Promise<void>;
+  /** Reads the health of the database; of a store in a file there is none. */
+  health?: HealthPort['health'];
   /** Ends all work in order and closes the files. */
   close(): Promise<void>;
 }

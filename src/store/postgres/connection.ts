@@ -41,6 +41,7 @@ export interface ConnectionOptions {
   readonly name: string;
   /** How long an answer may take. */
   readonly answerMs: number;
+  /** Told once, when the connection is of no use any more. */
   readonly onEnd?: ((loss: ConnectionLost) => void) | undefined;
 }
 

@@ -57,7 +57,7 @@ export class Entrance {
     return result;
   }
 
-  /** Waits until all that has come in is committed or refused, but no longer than {@link CLOSE_MS}. */
+  /** Waits until all that has come in is committed or refused, but no longer than 5 s. */
   async close(): Promise<void> {
     await withinDeadline(CLOSE_MS, async () => {
       await this.#working;

@@ -18,6 +18,7 @@ interface Waiting<Key, Found> {
 
 /** The two ways to ask. */
 export interface Asking<Key, Found> {
+  /** Asks one question by itself. */
   readonly one: (key: Key) => Promise<Found>;
   /** Gives an answer for each of them. */
   readonly several: (keys: readonly Key[]) => Promise<readonly Found[]>;
