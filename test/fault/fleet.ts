@@ -11,7 +11,7 @@ import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { Daemon, type Settings, writeConfig } from '../support/daemon.ts';
 import { addUser, mintSealed } from '../support/mint.ts';
 import type { Postgres } from '../support/postgres.ts';
-import { Scratch } from '../support/scratch.ts';
+import { testScratch } from '../support/scratch.ts';
 import { Ledger } from './ledger.ts';
 import { assertDelivered } from './promise.ts';
 import { Chance, failedRound } from './rounds.ts';
@@ -50,18 +50,17 @@ const BRIEF = { retry_first: '50ms', retry_longest: '200ms', stop_timeout: '5s' 
 
 /** Writes the configurations and makes the users; starts nothing but the ledger. */
 export async function makeFleet(
-  scratch: Scratch,
+  t: TestContext,
   server: Postgres,
   options: FleetOptions = {},
 ): Promise<Fleet> {
   const { hosts = 3, users = 3, threads = 4, settings = {}, urlOf, platform, within } = options;
   const database = await server.database();
-  const ledger = await Ledger.open(scratch, platform);
+  const ledger = await Ledger.open(testScratch(t), platform);
   const daemons: Daemon[] = [];
   let pepperFile = '';
   for (let host = 0; host < hosts; host++) {
-    const own = new Scratch();
-    scratch.defer(() => own.close());
+    const own = testScratch(t);
     const socket = own.path('lmtp.sock');
     const url = urlOf?.(host, database) ?? server.url(database);
     const config = writeConfig(own, socket, {
@@ -75,7 +74,7 @@ export async function makeFleet(
     });
     pepperFile ||= own.path('pepper');
     const daemon = new Daemon(socket, config, own.path('mailgwd.log'), {}, within?.(host));
-    scratch.defer(() => daemon.kill9());
+    own.defer(() => daemon.kill9());
     daemons.push(daemon);
   }
   const recipients = await makeRecipients(server.url(database), pepperFile, users, threads);

@@ -33,7 +33,7 @@ describe('hosts and a database that is somewhere else', {
       within: (host) => networks[host]!.within,
       urlOf: (_, database) => `postgresql://postgres@${CENTRE}:${server.port}/${database}?sslmode=disable`,
     };
-    const fleet = await makeFleet(scratch, server, options);
+    const fleet = await makeFleet(t, server, options);
     await underLoad(
       t,
       () => server,
@@ -60,7 +60,7 @@ describe('hosts and a database that is somewhere else', {
     let standby = await startStandby(scratch, primary, 'standby');
     const servers = `127.0.0.1:${primary.port},127.0.0.1:${standby.port}`;
     const urlOf = (_: number, database: string): string => `postgresql://postgres@${servers}/${database}`;
-    const fleet = await makeFleet(scratch, primary, { urlOf });
+    const fleet = await makeFleet(t, primary, { urlOf });
     await underLoad(
       t,
       () => primary,

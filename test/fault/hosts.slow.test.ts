@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { type Fleet, type FleetOptions, makeFleet, underLoad } from './fleet.ts';
 import type { Chance } from './rounds.ts';
 import type { Senders } from './senders.ts';
@@ -25,7 +25,7 @@ const ACCEPTED = 60;
 const ASLEEP_MS = 90_000;
 
 describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {
@@ -40,7 +40,7 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
     fault: (fleet: Fleet, senders: Senders, chance: Chance) => Promise<void>,
     options: FleetOptions = {},
   ): Promise<void> {
-    const fleet = await makeFleet(testScratch(t), server, options);
+    const fleet = await makeFleet(t, server, options);
     await underLoad(
       t,
       () => server,

@@ -8,7 +8,7 @@ import { mintSealedToken, parseToken, type Token } from '../../src/mail/token.ts
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 
 const HOUR_MS = 3_600_000;
 const KEY = Buffer.alloc(32, 1);
@@ -25,7 +25,7 @@ function takeAll(rates: Rates, of: Token, most = 1000): number {
 }
 
 describe('rates of two hosts', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {

@@ -16,7 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { accept, NOW, newItem, RAW } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 
 /** Bytes of one part of a message in the database. */
 const PART_BYTES = 256 * 1024;
@@ -25,7 +25,7 @@ const idOf = (result: AcceptResult): string | undefined =>
   result.kind === 'committed' ? result.acceptances[0]?.id : undefined;
 
 describe('the entrance of a store in PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {
@@ -236,7 +236,7 @@ describe('the entrance of a store in PostgreSQL', { skip: postgresUnavailable() 
 });
 
 describe('a commit of a store in PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
 
   after(() => scratch.close());
 

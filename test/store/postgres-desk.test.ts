@@ -7,13 +7,13 @@ import type { SinkStatus } from '../../src/store/sink-status.ts';
 import type { Store } from '../../src/store/store.ts';
 import { accept, NOW, newItem } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { NOTHING } from './contract-retention.ts';
 
 const STEP = 100;
 
 describe('PostgreSQL of several daemons', { skip: postgresUnavailable() }, () => {
-  const suite = new Scratch();
+  const suite = suiteScratch();
   let server: Postgres;
 
   before(async () => {

@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/store.ts';
 import { accept, ids, lease, NOW, newItem, POSTED, settle } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 
 const SALT = Buffer.alloc(32, 1);
 
@@ -19,7 +19,7 @@ const add = (store: Store, name: string, addresses: readonly string[] = []) =>
   store.addUser({ name, addresses, salt: SALT, now: NOW });
 
 describe('the directory that two hosts share', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {

@@ -15,7 +15,7 @@ import { eventually } from '../support/eventually.ts';
 import { accept, ids, newItem, queued } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { DaemonProcess } from '../support/process.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 
 const QUICK: HostTimes = { beatMs: 100, deadMs: 3000 };
 /** Nobody is dead within a test. */
@@ -65,7 +65,7 @@ type Open = (
 ) => Promise<Store>;
 
 describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {

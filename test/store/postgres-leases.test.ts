@@ -23,7 +23,7 @@ import {
 } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 
 const OPEN = "state IN ('ready','waiting','leased')";
 
@@ -39,7 +39,7 @@ const BROKEN = `SELECT thread FROM item WHERE ${OPEN} GROUP BY thread HAVING cou
   UNION SELECT thread FROM item WHERE state = 'leased' AND NOT head`;
 
 describe('leases on PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {

@@ -15,7 +15,7 @@ import { ids, NOW } from '../support/item.ts';
 import { newNotification } from '../support/notification.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { roundsOf } from '../support/rounds.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { type Scratch, suiteScratch, testScratch } from '../support/scratch.ts';
 import { newNotice } from './contract-notices.ts';
 
 const SEND = { now: NOW, leaseMs: 60_000, longestMs: 3_600_000 };
@@ -45,7 +45,7 @@ async function openHosts(server: Postgres, t: TestContext): Promise<Hosts> {
 }
 
 describe('PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
   before(async () => {
     server = await startPostgres(scratch);

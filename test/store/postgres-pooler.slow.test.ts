@@ -4,7 +4,7 @@
 import { after, before, describe } from 'node:test';
 import { type PgBouncer, pgBouncerUnavailable, startPgBouncer } from '../support/pgbouncer.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { describeQueueContract } from './contract.ts';
 
 const POOL_SIZE = 5;
@@ -13,7 +13,7 @@ const POOL_SIZE = 5;
 const SETTINGS = ['max_connections=400'];
 
 describe('PostgreSQL behind PgBouncer', { skip: pgBouncerUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
   let pooler: PgBouncer;
 

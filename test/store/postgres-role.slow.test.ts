@@ -3,11 +3,11 @@
 import { after, before, describe } from 'node:test';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { makeRole as make, openAs as open } from '../support/postgres-role.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { describeQueueContract } from './contract.ts';
 
 describe('a store in PostgreSQL with the least rights', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
   let count = 0;
 

@@ -2,11 +2,11 @@
 
 import { after, before, describe } from 'node:test';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
-import { Scratch, testScratch } from '../support/scratch.ts';
+import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { describeQueueContract } from './contract.ts';
 
 describe('PostgreSQL', { skip: postgresUnavailable() }, () => {
-  const scratch = new Scratch();
+  const scratch = suiteScratch();
   let server: Postgres;
 
   before(async () => {

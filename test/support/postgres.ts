@@ -212,10 +212,14 @@ export class Postgres {
     return name;
   }
 
-  /** Opens an empty store, which closes with `scratch`. */
+  /** Opens an empty store, which closes with `scratch`; then its database goes. */
   async store(scratch: Scratch, options: Partial<PostgresOptions> = {}): Promise<Store> {
+    const database = await this.database();
+    scratch.defer(async () => {
+      await this.sql(`DROP DATABASE ${database} WITH (FORCE)`);
+    });
     const store = await openPostgresStore({
-      url: this.url(await this.database()),
+      url: this.url(database),
       mode: 'daemon',
       host: 'one',
       ...options,
