@@ -242,7 +242,7 @@ function describeTools(server: () => Postgres, start: Start): void {
       );
     }
     const doctor = await daemon.tryCtl('doctor');
-    assert.match(doctor.stdout, /"check":"store\.database","status":"ok"/);
+    assert.match(doctor.stdout, /"check":"database\.reachable","status":"ok"/);
     assert.doesNotMatch(doctor.stdout, /"check":"store\.(integrity|files|space)"/);
   });
 
