@@ -1,6 +1,5 @@
 // Character sets as mail has them: rightly labelled, wrongly, and not at all.
 import assert from 'node:assert/strict';
-import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { classifyAutomatic } from '../../src/mail/automatic.ts';
 import { decodeText } from '../../src/mail/charset.ts';
