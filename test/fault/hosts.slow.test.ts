@@ -81,7 +81,7 @@ describe('several daemons on one PostgreSQL', { skip: postgresUnavailable() }, (
       t,
       async (_fleet, senders) => {
         // Some fail while they are made, most in the midst of what they were asked.
-        proxy.reach = { toServer: 150_000, toClient: 30_000 };
+        proxy.begin({ toServer: 150_000, toClient: 30_000 });
         while (proxy.cuts < CUTS) await senders.acceptedMore(ACCEPTED);
         proxy.reach = undefined;
         await senders.acceptedMore(ACCEPTED);

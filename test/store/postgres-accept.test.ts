@@ -216,7 +216,7 @@ describe('the entrance of a store in PostgreSQL', { skip: postgresUnavailable() 
       const result = await store.accept([item], raw, { limit: 1, leaseMs: 60_000 }, mayHaveCall);
       told.push({ item, result });
     };
-    proxy.reach = { toServer: 200_000, toClient: 2500 };
+    proxy.begin({ toServer: 200_000, toClient: 2500 });
     while (proxy.cuts < cuts) await Promise.allSettled(Array.from({ length: 5 }, send));
     proxy.reach = undefined;
     await send();

@@ -41,6 +41,12 @@ export class CuttingProxy {
     return proxy;
   }
 
+  /** Cuts what is connected, and from now on whatever connects. */
+  begin(reach: Reach): void {
+    this.reach = reach;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** The port that it listens on. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
