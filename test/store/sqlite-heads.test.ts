@@ -254,7 +254,7 @@ describe('query plans', () => {
       "UPDATE item SET due_at = ? WHERE state IN ('ready','waiting','leased') AND (state = 'ready' AND due_at > ? OR state = 'waiting' AND due_at > ?)",
       "SELECT count(*) FROM (SELECT 1 FROM item WHERE state IN ('ready','waiting','leased') LIMIT 100000)",
       // At the start.
-      'SELECT name, full_at AS fullAt, saved_at AS savedAt FROM bucket',
+      "SELECT name, full_at AS fullAt, saved_at AS savedAt, '' AS host, 0 AS life, 0 AS takenMs FROM bucket",
       // At the start, and for as long as the pepper is in doubt: a row for each that ever was.
       'SELECT fingerprint, accepted_at AS acceptedAt FROM pepper ORDER BY pepper_number',
       // A row for each sink: at the start, and for figures.
