@@ -24,7 +24,7 @@ describe('PostgreSQL behind PgBouncer', { skip: pgBouncerUnavailable() }, () => 
 
   after(() => scratch.close());
 
-  describeQueueContract('PostgreSQL behind PgBouncer', async (t) =>
-    server.store(testScratch(t), { url: pooler.url(await server.database()) }),
+  describeQueueContract('PostgreSQL behind PgBouncer', async (t, options) =>
+    server.store(testScratch(t), { ...options, url: pooler.url(await server.database()) }),
   );
 });

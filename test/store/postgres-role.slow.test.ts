@@ -18,14 +18,14 @@ describe('a store in PostgreSQL with the least rights', { skip: postgresUnavaila
 
   after(() => scratch.close());
 
-  describeQueueContract('PostgreSQL with the least rights', async (t) => {
+  describeQueueContract('PostgreSQL with the least rights', async (t, options) => {
     count += 1;
     const database = `least_${count}`;
     await server.sql(`CREATE DATABASE ${database} OWNER mailgw_owner TEMPLATE mailgw STRATEGY file_copy`);
     await server.sql(
       `REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO mailgw`,
     );
-    const store = await open(server, database);
+    const store = await open(server, database, 'mailgw', options);
     testScratch(t).defer(() => store.close());
     return store;
   });

@@ -26,8 +26,14 @@ export async function makeRole(server: Postgres, options: Partial<RoleOptions>):
 }
 
 /** Opens the store as a daemon with a role. */
-export const openAs = (server: Postgres, database = 'mailgw', user = 'mailgw'): Promise<Store> =>
+export const openAs = (
+  server: Postgres,
+  database = 'mailgw',
+  user = 'mailgw',
+  options: { readonly keepContent?: boolean } = {},
+): Promise<Store> =>
   openPostgresStore({
+    ...options,
     url: server.url(database, 'socket', encodeURIComponent(user)),
     mode: 'daemon',
     host: 'one',
