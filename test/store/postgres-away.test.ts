@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { it } from 'node:test';
 import { readAddress } from '../../src/store/postgres/address.ts';
 import { openDatabase } from '../../src/store/postgres/database.ts';
+import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
 import { testScratch } from '../support/scratch.ts';
 
@@ -49,4 +50,22 @@ it('one at a time asks a server that lets nobody in', { skip: postgresUnavailabl
   let answer: unknown;
   while (answer === undefined) answer = await database.reads.first('SELECT 1 AS one').catch(() => undefined);
   assert.deepEqual(answer, { one: 1 });
+});
+
+it('who asks for items waits while nobody answers, and keeps no processor busy', {
+  skip: postgresUnavailable(),
+}, async (t) => {
+  const scratch = testScratch(t);
+  const server = await startPostgres(scratch);
+  const url = server.url(await server.database());
+  const store = await openPostgresStore({ url, mode: 'daemon', host: 'one' });
+  scratch.defer(() => store.close());
+  await server.stop('SIGINT');
+  const before = performance.eventLoopUtilization();
+  await assert.rejects(
+    store.lease({ now: Date.now(), leaseMs: 60_000, limit: 1 }),
+    /PGSQL|refused|lost|closed|terminat/i,
+  );
+  const { utilization } = performance.eventLoopUtilization(before);
+  assert.ok(utilization < 0.5, `the event loop was busy for ${Math.round(utilization * 100)} % of the time`);
 });

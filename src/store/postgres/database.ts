@@ -7,7 +7,7 @@
  * defeats is tried again. Each of them holds the queue's lock: shared, as items come and go in their threads, or alone,
  * where the operator changes what threads and users are.
  * Failure: an error of the database's, or {@link ConnectionLost}. Of a transaction that was lost in its COMMIT nobody
- * knows; see {@link Work}.
+ * knows ({@link CommitUnknown}); repeatable.ts has those that may come twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Connection, Value } from './connection.ts';
@@ -44,12 +44,17 @@ export interface Database {
   readonly reads: Statements;
   /** Reads that may take long. */
   readonly slowly: Statements;
-  /** Reads bytes: a statement all of whose columns are bytea. */
-  bytes(sql: string, values: readonly Value[]): Promise<Uint8Array[]>;
   /** Carries out a transaction; where its COMMIT was lost, rejects with {@link CommitUnknown}. */
   transact<T>(demands: Demands, work: Work<T>): Promise<T>;
-  /** Carries out one call of a function that is a transaction by itself, and may be repeated: by what it was given it knows itself. */
-  call<Row>(sql: string, values: readonly Value[], isRepeatedUntil: number): Promise<Row[]>;
+  /**
+   * Carries out one call of a function that is a transaction by itself, and may be repeated: by what it was given it knows
+   * itself, or by being told that it may have been carried out before.
+   */
+  call<Row>(
+    sql: string,
+    values: readonly Value[] | ((isAgain: boolean) => readonly Value[]),
+    isRepeatedUntil: number,
+  ): Promise<Row[]>;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -95,13 +100,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return {
     reads: statementsOn(() => lines.read()),
     slowly: statementsOn(() => lines.slow()),
-    bytes: async (sql, values) => {
-      const { rows } = await again(
-        () => lines.read(),
-        (line) => line.ask<Record<string, Uint8Array>>(sql, values),
-      );
-      return rows.flatMap((row) => Object.values(row));
-    },
     transact,
     call,
     close: () => lines.close(),
@@ -166,17 +164,18 @@ function transactions(lines: Lines): Pick<Database, 'transact' | 'call'> {
       lines.giveBack(line);
     }
   };
-  const call = async <Row>(
+  const call: Database['call'] = async <Row>(
     sql: string,
-    values: readonly Value[],
+    values: readonly Value[] | ((isAgain: boolean) => readonly Value[]),
     isRepeatedUntil: number,
-  ): Promise<Row[]> => {
-    for (;;) {
+  ) => {
+    for (let isAgain = false; ; ) {
       try {
-        return await callOnce<Row>(sql, values);
+        return await callOnce<Row>(sql, typeof values === 'function' ? values(isAgain) : values);
       } catch (error) {
-        const isAgain = isConflict(error) || isLoss(error);
-        if (!isAgain || performance.now() > isRepeatedUntil) throw error;
+        const isLost = isLoss(error);
+        if ((!isLost && !isConflict(error)) || performance.now() > isRepeatedUntil) throw error;
+        isAgain ||= isLost;
       }
       await sleep(REPEAT_MS);
     }

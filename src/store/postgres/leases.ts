@@ -11,7 +11,6 @@ import { type Leases, MAX_WORKER_DEATHS, poisoned, type Settle } from '../leases
 import type { NewNotice } from '../notices.ts';
 import { addNotice } from './add-notice.ts';
 import type { Value } from './connection.ts';
-import { ConnectionLost, isConflict } from './explain.ts';
 import type { Ground } from './ground.ts';
 import { LEASED_COLUMNS, type LeaseRow, toLeasedItem } from './leased-row.ts';
 
@@ -75,19 +74,10 @@ function prepareLease({ database, clock, host }: Ground, nextCall: () => number)
       probe?.avoid ?? null,
       probe?.isStrict ?? false,
     ] as const;
-    const until = repeatedUntil();
-    let isAgain = false;
-    for (;;) {
-      try {
-        const rows = await database.call<LeaseRow>(LEASE, [host, call, isAgain, ...terms], 0);
-        return rows.map(toLeasedItem);
-      } catch (error) {
-        const isLost = error instanceof ConnectionLost;
-        if ((!isLost && !isConflict(error)) || performance.now() > until) throw error;
-        // It may have been carried out: then the same items are given.
-        isAgain ||= isLost;
-      }
-    }
+    // One that may have been carried out gives the same items again.
+    const values = (isAgain: boolean): Value[] => [host, call, isAgain, ...terms];
+    const rows = await database.call<LeaseRow>(LEASE, values, repeatedUntil());
+    return rows.map(toLeasedItem);
   };
 }
 
