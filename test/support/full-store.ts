@@ -19,6 +19,7 @@ export const LARGEST = 25 * MIB;
 export async function fillStore(store: Store, now: number): Promise<void> {
   await fillUsers(store, now);
   await fillThreads(store, now);
+  await fillSplit(store, now);
   await fillItems(store, now);
   await fillMails(store, now);
   await fillMemory(store, now);
@@ -50,6 +51,17 @@ async function fillThreads(store: Store, now: number): Promise<void> {
   const post = { repliedToAt: now, label: 'one "quoted"' };
   const posts = ['other/1', 'other/two'].map((thread) => ({ ...post, thread }));
   await store.addDigests([{ locator: 'mailgw:digest/1', userNumber: 2, posts, expiresAt: now + DAY_MS }]);
+}
+
+/** A reply to the digest that was split; its parts are leased, and put off, with the other items. */
+async function fillSplit(store: Store, now: number): Promise<void> {
+  const reply = newItem({ user: 'bob', userNumber: 2, thread: 'mailgw:digest/1', receivedAt: now });
+  await accept(store, [reply]);
+  const [item] = await store.lease({ now, leaseMs: DAY_MS, limit: 1, leftOut: ['alice'] });
+  if (item === undefined) return;
+  const parts = ['other/1', 'other/two'].map((thread, at) => ({ post: at + 1, thread, repliedToAt: now }));
+  const settlement = { kind: 'split', at: now, diagnostic: 'split into 2', parts } as const;
+  await store.settle([{ id: item.id, attempts: item.attempts, settlement }]);
 }
 
 async function fillItems(store: Store, now: number): Promise<void> {

@@ -286,6 +286,8 @@ export const COPIED: readonly CopiedTable[] = [
     name: 'api_answer',
     columns: { key: 'text', request: 'bytes', status: 'integer', body: 'text', answered_at: 'integer' },
     key: ['key'],
+    // A claim of a key by a host that has ended is none.
+    where: 'status <> 0',
     atATime: 100,
   },
   {

@@ -74,10 +74,11 @@ const RULES: readonly { readonly rule: StoreProblem['rule']; readonly offenders:
       FROM item JOIN users USING (user_number) WHERE hold_reason = 'no-user' AND users.name = user_name`,
   },
   {
-    // A fingerprint may outlive its item, never the other way round; rows are pruned in the order of receipt.
+    // A fingerprint may outlive its item, never the other way round; rows are pruned in the order of receipt. The parts of
+    // a reply to a digest have none: they came with the item that was split.
     rule: 'dedupe',
     offenders: `SELECT 'item ' || id || ' has no fingerprint: a repetition of it would be posted again' FROM item
-      WHERE received_at >= (SELECT min(received_at) FROM dedupe)
+      WHERE received_at >= (SELECT min(received_at) FROM dedupe) AND digest_post IS NULL
         AND NOT EXISTS (SELECT FROM dedupe WHERE item_id = id)`,
   },
 ];
