@@ -2,7 +2,8 @@
  * Idempotency-Key: the same request under the same key is carried out once, and answered alike for a day.
  *
  * Contract: a key belongs to its holder and route. Under the same key another request is refused with 422, and one that
- * is still being carried out with 409, on whichever host that is: a key is claimed in the store before anything is done. Problems are kept as answers are, but for those that a later try may not have.
+ * is still being carried out with 409, on whichever host that is: a key is claimed in the store before anything is done.
+ * Problems are kept as answers are, but for those that a later try may not have.
  * Limits: after a host that died in the middle of a request its key answers 409 to others until the claim ends
  * ({@link CLAIM_MS}). An answer is kept after the request was carried out; a daemon that dies between the two carries a repetition
  * out again. Routes of which that would be a harm see to the key in their own commit.

@@ -13,7 +13,6 @@ import type { Meter } from '../observe/meter.ts';
 import { SINK_STATES } from '../observe/metrics-table.ts';
 import type { Doubts } from '../site/doubts.ts';
 import { lanesOf } from '../site/sinks.ts';
-import type { QueueCounts } from '../store/figures.ts';
 import { ITEM_STATES } from '../store/item.ts';
 import { type CountsReader, createCountsReader } from '../store/sqlite/counts.ts';
 import { errorText } from '../system/error-text.ts';
@@ -57,16 +56,7 @@ export async function openMetrics(ground: Ground, trouble: Doubts['trouble']): P
 function countsOf({ site, store }: Ground): CountsReader {
   const { path, url } = site.config.store;
   if (url === undefined) return createCountsReader(path);
-  let answering: Promise<QueueCounts> | undefined;
-  return {
-    read: () => {
-      answering ??= store.counts().finally(() => {
-        answering = undefined;
-      });
-      return answering;
-    },
-    close: () => Promise.resolve(),
-  };
+  return { read: () => store.counts(), close: () => Promise.resolve() };
 }
 
 /** Watches the queue: its figures are counted once for a page, because all inquiries begin in one tick. */

@@ -1,6 +1,7 @@
 /** The operator's actions on an item: from which states each applies, and what it leads to. */
 import type { OperatorAction, OperatorResult } from './desk.ts';
 import type { ItemState } from './item.ts';
+import type { ItemColumns } from './item-columns.ts';
 
 /** From which states an operator's action applies, and the state that it leads to. */
 export const ACTIONS: Readonly<
@@ -11,6 +12,22 @@ export const ACTIONS: Readonly<
   release: { from: ['held'], to: 'ready' },
   drop: { from: ['ready', 'waiting', 'held', 'failed', 'posted'], to: 'dropped' },
 };
+
+/** The fields that an action needs to know of its item. */
+export const OPERATED = [
+  'itemNumber',
+  'id',
+  'state',
+  'user',
+  'userNumber',
+  'orderedBy',
+  'holdReason',
+  'receivedAt',
+  'contentKept',
+  'senderResult',
+  'fingerprint',
+  'written',
+] as const satisfies readonly (keyof ItemColumns<unknown>)[];
 
 /** An item as far as its own row decides about an action. */
 interface OperatedItem {

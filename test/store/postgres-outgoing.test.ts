@@ -6,8 +6,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { readAddress } from '../../src/store/postgres/address.ts';
 import { DatabaseClock } from '../../src/store/postgres/clock.ts';
 import { type Database, openDatabase } from '../../src/store/postgres/database.ts';
-import { recallNotices } from '../../src/store/postgres/notices.ts';
-import { recallNotifications } from '../../src/store/postgres/notifications.ts';
+import { recallMails } from '../../src/store/postgres/sending.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freePort } from '../support/free-port.ts';
@@ -165,11 +164,7 @@ function describeSending(open: (t: TestContext) => Promise<Hosts>, server: () =>
     assert.equal((await two.leaseNotice(SEND))?.id, theirNotice.id);
     const database = await openOn(scratch, server().url(name));
     await database.transact({ lock: 'none', isDurable: false }, (statements) =>
-      Promise.all(
-        [recallNotices, recallNotifications].map((recall) =>
-          recall(statements, { clock: new DatabaseClock(), host: 'one' }, NOW),
-        ),
-      ),
+      recallMails(statements, { clock: new DatabaseClock(), host: 'one' }, NOW),
     );
     assert.deepEqual(ids(await two.leaseNotifications({ ...SEND, limit: 9 })), [mine.id]);
     assert.equal((await two.leaseNotice(SEND))?.id, myNotice.id);

@@ -2,29 +2,24 @@
 // keeps.
 
 import { after, before, describe } from 'node:test';
-import { type PgBouncer, pgBouncerUnavailable, startPgBouncer } from '../support/pgbouncer.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { type Pooled, pgBouncerUnavailable, startPooled } from '../support/pgbouncer.ts';
 import { suiteScratch, testScratch } from '../support/scratch.ts';
 import { describeQueueContract } from './contract.ts';
 
-const POOL_SIZE = 5;
-
-/** Each test has a database of its own, whose pool's connections stay for a second or two. */
-const SETTINGS = ['max_connections=400'];
-
 describe('PostgreSQL behind PgBouncer', { skip: pgBouncerUnavailable() }, () => {
   const scratch = suiteScratch();
-  let server: Postgres;
-  let pooler: PgBouncer;
+  let pooled: Pooled;
 
   before(async () => {
-    server = await startPostgres(scratch, { settings: SETTINGS });
-    pooler = await startPgBouncer(scratch, server, POOL_SIZE);
+    pooled = await startPooled(scratch);
   });
 
   after(() => scratch.close());
 
   describeQueueContract('PostgreSQL behind PgBouncer', async (t, options) =>
-    server.store(testScratch(t), { ...options, url: pooler.url(await server.database()) }),
+    pooled.server.store(testScratch(t), {
+      ...options,
+      url: pooled.pooler.url(await pooled.server.database()),
+    }),
   );
 });

@@ -6,29 +6,21 @@ import { readAddress } from '../../src/store/postgres/address.ts';
 import { type Database, openDatabase } from '../../src/store/postgres/database.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import { StoreError } from '../../src/store/store-error.ts';
-import { type PgBouncer, pgBouncerUnavailable, startPgBouncer } from '../support/pgbouncer.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { POOL_SIZE, type Pooled, pgBouncerUnavailable, startPooled } from '../support/pgbouncer.ts';
 import { suiteScratch } from '../support/scratch.ts';
-
-const POOL_SIZE = 5;
-
-/** Each test has a database of its own, whose pool's connections stay for a second or two. */
-const SETTINGS = ['max_connections=400'];
 
 describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
   const scratch = suiteScratch();
-  let server: Postgres;
-  let pooler: PgBouncer;
+  let pooled: Pooled;
 
   before(async () => {
-    server = await startPostgres(scratch, { settings: SETTINGS });
-    pooler = await startPgBouncer(scratch, server, POOL_SIZE);
+    pooled = await startPooled(scratch);
   });
 
   after(() => scratch.close());
 
   async function open(database: string, most: number): Promise<Database> {
-    const read = readAddress(pooler.url(database));
+    const read = readAddress(pooled.pooler.url(database));
     assert.ok(read.ok);
     const opened = await openDatabase({
       address: read.address,
@@ -41,7 +33,7 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
   }
 
   it('has its few connections shared by stores that want more', async () => {
-    const name = await server.database();
+    const name = await pooled.server.database();
     const databases = await Promise.all([open(name, 6), open(name, 6)]);
     const [first] = databases;
     await first.transact({ lock: 'none', isDurable: false }, (s) =>
@@ -71,13 +63,13 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
       answers.slice(100),
       rounds.map((_, at) => at),
     );
-    assert.equal(await server.sql("SELECT value FROM flag WHERE name = 'n'", name), '100');
+    assert.equal(await pooled.server.sql("SELECT value FROM flag WHERE name = 'n'", name), '100');
     const used = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${name}' AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
-    assert.ok(Number(await server.sql(used)) <= POOL_SIZE);
+    assert.ok(Number(await pooled.server.sql(used)) <= POOL_SIZE);
   });
 
   it('gives what was asked for in one turn each its own answer', async () => {
-    const name = await server.database();
+    const name = await pooled.server.database();
     const databases = await Promise.all([open(name, 6), open(name, 6)]);
     const ask = async (database: Database, at: number): Promise<string | undefined> => {
       const row = await database.reads.first<{ text: string }>(
@@ -92,7 +84,7 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
   });
 
   it('keeps nothing of a transaction for the next one', async () => {
-    const name = await server.database();
+    const name = await pooled.server.database();
     const database = await open(name, 6);
     await Promise.all(
       Array.from({ length: 20 }, () =>
@@ -110,13 +102,13 @@ describe('a pooler', { skip: pgBouncerUnavailable() }, () => {
     );
     for (const row of rows) assert.deepEqual(row, { commit: 'on', asleep: '5s' });
     const left = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = '${name}')`;
-    assert.equal(await server.sql(left), '0');
-    assert.equal(await server.sql('SELECT count(*) FROM pg_prepared_statements', name), '0');
+    assert.equal(await pooled.server.sql(left), '0');
+    assert.equal(await pooled.server.sql('SELECT count(*) FROM pg_prepared_statements', name), '0');
   });
 
   it('says what it does not know', async () => {
     await assert.rejects(
-      openPostgresStore({ url: pooler.url('nowhere'), mode: 'tool' }),
+      openPostgresStore({ url: pooled.pooler.url('nowhere'), mode: 'tool' }),
       (error) =>
         error instanceof StoreError &&
         error.kind === 'refused' &&

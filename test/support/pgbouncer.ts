@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
-import { type Postgres, postgresOwner, postgresUnavailable } from './postgres.ts';
+import { type Postgres, postgresOwner, postgresUnavailable, startPostgres } from './postgres.ts';
 import { DaemonProcess } from './process.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -24,6 +24,21 @@ export function pgBouncerUnavailable(): string | false {
 export interface PgBouncer {
   /** Gives the URL of a database of the server, through the pooler. */
   url(database: string, parameters?: string): string;
+}
+
+/** The connections that a database has behind the pooler of {@link startPooled}. */
+export const POOL_SIZE = 5;
+
+/** A server with a pooler in front of it. */
+export interface Pooled {
+  readonly server: Postgres;
+  readonly pooler: PgBouncer;
+}
+
+/** Starts both, for tests that have a database each: its pool's connections stay for a second or two. */
+export async function startPooled(scratch: Scratch): Promise<Pooled> {
+  const server = await startPostgres(scratch, { settings: ['max_connections=400'] });
+  return { server, pooler: await startPgBouncer(scratch, server, POOL_SIZE) };
 }
 
 /** Starts one whose pools, of each database, have so many connections. */

@@ -6,14 +6,12 @@
  * the same answers: an item is known by its own id. Locks are taken in one order: the queue's, those of the threads, then
  * rows as the items come, and in the end what other threads' items touch as well, sorted.
  */
-import { QUEUE_LOCK } from './database.ts';
+import { COMMIT_ON_DISK, QUEUE_LOCK } from './database.ts';
+import { LOCK_MS } from './hot-sql.ts';
 import { OPEN } from './tables.ts';
 
 /** Bytes of one part of a message. */
 export const PART_BYTES = 256 * 1024;
-
-/** A lock that is not given for so long is asked for again by another call: shorter than an answer may take. */
-const LOCK_MS = 8000;
 
 /** What a batch has of each item, with what its message has in common; of a message without items that alone. */
 const ARRIVAL = `
@@ -33,8 +31,7 @@ const RECEIPTS = `
 -- Has the transaction's commit on disk, and on a synchronous standby, and nobody wait for its locks without end.
 CREATE FUNCTION mailgw_promise_1() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-      WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true), set_config('lock_timeout', '${LOCK_MS}', true);
+  PERFORM ${COMMIT_ON_DISK}, set_config('lock_timeout', '${LOCK_MS}', true);
 END $$;
 
 -- Notes that a message of a mailbox is settled; the high water never falls, and is that of its own UIDs alone.
@@ -230,8 +227,7 @@ DECLARE
   word text;
   answer text := '';
 BEGIN
-  PERFORM set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-      WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true), set_config('lock_timeout', '${LOCK_MS}', true),
+  PERFORM ${COMMIT_ON_DISK}, set_config('lock_timeout', '${LOCK_MS}', true),
     pg_advisory_xact_lock_shared(${QUEUE_LOCK});
   SELECT EXISTS (SELECT FROM flag WHERE name = 'paused' AND value = 1), EXISTS (SELECT FROM former_locator),
     EXISTS (SELECT FROM lane) INTO is_paused, is_renamed, is_laned;

@@ -127,7 +127,7 @@ function decode(text: string): string {
 }
 
 /** Names this host: nobody on the way can read or change what goes to it. */
-export function isLocal({ host }: Server): boolean {
+function isLocal({ host }: Server): boolean {
   return host.startsWith('/') || host === 'localhost' || host === '127.0.0.1' || host === '::1';
 }
 

@@ -240,11 +240,6 @@ export class Connection {
     return this.#loss === undefined;
   }
 
-  /** Counts the statements that wait for their answers. */
-  get waiting(): number {
-    return this.#askedAt.length;
-  }
-
   /** The connection as the driver has it, for notifications. */
   get client(): pg.Client {
     return this.#client;

@@ -80,9 +80,12 @@ export const QUEUE_LOCK = '7881696737188323441';
 /** A transaction that a daemon leaves open because it was stopped in it holds up nobody for longer. */
 const ASLEEP_MS = 5000;
 
+/** Has the commit of a transaction on disk, and on a synchronous standby; one that applies it first goes on doing so. */
+export const COMMIT_ON_DISK = `set_config('synchronous_commit',
+    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`;
+
 const BEGIN = {
-  durable: `SELECT set_config('idle_in_transaction_session_timeout', '${ASLEEP_MS}', true), set_config('synchronous_commit',
-    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`,
+  durable: `SELECT set_config('idle_in_transaction_session_timeout', '${ASLEEP_MS}', true), ${COMMIT_ON_DISK}`,
   lazy: `SELECT set_config('idle_in_transaction_session_timeout', '${ASLEEP_MS}', true), set_config('synchronous_commit', 'off', true)`,
 };
 

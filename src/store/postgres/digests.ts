@@ -7,6 +7,7 @@
 import type { DigestPost, Digests, NewDigest } from '../digests.ts';
 import type { Statements } from './database.ts';
 import type { Ground } from './ground.ts';
+import { numberThreads } from './threads.ts';
 
 /** The SQL of the function that lists the posts of a digest as the port has them; NULL where there is no digest. */
 export const DIGEST_SQL = `
@@ -48,18 +49,17 @@ export function digestPort({ database }: Ground): Digests {
 
 async function addDigests(statements: Statements, digests: readonly NewDigest[]): Promise<readonly number[]> {
   const named = digests.flatMap(({ locator, posts }) => [locator, ...posts.map(({ thread }) => thread)]);
-  const found = await threadNumbers(statements, named);
-  const numbers: number[] = [];
-  const kept: string[] = [];
-  for (const { posts } of digests) {
-    numbers.push(found.shift() ?? 0);
-    const theirs = posts.map(({ repliedToAt, label }) => ({
-      thread: found.shift() ?? 0,
-      repliedToAt,
-      label: plain(label),
-    }));
-    kept.push(JSON.stringify(theirs));
-  }
+  const numberOf = await numberThreads(statements, named);
+  const numbers = digests.map(({ locator }) => numberOf(locator));
+  const kept = digests.map(({ posts }) =>
+    JSON.stringify(
+      posts.map(({ thread, repliedToAt, label }) => ({
+        thread: numberOf(thread),
+        repliedToAt,
+        label: plain(label),
+      })),
+    ),
+  );
   // One that is there already was made by the same request, and is what its addresses mean.
   await statements.run(
     `INSERT INTO digest (thread_number, user_number, posts, expires_at)
@@ -67,21 +67,6 @@ async function addDigests(statements: Statements, digests: readonly NewDigest[])
     [numbers, digests.map(({ userNumber }) => userNumber), kept, digests.map(({ expiresAt }) => expiresAt)],
   );
   return numbers;
-}
-
-/** Gives the numbers of threads in order, new ones to those that have none; in one order, so that nobody waits in a circle. */
-async function threadNumbers(statements: Statements, locators: readonly string[]): Promise<number[]> {
-  await statements.run(
-    `INSERT INTO thread (locator) SELECT DISTINCT new COLLATE "C" FROM unnest($1::text[]) AS new
-     WHERE NOT EXISTS (SELECT FROM thread WHERE locator = new) ORDER BY 1 ON CONFLICT DO NOTHING`,
-    [locators],
-  );
-  const rows = await statements.rows<{ number: number }>(
-    `SELECT thread_number AS number FROM unnest($1::text[]) WITH ORDINALITY AS named (locator, place)
-     JOIN thread USING (locator) ORDER BY place`,
-    [locators],
-  );
-  return rows.map(({ number }) => number);
 }
 
 /** Gives a text as JSON may have it in the database: without NUL, and of whole characters. */

@@ -22,7 +22,7 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_BATCH_ITEMS = 256;
 
 /** For how long a call is repeated after its message arrived: one that is not answered may last as long again. */
-const REPEAT_MS = 10_500;
+export const REPEAT_MS = 10_500;
 
 /** For how long a store that is closed waits for what has come in. */
 const CLOSE_MS = 5000;

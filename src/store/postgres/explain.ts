@@ -70,17 +70,8 @@ export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('53');
 }
 
-/**
- * Rows that another daemon's transaction made meanwhile: a head of a thread, the row of a copy, and what a user or a thread with
- * another name takes along.
- */
-const MADE_MEANWHILE: ReadonlySet<unknown> = new Set([
-  'item_head',
-  'dedupe_pkey',
-  'notice_user_name_kind_day_key',
-  'known_original_thread_replied_to_at_digest_key',
-  'address_context_pkey',
-]);
+/** The keys of rows that another daemon's transaction made meanwhile: the head of a thread, and the fingerprint of a copy. */
+const MADE_MEANWHILE: ReadonlySet<unknown> = new Set(['item_head', 'dedupe_pkey']);
 
 /** Tells whether a transaction failed only because of another one, and is to be tried again. */
 export function isConflict(error: unknown): boolean {

@@ -8,8 +8,7 @@
 import { DATABASE_NOW } from './clock.ts';
 import type { Statements } from './database.ts';
 import type { Ground } from './ground.ts';
-import { recallNotices } from './notices.ts';
-import { recallNotifications } from './notifications.ts';
+import { recallMails } from './sending.ts';
 
 /** Gives back what these hosts hold; how many items. */
 export async function giveBack(
@@ -21,10 +20,7 @@ export async function giveBack(
   const [items] = await Promise.all([
     freeItems(statements, hosts),
     statements.run('DELETE FROM sink WHERE host = ANY($1)', [hosts]),
-    ...hosts.flatMap((host) => [
-      recallNotices(statements, { clock, host }, now),
-      recallNotifications(statements, { clock, host }, now),
-    ]),
+    ...hosts.map((host) => recallMails(statements, { clock, host }, now)),
   ]);
   return items;
 }

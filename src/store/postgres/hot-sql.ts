@@ -12,7 +12,7 @@ export const HOT_SETTINGS = `SET enable_seqscan = off SET enable_bitmapscan = of
   SET plan_cache_mode = force_generic_plan SET jit = off`;
 
 /** A lock that is not given for so long is asked for again by another call: shorter than an answer may take. */
-const LOCK_MS = 8000;
+export const LOCK_MS = 8000;
 
 /** Begins a function: what it commits needs no fsync of its own, and nobody changes threads and users meanwhile. */
 export const BEGIN_HOT = `PERFORM set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '${LOCK_MS}', true);

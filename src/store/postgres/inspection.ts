@@ -6,11 +6,13 @@
  */
 import type { AttemptView, Flow, Inspection, Trace, WaitingThread } from '../inspection.ts';
 import type { ItemView } from '../item.ts';
+import { THREAD } from '../item-columns.ts';
 import { type Nullable, VIEW_FIELDS } from '../item-view.ts';
 import type { NoticeView } from '../notices.ts';
 import { duplicateOf } from './copies.ts';
 import type { Ground } from './ground.ts';
-import { columnsOf, type ItemRow, THREAD, viewOf } from './item-columns.ts';
+import { columnsOf, type ItemRow, viewOf } from './item-columns.ts';
+import { viewNotices } from './notices.ts';
 import { OPEN } from './tables.ts';
 
 /** Items of one name that are told. */
@@ -99,25 +101,12 @@ async function attemptsOf(
   return found;
 }
 
-async function noticesOf(
-  { database, clock }: Ground,
-  ids: readonly string[],
-): Promise<Map<string, NoticeView[]>> {
-  const rows = await database.reads.rows<Nullable<NoticeView> & { readonly itemId: string }>(
-    `SELECT id, state, user_name AS "user", kind, item_id AS "itemId", created_at AS "createdAt", attempts,
-       due_at AS "dueAt", settled_at AS "settledAt", last_diagnostic AS "lastDiagnostic"
-     FROM notice WHERE item_id = ANY($1::text[]) ORDER BY notice_number`,
-    [ids],
-  );
+async function noticesOf(ground: Ground, ids: readonly string[]): Promise<Map<string, NoticeView[]>> {
+  const all = await viewNotices(ground, 'WHERE item_id = ANY($1::text[]) ORDER BY notice_number', [ids]);
   const found = new Map<string, NoticeView[]>();
-  for (const row of rows) {
-    const notice: NoticeView = {
-      ...row,
-      dueAt: row.dueAt === null ? undefined : clock.toHost(row.dueAt),
-      settledAt: row.settledAt ?? undefined,
-      lastDiagnostic: row.lastDiagnostic ?? undefined,
-    };
-    found.set(row.itemId, [...(found.get(row.itemId) ?? []), notice]);
+  for (const notice of all) {
+    const { itemId = '' } = notice;
+    found.set(itemId, [...(found.get(itemId) ?? []), notice]);
   }
   return found;
 }

@@ -1,64 +1,14 @@
-/** The columns of an item in PostgreSQL by the fields that reads give, each written once. */
-import type { MatchRule } from '../../mail/disposition.ts';
-import type { Authentication } from '../../mail/origin.ts';
-import type { ItemOrigin, ItemView } from '../item.ts';
+/** The columns of an item as PostgreSQL has them. */
+import type { ItemView } from '../item.ts';
+import { columnsBy, type ItemColumns } from '../item-columns.ts';
 import { type Nullable, toItemView, VIEW_FIELDS } from '../item-view.ts';
 import type { DatabaseClock } from './clock.ts';
 
-/** An item's row as reads give it; null stands for undefined, and `dueAt` and `leaseUntil` are the database's clock. */
-export interface ItemRow extends Nullable<ItemView>, Nullable<Pick<ItemOrigin, 'userNumber' | 'queueId'>> {
-  readonly itemNumber: number;
-  /** The thread by which the queue has it in order: of a bounce one of its own. */
-  readonly orderedBy: string;
-  readonly senderPolicy: Authentication['policy'];
-  readonly senderResult: Authentication['result'];
-  readonly spamFlagged: boolean | null;
-  /** The rule that found the thread of a reply without a token. */
-  readonly matched: MatchRule | null;
-  readonly contentKept: boolean;
-  readonly fingerprint: Uint8Array | null;
-  readonly written: Uint8Array | null;
-}
-
-/** The thread that an item belongs to: of a bounce the one that it names. */
-export const THREAD = 'coalesce(bounce_thread, thread)';
-
-const COLUMNS: Readonly<Record<keyof ItemRow, string>> = {
-  itemNumber: 'item_number',
-  id: 'id',
-  state: 'state',
-  user: 'user_name',
-  userNumber: 'user_number',
-  thread: THREAD,
-  orderedBy: 'thread',
-  bounce: 'bounce',
-  repliedToAt: 'replied_to_at',
-  messageId: 'message_id',
-  queueId: 'queue_id',
-  reversePath: 'reverse_path',
-  receivedAt: 'received_at',
-  attempts: 'attempts',
-  dueAt: 'due_at',
-  leaseUntil: 'lease_until',
-  settledAt: 'settled_at',
-  holdReason: 'hold_reason',
-  lastDiagnostic: 'last_diagnostic',
-  senderPolicy: 'sender_policy',
-  senderResult: 'sender_result',
-  spamScore: 'spam_score',
-  spamFlagged: 'spam_flagged',
-  fingerprint: 'fingerprint',
-  written: 'written',
-  matched: 'matched',
-  contentKept: 'content_kept',
-  bytes: 'bytes',
-  lane: 'lane',
-};
+/** An item's row as reads give it; `dueAt` and `leaseUntil` are the database's clock. */
+export type ItemRow = ItemColumns<boolean>;
 
 /** Gives the list of a SELECT that reads these fields. */
-export function columnsOf(fields: readonly (keyof ItemRow)[]): string {
-  return fields.map((field) => `${COLUMNS[field]} AS "${field}"`).join(', ');
-}
+export const columnsOf = columnsBy('user_name');
 
 /** The list of a SELECT that reads what the operator sees. */
 export const VIEW = columnsOf(VIEW_FIELDS);

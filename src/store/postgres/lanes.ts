@@ -6,6 +6,7 @@
  * steps before and after it, while mail flows on: there may be millions of those, and their lanes are only shown.
  */
 import { type Lane, NO_LANE } from '../../mail/lane.ts';
+import { THREAD } from '../item-columns.ts';
 import type { Lanes } from '../lanes.ts';
 import type { Value } from './connection.ts';
 import type { Statements } from './database.ts';
@@ -13,9 +14,6 @@ import type { Ground } from './ground.ts';
 
 /** Items that one statement looks at: no answer takes so long that the connection would count as lost. */
 const STEP_ROWS = 20_000;
-
-/** The thread that an item belongs to: of a bounce the one that it names. */
-const THREAD = 'coalesce(bounce_thread, thread)';
 
 /** The lane of an item by the lanes $1, with the prefixes $2: `mailgw_lane_of` for a million rows at once. */
 const LANE = `CASE WHEN cardinality($1::text[]) > 0 THEN coalesce(

@@ -1,13 +1,10 @@
 /**
- * The notifications in PostgreSQL: every statement on them.
+ * The notifications in PostgreSQL: what they are beside the mail that they have in common with notices (sending.ts).
  *
- * Contract: the UNIQUE key of idempotency is the test for a repetition, over all hosts. Any number of daemons claim at the
- * same time, and no notification is two of theirs. A claim is a due time in the future with its host's name; it ends by
- * itself, or with the next start of that host. A notification that has ended keeps its row, for its key and the operator,
- * and nothing of the mail.
+ * Contract: the UNIQUE key of idempotency is the test for a repetition, over all hosts.
  */
-import { bounded } from '../../mail/bounded.ts';
 import type { OutgoingMail } from '../../mail/outgoing.ts';
+import type { Nullable } from '../item-view.ts';
 import type {
   EarlierNotification,
   LeasedNotification,
@@ -20,7 +17,15 @@ import type { DatabaseClock } from './clock.ts';
 import type { Statements } from './database.ts';
 import type { Ground } from './ground.ts';
 import { rememberNotified } from './notified.ts';
-import { LAZY, PROMISED, repeatable } from './repeatable.ts';
+import { PROMISED, repeatable } from './repeatable.ts';
+import { leaseMails, type MailTable, nextMailAt, PROGRESS, progressOf, settleMail } from './sending.ts';
+
+const TABLE: MailTable = {
+  name: 'notification',
+  number: 'notification_number',
+  content: ['draft'],
+  leased: `id, user_name AS "user", user_number AS "userNumber", thread, created_at AS "createdAt", draft, attempts`,
+};
 
 /** Gives the port. */
 export function notificationPort(ground: Ground): Notifications {
@@ -29,7 +34,8 @@ export function notificationPort(ground: Ground): Notifications {
     addNotification: (notification) =>
       repeatable(database, PROMISED, (statements) => add(statements, notification, clock)),
     leaseNotifications: leaseNotifications(ground),
-    settleNotification: settleNotification(ground),
+    settleNotification: settleMail(ground, TABLE),
+    nextNotificationAt: () => nextMailAt(ground, TABLE),
     ...notificationViews(ground),
   };
 }
@@ -73,90 +79,27 @@ interface LeaseRow extends Omit<LeasedNotification, 'mail'> {
   readonly draft: string;
 }
 
-// Two ranges of the index, whatever the planner believes: what is due, and what waits longer than anything may.
-const LEASE = `WITH due AS MATERIALIZED (
-    SELECT notification_number AS number, due_at AS was_due FROM notification
-    WHERE state = 'waiting' AND due_at <= $1
-    ORDER BY due_at, notification_number LIMIT $3 FOR UPDATE SKIP LOCKED),
-  late AS MATERIALIZED (
-    SELECT notification_number AS number, due_at AS was_due FROM notification
-    WHERE state = 'waiting' AND due_at > $2
-    ORDER BY due_at, notification_number LIMIT $3 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED),
-  claimed AS (
-    UPDATE notification SET attempts = attempts + 1, due_at = $4, lease_owner = $5
-    FROM (SELECT * FROM due UNION ALL SELECT * FROM late) AS chosen WHERE notification_number = chosen.number
-    RETURNING was_due, number, id, user_name, user_number, thread, created_at, draft, attempts)
-  SELECT id, user_name AS "user", user_number AS "userNumber", thread, created_at AS "createdAt", draft, attempts
-  FROM claimed ORDER BY was_due, number`;
-
-function leaseNotifications({ database, clock, host }: Ground): Notifications['leaseNotifications'] {
-  return async ({ now, leaseMs, longestMs, limit }) => {
-    const at = clock.toDatabase(now);
-    const rows = await database.transact(LAZY, (statements) =>
-      statements.rows<LeaseRow>(LEASE, [at, at + longestMs, limit, at + leaseMs, host]),
-    );
+function leaseNotifications(ground: Ground): Notifications['leaseNotifications'] {
+  const lease = leaseMails<LeaseRow>(ground, TABLE);
+  return async (request) => {
+    const rows = await lease(request);
     return rows.map(({ draft, ...row }) => ({ ...row, mail: JSON.parse(draft) as OutgoingMail }));
   };
 }
 
-/** The proof of a claim. */
-const CLAIMED = "id = $1 AND state = 'waiting' AND attempts = $2 AND lease_owner = $3";
-
-const END = `UPDATE notification SET state = $4, settled_at = $5, last_diagnostic = $6, due_at = NULL,
-  lease_owner = NULL, draft = NULL WHERE ${CLAIMED}`;
-
-const WAIT = `UPDATE notification SET due_at = $4, last_diagnostic = $5, lease_owner = NULL WHERE ${CLAIMED}`;
-
-function settleNotification({ database, clock, host }: Ground): Notifications['settleNotification'] {
-  return async (id, attempts, settlement) => {
-    const diagnostic = bounded(settlement.diagnostic);
-    const claim = [id, attempts, host];
-    await repeatable(database, LAZY, (statements) =>
-      settlement.kind === 'deferred'
-        ? statements.run(WAIT, [...claim, clock.toDatabase(settlement.dueAt), diagnostic])
-        : statements.run(END, [...claim, settlement.kind, settlement.at, diagnostic]),
-    );
-  };
-}
-
-/** Makes due what this host has claimed; for its daemon's start, when none of its claims has anybody. */
-export async function recallNotifications(
-  statements: Statements,
-  { clock, host }: Pick<Ground, 'clock' | 'host'>,
-  now: number,
-): Promise<void> {
-  await statements.run(
-    "UPDATE notification SET due_at = $1, lease_owner = NULL WHERE state = 'waiting' AND lease_owner = $2",
-    [clock.toDatabase(now), host],
-  );
-}
-
-type ViewRow = {
-  [K in keyof NotificationView]: undefined extends NotificationView[K]
-    ? Exclude<NotificationView[K], undefined> | null
-    : NotificationView[K];
-};
-
 const VIEW = `SELECT id, state, user_name AS "user", thread, replied_to_at AS "repliedToAt", message_id AS "messageId",
-  created_at AS "createdAt", attempts, due_at AS "dueAt", settled_at AS "settledAt",
-  last_diagnostic AS "lastDiagnostic" FROM notification`;
+  ${PROGRESS} FROM notification`;
 
-type Views = Pick<Notifications, 'nextNotificationAt' | 'notification' | 'listNotifications'>;
+type ViewRow = Nullable<NotificationView>;
+
+type Views = Pick<Notifications, 'notification' | 'listNotifications'>;
 
 function notificationViews({ database: { reads }, clock }: Ground): Views {
   const toView = (row: ViewRow): NotificationView => ({
     ...row,
-    dueAt: row.dueAt === null ? undefined : clock.toHost(row.dueAt),
-    settledAt: row.settledAt ?? undefined,
-    lastDiagnostic: row.lastDiagnostic ?? undefined,
+    ...progressOf(row, clock),
   });
   return {
-    nextNotificationAt: async () => {
-      const next = await reads.first<{ at: number | null }>(
-        "SELECT min(due_at) AS at FROM notification WHERE state = 'waiting'",
-      );
-      return next?.at == null ? undefined : clock.toHost(next.at);
-    },
     notification: async (id) => {
       const row = await reads.first<ViewRow>(`${VIEW} WHERE id = $1`, [id]);
       return row === undefined ? undefined : toView(row);

@@ -7,27 +7,11 @@
  * threads change only while nobody holds the queue's lock.
  */
 import type { Desk, OperatorAction, OperatorResult } from '../desk.ts';
-import { ACTIONS, isNewPost, refusalBy } from '../operator-actions.ts';
+import { ACTIONS, isNewPost, OPERATED, refusalBy } from '../operator-actions.ts';
 import { counterpartsOf, forgetCopy, releaseCopy } from './copies.ts';
 import type { Statements } from './database.ts';
 import type { Ground } from './ground.ts';
 import { columnsOf, type ItemRow } from './item-columns.ts';
-
-/** The fields that an action needs to know of its item. */
-const OPERATED = [
-  'itemNumber',
-  'id',
-  'state',
-  'user',
-  'userNumber',
-  'orderedBy',
-  'holdReason',
-  'receivedAt',
-  'contentKept',
-  'senderResult',
-  'fingerprint',
-  'written',
-] as const;
 
 type OperatedRow = Pick<ItemRow, (typeof OPERATED)[number]>;
 

@@ -4,10 +4,8 @@
  * Contract: each is one call, and a transaction by itself. A mailbox's may be lost in a crash; a provider's is on disk.
  */
 import type { CallFate, Receipts } from '../receipts.ts';
+import { REPEAT_MS } from './entrance.ts';
 import type { Ground } from './ground.ts';
-
-/** For how long a call is repeated whose connection was lost. */
-const REPEAT_MS = 10_500;
 
 const PASS_MESSAGE = `SELECT set_config('synchronous_commit', 'off', true),
   mailgw_pass_message_1($1, $2, $3, $4, $5, $6)`;

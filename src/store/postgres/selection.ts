@@ -6,8 +6,8 @@
  */
 import type { ItemFilter } from '../desk.ts';
 import { ITEM_STATES, type ItemState } from '../item.ts';
+import { THREAD } from '../item-columns.ts';
 import type { Value } from './connection.ts';
-import { THREAD } from './item-columns.ts';
 
 /** The condition of a filter and the values in it. */
 interface Selection {

@@ -7,7 +7,7 @@
  */
 import type { StoreAddress } from './address.ts';
 import { type Connection, connect } from './connection.ts';
-import { type Statements, statementsOf } from './database.ts';
+import { COMMIT_ON_DISK, type Statements, statementsOf } from './database.ts';
 
 /** How the connection is made. */
 export interface LineOptions {
@@ -21,8 +21,7 @@ export interface LineOptions {
 const ANSWER_MS = 3_600_000;
 
 const UNHURRIED = `SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('statement_timeout', '0', true),
-  set_config('synchronous_commit',
-    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`;
+  ${COMMIT_ON_DISK}`;
 
 /** Does the work, and ends the connection. */
 export async function withLine<T>(

@@ -25,7 +25,9 @@ const LOCATORS_OF_SEVERAL = `SELECT place, locator
 // Asked of every recipient: a function of the database would be planned anew each time.
 const TODAY = `SELECT ${locatorNow('$1::text', '$2::bigint')} AS locator`;
 
-const NUMBERS = 'SELECT locator, thread_number AS number FROM thread WHERE locator = ANY($1::text[])';
+// By their places: a text with a NUL is another one in the database.
+const NUMBERS = `SELECT (SELECT thread_number FROM thread WHERE thread.locator = asked.locator) AS number
+  FROM unnest($1::text[]) WITH ORDINALITY AS asked (locator, place) ORDER BY place`;
 
 // A number is taken for every row that is tried, and there are 2^40 of them.
 const NEW = `INSERT INTO thread (locator)
@@ -52,11 +54,7 @@ export function threads({
     if (missing.length > 0)
       for (const [locator, number] of await transact(SHARED, (statements) => make(statements, missing)))
         known.set(locator, number);
-    return (locator) => {
-      const number = known.get(locator);
-      if (number === undefined) throw new Error(`thread ${locator} has no number`);
-      return number;
-    };
+    return numberIn(known);
   };
   return {
     threadByNumber: async (number) => (await reads.first<Locator>(BY_NUMBER, [number]))?.locator,
@@ -75,6 +73,22 @@ export function threads({
   };
 }
 
+/** Gives threads their numbers in a transaction, whose they are when it is committed. */
+export async function numberThreads(
+  statements: Statements,
+  locators: readonly string[],
+): Promise<(locator: string) => number> {
+  return numberIn(await make(statements, [...new Set(locators)]));
+}
+
+function numberIn(known: ReadonlyMap<string, number>): (locator: string) => number {
+  return (locator) => {
+    const number = known.get(locator);
+    if (number === undefined) throw new Error(`thread ${locator} has no number`);
+    return number;
+  };
+}
+
 const SHARED = { lock: 'shared', isDurable: true } as const;
 
 /** Makes those that are still missing, and gives the numbers of all. */
@@ -85,6 +99,11 @@ async function make(statements: Statements, locators: readonly string[]): Promis
 }
 
 async function numbersOf(statements: Statements, locators: readonly string[]): Promise<Map<string, number>> {
-  const rows = await statements.rows<Locator & { readonly number: number }>(NUMBERS, [locators]);
-  return new Map(rows.map(({ locator, number }) => [locator, number]));
+  const rows = await statements.rows<{ readonly number: number | null }>(NUMBERS, [locators]);
+  const numbers = new Map<string, number>();
+  for (const [place, locator] of locators.entries()) {
+    const number = rows[place]?.number;
+    if (number != null) numbers.set(locator, number);
+  }
+  return numbers;
 }

@@ -4,12 +4,12 @@
  * Contract: reads only, each by itself; what changes between two of them may show. Attempts are kept from the first that
  * did not post; a drop or a prune of the item removes them with it.
  */
-
 import type { AttemptView, Inspection, Trace, WaitingThread } from '../inspection.ts';
 import type { ItemView } from '../item.ts';
+import { THREAD } from '../item-columns.ts';
 import type { NoticeView } from '../notices.ts';
 import type { AtOnce } from './at-once.ts';
-import { columnsOf, type ItemRow, THREAD } from './item-columns.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import type { Database } from './schema.ts';
 

@@ -6,13 +6,14 @@
  */
 import { bounded } from '../../mail/bounded.ts';
 import type { Desk, OperatorAction, OperatorResult } from '../desk.ts';
+import { THREAD } from '../item-columns.ts';
 import { isPoison, type Leases, poisoned, type Settle, type Settlement } from '../leases.ts';
-import { ACTIONS, isNewPost, refusalBy } from '../operator-actions.ts';
+import { ACTIONS, isNewPost, OPERATED, refusalBy } from '../operator-actions.ts';
 import { type Accept, prepareAccept } from './acceptance.ts';
 import type { AtOnce } from './at-once.ts';
 import { type DedupeChanges, prepareDedupeChanges } from './dedupe.ts';
 import { prepareSplit } from './digests.ts';
-import { columnsOf, type ItemRow, THREAD } from './item-columns.ts';
+import { columnsOf, type ItemRow } from './item-columns.ts';
 import type { LaneWrites } from './lanes.ts';
 import { prepareLease } from './leases.ts';
 import { OPEN } from './migrations.ts';
@@ -206,22 +207,6 @@ function prepareRetime(database: Database): AtOnce<Leases>['retime'] {
     clamp.run(now, now, now + longestMs);
   };
 }
-
-/** The fields that an action needs to know of its item. */
-const OPERATED = [
-  'itemNumber',
-  'id',
-  'state',
-  'user',
-  'userNumber',
-  'orderedBy',
-  'holdReason',
-  'receivedAt',
-  'contentKept',
-  'senderResult',
-  'fingerprint',
-  'written',
-] as const;
 
 type OperatedRow = Pick<ItemRow, (typeof OPERATED)[number]>;
 

@@ -6,9 +6,9 @@
  */
 import { createLaneOf, type Lane } from '../../mail/lane.ts';
 import type { LaneCount } from '../figures.ts';
+import { THREAD } from '../item-columns.ts';
 import type { Lanes } from '../lanes.ts';
 import type { AtOnce } from './at-once.ts';
-import { THREAD } from './item-columns.ts';
 import { OPEN } from './migrations.ts';
 import type { Database } from './schema.ts';
 

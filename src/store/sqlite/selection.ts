@@ -1,7 +1,7 @@
 /** What an operator's filter selects, in SQLite: items, their ids, and how many there are by state and age. */
 import type { AgeCount, Desk, ItemFilter } from '../desk.ts';
+import { THREAD } from '../item-columns.ts';
 import type { AtOnce } from './at-once.ts';
-import { THREAD } from './item-columns.ts';
 import type { Database } from './schema.ts';
 
 /** The condition of a filter and the values in it. */
