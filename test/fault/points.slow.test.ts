@@ -15,7 +15,7 @@ import { Chance, failedRound } from './rounds.ts';
 import { type FaultSite, makeSite, withStore } from './site.ts';
 import { inspectStore } from './store-file.ts';
 
-const rounds = roundsOf(50, 3);
+const rounds = roundsOf(30, 3);
 
 /** Writes of an item's commit that surely come before its last one: each page is a header and its bytes. */
 const EARLY_WRITES = 8;

@@ -15,7 +15,7 @@ import { Chance, failedRound } from './rounds.ts';
 import { type FaultSite, makeSite } from './site.ts';
 import { inspectStore, type StoreContents } from './store-file.ts';
 
-const rounds = roundsOf(50, 3);
+const rounds = roundsOf(30, 3);
 
 /** Marks a file as a store of mailgw's (PRAGMA application_id). */
 const APPLICATION_ID = 0x6d677731;

@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { roundsOf } from '../support/rounds.ts';
 
-const COUNT = roundsOf(200_000, 2000);
+const COUNT = roundsOf(100_000, 2000);
 const SEED = Number(process.env['MAILGW_FUZZ_SEED'] ?? Date.now() % 1_000_000);
 const WORKERS = Math.min(availableParallelism(), Math.ceil(COUNT / 1000));
 
