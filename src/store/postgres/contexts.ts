@@ -1,6 +1,6 @@
 /** The contexts of addresses in PostgreSQL: a row for each address that has one. */
 import type { ContextKey, Contexts } from '../contexts.ts';
-import { byPlace, gathered } from './gathered.ts';
+import { byPlace, gathered, questions } from './gathered.ts';
 import type { Ground } from './ground.ts';
 import { PROMISED, repeatable } from './repeatable.ts';
 
@@ -15,7 +15,7 @@ const ONE =
 
 // Each is looked up, however many the planner believes there are: OFFSET 0 is not planned away.
 const SEVERAL = `SELECT place, context
-  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (of_user, of_thread, at, place),
+  FROM ${questions('bigint', 'text', 'bigint')} AS asked (of_user, of_thread, at, place),
     LATERAL (SELECT context FROM address_context
       WHERE user_number = of_user AND thread = of_thread AND replied_to_at = at OFFSET 0) AS known`;
 

@@ -2,7 +2,7 @@
 import { candidatesOf, thoseWith } from '../address-candidates.ts';
 import type { Directory, User } from '../directory.ts';
 import type { Database } from './database.ts';
-import { byPlace, gathered } from './gathered.ts';
+import { byPlace, gathered, questions } from './gathered.ts';
 
 /** One salt of a user, and the user. */
 interface Row {
@@ -47,7 +47,7 @@ const BY_NUMBER = `${USERS} WHERE u.user_number =
 /** The users with these numbers, each behind the place of its question, and found as by one. */
 const BY_NUMBERS = `SELECT sought.*, salt, s.created_at AS salt_created_at, ends_at
   FROM (SELECT place, u.user_number AS number, name, enabled, created_at, ${addressesIn('user_address')} AS addresses
-    FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (user_number, place), LATERAL (SELECT * FROM users
+    FROM ${questions('bigint')} AS asked (user_number, place), LATERAL (SELECT * FROM users
       WHERE users.user_number = coalesce((SELECT user_number FROM users WHERE user_number = asked.user_number),
         (SELECT min(user_number) FROM users)) OFFSET 0) AS u OFFSET 0) AS sought
   LEFT JOIN LATERAL (SELECT * FROM salt WHERE user_number = number OFFSET 0) AS s ON true

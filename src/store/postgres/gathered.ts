@@ -50,6 +50,15 @@ export function gathered<Key, Found>({ one, several }: Asking<Key, Found>): (key
     });
 }
 
+/**
+ * Gives the rows of questions, a parameter for each column, in order and numbered from 1 on. How many there are is hidden from
+ * the planner by the subselects: it would make a plan for each call, which costs more than the call.
+ */
+export function questions(...types: readonly string[]): string {
+  const columns = types.map((type, index) => `(SELECT $${index + 1}::${type}[])`);
+  return `unnest(${columns.join(', ')}) WITH ORDINALITY`;
+}
+
 /** Sorts rows to the questions that they answer, by the places of these from 1 on. */
 export function byPlace<Row extends { readonly place: number }>(
   count: number,

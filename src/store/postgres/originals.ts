@@ -14,7 +14,7 @@ import {
   originalBytes,
 } from '../originals.ts';
 import type { Statements } from './database.ts';
-import { byPlace, gathered } from './gathered.ts';
+import { byPlace, gathered, questions } from './gathered.ts';
 import type { Ground } from './ground.ts';
 import { PROMISED, repeatable } from './repeatable.ts';
 
@@ -165,4 +165,4 @@ const knownOf = (thread: string, at: string): string => `WITH newest AS MATERIAL
 const KNOWN = knownOf('$1', '$2');
 
 const KNOWN_OF_SEVERAL = `SELECT place, known.*
-  FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (of_thread, at, place), LATERAL (${knownOf('of_thread', 'at')}) AS known`;
+  FROM ${questions('text', 'bigint')} AS asked (of_thread, at, place), LATERAL (${knownOf('of_thread', 'at')}) AS known`;

@@ -7,7 +7,7 @@
  */
 import type { Directory } from '../directory.ts';
 import type { Database, Statements } from './database.ts';
-import { byPlace, gathered } from './gathered.ts';
+import { byPlace, gathered, questions } from './gathered.ts';
 import { locatorNow } from './heads-sql.ts';
 
 const BY_NUMBER = 'SELECT locator FROM thread WHERE thread_number = $1';
@@ -20,7 +20,7 @@ const locatorsOf = (number: string): string => `SELECT locator FROM (
 const LOCATORS = locatorsOf('$1');
 
 const LOCATORS_OF_SEVERAL = `SELECT place, locator
-  FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (number, place), LATERAL (${locatorsOf('number')}) AS had`;
+  FROM ${questions('bigint')} AS asked (number, place), LATERAL (${locatorsOf('number')}) AS had`;
 
 // Asked of every recipient: a function of the database would be planned anew each time.
 const TODAY = `SELECT ${locatorNow('$1::text', '$2::bigint')} AS locator`;
