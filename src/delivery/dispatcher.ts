@@ -28,6 +28,7 @@ import {
   type Wish,
 } from './dispatcher-options.ts';
 import { endAttempt } from './ending.ts';
+import { Outlook } from './outlook.ts';
 import { type Ended, returned, Settler } from './settler.ts';
 import { Shares } from './shares.ts';
 import { SinkWatch } from './sink-watch.ts';
@@ -54,12 +55,9 @@ export class Dispatcher {
   readonly #ahead: Leased[] = [];
   readonly #underWay = new UnderWay();
   readonly #shares = new Shares();
-  /** Until when nothing is due but of users who are left out. */
-  #quietUntil = 0;
+  readonly #outlook = new Outlook();
   /** Leases that a commit under way may bring. */
   #expected = 0;
-  /** Whether items may be due in the store, which come before new ones. */
-  #isBehind = true;
   #isStopping = false;
   #loop: Promise<void> | undefined;
   #reclaimedAt: number;
@@ -79,7 +77,13 @@ export class Dispatcher {
     const clock = fellowship?.clock ?? new WallClock(options);
     this.#clock = clock;
     this.#outage = new Outage(options.log, 'dispatch_failed');
-    this.#settler = new Settler({ ...options, movedMs: () => clock.movedMs });
+    this.#settler = new Settler({
+      ...options,
+      movedMs: () => clock.movedMs,
+      onDue: () => {
+        this.wake();
+      },
+    });
   }
 
   get #options(): DispatcherOptions {
@@ -98,6 +102,7 @@ export class Dispatcher {
 
   /** Says that there may be work. */
   wake(): void {
+    this.#outlook.news();
     this.#bell.ring();
   }
 
@@ -110,14 +115,14 @@ export class Dispatcher {
     this.#watch.forget();
     this.#shares.forget();
     if (this.#options.lane !== undefined) this.#giveBack(this.#ahead.splice(0)); // they may be another's now
-    this.late();
+    this.#outlook.late();
     this.#bell.ring();
     await Promise.allSettled(this.#inFlight.values());
   }
 
   /** Says that items come that are not to be leased with their commit. */
   late(): void {
-    this.#isBehind = true;
+    this.#outlook.late();
   }
 
   /** Ends for good: leases nothing more, and resolves when what is under way is settled. */
@@ -137,7 +142,7 @@ export class Dispatcher {
     const { leftOut } = this.#shares;
     const isShared = leftOut.size > 0 && items.some(({ user }) => leftOut.has(user));
     const limit = isShared ? 0 : Math.min(this.#roomForNew(bytes), items.length);
-    if (limit === 0) this.#isBehind ||= !items.every(({ user }) => leftOut.has(user));
+    if (limit === 0 && !items.every(({ user }) => leftOut.has(user))) this.#outlook.late();
     this.#expected += limit;
     if (limit === 0) return undefined;
     return { limit, leaseMs: leaseMsOf(this.#options), askedAt: thisMoment(), ...laneOf(this.#options) };
@@ -153,7 +158,7 @@ export class Dispatcher {
     for (const item of result.leased) this.#take({ item, raw: isAtHand ? raw : undefined, askedAt });
     // In a turn of its own: the reply to the client comes first.
     if (result.leased.length > 0) setImmediate(this.#beginAhead);
-    if (result.leased.length < result.acceptances.length) this.#bell.ring();
+    if (result.leased.length < result.acceptances.length) this.wake();
   }
 
   /** Takes a leased item; one whose thread has gone to another lane meanwhile goes back. */
@@ -165,7 +170,7 @@ export class Dispatcher {
   /** Counts the new items that may begin now: none while there are others that came before them. */
   #roomForNew(bytes: number): number {
     if (bytes > (wantedBytes(this.#ahead) ?? bytes)) return 0;
-    return this.#isBehind || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
+    return this.#outlook.isBehind || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
   }
 
   /** Counts the items that may still be leased while the breaker is closed. */
@@ -215,31 +220,38 @@ export class Dispatcher {
 
   /** Begins what is due; gives the time until the next look. */
   async #lookForWork(): Promise<number> {
-    const { queue, now, monotonic, retry, pollMs } = this.#options;
+    const { monotonic, retry, pollMs } = this.#options;
     try {
       await this.#clock.follow(retry.longestMs);
       await this.#reclaim();
       this.#giveBackHeld();
       const { limit, probe } = this.#wanted();
       if (limit === 0) return Math.min(this.#watch.breaker.heldMs(monotonic()) ?? pollMs, pollMs);
-      const quietMs = this.#isBehind ? 0 : this.#quietUntil - monotonic();
-      if (quietMs > 0) return Math.min(quietMs, pollMs);
-      const dueAt = await queue.nextDueAt(this.#options.lane);
-      this.#outage.worked();
-      if (dueAt === undefined || dueAt > now()) {
-        this.#isBehind = false;
-        return Math.min(dueAt === undefined ? pollMs : dueAt - now(), pollMs);
-      }
+      // Where it is known that something is due, the question when would be one too many.
+      const isKnown = this.#outlook.isBehind && probe === undefined;
+      const emptyMs = isKnown ? 0 : this.#outlook.knownMs(monotonic()) || (await this.#askWhen());
+      if (emptyMs > 0) return Math.min(emptyMs, pollMs);
       const leased = await this.#lease(limit, probe);
       for (const each of leased) this.#take(each);
       this.#beginAhead();
-      if (leased.length > 0) return 0;
+      if (leased.length > 0 || (isKnown && !this.#outlook.isBehind)) return 0;
       this.#watch.breaker.missNewcomer(monotonic());
       return Math.min(this.#watch.breaker.pauseMs(monotonic()) || pollMs, pollMs);
     } catch (error) {
       this.#outage.failed({ reason: errorText(error) });
       return pollMs;
     }
+  }
+
+  /** Asks for how long nothing is due; 0 where something is. */
+  async #askWhen(): Promise<number> {
+    const { queue, now, monotonic, pollMs, lane } = this.#options;
+    const emptyMs = await this.#outlook.ask(monotonic, pollMs, async () => {
+      const dueAt = await queue.nextDueAt(lane);
+      return dueAt === undefined ? pollMs : dueAt - now();
+    });
+    this.#outage.worked();
+    return emptyMs;
   }
 
   async #lease(limit: number, probe: Admission['probe']): Promise<readonly Leased[]> {
@@ -262,8 +274,8 @@ export class Dispatcher {
         this.#expected -= limit;
       });
     const isBack = leftOut.some((user) => !this.#shares.leftOut.has(user));
-    this.#isBehind = probe !== undefined || leased.length === limit || isBack;
-    this.#quietUntil = leftOut.length === 0 ? 0 : monotonic() + LOOK_AGAIN_MS;
+    const isMore = probe !== undefined || leased.length === limit || isBack;
+    this.#outlook.leased(isMore, leftOut.length === 0 ? 0 : monotonic() + LOOK_AGAIN_MS);
     return leased.map((item) => ({ item, askedAt }));
   }
 
@@ -271,7 +283,7 @@ export class Dispatcher {
     const { monotonic, now, queue } = this.#options;
     if (monotonic() - this.#reclaimedAt < RECLAIM_MS) return;
     this.#reclaimedAt = monotonic();
-    await queue.reclaim(now(), this.#claimedByAll());
+    if ((await queue.reclaim(now(), this.#claimedByAll())) > 0) this.#outlook.news();
   }
 
   readonly #beginAhead = (): void => {
@@ -311,11 +323,10 @@ export class Dispatcher {
     const ended = this.#attempt(leased, watch).then(({ settle, movedMs }) => {
       this.#inFlight.delete(id);
       this.#underWay.end(leased);
-      if (this.#shares.end(user, beganAt, this.#options.monotonic())) this.#isBehind = true;
+      if (this.#shares.end(user, beganAt, this.#options.monotonic())) this.#outlook.late();
       this.#unwritten.add(id);
       void this.#settler.settle(settle, movedMs).then(() => {
         this.#unwritten.delete(id);
-        this.#bell.ring(); // the thread's next item may be due
       });
       this.#beginAhead();
       this.#bell.ring();

@@ -21,6 +21,8 @@ export interface SettlerOptions {
   readonly log: Log;
   /** Gives how far due times were moved so far, because the clock was set. */
   readonly movedMs: () => number;
+  /** Told when something may be due now because of what was written. */
+  readonly onDue: () => void;
   /** The time between two tries on a store that fails. */
   readonly pollMs: number;
 }
@@ -76,8 +78,9 @@ export class Settler {
       this.#waiting = [];
       try {
         const movedMs = this.#options.movedMs();
-        await this.#options.queue.settle(settles.map((waiting) => moved(waiting, movedMs)));
+        const isDue = await this.#options.queue.settle(settles.map((waiting) => moved(waiting, movedMs)));
         this.#outage.worked();
+        if (isDue) this.#options.onDue();
       } catch (error) {
         this.#outage.failed({ reason: errorText(error), outcomes: settles.length });
         if (this.#isStopping) break;

@@ -97,8 +97,11 @@ export interface Leases {
    * that are gone are held instead.
    */
   lease(request: LeaseRequest): Promise<readonly LeasedItem[]>;
-  /** Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. */
-  settle(settles: readonly Settle[]): Promise<void>;
+  /**
+   * Writes outcomes; one whose lease was lost meanwhile is ignored. Needs no fsync of its own. Tells whether their threads may
+   * have something to do before long: an item behind one that ended, or one that did not end.
+   */
+  settle(settles: readonly Settle[]): Promise<boolean>;
   /** Makes every leased item ready again whose lease has ended, except those that `inFlight` names. */
   reclaim(now: number, inFlight: readonly string[]): Promise<number>;
   /**

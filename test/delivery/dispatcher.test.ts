@@ -328,8 +328,9 @@ describe('the queue behind it', () => {
           setSinkStatus: (name, status) => store.setSinkStatus(name, status),
           // Answered when the test says so, after the store has answered.
           settle: async (settles) => {
-            await store.settle(settles);
+            const isDue = await store.settle(settles);
             await new Promise<void>((resolve) => gates.push(resolve));
+            return isDue;
           },
         }),
       });

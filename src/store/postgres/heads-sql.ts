@@ -19,12 +19,9 @@ export const locatorNow = (locator: string, at: string): string => `coalesce(
 export const HEADS_SQL = `
 -- Takes the locks of threads until the end of the transaction.
 CREATE FUNCTION mailgw_lock_threads(threads text[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-  key bigint;
 BEGIN
-  FOR key IN SELECT DISTINCT hashtextextended(each, 0) FROM unnest(threads) AS each ORDER BY 1 LOOP
-    PERFORM pg_advisory_xact_lock(key);
-  END LOOP;
+  PERFORM pg_advisory_xact_lock(key)
+    FROM (SELECT DISTINCT hashtextextended(each, 0) AS key FROM unnest(threads) AS each ORDER BY 1) AS keys;
 END $$;
 
 -- Elects the head of a thread, after an item entered or left the open states: the leased one, or else the oldest.

@@ -20,7 +20,14 @@ const REPEAT_MS = 5000;
 const LEASE = `SELECT ${LEASED_COLUMNS}
   FROM mailgw_lease_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ORDER BY due_at, item_number`;
 
-const SETTLE = `SELECT mailgw_settle_1(${Array.from({ length: 16 }, (_, index) => `$${index + 1}`).join(', ')}) AS place`;
+const SETTLE = `SELECT places, is_due AS "isDue"
+  FROM mailgw_settle_1(${Array.from({ length: 16 }, (_, index) => `$${index + 1}`).join(', ')})`;
+
+/** What became of settlements: the places of those that counted, from 1 on, and whether something may be due now. */
+interface Settled {
+  readonly places: readonly number[] | null;
+  readonly isDue: boolean;
+}
 
 /** Gives the port. */
 export function leasePort(ground: Ground): Leases {
@@ -91,17 +98,18 @@ function prepareSettle(ground: Ground, nextCall: () => number): Leases['settle']
     return call;
   };
   return async (settles) => {
-    if (settles.length === 0) return;
+    if (settles.length === 0) return false;
     const values = toValues(ground, settles, callOf);
     const notices = settles.map(noticeOf);
     if (notices.every((notice) => notice === undefined)) {
-      await database.call(SETTLE, values, repeatedUntil());
-      return;
+      const [settled] = await database.call<Settled>(SETTLE, values, repeatedUntil());
+      return settled?.isDue ?? true;
     }
-    await database.transact({ lock: 'shared', isDurable: false }, async (statements) => {
-      const counted = await statements.rows<{ place: number }>(SETTLE, values);
-      const theirs = counted.flatMap(({ place }) => notices[place - 1] ?? []);
+    return await database.transact({ lock: 'shared', isDurable: false }, async (statements) => {
+      const settled = await statements.first<Settled>(SETTLE, values);
+      const theirs = (settled?.places ?? []).flatMap((place) => notices[place - 1] ?? []);
       await Promise.all(theirs.map((notice) => addNotice(statements, clock, notice)));
+      return settled?.isDue ?? true;
     });
   };
 }

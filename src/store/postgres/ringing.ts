@@ -22,9 +22,10 @@ export function ringing(ports: Ports, ring: () => void): Ports {
       return result;
     },
     settle: async (settles) => {
-      await ports.settle(settles);
-      // What waits until later is nobody's now; else the next of the thread may be due, or the item itself.
-      if (settles.some(({ settlement }) => settlement.kind !== 'deferred')) ring();
+      const isDue = await ports.settle(settles);
+      // What waits until later is nobody's now.
+      if (isDue && settles.some(({ settlement }) => settlement.kind !== 'deferred')) ring();
+      return isDue;
     },
     operate: async (action, id, now) => {
       const result = await ports.operate(action, id, now);

@@ -19,34 +19,39 @@ const FREE = 'lease_until = NULL, lease_owner = NULL';
 
 /** The SQL that makes them. */
 export const SETTLE_SQL = `
--- Writes outcomes in order, and gives the places of those that counted. The parts of a reply that is split name its place.
+-- Writes outcomes, those of posts first; gives the places of those that counted, and whether something may be due now. The
+-- parts of a reply that is split name its place.
 CREATE FUNCTION mailgw_settle_1(of_host text, keeps_content boolean, most_deaths integer, ids text[], calls bigint[],
   tries integer[], kinds text[], ats bigint[], dues bigint[], texts text[], poisons text[],
-  part_of integer[], part_ids text[], part_posts integer[], part_threads text[], part_times bigint[])
-RETURNS SETOF integer LANGUAGE plpgsql ${HOT_SETTINGS} AS $$
+  part_of integer[], part_ids text[], part_posts integer[], part_threads text[], part_times bigint[],
+  OUT places integer[], OUT is_due boolean) LANGUAGE plpgsql ${HOT_SETTINGS} AS $$
 DECLARE
   each record;
   leased record;
-  done record;
+  posted bigint[];
+  freed text[];
 BEGIN
   ${BEGIN_HOT}
   PERFORM mailgw_lock_threads(ARRAY(SELECT thread FROM item WHERE id = ANY(ids)) || part_threads);
+  -- By far the most, and so in as few statements as it takes. Each was the head of its thread: no other there is leased.
+  WITH done AS (
+    UPDATE item SET state = 'posted', head = false, settled_at = settle.at, due_at = NULL,
+      last_diagnostic = coalesce(settle.text, last_diagnostic), content_kept = keeps_content, settled_by = of_host, ${FREE}
+    FROM unnest(ids, calls, tries, kinds, ats, texts) WITH ORDINALITY AS settle (id, call, attempt, kind, at, text, place)
+    WHERE item.id = settle.id AND kind = 'posted' AND state = 'leased' AND attempts = attempt AND lease_owner = of_host
+      AND coalesce(lease_call, 0) < call
+    RETURNING item_number, thread, place)
+  SELECT array_agg(item_number), array_agg(thread), array_agg(place) INTO posted, freed, places FROM done;
+  IF posted IS NOT NULL THEN
+    IF NOT keeps_content THEN DELETE FROM content WHERE item_number = ANY (posted); END IF;
+    UPDATE item SET head = true WHERE NOT head AND item_number = ANY (ARRAY(
+      SELECT (SELECT item_number FROM item WHERE thread = left_one AND state IN ${OPEN} ORDER BY item_number LIMIT 1)
+      FROM unnest(freed) AS left_one));
+  END IF;
+  -- Where none counted they may have before: the answer was lost, and with it what this is about.
+  is_due := posted IS NULL OR FOUND;
   FOR each IN SELECT * FROM unnest(ids, calls, tries, kinds, ats, dues, texts, poisons) WITH ORDINALITY
-      AS settle (id, call, attempt, kind, at, due, text, poison, place) LOOP
-    IF each.kind = 'posted' THEN
-      -- By far the most, and so in as few statements as it takes. It was the head of its thread: no other there is leased.
-      UPDATE item SET state = 'posted', head = false, settled_at = each.at, due_at = NULL,
-          last_diagnostic = coalesce(each.text, last_diagnostic), content_kept = keeps_content, settled_by = of_host, ${FREE}
-        WHERE id = each.id AND state = 'leased' AND attempts = each.attempt AND lease_owner = of_host
-          AND coalesce(lease_call, 0) < each.call
-        RETURNING item_number, thread INTO done;
-      CONTINUE WHEN NOT FOUND;
-      IF NOT keeps_content THEN DELETE FROM content WHERE item_number = done.item_number; END IF;
-      UPDATE item SET head = true WHERE item_number = (SELECT item_number FROM item
-          WHERE thread = done.thread AND state IN ${OPEN} ORDER BY item_number LIMIT 1) AND NOT head;
-      RETURN NEXT each.place;
-      CONTINUE;
-    END IF;
+      AS settle (id, call, attempt, kind, at, due, text, poison, place) WHERE kind <> 'posted' LOOP
     SELECT item_number, thread, worker_deaths INTO leased FROM item WHERE id = each.id AND state = 'leased'
       AND attempts = each.attempt AND lease_owner = of_host AND coalesce(lease_call, 0) < each.call;
     CONTINUE WHEN NOT FOUND;
@@ -88,7 +93,8 @@ BEGIN
     END IF;
     -- After a deferral as well: an older item may have been released or retried during the lease.
     PERFORM mailgw_elect(leased.thread);
-    RETURN NEXT each.place;
+    places := places || each.place::integer;
+    is_due := true;
   END LOOP;
 END $$;
 

@@ -55,8 +55,11 @@ export function prepareItems(
   };
 }
 
-/** Gives back the election of a thread's head, to be called after an item entered or left the open states. */
-export function prepareElection(database: Database): (thread: string) => void {
+/**
+ * Gives back the election of a thread's head, to be called after an item entered or left the open states; it tells whether the
+ * thread has a new one.
+ */
+export function prepareElection(database: Database): (thread: string) => boolean {
   const leased = database.prepare<[string]>(
     "SELECT 1 FROM item WHERE thread = ? AND head = 1 AND state = 'leased'",
   );
@@ -69,9 +72,9 @@ export function prepareElection(database: Database): (thread: string) => void {
        (SELECT min(item_number) FROM item WHERE thread = ? AND state IN ${OPEN})`,
   );
   return (thread) => {
-    if (leased.get(thread) !== undefined) return;
+    if (leased.get(thread) !== undefined) return false;
     unseat.run(thread, thread);
-    seat.run(thread);
+    return seat.run(thread).changes > 0;
   };
 }
 
@@ -92,7 +95,7 @@ interface SettledRow {
 function prepareSettle(
   database: Database,
   keepContent: boolean,
-  elect: (thread: string) => void,
+  elect: (thread: string) => boolean,
   split: ReturnType<typeof prepareSplit>,
 ): AtOnce<Leases>['settle'] {
   const leased = database.prepare<[string, number], SettledRow>(
@@ -105,9 +108,9 @@ function prepareSettle(
   const keepAttempt = database.prepare<[number, number, number, string, string]>(
     'INSERT OR REPLACE INTO attempt (item_number, attempt, at, outcome, diagnostic) VALUES (?, ?, ?, ?, ?)',
   );
-  const settleOne = ({ id, attempts, settlement: asked }: Settle): void => {
+  const settleOne = ({ id, attempts, settlement: asked }: Settle): boolean => {
     const item = leased.get(id, attempts);
-    if (item === undefined) return; // the lease was lost: whoever holds the item now will settle it
+    if (item === undefined) return false; // the lease was lost: whoever holds the item now will settle it
     const settlement = unlessPoison(asked, item);
     if ('notice' in settlement && settlement.notice !== undefined) addNotice(settlement.notice);
     if (settlement.kind === 'deferred' || settlement.kind === 'failed') {
@@ -118,11 +121,9 @@ function prepareSettle(
     if (settlement.kind === 'split') split(item, settlement);
     write(item, settlement);
     // After a deferral as well: an older item may have been released or retried during the lease.
-    elect(item.thread);
+    return elect(item.thread) || settlement.kind !== 'posted';
   };
-  return (settles) => {
-    settles.forEach(settleOne);
-  };
+  return (settles) => settles.map(settleOne).includes(true);
 }
 
 /** Gives the settlement as asked for; that of poison where a deferral would be one death of a worker too many. */
