@@ -268,6 +268,7 @@ export class Dispatcher {
         maxBytes,
         probe,
         leftOut,
+        alongBytes: AT_HAND_BYTES,
         ...laneOf(this.#options),
       })
       .finally(() => {
@@ -276,7 +277,7 @@ export class Dispatcher {
     const isBack = leftOut.some((user) => !this.#shares.leftOut.has(user));
     const isMore = probe !== undefined || leased.length === limit || isBack;
     this.#outlook.leased(isMore, leftOut.length === 0 ? 0 : monotonic() + LOOK_AGAIN_MS);
-    return leased.map((item) => ({ item, askedAt }));
+    return leased.map(({ raw, ...item }) => ({ item, raw, askedAt }));
   }
 
   async #reclaim(): Promise<void> {

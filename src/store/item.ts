@@ -50,6 +50,8 @@ export interface LeasedItem extends ItemOrigin {
   readonly bytes: number;
   /** Of a reply to a digest, or a part of one. */
   readonly digest?: ItemDigest | undefined;
+  /** The message, where it was asked for and came along. */
+  readonly raw?: Uint8Array | undefined;
 }
 
 /** An item as the operator sees it. */

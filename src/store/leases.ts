@@ -23,6 +23,8 @@ export interface LeaseRequest {
   readonly leftOut?: readonly string[] | undefined;
   /** The lane whose items are wanted; of all where undefined. */
   readonly lane?: string | undefined;
+  /** Messages below this size may come along, where another question would cost more than that; by default none. */
+  readonly alongBytes?: number | undefined;
 }
 
 /** The attempts of an item that may kill their worker; with the last of them it is poison (G6). */

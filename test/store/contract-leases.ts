@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NewItem } from '../../src/store/item.ts';
+import type { Settlement } from '../../src/store/leases.ts';
 import {
   accept,
   deferredUntil,
@@ -28,6 +29,17 @@ export function describeLeases(open: OpenStore): void {
 
 /** Registers the tests of what is leased, and in which order. */
 function testLeases(open: OpenStore): void {
+  it('a small message may come along with its item, as it came', async (t) => {
+    const store = await open(t);
+    const small = Buffer.from('From: ü\r\n\r\n\0\xff'.repeat(9), 'latin1');
+    await accept(store, [newItem({ thread: 'small' })], small);
+    await accept(store, [newItem({ thread: 'large' })], Buffer.alloc(small.length + 1));
+    const request = { now: NOW, leaseMs: 60_000, limit: 9, alongBytes: small.length + 1 };
+    for (const { thread, raw } of await store.lease(request)) {
+      if (raw !== undefined) assert.deepEqual([thread, Buffer.from(raw)], ['small', small]);
+    }
+  });
+
   it('an item is leased once, until its lease ends', async (t) => {
     const store = await open(t);
     const id = await queued(store);
@@ -169,6 +181,32 @@ function testLeases(open: OpenStore): void {
 
 /** Registers the tests of how a lease ends: settled, lost, or moved by the clock. */
 function testSettlements(open: OpenStore): void {
+  it('a settlement tells whether something of its thread may be due', async (t) => {
+    const store = await open(t);
+    const [alone, first] = [await queued(store, { thread: 'a' }), await queued(store, { thread: 'b' })];
+    const second = await queued(store, { thread: 'b' });
+    await lease(store);
+    const end = (id: string, settlement: Settlement): Promise<boolean> =>
+      store.settle([{ id, attempts: 1, settlement }]);
+    assert.equal(await end(alone, POSTED), false, 'nothing is behind it');
+    assert.equal(await end(first, POSTED), true, 'one is behind it');
+    assert.deepEqual(ids(await lease(store)), [second]);
+    assert.equal(await end(second, { kind: 'returned' }), true, 'it is due itself');
+    assert.deepEqual(ids(await lease(store)), [second]);
+    assert.equal(await end(second, deferredUntil(NOW + 5)), true, 'it is due soon');
+    assert.equal(await store.settle([]), false);
+  });
+
+  it('several settlements tell of all their threads, and elect a head for each', async (t) => {
+    const store = await open(t);
+    const threads = ['a', 'b', 'c'];
+    for (const thread of threads) await queued(store, { thread });
+    const behind = await queued(store, { thread: 'b' });
+    const all = (await lease(store)).map(({ id }) => ({ id, attempts: 1, settlement: POSTED }));
+    assert.equal(await store.settle(all), true);
+    assert.deepEqual(ids(await lease(store)), [behind]);
+  });
+
   it('a deferred item waits with its diagnostic and keeps its content', async (t) => {
     const store = await open(t);
     const id = await queued(store);

@@ -304,6 +304,14 @@ function testProofs(openSite: OpenSite): void {
 
 /** Registers the tests of calls as the database has them. */
 function testCalls(openSite: OpenSite): void {
+  it('a small message comes along, so that nobody asks for it', async (t) => {
+    const { hosts } = await openSite(t);
+    const raw = Buffer.from('\0\xff\r\n', 'latin1');
+    await accept(hosts[0], [newItem()], raw);
+    const [leased] = await hosts[1].lease({ now: NOW, leaseMs: 60_000, limit: 1, alongBytes: 1000 });
+    assert.deepEqual(leased?.raw, raw);
+  });
+
   it('a lease whose answer was lost gives the same items when it is asked for again', async (t) => {
     const { hosts, sql } = await openSite(t);
     const [store] = hosts;

@@ -16,6 +16,17 @@ const FIRST = `SELECT bytes, encode(raw, 'base64') AS raw FROM item JOIN content
 const NEXT = `SELECT encode(raw, 'base64') AS raw FROM item JOIN content USING (item_number)
   WHERE id = $1 AND part >= $2 AND part < $2 + ${PARTS_AT_A_TIME} ORDER BY part`;
 
+/** The message of an item of one part, as {@link readWhole} takes it. */
+export const WHOLE_OF_SMALL = `(SELECT encode(raw, 'base64') FROM content
+  WHERE content.item_number = item.item_number AND part = 0)`;
+
+/** Reads a message of one part. */
+export function readWhole(bytes: number, raw: string): Buffer {
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  whole.write(raw, 'base64');
+  return whole;
+}
+
 /** A part of a message. */
 interface Part {
   readonly raw: string;

@@ -9,16 +9,21 @@ import { bounded } from '../../mail/bounded.ts';
 import { partItemId } from '../../mail/item-id.ts';
 import { type Leases, MAX_WORKER_DEATHS, poisoned, type Settle } from '../leases.ts';
 import type { NewNotice } from '../notices.ts';
+import { PART_BYTES } from './accept-sql.ts';
 import { addNotice } from './add-notice.ts';
 import type { Value } from './connection.ts';
+import { readWhole, WHOLE_OF_SMALL } from './content.ts';
 import type { Ground } from './ground.ts';
 import { LEASED_COLUMNS, type LeaseRow, toLeasedItem } from './leased-row.ts';
 
 /** How long a call is repeated whose answer is lost; then its caller tries again, or leaves it. */
 const REPEAT_MS = 5000;
 
-const LEASE = `SELECT ${LEASED_COLUMNS}
-  FROM mailgw_lease_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ORDER BY due_at, item_number`;
+const LEASE = `SELECT ${LEASED_COLUMNS}, CASE WHEN bytes < $12::bigint THEN ${WHOLE_OF_SMALL} END AS raw
+  FROM mailgw_lease_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS item ORDER BY due_at, item_number`;
+
+/** A leased item's row, with its message where that comes along. */
+type Row = LeaseRow & { readonly raw: string | null };
 
 const SETTLE = `SELECT places, is_due AS "isDue"
   FROM mailgw_settle_1(${Array.from({ length: 16 }, (_, index) => `$${index + 1}`).join(', ')})`;
@@ -68,7 +73,7 @@ function callNumbers({ clock }: Ground): () => number {
 }
 
 function prepareLease({ database, clock, host }: Ground, nextCall: () => number): Leases['lease'] {
-  return async ({ now, leaseMs, limit, maxBytes, probe, leftOut = [], lane }) => {
+  return async ({ now, leaseMs, limit, maxBytes, probe, leftOut = [], lane, alongBytes = 0 }) => {
     const call = nextCall();
     const most = probe === undefined ? limit : 1;
     const terms = [
@@ -80,11 +85,15 @@ function prepareLease({ database, clock, host }: Ground, nextCall: () => number)
       lane ?? null,
       probe?.avoid ?? null,
       probe?.isStrict ?? false,
+      Math.min(alongBytes, PART_BYTES),
     ] as const;
     // One that may have been carried out gives the same items again.
     const values = (isAgain: boolean): Value[] => [host, call, isAgain, ...terms];
-    const rows = await database.call<LeaseRow>(LEASE, values, repeatedUntil());
-    return rows.map(toLeasedItem);
+    const rows = await database.call<Row>(LEASE, values, repeatedUntil());
+    return rows.map(({ raw, ...row }) => {
+      const item = toLeasedItem(row);
+      return raw === null ? item : { ...item, raw: readWhole(row.bytes, raw) };
+    });
   };
 }
 
