@@ -7,6 +7,7 @@
  * rows as the items come, and in the end what other threads' items touch as well, sorted.
  */
 import { COMMIT_ON_DISK, QUEUE_LOCK } from './database.ts';
+import { lockThreads } from './heads-sql.ts';
 import { LOCK_MS } from './hot-sql.ts';
 import { OPEN } from './tables.ts';
 
@@ -19,9 +20,7 @@ CREATE TYPE mailgw_arrival_1 AS (message integer, raw_at integer, bytes integer,
   wished_lane text, receipt jsonb, id text, fingerprint text, better jsonb, kept_fingerprint text, kept_written text,
   user_name text, user_number bigint, thread text, thread_number bigint, bounce text, replied_to_at bigint, message_id text,
   queue_id text, reverse_path text, received_at bigint, due_at bigint, hold text, diagnostic text, matched text,
-  vouched_for text, policy text, result text, score double precision, flagged boolean,
-  -- What becomes of it.
-  item_number bigint, state text, head boolean, followed text, ordered_by text, lane text);
+  vouched_for text, policy text, result text, score double precision, flagged boolean);
 `;
 
 /** One plan for all calls, made while the tables may still be empty, and never compiled. */
@@ -148,34 +147,44 @@ BEGIN
 END $$;
 `;
 
-const ENTER = `
--- Writes the rows of new items.
-CREATE FUNCTION mailgw_enter_1(of_host text, entered mailgw_arrival_1[], raws bytea) RETURNS void LANGUAGE plpgsql AS $$
+const EXCEPTIONS = `
+-- Says what becomes of a batch in which not all is new: a word for each arrival, NULL where it is. What it revives counts as
+-- having come before what is new.
+CREATE FUNCTION mailgw_exceptions_1(of_host text, arrivals mailgw_arrival_1[], claimed text[]) RETURNS text[]
+  LANGUAGE plpgsql AS $$
+DECLARE
+  one mailgw_arrival_1;
+  message_now integer := -1;
+  fate text;
+  word text;
+  words text[] := '{}';
 BEGIN
-  INSERT INTO item (item_number, id, state, head, user_name, user_number, thread, replied_to_at, bounce, bounce_thread,
-    message_id, queue_id, reverse_path, received_at, due_at, lease_until, lease_owner, attempts, worker_deaths, hold_reason,
-    last_diagnostic, bytes, sender_policy, sender_result, spam_score, spam_flagged, fingerprint, written, digest, lane,
-    matched, taken_by)
-  SELECT item_number, id, state, head, user_name, user_number, ordered_by, replied_to_at, bounce,
-    CASE WHEN ordered_by <> followed THEN followed END, message_id, queue_id, reverse_path, received_at,
-    CASE WHEN state <> 'held' THEN due_at END, CASE WHEN state = 'leased' THEN lease_until END,
-    CASE WHEN state = 'leased' THEN of_host END, (state = 'leased')::integer, 0, hold, diagnostic, bytes, policy, result,
-    score, flagged, decode(kept_fingerprint, 'hex'), decode(kept_written, 'hex'),
-    CASE WHEN bounce IS NULL AND starts_with(followed, 'mailgw:digest/') THEN followed END, lane, matched, of_host
-  FROM unnest(entered);
-  INSERT INTO content (item_number, part, raw)
-  SELECT item_number, part, substring(raws FROM raw_at + part * ${PART_BYTES} + 1
-    FOR least(${PART_BYTES}, bytes - part * ${PART_BYTES}))
-  FROM unnest(entered), generate_series(0, greatest(0, bytes - 1) / ${PART_BYTES}) AS part;
+  FOREACH one IN ARRAY arrivals LOOP
+    word := NULL;
+    IF one.message <> message_now THEN
+      message_now := one.message;
+      fate := CASE WHEN one.receipt->>'kind' = 'call' THEN mailgw_sign_1(one.receipt, message_now, arrivals) ELSE 'new' END;
+      IF fate <> 'new' THEN word := fate; END IF;
+    ELSIF fate <> 'new' THEN
+      word := '';
+    END IF;
+    IF word IS NULL AND one.id <> ALL (claimed) THEN
+      word := mailgw_claim_1(one.id, decode(one.fingerprint, 'hex'), one.better, one.received_at);
+      IF word IS NOT NULL THEN word := mailgw_repeated_1(one, of_host, word) || ' '; END IF;
+    END IF;
+    words := words || word;
+  END LOOP;
+  RETURN words;
 END $$;
 `;
 
 const LAST = `
 -- Writes what items of other threads touch as well, in one order: bounces counted, addresses vouched for, mailboxes.
-CREATE FUNCTION mailgw_accept_last_1(arrivals mailgw_arrival_1[], entered mailgw_arrival_1[]) RETURNS void
-  LANGUAGE plpgsql AS $$
+CREATE FUNCTION mailgw_accept_last_1(arrivals mailgw_arrival_1[], words text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   signed jsonb;
+  entered mailgw_arrival_1[] := ARRAY(SELECT arrivals[place] FROM generate_subscripts(arrivals, 1) AS place
+    WHERE words[place] IS NULL AND (arrivals[place]).id IS NOT NULL);
 BEGIN
   INSERT INTO bounce_count (user_number, hard, soft, last_at)
   SELECT users.user_number, count(*) FILTER (WHERE bounce = 'hard'), count(*) FILTER (WHERE bounce = 'soft'), max(received_at)
@@ -198,58 +207,98 @@ BEGIN
 END $$;
 `;
 
+// One statement, since each costs much beside its rows.
+const ENTER = `WITH arrived AS (
+    SELECT *, now_at[ordinality] AS followed, lanes[ordinality] AS lane,
+      CASE WHEN hold IS NULL AND NOT are_there[ordinality] THEN 'no-user' ELSE hold END AS held,
+      CASE WHEN bounce IS NOT NULL THEN 'bounce:' || id
+        WHEN starts_with(now_at[ordinality], 'mailgw:compose/') THEN 'compose:' || id
+        ELSE now_at[ordinality] END AS ordered_by
+    FROM unnest(arrivals) WITH ORDINALITY AS arrival WHERE id IS NOT NULL AND words[ordinality] IS NULL),
+  headed AS (
+    SELECT *, held IS NULL AND (ordered_by <> followed
+      OR ordinality = min(ordinality) FILTER (WHERE held IS NULL) OVER (PARTITION BY ordered_by)
+        AND (SELECT true FROM item WHERE item.thread = ordered_by AND item.state IN ${OPEN} LIMIT 1) IS NULL) AS is_head
+    FROM arrived),
+  wished AS (
+    SELECT *, is_head AND followed = thread AND lane IS NOT DISTINCT FROM wished_lane
+      AND NOT starts_with(followed, 'mailgw:digest/')
+      AND NOT EXISTS (SELECT FROM flag WHERE name = 'paused' AND value = 1) AS may_begin
+    FROM headed),
+  stated AS (
+    SELECT *, CASE WHEN held IS NOT NULL THEN 'held'
+      WHEN may_begin AND row_number() OVER (PARTITION BY message, may_begin ORDER BY ordinality) <= most THEN 'leased'
+      ELSE 'ready' END AS state
+    FROM wished ORDER BY ordinality),
+  entered AS MATERIALIZED (SELECT nextval('item_item_number_seq') AS item_number, * FROM stated),
+  items AS (
+    INSERT INTO item (item_number, id, state, head, user_name, user_number, thread, replied_to_at, bounce, bounce_thread,
+      message_id, queue_id, reverse_path, received_at, due_at, lease_until, lease_owner, attempts, worker_deaths, hold_reason,
+      last_diagnostic, bytes, sender_policy, sender_result, spam_score, spam_flagged, fingerprint, written, digest, lane,
+      matched, taken_by)
+    SELECT item_number, id, state, is_head, user_name, user_number, ordered_by, replied_to_at, bounce,
+      CASE WHEN ordered_by <> followed THEN followed END, message_id, queue_id, reverse_path, received_at,
+      CASE WHEN state <> 'held' THEN due_at END, CASE WHEN state = 'leased' THEN lease_until END,
+      CASE WHEN state = 'leased' THEN of_host END, (state = 'leased')::integer, 0, held, diagnostic, bytes, policy, result,
+      score, flagged, decode(kept_fingerprint, 'hex'), decode(kept_written, 'hex'),
+      CASE WHEN bounce IS NULL AND starts_with(followed, 'mailgw:digest/') THEN followed END, lane, matched, of_host
+    FROM entered),
+  parts AS (
+    INSERT INTO content (item_number, part, raw)
+    SELECT item_number, part, substring(raws FROM raw_at + part * ${PART_BYTES} + 1
+      FOR least(${PART_BYTES}, bytes - part * ${PART_BYTES}))
+    FROM entered, generate_series(0, greatest(0, bytes - 1) / ${PART_BYTES}) AS part)
+  SELECT string_agg(line, E'\\n' ORDER BY message) INTO answer
+  FROM (SELECT message, string_agg(coalesce(words[ordinality],
+      CASE state WHEN 'held' THEN 'h ' WHEN 'leased' THEN 'l ' WHEN 'ready' THEN 'q ' ELSE '' END), '' ORDER BY ordinality) AS line
+    FROM unnest(arrivals) WITH ORDINALITY AS arrival
+      LEFT JOIN (SELECT ordinality, state FROM entered) AS became USING (ordinality)
+    GROUP BY message) AS lines`;
+
 const ACCEPT = `
 -- Accepts a batch: a line of answers for each message, a word for each item. q: queued, h: held, l: leased at once; d: or q:
 -- with the id of another item, which this is a copy of, and which is queued again with q; or the fate of a call.
 CREATE FUNCTION mailgw_accept_1(of_host text, batch jsonb, raws bytea) RETURNS text LANGUAGE plpgsql ${SETTINGS} AS $$
 DECLARE
-  is_paused boolean;
-  is_renamed boolean;
-  is_laned boolean;
   arrivals mailgw_arrival_1[];
-  one mailgw_arrival_1;
-  place integer := 0;
   now_at text[];
   lanes text[];
   are_there boolean[];
   touched text[];
-  has_last boolean;
   prints text[];
-  shadows text[];
+  shadows text[] := '{}';
+  has_call boolean;
+  has_better boolean;
+  has_last boolean;
   claimed text[];
-  opened text[];
-  entered mailgw_arrival_1[] := '{}';
-  message_now integer := -1;
-  leased integer;
-  fate text;
-  written integer := 0;
-  repeated text;
-  word text;
-  answer text := '';
+  words text[];
+  answer text;
 BEGIN
   PERFORM ${COMMIT_ON_DISK}, set_config('lock_timeout', '${LOCK_MS}', true),
     pg_advisory_xact_lock_shared(${QUEUE_LOCK});
-  SELECT EXISTS (SELECT FROM flag WHERE name = 'paused' AND value = 1), EXISTS (SELECT FROM former_locator),
-    EXISTS (SELECT FROM lane) INTO is_paused, is_renamed, is_laned;
   -- Neither users nor threads nor lanes change while the queue's lock is held.
-  SELECT array_agg(arrival), array_agg(followed), array_agg(CASE WHEN is_laned THEN mailgw_lane_of(followed) END),
-    array_agg(is_there), array_agg(followed) FILTER (WHERE is_ordered) || array_agg(judged) FILTER (WHERE is_ordered),
-    bool_or(is_last)
-  INTO arrivals, now_at, lanes, are_there, touched, has_last
+  SELECT array_agg(arrival), array_agg(followed),
+    array_agg(CASE WHEN EXISTS (SELECT FROM lane) THEN mailgw_lane_of(followed) END), array_agg(is_there),
+    array_agg(followed) FILTER (WHERE is_ordered) || array_agg(judged) FILTER (WHERE is_ordered),
+    array_agg(print) FILTER (WHERE print IS NOT NULL), bool_or(is_call), bool_or(is_better), bool_or(is_last)
+  INTO arrivals, now_at, lanes, are_there, touched, prints, has_call, has_better, has_last
   FROM (SELECT each AS arrival, each.thread AS judged, CASE
       WHEN thread_number IS NOT NULL THEN
         coalesce((SELECT locator FROM thread WHERE thread.thread_number = each.thread_number), each.thread)
-      WHEN is_renamed THEN mailgw_locator_now(each.thread, replied_to_at) ELSE each.thread END AS followed,
+      WHEN EXISTS (SELECT FROM former_locator) THEN mailgw_locator_now(each.thread, replied_to_at)
+      ELSE each.thread END AS followed,
       user_number IS NULL
         OR EXISTS (SELECT FROM users WHERE users.user_number = each.user_number AND name = user_name) AS is_there,
       bounce IS NULL AND NOT starts_with(each.thread, 'mailgw:compose/') AS is_ordered,
+      CASE WHEN id IS NOT NULL THEN fingerprint END AS print,
+      receipt->>'kind' = 'call' AS is_call, better IS NOT NULL AS is_better,
       bounce IS NOT NULL OR vouched_for IS NOT NULL OR receipt->>'kind' = 'mailbox' AS is_last
     FROM jsonb_populate_recordset(NULL::mailgw_arrival_1, batch) AS each) AS followed_ones;
-  PERFORM mailgw_lock_threads(touched);
-  opened := ARRAY(SELECT DISTINCT thread FROM item WHERE thread = ANY (touched) AND state IN ${OPEN});
+  ${lockThreads('touched')}
   -- Claims at once what no other item of the batch has to do with; the others in their turn.
-  prints := ARRAY(SELECT fingerprint FROM unnest(arrivals) WHERE id IS NOT NULL);
-  shadows := ARRAY(SELECT jsonb_array_elements_text(better) FROM unnest(arrivals) WHERE better IS NOT NULL);
+  IF has_better THEN
+    shadows := ARRAY(SELECT jsonb_array_elements_text(better) FROM unnest(arrivals) WHERE better IS NOT NULL);
+  END IF;
   WITH first AS (
     INSERT INTO dedupe (fingerprint, item_id, received_at) SELECT decode(fingerprint, 'hex'), id, received_at
     FROM unnest(arrivals) WHERE id IS NOT NULL AND fingerprint <> ALL (shadows)
@@ -258,51 +307,14 @@ BEGIN
         JOIN dedupe ON dedupe.fingerprint = decode(other.key, 'hex')))
     ON CONFLICT DO NOTHING RETURNING item_id)
   SELECT coalesce(array_agg(item_id), '{}') INTO claimed FROM first;
-  FOREACH one IN ARRAY arrivals LOOP
-    place := place + 1;
-    IF one.message <> message_now THEN
-      answer := answer || CASE WHEN message_now < 0 THEN '' ELSE E'\\n' END;
-      message_now := one.message;
-      leased := 0;
-      fate := CASE WHEN one.receipt->>'kind' = 'call' THEN mailgw_sign_1(one.receipt, message_now, arrivals) ELSE 'new' END;
-      IF fate <> 'new' THEN answer := answer || fate; END IF;
-    END IF;
-    CONTINUE WHEN fate <> 'new' OR one.id IS NULL;
-    IF one.id <> ALL (claimed) THEN
-      repeated := mailgw_claim_1(one.id, decode(one.fingerprint, 'hex'), one.better, one.received_at);
-      IF repeated IS NOT NULL THEN
-        -- What is revived is to find its thread with all that is in it.
-        IF cardinality(entered) > written THEN PERFORM mailgw_enter_1(of_host, entered[written + 1:], raws); END IF;
-        written := cardinality(entered);
-        word := mailgw_repeated_1(one, of_host, repeated);
-        IF starts_with(word, 'q:') THEN
-          opened := ARRAY(SELECT DISTINCT thread FROM item WHERE thread = ANY (touched) AND state IN ${OPEN});
-        END IF;
-        answer := answer || word || ' ';
-        CONTINUE;
-      END IF;
-    END IF;
-    one.followed := now_at[place];
-    one.lane := lanes[place];
-    one.ordered_by := CASE WHEN one.bounce IS NOT NULL THEN 'bounce:' || one.id
-      WHEN starts_with(one.followed, 'mailgw:compose/') THEN 'compose:' || one.id ELSE one.followed END;
-    IF one.hold IS NULL AND NOT are_there[place] THEN one.hold := 'no-user'; END IF;
-    one.head := one.hold IS NULL AND (one.ordered_by <> one.followed OR one.ordered_by <> ALL (opened));
-    one.state := CASE WHEN one.hold IS NOT NULL THEN 'held'
-      WHEN one.head AND one.followed = one.thread AND leased < one.most AND NOT is_paused
-        AND NOT starts_with(one.followed, 'mailgw:digest/') AND one.lane IS NOT DISTINCT FROM one.wished_lane THEN 'leased'
-      ELSE 'ready' END;
-    IF one.head THEN opened := opened || one.ordered_by; END IF;
-    IF one.state = 'leased' THEN leased := leased + 1; END IF;
-    one.item_number := nextval('item_item_number_seq');
-    entered := entered || one;
-    answer := answer || CASE one.state WHEN 'held' THEN 'h ' WHEN 'leased' THEN 'l ' ELSE 'q ' END;
-  END LOOP;
-  IF cardinality(entered) > written THEN PERFORM mailgw_enter_1(of_host, entered[written + 1:], raws); END IF;
-  IF has_last THEN PERFORM mailgw_accept_last_1(arrivals, entered); END IF;
+  IF has_call OR cardinality(claimed) < cardinality(prints) THEN
+    words := mailgw_exceptions_1(of_host, arrivals, claimed);
+  END IF;
+  ${ENTER};
+  IF has_last THEN PERFORM mailgw_accept_last_1(arrivals, words); END IF;
   RETURN answer;
 END $$;
 `;
 
 /** The SQL that makes them. */
-export const ACCEPT_SQL = `${ARRIVAL}${RECEIPTS}${SIGN}${REVIVE}${CLAIM}${REPEATED}${ENTER}${LAST}${ACCEPT}`;
+export const ACCEPT_SQL = `${ARRIVAL}${RECEIPTS}${SIGN}${REVIVE}${CLAIM}${REPEATED}${EXCEPTIONS}${LAST}${ACCEPT}`;

@@ -15,13 +15,16 @@ export const locatorNow = (locator: string, at: string): string => `coalesce(
      WHERE former_locator.locator = ${locator} ORDER BY renamed_at DESC LIMIT 1),
     ${locator})`;
 
+/** Gives the statement that takes the locks of an array of threads until the end of the transaction. */
+export const lockThreads = (threads: string): string => `PERFORM pg_advisory_xact_lock(key)
+    FROM (SELECT DISTINCT hashtextextended(each, 0) AS key FROM unnest(${threads}) AS each ORDER BY 1) AS keys;`;
+
 /** The SQL that makes them. */
 export const HEADS_SQL = `
 -- Takes the locks of threads until the end of the transaction.
 CREATE FUNCTION mailgw_lock_threads(threads text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock(key)
-    FROM (SELECT DISTINCT hashtextextended(each, 0) AS key FROM unnest(threads) AS each ORDER BY 1) AS keys;
+  ${lockThreads('threads')}
 END $$;
 
 -- Elects the head of a thread, after an item entered or left the open states: the leased one, or else the oldest.
