@@ -15,5 +15,5 @@ export const HOT_SETTINGS = `SET enable_seqscan = off SET enable_bitmapscan = of
 export const LOCK_MS = 8000;
 
 /** Begins a function: what it commits needs no fsync of its own, and nobody changes threads and users meanwhile. */
-export const BEGIN_HOT = `PERFORM set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '${LOCK_MS}', true);
-  PERFORM pg_advisory_xact_lock_shared(${QUEUE_LOCK});`;
+export const BEGIN_HOT = `PERFORM set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '${LOCK_MS}', true),
+    pg_advisory_xact_lock_shared(${QUEUE_LOCK});`;
