@@ -1,9 +1,9 @@
 /**
  * Retention: its port, and what prunes the store step by step for as long as the daemon runs.
  *
- * Contract: once a second it asks the store for one bounded step, and for more with pauses in between while there is
- * more to do, so that messages and settlements always find the writer free. While space is low every unused page
- * goes back to the file system, because new mail waits for it, and messages of posted replies go before their time.
+ * Contract: every few seconds it asks the store for one bounded step, and for more with pauses in between while there is
+ * more to do, so that messages and settlements always find the writer free. While space is low it asks every second: every
+ * unused page goes back to the file system, because new mail waits for it, and messages of posted replies go before their time.
  * Failure: a step that fails is tried again with the next look; the first of several is logged.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -74,7 +74,8 @@ export interface RetentionOptions {
   readonly now: () => number;
 }
 
-/** A look when there was nothing left to do. */
+/** The time to the next step when there was nothing left to do, and how often it is looked whether space is low. */
+const REST_MS = 5000;
 const LOOK_MS = 1000;
 
 /** The pause between two steps: a step takes a few milliseconds of the writer's time. */
@@ -128,9 +129,21 @@ async function prune(options: RetentionOptions, stopping: AbortSignal): Promise<
     const reason = typeof result === 'object' ? result.failed : undefined;
     if (reason !== undefined && !hasFailed) options.log('prune_failed', { reason });
     hasFailed = reason !== undefined;
-    const pauseMs = result === 'more' ? PAUSE_MS : LOOK_MS;
-    await sleep(pauseMs, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+    if (result === 'more') await pause(PAUSE_MS, stopping);
+    else await rest(options, stopping);
   }
+}
+
+async function rest({ isSpaceLow }: RetentionOptions, stopping: AbortSignal): Promise<void> {
+  let restedMs = 0;
+  do {
+    await pause(LOOK_MS, stopping);
+    restedMs += LOOK_MS;
+  } while (restedMs < REST_MS && !isSpaceLow() && !stopping.aborted);
+}
+
+async function pause(ms: number, stopping: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal: stopping, ref: false }).catch(() => undefined);
 }
 
 async function step({ queue, periods, isSpaceLow, log, now }: RetentionOptions): Promise<StepResult> {

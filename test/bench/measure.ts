@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { type LoadResult, runLoad } from './client.ts';
 import { buildMail } from './message.ts';
-import type { RunningPeer } from './peers/peer.ts';
+import { RECIPIENTS, type RunningPeer } from './peers/peer.ts';
 import type { Workload } from './plan.ts';
 import { type Usage, usageOf } from './proc-stat.ts';
 import type { Posted, Sink } from './sink-client.ts';
@@ -75,11 +75,12 @@ const WARM_UP: Workload = {
 const WARM_UP_MAILS = 4000;
 const WARM_UP_SECONDS = 6;
 
-/** Sends each peer 4,000 mails, or as many as it takes in 6 s. */
+/** Sends each process of each peer 4,000 mails, or as many as it takes in 6 s. */
 export async function warmUp(peers: ReadonlyMap<string, RunningPeer>, sink: Sink): Promise<void> {
   for (const peer of peers.values()) {
-    const { acceptedPerSecond } = await takeTurn(peer, WARM_UP, 200, sink);
-    const mails = Math.min(WARM_UP_MAILS, Math.ceil(acceptedPerSecond * WARM_UP_SECONDS));
+    const processes = 1 + (peer.otherTargets?.length ?? 0);
+    const { acceptedPerSecond } = await takeTurn(peer, WARM_UP, 200 * processes, sink);
+    const mails = Math.min(WARM_UP_MAILS, Math.ceil(acceptedPerSecond * WARM_UP_SECONDS)) * processes;
     await takeTurn(peer, WARM_UP, mails, sink);
   }
 }
@@ -150,7 +151,7 @@ function send(peer: RunningPeer, workload: Workload, mails: number): Promise<Loa
     connection: workload.connection,
     mail: buildMail(workload.mailBytes, peer.sender, randomBytes(6).toString('hex')),
     sender: peer.sender,
-    recipients: peer.recipients,
+    recipients: peer.recipients.slice(0, workload.threads ?? RECIPIENTS),
     deadlineMs: TURN_DEADLINE_MS,
   });
 }

@@ -14,6 +14,8 @@ export interface Workload {
   readonly mailBytes: number;
   /** Our pipelining client, or Postfix's smtp-source, which does not pipeline. */
   readonly client: 'ours' | 'smtp-source';
+  /** How many threads they go to in turn: within one they are in order. 20 by default. */
+  readonly threads?: number;
 }
 
 /** Peers that are measured in turn, round by round. */
@@ -59,6 +61,13 @@ function workload(
 }
 
 const c1 = workload('c1-4k', '1 client, one mail per connection', 1, 'each', 4 * KB);
+const wide = (narrow: Workload): Workload => ({
+  ...narrow,
+  id: `${narrow.id}-wide`,
+  title: `${narrow.title}, 1,000 threads`,
+  threads: 1000,
+});
+
 const c10 = workload('c10-4k', '10 clients, one mail per connection', 10, 'each', 4 * KB);
 const s1 = workload('s1-4k', '1 session', 1, 'kept', 4 * KB);
 const s10 = workload('s10-4k', '10 sessions', 10, 'kept', 4 * KB);
@@ -128,7 +137,7 @@ export const GROUPS: readonly Group[] = [
     metric: 'accepted',
     peers: ['mailgw', 'mailgw-postgres', 'mailgw-postgres-three'],
     subject: 'mailgw-postgres',
-    workloads: [s1, s10, s50],
+    workloads: [s1, s10, wide(s10), s50, wide(s50)],
     quick: ['s10-4k', 's50-4k'],
   },
   {
@@ -167,4 +176,6 @@ export const FLOORS: readonly Floor[] = [
   floor('delivered', 's50-4k', 'naive-post', 10, 14),
   { group: 'postgres', workload: 's10-4k', against: 'mailgw', subject: 'mailgw-postgres', floor: 0.6 },
   { group: 'postgres', workload: 's50-4k', against: 'mailgw', subject: 'mailgw-postgres', floor: 0.6 },
+  { group: 'postgres', workload: 's10-4k-wide', against: 'mailgw', subject: 'mailgw-postgres', floor: 0.6 },
+  { group: 'postgres', workload: 's50-4k-wide', against: 'mailgw', subject: 'mailgw-postgres', floor: 0.6 },
 ];

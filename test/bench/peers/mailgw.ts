@@ -6,26 +6,21 @@
  * sender down. Everything else has its default, logging included. Users, threads and addresses are made once by
  * mailgw-ctl; each start gets a copy of that store.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { runOk } from '../../support/process.ts';
 import {
   launchPeer,
   type Peer,
   type PeerContext,
-  RECIPIENTS,
+  MOST_RECIPIENTS,
   SENDER,
   sinkPathOf,
   socketPath,
 } from './peer.ts';
 
-const runFile = promisify(execFile);
-const MINTED_AT_A_TIME = 4;
-const CTL_TIMEOUT_MS = 20_000;
-
-/** A configuration directory whose store has a user and the addresses of `RECIPIENTS` threads. */
+/** A configuration directory whose store has a user and the addresses of `MOST_RECIPIENTS` threads. */
 interface Prepared {
   readonly directory: string;
   readonly recipients: readonly string[];
@@ -70,32 +65,30 @@ export function writeSecrets(directory: string): void {
 /** Adds the user and mints the addresses of all threads. */
 export async function mintAll(root: string, directory: string): Promise<readonly string[]> {
   await control(root, directory, ['user', 'add', 'bench', '--address', SENDER]);
-  const recipients: string[] = [];
-  while (recipients.length < RECIPIENTS) {
-    const threads = Array.from({ length: MINTED_AT_A_TIME }, (_, index) => recipients.length + index + 1);
-    recipients.push(
-      ...(await Promise.all(threads.map((thread) => mint(root, directory, `bench/issue/${thread}`)))),
-    );
-  }
-  return recipients;
+  const orders = Array.from({ length: MOST_RECIPIENTS }, (_, index) =>
+    JSON.stringify({ user: 'bench', thread: `bench/issue/${index + 1}` }),
+  );
+  const output = await control(root, directory, ['address', 'mint', '-'], `${orders.join('\n')}\n`);
+  return output.trim().split('\n').map(replyToOf);
 }
 
-async function mint(root: string, directory: string, thread: string): Promise<string> {
-  const output = await control(root, directory, ['address', 'mint', '--user', 'bench', '--thread', thread]);
-  const minted: unknown = JSON.parse(output);
+function replyToOf(line: string): string {
+  const minted: unknown = JSON.parse(line);
   if (typeof minted !== 'object' || minted === null || !('reply_to' in minted)) {
-    throw new Error(`address mint printed no reply_to: ${output}`);
+    throw new Error(`address mint printed no reply_to: ${line}`);
   }
   return String(minted.reply_to);
 }
 
-async function control(root: string, directory: string, args: readonly string[]): Promise<string> {
+async function control(
+  root: string,
+  directory: string,
+  args: readonly string[],
+  input?: string,
+): Promise<string> {
   const program = path.join(root, 'bin', 'mailgw-ctl');
   const config = path.join(directory, 'mailgw.toml');
-  const { stdout } = await runFile(process.execPath, [program, '--config', config, '--json', ...args], {
-    timeout: CTL_TIMEOUT_MS,
-  });
-  return stdout;
+  return await runOk(process.execPath, [program, '--config', config, '--json', ...args], input);
 }
 
 async function start(context: PeerContext, prepared: Prepared, delivers: boolean) {

@@ -61,8 +61,9 @@ export interface Peer {
 /** The reverse-path and From of every mail. */
 export const SENDER = 'reader@client.example';
 
-/** How many mailboxes or threads the mails go to in turn. */
+/** How many mailboxes or threads the mails go to in turn, where a workload does not say; and how many it may say. */
 export const RECIPIENTS = 20;
+export const MOST_RECIPIENTS = 1000;
 
 const LONGEST_SOCKET_PATH = 107;
 
