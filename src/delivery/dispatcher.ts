@@ -38,9 +38,6 @@ import { WallClock } from './wall-clock.ts';
 /** Messages up to this size wait in memory for their attempt; larger ones are read from the store when it begins. */
 const AT_HAND_BYTES = 32 * 1024;
 
-/** How soon the store is looked at again, while what is due there is of users who have their share. */
-const LOOK_AGAIN_MS = 100;
-
 /** How often leases are looked for that no attempt of ours holds. */
 const RECLAIM_MS = 60_000;
 
@@ -55,7 +52,7 @@ export class Dispatcher {
   readonly #ahead: Leased[] = [];
   readonly #underWay = new UnderWay();
   readonly #shares = new Shares();
-  readonly #outlook = new Outlook();
+  readonly #outlook: Outlook;
   /** Leases that a commit under way may bring. */
   #expected = 0;
   #isStopping = false;
@@ -72,6 +69,7 @@ export class Dispatcher {
     const options = inForce();
     this.#claimedByAll = fellowship?.claimed ?? (() => this.claimed);
     this.#inForce = inForce;
+    this.#outlook = new Outlook(inForce);
     this.#reclaimedAt = options.monotonic();
     this.#watch = watchOf(options);
     const clock = fellowship?.clock ?? new WallClock(options);
@@ -170,7 +168,7 @@ export class Dispatcher {
   /** Counts the new items that may begin now: none while there are others that came before them. */
   #roomForNew(bytes: number): number {
     if (bytes > (wantedBytes(this.#ahead) ?? bytes)) return 0;
-    return this.#outlook.isBehind || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
+    return this.#outlook.isBehind() || this.#isStopping || this.#watch.breaker.isOpen ? 0 : this.#room();
   }
 
   /** Counts the items that may still be leased while the breaker is closed. */
@@ -228,13 +226,14 @@ export class Dispatcher {
       const { limit, probe } = this.#wanted();
       if (limit === 0) return Math.min(this.#watch.breaker.heldMs(monotonic()) ?? pollMs, pollMs);
       // Where it is known that something is due, the question when would be one too many.
-      const isKnown = this.#outlook.isBehind && probe === undefined;
-      const emptyMs = isKnown ? 0 : this.#outlook.knownMs(monotonic()) || (await this.#askWhen());
+      const isKnown = this.#outlook.isBehind() && probe === undefined;
+      const emptyMs = isKnown ? 0 : await this.#outlook.emptyMs();
+      const leased = emptyMs > 0 ? [] : await this.#lease(limit, probe);
+      this.#outage.worked();
       if (emptyMs > 0) return Math.min(emptyMs, pollMs);
-      const leased = await this.#lease(limit, probe);
       for (const each of leased) this.#take(each);
       this.#beginAhead();
-      if (leased.length > 0 || (isKnown && !this.#outlook.isBehind)) return 0;
+      if (leased.length > 0 || (isKnown && !this.#outlook.isBehind())) return 0;
       this.#watch.breaker.missNewcomer(monotonic());
       return Math.min(this.#watch.breaker.pauseMs(monotonic()) || pollMs, pollMs);
     } catch (error) {
@@ -243,19 +242,8 @@ export class Dispatcher {
     }
   }
 
-  /** Asks for how long nothing is due; 0 where something is. */
-  async #askWhen(): Promise<number> {
-    const { queue, now, monotonic, pollMs, lane } = this.#options;
-    const emptyMs = await this.#outlook.ask(monotonic, pollMs, async () => {
-      const dueAt = await queue.nextDueAt(lane);
-      return dueAt === undefined ? pollMs : dueAt - now();
-    });
-    this.#outage.worked();
-    return emptyMs;
-  }
-
   async #lease(limit: number, probe: Admission['probe']): Promise<readonly Leased[]> {
-    const { queue, now, monotonic } = this.#options;
+    const { queue, now } = this.#options;
     const leftOut = probe === undefined ? [...this.#shares.leftOut] : [];
     const maxBytes = wantedBytes(this.#ahead);
     const askedAt = thisMoment();
@@ -276,7 +264,7 @@ export class Dispatcher {
       });
     const isBack = leftOut.some((user) => !this.#shares.leftOut.has(user));
     const isMore = probe !== undefined || leased.length === limit || isBack;
-    this.#outlook.leased(isMore, leftOut.length === 0 ? 0 : monotonic() + LOOK_AGAIN_MS);
+    this.#outlook.leased(isMore, leftOut.length > 0);
     return leased.map(({ raw, ...item }) => ({ item, raw, askedAt }));
   }
 

@@ -1,11 +1,17 @@
 /**
  * What a dispatcher knows of what is due in the store, so that it asks no more than it has to.
  *
- * Contract: times are of the monotonic clock. Whoever makes something due says so; what others make due is seen at the next
- * look, which is never further away than the last answer said.
+ * Contract: whoever makes something due says so; what others make due is seen at the next look, which is no further away than
+ * the last answer said. Failure: as of the store.
  */
+import type { DispatcherOptions } from './dispatcher-options.ts';
+
+/** How soon the store is looked at again, while what is due there is of users who are left out. */
+const LOOK_AGAIN_MS = 100;
+
+/** The outlook of one dispatcher; times are of the monotonic clock. */
 export class Outlook {
-  /** Whether items may be due that come before new ones. */
+  readonly #options: () => Pick<DispatcherOptions, 'queue' | 'lane' | 'now' | 'monotonic' | 'pollMs'>;
   #isBehind = true;
   /** Whether something may have become due since the last question. */
   #hasNews = false;
@@ -14,8 +20,12 @@ export class Outlook {
   /** Until when nothing is due but of users who are left out. */
   #quietUntil = 0;
 
+  constructor(options: () => Pick<DispatcherOptions, 'queue' | 'lane' | 'now' | 'monotonic' | 'pollMs'>) {
+    this.#options = options;
+  }
+
   /** Tells whether items may be due that come before new ones. */
-  get isBehind(): boolean {
+  isBehind(): boolean {
     return this.#isBehind;
   }
 
@@ -29,26 +39,29 @@ export class Outlook {
     this.#hasNews = true;
   }
 
-  /** Gives for how long nothing is to be had, as far as is known; 0 where the store is to be asked. */
-  knownMs(at: number): number {
-    if (this.#isBehind) return 0;
-    return Math.max(0, this.#quietUntil - at, this.#hasNews ? 0 : this.#emptyUntil - at);
-  }
-
-  /** Asks until when nothing is due; gives for how long that is, at most `mostMs`, and 0 where something is. */
-  async ask(monotonic: () => number, mostMs: number, dueInMs: () => Promise<number>): Promise<number> {
+  /** Gives for how many milliseconds nothing is to be had; 0 where something is. Asks the store where nobody knows. */
+  async emptyMs(): Promise<number> {
+    const { queue, lane, now, monotonic, pollMs } = this.#options();
+    const knownMs = this.#knownMs(monotonic());
+    if (knownMs > 0) return knownMs;
     this.#hasNews = false;
-    const emptyMs = Math.min(await dueInMs(), mostMs);
+    const dueAt = await queue.nextDueAt(lane);
+    const emptyMs = dueAt === undefined ? pollMs : Math.min(dueAt - now(), pollMs);
     if (emptyMs <= 0) return 0;
     this.#isBehind = false;
     this.#emptyUntil = monotonic() + emptyMs;
     return emptyMs;
   }
 
-  /** Says what a lease has shown: whether more may be due, and until when all the rest is of users who are left out. */
-  leased(isMore: boolean, quietUntil: number): void {
+  #knownMs(at: number): number {
+    if (this.#isBehind) return 0;
+    return Math.max(this.#quietUntil - at, this.#hasNews ? 0 : this.#emptyUntil - at);
+  }
+
+  /** Says what a lease has shown: whether more may be due, and whether the rest is of users who are left out. */
+  leased(isMore: boolean, hasLeftOut: boolean): void {
     this.#isBehind = isMore;
     this.#emptyUntil = 0;
-    this.#quietUntil = quietUntil;
+    this.#quietUntil = hasLeftOut ? this.#options().monotonic() + LOOK_AGAIN_MS : 0;
   }
 }

@@ -12,9 +12,9 @@ import path from 'node:path';
 import { runOk } from '../../support/process.ts';
 import {
   launchPeer,
+  MOST_RECIPIENTS,
   type Peer,
   type PeerContext,
-  MOST_RECIPIENTS,
   SENDER,
   sinkPathOf,
   socketPath,
