@@ -139,6 +139,22 @@ function describeThreads(open: OpenStore): void {
         await settle(store, underWay, FAILED);
         assert.deepEqual(ids(await lease(store, NOW + 1)), [last]);
       });
+
+    for (const isOldFirst of [true, false])
+      it(`lets two attempts that are under way end, that of the ${isOldFirst ? 'older' : 'newer'} reply first`, async (t) => {
+        const store = await open(t);
+        await queued(store, { thread: 'old' });
+        const behind = await queued(store, { thread: 'old' });
+        await queued(store, { thread: 'new' });
+        const underWay = await lease(store);
+        assert.equal(underWay.length, 2);
+        await store.renameThread('old', 'new', NOW);
+        const [first, second] = isOldFirst ? underWay : underWay.toReversed();
+        await settle(store, first!, POSTED);
+        assert.deepEqual(await lease(store), []);
+        await settle(store, second!, POSTED);
+        assert.deepEqual(ids(await lease(store)), [behind]);
+      });
   });
 }
 

@@ -255,4 +255,42 @@ describe('a commit of a store in PostgreSQL', { skip: postgresUnavailable() }, (
     assert.equal(await server.sql('SELECT id FROM item', database), item.id);
     assert.equal(await server.sql("SELECT count(*) FROM flag WHERE name = 'lost'", database), '0');
   });
+
+  it('is with the standby before a copy of what it brought is answered; signs of life go on meanwhile', async (t) => {
+    const server = await startPostgres(testScratch(t));
+    const database = await server.database();
+    const store = await openPostgresStore({ url: server.url(database), mode: 'daemon', host: 'one' });
+    const standBy = async (standby: string): Promise<void> => {
+      await server.sql(`ALTER SYSTEM SET synchronous_standby_names = '${standby}'`, database);
+      await server.sql('SELECT pg_reload_conf()', database);
+    };
+    const item = newItem();
+    await accept(store, [item]);
+    // As after a crash of the primary, which gave up waiting for it: the row is there, and the standby has it not.
+    await standBy('away');
+    await eventually(
+      async () => ((await server.sql('SHOW synchronous_standby_names')) === 'away' ? true : undefined),
+      () => 'the setting',
+    );
+    const seenAt = (): Promise<string> => server.sql('SELECT seen_at FROM host', database);
+    const before = await seenAt();
+    let isAnswered = false;
+    const copy = store.accept([newItem({ fingerprint: item.fingerprint })], RAW).finally(() => {
+      isAnswered = true;
+    });
+    const waiting =
+      "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%mailgw_accept%'";
+    await eventually(
+      async () => ((await server.sql(waiting, database)) === '1' ? true : undefined),
+      () => 'an accept that waits for the standby',
+    );
+    await eventually(
+      async () => ((await seenAt()) === before ? undefined : true),
+      () => 'a sign of life',
+    );
+    assert.equal(isAnswered, false);
+    await standBy('');
+    assert.equal(idOf(await copy), item.id);
+    await store.close();
+  });
 });

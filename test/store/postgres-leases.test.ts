@@ -9,6 +9,8 @@ import type { NewNotice } from '../../src/store/notices.ts';
 import { QUEUE_LOCK } from '../../src/store/postgres/database.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   accept,
   deferredUntil,
@@ -59,6 +61,34 @@ describe('leases on PostgreSQL', { skip: postgresUnavailable() }, () => {
     const hosts = [await open('one'), await open('two'), await open('three')] as const;
     return { hosts, sql: (text) => server.sql(text, name) };
   }
+
+  it('a lease whose answer never comes is asked for again, and gives the same items', async (t) => {
+    const scratchOfTest = testScratch(t);
+    const name = await server.database();
+    const proxy = await CuttingProxy.start(scratchOfTest, server.port);
+    const url = server.url(name, 'tcp').replace(`:${server.port}/`, `:${proxy.port}/`);
+    const store = await openPostgresStore({ url, mode: 'daemon', host: 'one' });
+    scratchOfTest.defer(() => store.close());
+    const id = await queued(store);
+    const until = (sql: string, expected: string): Promise<true> =>
+      eventually(
+        async () => ((await server.sql(sql, name)) === expected ? true : undefined),
+        () => `${sql} is not ${expected}`,
+      );
+    const locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND";
+    // The lease waits for the queue until nothing of its answer comes through any more.
+    const held = server.sql(
+      `BEGIN; SELECT pg_advisory_xact_lock(${QUEUE_LOCK}); SELECT pg_sleep(2); COMMIT`,
+      name,
+    );
+    await until(`${locks} granted AND mode = 'ExclusiveLock'`, '1');
+    const asking = lease(store);
+    await until(`${locks} NOT granted`, '1');
+    proxy.mute();
+    await held;
+    await until('SELECT state FROM item', 'leased');
+    assert.deepEqual(ids(await asking), [id]);
+  });
 
   testTogether(openSite);
   testProofs(openSite);

@@ -47,6 +47,11 @@ export class CuttingProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Has nothing more come through on what is connected, in either direction, and closes nothing: as where a host is lost. */
+  mute(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   /** The port that it listens on. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;

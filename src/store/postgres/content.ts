@@ -20,11 +20,10 @@ const NEXT = `SELECT encode(raw, 'base64') AS raw FROM item JOIN content USING (
 export const WHOLE_OF_SMALL = `(SELECT encode(raw, 'base64') FROM content
   WHERE content.item_number = item.item_number AND part = 0)`;
 
-/** Reads a message of one part. */
-export function readWhole(bytes: number, raw: string): Buffer {
+/** Reads a message of one part; undefined where it has not so many bytes. */
+export function readWhole(bytes: number, raw: string): Buffer | undefined {
   const whole = Buffer.allocUnsafeSlow(bytes);
-  whole.write(raw, 'base64');
-  return whole;
+  return whole.write(raw, 'base64') === bytes ? whole : undefined;
 }
 
 /** A part of a message. */

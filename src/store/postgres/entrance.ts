@@ -21,7 +21,10 @@ import type { Ground } from './ground.ts';
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_BATCH_ITEMS = 256;
 
-/** For how long a call is repeated after its message arrived: one that is not answered may last as long again. */
+/**
+ * For how long a call is repeated after its message arrived: one that is not answered may last as long again. Longer than an
+ * answer may take: a call on a connection that has died without a word is asked again once.
+ */
 export const REPEAT_MS = 10_500;
 
 /** For how long a store that is closed waits for what has come in. */

@@ -84,9 +84,12 @@ const TAKE_NAME = ENTER(
 );
 
 // A host that was forgotten while it slept enters itself again.
+// On the connection of all lookups, which are to wait neither for a disk nor for a standby that is away.
+const LAZILY = "set_config('synchronous_commit', 'off', true)";
+
 const BEAT = `WITH mine AS (${ENTER('host.run = excluded.run')}),
   gone AS (SELECT name FROM host WHERE name <> $1 AND ${GONE('$8')})
-  SELECT ${DATABASE_NOW} AS at, EXISTS (SELECT FROM mine) AS mine,
+  SELECT ${LAZILY}, ${DATABASE_NOW} AS at, EXISTS (SELECT FROM mine) AS mine,
     EXISTS (SELECT FROM host WHERE name <> $1 AND NOT ${GONE('$8')}) AS company,
     EXISTS (SELECT FROM item WHERE state = 'leased' AND lease_owner IN (SELECT name FROM gone))
       OR EXISTS (SELECT FROM sink WHERE host IN (SELECT name FROM gone)) AS heir`;
@@ -267,7 +270,7 @@ class Host implements Membership {
       await this.#beating;
       if (isBroken) return;
       await database.reads.run(
-        `UPDATE host SET stopped = true, seen_at = ${DATABASE_NOW} WHERE name = $1 AND run = $2`,
+        `UPDATE host SET stopped = true, seen_at = ${DATABASE_NOW} WHERE name = $1 AND run = $2 RETURNING ${LAZILY}`,
         [host, this.#run],
       );
     };

@@ -13,11 +13,9 @@ import { PART_BYTES } from './accept-sql.ts';
 import { addNotice } from './add-notice.ts';
 import type { Value } from './connection.ts';
 import { readWhole, WHOLE_OF_SMALL } from './content.ts';
+import { REPEAT_MS } from './entrance.ts';
 import type { Ground } from './ground.ts';
 import { LEASED_COLUMNS, type LeaseRow, toLeasedItem } from './leased-row.ts';
-
-/** How long a call is repeated whose answer is lost; then its caller tries again, or leaves it. */
-const REPEAT_MS = 5000;
 
 const LEASE = `SELECT ${LEASED_COLUMNS}, CASE WHEN bytes < $12::bigint THEN ${WHOLE_OF_SMALL} END AS raw
   FROM mailgw_lease_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS item ORDER BY due_at, item_number`;

@@ -33,7 +33,8 @@ DECLARE
 BEGIN
   ${BEGIN_HOT}
   PERFORM mailgw_lock_threads(ARRAY(SELECT thread FROM item WHERE id = ANY(ids)) || part_threads);
-  -- By far the most, and so in as few statements as it takes. Each was the head of its thread: no other there is leased.
+  -- By far the most, and so in as few statements as it takes. Each was the head of its thread, or one of two
+  -- under way in threads that became one: then the other is the head.
   WITH done AS (
     UPDATE item SET state = 'posted', head = false, settled_at = settle.at, due_at = NULL,
       last_diagnostic = coalesce(settle.text, last_diagnostic), content_kept = keeps_content, settled_by = of_host, ${FREE}
@@ -46,7 +47,8 @@ BEGIN
     IF NOT keeps_content THEN DELETE FROM content WHERE item_number = ANY (posted); END IF;
     UPDATE item SET head = true WHERE NOT head AND item_number = ANY (ARRAY(
       SELECT (SELECT item_number FROM item WHERE thread = left_one AND state IN ${OPEN} ORDER BY item_number LIMIT 1)
-      FROM unnest(freed) AS left_one));
+      FROM unnest(freed) AS left_one
+      WHERE (SELECT true FROM item WHERE thread = left_one AND head LIMIT 1) IS NULL));
   END IF;
   -- Where none counted they may have before: the answer was lost, and with it what this is about.
   is_due := posted IS NULL OR FOUND;
