@@ -1,8 +1,8 @@
 /**
  * The entrance of the queue as the gate has it: where what came in meets what is delivered.
  *
- * Contract: items are committed with the dispatcher's wish to begin them at once, and with the buckets that they emptied,
- * in one transaction; the space that they take is counted before it is taken.
+ * Contract: items are committed with the dispatcher's wish to begin them at once, in one transaction; the buckets that they
+ * emptied are in it, or beside it (gate/rates.ts). The space that they take is counted before it is taken.
  */
 import type { Dispatchers } from '../delivery/dispatchers.ts';
 import type { Rates } from '../gate/rates.ts';

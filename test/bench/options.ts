@@ -7,7 +7,7 @@ export interface Options {
   readonly quick: boolean;
   readonly rounds: number;
   readonly seconds: number;
-  /** Matched against GROUP/WORKLOAD, `memory`, `mint` and `mailbox`. */
+  /** Matched against GROUP/WORKLOAD, `memory`, `mint`, `mailbox` and `large`. */
   readonly only: RegExp | undefined;
   /** Names of the peers to take, all when empty. */
   readonly peers: readonly string[];
@@ -32,7 +32,7 @@ Measures mailgw against its peers, round by round, and reports ratios taken insi
   --seconds S        length of one peer's turn (default 1.5, quick 0.2)
   --only PATTERN     workloads whose GROUP/WORKLOAD matches the regular expression, e.g. 'fixed/s10' or '^memory';
                      groups: fixed, disk, discard, delivered, postgres, source, memory,
-                     mint, mailbox; writes no report unless --out is given
+                     mint, mailbox, large; writes no report unless --out is given
   --peers A,B        only these: mailgw, mailgw-paused, mailgw-postgres, mailgw-postgres-three, python, naive, naive-post,
                      stock, prompt, dovecot, smtp-sink
   --subject NAME     the peer that is divided by the others (default mailgw, or the first of the group that is there)

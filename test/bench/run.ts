@@ -7,6 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Bench } from './bench.ts';
+import { largeTable, measureLarge } from './large.ts';
 import { describeMachine } from './machine.ts';
 import { mailboxTable, measureMailbox } from './mailbox.ts';
 import { measureWorkload, type Rounds, warmUp } from './measure.ts';
@@ -44,6 +45,8 @@ async function main(options: Options): Promise<number> {
   const minting = (options.only?.test('mint') ?? true) ? await measureMinting(options.quick) : undefined;
   const catching = (options.only?.test('mailbox') ?? true) ? await measureMailbox(options.quick) : undefined;
   if (catching !== undefined && 'missing' in catching) bench.note(`left out: mailbox: ${catching.missing}`);
+  const large = (options.only?.test('large') ?? true) ? await measureLarge(options.quick) : undefined;
+  if (large !== undefined && 'missing' in large) bench.note(`left out: large: ${large.missing}`);
   bench.close();
 
   const found = verdicts(measured);
@@ -54,6 +57,7 @@ async function main(options: Options): Promise<number> {
     ...(footprints.length > 0 ? [memoryTable(footprints)] : []),
     ...(minting === undefined ? [] : [mintTable(minting)]),
     ...(catching === undefined || 'missing' in catching ? [] : [mailboxTable(catching)]),
+    ...(large === undefined || 'missing' in large ? [] : [largeTable(large)]),
   ];
   console.log(`\n${tables.map(asText).join('\n')}`);
   for (const note of bench.notes) console.log(`note: ${note}`);
