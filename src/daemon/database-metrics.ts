@@ -10,7 +10,8 @@ import { CONNECTION_STATES, type DatabaseHealth, type HealthPort } from '../stor
 /** Watches it. */
 export function watchDatabase(meter: Meter, store: Partial<HealthPort>): void {
   const ask = store.health?.bind(store);
-  if (ask === undefined) return;
+  const pool = store.pool?.bind(store);
+  if (ask === undefined || pool === undefined) return;
   let answering: Promise<DatabaseHealth> | undefined;
   const note = namesNoted(meter, () => read());
   const read = (): Promise<DatabaseHealth> => {
@@ -30,6 +31,8 @@ export function watchDatabase(meter: Meter, store: Partial<HealthPort>): void {
     const { connections } = await read();
     return Math.max(0, connections.most - connections.used);
   });
+  for (const state of ['lent', 'waiting'] as const)
+    meter.watch('mailgw_database_pool', { state }, () => pool()[state]);
   meter.inquire('mailgw_database_longest_transaction_seconds', {}, async () => {
     const { longest } = await read();
     return (longest?.ageMs ?? 0) / 1000;

@@ -193,6 +193,10 @@ const TABLE = {
     'Connections to the PostgreSQL of the store by state, of all programs; "free" are those that may still be made. This and the next ones only with store.url',
     { state: ['active', 'idle', 'in_transaction', 'unknown', 'free'] },
   ),
+  mailgw_database_pool: gauge(
+    'Connections of this daemon that transactions have ("lent", store.connections at most), and transactions that wait for one',
+    { state: ['lent', 'waiting'] },
+  ),
   mailgw_database_replication_lag_bytes: gauge(
     'What a standby of the database has still to apply; seen with pg_read_all_stats',
     { standby: ANY },

@@ -90,8 +90,16 @@ export interface DatabaseHealth {
   readonly role: RoleStanding;
 }
 
+/** The connections of this process for transactions: those that are lent, and transactions that wait for one. */
+export interface Pool {
+  readonly lent: number;
+  readonly waiting: number;
+}
+
 /** The port. */
 export interface HealthPort {
   /** Reads the health of the database. */
   health(): Promise<DatabaseHealth>;
+  /** Counts the connections of this process, without asking the database. */
+  pool(): Pool;
 }

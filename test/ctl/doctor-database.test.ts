@@ -292,6 +292,21 @@ function describeCluster({ server, open, healthOf, judged, scratch }: Ground): v
     );
     assert.ok((value('mailgw_database_connections', 'active') ?? 0) >= 1);
     assert.ok((value('mailgw_database_connections', 'free') ?? 0) > 50);
+    assert.equal(value('mailgw_database_pool', 'waiting'), 0);
+    // Six connections, and one transaction more than these.
+    const held = server().sql('BEGIN; LOCK TABLE item; SELECT pg_sleep(1); COMMIT', 'mailgw');
+    const locked = "SELECT count(*) FROM pg_locks WHERE relation = 'item'::regclass AND mode = 'AccessExclusiveLock'";
+    await eventually(
+      async () => ((await server().sql(locked, 'mailgw')) === '1' ? true : undefined),
+      () => 'the lock',
+    );
+    const asking = Array.from({ length: 7 }, () => store.reclaim(0, []));
+    await eventually(
+      () => (value('mailgw_database_pool', 'waiting') === 1 ? true : undefined),
+      () => JSON.stringify(meter.samples('mailgw_database_pool')),
+    );
+    assert.equal(value('mailgw_database_pool', 'lent'), 6);
+    await Promise.all([held, ...asking]);
     assert.equal(value('mailgw_database_dead_rows', 'item'), 0);
     assert.equal(value('mailgw_database_longest_transaction_seconds'), 0);
     assert.ok(Math.abs(value('mailgw_database_clock_difference_seconds') ?? 9) < 1);

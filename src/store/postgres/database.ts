@@ -10,6 +10,7 @@
  * knows ({@link CommitUnknown}); repeatable.ts has those that may come twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from '../health.ts';
 import type { Answer, Connection, Value } from './connection.ts';
 import { ConnectionLost, isAftermath, isConflict, isLoss } from './explain.ts';
 import { type DatabaseOptions, Lines } from './lines.ts';
@@ -55,6 +56,8 @@ export interface Database {
     values: readonly Value[] | ((isAgain: boolean) => readonly Value[]),
     isRepeatedUntil: number,
   ): Promise<Row[]>;
+  /** Counts the connections for transactions. */
+  readonly pool: () => Pool;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -105,6 +108,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     slowly: statementsOn(() => lines.slow()),
     transact,
     call,
+    pool: () => lines.pool,
     close: () => lines.close(),
   };
 }

@@ -21,8 +21,9 @@ import { functionsOf, tablesOf } from './role.ts';
 import { HOT } from './tables.ts';
 
 /** Builds the port. */
-export function healthPort({ database: { slowly } }: Ground): HealthPort {
+export function healthPort({ database: { slowly, pool } }: Ground): HealthPort {
   return {
+    pool,
     health: async (): Promise<DatabaseHealth> => {
       const clockAheadMs = await readClock(slowly);
       const [server, connections, durability, standbys, tables, longest, role] = await Promise.all([

@@ -7,6 +7,7 @@
  * answer, or have the last one.
  * Failure: what kept the last connection from being made.
  */
+import type { Pool } from '../health.ts';
 import type { StoreAddress } from './address.ts';
 import { type Connection, connect } from './connection.ts';
 import { TakesNoWrites } from './explain.ts';
@@ -42,6 +43,11 @@ export class Lines {
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+  }
+
+  /** Those for transactions that are lent, and who waits for one. */
+  get pool(): Pool {
+    return { lent: this.#lent, waiting: this.#waiting.length };
   }
 
   /** Gives the connection of all reads. */
