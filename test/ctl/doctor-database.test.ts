@@ -295,7 +295,8 @@ function describeCluster({ server, open, healthOf, judged, scratch }: Ground): v
     assert.equal(value('mailgw_database_pool', 'waiting'), 0);
     // Six connections, and one transaction more than these.
     const held = server().sql('BEGIN; LOCK TABLE item; SELECT pg_sleep(1); COMMIT', 'mailgw');
-    const locked = "SELECT count(*) FROM pg_locks WHERE relation = 'item'::regclass AND mode = 'AccessExclusiveLock'";
+    const locked =
+      "SELECT count(*) FROM pg_locks WHERE relation = 'item'::regclass AND mode = 'AccessExclusiveLock'";
     await eventually(
       async () => ((await server().sql(locked, 'mailgw')) === '1' ? true : undefined),
       () => 'the lock',

@@ -1,8 +1,8 @@
 // Bounces that some gateway handed on: without the null reverse-path and the fields that automatic mail has.
 import assert from 'node:assert/strict';
-import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { classifyAutomatic } from '../../src/mail/automatic.ts';
+import { shortestMs } from '../support/elapsed.ts';
 
 const PATH = 'relay@gateway.example';
 const ROBOT = 'From: Robot <service@gateway.example>';
@@ -186,9 +186,9 @@ describe('the form of a bounce', () => {
       '5.1.1.',
     ];
     for (const piece of hostile) {
-      const start = performance.now();
-      kindOf(`could not deliver\n${piece.repeat((1 << 20) / piece.length)}`, ROBOT, 'Subject: x');
-      assert.ok(performance.now() - start < 500, `${piece}: ${performance.now() - start} ms`);
+      const text = `could not deliver\n${piece.repeat((1 << 20) / piece.length)}`;
+      const tookMs = shortestMs(500, () => kindOf(text, ROBOT, 'Subject: x'));
+      assert.ok(tookMs < 500, `${piece}: ${tookMs} ms`);
     }
   });
 });

@@ -1,9 +1,9 @@
 // Text in Latin letters under the label of another Latin charset, and under its own, which nothing may overrule.
 import assert from 'node:assert/strict';
-import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { decodeText } from '../../src/mail/charset.ts';
 import { encode } from '../reply/support/encode.ts';
+import { shortestMs } from '../support/elapsed.ts';
 
 const WESTERN = ['iso-8859-1', 'windows-1252', 'iso-8859-15'];
 const CENTRAL = ['iso-8859-2', 'windows-1250'];
@@ -158,9 +158,8 @@ describe('a mebibyte of accents', () => {
     for (const piece of ['é', 'aé ', 'ñÿ', '¹a', 'aB²c ']) {
       const bytes = Buffer.from(piece.repeat((1 << 20) / piece.length), 'latin1');
       for (const label of ['iso-8859-1', 'iso-8859-2', 'big5', 'utf-8']) {
-        const start = performance.now();
-        decodeText(bytes, label);
-        assert.ok(performance.now() - start < 1000, `${piece} ${label}: ${performance.now() - start} ms`);
+        const tookMs = shortestMs(1000, () => decodeText(bytes, label));
+        assert.ok(tookMs < 1000, `${piece} ${label}: ${tookMs} ms`);
       }
     }
   });

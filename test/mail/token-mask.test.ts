@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatReplyAddress } from '../../src/mail/address.ts';
 import { createTokenMask } from '../../src/mail/token-mask.ts';
+import { shortestMs } from '../support/elapsed.ts';
 
 const TOKEN = 'aiaaaaaaaeaaaaaaafembnkx5gzx3zblz6ykp2ynxktemjsj';
 const FORM = { prefix: 'reply+', domain: 'reply.example.org' };
@@ -74,9 +75,8 @@ describe('texts without tokens', () => {
         `${TOKEN} at `,
       ]) {
         const text = piece.repeat(1_000_000 / piece.length);
-        const start = performance.now();
-        createTokenMask([{ prefix, domain: 'x.org' }])(text);
-        assert.ok(performance.now() - start < 2000, JSON.stringify([prefix, piece]));
+        const tookMs = shortestMs(2000, () => createTokenMask([{ prefix, domain: 'x.org' }])(text));
+        assert.ok(tookMs < 2000, JSON.stringify([prefix, piece]));
       }
     }
   });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { neutralise } from '../../src/reply/escape.ts';
 import { htmlToMarkdown } from '../../src/reply/html/html.ts';
 import { extractReply } from '../../src/reply/text/extract.ts';
+import { shortestMs } from '../support/elapsed.ts';
 import { type Generator, PAGES, TEXTS } from './fixtures/hostile.ts';
 
 const SIZE = 1024 * 1024;
@@ -15,9 +15,8 @@ const MAX_MS = 5000;
 
 function within(generate: Generator, run: (input: string) => unknown): void {
   const input = generate(SIZE);
-  const start = performance.now();
-  run(input);
-  assert.ok(performance.now() - start < MAX_MS);
+  const tookMs = shortestMs(MAX_MS, () => run(input));
+  assert.ok(tookMs < MAX_MS, `${tookMs} ms`);
 }
 
 describe('one mebibyte of hostile text', () => {

@@ -5,6 +5,7 @@ import { decodeText } from '../../src/mail/charset.ts';
 import { cleanText } from '../../src/mail/clean-text.ts';
 import { unflow } from '../../src/reply/mime/flowed.ts';
 import { decodeTransfer } from '../../src/reply/mime/transfer.ts';
+import { shortestMs } from '../support/elapsed.ts';
 import { entity, markdown } from './support/mail.ts';
 
 const encoded = (charset: string, bytes: Buffer): Buffer =>
@@ -90,9 +91,8 @@ describe('text fit to be shown', () => {
   });
 
   it('is found in linear time, a megabyte of combining marks included', () => {
-    const start = performance.now();
-    cleanText('a' + '\u0301\u0316'.repeat(500_000));
-    assert.ok(performance.now() - start < 2000);
+    const text = 'a' + '\u0301\u0316'.repeat(500_000);
+    assert.ok(shortestMs(2000, () => cleanText(text)) < 2000);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   quotedLine,
 } from '../../src/sinks/answer.ts';
 import type { Outcome } from '../../src/sinks/sink.ts';
+import { shortestMs } from '../support/elapsed.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 9, 15, 0);
 
@@ -113,10 +114,10 @@ describe('a 2xx', () => {
   });
 
   it('takes bounded work to be judged', () => {
-    const startedAt = performance.now();
-    for (const text of ['<!---->'.repeat(9000), ' '.repeat(65_536), '<?xml '.repeat(10_000)])
+    for (const text of ['<!---->'.repeat(9000), ' '.repeat(65_536), '<?xml '.repeat(10_000)]) {
       assert.equal(taken(text).kind, 'posted');
-    assert.ok(performance.now() - startedAt < 1000);
+      assert.ok(shortestMs(300, () => taken(text)) < 300);
+    }
   });
 });
 
