@@ -98,13 +98,15 @@ export class Settling {
     const rules = sourceRules(config, intake.config());
     const { reversePath, candidates, isOurs } = readMessage(raw, config, rules, forms);
     const owesCourtesy = isOurs && config.after !== 'nothing';
+    // Where the verdict alone tells whether something is to become of it, it stays new until that is noted as well.
+    const isOpen = !isOurs && config.after !== 'nothing';
     const arrived = await arrive(intake, {
       session: `${config.name}/${uid}`,
       envelope: { reversePath, rules },
       candidates,
       raw,
       refusal,
-      receipt: this.#receipt(uid, highWater, owesCourtesy),
+      receipt: this.#receipt(uid, isOpen ? undefined : highWater, owesCourtesy),
     });
     if (arrived.kind === 'deferred') {
       await this.#putOff(uid, highWater, arrived.verdicts);
@@ -112,7 +114,7 @@ export class Settling {
     }
     const isAccepted = arrived.verdicts.some(({ verdict }) => verdict === 'accepted');
     this.#count(isOurs || isAccepted ? 'settled' : 'passed');
-    if (isAccepted && !owesCourtesy && config.after !== 'nothing') await this.#oweCourtesy(uid);
+    if (isOpen) await this.#close(uid, highWater, isAccepted);
   }
 
   #receipt(uid: number, highWater: number | undefined, owesCourtesy: boolean): MailboxReceipt {
@@ -123,17 +125,16 @@ export class Settling {
     return { source: this.#parts.config.name, uidValidity: this.#uidValidity, uid };
   }
 
-  /** Notes that a message, which came by another way than its address, is still to be marked. */
-  async #oweCourtesy(uid: number): Promise<void> {
-    const at = this.#parts.now();
-    await this.#parts.mailboxes.putOffMessage({
-      ...this.#place(uid),
-      state: 'courtesy',
-      reason: '',
-      dueAt: at,
-      highWater: undefined,
-      at,
-    });
+  /** Notes that a message, which came by another way than its address, is settled, and whether it is still to be marked. */
+  async #close(uid: number, highWater: number | undefined, isMarked: boolean): Promise<void> {
+    const { mailboxes, intake, now } = this.#parts;
+    const at = now();
+    if (isMarked)
+      await mailboxes.putOffMessage({
+        ...{ ...this.#place(uid), state: 'courtesy', reason: '' },
+        ...{ dueAt: at, highWater, at },
+      });
+    else if (highWater !== undefined) await intake.gate().pass(this.#receipt(uid, highWater, false));
   }
 
   /** Notes that a message has to come again, unless all mail has to: then the pass ends, and the message stays new. */
