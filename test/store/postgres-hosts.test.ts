@@ -253,9 +253,10 @@ describe('hosts of one PostgreSQL', { skip: postgresUnavailable() }, () => {
     const process = await holder(t, database, 'one', SLOW);
     await process.end('SIGKILL');
     assert.equal((await two.forgetHost('one')).kind, 'live');
+    // Or it would inherit what the dead one has.
+    await two.close();
     await server.sql("UPDATE host SET seen_at = 0 WHERE name = 'one'", database);
     const tool = await open(t, database, 'tool', { mode: 'tool', hostTimes: SLOW });
-    await two.close();
     assert.deepEqual(await tool.forgetHost('one'), { kind: 'forgotten', givenBack: 1 });
     assert.deepEqual(ids(await due(tool)), [id]);
     assert.deepEqual(
