@@ -123,6 +123,18 @@ const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: S
     fires: { mailgw_store_free_bytes: '1000000000x60' },
     quiet: { mailgw_store_free_bytes: '2000000000x60' },
   },
+  MailgwMailboxDown: {
+    fires: { 'mailgw_source_up{source="replies"}': '0x60' },
+    // One of several hosts reads it.
+    quiet: {
+      'mailgw_source_up{source="replies",instance="mx1"}': '0x60',
+      'mailgw_source_up{source="replies",instance="mx2"}': '1x60',
+    },
+  },
+  MailgwMailboxGivenUp: {
+    fires: { 'mailgw_mailbox_open_messages{source="replies",state="failed"}': '1x60' },
+    quiet: { 'mailgw_mailbox_open_messages{source="replies",state="waiting"}': '1x60' },
+  },
   MailgwDatabaseFull: {
     fires: { 'mailgw_database_connections{state="free"}': '4x60' },
     quiet: { 'mailgw_database_connections{state="free"}': '5x60' },
