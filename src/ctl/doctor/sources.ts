@@ -158,13 +158,20 @@ const isNamed = (configured: string, id: string): boolean =>
   configured.toLowerCase() === id || (configured.toLowerCase() === 'none' && id === 'mx.microsoft.com');
 
 /** Tells whom the newest messages are for, and what looks unread although it was read. */
-function checkMail({ name }: ImapConfig, { lookedAt, ours, unread }: MailboxLook): readonly Finding[] {
+function checkMail(
+  { name }: ImapConfig,
+  { lookedAt, ours, recipients: fields, unread }: MailboxLook,
+): readonly Finding[] {
+  const named = fields.map(
+    ({ field, messages, ours: those, addresses }) =>
+      `${field} in ${messages}, yours in ${those} (such as ${addresses.slice(0, 2).join(', ')})`,
+  );
   const recipients =
     lookedAt === 0
       ? note('mailbox.recipients', `${name}: no message in the folder yet`)
       : note(
           'mailbox.recipients',
-          `${name}: ${ours} of the newest ${lookedAt} messages name a reply address of yours`,
+          `${name}: ${ours} of the newest ${lookedAt} messages name a reply address of yours: ${named.join('; ')}`,
         );
   if (unread === 0) return [recipients];
   const what = `${name}: ${unread} of them were read by mailgw and are unread in the mailbox: they came before it was set up, or somebody marked them so; which ones were taken is kept in the store, not in marks`;
