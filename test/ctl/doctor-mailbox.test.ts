@@ -67,7 +67,10 @@ describe('doctor, on a mailbox', { skip: dovecotUnavailable() }, () => {
     assert.match(told(findings.get('open')), /^ok \| support: 127\.0\.0\.1:\d+, folder "INBOX": 1 messages/);
     assert.match(told(findings.get('server')), /^ok \| support: the server has IDLE, UIDPLUS and MOVE$/);
     assert.match(told(findings.get('authserv_id')), /^ok \| support: authserv_id "mx\.example\.net" stands/);
-    assert.match(told(findings.get('recipients')), /^note \| support: 0 of the newest 1 messages name a reply address of yours: .*To in 1, yours in 0 \(such as .+@.+\)/);
+    assert.match(
+      told(findings.get('recipients')),
+      /^note \| support: 0 of the newest 1 messages name a reply address of yours: .*To in 1, yours in 0 \(such as .+@.+\)/,
+    );
     assert.match(told(findings.get('messages')), /^ok \| support: 0 put off, none given up/);
     assert.match(told(findings.get('owner')), /^ok \| support: read by host-a, until \d{4}-/);
   });
