@@ -9,9 +9,14 @@ import type { DispatcherOptions } from './dispatcher-options.ts';
 /** How soon the store is looked at again, while what is due there is of users who are left out. */
 const LOOK_AGAIN_MS = 100;
 
+/** Of the options of its dispatcher those that it goes by. */
+type Options = Pick<DispatcherOptions, 'lane' | 'now' | 'monotonic' | 'pollMs'> & {
+  readonly queue: Pick<DispatcherOptions['queue'], 'nextDueAt'>;
+};
+
 /** The outlook of one dispatcher; times are of the monotonic clock. */
 export class Outlook {
-  readonly #options: () => Pick<DispatcherOptions, 'queue' | 'lane' | 'now' | 'monotonic' | 'pollMs'>;
+  readonly #options: () => Options;
   #isBehind = true;
   /** Whether something may have become due since the last question. */
   #hasNews = false;
@@ -20,7 +25,7 @@ export class Outlook {
   /** Until when nothing is due but of users who are left out. */
   #quietUntil = 0;
 
-  constructor(options: () => Pick<DispatcherOptions, 'queue' | 'lane' | 'now' | 'monotonic' | 'pollMs'>) {
+  constructor(options: () => Options) {
     this.#options = options;
   }
 

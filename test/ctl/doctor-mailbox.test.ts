@@ -69,7 +69,7 @@ describe('doctor, on a mailbox', { skip: dovecotUnavailable() }, () => {
     assert.match(told(findings.get('authserv_id')), /^ok \| support: authserv_id "mx\.example\.net" stands/);
     assert.match(
       told(findings.get('recipients')),
-      /^note \| support: 0 of the newest 1 messages name a reply address of yours: .*To in 1, yours in 0 \(such as .+@.+\)/,
+      /^note \| support: 0 of the newest 1 messages name a reply address of yours; .*To in 1, yours in 0 \(such as .+@.+\)/,
     );
     assert.match(told(findings.get('messages')), /^ok \| support: 0 put off, none given up/);
     assert.match(told(findings.get('owner')), /^ok \| support: read by host-a, until \d{4}-/);

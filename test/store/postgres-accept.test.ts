@@ -11,7 +11,7 @@ import { QUEUE_LOCK } from '../../src/store/postgres/database.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import type { CallReceipt } from '../../src/store/receipts.ts';
 import type { Store } from '../../src/store/store.ts';
-import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { openBehindProxy } from '../support/cutting-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { accept, NOW, newItem, RAW } from '../support/item.ts';
 import { type Postgres, postgresUnavailable, startPostgres } from '../support/postgres.ts';
@@ -202,10 +202,7 @@ describe('the entrance of a store in PostgreSQL', { skip: postgresUnavailable() 
   it('what was accepted is there once, wherever connections are cut', async (t) => {
     const scratchOfTest = testScratch(t);
     const database = await server.database();
-    const proxy = await CuttingProxy.start(scratchOfTest, server.port);
-    const url = server.url(database, 'tcp').replace(`:${server.port}/`, `:${proxy.port}/`);
-    const store = await openPostgresStore({ url, mode: 'daemon', host: 'one' });
-    scratchOfTest.defer(() => store.close());
+    const { proxy, store } = await openBehindProxy(scratchOfTest, server, database);
     const cuts = roundsOf(500, 30);
     const told: { readonly item: NewItem; readonly result: AcceptResult }[] = [];
     const send = async (): Promise<void> => {

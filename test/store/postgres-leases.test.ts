@@ -9,7 +9,7 @@ import type { NewNotice } from '../../src/store/notices.ts';
 import { QUEUE_LOCK } from '../../src/store/postgres/database.ts';
 import { openPostgresStore } from '../../src/store/postgres/store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { openBehindProxy } from '../support/cutting-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   accept,
@@ -63,12 +63,8 @@ describe('leases on PostgreSQL', { skip: postgresUnavailable() }, () => {
   }
 
   it('a lease whose answer never comes is asked for again, and gives the same items', async (t) => {
-    const scratchOfTest = testScratch(t);
     const name = await server.database();
-    const proxy = await CuttingProxy.start(scratchOfTest, server.port);
-    const url = server.url(name, 'tcp').replace(`:${server.port}/`, `:${proxy.port}/`);
-    const store = await openPostgresStore({ url, mode: 'daemon', host: 'one' });
-    scratchOfTest.defer(() => store.close());
+    const { proxy, store } = await openBehindProxy(testScratch(t), server, name);
     const id = await queued(store);
     const until = (sql: string, expected: string): Promise<true> =>
       eventually(
@@ -334,12 +330,19 @@ function testProofs(openSite: OpenSite): void {
 
 /** Registers the tests of calls as the database has them. */
 function testCalls(openSite: OpenSite): void {
-  it('a small message comes along, so that nobody asks for it', async (t) => {
-    const { hosts } = await openSite(t);
+  it('a small message comes along, so that nobody asks for it; one that is not whole does not', async (t) => {
+    const { hosts, sql } = await openSite(t);
     const raw = Buffer.from('\0\xff\r\n', 'latin1');
-    await accept(hosts[0], [newItem()], raw);
-    const [leased] = await hosts[1].lease({ now: NOW, leaseMs: 60_000, limit: 1, alongBytes: 1000 });
-    assert.deepEqual(leased?.raw, raw);
+    const along = async (): Promise<Uint8Array | undefined> => {
+      await accept(hosts[0], [newItem({ thread: `t/${randomInt(1e9)}` })], raw);
+      await sql(`UPDATE item SET bytes = bytes + ${missing} WHERE state = 'ready'`);
+      const [leased] = await hosts[1].lease({ now: NOW, leaseMs: 60_000, limit: 1, alongBytes: 1000 });
+      return leased?.raw;
+    };
+    let missing = 0;
+    assert.deepEqual(await along(), raw);
+    missing = 1;
+    assert.equal(await along(), undefined);
   });
 
   it('a lease whose answer was lost gives the same items when it is asked for again', async (t) => {

@@ -5,12 +5,28 @@
 
 import { randomInt } from 'node:crypto';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import { openPostgresStore } from '../../src/store/postgres/store.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { Postgres } from './postgres.ts';
 import type { Scratch } from './scratch.ts';
 
 /** How many bytes get through at most, in the direction that is drawn for a connection. */
 export interface Reach {
   readonly toServer: number;
   readonly toClient: number;
+}
+
+/** A store of a database behind a proxy of its own. */
+export async function openBehindProxy(
+  scratch: Scratch,
+  server: Postgres,
+  database: string,
+): Promise<{ readonly proxy: CuttingProxy; readonly store: Store }> {
+  const proxy = await CuttingProxy.start(scratch, server.port);
+  const url = server.url(database, 'tcp').replace(`:${server.port}/`, `:${proxy.port}/`);
+  const store = await openPostgresStore({ url, mode: 'daemon', host: 'one' });
+  scratch.defer(() => store.close());
+  return { proxy, store };
 }
 
 /** A running proxy. */

@@ -171,7 +171,10 @@ function checkMail(
       ? note('mailbox.recipients', `${name}: no message in the folder yet`)
       : note(
           'mailbox.recipients',
-          `${name}: ${ours} of the newest ${lookedAt} messages name a reply address of yours: ${named.join('; ')}`,
+          [
+            `${name}: ${ours} of the newest ${lookedAt} messages name a reply address of yours`,
+            ...named,
+          ].join('; '),
         );
   if (unread === 0) return [recipients];
   const what = `${name}: ${unread} of them were read by mailgw and are unread in the mailbox: they came before it was set up, or somebody marked them so; which ones were taken is kept in the store, not in marks`;

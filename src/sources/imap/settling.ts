@@ -128,13 +128,11 @@ export class Settling {
   /** Notes that a message, which came by another way than its address, is settled, and whether it is still to be marked. */
   async #close(uid: number, highWater: number | undefined, isMarked: boolean): Promise<void> {
     const { mailboxes, intake, now } = this.#parts;
-    const at = now();
-    if (isMarked)
-      await mailboxes.putOffMessage({
-        ...{ ...this.#place(uid), state: 'courtesy', reason: '' },
-        ...{ dueAt: at, highWater, at },
-      });
-    else if (highWater !== undefined) await intake.gate().pass(this.#receipt(uid, highWater, false));
+    if (isMarked) {
+      const at = now();
+      const courtesy = { state: 'courtesy', reason: '', dueAt: at, highWater, at } as const;
+      await mailboxes.putOffMessage({ ...this.#place(uid), ...courtesy });
+    } else if (highWater !== undefined) await intake.gate().pass(this.#receipt(uid, highWater, false));
   }
 
   /** Notes that a message has to come again, unless all mail has to: then the pass ends, and the message stays new. */

@@ -33,8 +33,8 @@ DECLARE
 BEGIN
   ${BEGIN_HOT}
   PERFORM mailgw_lock_threads(ARRAY(SELECT thread FROM item WHERE id = ANY(ids)) || part_threads);
-  -- By far the most, and so in as few statements as it takes. Each was the head of its thread, or one of two
-  -- under way in threads that became one: then the other is the head.
+  -- By far the most, and so in as few statements as it takes. Each was the head of its thread, or one of two under way in
+  -- threads that became one: then the other is the head.
   WITH done AS (
     UPDATE item SET state = 'posted', head = false, settled_at = settle.at, due_at = NULL,
       last_diagnostic = coalesce(settle.text, last_diagnostic), content_kept = keeps_content, settled_by = of_host, ${FREE}
