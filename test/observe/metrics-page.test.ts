@@ -1,7 +1,7 @@
 // The real daemon with [metrics]: what it exports, and the files that build on it.
 
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -79,6 +79,15 @@ describe('the status socket of a running daemon', () => {
     const settings = { metrics: { listen: `unix:${socket}` }, rate: { per_user: '100/h' } };
     daemon = await startDaemon(scratch, { sink: platform.sink, settings });
     await daemon.addUser('alice');
+    // Its figures are there although nobody listens.
+    const mailbox = ['name = "box"', 'host = "127.0.0.1"', 'port = 9', 'tls = "off"', 'user = "box"'];
+    const password = scratch.path('box');
+    writeFileSync(password, 'x\n', { mode: 0o600 });
+    appendFileSync(
+      daemon.config,
+      `\n[[imap]]\n${[...mailbox, `password_file = "${password}"`].join('\n')}\n`,
+    );
+    await daemon.ctl('reload');
   });
   after(() => scratch.close());
 
