@@ -60,6 +60,14 @@ describe('an original that is known goes', () => {
     assert.deepEqual(cuts, [{ what: 'quote', signs: ['known-line', 'last'] }]);
     assert.equal(quoted, ORIGINAL.join('\n'));
   });
+  it('also where a word at the beginning of a line was changed', () => {
+    const original = ['Dino asks about the two hinges', 'lately bought?', '', 'He wants to have them soon.'];
+    const edited = original.with(1, 'never bought?').join('⏎');
+    assertReply(`In brass.⏎⏎Ann Ex blafte 5 mar 2024:⏎⏎${edited}`, 'In brass.', {
+      ...KNOWN,
+      sketches: [makeSketch([original])],
+    });
+  });
   it('also an older one of the thread', () => {
     const older = makeSketch(['Ben bought paint for the door and left it in the hall.']);
     assertReply('In brass.⏎⏎ORIGINAL', 'In brass.', {

@@ -141,11 +141,12 @@ class OpenRuns {
 
   /**
    * Tells whether a short line stands where the original has another: who is asked "In black or in brass?" answers "In brass.",
-   * and says no word that the original does not.
+   * and says no word that the original does not. One with another word, from which the next line goes on, was edited.
    */
-  #isInserted({ to }: OpenRun, { words, known, joinsAbove, isWhole }: Cover): boolean {
+  #isInserted({ to }: OpenRun, { words, known, joinsAbove, joinsBelow, isWhole }: Cover): boolean {
     const above = this.#covers[to - 1];
     if (!this.#isDense || above === undefined || joinsAbove || isWhole || known === 0) return false;
+    if (joinsBelow && known < words) return false;
     return words < SHORT_WORDS && above.words > 0 && above.known === above.words && !above.joinsBelow;
   }
 
