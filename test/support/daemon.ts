@@ -146,6 +146,8 @@ export class Daemon {
   readonly #log: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #within: readonly string[];
+  /** The checkout whose daemon starts next: that of the tests, until another is named. */
+  checkout = repositoryRoot;
   #process: DaemonProcess | undefined;
 
   /** `within` is a command that runs it in surroundings of its own, and becomes it: its process id is the daemon's. */
@@ -197,7 +199,7 @@ export class Daemon {
   }
 
   #spawn(): DaemonProcess {
-    const program = join(repositoryRoot, 'bin', 'mailgwd');
+    const program = join(this.checkout, 'bin', 'mailgwd');
     const [command, ...args] = [...this.#within, process.execPath, program, '--config', this.config];
     this.#process = new DaemonProcess(command, args, this.#log, this.#environment);
     return this.#process;
