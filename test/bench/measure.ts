@@ -92,7 +92,7 @@ async function calibrate(
   seconds: number,
   sink: Sink,
 ): Promise<number> {
-  const first = await takeTurn(peer, workload, workload.sessions * 2, sink);
+  const first = await takeTurn(peer, workload, sessionsOf(peer, workload) * 2, sink);
   const warmUp = mailsFor(first.acceptedPerSecond, seconds, workload);
   const second = await takeTurn(peer, workload, warmUp, sink);
   return mailsFor(second.acceptedPerSecond, seconds, workload);
@@ -103,6 +103,9 @@ function mailsFor(rate: number, seconds: number, workload: Workload): number {
   const wanted = Number.isFinite(rate) ? Math.ceil(rate * seconds) : 0;
   return Math.max(workload.sessions * 2, Math.min(most, wanted));
 }
+
+const sessionsOf = ({ sessionsTimes = 1 }: RunningPeer, { sessions }: Workload): number =>
+  sessions * sessionsTimes;
 
 /** Sends `mails` mails to the peer, waits for their delivery where it delivers, and reads what that took. */
 export async function takeTurn(
@@ -146,7 +149,7 @@ function send(peer: RunningPeer, workload: Workload, mails: number): Promise<Loa
     target: peer.target,
     otherTargets: peer.otherTargets,
     protocol: peer.protocol,
-    sessions: workload.sessions,
+    sessions: sessionsOf(peer, workload),
     mails,
     connection: workload.connection,
     mail: buildMail(workload.mailBytes, peer.sender, randomBytes(6).toString('hex')),

@@ -6,7 +6,8 @@ import { GROUPS } from './plan.ts';
 export interface Options {
   readonly quick: boolean;
   readonly rounds: number;
-  readonly seconds: number;
+  /** What a turn lasts; undefined where the caller does not say. */
+  readonly seconds: number | undefined;
   /** Matched against GROUP/WORKLOAD, `memory`, `mint`, `mailbox` and `large`. */
   readonly only: RegExp | undefined;
   /** Names of the peers to take, all when empty. */
@@ -29,11 +30,12 @@ Measures mailgw against its peers, round by round, and reports ratios taken insi
 
   --quick            under 90 seconds: fewer workloads, 3 short rounds; writes no report unless --out is given
   --rounds N         rounds per workload (default 5, quick 3)
-  --seconds S        length of one peer's turn (default 1.5, quick 0.2)
+  --seconds S        length of one peer's turn (default 1.5, 8 with PostgreSQL, quick 0.2)
   --only PATTERN     workloads whose GROUP/WORKLOAD matches the regular expression, e.g. 'fixed/s10' or '^memory';
                      groups: fixed, disk, discard, delivered, postgres, source, memory,
                      mint, mailbox, large; writes no report unless --out is given
-  --peers A,B        only these: mailgw, mailgw-paused, mailgw-postgres, mailgw-postgres-three, python, naive, naive-post,
+  --peers A,B        only these: mailgw, mailgw-paused, mailgw-postgres, mailgw-postgres-three,
+                     mailgw-postgres-three-each, python, naive, naive-post,
                      stock, prompt, dovecot, smtp-sink
   --subject NAME     the peer that is divided by the others (default mailgw, or the first of the group that is there)
   --mailgw DIR       the built mailgw checkout to test (default: this one)
@@ -72,7 +74,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
   return {
     quick: values.quick,
     rounds: Math.ceil(positive('rounds', values.rounds, values.quick ? 3 : 5)),
-    seconds: positive('seconds', values.seconds, values.quick ? 0.2 : 1.5),
+    seconds: values.seconds === undefined ? undefined : positive('seconds', values.seconds, 0),
     only: values.only === undefined ? undefined : new RegExp(values.only),
     peers: values.peers === '' ? [] : values.peers.split(',').map(peerName),
     subject: peerName(values.subject),

@@ -83,13 +83,18 @@ async function measureGroup(bench: Bench, group: Group, options: Options): Promi
   for (const workload of workloads) {
     if (started.running.size === 0) break;
     console.log(`${group.title}: ${workload.title}`);
-    const rounds = await measureWorkload(started.running, workload, options, bench.sink);
+    const pace = { rounds: options.rounds, seconds: secondsOf(options, group) };
+    const rounds = await measureWorkload(started.running, workload, pace, bench.sink);
     measured.push({ group, workload, rounds });
     checkRounds(bench, group, workload, rounds);
   }
   await started.stop();
   return measured;
 }
+
+/** Gives the length of a turn: what the caller says, or the group. */
+const secondsOf = ({ seconds, quick }: Options, group?: Group): number =>
+  seconds ?? (quick ? 0.2 : (group?.seconds ?? 1.5));
 
 /** Notes every wrong answer, and a durable peer that the shim did not slow. */
 function checkRounds(bench: Bench, group: Group, workload: Workload, rounds: Rounds): void {
@@ -129,9 +134,10 @@ function writeReport(
     'npm run bench',
     ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
   ].join(' ');
+  const lengths = [...new Set(GROUPS.map((group) => secondsOf(options, group)))];
   const text = `# Performance
 
-Written by \`${command}\` on ${options.date}; not edited by hand. Rounds: ${options.rounds}, of about ${options.seconds} s for each peer and workload, the
+Written by \`${command}\` on ${options.date}; not edited by hand. Rounds: ${options.rounds}, of about ${lengths.join(' to ')} s for each peer and workload, the
 peers in turn within each round, after 4,000 mails or 6 s of them for each process. Every ratio is taken inside one round; shown are the median and, in brackets, the least
 and the greatest. Rates are of this machine at that hour and mean nothing elsewhere; the ratios are what to look at.
 What bounds each row: [where the time goes](where-the-time-goes.md).

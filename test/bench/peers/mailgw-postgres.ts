@@ -33,10 +33,15 @@ export const mailgwOnPostgres: readonly Peer[] = [
     'three mailgw daemons on one PostgreSQL, each with a third of the sessions',
     3,
   ),
+  peer('mailgw-postgres-three-each', 'the same three, each with all of the sessions', 3, 3),
 ];
 
-function peer(name: string, label: string, daemons: number): Peer {
-  return { name, label, durable: true, start: (context) => start(context, daemons) };
+function peer(name: string, label: string, daemons: number, sessionsTimes = 1): Peer {
+  const begin: Peer['start'] = async (context) => {
+    const started = await start(context, daemons);
+    return 'missing' in started ? started : { ...started, sessionsTimes };
+  };
+  return { name, label, durable: true, start: begin };
 }
 
 async function start(context: PeerContext, daemons: number): Promise<RunningPeer | Missing> {

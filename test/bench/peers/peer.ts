@@ -28,6 +28,8 @@ export interface RunningPeer {
   readonly target: Target;
   /** Where the other processes of the peer listen, where it has several; sessions take them in turn. */
   readonly otherTargets?: readonly Target[];
+  /** How many times the sessions of the workload it is given; once by default. */
+  readonly sessionsTimes?: number;
   /** Other processes whose CPU and memory are the peer's. */
   readonly otherPids?: readonly number[];
   readonly protocol: 'lmtp' | 'smtp';
