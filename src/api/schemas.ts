@@ -1,5 +1,6 @@
 /** The shapes that several routes share, as JSON Schema 2020-12; a shape with a title has a name in OpenAPI. */
 import Type, { type TProperties, type TSchema } from 'typebox';
+import { KINDS, type ProblemKind, titleOf, typeOf } from './problem.ts';
 
 /** Most entries of one page of a list. */
 export const MOST_LISTED = 500;
@@ -61,21 +62,38 @@ export function page<T>(
 /** Gives how many entries to read for a page: one more tells that there are more. */
 export const toRead = (limit: number | undefined): number => (limit ?? LISTED) + 1;
 
-/** A problem (RFC 9457). */
-export const PROBLEM = Type.Object(
-  {
-    type: Type.String({ format: 'uri', description: 'The kind of problem, `urn:mailgw:problem:…`.' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String({ description: 'What is wrong, in a sentence.' }),
-    errors: Type.Optional(
-      Type.Array(
-        record({
-          pointer: Type.String({ description: 'A JSON Pointer into the body, or the name of a parameter.' }),
-          detail: Type.String(),
-        }),
-      ),
-    ),
-  },
-  { title: 'Problem' },
+/** The fields at fault. */
+const FIELD_ERRORS = Type.Array(
+  record({
+    pointer: Type.String({
+      description:
+        'A JSON Pointer into the body, which is empty for the whole of it, or the name of a parameter.',
+    }),
+    detail: Type.String({ description: 'What is wrong with the field.' }),
+  }),
+  { minItems: 1, description: 'The fields at fault.' },
 );
+
+/** The end of a command, on the daemon's own socket. */
+const EXIT_STATUS = record({ status: Type.Integer(), problems: Type.Array(Type.String()) }, 'CommandExit');
+
+/** Declares a problem of one kind (RFC 9457); it may name fields only where they are what is wrong. */
+export function problemShape(kind: ProblemKind) {
+  const errors =
+    kind === 'invalid'
+      ? { errors: FIELD_ERRORS }
+      : kind === 'conflict'
+        ? { errors: Type.Optional(FIELD_ERRORS) }
+        : {};
+  return record(
+    {
+      type: Type.Literal(typeOf(kind), { description: 'The kind of problem.' }),
+      title: Type.Literal(titleOf(kind)),
+      status: Type.Literal(KINDS[kind].status),
+      detail: Type.String({ description: 'What is wrong, in a sentence.' }),
+      ...errors,
+      exit: Type.Optional(EXIT_STATUS),
+    },
+    `${titleOf(kind).replaceAll(/ (.)/g, (_, letter: string) => letter.toUpperCase())}Problem`,
+  );
+}

@@ -77,6 +77,7 @@ const classify = route({
       ),
     },
   },
+  problems: { unavailable: 'There is no filter, or it cannot be asked now.' },
   run: async (inside, { body }) => {
     return { status: 200, body: await checkSpam(inside.session().config.spam, body as Uint8Array) };
   },
@@ -127,7 +128,12 @@ const sync = route({
   tag: 'looks',
   summary: 'Have a source look for new mail now',
   params: record({ name: text('The name of a source.') }),
+  idempotent: 'answer',
   answers: { 202: { doc: 'It looks.', schema: record({ name: Type.String() }, 'SourceSync') } },
+  problems: {
+    'not-found': 'There is no source of this name.',
+    conflict: 'It is brought its mail, and has nowhere to look for it.',
+  },
   run: (inside, { params: { name } }) => {
     if (!inside.sources().some((source) => source.name === name))
       throw refuse('not-found', `source "${name}": there is none of this name`);

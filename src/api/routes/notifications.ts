@@ -81,6 +81,7 @@ const send = route({
     'It is on disk before the answer, and Postfix has it soon after; for five days it is tried again.',
   body: ORDER,
   idempotent: 'own',
+  fields: { idempotency_key: 'Idempotency-Key' },
   answers: {
     202: {
       doc: 'It is on disk, and will be sent.',
@@ -115,6 +116,7 @@ const show = route({
   summary: 'Say what became of a notification',
   params: record({ id: text('The id of a notification.', 64) }),
   answers: { 200: { doc: 'The notification.', schema: NOTIFICATION } },
+  problems: { 'not-found': 'There is no such notification, or not any more.' },
   run: async (inside, { params }) => {
     return { status: 200, body: notificationRow(await notificationState(inside.session(), params.id)) };
   },
@@ -184,6 +186,7 @@ const rename = route({
       ),
     },
   },
+  problems: { conflict: 'Another thread has that name.' },
   run: async (inside, { params, body }) => {
     const { open } = await renameThread(inside.session(), params.thread, body.to);
     return { status: 200, body: { thread: body.to, open_replies: open } };

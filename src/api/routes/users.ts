@@ -59,6 +59,7 @@ const show = route({
   summary: 'Show one user',
   params: NAME,
   answers: { 200: { doc: 'The user.', schema: DETAIL } },
+  problems: { 'not-found': 'There is no such user.' },
   run: async (inside, { params }) => {
     return { status: 200, body: detailOf(await showUser(inside.session(), params.name)) };
   },
@@ -90,6 +91,8 @@ const put = route({
     200: { doc: 'The user was there, and is as the request says.', schema: USER },
     201: { doc: 'The user was added.', schema: USER },
   },
+  problems: { 'not-found': 'The user was removed at the same moment.' },
+  fields: { user: 'name' },
   run: async (inside, { params: { name }, body }) => {
     const session = inside.session();
     const [result] = await putUsers(session, [{ user: name, ...body }]);
@@ -109,6 +112,7 @@ const remove = route({
   summary: 'Remove a user, whose addresses are refused until `mailgw-ctl user restore` within 30 days',
   params: NAME,
   answers: { 204: { doc: 'The user is removed.' } },
+  problems: { 'not-found': 'There is no such user.' },
   run: async (inside, { params }) => {
     const session = inside.session();
     await removeUser(session, await findUser(session.store, params.name), Date.now());
@@ -127,6 +131,10 @@ const rename = route({
   body: record({ to: text('The new name.', 255) }, 'RenameOrder'),
   idempotent: 'answer',
   answers: { 200: { doc: 'The user under the new name.', schema: USER } },
+  problems: {
+    'not-found': 'There is no such user.',
+    conflict: 'Another user has that name, or was removed under it and can come back.',
+  },
   run: async (inside, { params, body }) => {
     return { status: 200, body: userRow(await renameUser(inside.session(), params.name, body.to)) };
   },
@@ -161,6 +169,7 @@ const rotate = route({
       ),
     },
   },
+  problems: { 'not-found': 'There is no such user.' },
   run: async (inside, { params, body }) => {
     const session = inside.session();
     const now = Date.now();
