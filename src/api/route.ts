@@ -30,6 +30,8 @@ export interface Asker {
   readonly scopes: readonly string[];
   /** Whether it is a command on the daemon's own socket. */
   readonly isOwn?: true;
+  /** Tells whether the token is good now; without it nothing can be revoked. */
+  readonly isGood?: () => Promise<boolean>;
 }
 
 /** An answer of JSON, of bytes, or one that goes on. */

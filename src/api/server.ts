@@ -125,14 +125,16 @@ class Door {
     const { ticket } = request.query as { ticket?: string };
     if (route.operation === 'followEvents' && typeof ticket === 'string') {
       const asker = this.#tickets.take(ticket);
-      if (asker !== undefined) return asker;
+      if (asker !== undefined && (await asker.isGood?.()) !== false) return asker;
       throw unauthorized('the ticket is used, too old, or none that was made here');
     }
     const [, token] = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(request.headers.authorization ?? '') ?? [];
     if (token === undefined) throw unauthorized('expected "Authorization: Bearer TOKEN"');
-    const holder = await this.#options.inside.session().store.tokenHolder(hashToken(token));
+    const hash = hashToken(token);
+    const find = () => this.#options.inside.session().store.tokenHolder(hash);
+    const holder = await find();
     if (holder === undefined) throw unauthorized('the token is unknown or revoked', 'invalid_token');
-    return holder;
+    return { ...holder, isGood: async () => (await find()) !== undefined };
   }
 }
 
