@@ -33,8 +33,17 @@ export const PAGE = {
       description: `Most entries that are given; ${LISTED} where it is missing.`,
     }),
   ),
-  cursor: Type.Optional(Type.String({ maxLength: 200, description: '`next_cursor` of the page before.' })),
+  cursor: cursorLike('^[0-9a-v]{24}$'),
 };
+
+/** Declares a cursor: none but those that a page gave. */
+export function cursorLike(pattern: string) {
+  const description = '`next_cursor` of the page before.';
+  return Type.Optional(Type.String({ maxLength: 1000, pattern, description }));
+}
+
+/** A page of a list that is at hand as a whole. */
+export const PAGE_OF_ALL = { ...PAGE, cursor: cursorLike('^[0-9A-Za-z_-]+$') };
 
 /** Declares the answer of a list. */
 export const pageOf = <S extends TSchema>(item: S, title: string) =>
@@ -47,16 +56,30 @@ export const pageOf = <S extends TSchema>(item: S, title: string) =>
   );
 
 /** Makes a page of entries of which one more than asked was read. */
-export function page<T>(
+export function page<T, S>(
   entries: readonly T[],
   limit: number | undefined,
-  show: (entry: T) => unknown,
+  show: (entry: T) => S,
   cursorOf: (entry: T) => string,
-): { readonly items: readonly unknown[]; readonly next_cursor: string | null } {
+): { readonly items: readonly S[]; readonly next_cursor: string | null } {
   const items = entries.slice(0, limit ?? LISTED);
   const last = items.at(-1);
   const isMore = entries.length > items.length && last !== undefined;
   return { items: items.map(show), next_cursor: isMore ? cursorOf(last) : null };
+}
+
+/** Makes a page of entries that are all at hand, in the order of their keys. */
+export function pageOfAll<T, S>(
+  all: readonly T[],
+  { limit, cursor }: { readonly limit?: number; readonly cursor?: string },
+  show: (entry: T) => S,
+  keyOf: (entry: T) => string,
+) {
+  const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString('utf8');
+  const left = all
+    .filter((entry) => keyOf(entry) > after)
+    .toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+  return page(left, limit, show, (entry) => Buffer.from(keyOf(entry)).toString('base64url'));
 }
 
 /** Gives how many entries to read for a page: one more tells that there are more. */

@@ -4,9 +4,8 @@ import { removeUser } from '../../actions/removal.ts';
 import { readGraceEnd, rotateSalt } from '../../actions/salts.ts';
 import { findUser, putUsers, renameUser, showUser, type UserDetail } from '../../actions/users.ts';
 import { isoTime } from '../../system/iso-time.ts';
-import { refuse } from '../problem.ts';
 import { type Route, route } from '../route.ts';
-import { nullable, PAGE, page, pageOf, record, text, time, toRead } from '../schemas.ts';
+import { cursorLike, nullable, PAGE, page, pageOf, record, text, time, toRead } from '../schemas.ts';
 import { userRow } from '../shown.ts';
 
 const BASE = {
@@ -41,10 +40,10 @@ const list = route({
   scope: 'users',
   tag: 'users',
   summary: 'List users, the newest first',
-  query: record(PAGE),
+  query: record({ ...PAGE, cursor: cursorLike('^[1-9][0-9]{0,14}$') }),
   answers: { 200: { doc: 'A page of users.', schema: pageOf(USER, 'UserPage') } },
   run: async (inside, { query: { limit, cursor } }) => {
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : readCursor(cursor);
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
     const users = await inside.session().store.usersBefore(before, toRead(limit));
     return { status: 200, body: page(users, limit, userRow, ({ number }) => String(number)) };
   },
@@ -182,13 +181,6 @@ const rotate = route({
 
 /** The routes. */
 export const USER_ROUTES: readonly Route[] = [list, show, put, remove, rename, rotate];
-
-function readCursor(cursor: string): number {
-  if (/^[1-9]\d{0,14}$/.test(cursor)) return Number(cursor);
-  throw refuse('invalid', `cursor "${cursor}": is none that a page of users gave`, [
-    { pointer: 'cursor', detail: 'is none that a page of users gave' },
-  ]);
-}
 
 function detailOf({ user, bounces, repliesLeft }: UserDetail) {
   return {
