@@ -30,8 +30,8 @@ const MOST_PARAMETER_OCTETS = 65_536;
 /** An Idempotency-Key. */
 const KEY = /^[\x20-\x7e]{1,255}$/;
 
-/** Whoever connects to the daemon's own socket: root, or its user. */
-const OWN: Asker = { name: 'mailgw-ctl', scopes: SCOPES, isOwn: true };
+/** Whoever connects to the daemon's own socket: root, or its user. No token's holder has that name. */
+const OWN: Asker = { name: '', scopes: SCOPES, isOwn: true };
 
 /** The options of the server. */
 export interface ApiOptions {

@@ -28,7 +28,7 @@ const BODIES: Readonly<Record<string, object>> = {
   changeQueue: { paused: true },
 };
 
-/** Answers that come of what no request does: a fault of ours, a store that is away, a user who is removed just then. */
+/** Answers that come of what no request does: a fault of ours, a store that is away (away.slow.test.ts), a user who is removed just then. */
 function isLeftOut(operation: string, status: string): boolean {
   if (status === '503') return !['learnItem', 'classifySpam'].includes(operation);
   return status === '500' || (operation === 'putUser' && status === '404');
