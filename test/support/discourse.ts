@@ -534,6 +534,7 @@ export async function runDiscourse(scratch: Scratch): Promise<RunningPlatform> {
     origin: forum.origin,
     table: { type: 'discourse' },
     token: forum.key,
+    unfit: [(wrong) => wrong],
     user: 'alice',
     address: 'alice@example.com',
     thread: () => Promise.resolve(forum.topic()),
