@@ -16,6 +16,7 @@ import {
   type Operation,
   object,
   orNull,
+  pattern,
   type Signed,
   signedBy,
   TEXT,
@@ -228,7 +229,7 @@ export class FakeDiscourse extends Fake {
             upload_type: {
               enum: ['avatar', 'profile_background', 'card_background', 'custom_emoji', 'composer'],
             },
-            'user_id?': TEXT,
+            'user_id?': pattern(/^\d+$/),
             'synchronous?': { enum: ['true', 'false'] },
           }),
           file: 'file',

@@ -158,6 +158,11 @@ export abstract class Fake {
     return this.server.origin;
   }
 
+  /** What can be asked of it, also before it is there. */
+  get operations(): readonly Operation[] {
+    return this.published().operations;
+  }
+
   /** Starts to answer as its interface says; as {@link startPublished}. */
   async start(scratch: Scratch): Promise<this> {
     this.server = await startPublished(scratch, this.published());
