@@ -101,6 +101,8 @@ function createRedmineSink(options: Options, { now }: SinkEnvironment): Sink {
         );
         const after = await readIssue(client, id, author, signal);
         if (notes.claim(post, after, author, before)) return client.judge(answer);
+        // Its own answer to a note has no body, whatever became of the note.
+        if (answer.text.trim() !== '') throw unexpected(answer, 'no answer of Redmine to a note');
         throw refuse(
           `Redmine answered ${answer.status} and kept no note: ${author.login} may add none to this issue (permission "Add notes")`,
         );
