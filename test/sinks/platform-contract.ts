@@ -130,7 +130,8 @@ export function platformContract(under: PlatformUnderContract): void {
     previewTests(under, on);
     cutTests(under, on);
     answerTests(under, on);
-    unsaidTests(on);
+    unsaidTests(under, on);
+    unsaidStartTests(on);
     refusalTests(under, on);
     askingTests(under, on);
     userTests(under, on);
@@ -453,18 +454,24 @@ function answerTests({ posts }: PlatformUnderContract, on: Ground): void {
   });
 }
 
+/** Gives files anew: a sink may take their memory over. */
+function copies(files: readonly PostAttachment[]): PostAttachment[] {
+  return files.map((file) => ({ ...file, content: Uint8Array.from(file.content) }));
+}
+
 /** Answers that say neither yes nor no, to each request that a reply takes: it is never given up, and never taken for posted. */
-function unsaidTests(on: Ground): void {
+function unsaidTests({ lacking }: PlatformUnderContract, on: Ground): void {
   it('gives no reply up, and loses none, for an answer that does not say what was asked', async () => {
     const sink = await open(on);
     const thread = await on.platform.thread();
-    const first = postOf(on, { thread });
+    const attachments = lacking.files === undefined ? [sampleFile()] : [];
+    const first = postOf(on, { thread, attachments: copies(attachments) });
     assert.equal((await sink.deliver(first, signal())).kind, 'posted');
     const requests = on.front.passed.length;
     const posted = [first];
     for (let at = 0; at < requests; at++)
       for (const wish of UNSAID.filter(({ blames }) => blames !== true)) {
-        const post = postOf(on, { thread });
+        const post = postOf(on, { thread, attachments: copies(attachments) });
         on.front.clear();
         let seen = 0;
         on.front.wish(wish.wish, () => seen++ === at);
@@ -474,12 +481,46 @@ function unsaidTests(on: Ground): void {
         if (outcome.kind === 'posted') posted.push(post);
       }
     on.front.clear();
-    const shown = (await on.platform.comments(thread)).map(({ text }) => text.split('\n').map(words));
-    for (const { body } of posted)
-      assert.ok(
-        shown.some((lines) => lines.includes(words(body.text))),
-        `${body.text} counts as posted and is not there`,
-      );
+    const shown = await on.platform.comments(thread);
+    for (const { body, attachments: sent } of posted) {
+      const found = shown.find(({ text }) => text.split('\n').map(words).includes(words(body.text)));
+      assert.ok(found !== undefined, `${body.text} counts as posted and is not there`);
+      for (const { filename } of sent)
+        assert.ok(
+          found.files.length === 1 || found.text.includes(filename),
+          `${body.text}: its file is neither there nor named`,
+        );
+    }
+  });
+}
+
+/** The same for a thread that a mail starts. */
+function unsaidStartTests(on: Ground): void {
+  it('gives no new thread up, and loses none, for such an answer', async () => {
+    const sink = await open(on);
+    const { started } = on.platform;
+    if (started === undefined) return;
+    const posted: string[] = [];
+    const start = async (): Promise<Outcome> => {
+      const title = `Unsaid number ${made + 1}, ${process.pid}`;
+      const newThread = { container: started.container, title };
+      const outcome = await sink.created!(postOf(on, { thread: undefined, newThread }), signal());
+      if (outcome.kind === 'posted') posted.push(title);
+      return outcome;
+    };
+    assert.equal((await start()).kind, 'posted');
+    const requests = on.front.passed.length;
+    for (let at = 0; at < requests; at++)
+      for (const { wish } of UNSAID.filter(({ blames }) => blames !== true)) {
+        on.front.clear();
+        let seen = 0;
+        on.front.wish(wish, () => seen++ === at);
+        const { kind, diagnostic } = await start();
+        assert.notEqual(kind, 'failed', `request ${at}, ${JSON.stringify(wish)}: ${diagnostic}`);
+      }
+    on.front.clear();
+    const titles = await started.titles();
+    for (const title of posted) assert.ok(titles.includes(title), `${title} counts as posted, is not there`);
   });
 }
 
