@@ -17,7 +17,7 @@ import type { Config } from '../site/config.ts';
 import type { SecretSession } from '../site/session.ts';
 import { isoSeconds } from '../system/iso-time.ts';
 import { openDryGate } from './dry-gate.ts';
-import { badInput } from './fault.ts';
+import { invalid } from './fault.ts';
 
 /** `valid`, `needs-in-reply-to` for a bound address alone, or why it is refused. */
 type Validity =
@@ -168,7 +168,8 @@ function judgeBound(
   if (inReplyTo === undefined) return ['needs-in-reply-to'];
   const { domain: domains, maxAgeMs } = config.reply;
   if (messageIdCandidates([inReplyTo], [], domains).length === 0) {
-    throw badInput(
+    throw invalid(
+      'in_reply_to',
       `--in-reply-to "${inReplyTo}": is not a Message-ID such as <thread/seconds@${domains[0]}>`,
     );
   }

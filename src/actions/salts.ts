@@ -8,7 +8,7 @@ import { parseDuration } from '../config/kinds.ts';
 import { SALT_BYTES } from '../mail/token.ts';
 import type { Session } from '../site/session.ts';
 import type { User } from '../store/directory.ts';
-import { badInput } from './fault.ts';
+import { invalid } from './fault.ts';
 import { saltFingerprint } from './users.ts';
 
 /** A longer grace than any address lives for says nothing. */
@@ -54,7 +54,10 @@ export function readGraceEnd(text: string | undefined, now: number): number | un
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
   if (ms === undefined || ms > MAX_GRACE_MS) {
-    throw badInput(`--grace "${text}": is not a duration such as "12h" or "7d", of at most ten years`);
+    throw invalid(
+      'grace',
+      `--grace "${text}": is not a duration such as "12h" or "7d", of at most ten years`,
+    );
   }
   return ms === 0 ? undefined : now + ms;
 }

@@ -16,28 +16,31 @@ export type RenamedThread = Extract<ThreadRenaming, { kind: 'renamed' }>;
 
 /** Gives a thread another locator. */
 export async function renameThread({ store }: Session, from: string, to: string): Promise<RenamedThread> {
-  for (const locator of [from, to]) {
+  for (const [field, locator] of [
+    ['thread', from],
+    ['to', to],
+  ] as const) {
     if (locator === '' || !isPrintable(locator))
       throw invalid(
-        'thread',
+        field,
         `thread "${locator}": expected the platform's name of the thread, without control characters`,
       );
     const idOctets = formatThreadMessageId({ locator, repliedTo: MAX_REPLIED_TO }, '').length;
     if (idOctets > MAX_MESSAGE_ID_OCTETS)
       throw invalid(
-        'thread',
+        field,
         `thread "${locator.slice(0, 60)}…": makes a Message-ID of ${idOctets} octets and more; expected at most ${MAX_MESSAGE_ID_OCTETS}`,
       );
     if (isReserved(locator))
       throw invalid(
-        'thread',
+        field,
         `thread "${locator}": names that begin with "${RESERVED_PREFIX}" are kept for mailgw itself`,
       );
   }
   const renaming = await store.renameThread(from, to, Date.now());
   if (renaming.kind === 'renamed') return renaming;
   throw conflict(
-    'thread',
+    'to',
     `thread "${to}": is another thread, number ${renaming.by}; two cannot become one, expected a name that is free`,
   );
 }

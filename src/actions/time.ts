@@ -6,7 +6,7 @@
  */
 
 import { parseDuration } from '../config/kinds.ts';
-import { badInput } from './fault.ts';
+import { invalid } from './fault.ts';
 
 /** What {@link parseTime} reads, for messages. */
 export const TIME_FORMS =
@@ -33,6 +33,6 @@ export function parseTime(text: string, nowMs: number): number | undefined {
 export function readSince(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const since = parseTime(text, Date.now());
-  if (since === undefined) throw badInput(`--since "${text}": is not ${TIME_FORMS}`);
+  if (since === undefined) throw invalid('since', `--since "${text}": is not ${TIME_FORMS}`);
   return since;
 }

@@ -105,7 +105,7 @@ function readEntry(
 
 /** Gives a user another name: number, salts and addresses stay, and what waits for them follows. */
 export async function renameUser({ store }: Session, from: string, to: string): Promise<User> {
-  checkName(to);
+  checkName(to, 'to');
   const renaming = await store.renameUser(from, to, Date.now());
   switch (renaming.kind) {
     case 'renamed':
@@ -114,12 +114,12 @@ export async function renameUser({ store }: Session, from: string, to: string): 
       throw await unknownUser(store, from);
     case 'taken':
       throw conflict(
-        'user',
+        'to',
         `user "${to}": is the name of another user, number ${renaming.by}; expected one that is free`,
       );
     case 'removed':
       throw conflict(
-        'user',
+        'to',
         `user "${to}": was removed at ${isoTime(renaming.removedAt) ?? ''}, number ${renaming.by}, and can come back until ${isoTime(restorableUntil(renaming)) ?? ''}; ` +
           `expected a name that is free, or first "mailgw-ctl user remove ${to} --forever --number ${renaming.by}"`,
       );
@@ -182,9 +182,9 @@ async function lastRestorable(store: Store, name: string): Promise<RemovedUser |
   return (await store.removedUsers()).find((user) => user.name === name && isRestorable(user));
 }
 
-function checkName(name: string): void {
+function checkName(name: string, field = 'user'): void {
   const problem = nameProblem(name);
-  if (problem !== undefined) throw invalid('user', `user "${name}": ${problem}`);
+  if (problem !== undefined) throw invalid(field, `user "${name}": ${problem}`);
 }
 
 /** Checks addresses, and leaves each out that was given before in another case. */

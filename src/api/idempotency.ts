@@ -56,6 +56,10 @@ export class Repetitions {
   }
 }
 
+/** Makes the problem of an Idempotency-Key that cannot be used. */
+export const keyFault = (detail: string): Error =>
+  refuse('invalid', `Idempotency-Key: ${detail}`, [{ pointer: 'Idempotency-Key', detail }]);
+
 const underWay = (): Error =>
   refuse('conflict', 'Idempotency-Key: a request under this key is still being carried out');
 
@@ -67,8 +71,7 @@ async function answerOfBefore(
 ): Promise<JsonAnswer | undefined> {
   const kept = await store.keptAnswer(key);
   if (kept === undefined || kept.answeredAt <= Date.now() - KEPT_MS) return undefined;
-  if (!request.equals(kept.request))
-    throw refuse('invalid', 'Idempotency-Key: was given with another request before');
+  if (!request.equals(kept.request)) throw keyFault('was given with another request before');
   return { status: kept.status, body: kept.body, isReplayed: true };
 }
 

@@ -1,12 +1,16 @@
 /**
  * The OpenAPI 3.1 document of the HTTP interface, made from its table of routes.
  *
- * Contract: a shape with a title stands under `components/schemas` once, and is referred to wherever it is used.
+ * Contract: a shape with a title stands under `components/schemas` once, and is referred to wherever it is used. Each
+ * operation has every status that it can be answered with; what comes where there is no operation, for a path or a method
+ * that there is not, stands under `components/responses`.
  */
 import type { TSchema } from 'typebox';
 import { version } from '../system/version.ts';
-import type { Route } from './route.ts';
-import { PROBLEM } from './schemas.ts';
+import { KINDS, type ProblemKind } from './problem.ts';
+import type { AnswerDoc, Route } from './route.ts';
+import { problemsOf } from './route-problems.ts';
+import { problemShape } from './schemas.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -32,6 +36,10 @@ export function describeRoutes(routes: readonly Route[]): Json {
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
+      responses: {
+        NoSuchPath: problemResponse('not-found', 'There is no such path.', components),
+        NoSuchMethod: problemResponse('method-not-allowed', KINDS['method-not-allowed'].doc, components),
+      },
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'A token of `mailgw-ctl token create`.' },
       },
@@ -53,20 +61,50 @@ function operationOf(route: Route, components: Map<string, unknown>): Json {
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(answers).map(([status, { doc, schema, contentType }]) => {
-          const content =
-            schema === undefined
-              ? contentType && { [contentType]: { schema: { type: 'string' } } }
-              : { 'application/json': { schema: hoist(schema, components) } };
-          return [status, { description: doc, ...(content ? { content } : {}) }];
-        }),
+        Object.entries(answers).map(([status, answer]) => [status, response(route, answer, components)]),
       ),
-      default: {
-        description: 'What is wrong.',
-        content: { 'application/problem+json': { schema: hoist(PROBLEM, components) } },
-      },
+      ...Object.fromEntries(
+        problemsOf(route).map(([kind, doc]) => [KINDS[kind].status, problemResponse(kind, doc, components)]),
+      ),
     },
   };
+}
+
+function response(
+  { idempotent }: Route,
+  { doc, schema, contentType }: AnswerDoc,
+  components: Map<string, unknown>,
+): Json {
+  const content =
+    schema === undefined
+      ? contentType && { [contentType]: { schema: { type: 'string' } } }
+      : { 'application/json': { schema: hoist(schema, components) } };
+  const replayed = field('`true` where the answer was given before, under the same Idempotency-Key.', false);
+  return {
+    description: doc,
+    ...(idempotent === undefined ? {} : { headers: { 'Idempotency-Replayed': replayed } }),
+    ...(content ? { content } : {}),
+  };
+}
+
+const field = (description: string, required = true): Json => {
+  return { description, required, schema: { type: 'string' } };
+};
+
+const CHALLENGE = { 'WWW-Authenticate': field('What is missing (RFC 6750).') };
+
+/** The header fields that come with a problem. */
+const PROBLEM_FIELDS: Readonly<Partial<Record<ProblemKind, Json>>> = {
+  unauthorized: CHALLENGE,
+  forbidden: CHALLENGE,
+  'method-not-allowed': { Allow: field('The methods that the path has.') },
+  'rate-limited': { 'Retry-After': field('Seconds to wait.') },
+};
+
+function problemResponse(kind: ProblemKind, description: string, components: Map<string, unknown>): Json {
+  const headers = PROBLEM_FIELDS[kind];
+  const content = { 'application/problem+json': { schema: hoist(problemShape(kind), components) } };
+  return { description, ...(headers === undefined ? {} : { headers }), content };
 }
 
 function requestBody(route: Route, components: Map<string, unknown>): Json | undefined {

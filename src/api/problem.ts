@@ -10,24 +10,36 @@ import { ContentFault } from '../actions/notify.ts';
 import { isStoreFailure } from '../store/store-error.ts';
 import { errorText } from '../system/error-text.ts';
 
-/** The kinds of problem with their statuses. */
-const KINDS = {
-  malformed: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  'not-found': 404,
-  'method-not-allowed': 405,
-  conflict: 409,
-  'too-large': 413,
-  'unsupported-media-type': 415,
-  invalid: 422,
-  'rate-limited': 429,
-  internal: 500,
-  unavailable: 503,
+/** The kinds of problem: the status of each, and when it comes. No two have one status. */
+export const KINDS = {
+  malformed: { status: 400, doc: 'The path cannot be decoded, or the body is no JSON in UTF-8.' },
+  unauthorized: { status: 401, doc: 'There is no token, or an unknown or revoked one.' },
+  forbidden: { status: 403, doc: 'The token is not good for this; `WWW-Authenticate` names the scope.' },
+  'not-found': { status: 404, doc: 'There is no such path, user, item, notification or source.' },
+  'method-not-allowed': { status: 405, doc: 'The path has other methods; `Allow` names them.' },
+  conflict: { status: 409, doc: 'It does not apply to what is there.' },
+  'too-large': { status: 413, doc: 'The body is larger than `api.max_body`.' },
+  'unsupported-media-type': { status: 415, doc: 'The body is of another type.' },
+  invalid: {
+    status: 422,
+    doc: 'A field cannot be what it is, or names nothing; `errors[]` says which.',
+  },
+  'rate-limited': { status: 429, doc: 'The token asked more often than `api.rate`: wait for `Retry-After`.' },
+  internal: { status: 500, doc: 'A fault of ours; the log says more.' },
+  unavailable: { status: 503, doc: 'Something that is needed cannot be asked now.' },
 } as const;
 
 /** One kind of problem. */
 export type ProblemKind = keyof typeof KINDS;
+
+/** Gives the `type` of a kind. */
+export const typeOf = <K extends ProblemKind>(kind: K) => `urn:mailgw:problem:${kind}` as const;
+
+/** Gives the `title` of a kind. */
+export function titleOf(kind: ProblemKind): string {
+  const words = kind.replaceAll('-', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
 
 /** A field that is at fault. */
 export interface FieldError {
@@ -62,14 +74,14 @@ export class ProblemError extends Error {
 
 /** Makes a problem. */
 export function problem(kind: ProblemKind, detail: string, errors: readonly FieldError[] = []): Problem {
-  const title = kind.replaceAll('-', ' ');
-  return {
-    type: `urn:mailgw:problem:${kind}`,
-    title: title.charAt(0).toUpperCase() + title.slice(1),
-    status: KINDS[kind],
-    detail,
-    ...(errors.length === 0 ? {} : { errors }),
-  };
+  const { status } = KINDS[kind];
+  return { type: typeOf(kind), title: titleOf(kind), status, detail, ...errorsOf(kind, detail, errors) };
+}
+
+/** Gives the fields at fault; what is invalid as a whole has the pointer of the whole (RFC 6901 §5). */
+function errorsOf(kind: ProblemKind, detail: string, errors: readonly FieldError[]): Pick<Problem, 'errors'> {
+  if (errors.length > 0) return { errors };
+  return kind === 'invalid' ? { errors: [{ pointer: '', detail }] } : {};
 }
 
 /** Makes the error that ends a request with a problem. */
@@ -82,13 +94,21 @@ const INPUT: Readonly<Record<InputKind, ProblemKind>> = {
   conflict: 'conflict',
 };
 
-/** Says why an action could not be done; `isNamed` where the path names what it could not find. */
-export function problemOf(error: unknown, isNamed = false): Problem {
+/** What a request has beside its body, where a field is named by its name alone. */
+export interface ParameterNames {
+  readonly params?: { readonly properties: object } | undefined;
+  readonly query?: { readonly properties: object } | undefined;
+  /** The pointers of fields that an action calls otherwise. */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
+/** Says why an action could not be done. What it could not find is not found where the path has parameters. */
+export function problemOf(error: unknown, names: ParameterNames = {}): Problem {
   if (error instanceof ProblemError) return error.problem;
   if (error instanceof InputFault) {
     const detail = withoutDashes(error.message);
-    if (isNamed && error.kind === 'unknown') return problem('not-found', detail);
-    return problem(INPUT[error.kind], detail, [{ pointer: `/${error.field}`, detail }]);
+    if (names.params !== undefined && error.kind === 'unknown') return problem('not-found', detail);
+    return problem(INPUT[error.kind], detail, [{ pointer: pointerOf(error.field, names), detail }]);
   }
   if (error instanceof ContentFault) {
     const errors = error.errors.map(({ path, problem: detail }) => ({
@@ -106,6 +126,11 @@ export function problemOf(error: unknown, isNamed = false): Problem {
   }
   if (isStoreFailure(error)) return problem('unavailable', `the store cannot do it now: ${errorText(error)}`);
   return problem('internal', `the request failed: ${errorText(error)}`);
+}
+
+function pointerOf(field: string, { params, query, fields = {} }: ParameterNames): string {
+  const isParameter = [params, query].some((each) => Object.hasOwn(each?.properties ?? {}, field));
+  return fields[field] ?? (isParameter ? field : `/${field}`);
 }
 
 /** Adds how a command ends for it. */

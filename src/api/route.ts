@@ -9,6 +9,7 @@ import type { Scope } from '../actions/tokens.ts';
 import type { SecretSession } from '../site/session.ts';
 import type { SourceView } from '../sources/source.ts';
 import type { EventStream } from './event-stream.ts';
+import type { ProblemKind } from './problem.ts';
 
 /** What the interface sees of the daemon. */
 export interface Inside {
@@ -29,6 +30,8 @@ export interface Asker {
   readonly scopes: readonly string[];
   /** Whether it is a command on the daemon's own socket. */
   readonly isOwn?: true;
+  /** Tells whether the token is good now; without it nothing can be revoked. */
+  readonly isGood?: () => Promise<boolean>;
 }
 
 /** An answer of JSON, of bytes, or one that goes on. */
@@ -84,6 +87,10 @@ export interface RouteSpec<P extends TProperties, Q extends TProperties, B exten
   /** It makes something, and takes an Idempotency-Key: `answer` where the answer is kept, `own` where the route sees to it. */
   readonly idempotent?: 'answer' | 'own';
   readonly answers: Readonly<Record<number, AnswerDoc>>;
+  /** The problems that come of what is asked, and when; those of any request are known (route-problems.ts). */
+  readonly problems?: Readonly<Partial<Record<ProblemKind, string>>>;
+  /** The pointers of fields that its action calls otherwise. */
+  readonly fields?: Readonly<Record<string, string>>;
   /** Carries the request out. */
   readonly run: (
     inside: Inside,

@@ -9,8 +9,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { hashToken, SCOPES } from '../actions/tokens.ts';
 import { errorText } from '../system/error-text.ts';
-import { type JsonAnswer, Repetitions } from './idempotency.ts';
-import { type Problem, ProblemError, problem, problemOf, refuse, withExit } from './problem.ts';
+import { bodyFault, takeBodies } from './bodies.ts';
+import { type JsonAnswer, keyFault, Repetitions } from './idempotency.ts';
+import { type Problem, ProblemError, problem, problemOf, withExit } from './problem.ts';
 import { type Answer, type Asker, type Inside, isPathOf, type Route } from './route.ts';
 import { createRoutes } from './routes.ts';
 import { faultsOf, type SchemaFault } from './schema-faults.ts';
@@ -23,11 +24,14 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 /** Time for a request to arrive as a whole. */
 const REQUEST_MS = 60_000;
 
+/** Most octets of a path's parameter: more than Node takes of a whole header. The schemas say what is too long. */
+const MOST_PARAMETER_OCTETS = 65_536;
+
 /** An Idempotency-Key. */
 const KEY = /^[\x20-\x7e]{1,255}$/;
 
-/** Whoever connects to the daemon's own socket: root, or its user. */
-const OWN: Asker = { name: 'mailgw-ctl', scopes: SCOPES, isOwn: true };
+/** Whoever connects to the daemon's own socket: root, or its user. No token's holder has that name. */
+const OWN: Asker = { name: '', scopes: SCOPES, isOwn: true };
 
 /** The options of the server. */
 export interface ApiOptions {
@@ -58,8 +62,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
     },
-    routerOptions: { maxParamLength: 2000 },
+    routerOptions: { maxParamLength: MOST_PARAMETER_OCTETS },
     exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, toProblem(error), {});
+    },
   });
   app.setSerializerCompiler(() => (value: unknown) => JSON.stringify(value));
   takeBodies(app);
@@ -79,19 +86,6 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     },
     close: () => app.close(),
   };
-}
-
-/** Takes JSON strictly, no body for none, and messages as they are. */
-function takeBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body as string, done);
-  });
-  app.addContentTypeParser('message/rfc822', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body);
-  });
 }
 
 /** Decides who asks, and whether they may. */
@@ -131,14 +125,16 @@ class Door {
     const { ticket } = request.query as { ticket?: string };
     if (route.operation === 'followEvents' && typeof ticket === 'string') {
       const asker = this.#tickets.take(ticket);
-      if (asker !== undefined) return asker;
+      if (asker !== undefined && (await asker.isGood?.()) !== false) return asker;
       throw unauthorized('the ticket is used, too old, or none that was made here');
     }
     const [, token] = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(request.headers.authorization ?? '') ?? [];
     if (token === undefined) throw unauthorized('expected "Authorization: Bearer TOKEN"');
-    const holder = await this.#options.inside.session().store.tokenHolder(hashToken(token));
+    const hash = hashToken(token);
+    const find = () => this.#options.inside.session().store.tokenHolder(hash);
+    const holder = await find();
     if (holder === undefined) throw unauthorized('the token is unknown or revoked', 'invalid_token');
-    return holder;
+    return { ...holder, isGood: async () => (await find()) !== undefined };
   }
 }
 
@@ -149,7 +145,7 @@ function unauthorized(detail: string, error?: string): ProblemError {
 }
 
 function addRoute(app: FastifyInstance, route: Route, inside: Inside, door: Door): void {
-  const { method, path, params, query, body, check = body, takesMessage, isWhole } = route;
+  const { method, path, params, query, body, check = body, isWhole } = route;
   app.route({
     method,
     url: path.replaceAll(/\{(\w+)\}/g, isWhole === true ? '*' : ':$1'),
@@ -160,17 +156,13 @@ function addRoute(app: FastifyInstance, route: Route, inside: Inside, door: Door
     },
     onRequest: async (request) => {
       request.asker = await door.admit(route, request);
-      if (takesMessage !== true && (request.headers['content-type'] ?? '').startsWith('message/'))
-        throw refuse('unsupported-media-type', 'expected application/json');
     },
     preValidation: (request, _reply, done) => {
       nameWhole(route, request.params as Record<string, unknown>);
       readNumbers(route, request.query as Record<string, unknown>);
-      done();
+      done(bodyFault(route, request.body));
     },
     handler: async (request, reply) => {
-      if (takesMessage === true && !(request.body instanceof Uint8Array))
-        throw refuse('unsupported-media-type', 'expected a message as message/rfc822');
       await answer(route, inside, door, request, reply);
       return reply;
     },
@@ -224,7 +216,7 @@ async function answer(
     try {
       return await route.run(inside, asked as Parameters<Route['run']>[1]);
     } catch (error) {
-      const given = problemOf(error, route.params !== undefined);
+      const given = problemOf(error, route);
       throw new ProblemError(
         request.asker.isOwn === true ? withExit(given, error) : given,
         error instanceof ProblemError ? error.fields : {},
@@ -284,8 +276,7 @@ function send(reply: FastifyReply, answer: Answer): void {
 function readKey(route: Route, request: FastifyRequest): string | undefined {
   const given = headerOf(request, 'idempotency-key');
   if (given === undefined || route.idempotent === undefined) return undefined;
-  if (!KEY.test(given))
-    throw refuse('invalid', 'Idempotency-Key: expected 1 to 255 visible characters of ASCII');
+  if (!KEY.test(given)) throw keyFault('expected 1 to 255 visible characters of ASCII');
   return `${request.asker.name} ${route.operation} ${given}`;
 }
 

@@ -57,6 +57,8 @@ export interface NotificationView {
 /** A selection of notifications. */
 export interface NotificationFilter {
   readonly thread?: string | undefined;
+  /** With a thread: only those whose id sorts below this one, which come in the order of their ids. */
+  readonly before?: string | undefined;
   readonly limit: number;
 }
 

@@ -111,12 +111,20 @@ describe('the HTTP interface', () => {
   });
 
   it('on the daemon’s own socket asks root and its user for no token', async (t) => {
-    const { scratch, daemon } = await startApi(t);
+    const { scratch, daemon, port } = await startApi(t);
     const socketPath = `${scratch.path('mailgw.db')}.sock`;
     const own = new ApiClient({ socketPath });
     await daemon.ready(); // it is the last that opens
     assert.equal((await own.ask('GET', '/v1/queue')).status, 200);
     assert.equal((await own.ask('PUT', '/v1/users/bob', { body: { addresses: [] } })).status, 201);
+    // Whatever the holder of a token is called, its Idempotency-Keys are its own.
+    const [row] = await daemon.ctl('token', 'create', 'mailgw-ctl', '--scope', 'users');
+    const headers = { 'idempotency-key': 'one' };
+    const rotate = (client: ApiClient, body: object) =>
+      client.ask('POST', '/v1/users/bob/rotate', { body, headers });
+    assert.equal((await rotate(own, {})).status, 200);
+    const other = await rotate(new ApiClient({ port }, String(row?.token)), { grace: '1d' });
+    assert.deepEqual([other.status, other.headers['idempotency-replayed']], [200, undefined]);
   });
 
   it('refuses a place that others can reach', async (t) => {

@@ -2,7 +2,7 @@
 
 import type { TestContext } from 'node:test';
 import { ApiClient } from '../support/api.ts';
-import { type Daemon, type Settings, startDaemon } from '../support/daemon.ts';
+import { type Daemon, type DaemonOptions, type Settings, startDaemon } from '../support/daemon.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
@@ -23,11 +23,16 @@ export interface ApiHouse {
 export const EVERY_SCOPE = 'mint,send,users,read,queue,events';
 
 /** Starts a daemon with its interface. */
-export async function startApi(t: TestContext, settings: Settings = {}): Promise<ApiHouse> {
+export async function startApi(
+  t: TestContext,
+  settings: Settings = {},
+  more: Pick<DaemonOptions, 'tables' | 'environment'> = {},
+): Promise<ApiHouse> {
   const scratch = testScratch(t);
   const platform = await startPlatform(scratch);
   const port = await freePort();
   const daemon = await startDaemon(scratch, {
+    ...more,
     sink: platform.sink,
     settings: { ...settings, api: { listen: `127.0.0.1:${port}`, ...settings.api } },
   });

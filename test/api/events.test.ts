@@ -1,9 +1,9 @@
 // The stream of events: what happens, from where a listener left off.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
-import { EventStream } from '../../src/api/event-stream.ts';
+import { EventStream, MOST_KEPT, PING_MS } from '../../src/api/event-stream.ts';
 import { ApiClient } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { LmtpClient } from '../support/lmtp.ts';
@@ -124,6 +124,15 @@ describe('GET /v1/events', () => {
     assert.equal(await house.daemon.stop(), 'exit 0');
   });
 
+  it('ends when its token is revoked, and a ticket of that token opens none', async (t) => {
+    const house = await startApi(t);
+    const { json } = await house.all.ask('POST', '/v1/events/ticket');
+    await house.daemon.ctl('token', 'revoke', 'client-1');
+    const late = await new ApiClient({ port: house.port }).open(`/v1/events?ticket=${json.ticket}`);
+    assert.equal(late.statusCode, 401);
+    late.destroy();
+  });
+
   it('tells of a reply that waits for a sink, and of nothing but mail', async (t) => {
     const stream = new EventStream();
     t.after(() => {
@@ -141,5 +150,122 @@ describe('GET /v1/events', () => {
       told().map(({ event, data }) => [event, data['thread']]),
       [['sink_missing', 'wiki/7']],
     );
+  });
+});
+
+/** A stream, how to follow it and how to let time pass; `written` is the response on the stream's side. */
+async function follow(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const stream = new EventStream();
+  t.after(() => {
+    stream.close();
+  });
+  const token = { isGood: true };
+  let written: ServerResponse | undefined;
+  const origin = await serveHttp(t, ({ headers }, response) => {
+    written = response;
+    const lastId = headers['last-event-id'];
+    stream.follow(response, lastId?.toString(), () => Promise.resolve(token.isGood));
+  });
+  const open = async (headers = {}) => {
+    const [response] = (await once(get(origin, { headers }), 'response')) as [IncomingMessage];
+    t.after(() => response.destroy());
+    response.on('error', () => undefined);
+    return { response, written: written ?? assert.fail('nobody follows') };
+  };
+  const pass = (ms: number): void => {
+    t.mock.timers.tick(ms);
+  };
+  return { stream, open, pass, token, ...(await open()) };
+}
+
+/** Has a stream hear so many events, each of so many octets. */
+function hear(stream: EventStream, count: number, from = 0, octets = 1000): void {
+  for (let n = from; n < from + count; n++)
+    stream.hear('attempt', { id: `i${n}`, reason: '-'.repeat(octets) });
+}
+
+/** Waits until a response is closed. */
+const closed = (response: IncomingMessage | ServerResponse): Promise<unknown> =>
+  eventually(
+    () => response.destroyed || undefined,
+    () => 'the connection is open',
+  );
+
+describe('a listener of the stream', () => {
+  it('gets a ping every 15 seconds', async (t) => {
+    const { response, pass } = await follow(t);
+    let text = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    const pings = (count: number) =>
+      eventually(
+        () => text.split(': ping\n\n').length === count + 1 || undefined,
+        () => text,
+      );
+    assert.equal(PING_MS, 15_000);
+    pass(14_999);
+    await pings(0);
+    pass(1);
+    await pings(1);
+    pass(30_000);
+    await pings(3);
+    assert.match(text, /^retry: 2000\n\n(: ping\n\n){3}$/);
+  });
+
+  it('gets all that it missed, however much it is, and what happens meanwhile, in order', async (t) => {
+    const { stream, response: before, open } = await follow(t);
+    const seen = listen(t, before);
+    hear(stream, 1);
+    const [{ id: lastId } = assert.fail()] = await until(seen, 'attempt');
+    before.destroy();
+    hear(stream, 3000, 1, 4000);
+    const { response } = await open({ 'last-event-id': lastId });
+    hear(stream, 500, 3001);
+    const told = listen(t, response);
+    const all = await until(told, 'attempt', 3500);
+    assert.deepEqual(
+      all.map(({ data }) => data['id']),
+      Array.from({ length: 3500 }, (_, n) => `i${n + 1}`),
+    );
+  });
+
+  it('that does not read takes no memory, and is cut off at the second ping', async (t) => {
+    const { stream, response, written, pass } = await follow(t);
+    response.pause();
+    hear(stream, MOST_KEPT);
+    assert.ok(written.writableNeedDrain, 'the connection is full');
+    assert.ok(written.writableLength < 64 * 1024, `${written.writableLength} octets wait`);
+    pass(PING_MS);
+    assert.equal(written.destroyed, false);
+    pass(PING_MS);
+    assert.equal(written.destroyed, true);
+  });
+
+  it('that reads slowly is not cut off by pings, and by events only where its next one is not kept', async (t) => {
+    const { stream, response, written, pass } = await follow(t);
+    response.pause();
+    hear(stream, MOST_KEPT);
+    pass(PING_MS);
+    const drained = once(written, 'drain');
+    response.resume();
+    await drained;
+    response.pause();
+    pass(PING_MS);
+    assert.equal(written.destroyed, false);
+    hear(stream, 3 * MOST_KEPT, MOST_KEPT);
+    response.resume();
+    await closed(written);
+  });
+
+  it('is ended at the next ping when its token was revoked', async (t) => {
+    const { response, written, pass, token } = await follow(t);
+    response.resume();
+    pass(PING_MS);
+    assert.equal(written.writableEnded, false);
+    token.isGood = false;
+    pass(PING_MS);
+    await closed(written);
   });
 });

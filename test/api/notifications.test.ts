@@ -119,6 +119,40 @@ describe('POST /v1/notifications', () => {
     assert.equal(mailbox.mails.length, 1, 'one mail went out');
   });
 
+  it('is told in its thread with the replies, page by page, the newest of both first', async (t) => {
+    const { all, daemon, platform } = await start(t);
+    const told: string[] = [];
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    for (const n of [1, 2]) {
+      const { json } = await all.ask('POST', '/v1/notifications', { body: ORDER });
+      told.unshift(json.id);
+      const to = json.reply_to.replace(/[<>]/g, '');
+      const token = to.slice(6, 54);
+      const messageId = `${token}@example.com`;
+      const body = `Answer ${n}.\n`;
+      await lmtp.deliver(replyMessage({ to, inReplyTo: json.message_id, messageId, body }), to);
+      told.unshift((await platform.nthPost(n)).data.id);
+    }
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const { json } = await all.ask('GET', `/v1/threads/${THREAD}?limit=1${cursor}`);
+      const { notifications, replies } = json as unknown as Record<string, readonly { id: string }[]>;
+      seen.push(...[...(notifications ?? []), ...(replies ?? [])].map(({ id }) => id));
+      assert.doesNotMatch(JSON.stringify(json), /[a-z2-7]{48}@/, 'no token is told');
+      cursor = json.next_cursor === null ? '' : `&cursor=${json.next_cursor}`;
+    } while (cursor !== '');
+    assert.deepEqual(seen, told);
+    const { json: whole } = await all.ask('GET', `/v1/threads/${THREAD}`);
+    assert.equal(whole.next_cursor, null);
+    for (const forged of ['x', '~', '0', "' OR 1", 'Z'.repeat(24), ''])
+      assert.equal(
+        (await all.ask('GET', `/v1/threads/${THREAD}?cursor=${encodeURIComponent(forged)}`)).status,
+        422,
+        forged,
+      );
+  });
+
   it('refuses what could inject a field, or reach nobody, and names the member', async (t) => {
     const { all } = await start(t);
     const refused = async (change: object): Promise<readonly [number, string | undefined]> => {

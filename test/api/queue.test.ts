@@ -55,6 +55,12 @@ describe('the queue over the HTTP interface', () => {
     assert.equal(await found('thread=other'), 0);
     assert.equal(await found('since=1h'), 5);
     assert.equal((await house.all.ask('GET', '/v1/items?state=lost')).status, 422);
+    for (const forged of ['x', 'zzz', ids[0] ?? '', "'--"])
+      assert.equal(
+        (await house.all.ask('GET', `/v1/items?cursor=${encodeURIComponent(forged)}`)).status,
+        422,
+        forged,
+      );
   });
 
   it('shows an item with its way, its message and its post', async (t) => {
@@ -115,6 +121,12 @@ describe('the queue over the HTTP interface', () => {
     assert.equal(stats.items.ready, 1);
     const { json: verdicts } = await house.all.ask('GET', '/v1/verdicts?since=1h');
     assert.deepEqual(verdicts.items, stats.verdicts);
+    const one = await house.all.ask('GET', '/v1/verdicts?limit=1');
+    const other = await house.all.ask('GET', `/v1/verdicts?limit=1&cursor=${one.json.next_cursor}`);
+    assert.deepEqual([...one.json.items, ...other.json.items], stats.verdicts);
+    assert.equal(other.json.next_cursor, null);
+    const beyond = await house.all.ask('GET', `/v1/sources?cursor=${Buffer.from('m').toString('base64url')}`);
+    assert.deepEqual(beyond.json.items, []);
     const { json: address } = await house.all.ask('POST', '/v1/addresses', {
       body: { user: 'alice', thread: 'other' },
     });

@@ -12,12 +12,15 @@ import { startDaemon } from '../support/daemon.ts';
 import { freePort } from '../support/free-port.ts';
 import { run } from '../support/process.ts';
 import { Scratch } from '../support/scratch.ts';
+import { usageOf } from './proc-stat.ts';
 import type { Table } from './report.ts';
 
 /** What was measured. */
 export interface Minting {
   readonly addressesPerSecond: number;
   readonly singleMs: { readonly p50: number; readonly p95: number };
+  /** The daemon's processor time for one address: of a batch, and alone. */
+  readonly cpuMs: { readonly batched: number; readonly single: number };
   /** Seconds for 10,000 lines on standard input of mailgw-ctl, the daemon running. */
   readonly putSeconds: number;
   readonly linesSeconds: number;
@@ -25,6 +28,9 @@ export interface Minting {
 
 const BATCH = 1000;
 const [BATCHES, SINGLES, LINES] = [20, 500, 10_000];
+
+/** What the design wants. */
+const [LEAST_PER_SECOND, MOST_MS, MOST_SECONDS] = [5000, 3, 5];
 
 /** Measures; a quick run takes a fifth of it. */
 export async function measureMinting(isQuick: boolean): Promise<Minting> {
@@ -43,12 +49,15 @@ export async function measureMinting(isQuick: boolean): Promise<Minting> {
     const mint = (body: unknown): Promise<number> => ask(agent, port, String(row?.token), body);
     const order = (n: number) => ({ user: 'alice', thread: `acme/website/issue/${n}` });
     for (let n = 0; n < 20; n++) await mint(order(-n));
-    const begun = performance.now();
+    const cpuMs = (): number => usageOf(daemon.pid).cpuMs;
+    const [begun, cpuAtFirst] = [performance.now(), cpuMs()];
     for (let n = 0; n < BATCHES / share; n++)
       await mint({ addresses: Array.from({ length: BATCH }, (_, k) => order(n * BATCH + k)) });
     const seconds = (performance.now() - begun) / 1000;
+    const cpuAfterBatches = cpuMs();
     const times: number[] = [];
     for (let n = 0; n < SINGLES / share; n++) times.push(await mint(order(1_000_000 + n)));
+    const cpuAfterSingles = cpuMs();
     const sorted = times.sort((a, b) => a - b);
     const at = (part: number): number => sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
     const lines = (make: (n: number) => unknown): Promise<number> =>
@@ -58,6 +67,10 @@ export async function measureMinting(isQuick: boolean): Promise<Minting> {
       linesSeconds: await lines((n) => order(2_000_000 + n)),
       addressesPerSecond: ((BATCHES / share) * BATCH) / seconds,
       singleMs: { p50: at(0.5), p95: at(0.95) },
+      cpuMs: {
+        batched: (cpuAfterBatches - cpuAtFirst) / ((BATCHES / share) * BATCH),
+        single: (cpuAfterSingles - cpuAfterBatches) / times.length,
+      },
     };
   } finally {
     agent.destroy();
@@ -102,19 +115,29 @@ async function ask(agent: Agent, port: number, token: string, body: unknown): Pr
   return performance.now() - begun;
 }
 
-/** The figures beside what the design wants. */
-export function mintTable({ addressesPerSecond, singleMs, putSeconds, linesSeconds }: Minting): Table {
+/** The figures beside what the design wants, and whether that is met. */
+export function mintTable({ addressesPerSecond, singleMs, cpuMs, ...lines }: Minting): Table {
+  const { putSeconds, linesSeconds } = lines;
+  const atLeast = (figure: number, wanted: number): string => (figure >= wanted ? 'met' : 'MISSED');
+  const below = (figure: number, wanted: number): string => (figure < wanted ? 'met' : 'MISSED');
   return {
     title: 'Minting over the HTTP interface',
-    about: `Batches of ${BATCH} addresses of new threads, and one address at a time on a warm connection; the design wants 5,000 a second and a median under 3 ms.`,
-    head: ['', 'measured', 'wanted'],
+    about: `Batches of ${BATCH} addresses of new threads, and one address at a time on a warm connection; the design wants 5,000 a second, a median under 3 ms, and 10,000 lines in under 5 s.`,
+    head: ['', 'measured', 'wanted', ''],
     textColumns: 1,
     rows: [
-      ['addresses a second', addressesPerSecond.toFixed(0), '5000'],
-      ['one address, median ms', singleMs.p50.toFixed(2), '3'],
-      ['one address, p95 ms', singleMs.p95.toFixed(2), '–'],
-      ['address mint, 10,000 lines, s', linesSeconds.toFixed(2), '5'],
-      ['user put, 10,000 lines, s', putSeconds.toFixed(2), '5'],
+      [
+        'addresses a second',
+        addressesPerSecond.toFixed(0),
+        '≥ 5000',
+        atLeast(addressesPerSecond, LEAST_PER_SECOND),
+      ],
+      ['one address, median ms', singleMs.p50.toFixed(2), '< 3', below(singleMs.p50, MOST_MS)],
+      ['one address, p95 ms', singleMs.p95.toFixed(2), '–', ''],
+      ['daemon’s CPU for one of a batch, ms', cpuMs.batched.toFixed(3), '–', ''],
+      ['daemon’s CPU for one alone, ms', cpuMs.single.toFixed(2), '–', ''],
+      ['address mint, 10,000 lines, s', linesSeconds.toFixed(2), '< 5', below(linesSeconds, MOST_SECONDS)],
+      ['user put, 10,000 lines, s', putSeconds.toFixed(2), '< 5', below(putSeconds, MOST_SECONDS)],
     ],
   };
 }

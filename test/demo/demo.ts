@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { Scratch } from '../support/scratch.ts';
 import { inviteToPlay } from './play.ts';
-import { inviteToRedmine, missingRedmine, tellRedmine } from './redmine.ts';
+import { inviteToRedmine, missingPostfix, missingRedmine, tellRedmine } from './redmine.ts';
 import {
   addAlice,
   notify,
@@ -23,9 +23,9 @@ import {
 } from './steps.ts';
 import { print, Story } from './story.ts';
 
-const USAGE = `usage: npm run demo [-- [redmine] [--keep]]
+const USAGE = `usage: npm run demo [-- [redmine [--direct]] [--keep]]
 
-Shows a reply on its way from LMTP to a platform; with "redmine" to Debian's own Redmine, from its own notification. --keep leaves everything running, to play with, until Ctrl-C.`;
+Shows a reply on its way from LMTP to a platform; with "redmine" to Debian's own Redmine, from its own notification, by way of a Postfix of its own where one is installed (--direct goes without). --keep leaves everything running, to play with, until Ctrl-C.`;
 
 /** Exit statuses: as a shell gives them for Ctrl-C, and of sysexits(3). */
 const EXIT = { ok: 0, failed: 1, usage: 64, unavailable: 69, interrupted: 130 } as const;
@@ -42,11 +42,7 @@ async function main(): Promise<number> {
   const scratch = new Scratch();
   // mailgw-ctl writes to a pipe here, where it would not cut its tables to the width of the terminal.
   process.env.COLUMNS ??= String((process.stdout.columns || 120) - 3);
-  print(
-    wish.platform === 'redmine'
-      ? 'mailgw and Redmine: no Postfix.'
-      : 'mailgw in one reply: no Postfix, no root.',
-  );
+  print(wish.platform === 'redmine' ? titleOf(wish) : 'mailgw in one reply: no Postfix, no root.');
   print(`Everything is in ${scratch.directory} and is removed at the end.`);
   const status = await tell(scratch, wish, interrupt);
   // The scratch directory goes unless something failed.
@@ -56,13 +52,18 @@ async function main(): Promise<number> {
   return status;
 }
 
+function titleOf({ isDirect }: Wish): string {
+  const missing = missingPostfix(isDirect);
+  return missing === false ? 'mailgw, Redmine and Postfix.' : `mailgw and Redmine: no Postfix, ${missing}.`;
+}
+
 /** Tells the whole story; returns the exit status. */
 async function tell(scratch: Scratch, wish: Wish, interrupt: AbortSignal): Promise<number> {
   const started = performance.now();
   const story = new Story(interrupt);
   try {
     const play =
-      wish.platform === 'redmine' ? await playRedmine(story, scratch) : await playOwn(story, scratch);
+      wish.platform === 'redmine' ? await playRedmine(story, scratch, wish) : await playOwn(story, scratch);
     print('');
     print(`All as expected, in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
     if (wish.keep) await play.invite(interrupt);
@@ -87,8 +88,8 @@ async function playOwn(story: Story, scratch: Scratch): Promise<Play> {
   return { stage, invite: (interrupt) => inviteToPlay(stage, interrupt) };
 }
 
-async function playRedmine(story: Story, scratch: Scratch): Promise<Play> {
-  const stage = await tellRedmine(story, scratch);
+async function playRedmine(story: Story, scratch: Scratch, { isDirect }: Wish): Promise<Play> {
+  const stage = await tellRedmine(story, scratch, isDirect);
   return { stage, invite: (interrupt) => inviteToRedmine(stage, interrupt) };
 }
 
@@ -113,6 +114,8 @@ async function tellReplies(stage: Stage): Promise<void> {
 /** What the reader wants to see. */
 interface Wish {
   readonly platform: 'own' | 'redmine';
+  /** Whether Redmine's mail goes without Postfix, though there is one. */
+  readonly isDirect: boolean;
   /** Whether everything stays up until Ctrl-C. */
   readonly keep: boolean;
 }
@@ -121,13 +124,19 @@ interface Wish {
 function readCommandLine(): Wish | number {
   try {
     const { values, positionals } = parseArgs({
-      options: { keep: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        direct: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
       allowPositionals: true,
     });
     const [platform, ...more] = positionals;
     if (more.length > 0 || (platform !== undefined && platform !== 'redmine'))
       throw new Error(`unexpected ${JSON.stringify(positionals.join(' '))}; expected "redmine", or nothing`);
-    if (values.help !== true) return { platform: platform ?? 'own', keep: values.keep };
+    if (values.direct && platform === undefined) throw new Error('--direct is for "redmine"');
+    if (values.help !== true)
+      return { platform: platform ?? 'own', isDirect: values.direct, keep: values.keep };
     print(USAGE);
     return EXIT.ok;
   } catch (error) {

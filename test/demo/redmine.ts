@@ -1,22 +1,21 @@
 // `npm run demo -- redmine`: the circle with Debian's own Redmine, which nobody changed. Its notification is stamped, Alice's
 // mail program answers, and the note stands in Redmine as hers.
 //
-// Contract: everything is real but Postfix, whose part is said where it is played: two mailboxes take mail by SMTP, and this
-// hands it over by LMTP. Redmine runs on a copy of its database.
+// Contract: all is real: Redmine on a copy of its database, and between it and mailgw a Postfix of its own directories, where one
+// is installed (with-postfix.ts). Where none is, or with --direct, its part is played, and the story says so (direct.ts).
 
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
+import type { Daemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
 import { MAIL_PROGRAMS, readNotification } from '../support/mail-programs.ts';
-import { type ReceivedMail, startMailbox } from '../support/mailbox.ts';
 import { newMessageId } from '../support/message.ts';
-import { type Redmine, redmineUnavailable, startRedmine } from '../support/redmine.ts';
+import { postfixUnavailable } from '../support/postfix.ts';
+import { type Redmine, redmineUnavailable } from '../support/redmine.ts';
 import { readNotes } from '../support/redmine-page.ts';
 import type { Scratch } from '../support/scratch.ts';
-import { deliver } from './lmtp-client.ts';
+import { startDirectly } from './direct.ts';
 import { print, type Story } from './story.ts';
+import { startWithPostfix } from './with-postfix.ts';
 
 const ALICE = { name: 'Alice Example', address: 'alice@example.com' } as const;
 const TYPED = 'It is the gutter, and I have the ladder. {{toc}} and #1 stay as I typed them.';
@@ -29,58 +28,43 @@ export interface RedmineStage {
   readonly issue: number;
 }
 
+/** The way that mail takes between Redmine, mailgw and Alice. */
+export interface MailRoute {
+  readonly redmine: Redmine;
+  readonly daemon: Daemon;
+  /** Tells how Redmine's notification goes out, and gives it as it comes to Alice. */
+  readonly notification: (story: Story) => Promise<Buffer>;
+  /** Hands an answer of Alice's over, and tells how it comes in. */
+  readonly answer: (story: Story, from: string, to: string, data: Buffer) => Promise<void>;
+}
+
 /** Says why there is no Redmine to watch; false where there is one. */
 export const missingRedmine = redmineUnavailable;
 
+/** Says why Postfix takes no part; false where it does. */
+export function missingPostfix(isDirect: boolean): string | false {
+  return isDirect ? 'as --direct wishes' : postfixUnavailable();
+}
+
 /** Tells the whole story. */
-export async function tellRedmine(story: Story, scratch: Scratch): Promise<RedmineStage> {
-  story.step('Start Redmine, on a copy of its database, and mailgw');
-  const [sent, inbox] = [await startMailbox(scratch), await startMailbox(scratch)];
-  const port = await freePort();
-  const redmine = await startRedmine(scratch, { port, smtpPort: sent.port });
-  const key = scratch.path('redmine.key');
-  writeFileSync(key, redmine.adminKey, { mode: 0o600 });
-  const outbound = scratch.path('outbound.sock');
-  const sink = { type: 'redmine', url: redmine.origin, token_file: key };
-  const daemon = await startDaemon(scratch, {
-    sink: { url: '', secret: '' },
-    change: (settings) => ({ ...settings, sink }),
-    settings: { log: { format: 'human' }, outbound: { socket: outbound, relay: inbox.server, users: 'ask' } },
-  });
-  story.show({
-    Redmine: `${redmine.origin}, Debian's package, unchanged; its mail goes to port ${sent.port}`,
-    mailgwd: `process ${daemon.pid}; it knows no user`,
-    '[sink]': Object.entries(sink)
-      .map((pair) => pair.join(' = '))
-      .join('\n'),
-  });
+export async function tellRedmine(story: Story, scratch: Scratch, isDirect: boolean): Promise<RedmineStage> {
+  const withoutPostfix = missingPostfix(isDirect) !== false;
+  story.step(`Start Redmine, on a copy of its database, ${withoutPostfix ? '' : 'Postfix '}and mailgw`);
+  const route = await (withoutPostfix ? startDirectly : startWithPostfix)(story, scratch);
+  const { redmine, daemon } = route;
 
   story.step('Bob writes an issue in Redmine, and Redmine tells Alice');
   const issue = await redmine.issue();
-  const own = await sent.nthMail(1);
-  story.quote(unixLines(own.header));
-  story.say('Her mail program would answer to nobody who listens.');
-
-  story.step('Postfix hands that mail to mailgw, which asks Redmine who has this address');
-  const stamped = await stamp(story, outbound, own, () => inbox.nthMail(1));
-  const notification = await readNotification(stamped.raw);
+  const notification = await readNotification(await route.notification(story));
   story.expectMatch(notification.replyTo, /^(reply\+[a-z2-7]{48}@)/, 'a reply address');
   story.show({ 'Reply-To': notification.replyTo });
 
-  story.step('Alice answers in her mail program, and Postfix hands the answer to mailgw');
+  story.step('Alice answers in her mail program');
   const messageId = newMessageId().replaceAll(/[<>]/g, '');
-  const answer = MAIL_PROGRAMS.find(({ name }) => name === 'Gmail')?.answer(notification, {
-    ...ALICE,
-    messageId,
-    text: TYPED,
-  });
-  const { data } = await deliver(daemon.socket, {
-    from: ALICE.address,
-    to: [notification.replyTo],
-    data: answer?.toString('utf8') ?? '',
-  });
+  const gmail = MAIL_PROGRAMS.find(({ name }) => name === 'Gmail');
+  const answer = gmail?.answer(notification, { ...ALICE, messageId, text: TYPED });
   story.quote(TYPED);
-  story.expectMatch(data[0]?.text ?? '', /^(250 2\.0\.0 queued as \S+)$/, '"250 2.0.0 queued as ID"');
+  await route.answer(story, ALICE.address, notification.replyTo, answer ?? Buffer.alloc(0));
 
   story.step('The note in Redmine, as its own interface and its own page show it');
   const [note] = await eventually(
@@ -103,19 +87,6 @@ export async function tellRedmine(story: Story, scratch: Scratch): Promise<Redmi
   return { redmine, daemon, issue };
 }
 
-/** Hands a mail to the outbound listener as Postfix does, and gives what comes out. */
-async function stamp(
-  story: Story,
-  outbound: string,
-  own: ReceivedMail,
-  comesOut: () => Promise<ReceivedMail>,
-): Promise<ReceivedMail> {
-  const raw = own.raw.toString('latin1');
-  const { data } = await deliver(outbound, { from: 'redmine@example.org', to: [ALICE.address], data: raw });
-  story.expectMatch(data[0]?.text ?? '', /^(250) /, '"250", as the relay said');
-  return comesOut();
-}
-
 /** Says where to look, then waits for the signal to end. */
 export async function inviteToRedmine(
   { redmine, issue }: RedmineStage,
@@ -126,8 +97,4 @@ export async function inviteToRedmine(
   print(`  ${redmine.origin}/issues/${issue}`);
   if (!interrupt.aborted) await once(interrupt, 'abort');
   print('');
-}
-
-function unixLines(text: string): string {
-  return text.replaceAll('\r\n', '\n');
 }

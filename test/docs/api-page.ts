@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KINDS, type ProblemKind, typeOf } from '../../src/api/problem.ts';
 import type { Route } from '../../src/api/route.ts';
 import { createRoutes } from '../../src/api/routes.ts';
 import { Tickets } from '../../src/api/tickets.ts';
@@ -43,9 +44,18 @@ function describeMembers({ method, path, query, body }: Route): string[] {
   return [`\`${method} ${path}\` takes`, '', '| member | | |', '|---|---|---|', ...members, ''];
 }
 
+/** The kinds of problem as a table. */
+function describeProblems(): string {
+  const rows = Object.entries(KINDS).map(
+    ([kind, { status, doc }]) => `| ${status} | \`${typeOf(kind as ProblemKind)}\` | ${doc} |`,
+  );
+  return ['', '| status | `type` | |', '|---|---|---|', ...rows, ''].join('\n');
+}
+
 /** The page as it should be. */
 export function apiPage(page: string): string {
-  return replaceSection(page, 'routes', `${describeRoutes()}\n`);
+  const routed = replaceSection(page, 'routes', `${describeRoutes()}\n`);
+  return replaceSection(routed, 'problems', `${describeProblems()}\n`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

@@ -7,6 +7,7 @@ import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Gitea, startGitea, type Version } from '../support/gitea.ts';
 import { samplePost } from '../support/loopback.ts';
+import { GITEA } from '../support/notifications.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { shownMarkdown } from '../support/shown-markdown.ts';
 import { leaving, openSink } from '../support/sink.ts';
@@ -42,6 +43,7 @@ platformContract({
       origin: gitea.server.origin,
       table: { type: 'gitea' },
       token: gitea.token,
+      unfit: [() => gitea.plainToken],
       user: 'alice',
       address: 'alice@example.org',
       thread: () => Promise.resolve(gitea.issue()),
@@ -58,11 +60,13 @@ platformContract({
     };
   },
   postsAs: 'user',
+  lacking: {
+    bounced: 'its interface has no use for one',
+    mostChars: 'its interface tells none',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path.endsWith('/comments'),
   uploads: (method, path) => method === 'POST' && path.includes('/assets'),
-  takesFiles: true,
-  unknownUser: 'failed',
 });
 
 interface Ground {
@@ -268,34 +272,17 @@ describe('a token for Gitea', () => {
   });
 });
 
-// The fields as services/mailer/mail_issue_common.go and mail.go write them.
-const NOTIFICATION = [
-  'Message-ID: <acme/app/issues/7/comment/42@git.example.org>',
-  'In-Reply-To: <acme/app/issues/7@git.example.org>',
-  'References: <acme/app/issues/7@git.example.org>',
-  'List-ID: acme/app <app.acme.git.example.org>',
-  'X-Mailer: Gitea',
-  'X-Gitea-Reason: issue',
-  'X-Gitea-Sender: bob',
-  'X-Gitea-Recipient: alice',
-  'X-Gitea-Repository: app',
-  'X-Gitea-Repository-Path: acme/app',
-  'X-Gitea-Issue-ID: 7',
-  'X-GitLab-Project-Path: acme/app',
-  'X-GitLab-Issue-IID: 7',
-];
-
 const recognised = (lines: readonly string[]) => recognise(leaving(lines));
 
 function changed(field: string, line?: string): string[] {
-  return NOTIFICATION.flatMap((each) =>
+  return GITEA.flatMap((each) =>
     each.startsWith(`${field}:`) ? (line === undefined ? [] : [line]) : [each],
   );
 }
 
 describe('a notification of Gitea', () => {
   it('is about the issue or the pull request that it names', () => {
-    assert.deepEqual(recognised(NOTIFICATION), { thread: 'acme/app/issues/7', repliedTo: undefined });
+    assert.deepEqual(recognised(GITEA), { thread: 'acme/app/issues/7', repliedTo: undefined });
     const pull = changed('Message-ID', 'Message-ID: <acme/app/pulls/7/comment/42@git.example.org>');
     assert.deepEqual(recognised(pull), { thread: 'acme/app/pulls/7', repliedTo: undefined });
     const closed = changed(
@@ -308,7 +295,7 @@ describe('a notification of Gitea', () => {
   });
 
   it('is known by Forgejo’s own fields', () => {
-    const forgejo = NOTIFICATION.map((line) => line.replace('X-Gitea-', 'X-Forgejo-'));
+    const forgejo = GITEA.map((line) => line.replace('X-Gitea-', 'X-Forgejo-'));
     assert.equal(recognised(forgejo)?.thread, 'acme/app/issues/7');
   });
 
@@ -321,8 +308,8 @@ describe('a notification of Gitea', () => {
       changed('X-Gitea-Issue-ID', 'X-Gitea-Issue-ID: 8'),
       changed('X-Gitea-Repository-Path', 'X-Gitea-Repository-Path: acme/other'),
       changed('Message-ID', 'Message-ID: <1795194131.1234@git.example.org>'),
-      [...NOTIFICATION, 'X-Gitea-Issue-ID: 8'],
-      [...NOTIFICATION, 'Message-ID: <acme/app/issues/8@git.example.org>'],
+      [...GITEA, 'X-Gitea-Issue-ID: 8'],
+      [...GITEA, 'Message-ID: <acme/app/issues/8@git.example.org>'],
     ];
     for (const lines of others) assert.equal(recognised(lines), undefined, lines.join('\n'));
   });

@@ -27,6 +27,7 @@ platformContract({
       origin: github.server.origin,
       table: { type: 'github' },
       token: github.token,
+      unfit: [(wrong) => wrong],
       user: 'alice',
       address: 'alice@example.org',
       thread: () => Promise.resolve(github.issue()),
@@ -40,10 +41,15 @@ platformContract({
     };
   },
   postsAs: 'bot',
-  lacks: ['findUser', 'users'],
+  lacking: {
+    bounced: 'its interface has no use for one',
+    recognise: 'it sends its mail itself, past your Postfix',
+    findUser: 'it tells no addresses',
+    unknownUser: 'the account posts, whoever wrote',
+    files: 'its interface takes none',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path.endsWith('/comments'),
-  takesFiles: false,
   mostChars: 65_536,
 });
 

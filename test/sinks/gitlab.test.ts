@@ -7,6 +7,7 @@ import type { Sink } from '../../src/sinks/sink.ts';
 import { type Front, startFront } from '../support/front.ts';
 import { type Gitlab, startGitlab } from '../support/gitlab.ts';
 import { samplePost } from '../support/loopback.ts';
+import { GITLAB } from '../support/notifications.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { shownMarkdown } from '../support/shown-markdown.ts';
 import { leaving, openSink } from '../support/sink.ts';
@@ -33,6 +34,7 @@ platformContract({
       origin: gitlab.server.origin,
       table: { type: 'gitlab' },
       token: gitlab.token,
+      unfit: [() => gitlab.narrowToken],
       user: 'alice',
       address: 'alice@example.org',
       thread: () => Promise.resolve(gitlab.noteable()),
@@ -46,11 +48,12 @@ platformContract({
     };
   },
   postsAs: 'user',
+  lacking: {
+    bounced: 'its interface has no use for one',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path.endsWith('/notes'),
   uploads: (method, path) => method === 'POST' && path.endsWith('/uploads'),
-  takesFiles: true,
-  unknownUser: 'failed',
   mostChars: 1_000_000,
 });
 
@@ -314,34 +317,16 @@ describe('a token for GitLab', () => {
   });
 });
 
-// The fields as app/mailers/notify.rb and app/mailers/emails/notes.rb write them.
-const NOTIFICATION = [
-  'Message-ID: <note_42@gitlab.example.org>',
-  'In-Reply-To: <issue_1007@gitlab.example.org>',
-  'References: <reply-0123456789abcdef@gitlab.example.org> <issue_1007@gitlab.example.org>',
-  'X-GitLab-Project: app',
-  'X-GitLab-Project-Id: 1',
-  'X-GitLab-Project-Path: acme/tools/app',
-  'List-Id: acme/tools/app <1.app.tools.acme.gitlab.example.org>',
-  'X-GitLab-Issue-ID: 1007',
-  'X-GitLab-Issue-IID: 7',
-  'X-GitLab-Issue-State: opened',
-  'X-GitLab-ConfidentialIssue: false',
-  'X-GitLab-NotificationReason: subscribed',
-  'X-GitLab-Discussion-ID: 6a9c1750b37d513a43987b574953fceb50b03ce7',
-  'X-GitLab-Reply-Key: 0123456789abcdef',
-];
-
 const recognised = (lines: readonly string[]) => recognise(leaving(lines));
 const changed = (field: string, ...lines: string[]): string[] =>
-  NOTIFICATION.flatMap((each) => (each.startsWith(`${field}:`) ? lines : [each]));
+  GITLAB.flatMap((each) => (each.startsWith(`${field}:`) ? lines : [each]));
 
 describe('a notification of GitLab', () => {
   const DISCUSSION = '6a9c1750b37d513a43987b574953fceb50b03ce7';
 
   it('names the discussion that its note is in, or the note, and else the issue alone', () => {
     const inDiscussion = `acme/tools/app/issues/7/discussions/${DISCUSSION}`;
-    assert.equal(recognised(NOTIFICATION)?.thread, inDiscussion);
+    assert.equal(recognised(GITLAB)?.thread, inDiscussion);
     const alone = changed('X-GitLab-Discussion-ID');
     assert.equal(recognised(alone)?.thread, 'acme/tools/app/issues/7/notes/42');
     for (const kind of ['discussion_', 'diff_', 'legacy_diff_'])
@@ -354,11 +339,11 @@ describe('a notification of GitLab', () => {
   });
 
   it('is about the issue or the merge request that it names', () => {
-    assert.deepEqual(recognised(NOTIFICATION), {
+    assert.deepEqual(recognised(GITLAB), {
       thread: `acme/tools/app/issues/7/discussions/${DISCUSSION}`,
       repliedTo: undefined,
     });
-    const request = NOTIFICATION.filter((line) => !line.includes('Confidential')).map((line) =>
+    const request = GITLAB.filter((line) => !line.includes('Confidential')).map((line) =>
       line.replace('X-GitLab-Issue-', 'X-GitLab-MergeRequest-'),
     );
     assert.deepEqual(recognised(request), {
@@ -374,9 +359,9 @@ describe('a notification of GitLab', () => {
       changed('X-GitLab-Issue-ID'),
       changed('X-GitLab-Project-Path'),
       changed('X-GitLab-Project-Path', 'X-GitLab-Project-Path: app'),
-      [...NOTIFICATION, 'X-GitLab-MergeRequest-ID: 3', 'X-GitLab-MergeRequest-IID: 3'],
-      [...NOTIFICATION, 'X-GitLab-Pipeline-Id: 3'],
-      [...NOTIFICATION, 'X-GitLab-Issue-IID: 8'],
+      [...GITLAB, 'X-GitLab-MergeRequest-ID: 3', 'X-GitLab-MergeRequest-IID: 3'],
+      [...GITLAB, 'X-GitLab-Pipeline-Id: 3'],
+      [...GITLAB, 'X-GitLab-Issue-IID: 8'],
       changed('X-GitLab-Issue-IID', 'X-GitLab-Epic-IID: 7'),
     ];
     for (const lines of others) assert.equal(recognised(lines), undefined, lines.join('\n'));

@@ -20,11 +20,15 @@ const textOf = ({ content }: KeptEvent): string => readHtml(content.formatted_bo
 platformContract({
   type: 'matrix',
   postsAs: 'bot',
-  lacks: ['findUser', 'users'],
+  lacking: {
+    bounced: 'its interface has no use for one',
+    recognise: "a homeserver's mail names no event",
+    findUser: 'nobody can be looked up by an address',
+    unknownUser: 'the account posts, whoever wrote',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'PUT' && path.includes('/send/m.room.message/'),
   uploads: (method, path) => method === 'POST' && path.startsWith('/_matrix/media/v3/upload'),
-  takesFiles: true,
   mostChars: 60_000,
   start: async (scratch) => {
     const { server, events, media, token } = await homeserver.start(scratch);
@@ -34,6 +38,7 @@ platformContract({
       origin: server.origin,
       table: { type: 'matrix' },
       token,
+      unfit: [(wrong) => wrong],
       user: 'alice',
       address: 'alice@example.com',
       thread: () => Promise.resolve(thread(homeserver.room())),

@@ -12,6 +12,7 @@ import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import { startFront } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
 import { Mattermost } from '../support/mattermost.ts';
+import { MATTERMOST } from '../support/notifications.ts';
 import { readMarkdown } from '../support/read-markdown.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { type PlatformUnderContract, platformContract, sampleFile } from './platform-contract.ts';
@@ -20,10 +21,13 @@ import { type PlatformUnderContract, platformContract, sampleFile } from './plat
 const underContract = (mattermost: Mattermost, postsAs: 'bot' | 'user'): PlatformUnderContract => ({
   type: 'mattermost',
   postsAs,
+  lacking: {
+    bounced: 'its interface has no use for one',
+    unknownUser: 'the account posts, whoever wrote',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path === '/api/v4/posts',
   uploads: (method, path) => method === 'POST' && path === '/api/v4/files',
-  takesFiles: true,
   mostChars: 16_383,
   start: async (scratch) => {
     const { server, channels, posts, files } = await mattermost.start(scratch);
@@ -42,6 +46,7 @@ const underContract = (mattermost: Mattermost, postsAs: 'bot' | 'user'): Platfor
         ...(postsAs === 'user' ? { user_tokens: tokensIn(scratch, mattermost) } : {}),
       },
       token: mattermost.token,
+      unfit: [(wrong) => wrong],
       user: 'alice',
       keyed: 'bob',
       address: 'alice@example.com',
@@ -318,18 +323,6 @@ describe('a user of Mattermost', () => {
   });
 });
 
-// What server/channels/app/notification_email.go and server/platform/shared/mail/mail.go write of a header.
-const NOTIFICATION = [
-  'From: "Chat" <chat@example.com>',
-  'To: alice@example.com',
-  'Subject: =?utf-8?b?W0NoYXRdIE5vdGlmaWNhdGlvbg==?=',
-  'Auto-Submitted: auto-generated',
-  'Precedence: bulk',
-  'X-SMTPAPI: {"category": "Notification"}',
-  'Reply-To: "Chat" <chat@example.com>',
-  'Message-ID: <9xw6wqgsfjrzbbwjtnqebc5q8r@chat.example.com>',
-  'Date: Fri, 20 Nov 2026 09:14:00 +0000',
-];
 const REPLY_TO_ROOT = [
   'In-Reply-To: <dp3q6o3ptbrxtbjwxnmeqg1h4c@chat.example.com>',
   'References: <dp3q6o3ptbrxtbjwxnmeqg1h4c@chat.example.com>',
@@ -346,21 +339,21 @@ describe("Mattermost's notifications", () => {
   };
 
   it('are about the post of their Message-ID, or the root that References names', () => {
-    assert.deepEqual(recognised(NOTIFICATION), {
+    assert.deepEqual(recognised(MATTERMOST), {
       thread: 'post/9xw6wqgsfjrzbbwjtnqebc5q8r',
       repliedTo: undefined,
     });
-    assert.equal(recognised([...NOTIFICATION, ...REPLY_TO_ROOT])?.thread, 'post/dp3q6o3ptbrxtbjwxnmeqg1h4c');
-    assert.equal(recognised(NOTIFICATION, 'CHAT.example.com')?.thread, 'post/9xw6wqgsfjrzbbwjtnqebc5q8r');
+    assert.equal(recognised([...MATTERMOST, ...REPLY_TO_ROOT])?.thread, 'post/dp3q6o3ptbrxtbjwxnmeqg1h4c');
+    assert.equal(recognised(MATTERMOST, 'CHAT.example.com')?.thread, 'post/9xw6wqgsfjrzbbwjtnqebc5q8r');
   });
 
   it('are told from the mail of another host, from other mail of the server, and from mail of people', () => {
-    assert.equal(recognised(NOTIFICATION, 'other.example.com'), undefined);
-    const change = (from: RegExp, to: string): string[] => NOTIFICATION.map((line) => line.replace(from, to));
+    assert.equal(recognised(MATTERMOST, 'other.example.com'), undefined);
+    const change = (from: RegExp, to: string): string[] => MATTERMOST.map((line) => line.replace(from, to));
     // mail.go: mail that is about no post, a digest among it, has 16 characters and a time.
     assert.equal(recognised(change(/<9xw\w+@/, '<x9z5q8r1wqgsfjrz-1795194131@')), undefined);
     assert.equal(recognised(change(/^Auto-Submitted.*/, 'X-None: 1')), undefined);
-    assert.equal(recognised([...NOTIFICATION, 'Message-ID: <b@chat.example.com>']), undefined);
-    assert.equal(recognised([...NOTIFICATION, 'References: <a@b> <c@d>']), undefined);
+    assert.equal(recognised([...MATTERMOST, 'Message-ID: <b@chat.example.com>']), undefined);
+    assert.equal(recognised([...MATTERMOST, 'References: <a@b> <c@d>']), undefined);
   });
 });

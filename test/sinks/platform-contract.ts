@@ -4,9 +4,10 @@
 // connections and answers in the platform's place. What became of a post is read through the platform's own interface.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { readSecretFile, readSecretText } from '../../src/config/secret-file.ts';
+import { scanHeader } from '../../src/mail/header.ts';
 import type { Post, PostAttachment } from '../../src/reply/post.ts';
 import { loadSink, previewPost, settingsOf } from '../../src/sinks/catalogue.ts';
 import { NoPost } from '../../src/sinks/no-post.ts';
@@ -14,8 +15,12 @@ import type { Outcome, Sink } from '../../src/sinks/sink.ts';
 import type { SinkTable } from '../../src/sinks/sink-kind.ts';
 import { type Fits, type Front, type Passed, startFront, type Wish } from '../support/front.ts';
 import { samplePost } from '../support/loopback.ts';
+import { NOTIFICATIONS } from '../support/notifications.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { type Scratch, suiteScratch } from '../support/scratch.ts';
+import { type Delivered, deliverThroughCuts } from './cuts.ts';
+import { assertPageSays, type Lacking } from './lacking.ts';
+import { assertDoctorTells, type Unfit } from './told-problems.ts';
 
 /** A comment as the platform shows it. */
 export interface Comment {
@@ -35,6 +40,8 @@ export interface RunningPlatform {
   /** A user who may comment, and their mail address. */
   readonly user: string;
   readonly address: string;
+  /** Keys that are not fit, one for each problem that the page shows (told-problems.ts). */
+  readonly unfit: readonly Unfit[];
   /** Somebody whose posts are made with the key of `token_file`, where `user` has one of their own. */
   readonly keyed?: string;
   /** Makes a thread that takes comments; its locator. */
@@ -58,19 +65,15 @@ export interface PlatformUnderContract {
   readonly postsAs: 'user' | 'bot';
   /** The comments of 200 posts whose connections were cut, beyond one each: none, or so many at most. */
   readonly mostDoubles: number;
-  /** Tells the request that makes a comment, and the one that hands a file over; undefined where files go with the comment. */
+  /** Tells the request that makes a comment, and the one that hands a file over; undefined where files go with the comment, or nowhere. */
   readonly posts: Fits;
   readonly uploads?: Fits | undefined;
-  /** Files come with a comment. */
-  readonly takesFiles: boolean;
-  /** What comes of a post whose user the platform does not know; undefined where it does not ask. */
-  readonly unknownUser?: Outcome['kind'];
-  /** Characters beyond which a text is too long; undefined where there is no limit of ours. */
+  /** Characters beyond which a text is too long; undefined where `lacking` says why. */
   readonly mostChars?: number;
   /** Settings of its own that change what is sent. */
   readonly alsoPreviewed?: readonly object[];
-  /** What the platform has not: threads that take no comments, an answer to whose an address is, a list of users. */
-  readonly lacks?: readonly ('closed' | 'findUser' | 'users')[];
+  /** What the platform has not, and why: the page says the same, and all else is tested. */
+  readonly lacking: Lacking;
 }
 
 const signal = (): AbortSignal => new AbortController().signal;
@@ -120,12 +123,27 @@ export function platformContract(under: PlatformUnderContract): void {
       Object.assign(on, { scratch, platform, front, token, wrong });
     });
     after(() => scratch.close());
+    it('says on the page what it has not', () => {
+      assertPageSays(under.type, under.lacking);
+    });
     postTests(under, on);
     previewTests(under, on);
     cutTests(under, on);
     answerTests(under, on);
+    unsaidTests(under, on);
+    unsaidStartTests(on);
     refusalTests(under, on);
     askingTests(under, on);
+    userTests(under, on);
+    recognitionTests(under, on);
+    it('is told by doctor as on the page, where its key is not fit', async () => {
+      on.front.clear();
+      const { unfit } = on.platform;
+      await assertDoctorTells(on.scratch, tableOf(on), {
+        unfit,
+        wrong: readFileSync(on.wrong, 'utf8').trim(),
+      });
+    });
   });
 }
 
@@ -249,12 +267,16 @@ function postOf({ platform }: Ground, change: Partial<Post> = {}, markdown?: str
 }
 
 /** Delivers as the queue does: an attempt after one that was put off asks first whether the post is there. */
-async function deliverOnce(sink: Sink, post: Post): Promise<number> {
-  for (let attempt = 1; attempt <= 10; attempt++) {
+async function deliverOnce(
+  sink: Sink,
+  post: Post,
+  send = (given: Post): Promise<Outcome> => sink.deliver(given, signal()),
+): Promise<Delivered> {
+  for (let attempts = 1; attempts <= 10; attempts++) {
     try {
-      if (attempt > 1 && (await sink.exists?.(post, signal())) === true) return attempt;
-      const outcome = await sink.deliver(post, signal());
-      if (outcome.kind === 'posted') return attempt;
+      if (attempts > 1 && (await sink.exists?.(post, signal())) === true) return { attempts, wasThere: true };
+      const outcome = await send(post);
+      if (outcome.kind === 'posted') return { attempts, wasThere: false };
       assert.equal(outcome.kind, 'deferred', outcome.diagnostic);
     } catch (error) {
       assert.ok(error instanceof NoPost, String(error));
@@ -264,7 +286,8 @@ async function deliverOnce(sink: Sink, post: Post): Promise<number> {
   throw new Error('ten attempts');
 }
 
-function postTests({ postsAs, takesFiles }: PlatformUnderContract, on: Ground): void {
+function postTests(under: PlatformUnderContract, on: Ground): void {
+  const { postsAs, lacking } = under;
   it('posts into the thread what was typed, by its author', async () => {
     const sink = await open(on);
     const thread = await on.platform.thread();
@@ -287,7 +310,7 @@ function postTests({ postsAs, takesFiles }: PlatformUnderContract, on: Ground): 
     const outcome = await sink.deliver(postOf(on, { thread, attachments: files }), signal());
     assert.equal(outcome.kind, 'posted', outcome.diagnostic);
     const [comment] = await on.platform.comments(thread);
-    if (takesFiles)
+    if (lacking.files === undefined)
       assert.deepEqual(
         comment?.files.map((file) => file.bytes),
         bytes,
@@ -295,16 +318,28 @@ function postTests({ postsAs, takesFiles }: PlatformUnderContract, on: Ground): 
     else for (const { filename } of files) assert.ok(comment?.text.includes(filename), comment?.text);
   });
 
-  it('starts a thread, or says that it starts none', async () => {
+  startTests(under, on);
+}
+
+/** Threads that a mail starts: the answer is lost at first, and the one that is there is found. */
+function startTests({ lacking, uploads }: PlatformUnderContract, on: Ground): void {
+  const isStart: Fits = (method, path) => method !== 'GET' && uploads?.(method, path) !== true;
+  it('starts a thread once, whatever is cut, or says that it starts none', async () => {
     const sink = await open(on);
     const { started } = on.platform;
+    assert.equal(started === undefined, lacking.created !== undefined);
     assert.equal(sink.created === undefined, started === undefined);
     if (started === undefined) return;
-    const title = `A question ${Date.now()}`;
-    const newThread = { container: started.container, title };
-    const outcome = await sink.created?.(postOf(on, { thread: undefined, newThread }), signal());
-    assert.equal(outcome?.kind, 'posted', outcome?.diagnostic);
-    assert.ok((await started.titles()).includes(title));
+    for (const cut of ['request', 'unheard', 'answer head', 'answer'] as const) {
+      const title = `A question ${Date.now()} ${cut}`;
+      const post = postOf(on, { thread: undefined, newThread: { container: started.container, title } });
+      on.front.clear();
+      on.front.wish({ cut, share: cut === 'answer' ? 1 : 0.5 }, isStart);
+      await deliverOnce(sink, post, (given) => sink.created!(given, signal()));
+      on.front.clear();
+      const titles: readonly string[] = await started.titles();
+      assert.equal(titles.filter((each) => each === title).length, 1, cut);
+    }
   });
 }
 
@@ -330,36 +365,40 @@ export function words(text: string): string {
     .trim();
 }
 
-/** Cuts before the platform has the request, in its answer, and after it. */
-function cutTests({ mostDoubles, posts }: PlatformUnderContract, on: Ground): void {
+/** Cuts of chance (cuts.ts); every fifth reply has a file, where the platform takes files. */
+function cutTests({ mostDoubles, posts, lacking }: PlatformUnderContract, on: Ground): void {
   it(`posts each of 200 replies whose connections are cut, ${mostDoubles} of them twice at most`, async (t) => {
     const sink = await open(on);
     const thread = await on.platform.thread();
-    const rounds = roundsOf(200);
-    const typed: string[] = [];
-    for (let round = 0; round < rounds; round++) {
-      on.front.clear();
-      on.front.wish(cutOf(round, rounds), posts);
-      const post = postOf(on, { thread });
-      typed.push(post.body.text);
-      await deliverOnce(sink, post);
-    }
-    on.front.clear();
-    const shown = (await on.platform.comments(thread)).map(({ text }) =>
-      words(text.split('\n').at(-1) ?? ''),
-    );
-    for (const text of typed) assert.ok(shown.includes(words(text)), `${text} is lost`);
-    const doubles = shown.length - typed.length;
-    t.diagnostic(`${rounds} cuts: ${doubles} doubles`);
-    assert.ok(doubles <= mostDoubles, `${doubles} doubles`);
+    const replies: Post[] = [];
+    const { doubled } = await deliverThroughCuts(t, {
+      front: on.front,
+      posts,
+      rounds: roundsOf(200),
+      deliver: (round) => {
+        const attachments = lacking.files === undefined && round % 5 === 0 ? [sampleFile()] : [];
+        const reply = postOf(on, { thread, attachments });
+        replies.push(reply);
+        return deliverOnce(sink, reply);
+      },
+      count: async () => countEach(replies, await on.platform.comments(thread)),
+    });
+    assert.ok(doubled <= mostDoubles, `${doubled} doubles`);
   });
 }
 
-/** A third of the cuts in the request, a third in the answer, a third when all of it was sent, or nothing. */
-function cutOf(round: number, rounds: number): Wish {
-  if (round % 3 === 0) return { cut: 'request' };
-  if (round % 3 === 1) return { cut: 'answer', share: round / rounds };
-  return { cut: 'answer', share: round % 2 };
+/** Counts how often each reply stands among the comments, each with its files; a comment that is none of them is a fault. */
+function countEach(replies: readonly Post[], comments: readonly Comment[]): number[] {
+  const shown = comments.map(({ text, files }) => ({ lines: text.split('\n').map(words), files }));
+  const counts = replies.map(({ body, attachments }) => {
+    const found = shown.filter(({ lines }) => lines.includes(words(body.text)));
+    for (const { files } of found) assert.equal(files.length, attachments.length, `files of ${body.text}`);
+    return found.length;
+  });
+  const known = new Set(replies.map(({ body }) => words(body.text)));
+  const strange = shown.find(({ lines }) => !lines.some((line) => known.has(line)));
+  assert.equal(strange, undefined, 'a comment that nobody wrote');
+  return counts;
 }
 
 function answerTests({ posts }: PlatformUnderContract, on: Ground): void {
@@ -415,6 +454,76 @@ function answerTests({ posts }: PlatformUnderContract, on: Ground): void {
   });
 }
 
+/** Gives files anew: a sink may take their memory over. */
+function copies(files: readonly PostAttachment[]): PostAttachment[] {
+  return files.map((file) => ({ ...file, content: Uint8Array.from(file.content) }));
+}
+
+/** Answers that say neither yes nor no, to each request that a reply takes: it is never given up, and never taken for posted. */
+function unsaidTests({ lacking }: PlatformUnderContract, on: Ground): void {
+  it('gives no reply up, and loses none, for an answer that does not say what was asked', async () => {
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    const attachments = lacking.files === undefined ? [sampleFile()] : [];
+    const first = postOf(on, { thread, attachments: copies(attachments) });
+    assert.equal((await sink.deliver(first, signal())).kind, 'posted');
+    const requests = on.front.passed.length;
+    const posted = [first];
+    for (let at = 0; at < requests; at++)
+      for (const wish of UNSAID.filter(({ blames }) => blames !== true)) {
+        const post = postOf(on, { thread, attachments: copies(attachments) });
+        on.front.clear();
+        let seen = 0;
+        on.front.wish(wish.wish, () => seen++ === at);
+        const outcome = await sink.deliver(post, signal());
+        const what = `request ${at}, ${JSON.stringify(wish.wish)}: ${outcome.diagnostic}`;
+        assert.notEqual(outcome.kind, 'failed', what);
+        if (outcome.kind === 'posted') posted.push(post);
+      }
+    on.front.clear();
+    const shown = await on.platform.comments(thread);
+    for (const { body, attachments: sent } of posted) {
+      const found = shown.find(({ text }) => text.split('\n').map(words).includes(words(body.text)));
+      assert.ok(found !== undefined, `${body.text} counts as posted and is not there`);
+      for (const { filename } of sent)
+        assert.ok(
+          found.files.length === 1 || found.text.includes(filename),
+          `${body.text}: its file is neither there nor named`,
+        );
+    }
+  });
+}
+
+/** The same for a thread that a mail starts. */
+function unsaidStartTests(on: Ground): void {
+  it('gives no new thread up, and loses none, for such an answer', async () => {
+    const sink = await open(on);
+    const { started } = on.platform;
+    if (started === undefined) return;
+    const posted: string[] = [];
+    const start = async (): Promise<Outcome> => {
+      const title = `Unsaid number ${made + 1}, ${process.pid}`;
+      const newThread = { container: started.container, title };
+      const outcome = await sink.created!(postOf(on, { thread: undefined, newThread }), signal());
+      if (outcome.kind === 'posted') posted.push(title);
+      return outcome;
+    };
+    assert.equal((await start()).kind, 'posted');
+    const requests = on.front.passed.length;
+    for (let at = 0; at < requests; at++)
+      for (const { wish } of UNSAID.filter(({ blames }) => blames !== true)) {
+        on.front.clear();
+        let seen = 0;
+        on.front.wish(wish, () => seen++ === at);
+        const { kind, diagnostic } = await start();
+        assert.notEqual(kind, 'failed', `request ${at}, ${JSON.stringify(wish)}: ${diagnostic}`);
+      }
+    on.front.clear();
+    const titles = await started.titles();
+    for (const title of posted) assert.ok(titles.includes(title), `${title} counts as posted, is not there`);
+  });
+}
+
 function refusalTests(under: PlatformUnderContract, on: Ground): void {
   it('takes a key that is refused for an operator’s matter, and says so when it is examined', async () => {
     const sink = await open(on, { token_file: on.wrong });
@@ -437,48 +546,55 @@ function refusalTests(under: PlatformUnderContract, on: Ground): void {
 
   it('gives up a reply to a thread that is closed, where the platform refuses it', async () => {
     const { closed } = on.platform;
-    assert.equal(closed === undefined, under.lacks?.includes('closed') === true);
+    assert.equal(closed === undefined, under.lacking.closed !== undefined);
     if (closed === undefined) return;
     const sink = await open(on);
     const outcome = await sink.deliver(postOf(on, { thread: await closed() }), signal());
     assert.equal(outcome.kind, 'failed', outcome.diagnostic);
   });
 
-  const { unknownUser, mostChars, uploads, takesFiles } = under;
-  if (unknownUser !== undefined)
-    it('gives up a reply of somebody whom the platform does not know', async () => {
-      const sink = await open(on);
-      const post = postOf(on, { thread: await on.platform.thread(), user: 'nobody-at-all' });
-      const outcome = await sink.deliver(post, signal());
-      assert.equal(outcome.kind, unknownUser, outcome.diagnostic);
-    });
+  it('gives up a reply of somebody whom the platform does not know, where it asks who they are', async () => {
+    const sink = await open(on);
+    const post = postOf(on, { thread: await on.platform.thread(), user: 'nobody-at-all' });
+    const outcome = await sink.deliver(post, signal());
+    const expected = under.lacking.unknownUser === undefined ? 'failed' : 'posted';
+    assert.equal(outcome.kind, expected, outcome.diagnostic);
+  });
 
-  if (mostChars !== undefined)
-    it('gives up a text that is too long, and says by how much', async () => {
-      const sink = await open(on);
-      const thread = await on.platform.thread();
-      const outcome = await sink.deliver(postOf(on, { thread }, 'x'.repeat(mostChars + 1)), signal());
-      assert.equal(outcome.kind, 'failed');
-      assert.match(outcome.diagnostic, new RegExp(String(mostChars)));
-    });
+  it('gives up a text that is too long, and says by how much, where there is a limit', async () => {
+    const { mostChars } = under;
+    assert.equal(mostChars === undefined, under.lacking.mostChars !== undefined);
+    if (mostChars === undefined) return;
+    const sink = await open(on);
+    const thread = await on.platform.thread();
+    const outcome = await sink.deliver(postOf(on, { thread }, 'x'.repeat(mostChars + 1)), signal());
+    assert.equal(outcome.kind, 'failed');
+    assert.match(outcome.diagnostic, new RegExp(String(mostChars)));
+  });
 
-  if (takesFiles && uploads !== undefined)
-    it('posts without a file that the platform does not take, and says so in the post', async () => {
-      for (const status of [413, 422]) {
-        const sink = await open(on);
-        const thread = await on.platform.thread();
-        on.front.wish({ status, body: '{"errors":["too large"]}' }, uploads);
-        const attachments = [sampleFile({ filename: 'large.bin' }), sampleFile({ filename: 'small.txt' })];
-        const outcome = await sink.deliver(postOf(on, { thread, attachments }), signal());
-        assert.equal(outcome.kind, 'posted', outcome.diagnostic);
-        const [comment] = await on.platform.comments(thread);
-        assert.match(comment?.text ?? '', /large\.bin/);
-        assert.equal(comment?.files.length, 1);
-      }
-    });
+  fileTests(under, on);
 }
 
-function askingTests({ lacks = [] }: PlatformUnderContract, on: Ground): void {
+function fileTests({ lacking, uploads, posts }: PlatformUnderContract, on: Ground): void {
+  if (lacking.files !== undefined) return;
+  // Where files go with the comment, all of them may be too much for the server.
+  const refusals = uploads === undefined ? [413] : [413, 422];
+  it('posts without a file that the platform does not take, and says so in the post', async () => {
+    for (const status of refusals) {
+      const sink = await open(on);
+      const thread = await on.platform.thread();
+      on.front.wish({ status, body: '{"errors":["too large"]}' }, uploads ?? posts);
+      const attachments = [sampleFile({ filename: 'large.bin' }), sampleFile({ filename: 'small.txt' })];
+      const outcome = await sink.deliver(postOf(on, { thread, attachments }), signal());
+      assert.equal(outcome.kind, 'posted', outcome.diagnostic);
+      const [comment] = await on.platform.comments(thread);
+      assert.match(comment?.text ?? '', /large\.bin/);
+      assert.equal(comment?.files.length, uploads === undefined ? 0 : 1);
+    }
+  });
+}
+
+function askingTests({ lacking }: PlatformUnderContract, on: Ground): void {
   it('is examined without a trace, and says as whom it posts', async () => {
     const sink = await open(on);
     const examined = await sink.examine?.(signal());
@@ -499,9 +615,48 @@ function askingTests({ lacks = [] }: PlatformUnderContract, on: Ground): void {
     assert.equal((await sink.deliver(post, signal())).kind, 'deferred');
   });
 
+  it('is told of no bounce, for the platform has no use for one', async () => {
+    assert.equal((await open(on)).bounced === undefined, lacking.bounced !== undefined);
+  });
+
+  it('does not take a platform that cannot say for one that has no such post', async () => {
+    const post = postOf(on, { thread: await on.platform.thread() });
+    for (const { wish } of UNSAID) {
+      const sink = await open(on);
+      for (let time = 0; time < 9; time++) on.front.wish(wish);
+      const found = await Promise.resolve(sink.exists?.(post, signal())).then(
+        (isThere) => isThere ?? 'no such question',
+        () => 'cannot be found out',
+      );
+      assert.notEqual(found, false, JSON.stringify(wish));
+      assert.notEqual(found, true, JSON.stringify(wish));
+    }
+  });
+}
+
+/** Answers that do not say what was asked; those that blame somebody may give a reply up. */
+const UNSAID: readonly { readonly wish: Wish; readonly blames?: boolean }[] = [
+  { wish: { status: 401, body: '{}' }, blames: true },
+  { wish: { status: 403, body: '{}' }, blames: true },
+  { wish: { status: 429, headers: { 'retry-after': '60' }, body: '{}' } },
+  { wish: { status: 503, body: '' } },
+  { wish: { status: 200, body: '{}' } },
+  {
+    wish: {
+      status: 200,
+      headers: { 'content-type': 'text/html' },
+      body: '<!DOCTYPE html><html>Log in</html>',
+    },
+  },
+  { wish: { status: 302, headers: { location: '/login' }, body: '' } },
+  { wish: { cut: 'request' } },
+  { wish: { cut: 'answer body', share: 0.5 } },
+];
+
+function userTests({ lacking }: PlatformUnderContract, on: Ground): void {
   it('names the user of an address, and of no other address, where the platform says', async () => {
     const sink = await open(on);
-    assert.equal(sink.findUser === undefined, lacks.includes('findUser'));
+    assert.equal(sink.findUser === undefined, lacking.findUser !== undefined);
     if (sink.findUser === undefined) return;
     const { user, address } = on.platform;
     assert.equal(await sink.findUser(address, signal()), user);
@@ -518,11 +673,47 @@ function askingTests({ lacks = [] }: PlatformUnderContract, on: Ground): void {
 
   it('lists its users with their addresses, where the platform does', async () => {
     const sink = await open(on);
-    assert.equal(sink.users === undefined, lacks.includes('users'));
+    assert.equal(sink.users === undefined, lacking.findUser !== undefined);
     if (sink.users === undefined) return;
     const users = [];
     for await (const user of sink.users(signal())) users.push(user);
     const found = users.find(({ name }) => name === on.platform.user);
     assert.deepEqual(found?.addresses, [on.platform.address]);
+  });
+
+  it('does not take a platform that cannot say for one that knows nobody', async () => {
+    if (lacking.findUser !== undefined) return;
+    const { address } = on.platform;
+    for (const { wish } of UNSAID) {
+      const sink = await open(on);
+      for (let time = 0; time < 9; time++) on.front.wish(wish);
+      await assert.rejects(async () => sink.findUser?.(address, signal()), JSON.stringify(wish));
+      for (let time = 0; time < 9; time++) on.front.wish(wish);
+      await assert.rejects(async () => listed(sink), JSON.stringify(wish));
+    }
+  });
+}
+
+async function listed(sink: Sink): Promise<number> {
+  const users = [];
+  for await (const user of sink.users?.(signal()) ?? []) users.push(user);
+  return users.length;
+}
+
+function recognitionTests({ type, lacking }: PlatformUnderContract, on: Ground): void {
+  it('recognises the notification of its own platform, and of no other', async () => {
+    const own = NOTIFICATIONS[type];
+    assert.equal(own === undefined, lacking.recognise !== undefined);
+    const sink = await open(on, own?.settings ?? {});
+    assert.equal(sink.recognise === undefined, own === undefined);
+    if (sink.recognise === undefined) return;
+    for (const [name, { fields, body = ['Text'], thread }] of Object.entries(NOTIFICATIONS)) {
+      const scanned = scanHeader(Buffer.from(`${fields.join('\r\n')}\r\n\r\n`));
+      assert.ok(scanned.ok);
+      const shown = Buffer.from(body.map((line) => `${line}\r\n`).join(''));
+      const reversePath = 'tracker@example.org';
+      const recognised = sink.recognise({ header: scanned.header, reversePath, body: () => shown });
+      assert.equal(recognised?.thread, name === type ? thread : undefined, name);
+    }
   });
 }

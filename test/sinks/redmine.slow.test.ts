@@ -28,6 +28,7 @@ async function running(scratch: Scratch): Promise<RunningPlatform> {
     origin: redmine.origin,
     table: { type: 'redmine' },
     token: redmine.adminKey,
+    unfit: [() => redmine.aliceKey],
     user: 'alice',
     address: 'alice@example.com',
     thread: async () => `issue/${await redmine.issue()}`,
@@ -64,11 +65,13 @@ platformContract({
   skip,
   start: running,
   postsAs: 'user',
+  lacking: {
+    bounced: 'its interface has no use for one',
+    mostChars: 'its interface tells none',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'PUT' && path.startsWith('/issues/'),
   uploads: (_method, path) => path.startsWith('/uploads.json'),
-  takesFiles: true,
-  unknownUser: 'failed',
   alsoPreviewed: [{ format: 'markdown' }, { format: 'markdown', references: 'live' }],
 });
 

@@ -8,21 +8,7 @@ import { recogniseRedmine } from '../../src/sinks/redmine/recognise.ts';
 import { preview } from '../../src/sinks/redmine/redmine.ts';
 import { textile } from '../../src/sinks/redmine/textile.ts';
 import { samplePost } from '../support/loopback.ts';
-
-/** The header of a notification as Redmine 5.0.4 sent it. */
-const NOTIFICATION = [
-  'Date: Sun, 29 Nov 2026 10:11:29 +0000',
-  'From: Bob Example <redmine@example.org>',
-  'To: alice@example.com',
-  'Message-ID: <redmine.journal-31.20261129101128.5@example.org>',
-  'References: <redmine.issue-7.20261128090000.5@example.org>',
-  'Subject: [Site - Bug #7] (New) The roof leaks',
-  'X-Redmine-Project: site',
-  'X-Redmine-Issue-Id: 7',
-  'X-Redmine-Sender: bob',
-  'X-Mailer: Redmine',
-  'X-Redmine-Host: redmine.example.org',
-];
+import { REDMINE } from '../support/notifications.ts';
 
 function recognised(fields: readonly string[], host = ''): Recognised | undefined {
   const scan = scanHeader(Buffer.from(`${fields.join('\r\n')}\r\n\r\n`));
@@ -30,14 +16,14 @@ function recognised(fields: readonly string[], host = ''): Recognised | undefine
   return recogniseRedmine(host)({ header: scan.header, reversePath: 'redmine@example.org' });
 }
 
-const changed = (from: RegExp, to: string): string[] => NOTIFICATION.map((field) => field.replace(from, to));
+const changed = (from: RegExp, to: string): string[] => REDMINE.map((field) => field.replace(from, to));
 
 describe('a notification of Redmine', () => {
   it('names its issue, and the time of what it is about', () => {
     const repliedTo = Date.UTC(2026, 10, 29, 10, 11, 28);
-    assert.deepEqual(recognised(NOTIFICATION), { thread: 'issue/7', repliedTo });
+    assert.deepEqual(recognised(REDMINE), { thread: 'issue/7', repliedTo });
     assert.deepEqual(recognised(changed(/journal-31/, 'issue-7')), { thread: 'issue/7', repliedTo });
-    assert.deepEqual(recognised(NOTIFICATION, 'Redmine.example.org'), { thread: 'issue/7', repliedTo });
+    assert.deepEqual(recognised(REDMINE, 'Redmine.example.org'), { thread: 'issue/7', repliedTo });
   });
 
   it('is none where it is of something else, of another Redmine, or in doubt', () => {
@@ -49,11 +35,11 @@ describe('a notification of Redmine', () => {
       changed(/Issue-Id: 7/, 'Issue-Id: 07'),
       changed(/Issue-Id: 7/, 'Issue-Id: ../7'),
       changed(/2026112910/, '2026139910'),
-      [...NOTIFICATION, 'X-Redmine-Issue-Id: 8'],
-      [...NOTIFICATION, 'Message-ID: <x@example.org>'],
+      [...REDMINE, 'X-Redmine-Issue-Id: 8'],
+      [...REDMINE, 'Message-ID: <x@example.org>'],
     ];
     for (const fields of others) assert.equal(recognised(fields), undefined, fields.join('\n'));
-    assert.equal(recognised(NOTIFICATION, 'other.example.org'), undefined);
+    assert.equal(recognised(REDMINE, 'other.example.org'), undefined);
   });
 });
 

@@ -17,10 +17,14 @@ const rocketChat = new RocketChat();
 platformContract({
   type: 'rocketchat',
   postsAs: 'bot',
+  lacking: {
+    bounced: 'its interface has no use for one',
+    recognise: 'its mail names no message',
+    unknownUser: 'the account posts, whoever wrote',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path === '/api/v1/chat.sendMessage',
   uploads: (method, path) => method === 'POST' && path.startsWith('/api/v1/rooms.media/'),
-  takesFiles: true,
   mostChars: 5000,
   alsoPreviewed: [{ post_as: 'alias' }, { post_as: 'alias', attribution: 'unseen', max_chars: 6000 }],
   start: async (scratch) => {
@@ -36,6 +40,7 @@ platformContract({
       origin: server.origin,
       table: { type: 'rocketchat' },
       token: `${userId}:${token}`,
+      unfit: [(wrong) => wrong],
       user: 'alice',
       address: 'alice@example.com',
       thread: () => Promise.resolve(thread(rocketChat.room())),

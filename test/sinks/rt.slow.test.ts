@@ -22,6 +22,7 @@ const running = (rt: Rt, table: RunningPlatform['table']): RunningPlatform => ({
   origin: rt.origin,
   table: { type: 'rt', ...table },
   token: rt.tokens.mailgw,
+  unfit: [(wrong) => wrong, () => rt.tokens.poor],
   user: ALICE.user,
   address: ALICE.address,
   keyed: BOB.user,
@@ -45,9 +46,13 @@ const running = (rt: Rt, table: RunningPlatform['table']): RunningPlatform => ({
 const contract = {
   type: 'rt',
   skip: rtUnavailable(),
+  lacking: {
+    bounced: 'its interface has no use for one',
+    mostChars: 'its interface tells none',
+    unknownUser: 'the account posts, whoever wrote',
+  },
   mostDoubles: 0,
   posts,
-  takesFiles: true,
 } as const;
 
 /** Puts a user's token where the sink looks for it; the directory. */

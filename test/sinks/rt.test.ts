@@ -8,23 +8,7 @@ import { scanHeader } from '../../src/mail/header.ts';
 import { loadSink, previewPost } from '../../src/sinks/catalogue.ts';
 import { recogniseTickets } from '../../src/sinks/rt/recognise.ts';
 import { samplePost, testDirectory } from '../support/loopback.ts';
-
-const MESSAGE_ID = 'Message-ID: <rt-5.0.3+dfsg-3~deb12u6-29728-1795944676-580.7-8-0@rt.example.org>';
-
-/** What Request Tracker 5.0.3 sends to the AdminCc of a ticket. */
-const FIELDS = [
-  'References: <RT-Ticket-7@rt.example.org>',
-  'Reply-To: tracker@example.org',
-  'From: "Enoch Root via RT" <tracker@example.org>',
-  'X-RT-Loop-Prevention: rt.example.org',
-  'Subject: [rt.example.org #7] Printer',
-  'X-RT-Ticket: rt.example.org #7',
-  'X-RT-Originator: root@localhost',
-  'In-Reply-To: ',
-  MESSAGE_ID,
-  'X-Managed-BY: RT 5.0.3+dfsg-3~deb12u6 (http://www.bestpractical.com/rt/)',
-  'Precedence: bulk',
-];
+import { RT, RT_MESSAGE_ID } from '../support/notifications.ts';
 
 function recognised(fields: readonly string[], rtname?: string) {
   const scan = scanHeader(Buffer.from(`${fields.join('\r\n')}\r\n\r\nText\r\n`));
@@ -32,21 +16,21 @@ function recognised(fields: readonly string[], rtname?: string) {
   return recogniseTickets(rtname)({ header: scan.header, reversePath: 'www-data@rt.example.org' });
 }
 
-const without = (name: string): string[] => FIELDS.filter((field) => !field.startsWith(`${name}:`));
+const without = (name: string): string[] => RT.filter((field) => !field.startsWith(`${name}:`));
 
 describe('a notification of Request Tracker', () => {
   it('is about its ticket, and as old as its Message-ID says', () => {
     const about = { thread: 'ticket/7', repliedTo: 1_795_944_676_000 };
-    assert.deepEqual(recognised(FIELDS), about);
-    assert.deepEqual(recognised(FIELDS, 'rt.example.org'), about);
-    const older = FIELDS.map((field) => field.replace(/^X-RT-/, 'RT-'));
+    assert.deepEqual(recognised(RT), about);
+    assert.deepEqual(recognised(RT, 'rt.example.org'), about);
+    const older = RT.map((field) => field.replace(/^X-RT-/, 'RT-'));
     assert.deepEqual(recognised(older), about);
-    const named = FIELDS.map((field) => field.replace(/rt\.example\.org( #|$)/, 'Help Desk$1'));
+    const named = RT.map((field) => field.replace(/rt\.example\.org( #|$)/, 'Help Desk$1'));
     assert.deepEqual(recognised(named), about);
   });
 
   it('is of no known age where another wrote its Message-ID', () => {
-    for (const id of ['<x@rt.example.org>', MESSAGE_ID.slice(12).replace('.7-', '.8-')])
+    for (const id of ['<x@rt.example.org>', RT_MESSAGE_ID.slice(12).replace('.7-', '.8-')])
       assert.deepEqual(recognised([...without('Message-ID'), `Message-ID: ${id}`]), {
         thread: 'ticket/7',
         repliedTo: undefined,
@@ -54,10 +38,10 @@ describe('a notification of Request Tracker', () => {
   });
 
   it('is none of another installation, of none, or in doubt', () => {
-    assert.equal(recognised(FIELDS, 'other.example.org'), undefined);
+    assert.equal(recognised(RT, 'other.example.org'), undefined);
     assert.equal(recognised(without('X-RT-Ticket')), undefined);
     assert.equal(recognised(without('X-RT-Loop-Prevention')), undefined);
-    assert.equal(recognised([...FIELDS, 'X-RT-Ticket: rt.example.org #8']), undefined);
+    assert.equal(recognised([...RT, 'X-RT-Ticket: rt.example.org #8']), undefined);
     assert.equal(recognised([...without('X-RT-Loop-Prevention'), 'X-RT-Loop-Prevention: a']), undefined);
     for (const ticket of [
       'rt.example.org #0',

@@ -52,6 +52,7 @@ async function start(scratch: Scratch): Promise<RunningPlatform> {
     origin: site.origin,
     table: { type: 'wordpress' },
     token: site.key,
+    unfit: [(wrong) => wrong, () => site.keyOf(READER)],
     user: AUTHOR.login,
     address: AUTHOR.address,
     thread: async () => `post/${await site.post()}`,
@@ -66,10 +67,13 @@ platformContract({
   skip,
   start,
   postsAs: 'user',
+  lacking: {
+    bounced: 'its interface has no use for one',
+    created: 'a mail is a comment, and no article',
+    files: 'a comment has none',
+  },
   mostDoubles: 0,
   posts: (method, path) => method === 'POST' && path.includes('comments'),
-  takesFiles: false,
-  unknownUser: 'failed',
   mostChars: 65_525,
 });
 

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { scanHeader } from '../../src/mail/header.ts';
 import { commentHtml } from '../../src/sinks/wordpress/comment-html.ts';
 import { recognise } from '../../src/sinks/wordpress/recognise.ts';
+import { links, toAuthor, toModerator, WORDPRESS, WORDPRESS_URL } from '../support/notifications.ts';
 
 const NBSP = '\u00a0';
 
@@ -60,54 +61,8 @@ describe('the HTML of a comment', () => {
   });
 });
 
-const URL = 'https://blog.example.org';
-
-/** The header of a notification, as PHPMailer writes it. */
-const HEADER = [
-  'To: alice@example.com',
-  'Subject: [A blog] Comment: "Post number 1"',
-  'Date: Sun, 29 Nov 2026 09:35:45 +0000',
-  'From: Bob <wordpress@blog.example.org>',
-  'Reply-To: "\\"bob@example.net\\"" <bob@example.net>',
-  'Message-ID: <jKhwuB1TuUVplqdDphNk3LUHETwXR6mdQf4Ln0QXlcs@blog.example.org>',
-  'X-Mailer: PHPMailer 6.6.5 (https://github.com/PHPMailer/PHPMailer)',
-  'MIME-Version: 1.0',
-  'Content-Type: text/plain; charset=UTF-8',
-];
-
-const toAuthor = (comment: number, said = 'Hello'): string[] => [
-  'New comment on your post "Post number 1"',
-  'Author: Bob (IP address: 192.0.2.1, example.net)',
-  'Email: bob@example.net',
-  'URL: ',
-  'Comment: ',
-  ...said.split('\n'),
-  '',
-  'You can see all comments on this post here:',
-  `${URL}/hello/#comments`,
-  '',
-  `Permalink: ${URL}/hello/#comment-${comment}`,
-];
-
-const links = (comment: number, ...actions: readonly string[]): string[] =>
-  actions.map(
-    (action) => `Do ${action}: ${URL}/wp-admin/comment.php?action=${action}&c=${comment}#wpbody-content`,
-  );
-
-const toModerator = (comment: number, said = 'Hello'): string[] => [
-  'A new comment on the post "Post number 1" is waiting for your approval',
-  `${URL}/hello/`,
-  '',
-  'Comment: ',
-  ...said.split('\n'),
-  '',
-  ...links(comment, 'approve', 'trash', 'spam'),
-  'Currently 1 comment is waiting for approval. Please visit the moderation panel:',
-  `${URL}/wp-admin/edit-comments.php?comment_status=moderated#wpbody-content`,
-];
-
 /** Recognises a mail, which is whole unless a test says otherwise. */
-function threadOf(lines: readonly string[], header = HEADER, isWhole = true): string | undefined {
+function threadOf(lines: readonly string[], header = WORDPRESS, isWhole = true): string | undefined {
   const scan = scanHeader(Buffer.from(`${header.join('\r\n')}\r\n\r\n`));
   assert.ok(scan.ok);
   const bytes = Buffer.from(lines.map((line) => `${line}\r\n`).join(''));
@@ -134,7 +89,10 @@ describe("WordPress's notification of a comment", () => {
         .replaceAll('–', '=E2=80=93')
         .replaceAll(/.{70}(?=.)/g, '$&=\r\n'),
     );
-    assert.equal(threadOf(quoted, [...HEADER, 'Content-Transfer-Encoding: quoted-printable']), 'comment/7');
+    assert.equal(
+      threadOf(quoted, [...WORDPRESS, 'Content-Transfer-Encoding: quoted-printable']),
+      'comment/7',
+    );
   });
 
   it('is about the comment that WordPress names, whatever its text says', () => {
@@ -147,17 +105,17 @@ describe("WordPress's notification of a comment", () => {
   it('is none where its last lines name no comment, or two', () => {
     assert.equal(threadOf([...toAuthor(7), ...links(8, 'trash', 'spam')]), undefined);
     assert.equal(threadOf([...toAuthor(7), ...links(7, 'trash', 'spam'), '-- ', 'A plugin']), undefined);
-    assert.equal(threadOf(['Your new password:', `${URL}/wp-login.php?action=rp`]), undefined);
-    assert.equal(threadOf([`See ${URL}/hello/#comment-7`]), undefined);
+    assert.equal(threadOf(['Your new password:', `${WORDPRESS_URL}/wp-login.php?action=rp`]), undefined);
+    assert.equal(threadOf([`See ${WORDPRESS_URL}/hello/#comment-7`]), undefined);
     assert.equal(threadOf([]), undefined);
     assert.equal(threadOf(toAuthor(0)), undefined);
   });
 
   it('is asked for its body only where its header fits, and is none before that is there', () => {
-    assert.equal(threadOf(toAuthor(7), HEADER, false), undefined);
+    assert.equal(threadOf(toAuthor(7), WORDPRESS, false), undefined);
     for (const header of [
-      HEADER.filter((line) => !line.startsWith('X-Mailer')),
-      HEADER.map((line) => line.replace('text/plain', 'text/html')),
+      WORDPRESS.filter((line) => !line.startsWith('X-Mailer')),
+      WORDPRESS.map((line) => line.replace('text/plain', 'text/html')),
     ]) {
       const scan = scanHeader(Buffer.from(`${header.join('\r\n')}\r\n\r\n`));
       assert.ok(scan.ok);

@@ -17,11 +17,15 @@ platformContract({
   type: 'zulip',
   start: runZulip,
   postsAs: 'bot',
-  lacks: ['closed'],
+  lacking: {
+    bounced: 'its interface has no use for one',
+    recognise: 'its mail asks for replies to Zulip itself',
+    closed: 'a resolved topic takes messages too',
+    unknownUser: 'the account posts, whoever wrote',
+  },
   mostDoubles: 0,
   posts: isPost,
   uploads: (method, path) => method === 'POST' && path === '/api/v1/user_uploads',
-  takesFiles: true,
   mostChars: 10_000,
 });
 

@@ -144,6 +144,20 @@ function describeNotificationViews(open: OpenStore): void {
     assert.deepEqual(await store.listNotifications({ thread: 'test/thread', limit: 9 }), []);
   });
 
+  it('of a thread are listed by their ids below one of them', async (t) => {
+    const store = await open(t);
+    const made: string[] = [];
+    for (const createdAt of [NOW + 2, NOW, NOW + 1]) made.push(await added(store, { createdAt }));
+    await added(store, { thread: 'test/thread/2' });
+    const [latest = '', first = '', middle = ''] = made;
+    const below = async (before: string, limit: number) =>
+      ids(await store.listNotifications({ thread: 'test/thread/1', before, limit }));
+    assert.deepEqual(await below('~', 9), [latest, middle, first]);
+    assert.deepEqual(await below(latest, 1), [middle]);
+    assert.deepEqual(await below(middle, 9), [first]);
+    assert.deepEqual(await below(first, 9), []);
+  });
+
   it('are shown with what became of them, and nothing of the mail', async (t) => {
     const store = await open(t);
     const notification = newNotification();

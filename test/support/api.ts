@@ -1,7 +1,7 @@
 // A client of the HTTP interface that holds every answer to the OpenAPI document.
 //
-// Contract: an answer whose status, type or JSON is not what the document says of its operation fails the test that
-// asked. Each operation that was asked is remembered, so that a test can tell which were not.
+// Contract: an answer whose status, type, header fields or JSON is not what the document says of its operation fails the
+// test that asked; so does a member that the document has not. Each answer is remembered by its operation and status.
 import assert from 'node:assert/strict';
 import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -61,27 +61,40 @@ export interface Members {
   readonly way: readonly [Members];
 }
 
-interface Operation {
+/** An answer as it is documented. */
+export interface DocumentedAnswer {
+  readonly headers?: Readonly<Record<string, { readonly required?: boolean }>>;
+  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
+}
+
+/** An operation as it is documented. */
+export interface Operation {
   readonly operationId: string;
-  readonly responses: Readonly<
-    Record<string, { readonly content?: Readonly<Record<string, { schema: object }>> }>
-  >;
+  readonly 'x-scope'?: string;
+  readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly responses: Readonly<Record<string, DocumentedAnswer>>;
 }
 
 /** The document as far as the client reads it. */
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: object;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, object>>;
+    readonly responses: Readonly<Record<string, DocumentedAnswer>>;
+  };
 }
+
+const NONE = {} as Members;
 
 /** A client of one interface. */
 export class ApiClient {
   readonly #place: ApiPlace;
   readonly #token: string | undefined;
-  readonly #ajv = new Ajv2020({ strict: false });
-  /** The operations that were asked. */
-  readonly asked = new Set<string>();
+  readonly #ajv = new Ajv2020({ strictSchema: true, strictTypes: true });
+  /** The answers that came, each by its operation and status: `getQueue 200`. */
+  readonly exercised = new Set<string>();
   document: OpenApiDocument | undefined;
   #learning: Promise<OpenApiDocument> | undefined;
 
@@ -89,6 +102,7 @@ export class ApiClient {
     this.#place = place;
     this.#token = token;
     (formats as unknown as (ajv: Ajv2020) => void)(this.#ajv);
+    this.#ajv.addKeyword('components');
   }
 
   /** Reads the document that answers are held to. */
@@ -101,7 +115,7 @@ export class ApiClient {
     const { json } = await this.#exchange('GET', '/v1/openapi.json', {});
     this.document = json as unknown as OpenApiDocument;
     this.#ajv.addSchema({ $id: 'doc', components: this.document.components });
-    this.asked.add('getOpenApi');
+    this.exercised.add('getOpenApi 200');
     return this.document;
   }
 
@@ -113,9 +127,14 @@ export class ApiClient {
     return answer;
   }
 
-  /** Opens a stream; the response is as it comes. */
+  /** Opens a stream; the response is as it comes, and its head is held to the document. */
   async open(path: string, headers: Readonly<Record<string, string>> = {}): Promise<IncomingMessage> {
-    return await this.#send('GET', path, { headers }, undefined);
+    await this.learn();
+    const response = await this.#send('GET', path, { headers }, undefined);
+    const { statusCode: status = 0, headers: fields } = response;
+    if (status < 400)
+      this.#hold('GET', path, { status, headers: fields, bytes: Buffer.alloc(0), json: NONE });
+    return response;
   }
 
   async #exchange(method: string, path: string, asked: ApiRequest): Promise<ApiAnswer> {
@@ -128,7 +147,7 @@ export class ApiClient {
     };
     const response = await this.#send(method, path, { ...asked, headers }, content);
     const bytes = await buffer(response);
-    const isJson = /json/.test(response.headers['content-type'] ?? '');
+    const isJson = bytes.length > 0 && /json/.test(response.headers['content-type'] ?? '');
     return {
       status: response.statusCode ?? 0,
       headers: response.headers,
@@ -146,8 +165,10 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const place = 'port' in this.#place ? { host: '127.0.0.1', ...this.#place } : this.#place;
       const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      // Of itself Node says no length of what goes with DELETE.
+      const length = content === undefined ? {} : { 'content-length': Buffer.byteLength(content) };
       const asking = request(
-        { ...place, method, path, agent: false, headers: { ...authorization, ...headers } },
+        { ...place, method, path, agent: false, headers: { ...authorization, ...length, ...headers } },
         resolve,
       );
       asking.on('error', reject);
@@ -157,34 +178,37 @@ export class ApiClient {
 
   /** Fails where the answer is not one of those that the document names. */
   #hold(method: string, path: string, { status, headers, json }: ApiAnswer): void {
-    const operation = this.#operationOf(method, path);
+    const operation = this.operationAt(method, path);
+    const documented =
+      operation === undefined
+        ? this.document?.components.responses[status === 405 ? 'NoSuchMethod' : 'NoSuchPath']
+        : operation.responses[String(status)];
+    const asked = `${method} ${path}: ${status}`;
+    assert.ok(documented, `${asked} is not documented`);
+    this.exercised.add(`${operation?.operationId ?? 'none'} ${status}`);
+    for (const [name, { required }] of Object.entries(documented.headers ?? {}))
+      assert.ok(required !== true || headers[name.toLowerCase()] !== undefined, `${asked} has no ${name}`);
     const type = headers['content-type']?.split(';', 1)[0];
-    if (operation === undefined) {
-      assert.ok(status === 404 || status === 405, `${method} ${path}: ${status} of no operation`);
-      assert.equal(type, 'application/problem+json');
+    if (documented.content === undefined) {
+      assert.equal(type, undefined, `${asked} has a body`);
       return;
     }
-    this.asked.add(operation.operationId);
-    const documented = operation.responses[String(status)] ?? operation.responses.default;
-    if (status < 400)
-      assert.ok(operation.responses[String(status)], `${method} ${path}: ${status} is not documented`);
-    const content = documented?.content;
-    if (content === undefined) {
-      assert.equal(type, undefined, `${method} ${path}: has a body`);
-      return;
-    }
-    assert.ok(type !== undefined && type in content, `${method} ${path}: ${String(type)} is not documented`);
-    if (!type.includes('json')) return;
+    assert.ok(
+      type !== undefined && type in documented.content,
+      `${asked}: ${String(type)} is not documented`,
+    );
+    if (!type.includes('json') || method === 'HEAD') return;
     const schema = JSON.parse(
-      JSON.stringify(content[type]?.schema).replaceAll('"#/components', '"doc#/components'),
+      JSON.stringify(documented.content[type]?.schema).replaceAll('"#/components', '"doc#/components'),
     ) as object;
     assert.ok(
       this.#ajv.validate(schema, json),
-      `${method} ${path}: ${this.#ajv.errorsText()}: ${JSON.stringify(json)}`,
+      `${asked}: ${this.#ajv.errorsText()}: ${JSON.stringify(json)}`,
     );
   }
 
-  #operationOf(method: string, path: string): Operation | undefined {
+  /** Finds the operation of a method and a path as it is asked for. */
+  operationAt(method: string, path: string): Operation | undefined {
     const [bare = ''] = path.split('?', 1);
     const found = Object.entries(this.document?.paths ?? {}).filter(([template]) =>
       new RegExp(`^${template.replace('{thread}', '.+').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),

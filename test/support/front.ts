@@ -1,9 +1,11 @@
 // What stands between a sink and its platform in a test: an HTTP server that hands requests on as they come, and that answers
 // one itself, or cuts its connection, where a test wishes so.
 //
-// Contract: a wish is for one request, in the order of the wishes that fit it. A cut is exact to the byte: `request` cuts
-// before the platform has it all, so that it never sees it; `answer` lets the platform do its work and sends so much of
-// its answer, from nothing to everything.
+// Contract: a wish is for one request, in the order of the wishes that fit it. A cut is exact to the byte. One in the request
+// gives the platform so much of it, from nothing at all, and then the end of the connection; `unheard` gives it all of it, and
+// the end while it works. One in the answer lets the platform do its work and sends so much of its answer, from nothing to
+// everything. The sink's connection ends when the platform has done with its own, so that its next request finds what came of
+// this one: the queue waits seconds before it makes one.
 
 import {
   request as ask,
@@ -12,6 +14,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
+import { createConnection } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { Place } from './place.ts';
 import type { Scratch } from './scratch.ts';
@@ -19,9 +22,21 @@ import type { Scratch } from './scratch.ts';
 /** What becomes of a request instead of its way to the platform. */
 export type Wish =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
-  | { readonly cut: 'request' }
-  /** The share of the answer that is sent, from 0 to 1. */
-  | { readonly cut: 'answer'; readonly share: number };
+  | Cut;
+
+/** The place of a cut: in the request or the answer as a whole, in one part of it, or between the two. */
+export interface Cut {
+  readonly cut:
+    | 'request'
+    | 'request head'
+    | 'request body'
+    | 'unheard'
+    | 'answer'
+    | 'answer head'
+    | 'answer body';
+  /** The share of that part that arrives, from 0 to 1; nothing unless it says. */
+  readonly share?: number;
+}
 
 /** Tells whether a wish is for a request. */
 export type Fits = (method: string, path: string) => boolean;
@@ -43,6 +58,9 @@ export async function startFront(scratch: Scratch, origin: string): Promise<Fron
   await front.up();
   return front;
 }
+
+/** How long a platform may keep a connection that ended in the midst of a request. */
+const KEPT_MS = 10_000;
 
 /** A front; its origin stands for the platform's. */
 export class Front {
@@ -99,17 +117,32 @@ export class Front {
       response.writeHead(wish.status, wish.headers).end(wish.body ?? '');
       return;
     }
-    if (wish?.cut === 'request') {
+    if (wish !== undefined && !wish.cut.startsWith('answer')) {
       note(undefined);
+      await this.#handOnPart(sentOf(wish, writtenRequest(request, body)));
       request.socket.destroy();
       return;
     }
     const answer = await this.#handOn(method, path, headers, body);
     note(answer.status);
-    const bytes = written(answer);
-    const share = wish === undefined ? 1 : wish.share;
     // The bytes as they are, so that a cut is where it is meant to be.
-    request.socket.end(bytes.subarray(0, Math.floor(bytes.length * share)));
+    request.socket.end(sentOf(wish ?? { cut: 'answer', share: 1 }, writtenAnswer(answer)));
+  }
+
+  /** Gives the platform some bytes and the end of the connection, and waits until it has ended its side. */
+  async #handOnPart(bytes: Buffer): Promise<void> {
+    if (bytes.length === 0) return;
+    const { hostname, port } = this.#platform;
+    const socket = createConnection({ host: hostname, port: Number(port) });
+    socket.setTimeout(KEPT_MS, () => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.end(bytes);
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        resolve();
+      });
+    });
   }
 
   #handOn(method: string, path: string, headers: IncomingHttpHeaders, body: Buffer): Promise<Answer> {
@@ -135,16 +168,48 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** Writes an answer as HTTP does, on a connection that ends with it. */
-function written({ status, fields, body }: Answer): Buffer {
+/** A message of HTTP as bytes, and where its body begins. */
+interface Written {
+  readonly bytes: Buffer;
+  readonly headBytes: number;
+}
+
+/** Gives the bytes of a message that arrive before a cut. */
+function sentOf({ cut, share = 0 }: Cut, { bytes, headBytes }: Written): Buffer {
+  const end = bytes.length;
+  const within = (from: number, to: number): Buffer =>
+    bytes.subarray(0, from + Math.floor((to - from) * share));
+  if (cut === 'unheard') return bytes;
+  if (cut.endsWith(' head')) return within(1, headBytes);
+  return cut.endsWith(' body') ? within(headBytes, end) : within(0, end);
+}
+
+/** Writes a message as HTTP does, on a connection that ends with it; `length` undefined says nothing of its body. */
+function written(
+  first: string,
+  fields: readonly string[],
+  body: Buffer,
+  length: number | undefined,
+): Written {
   const dropped = ['connection', 'transfer-encoding', 'content-length', 'keep-alive'];
-  const lines = [`HTTP/1.1 ${status} As answered`];
+  const lines = [first];
   for (let at = 0; at < fields.length; at += 2) {
     const [name = '', value = ''] = [fields[at], fields[at + 1]];
     if (!dropped.includes(name.toLowerCase())) lines.push(`${name}: ${value}`);
   }
-  const hasBody = status >= 200 && status !== 204 && status !== 304;
-  if (hasBody) lines.push(`Content-Length: ${body.length}`);
+  if (length !== undefined) lines.push(`Content-Length: ${length}`);
   lines.push('Connection: close', '', '');
-  return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), hasBody ? body : Buffer.alloc(0)]);
+  const head = Buffer.from(lines.join('\r\n'), 'latin1');
+  return { bytes: Buffer.concat([head, body]), headBytes: head.length };
+}
+
+function writtenRequest({ method, url, rawHeaders }: IncomingMessage, body: Buffer): Written {
+  const length = method === 'GET' ? undefined : body.length;
+  return written(`${method ?? ''} ${url ?? ''} HTTP/1.1`, rawHeaders, body, length);
+}
+
+function writtenAnswer({ status, fields, body }: Answer): Written {
+  const hasBody = status >= 200 && status !== 204 && status !== 304;
+  const length = hasBody ? body.length : undefined;
+  return written(`HTTP/1.1 ${status} As answered`, fields, hasBody ? body : Buffer.alloc(0), length);
 }

@@ -28,6 +28,8 @@ export interface OutboundSiteOptions {
   readonly postfix?: PostfixOptions;
   /** The milter that signs, as Postfix names it. */
   readonly signer?: string;
+  /** Whether it knows no user; default it knows alice. */
+  readonly knowsNobody?: boolean;
   /** A Postfix that has not heard of mailgw: nothing of postfix-examples/. */
   readonly isBare?: boolean;
   /** Where mailgw thinks that the relay is; default where it is. */
@@ -39,7 +41,7 @@ export function outboundSocketIn(scratch: Scratch): string {
   return scratch.path('queue', 'mailgw', 'outbound.sock');
 }
 
-/** Starts the site; alice is the user that it knows. */
+/** Starts the site; alice is the user that it knows, unless it knows nobody. */
 export async function startOutboundSite(
   scratch: Scratch,
   options: OutboundSiteOptions = {},
@@ -64,7 +66,7 @@ export async function startOutboundSite(
       },
     },
   });
-  await daemon.addUser(ALICE.user, ALICE.address);
+  if (options.knowsNobody !== true) await daemon.addUser(ALICE.user, ALICE.address);
   const services = readExample('master-outbound.cf', scratch.path('postfix'))
     .replaceAll('127.0.0.1:10025', `127.0.0.1:${port}`)
     .replaceAll('127.0.0.1:10026', `127.0.0.1:${backPort}`);

@@ -3,7 +3,7 @@
 // Contract: every request is verified with the Standard Webhooks reference library and answered with the status
 // the test chose (201 by default). Posts answered 2xx are kept once per Idempotency-Key, in order of arrival.
 // A request whose signature does not verify is answered 401 and recorded in `refused`. A request that is no POST is
-// answered by `page`.
+// answered by `page`. One that is cut off in its midst is dropped.
 
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
@@ -108,9 +108,13 @@ export class Platform {
         return;
       }
       const answered = buffer(request).then((body) => this.#take(request.headers, body));
-      void answered.then(({ status, headers }) => {
-        if (status !== 0) response.writeHead(status, headers).end('{}\n');
-      });
+      answered.then(
+        ({ status, headers }) => {
+          if (status !== 0) response.writeHead(status, headers).end('{}\n');
+        },
+        // A request that was cut off in its midst is none.
+        () => response.destroy(),
+      );
     });
     this.#server = server;
     await this.#place.up(server);

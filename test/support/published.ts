@@ -3,7 +3,7 @@
 // Contract: every request that `before` lets through must be one of the operations, with the query and body that its schema
 // says, no member more; every answer must be as the schema of its status says. What is not is a fault: the request is
 // answered 400, and the scratch that the server closes with fails its tests. The schemas are ours, written from the
-// published ones.
+// published ones. A request that is cut off in its midst is dropped, and does nothing.
 
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -131,7 +131,8 @@ export async function startPublished(scratch: Scratch, published: Interface): Pr
   const server = createServer((request, response) => {
     answerTo(request, published, faults)
       .then((answer) => {
-        send(response, answer);
+        if (answer === undefined) response.destroy();
+        else send(response, answer);
       })
       .catch((error: unknown) => {
         faults.push(`${request.method ?? ''} ${request.url ?? ''}: ${String(error)}`);
@@ -155,6 +156,11 @@ export abstract class Fake {
 
   get origin(): string {
     return this.server.origin;
+  }
+
+  /** What can be asked of it, also before it is there. */
+  get operations(): readonly Operation[] {
+    return this.published().operations;
   }
 
   /** Starts to answer as its interface says; as {@link startPublished}. */
@@ -183,13 +189,16 @@ function isAnswer(value: object): value is Answer {
   return 'status' in value;
 }
 
+/** Answers a request; undefined where it was cut off. */
 async function answerTo(
   request: IncomingMessage,
   { operations, before, everywhere = {} }: Interface,
   faults: string[],
-): Promise<Answer> {
+): Promise<Answer | undefined> {
   const { method = '', url = '', headers } = request;
-  const bytes = await buffer(request);
+  // A request that ends in its midst is nobody's fault, and no request.
+  const bytes = await buffer(request).catch(() => undefined);
+  if (bytes === undefined) return undefined;
   const { pathname: path, searchParams: query } = new URL(url, 'http://platform.invalid');
   const refused = before?.({ path, query, headers });
   if (refused !== undefined) return refused;

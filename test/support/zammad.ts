@@ -351,6 +351,12 @@ export async function runZammad(scratch: Scratch): Promise<RunningPlatform> {
     origin: zammad.origin,
     table: { type: 'zammad' },
     token: zammad.token,
+    unfit: [
+      () => {
+        zammad.mayImpersonate = false;
+        return zammad.token;
+      },
+    ],
     user: 'alice@example.com',
     address: 'alice@example.com',
     thread: () => Promise.resolve(zammad.ticket()),

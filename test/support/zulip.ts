@@ -406,6 +406,7 @@ export async function runZulip(scratch: Scratch): Promise<RunningPlatform> {
     origin: zulip.origin,
     table: { type: 'zulip' },
     token: `${zulip.email}:${zulip.key}`,
+    unfit: [(wrong) => wrong],
     user: 'alice',
     address: 'alice@example.com',
     thread: () => {

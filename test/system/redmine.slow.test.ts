@@ -2,17 +2,15 @@
 // mail programs, and their answers as notes in Redmine, by the users who wrote them.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
 import { MAIL_PROGRAMS, readNotification } from '../support/mail-programs.ts';
 import { fieldsOf, type ReceivedMail } from '../support/mailbox.ts';
-import { type OutboundSite, startOutboundSite } from '../support/outbound.ts';
 import { postfixUnavailable } from '../support/postfix.ts';
-import { type Redmine, type RedmineJournal, redmineUnavailable, startRedmine } from '../support/redmine.ts';
+import { type RedmineJournal, redmineUnavailable } from '../support/redmine.ts';
 import { readNotes } from '../support/redmine-page.ts';
-import { type Scratch, testScratch } from '../support/scratch.ts';
+import { type RedmineSite, startRedmineSite } from '../support/redmine-site.ts';
+import { testScratch } from '../support/scratch.ts';
 
 /** What the programs' users type, an answer each; what Redmine would act upon is to be read as it stands. */
 const ANSWERS = [
@@ -30,30 +28,11 @@ const ANSWERS = [
 
 const skip = redmineUnavailable() || postfixUnavailable();
 
-interface Circle extends OutboundSite {
-  readonly redmine: Redmine;
-}
-
-/** Starts Redmine, which sends by Postfix, and mailgw, which asks Redmine who its users are. */
-async function startCircle(scratch: Scratch): Promise<Circle> {
-  const port = await freePort();
-  const token = scratch.path('redmine.key');
-  writeFileSync(token, 'not-known-yet', { mode: 0o600 });
-  const site = await startOutboundSite(scratch, {
-    sink: { type: 'redmine', url: `http://127.0.0.1:${port}`, token_file: token },
-    settings: { outbound: { users: 'ask' } },
-  });
-  const redmine = await startRedmine(scratch, { port, smtpPort: site.port });
-  writeFileSync(token, redmine.adminKey);
-  await site.daemon.restart();
-  return { ...site, redmine };
-}
-
 /** A text as it is read, however its lines fall. */
 const words = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
 /** Waits for the mail to somebody that is about a journal of an issue, or its beginning. */
-async function notified({ mailbox }: Circle, to: string, about: RegExp): Promise<ReceivedMail> {
+async function notified({ mailbox }: RedmineSite, to: string, about: RegExp): Promise<ReceivedMail> {
   return eventually(
     () =>
       mailbox.mails.find(
@@ -67,7 +46,7 @@ async function notified({ mailbox }: Circle, to: string, about: RegExp): Promise
 
 /** Waits for the notes of an issue. */
 async function notes(
-  { redmine, daemon }: Circle,
+  { redmine, daemon }: RedmineSite,
   issue: number,
   least: number,
 ): Promise<readonly RedmineJournal[]> {
@@ -83,7 +62,7 @@ async function notes(
 
 describe('Redmine, whose mail goes through mailgw', { skip, concurrency: false }, () => {
   it('gets as notes of its users what they answer to its own notifications', async (t) => {
-    const circle = await startCircle(testScratch(t));
+    const circle = await startRedmineSite(testScratch(t));
     const { redmine, postfix } = circle;
     const issue = await redmine.issue(); // by bob, and alice is told
     let [about, reader, other] = [/^<redmine\.issue-/, 'alice', 'bob'];
@@ -114,7 +93,7 @@ describe('Redmine, whose mail goes through mailgw', { skip, concurrency: false }
   });
 
   it('takes no public answer to a private note', async (t) => {
-    const circle = await startCircle(testScratch(t));
+    const circle = await startRedmineSite(testScratch(t));
     const { redmine, postfix, daemon } = circle;
     const issue = await redmine.issue();
     const body = { issue: { notes: 'Between us.', private_notes: true } };

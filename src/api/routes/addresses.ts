@@ -9,7 +9,7 @@ import type { SecretSession } from '../../site/session.ts';
 import { type Problem, ProblemError, problemOf, withExit } from '../problem.ts';
 import { type Asker, type Route, route } from '../route.ts';
 import { faultsOf } from '../schema-faults.ts';
-import { nullable, PROBLEM, record, text, time, words } from '../schemas.ts';
+import { nullable, problemShape, record, text, time, words } from '../schemas.ts';
 import { type ShownAddress, showMinted } from '../shown.ts';
 
 /** Most addresses of one request. */
@@ -163,7 +163,10 @@ const mintRoute = route({
     201: { doc: 'The address.', schema: ADDRESS },
     200: {
       doc: 'The addresses and problems, in the order of the orders.',
-      schema: record({ addresses: Type.Array(Type.Union([ADDRESS, PROBLEM])) }, 'AddressBatchAnswer'),
+      schema: record(
+        { addresses: Type.Array(Type.Union([ADDRESS, problemShape('invalid')])) },
+        'AddressBatchAnswer',
+      ),
     },
   },
   run: async (inside, { body, asker }) => {

@@ -104,6 +104,7 @@ const show = route({
   summary: 'Show one item and its whole way',
   params: ID,
   answers: { 200: { doc: 'The item.', schema: TRACE } },
+  problems: { 'not-found': 'There is no such item.' },
   run: async (inside, { params }) => ({ status: 200, body: await traced(inside, params.id) }),
 });
 
@@ -116,6 +117,7 @@ const raw = route({
   summary: 'Give the message of an item as it was received',
   params: ID,
   answers: { 200: { doc: 'The message, byte for byte.', contentType: 'message/rfc822' } },
+  problems: { 'not-found': 'There is no such item, or its message is not kept.' },
   run: async (inside, { params }) => {
     const { store } = inside.session();
     const item = await findItem(store, params.id);
@@ -132,12 +134,18 @@ const post = route({
   summary: 'Give the post that would be sent of an item',
   params: ID,
   answers: { 200: { doc: 'The post, as the sink would send it.', schema: Type.Unknown() } },
+  problems: { 'not-found': 'There is no such item, or its message is not kept.' },
   run: async (inside, { params }) => {
     const session = inside.session();
     const { previewItem } = await import('../../actions/rehearse.ts');
     return { status: 200, body: await previewItem(session, await findItem(session.store, params.id)) };
   },
 });
+
+const OPERATION_PROBLEMS = {
+  'not-found': 'There is no such item.',
+  conflict: 'It does not apply to the state of the item.',
+};
 
 const operation = (name: 'retry' | 'hold' | 'release', summary: string): Route =>
   route({
@@ -148,7 +156,9 @@ const operation = (name: 'retry' | 'hold' | 'release', summary: string): Route =
     tag: 'items',
     summary,
     params: ID,
+    idempotent: 'answer',
     answers: { 200: { doc: 'The item as it is now.', schema: TRACE } },
+    problems: OPERATION_PROBLEMS,
     run: async (inside, { params }) => {
       const id = await operated(inside, params.id, OPERATIONS[name]);
       return { status: 200, body: await traced(inside, id) };
@@ -164,6 +174,7 @@ const drop = route({
   summary: 'Remove an item that is not being posted, with its message',
   params: ID,
   answers: { 204: { doc: 'It is gone.' } },
+  problems: OPERATION_PROBLEMS,
   run: async (inside, { params }) => {
     await operated(inside, params.id, OPERATIONS.drop);
     return { status: 204, body: undefined };
@@ -179,11 +190,16 @@ const learn = route({
   summary: 'Have spamd learn what an item was',
   params: ID,
   body: record({ as: words('spam', 'ham') }, 'LearnOrder'),
+  idempotent: 'answer',
   answers: {
     200: {
       doc: 'Whether spamd learned something, or knew.',
       schema: record({ id: Type.String(), result: words('learned', 'known') }, 'Learned'),
     },
+  },
+  problems: {
+    'not-found': 'There is no such item, or its message is not kept.',
+    unavailable: 'There is no spamd, or it cannot be asked now.',
   },
   run: async (inside, { params, body }) => {
     const { config, store } = inside.session();

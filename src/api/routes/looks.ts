@@ -1,10 +1,11 @@
 /** Looks: a message tried out, threads, sources, and the events as they happen. */
 import Type from 'typebox';
 import { checkSpam } from '../../actions/spam.ts';
+import type { SourceView } from '../../sources/source.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import { refuse } from '../problem.ts';
 import { type Route, route } from '../route.ts';
-import { nullable, record, text, time, words } from '../schemas.ts';
+import { nullable, PAGE_OF_ALL, pageOf, pageOfAll, record, text, time, words } from '../schemas.ts';
 import type { Tickets } from '../tickets.ts';
 
 const RULE = record({ rule: Type.String(), result: Type.String(), saw: Type.String() });
@@ -77,10 +78,24 @@ const classify = route({
       ),
     },
   },
+  problems: { unavailable: 'There is no filter, or it cannot be asked now.' },
   run: async (inside, { body }) => {
     return { status: 200, body: await checkSpam(inside.session().config.spam, body as Uint8Array) };
   },
 });
+
+const SOURCES = pageOf(
+  record(
+    {
+      name: Type.String(),
+      kind: Type.String(),
+      state: words('serving', 'connecting', 'waiting', 'broken'),
+      reason: nullable(Type.String()),
+    },
+    'Source',
+  ),
+  'SourceList',
+);
 
 const sources = route({
   operation: 'listSources',
@@ -89,33 +104,19 @@ const sources = route({
   scope: 'read',
   tag: 'looks',
   summary: 'List the ways by which mail comes in',
+  query: record(PAGE_OF_ALL),
   answers: {
-    200: {
-      doc: 'The sources, each mailbox and provider by itself.',
-      schema: record(
-        {
-          items: Type.Array(
-            record(
-              {
-                name: Type.String(),
-                kind: Type.String(),
-                state: words('serving', 'connecting', 'waiting', 'broken'),
-                reason: nullable(Type.String()),
-              },
-              'Source',
-            ),
-          ),
-          next_cursor: Type.Null(),
-        },
-        'SourceList',
-      ),
-    },
+    200: { doc: 'A page of the sources by name, each mailbox and provider by itself.', schema: SOURCES },
   },
-  run: (inside) => {
-    const items = inside
-      .sources()
-      .map(({ name, kind, state, reason = null }) => ({ name, kind, state, reason }));
-    return { status: 200, body: { items, next_cursor: null } };
+  run: (inside, { query }) => {
+    const show = ({ name, kind, state, reason }: SourceView) => ({
+      name,
+      kind,
+      state,
+      reason: reason ?? null,
+    });
+    const keyOf = ({ name, kind }: SourceView): string => `${name} ${kind}`;
+    return { status: 200, body: pageOfAll(inside.sources(), query, show, keyOf) };
   },
 });
 
@@ -127,7 +128,12 @@ const sync = route({
   tag: 'looks',
   summary: 'Have a source look for new mail now',
   params: record({ name: text('The name of a source.') }),
+  idempotent: 'answer',
   answers: { 202: { doc: 'It looks.', schema: record({ name: Type.String() }, 'SourceSync') } },
+  problems: {
+    'not-found': 'There is no source of this name.',
+    conflict: 'It is brought its mail, and has nowhere to look for it.',
+  },
   run: (inside, { params: { name } }) => {
     if (!inside.sources().some((source) => source.name === name))
       throw refuse('not-found', `source "${name}": there is none of this name`);
@@ -148,9 +154,9 @@ const events = route({
     'Each event has an id; Last-Event-ID goes on behind it. An event `gap` says that some are no longer known. A line `: ping` comes every 15 seconds.',
   query: record({ ticket: Type.Optional(text('A ticket in place of a token, for browsers.', 100)) }),
   answers: { 200: { doc: 'The stream.', contentType: 'text/event-stream' } },
-  run: (inside, { header }) => ({
+  run: (inside, { header, asker }) => ({
     stream: (response) => {
-      inside.events.follow(response, header('last-event-id'));
+      inside.events.follow(response, header('last-event-id'), asker.isGood);
     },
   }),
 });

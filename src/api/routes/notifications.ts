@@ -1,10 +1,13 @@
 /** Notifications that mailgw sends, and what a thread has seen of notifications and replies. */
 import Type from 'typebox';
+import { hideTokens } from '../../actions/items.ts';
 import { notificationState, notify } from '../../actions/notify.ts';
 import { renameThread } from '../../actions/threads.ts';
 import { NOTIFICATION_LIMITS } from '../../mail/notification.ts';
+import { tokenMask } from '../../site/notices.ts';
+import type { SecretSession } from '../../site/session.ts';
 import { type Route, route } from '../route.ts';
-import { nullable, PAGE, record, text, time, toRead, words } from '../schemas.ts';
+import { nullable, PAGE, page, record, text, time, toRead, words } from '../schemas.ts';
 import { itemDetailRow, notificationRow } from '../shown.ts';
 import { DIGEST, orderedPosts } from './addresses.ts';
 import { ITEM } from './items.ts';
@@ -81,6 +84,7 @@ const send = route({
     'It is on disk before the answer, and Postfix has it soon after; for five days it is tried again.',
   body: ORDER,
   idempotent: 'own',
+  fields: { idempotency_key: 'Idempotency-Key' },
   answers: {
     202: {
       doc: 'It is on disk, and will be sent.',
@@ -115,10 +119,14 @@ const show = route({
   summary: 'Say what became of a notification',
   params: record({ id: text('The id of a notification.', 64) }),
   answers: { 200: { doc: 'The notification.', schema: NOTIFICATION } },
+  problems: { 'not-found': 'There is no such notification, or not any more.' },
   run: async (inside, { params }) => {
     return { status: 200, body: notificationRow(await notificationState(inside.session(), params.id)) };
   },
 });
+
+/** Sorts above every id. */
+const ABOVE_ALL_IDS = '~';
 
 const thread = route({
   operation: 'getThread',
@@ -131,32 +139,23 @@ const thread = route({
   params: record({
     thread: text("The platform's own name of the thread; its slashes may stand as they are."),
   }),
-  query: record({ limit: PAGE.limit }),
+  query: record(PAGE),
   answers: {
     200: {
-      doc: 'The thread; empty where nothing was sent or taken.',
+      doc: 'A page of the thread, which is empty where nothing was sent or taken.',
       schema: record(
-        { thread: Type.String(), notifications: Type.Array(NOTIFICATION), replies: Type.Array(ITEM) },
+        {
+          thread: Type.String(),
+          notifications: Type.Array(NOTIFICATION),
+          replies: Type.Array(ITEM),
+          next_cursor: nullable(Type.String({ description: 'Where the next page of both begins.' })),
+        },
         'Thread',
       ),
     },
   },
   run: async (inside, { params, query }) => {
-    const { store } = inside.session();
-    const limit = toRead(query.limit) - 1;
-    const filter = { thread: params.thread, limit };
-    const [notifications, replies] = await Promise.all([
-      store.listNotifications(filter),
-      store.list({ ...filter, newestFirst: true }),
-    ]);
-    return {
-      status: 200,
-      body: {
-        thread: params.thread,
-        notifications: notifications.map(notificationRow),
-        replies: replies.map(itemDetailRow),
-      },
-    };
+    return { status: 200, body: await threadPage(inside.session(), params.thread, query) };
   },
 });
 
@@ -184,6 +183,7 @@ const rename = route({
       ),
     },
   },
+  problems: { conflict: 'Another thread has that name.' },
   run: async (inside, { params, body }) => {
     const { open } = await renameThread(inside.session(), params.thread, body.to);
     return { status: 200, body: { thread: body.to, open_replies: open } };
@@ -192,3 +192,34 @@ const rename = route({
 
 /** The routes. */
 export const NOTIFICATION_ROUTES: readonly Route[] = [send, show, thread, rename];
+
+/** Makes a page of a thread: of notifications and replies together the newest, and those apart. */
+async function threadPage(
+  { config, store }: SecretSession,
+  thread: string,
+  { limit, cursor }: { readonly limit?: number; readonly cursor?: string },
+) {
+  const filter = { thread, before: cursor ?? ABOVE_ALL_IDS, limit: toRead(limit) };
+  const mask = tokenMask(config);
+  const [notifications, replies] = await Promise.all([
+    store.listNotifications(filter),
+    store.list({ ...filter, newestFirst: true }),
+  ]);
+  // The ids of both are of one kind, and sort by their times.
+  const entries = [
+    ...notifications.map((each) => ({ id: each.id, notification: hideTokens(notificationRow(each), mask) })),
+    ...replies.map((each) => ({ id: each.id, reply: hideTokens(itemDetailRow(each), mask) })),
+  ].toSorted((one, other) => (one.id > other.id ? -1 : 1));
+  const { items, next_cursor } = page(
+    entries,
+    limit,
+    (entry) => entry,
+    ({ id }) => id,
+  );
+  return {
+    thread,
+    notifications: items.flatMap((entry) => ('notification' in entry ? [entry.notification] : [])),
+    replies: items.flatMap((entry) => ('reply' in entry ? [entry.reply] : [])),
+    next_cursor,
+  };
+}

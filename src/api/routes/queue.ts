@@ -5,7 +5,7 @@ import { readSince } from '../../actions/time.ts';
 import { ITEM_STATES } from '../../store/item.ts';
 import { isoTime } from '../../system/iso-time.ts';
 import { type Inside, type Route, route } from '../route.ts';
-import { nullable, record, text, time, words } from '../schemas.ts';
+import { nullable, PAGE_OF_ALL, pageOf, pageOfAll, record, text, time, words } from '../schemas.ts';
 
 const COUNTS = record(
   Object.fromEntries(ITEM_STATES.map((state) => [state, Type.Integer({ minimum: 0 })])),
@@ -121,16 +121,15 @@ const verdicts = route({
   scope: 'read',
   tag: 'queue',
   summary: 'Count the verdicts by verdict, reason and cause',
-  query: SINCE,
+  query: record({ ...PAGE_OF_ALL, ...SINCE.properties }),
   answers: {
-    200: {
-      doc: 'The counts.',
-      schema: record({ items: Type.Array(VERDICT), next_cursor: Type.Null() }, 'VerdictCounts'),
-    },
+    200: { doc: 'A page of the counts, by their words.', schema: pageOf(VERDICT, 'VerdictCounts') },
   },
   run: async (inside, { query }) => {
     const counts = await inside.session().store.verdicts(readSince(query.since));
-    return { status: 200, body: { items: counts.map(verdictOf), next_cursor: null } };
+    const keyOf = ({ verdict, reason, cause = '' }: Stats['verdicts'][number]): string =>
+      [verdict, reason, cause].join(' ');
+    return { status: 200, body: pageOfAll(counts, query, verdictOf, keyOf) };
   },
 });
 

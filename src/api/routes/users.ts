@@ -4,9 +4,8 @@ import { removeUser } from '../../actions/removal.ts';
 import { readGraceEnd, rotateSalt } from '../../actions/salts.ts';
 import { findUser, putUsers, renameUser, showUser, type UserDetail } from '../../actions/users.ts';
 import { isoTime } from '../../system/iso-time.ts';
-import { refuse } from '../problem.ts';
 import { type Route, route } from '../route.ts';
-import { nullable, PAGE, page, pageOf, record, text, time, toRead } from '../schemas.ts';
+import { cursorLike, nullable, PAGE, page, pageOf, record, text, time, toRead } from '../schemas.ts';
 import { userRow } from '../shown.ts';
 
 const BASE = {
@@ -41,10 +40,10 @@ const list = route({
   scope: 'users',
   tag: 'users',
   summary: 'List users, the newest first',
-  query: record(PAGE),
+  query: record({ ...PAGE, cursor: cursorLike('^[1-9][0-9]{0,14}$') }),
   answers: { 200: { doc: 'A page of users.', schema: pageOf(USER, 'UserPage') } },
   run: async (inside, { query: { limit, cursor } }) => {
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : readCursor(cursor);
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
     const users = await inside.session().store.usersBefore(before, toRead(limit));
     return { status: 200, body: page(users, limit, userRow, ({ number }) => String(number)) };
   },
@@ -59,6 +58,7 @@ const show = route({
   summary: 'Show one user',
   params: NAME,
   answers: { 200: { doc: 'The user.', schema: DETAIL } },
+  problems: { 'not-found': 'There is no such user.' },
   run: async (inside, { params }) => {
     return { status: 200, body: detailOf(await showUser(inside.session(), params.name)) };
   },
@@ -90,6 +90,8 @@ const put = route({
     200: { doc: 'The user was there, and is as the request says.', schema: USER },
     201: { doc: 'The user was added.', schema: USER },
   },
+  problems: { 'not-found': 'The user was removed at the same moment.' },
+  fields: { user: 'name' },
   run: async (inside, { params: { name }, body }) => {
     const session = inside.session();
     const [result] = await putUsers(session, [{ user: name, ...body }]);
@@ -109,6 +111,7 @@ const remove = route({
   summary: 'Remove a user, whose addresses are refused until `mailgw-ctl user restore` within 30 days',
   params: NAME,
   answers: { 204: { doc: 'The user is removed.' } },
+  problems: { 'not-found': 'There is no such user.' },
   run: async (inside, { params }) => {
     const session = inside.session();
     await removeUser(session, await findUser(session.store, params.name), Date.now());
@@ -127,6 +130,10 @@ const rename = route({
   body: record({ to: text('The new name.', 255) }, 'RenameOrder'),
   idempotent: 'answer',
   answers: { 200: { doc: 'The user under the new name.', schema: USER } },
+  problems: {
+    'not-found': 'There is no such user.',
+    conflict: 'Another user has that name, or was removed under it and can come back.',
+  },
   run: async (inside, { params, body }) => {
     return { status: 200, body: userRow(await renameUser(inside.session(), params.name, body.to)) };
   },
@@ -161,6 +168,7 @@ const rotate = route({
       ),
     },
   },
+  problems: { 'not-found': 'There is no such user.' },
   run: async (inside, { params, body }) => {
     const session = inside.session();
     const now = Date.now();
@@ -173,13 +181,6 @@ const rotate = route({
 
 /** The routes. */
 export const USER_ROUTES: readonly Route[] = [list, show, put, remove, rename, rotate];
-
-function readCursor(cursor: string): number {
-  if (/^[1-9]\d{0,14}$/.test(cursor)) return Number(cursor);
-  throw refuse('invalid', `cursor "${cursor}": is none that a page of users gave`, [
-    { pointer: 'cursor', detail: 'is none that a page of users gave' },
-  ]);
-}
 
 function detailOf({ user, bounces, repliesLeft }: UserDetail) {
   return {

@@ -8,13 +8,14 @@
 import type { Post } from '../../reply/post.ts';
 import { NoPost } from '../no-post.ts';
 import {
+  listIn,
   member,
-  members,
   type PlatformAnswer,
   type PlatformClient,
   type PlatformRequest,
   pathOf,
   refuse,
+  unexpected,
   wholeOf,
 } from '../platform/client.ts';
 import { isMarked } from '../platform/marker.ts';
@@ -46,7 +47,7 @@ export async function placeOf(locator: string, client: PlatformClient, ask: AskA
   // Posts are moved to other topics, and the answer goes after them.
   const [topicId, number] = [member(json, 'topic_id'), member(json, 'post_number')];
   if (typeof topicId !== 'number' || typeof number !== 'number')
-    throw refuse(`Discourse does not say where its post ${post} stands`);
+    throw unexpected(answer, `Discourse does not say where its post ${post} stands`);
   return { topic_id: topicId, reply_to_post_number: number };
 }
 
@@ -85,7 +86,7 @@ export async function isThere(
   }
   const pending = await ask({ path: pathOf('posts', login, 'pending.json') });
   if (pending.status === 404) return false; // a user who is not there, or a Discourse of before 2021
-  return members(member(sure(pending, client).json, 'pending_posts')).some((each) =>
+  return listIn(sure(pending, client), 'pending_posts').some((each) =>
     isMarked(member(each, 'raw_text'), post),
   );
 }
@@ -99,14 +100,14 @@ async function lastPosts(
 ): Promise<readonly unknown[]> {
   const view = await ask({ path: pathOf('t', `${topic}.json`), query: { username_filters: login } });
   if (view.status === 404 || view.status === 410) return [];
-  const ids = members(member(sure(view, client).json, 'post_stream', 'stream')).slice(-LOOKED_THROUGH);
+  const ids = listIn(sure(view, client), 'post_stream', 'stream').slice(-LOOKED_THROUGH);
   if (ids.length === 0) return [];
   const query = new URLSearchParams([
     ...ids.map((id): [string, string] => ['post_ids[]', String(id)]),
     ['include_raw', 'true'],
   ]);
   const posts = await ask({ path: `${pathOf('t', topic, 'posts.json')}?${query.toString()}` });
-  return members(member(sure(posts, client).json, 'post_stream', 'posts'));
+  return listIn(sure(posts, client), 'post_stream', 'posts');
 }
 
 /** Gives an answer that says what was asked for; any other one ends the attempt. */

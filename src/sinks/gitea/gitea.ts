@@ -199,6 +199,9 @@ async function attach(client: PlatformClient, attaching: Attaching, signal: Abor
     const content = multipart({}, [{ field: 'attachment', file }]);
     const query = { name: file.filename };
     const answer = await client.demand({ path: `${made.path}/assets`, query, content }, signal);
+    // One that broke off was made, and lacks the address alone.
+    if (answer.isWhole === true && typeof member(answer.json, 'id') !== 'number')
+      throw unexpected(answer, 'no file in the answer');
     note(file, answer.json);
   });
   const body = textOf(post, options.policy, { refused, addresses });

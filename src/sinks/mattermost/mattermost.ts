@@ -13,6 +13,7 @@ import type { Post, PostAttachment } from '../../reply/post.ts';
 import {
   type Examined,
   lacks,
+  listIn,
   member,
   members,
   openPlatformClient,
@@ -205,7 +206,7 @@ async function isPosted(client: PlatformClient, post: Post, signal: AbortSignal)
   for (let page = 0; page < MOST_PAGES; page++) {
     const query = { page: String(page), per_page: String(POSTS_PER_PAGE), skipFetchThreads: 'true' };
     const answer = await client.demand({ path, query }, signal);
-    const order = members(member(answer.json, 'order'));
+    const order = listIn(answer, 'order');
     const posts = order.map((id) => member(answer.json, 'posts', String(id)));
     if (order.length > 0 && posts[0] === undefined) throw unexpected(answer, 'no posts in the answer');
     if (posts.some((each) => member(each, 'props', MARK) === post.id)) return true;
@@ -239,6 +240,7 @@ const findUser: FindUser = async (client, map, address, signal) => {
   if (isUnknown && errorId(answer.json) !== undefined) return undefined;
   const outcome = client.judge(answer);
   if (outcome.kind !== 'posted') throw new Error(outcome.diagnostic);
+  if (typeof member(answer.json, 'username') !== 'string') throw unexpected(answer, 'no user in the answer');
   const user = userOf(answer.json);
   return user && userOfAddress(map, [user], address);
 };

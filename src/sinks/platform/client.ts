@@ -229,6 +229,16 @@ export function members(value: unknown): readonly unknown[] {
 }
 
 /**
+ * Gives the list that an answer has at a member, or is; throws where there is none. A list that is missing is no list without
+ * members: "there is no such post" would post it again.
+ */
+export function listIn(answer: PlatformAnswer, ...names: readonly string[]): readonly unknown[] {
+  const list = member(wholeOf(answer).json, ...names);
+  if (!Array.isArray(list)) throw unexpected(answer, `no list ${names.join('.')} in the answer`);
+  return members(list);
+}
+
+/**
  * Gives what a status means where the platform says nothing else: a key that is not taken is an operator's matter, a thread
  * that is not there its author's, and a page that speaks no JSON is not the platform's interface.
  */

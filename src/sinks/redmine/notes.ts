@@ -7,15 +7,7 @@
  * not looked through, and takes no replies.
  */
 import type { Post } from '../../reply/post.ts';
-import {
-  member,
-  members,
-  type PlatformClient,
-  pathOf,
-  refuse,
-  unexpected,
-  wholeOf,
-} from '../platform/client.ts';
+import { listIn, member, members, type PlatformClient, pathOf, refuse } from '../platform/client.ts';
 import { draftText, type TextForm } from '../platform/draft.ts';
 
 const ISSUE_BYTES = 32 * 1024 * 1024;
@@ -61,9 +53,7 @@ export async function readIssue(
   const answer = await client.demand({ ...request, answerBytes: ISSUE_BYTES }, signal);
   if (answer.isWhole !== true && Buffer.byteLength(answer.text) >= ISSUE_BYTES / 2)
     throw refuse(`the issue is too long to be looked through, more than ${ISSUE_BYTES} bytes`);
-  const journals = member(wholeOf(answer).json, 'issue', 'journals');
-  if (!Array.isArray(journals)) throw unexpected(answer, `no issue ${id}`);
-  return { journals: members(journals).map(readJournal) };
+  return { journals: listIn(answer, 'issue', 'journals').map(readJournal) };
 }
 
 function readJournal(json: unknown): Journal {

@@ -15,8 +15,8 @@ import { NoPost } from '../no-post.ts';
 import {
   type Examined,
   lacks,
+  listIn,
   member,
-  members,
   openPlatformClient,
   type PlatformAnswer,
   type PlatformClient,
@@ -101,6 +101,8 @@ function createRedmineSink(options: Options, { now }: SinkEnvironment): Sink {
         );
         const after = await readIssue(client, id, author, signal);
         if (notes.claim(post, after, author, before)) return client.judge(answer);
+        // Its own answer to a note has no body, whatever became of the note.
+        if (answer.text.trim() !== '') throw unexpected(answer, 'no answer of Redmine to a note');
         throw refuse(
           `Redmine answered ${answer.status} and kept no note: ${author.login} may add none to this issue (permission "Add notes")`,
         );
@@ -251,10 +253,10 @@ async function isCreated(
 ): Promise<boolean> {
   const path = `${pathOf('projects', projectOf(post), 'issues')}.json`;
   const query = { author_id: String(author.id), status_id: '*', sort: 'created_on:desc', limit: '100' };
-  const { json } = wholeOf(await client.demand({ path, query, headers: author.headers }, signal));
+  const answer = await client.demand({ path, query, headers: author.headers }, signal);
   const [subject, since] = [subjectOf(post), post.receivedAt + author.aheadMs - 2000];
   const begins = draftText(post, form).trim().slice(0, 200);
-  return members(member(json, 'issues')).some(
+  return listIn(answer, 'issues').some(
     (issue) =>
       member(issue, 'subject') === subject &&
       Date.parse(String(member(issue, 'created_on'))) >= since &&

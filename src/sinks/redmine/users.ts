@@ -1,5 +1,5 @@
 /** The users of a Redmine, as an administrator's key is told them: logins, and the address that each has first. */
-import { member, members, type PlatformClient, unexpected, wholeOf } from '../platform/client.ts';
+import { listIn, member, type PlatformClient } from '../platform/client.ts';
 import {
   addressesOf,
   type FindUser,
@@ -31,9 +31,8 @@ async function* listed(
   for (let offset = 0; ; offset += PAGE) {
     const words = { ...query, status: '1', sort: 'login', offset: String(offset), limit: String(PAGE) };
     const answer = await client.demand({ path: '/users.json', query: words }, signal);
-    const users = member(wholeOf(answer).json, 'users');
-    if (!Array.isArray(users)) throw unexpected(answer, 'no list of users');
-    for (const user of members(users)) {
+    const users = listIn(answer, 'users');
+    for (const user of users) {
       const login = member(user, 'login');
       if (typeof login === 'string' && login !== '')
         yield { login, addresses: addressesOf(member(user, 'mail')) };

@@ -40,7 +40,10 @@ export async function confirm(
   { room }: Place,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.demand({ path: pathOf('api', 'v1', 'rooms.mediaConfirm', room, id), json: fields }, signal);
+  const path = pathOf('api', 'v1', 'rooms.mediaConfirm', room, id);
+  const answer = await client.demand({ path, json: fields }, signal);
+  if (answer.isWhole === true && member(answer.json, 'message') === undefined)
+    throw unexpected(answer, 'no message was made of a file');
 }
 
 /** Confirms files one by one, and gives those that were refused. */

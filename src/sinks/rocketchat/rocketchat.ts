@@ -22,6 +22,7 @@ import {
   settled,
   sought,
   unexpected,
+  wholeOf,
 } from '../platform/client.ts';
 import { draftText, refusedNote, type TextForm, titled } from '../platform/draft.ts';
 import { previewerOf } from '../platform/open.ts';
@@ -103,6 +104,7 @@ function createRocketChatSink(
     const outcome = client.judge(answer);
     if (isUnclear(answer) && (await complete(post, place, signal)))
       return { kind: 'posted', diagnostic: 'it was there already', status: answer.status };
+    if (isUnclear(answer) && outcome.kind === 'posted') throw unexpected(answer, 'no message was made');
     if (outcome.kind === 'posted') await confirmAll(post, place, taken, signal);
     return outcome;
   };
@@ -180,7 +182,8 @@ function isUnclear({ status, json }: PlatformAnswer): boolean {
 async function checkParent(client: PlatformClient, { room, parent }: Place, signal: AbortSignal) {
   if (parent === undefined) return;
   const answer = await client.demand({ path: '/api/v1/chat.getMessage', query: { msgId: parent } }, signal);
-  const message = member(answer.json, 'message');
+  const message = member(wholeOf(answer).json, 'message');
+  if (typeof member(message, 'rid') !== 'string') throw unexpected(answer, 'no message in the answer');
   if (member(message, 'rid') !== room) throw refuse(`the message ${parent} is in another room than ${room}`);
   if (member(message, 't') === 'rm') throw refuse(`the message ${parent} was deleted`);
 }

@@ -12,6 +12,7 @@ import type { Meaning } from '../answer.ts';
 import {
   type Examined,
   lacks,
+  listIn,
   member,
   members,
   openPlatformClient,
@@ -22,6 +23,7 @@ import {
   refuse,
   settled,
   sought,
+  unexpected,
 } from '../platform/client.ts';
 import { titleOr } from '../platform/draft.ts';
 import { openerOf, previewerOf } from '../platform/open.ts';
@@ -164,7 +166,10 @@ async function send(
   };
   let answer = await ask(post.attachments, []);
   if (answer.status === 413 && post.attachments.length > 0) answer = await ask([], post.attachments);
-  return { outcome: client.judge(answer), answer };
+  const outcome = client.judge(answer);
+  // What Request Tracker makes it answers 201; a mere 200 is of somebody who stands before it.
+  if (outcome.kind === 'posted' && answer.status !== 201) throw unexpected(answer, 'nothing was made');
+  return { outcome, answer };
 }
 
 /** Looks for a post by its mark: in its ticket, or where it started one among what was stored since it came. */
@@ -185,8 +190,8 @@ async function isThere(client: PlatformClient, post: Post, signal: AbortSignal):
     per_page: '100',
   };
   const path = pathOf('REST', '2.0', ...place, 'attachments');
-  const { json } = await client.demand({ path, query }, signal);
-  return members(member(json, 'items')).some((item) => String(member(item, 'Headers')).includes(mark));
+  const answer = await client.demand({ path, query }, signal);
+  return listIn(answer, 'items').some((item) => String(member(item, 'Headers')).includes(mark));
 }
 
 /** Examines the account, and the newest ticket that it sees: only a ticket tells of rights. */

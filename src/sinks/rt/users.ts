@@ -7,7 +7,7 @@
  */
 import { foldAddress } from '../../mail/address.ts';
 import { NoPost } from '../no-post.ts';
-import { member, members, type PlatformClient, pathOf, unexpected } from '../platform/client.ts';
+import { listIn, member, type PlatformClient, pathOf } from '../platform/client.ts';
 import { type FindUser, type Listed, type ListUsers, onlyUser, ourUsers } from '../platform/people.ts';
 
 /** Users in one answer; Request Tracker gives no more. */
@@ -23,7 +23,7 @@ export const findUser: FindUser = async (client, map, address, signal) => {
     per_page: String(PAGE),
   };
   const answer = await client.demand({ path: USERS, query }, signal);
-  const found = members(member(answer.json, 'items')).flatMap(readUser);
+  const found = listIn(answer, 'items').flatMap(readUser);
   const isOther = (each: string): boolean => foldAddress(each) !== foldAddress(address);
   if (found.some(({ addresses }) => addresses.some(isOther))) {
     const { status } = answer;
@@ -50,8 +50,7 @@ async function* withAddress(client: PlatformClient, signal: AbortSignal): AsyncI
       page: String(page),
     };
     const answer = await client.demand({ path: USERS, query }, signal);
-    const items = member(answer.json, 'items');
-    if (!Array.isArray(items)) throw unexpected(answer, 'the answer is no list of users');
+    const items = listIn(answer, 'items');
     yield* items.flatMap(readUser);
     if (items.length < PAGE) return;
   }

@@ -16,9 +16,9 @@ import { NoPost } from '../no-post.ts';
 import {
   type Examined,
   lacks,
+  listIn,
   type Means,
   member,
-  members,
   openPlatformClient,
   type PlatformAnswer,
   type PlatformClient,
@@ -150,7 +150,6 @@ class ZammadSink implements Sink {
   async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
     const query = { query: address.toLowerCase(), limit: String(PAGE) };
     const answer = await this.#client.demand({ path: '/api/v1/users/search', query }, signal);
-    if (!Array.isArray(wholeOf(answer).json)) throw unexpected(answer, 'the answer is no list of users');
     return userOfAddress(this.#options.map, usersIn(answer), address);
   }
 
@@ -185,7 +184,7 @@ class ZammadSink implements Sink {
     for (let page = 1; ; page += 1) {
       const query = { page: String(page), per_page: String(PAGE) };
       const answer = await this.#client.demand({ path: '/api/v1/users', query }, signal);
-      if (members(answer.json).length === 0) return;
+      if (listIn(answer).length === 0) return;
       yield* usersIn(answer);
     }
   }
@@ -275,8 +274,8 @@ function readExamination({ status, json }: PlatformAnswer): Examined {
       );
 }
 
-function usersIn({ json }: PlatformAnswer): readonly Listed[] {
-  return members(json)
+function usersIn(answer: PlatformAnswer): readonly Listed[] {
+  return listIn(answer)
     .map(userOf)
     .filter((user) => user !== undefined);
 }

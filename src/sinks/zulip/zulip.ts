@@ -15,9 +15,9 @@ import { NoPost } from '../no-post.ts';
 import {
   type Examined,
   lacks,
+  listIn,
   type Means,
   member,
-  members,
   openPlatformClient,
   type PlatformAnswer,
   type PlatformClient,
@@ -126,9 +126,7 @@ class ZulipSink implements Sink {
       if (member(answer.json, 'code') === 'BAD_NARROW') return false;
       const outcome = this.#client.judge(answer);
       if (outcome.kind !== 'posted') throw new NoPost(outcome);
-      if (!Array.isArray(member(wholeOf(answer).json, 'messages')))
-        throw unexpected(answer, 'the answer has no messages');
-      return members(member(answer.json, 'messages')).some((message) =>
+      return listIn(answer, 'messages').some((message) =>
         String(member(message, 'content')).includes(markOf(post)),
       );
     });

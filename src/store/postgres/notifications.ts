@@ -10,6 +10,7 @@ import type {
   LeasedNotification,
   NewNotification,
   NotificationAddition,
+  NotificationFilter,
   Notifications,
   NotificationView,
 } from '../notifications.ts';
@@ -92,6 +93,16 @@ const VIEW = `SELECT id, state, user_name AS "user", thread, replied_to_at AS "r
 
 type ViewRow = Nullable<NotificationView>;
 
+/** Writes the query of a list. */
+function listing({ thread, before, limit }: NotificationFilter) {
+  const newest = 'ORDER BY notification_number DESC LIMIT $1';
+  if (thread === undefined) return { text: `${VIEW} ${newest}`, values: [limit] };
+  if (before === undefined) return { text: `${VIEW} WHERE thread = $2 ${newest}`, values: [limit, thread] };
+  // By the index of the thread: in the order of all ids there may be many others between two of its own.
+  const text = `${VIEW} WHERE thread = $2 AND id || '' < $3 ORDER BY id || '' DESC LIMIT $1`;
+  return { text, values: [limit, thread, before] };
+}
+
 type Views = Pick<Notifications, 'notification' | 'listNotifications'>;
 
 function notificationViews({ database: { reads }, clock }: Ground): Views {
@@ -104,13 +115,9 @@ function notificationViews({ database: { reads }, clock }: Ground): Views {
       const row = await reads.first<ViewRow>(`${VIEW} WHERE id = $1`, [id]);
       return row === undefined ? undefined : toView(row);
     },
-    listNotifications: async ({ thread, limit }) => {
-      const newest = 'ORDER BY notification_number DESC LIMIT $1';
-      const rows =
-        thread === undefined
-          ? reads.rows<ViewRow>(`${VIEW} ${newest}`, [limit])
-          : reads.rows<ViewRow>(`${VIEW} WHERE thread = $2 ${newest}`, [limit, thread]);
-      return (await rows).map(toView);
+    listNotifications: async (filter) => {
+      const { text, values } = listing(filter);
+      return (await reads.rows<ViewRow>(text, values)).map(toView);
     },
   };
 }

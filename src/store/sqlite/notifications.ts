@@ -10,6 +10,7 @@ import type { OutgoingMail } from '../../mail/outgoing.ts';
 import type {
   EarlierNotification,
   LeasedNotification,
+  NotificationFilter,
   Notifications,
   NotificationView,
 } from '../notifications.ts';
@@ -127,14 +128,21 @@ export function prepareNotificationViews(
   const ofThread = database.prepare<[string, number], ViewRow>(
     `${VIEW} WHERE thread = ? ORDER BY notification_number DESC LIMIT ?`,
   );
+  // By the index of the thread: in the order of all ids there may be many others between two of its own.
+  const below = database.prepare<[string, string, number], ViewRow>(
+    `${VIEW} WHERE thread = ? AND +id < ? ORDER BY +id DESC LIMIT ?`,
+  );
+  const list = ({ thread, before, limit }: NotificationFilter): ViewRow[] => {
+    if (thread === undefined) return newest.all(limit);
+    return before === undefined ? ofThread.all(thread, limit) : below.all(thread, before, limit);
+  };
   return {
     nextNotificationAt: () => next.get() ?? undefined,
     notification: (id) => {
       const row = byId.get(id);
       return row === undefined ? undefined : toView(row);
     },
-    listNotifications: ({ thread, limit }) =>
-      (thread === undefined ? newest.all(limit) : ofThread.all(thread, limit)).map(toView),
+    listNotifications: (filter) => list(filter).map(toView),
   };
 }
 
