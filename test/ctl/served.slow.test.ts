@@ -17,6 +17,8 @@ await import('./queue.test.ts');
 await import('./bulk.test.ts');
 await import('./notify.test.ts');
 await import('./retry-posted.test.ts');
+await import('./thread.test.ts');
+await import('./token.test.ts');
 
 after(() => {
   const all = Object.keys({ ...ACTIONS, ...MINTING_ACTIONS });
