@@ -1,6 +1,7 @@
 /** The fault of a store that cannot do its work now: the setting that names it, what is wrong, and the way out. */
-import { storeKey, storePlace } from '../site/store-place.ts';
+
 import type { Session } from '../site/session.ts';
+import { storeKey, storePlace } from '../site/store-place.ts';
 import { describe, EXIT, Fault, systemCode } from './fault.ts';
 
 /** Makes the fault of a failure of the store. */

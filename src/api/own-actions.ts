@@ -70,7 +70,10 @@ const DONE = {};
 
 /** The actions that need nothing but the store. */
 export const ACTIONS = {
-  addUser: async (session: Session, { user, addresses }: Named & { readonly addresses: readonly string[] }) => {
+  addUser: async (
+    session: Session,
+    { user, addresses }: Named & { readonly addresses: readonly string[] },
+  ) => {
     const added = await addUser(session, user, addresses);
     return { user: personOf(added.user), namesake: added.namesake };
   },
@@ -82,8 +85,7 @@ export const ACTIONS = {
     ),
   findUser: async ({ store }: Session, { user }: Named) => personOf(await findUser(store, user)),
   listNames: async ({ store }: Session) => (await store.listUsers()).map(({ name }) => name),
-  renameUser: async (session: Session, { from, to }: FromTo) =>
-    personOf(await renameUser(session, from, to)),
+  renameUser: async (session: Session, { from, to }: FromTo) => personOf(await renameUser(session, from, to)),
   removeUser: async (session: Session, { user, now }: Named & { readonly now: number }) => {
     await removeUser(session, await findUser(session.store, user), now);
     return DONE;
@@ -100,7 +102,10 @@ export const ACTIONS = {
     const { released, leftOut, ...restored } = await restoreUser(session, user, number);
     return { user: personOf(restored.user), released, leftOut };
   },
-  rotateSalt: async (session: Session, { user, now, graceEndsAt }: Named & { readonly now: number; readonly graceEndsAt?: number | undefined }) => ({
+  rotateSalt: async (
+    session: Session,
+    { user, now, graceEndsAt }: Named & { readonly now: number; readonly graceEndsAt?: number | undefined },
+  ) => ({
     fingerprint: await rotateSalt(session, await findUser(session.store, user), now, graceEndsAt),
   }),
   renameThread: async (session: Session, { from, to }: FromTo) => {
@@ -111,8 +116,10 @@ export const ACTIONS = {
     await store.setPaused(paused);
     return DONE;
   },
-  findMatching: (session: Session, { action, selection }: { readonly action: OperatorAction; readonly selection: Selection }) =>
-    findMatching(session, OPERATIONS[action], selection),
+  findMatching: (
+    session: Session,
+    { action, selection }: { readonly action: OperatorAction; readonly selection: Selection },
+  ) => findMatching(session, OPERATIONS[action], selection),
   operateNamed: async (session: Session, { name, ...order }: OperateOrder & { readonly name: string }) => {
     const { id } = await findItem(session.store, name);
     const [operated] = await operateAll(session, [id], order);
@@ -139,7 +146,10 @@ export const MINTING_ACTIONS = {
     const { mintBatch } = await import('./routes/addresses.ts');
     return mintBatch(session, orders, { isOwn: true });
   },
-  explainAddress: async (session: MintingSession, { address, inReplyTo }: { readonly address: string; readonly inReplyTo?: string | undefined }) => {
+  explainAddress: async (
+    session: MintingSession,
+    { address, inReplyTo }: { readonly address: string; readonly inReplyTo?: string | undefined },
+  ) => {
     const { explainAddress } = await import('../actions/explain.ts');
     return explainAddress(session, address, inReplyTo);
   },

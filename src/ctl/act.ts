@@ -74,7 +74,7 @@ function asking<P extends Port<P>>({ store: { path } }: Config): Act<P> {
     const { result, failed, problem } = answer.body as Partial<{ result: unknown; problem: string } & Failed>;
     if (failed !== undefined) throw faultOf({ failed });
     if (problem !== undefined) throw new Fault(EXIT.internal, `mailgwd: ${name}: ${problem}`);
-    return result as P[N]['result'];
+    return result;
   };
 }
 
@@ -105,8 +105,12 @@ async function isServed({ store: { path } }: Config, { output }: Context): Promi
     return status === 200 && (body as { readonly version?: string }).version === version();
   } catch (error) {
     if (error instanceof Unanswered)
-      printNote(output, `${error.message}; "systemctl status mailgw" tells more. The command opens the store itself`);
-    else if (!ABSENT.has(systemCode(error) ?? '')) printNote(output, `mailgwd cannot be asked: ${describe(error)}; the command opens the store itself`);
+      printNote(
+        output,
+        `${error.message}; "systemctl status mailgw" tells more. The command opens the store itself`,
+      );
+    else if (!ABSENT.has(systemCode(error) ?? ''))
+      printNote(output, `mailgwd cannot be asked: ${describe(error)}; the command opens the store itself`);
     return false;
   }
 }

@@ -64,7 +64,7 @@ export function exchange(
     };
     const end = (error: unknown): void => {
       clearTimeout(deadline);
-      reject(unanswered ?? error);
+      reject(unanswered ?? (error instanceof Error ? error : new Error(String(error))));
     };
     asking.on('error', end);
     asking.on('response', (response) => {

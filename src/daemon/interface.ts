@@ -52,10 +52,7 @@ export async function openInterface(
   };
   if (site.config.api.listen !== undefined) await serve(ground, await open(false), sources);
   let own: Promise<Api> | undefined;
-  const answerBy = (
-    response: ServerResponse,
-    answer: () => Promise<unknown>,
-  ): void => {
+  const answerBy = (response: ServerResponse, answer: () => Promise<unknown>): void => {
     answer().catch((error: unknown) => {
       onFault(errorText(error));
       response.writeHead(500).end();

@@ -30,7 +30,10 @@ async function standIn(scratch: Scratch, answer: RequestListener): Promise<reado
 }
 
 /** A tool whose store has a stand-in for a daemon beside it. */
-async function beside(t: TestContext, answer: RequestListener): Promise<{ tool: Tool; requests: readonly string[] }> {
+async function beside(
+  t: TestContext,
+  answer: RequestListener,
+): Promise<{ tool: Tool; requests: readonly string[] }> {
   const tool = await initialise(testScratch(t));
   return { tool, requests: await standIn(tool.scratch, answer) };
 }
@@ -40,10 +43,14 @@ const ADDED = 'user alice added, writing from alice@example.com\n';
 
 describe('A command beside a daemon', () => {
   it('has it do what it does, and says what came of it', async (t) => {
-    const answer = (body: object, status = 200): RequestListener => (request, response) => {
-      request.resume();
-      response.writeHead(status).end(JSON.stringify(request.method === 'GET' ? { version: version() } : body));
-    };
+    const answer =
+      (body: object, status = 200): RequestListener =>
+      (request, response) => {
+        request.resume();
+        response
+          .writeHead(status)
+          .end(JSON.stringify(request.method === 'GET' ? { version: version() } : body));
+      };
     const user = { number: 7, name: 'alice', enabled: true, createdAt: 0, addresses: ['a@example.com'] };
     const { tool, requests } = await beside(t, answer({ result: { user } }));
     assert.equal((await tool.row('user', 'add', 'alice')).number, 7, 'it is told what the daemon says');
@@ -56,7 +63,9 @@ describe('A command beside a daemon', () => {
     const { tool } = await beside(t, (request, response) => {
       request.resume();
       const isGreeting = request.method === 'GET';
-      response.writeHead(isGreeting ? 200 : 422).end(JSON.stringify(isGreeting ? { version: version() } : { failed }));
+      response
+        .writeHead(isGreeting ? 200 : 422)
+        .end(JSON.stringify(isGreeting ? { version: version() } : { failed }));
     });
     await tool.fails(65, 'one\nmailgw-ctl: two', ...ADD);
   });

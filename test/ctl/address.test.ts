@@ -47,7 +47,10 @@ describe('mailgw-ctl address mint -', () => {
     const words = [TOOL, '--config', tool.config, '--json', 'address', 'mint', '-'];
     const { code, stdout, stderr } = await run(process.execPath, words, lines.join('\n'));
     assert.equal(code, 65);
-    assert.match(stderr, /^mailgw-ctl: line 5001: user "nobody": there is no such user; .*\n.*1 of 10000 lines/);
+    assert.match(
+      stderr,
+      /^mailgw-ctl: line 5001: user "nobody": there is no such user; .*\n.*1 of 10000 lines/,
+    );
     assert.deepEqual(
       parseRows(stdout).map(({ thread }) => thread),
       lines.flatMap((_, n) => (n === 5000 ? [] : [`acme/site/issue/${n}`])),

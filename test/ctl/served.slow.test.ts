@@ -35,10 +35,19 @@ describe('A command beside a daemon that hangs', () => {
     await daemon.ready();
     process.kill(daemon.pid, 'SIGSTOP');
     try {
-      const { code, stdout, stderr } = await daemon.tryCtl('user', 'add', 'alice', '--address', 'a@example.com');
+      const { code, stdout, stderr } = await daemon.tryCtl(
+        'user',
+        'add',
+        'alice',
+        '--address',
+        'a@example.com',
+      );
       assert.equal(code, 0, stderr);
       assert.match(stdout, /"user":"alice"/);
-      assert.match(stderr, /^mailgw-ctl: note: mailgwd has not answered at .*\.sock for 5 s; .* opens the store itself\n$/);
+      assert.match(
+        stderr,
+        /^mailgw-ctl: note: mailgwd has not answered at .*\.sock for 5 s; .* opens the store itself\n$/,
+      );
     } finally {
       process.kill(daemon.pid, 'SIGCONT');
     }

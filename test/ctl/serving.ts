@@ -3,8 +3,8 @@
 // Contract: after serveStores() every store that a test sets up is served until its scratch closes; `asked` are the
 // actions that commands had done. Each request is answered under the settings that the file has by then.
 
-import { adminSocketPath, createAdminServer } from '../../src/api/admin.ts';
 import { answerAction } from '../../src/api/action-answers.ts';
+import { adminSocketPath, createAdminServer } from '../../src/api/admin.ts';
 import type { MintingSession } from '../../src/api/own-actions.ts';
 import { readPeppers } from '../../src/config/secret-file.ts';
 import { loadConfig } from '../../src/site/config.ts';
@@ -41,7 +41,12 @@ export async function serveStore(scratch: Scratch, configPath: string): Promise<
       });
     },
   });
-  await listenOnFile(server, { path: adminSocketPath(path), mode: 0o600, group: undefined, section: 'store' });
+  await listenOnFile(server, {
+    path: adminSocketPath(path),
+    mode: 0o600,
+    group: undefined,
+    section: 'store',
+  });
   scratch.defer(async () => {
     server.close();
     server.closeAllConnections();

@@ -32,7 +32,8 @@ describe('mailgw-ctl thread rename', () => {
     const { code, stderr } = await tool.run('thread', 'rename', 'acme/9', 'acme/10');
     equal(code, 0);
     match(stderr, /^mailgw-ctl: note: no address that is known here was made for acme\/9; /);
-    const taken = 'thread "acme/8": is another thread, number 2; two cannot become one, expected a name that is free';
+    const taken =
+      'thread "acme/8": is another thread, number 2; two cannot become one, expected a name that is free';
     await tool.fails(65, taken, 'thread', 'rename', 'acme/7', 'acme/8');
   });
 });

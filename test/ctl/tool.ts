@@ -6,9 +6,9 @@ import type { NewItem } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { runCommand, runProcess, TOOL } from '../support/command.ts';
-import { isServing, serveStore } from './serving.ts';
 import { type RunResult, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
+import { isServing, serveStore } from './serving.ts';
 
 /** One object of `--json`. */
 export type Row = Record<string, unknown>;

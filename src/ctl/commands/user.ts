@@ -98,7 +98,8 @@ async function putOne(
   const addresses = given.length > 0 || input.turnedOff('addresses') ? given : undefined;
   const enabled = input.flag('disabled') ? false : input.flag('enabled') ? true : undefined;
   const [result] = await act('putUsers', { entries: [{ user: name, addresses, enabled }] });
-  if (result === undefined || 'failed' in result) throw result === undefined ? badInput(name) : faultOf(result);
+  if (result === undefined || 'failed' in result)
+    throw result === undefined ? badInput(name) : faultOf(result);
   const user = await act('findUser', { user: name });
   noteMissingAddress(user, config, context);
   printDone(context.output, { ...userRow(user), result: result.kind }, `user ${name} ${result.kind}`);
