@@ -1,7 +1,7 @@
 /**
  * The daemon's answers to commands of mailgw-ctl: the actions of own-actions.ts over its own socket.
  *
- * Contract: `GET /actions` says which version serves, and `POST /actions/NAME` carries one out: 200 with `result`, 422 with
+ * Contract: `GET /actions` says which version serves, or with 503 why it should not be asked; `POST /actions/NAME` carries one out: 200 with `result`, 422 with
  * `failed`, as a Fault would say it, and 500 with `problem` for what is a fault of ours. Only for a command of the same
  * version: what the two say to each other is no interface, and changes with them.
  * Limits: an order of {@link MAX_ORDER_BYTES}.
@@ -23,14 +23,24 @@ const MAX_ORDER_BYTES = 128 * 1024 * 1024;
 /** An answer: its status, and what it says as JSON. */
 type Answered = readonly [status: number, body: object];
 
-/** Answers one request; `onFault` hears of what is a fault of ours. */
+/** What the daemon knows of itself. */
+export interface Around {
+  /** Says what keeps it from taking mail, if anything does: its store was taken away, or is another one. */
+  readonly trouble: () => string | undefined;
+  /** Hears of a request that failed for a fault of ours. */
+  readonly onFault: (reason: string) => void;
+}
+
+/** Answers one request. */
 export async function answerAction(
   session: MintingSession,
   request: IncomingMessage,
   response: ServerResponse,
-  onFault: (reason: string) => void,
+  { trouble, onFault }: Around,
 ): Promise<void> {
-  const [status, body] = await answerTo(session, request).catch((error: unknown): Answered => {
+  const isGreeting = request.method === 'GET' && request.url === ACTIONS_PATH;
+  const answering = isGreeting ? greet(session, trouble()) : answerTo(session, request);
+  const [status, body] = await answering.catch((error: unknown): Answered => {
     onFault(errorText(error));
     return [500, { problem: errorText(error) }];
   });
@@ -40,7 +50,6 @@ export async function answerAction(
 
 async function answerTo(session: MintingSession, request: IncomingMessage): Promise<Answered> {
   const { method, url = '' } = request;
-  if (method === 'GET' && url === ACTIONS_PATH) return [200, { version: version() }];
   const name = url.slice(ACTIONS_PATH.length + 1);
   const run = method === 'POST' ? actionOf(name) : undefined;
   if (run === undefined) return [404, { problem: `${url}: there is no such action` }];
@@ -53,6 +62,12 @@ async function answerTo(session: MintingSession, request: IncomingMessage): Prom
     if (isStoreFailure(error)) return [422, failedOf(storeFault(session.config, error))];
     throw error;
   }
+}
+
+/** Says which version serves, where nothing is wrong and the store can be written. */
+async function greet({ store }: MintingSession, trouble: string | undefined): Promise<Answered> {
+  const problem = trouble ?? (await store.ping({ mustWrite: true }).then(() => undefined, errorText));
+  return problem === undefined ? [200, { version: version() }] : [503, { problem }];
 }
 
 /** Finds an action by its name. */

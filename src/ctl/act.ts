@@ -2,7 +2,7 @@
  * A command's way to what it has done: by the daemon that serves the store, else by itself on the store. A command
  * does not know which.
  *
- * Contract: the daemon is asked first whether it serves, and is of this version; then all that the command has done goes the
+ * Contract: the daemon is asked first whether it serves, can write, and is of this version; then all that the command has done goes the
  * same way. Where there is no daemon, where this user may not ask it, and where it does not answer in time, the
  * command opens the store itself. The two give the same results and the same faults.
  * Failure: a daemon that ends, or hangs, in the midst of an action is a Fault with 69, which says that what became of
@@ -101,7 +101,8 @@ export const faultOf = ({ failed }: Failed): Fault => new Fault(failed.status, f
 async function isServed({ store: { path } }: Config, { output }: Context): Promise<boolean> {
   try {
     const { status, body } = await exchange(path, { method: 'GET', path: ACTIONS_PATH }, GREETING_MS);
-    // One of another version, as between an upgrade and its restart, knows other actions.
+    // One of another version, as between an upgrade and its restart, knows other actions; of one whose store fails, the
+    // command finds out why by itself.
     return status === 200 && (body as { readonly version?: string }).version === version();
   } catch (error) {
     if (error instanceof Unanswered)

@@ -9,6 +9,7 @@ import type { AnswerRest } from '../api/admin.ts';
 import type { EventStream } from '../api/event-stream.ts';
 import type { Inside } from '../api/route.ts';
 import type { Api } from '../api/server.ts';
+import type { Doubts } from '../site/doubts.ts';
 import type { SecretSession } from '../site/session.ts';
 import { listViews, syncSource } from '../sources/catalogue.ts';
 import type { Source } from '../sources/source.ts';
@@ -24,6 +25,7 @@ export async function openInterface(
   ground: Ground,
   sources: ReadonlyMap<string, Source>,
   sender: { wake(): void },
+  trouble: Doubts['trouble'],
 ): Promise<Readonly<Record<'v1' | 'actions', AnswerRest>>> {
   const { site, store, log, life } = ground;
   const session = (): SecretSession => {
@@ -68,7 +70,7 @@ export async function openInterface(
     actions: (request, response) => {
       answerBy(response, async () => {
         const { answerAction } = await import('../api/action-answers.ts');
-        await answerAction({ ...session(), notified }, request, response, onFault);
+        await answerAction({ ...session(), notified }, request, response, { trouble, onFault });
       });
     },
   };

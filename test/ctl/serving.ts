@@ -36,8 +36,11 @@ export async function serveStore(scratch: Scratch, configPath: string): Promise<
       const [, name] = /^\/actions\/(\w+)$/.exec(request.url ?? '') ?? [];
       if (name !== undefined) asked.add(name);
       const session = sessionOf(configPath, store);
-      void answerAction(session, request, response, (reason) => {
-        console.error(reason);
+      void answerAction(session, request, response, {
+        trouble: () => undefined,
+        onFault: (reason) => {
+          console.error(reason);
+        },
       });
     },
   });
