@@ -70,6 +70,7 @@ const DONE = {};
 
 /** The actions that need nothing but the store. */
 export const ACTIONS = {
+  /** Adds a user; `namesake` is who was removed under the name and could still come back. */
   addUser: async (
     session: Session,
     { user, addresses }: Named & { readonly addresses: readonly string[] },
@@ -77,59 +78,76 @@ export const ACTIONS = {
     const added = await addUser(session, user, addresses);
     return { user: personOf(added.user), namesake: added.namesake };
   },
+  /** Changes a user's addresses, or whether their replies are accepted. */
   changeUser: async (session: Session, { user, ...change }: PutEntry) =>
     personOf(await changeUser(session, user, change)),
+  /** Brings users to the states that are wanted; says of each what became of it. */
   putUsers: async (session: Session, { entries }: { readonly entries: readonly PutEntry[] }) =>
     (await putUsers(session, entries)).map((result): { readonly kind: UserChange } | Failed =>
       result.kind === 'problem' ? failedOf(result.fault) : { kind: result.kind },
     ),
+  /** Finds a user. */
   findUser: async ({ store }: Session, { user }: Named) => personOf(await findUser(store, user)),
+  /** Lists the names of all users. */
   listNames: async ({ store }: Session) => (await store.listUsers()).map(({ name }) => name),
+  /** Gives a user another name. */
   renameUser: async (session: Session, { from, to }: FromTo) => personOf(await renameUser(session, from, to)),
+  /** Removes a user, who can come back. */
   removeUser: async (session: Session, { user, now }: Named & { readonly now: number }) => {
     await removeUser(session, await findUser(session.store, user), now);
     return DONE;
   },
+  /** Finds the user who is to be erased, removed before or not. */
   findErasable: async (session: Session, { user, number }: Numbered) => {
     const found: Person | RemovedUser = await findErasable(session, user, number);
     return { number: found.number, addresses: found.addresses };
   },
+  /** Erases a user for good. */
   eraseUser: async (session: Session, { user, number }: Numbered) => {
     await eraseUser(session, await findErasable(session, user, number));
     return DONE;
   },
+  /** Brings a user back who was removed. */
   restoreUser: async (session: Session, { user, number }: Numbered) => {
     const { released, leftOut, ...restored } = await restoreUser(session, user, number);
     return { user: personOf(restored.user), released, leftOut };
   },
+  /** Gives a user a new salt, and its fingerprint to the command. */
   rotateSalt: async (
     session: Session,
     { user, now, graceEndsAt }: Named & { readonly now: number; readonly graceEndsAt?: number | undefined },
   ) => ({
     fingerprint: await rotateSalt(session, await findUser(session.store, user), now, graceEndsAt),
   }),
+  /** Gives a thread another locator. */
   renameThread: async (session: Session, { from, to }: FromTo) => {
     const { number, wasKnown, open } = await renameThread(session, from, to);
     return { number, wasKnown, open };
   },
+  /** Stops posting, or goes on. */
   setPaused: async ({ store }: Session, { paused }: { readonly paused: boolean }) => {
     await store.setPaused(paused);
     return DONE;
   },
+  /** Finds the items that match and can be acted upon. */
   findMatching: (
     session: Session,
     { action, selection }: { readonly action: OperatorAction; readonly selection: Selection },
   ) => findMatching(session, OPERATIONS[action], selection),
+  /** Acts on the item of this id, or whose id begins so. */
   operateNamed: async (session: Session, { name, ...order }: OperateOrder & { readonly name: string }) => {
     const { id } = await findItem(session.store, name);
     const [operated] = await operateAll(session, [id], order);
     if (operated === undefined) throw new Error('nothing was done to the item');
     return { id, operated };
   },
+  /** Acts on items. */
   operateAll: (session: Session, { ids, ...order }: OperateOrder & { readonly ids: readonly string[] }) =>
     operateAll(session, ids, order),
+  /** Makes a token for the HTTP interface. */
   createToken: (session: Session, { name, scopes }: { readonly name: string; readonly scopes: string }) =>
     createToken(session, name, scopes),
+  /** Ends a holder's token. */
   revokeToken: async (session: Session, { name }: { readonly name: string }) => {
     await revokeToken(session, name);
     return DONE;
@@ -138,14 +156,17 @@ export const ACTIONS = {
 
 /** The actions that need the peppers too. What only some commands need is loaded by them. */
 export const MINTING_ACTIONS = {
+  /** Mints a reply address. */
   mintAddress: async (session: MintingSession, order: Omit<Notification, 'context' | 'original'>) => {
     const { mint } = await import('../actions/mint.ts');
     return showMinted(await mint(session, order));
   },
+  /** Mints for each line what it orders; where that cannot be, the problem stands in its place. */
   mintAddresses: async (session: MintingSession, { orders }: { readonly orders: readonly unknown[] }) => {
     const { mintBatch } = await import('./routes/addresses.ts');
     return mintBatch(session, orders, { isOwn: true });
   },
+  /** Says what an address means. */
   explainAddress: async (
     session: MintingSession,
     { address, inReplyTo }: { readonly address: string; readonly inReplyTo?: string | undefined },
@@ -153,6 +174,7 @@ export const MINTING_ACTIONS = {
     const { explainAddress } = await import('../actions/explain.ts');
     return explainAddress(session, address, inReplyTo);
   },
+  /** Commits notifications, each for itself, and has them sent. */
   notify: async (session: MintingSession, { orders }: { readonly orders: readonly NotifyOrder[] }) => {
     const { notify } = await import('../actions/notify.ts');
     const ends = await Promise.all(
