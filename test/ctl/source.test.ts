@@ -90,7 +90,7 @@ describe('mailgw-ctl source test', { skip: dovecotUnavailable() }, () => {
     const dovecot = await startDovecot(tool.scratch);
     const wrong = tool.scratch.path('wrong.password');
     writeFileSync(wrong, 'wrong\n', { mode: 0o600 });
-    appendFileSync(tool.config, tableOf({ ...dovecot, passwordFile: wrong }, '', 'first') + tableOf(dovecot));
+    appendFileSync(tool.config, tableOf({ ...dovecot, passwordFile: wrong }, 'folder = "Other"\n', 'first') + tableOf(dovecot));
     const result = await tool.run('--json', 'source', 'test');
     assert.equal(result.code, 78, result.stderr);
     assert.match(result.stderr, /^mailgw-ctl: source "first": .*/);

@@ -5,13 +5,16 @@
  * fails is tried again after a growing time. A message that is not there any more owes nothing. Only MOVE moves at once;
  * without it a message is copied once, marked as deleted, and expunged by its UID alone. Nothing is ever expunged that
  * others have marked: without UIDPLUS the messages are marked as deleted and stay.
- * Failure: rejects where the connection or the store fails. Standards: RFC 4315, RFC 6851.
+ * What is marked bears the keyword of this installation before anything else becomes of it (rival.ts).
+ * Failure: rejects where the connection or the store fails, or where another installation reads the mailbox.
+ * Standards: RFC 4315, RFC 6851.
  */
 import type { Log } from '../../observe/log.ts';
 import type { Mailboxes, OpenMessage } from '../../store/mailboxes.ts';
 import { MailboxError } from './mailbox-error.ts';
 import type { OpenMailbox } from './open-mailbox.ts';
 import { retryAfter } from './pace.ts';
+import { markOf, marksOfOthers, refuseRival } from './rival.ts';
 import type { ImapConfig } from './settings.ts';
 
 /** The keyword of `after = "keyword"`. */
@@ -27,6 +30,8 @@ export interface CourtesyParts {
   readonly config: Pick<ImapConfig, 'name' | 'after'>;
   readonly mailboxes: Mailboxes;
   readonly log: Log;
+  /** The number of this installation. */
+  readonly installation: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -91,10 +96,27 @@ export class Courtesies {
   async #act(uids: readonly number[]): Promise<void> {
     const { after } = this.#parts.config;
     if (after === 'nothing') return;
+    await this.#sign(uids);
     if (after === 'seen') await this.#box.mark(uids, '\\Seen');
     else if (after === 'delete') await this.#remove(uids);
     else if (after === 'keyword') await this.#setKeyword(uids);
     else await this.#move(uids, after.slice('move:'.length));
+  }
+
+  /** Leaves the keyword of this installation, and looks whether another was there. */
+  async #sign(uids: readonly number[]): Promise<void> {
+    const { installation } = this.#parts;
+    if (!this.#box.takesKeywords) return;
+    try {
+      await this.#box.mark(uids, markOf(installation));
+    } catch (error) {
+      if (!(error instanceof MailboxError) || error.kind !== 'refused') throw error;
+      this.#say(`another installation would not be noticed: ${error.message}`);
+      return;
+    }
+    const flags = await this.#box.flagsOf(uids);
+    const seen = [...flags.values()].flatMap((each) => [...each]);
+    if (marksOfOthers(seen, installation).length > 0) await refuseRival(this.#box, installation, seen);
   }
 
   async #setKeyword(uids: readonly number[]): Promise<void> {
@@ -116,7 +138,8 @@ export class Courtesies {
     }
     for (const uid of uids) {
       // What is marked was copied before: a second copy would be one too many.
-      if ((await this.#box.hasFlag(uid, DELETED)) === false) await this.#box.copy(uid, folder);
+      const flags = (await this.#box.flagsOf([uid])).get(uid);
+      if (flags?.has(DELETED) === false) await this.#box.copy(uid, folder);
       await this.#remove([uid]);
     }
   }
