@@ -15,7 +15,7 @@ import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import type { OpenMailbox } from '../sources/imap/connection.ts';
 import { refuseRival, takeOver } from '../sources/imap/rival.ts';
-import type { ImapConfig } from '../sources/imap/settings.ts';
+import { changesFolder, type ImapConfig } from '../sources/imap/settings.ts';
 import type { MailboxState } from '../store/mailboxes.ts';
 
 /** Messages whose headers are read. */
@@ -98,7 +98,7 @@ export async function lookIntoMailbox(options: LookOptions): Promise<MailboxLook
   const isReadOnly = imap.after !== 'keyword';
   const box = await openMailbox(imap, { maxMessageBytes, isReadOnly, ...(commandMs && { commandMs }) });
   try {
-    if (imap.after !== 'nothing' && installation !== undefined) await refuseRival(box, installation);
+    if (changesFolder(imap) && installation !== undefined) await refuseRival(box, installation);
     const taken = await countOf(box, imap, state);
     const newest = (await box.searchAfter(0)).slice(-LOOKED_AT).reverse();
     const headers = await headersOf(box, newest);

@@ -58,7 +58,10 @@ describe('two mailboxes', () => {
       ['port = 1143', 'port = 1143'],
     ] as const) {
       const [problem = '', ...more] = both(one, other);
-      assert.match(problem, /^imap\[1\]\.folder: folder "INBOX" of u at imap\.example\.org.* is read by imap\[0\]/);
+      assert.match(
+        problem,
+        /^imap\[1\]\.folder: folder "INBOX" of u at imap\.example\.org.* is read by imap\[0\]/,
+      );
       assert.equal(more.length, 0);
     }
   });

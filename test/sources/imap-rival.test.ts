@@ -96,7 +96,10 @@ describe('a mailbox that another installation reads', { skip: dovecotUnavailable
     const raw = message([`To: ${to}`]);
     await client.append(raw, `${mailbox.folder} (${foreign})`);
     client.end();
-    assert.match((await standing(source, 'broken')).reason ?? '', new RegExp(`bears its keyword \\${foreign}`));
+    assert.match(
+      (await standing(source, 'broken')).reason ?? '',
+      new RegExp(`bears its keyword \\${foreign}`),
+    );
     assert.equal((await flagsIn(mailbox)).length, 1);
     assert.deepEqual(
       (await bench.test.store.openMessages('replies')).map(({ state }) => state),

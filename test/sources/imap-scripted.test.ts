@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { COMMAND_MS as REAL_COMMAND_MS } from '../../src/sources/imap/connection.ts';
-import type { Mailreading } from '../../src/sources/imap/open.ts';
+import { Mailreading } from '../../src/sources/imap/open.ts';
 import { SEARCH_MS } from '../../src/sources/imap/pace.ts';
 import type { ImapConfig } from '../../src/sources/imap/settings.ts';
 import type { OpenMessage } from '../../src/store/mailboxes.ts';
@@ -360,6 +360,99 @@ describe('a password that is refused', () => {
   });
 });
 
+const countOf = ({ bench }: Scene, verdict: string): number =>
+  bench.verdicts.filter((each) => each === verdict).length;
+
+/** Lets hours pass until a message is given up; its row. */
+async function givenUp(scene: Scene): Promise<OpenMessage | undefined> {
+  const failed = async (): Promise<OpenMessage | undefined> =>
+    (await scene.rows()).find(({ state }) => state === 'failed');
+  await scene.until(async () => {
+    scene.pace.leap(600_000);
+    return (await failed()) !== undefined;
+  }, 'a message given up');
+  return await failed();
+}
+
+describe('a message that ten times', () => {
+  it('ends the connection is given up with a verdict, and all others are taken', async (t) => {
+    const scene = await play(t);
+    await scene.send();
+    const poison = await scene.send();
+    await scene.send();
+    scene.script.when(new RegExp(`^UID FETCH ${poison} .*BODY`), 'drop', 1000);
+    const reading = scene.open();
+    const row = await givenUp(scene);
+    assert.deepEqual([row?.uid, row?.attempts], [poison, 10]);
+    assert.equal(scene.script.count(new RegExp(`^UID FETCH ${poison} .*BODY`)), 10);
+    assert.equal((await itemsIn(scene.bench.test)).length, 2);
+    assert.equal(countOf(scene, 'discarded unreadable'), 1);
+    // The operator's word has it read again, once it can be.
+    scene.script.calm();
+    assert.equal(await scene.bench.test.store.retryMessages('replies', scene.pace.now()), 1);
+    reading.sync('replies');
+    await scene.allTaken();
+  });
+
+  it('breaks something of ours is given up with a verdict, and all others are taken', async (t) => {
+    const scene = await play(t);
+    await scene.send();
+    const poison = await scene.send({ body: 'poison\n' });
+    await scene.send();
+    const { gate } = scene.bench.test;
+    const message: typeof gate.message = (envelope, claims, raw, receipt) =>
+      Buffer.from(raw).includes('poison')
+        ? Promise.reject(new Error('a fault of ours'))
+        : gate.message(envelope, claims, raw, receipt);
+    const intake = { ...scene.bench.intake, gate: () => ({ ...gate, message }) };
+    const reading = new Mailreading(intake, { owner: 'here', pace: scene.pace, commandMs: COMMAND_MS });
+    t.after(() => reading.stop(5000));
+    reading.change();
+    const row = await givenUp(scene);
+    assert.deepEqual([row?.uid, row?.attempts, row?.reason], [poison, 10, 'unknown: a fault of ours']);
+    assert.equal((await itemsIn(scene.bench.test)).length, 2);
+    assert.equal(countOf(scene, 'discarded unreadable'), 1);
+  });
+});
+
+describe('a folder for what is refused', () => {
+  const forged = (address: string): string => address.replace(/.@/, (end) => (end[0] === 'a' ? 'b@' : 'a@'));
+
+  for (const after of ['seen', 'delete', 'nothing'] as const) {
+    it(`takes messages with a bad token alone, whatever becomes of the others (${after})`, async (t) => {
+      const scene = await play(t, { after, refusedTo: 'Done' });
+      const address = await scene.bench.test.sealed();
+      scene.script.append(replyMessage({ to: forged(address), messageId: 'forged@x.example' }));
+      scene.script.append(replyMessage({ to: 'boss@example.org', messageId: 'private@x.example' }));
+      await scene.send();
+      scene.open();
+      await scene.allTaken();
+      const done = scene.script.folders.get('Done')!;
+      assert.deepEqual(
+        done.messages.map(({ raw }) => /forged@x/.test(raw.toString())),
+        [true],
+      );
+      const left = scene.script.inbox.messages.map(({ flags }) => flags.has('\\Seen'));
+      assert.deepEqual(left, after === 'delete' ? [false] : [false, after === 'seen']);
+      assert.equal(countOf(scene, 'rejected forged'), 1);
+    });
+  }
+
+  it('that is missing leaves them where they are, and they go there once it is made', async (t) => {
+    const scene = await play(t, { after: 'delete', refusedTo: 'Bad' });
+    scene.script.append(replyMessage({ to: forged(await scene.bench.test.sealed()) }));
+    scene.open();
+    await scene.until(
+      async () => (await scene.rows()).some(({ reason }) => /UID MOVE/.test(reason)),
+      'a try',
+    );
+    assert.equal(scene.script.inbox.messages.length, 1);
+    scene.script.folders.set('Bad', { uidValidity: 9, uidNext: 1, messages: [] });
+    await scene.allTaken();
+    assert.equal(scene.script.folders.get('Bad')?.messages.length, 1);
+  });
+});
+
 describe('a message', () => {
   it('that cannot be fetched three times is given up, told of, and keeps nothing else waiting', async (t) => {
     const scene = await play(t);
@@ -381,6 +474,9 @@ describe('a message', () => {
     assert.equal(row.attempts, 3);
     assert.match(row.reason, /broken/);
     assert.equal(scene.bench.events.filter(({ event }) => event === 'mailbox_poison').length, 1);
+    assert.deepEqual(countOf(scene, 'discarded unreadable'), 1);
+    const [told] = scene.bench.events.filter(({ fields }) => fields.reason === 'unreadable');
+    assert.deepEqual([told?.event, told?.fields.session], ['verdict', `replies/${poison}`]);
     assert.equal((await itemsIn(scene.bench.test)).length, 2);
     const asked = scene.script.count(new RegExp(`^UID FETCH ${poison} .*BODY`));
     await scene.send();

@@ -33,6 +33,7 @@ export const MAILBOX: ImapConfig = {
   tokenCommand: [],
   folder: 'INBOX',
   after: 'seen',
+  refusedTo: '',
   since: 'all',
 };
 

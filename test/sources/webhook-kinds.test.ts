@@ -294,7 +294,11 @@ describe('a source whose secret cannot be read', () => {
     assert.deepEqual([view?.name, view?.kind, view?.state], ['raw', 'webhook', 'broken']);
     assert.match(view?.reason ?? '', /^webhook\.raw\.secret_file: .*gone\.secret: cannot be read/);
     assert.ok(bench.events.some(({ event }) => event === 'webhook_broken'));
+    const isUp = (): unknown =>
+      bench.meter.samples('mailgw_webhook_up').map(({ labels, value }) => [labels.source, value]);
+    assert.deepEqual(isUp(), [['raw', 0]], 'those of before have gone, and have no figure');
     await bench.reload(good);
+    assert.deepEqual(isUp(), [['raw', 1]]);
     assert.equal((await bench.post(call)).status, 200);
     assert.deepEqual(bench.source.views(), [{ name: 'raw', kind: 'webhook', state: 'serving' }]);
   });

@@ -158,7 +158,11 @@ const claim: CommandSpec = {
       const count = await claimMailbox(config, imap, await installationOf(store)).catch((error: unknown) => {
         throw mailboxFault(name, error);
       });
-      printDone(context.output, { name, messages: count }, `${name}: ours, by the keyword of ${count} messages`);
+      printDone(
+        context.output,
+        { name, messages: count },
+        `${name}: ours, by the keyword of ${count} messages`,
+      );
     }),
 };
 

@@ -22,12 +22,15 @@ const KEYWORD = '$Mailgw';
 
 const DELETED = '\\Deleted';
 
+/** The reason of a courtesy that is owed to a message whose addresses were all refused: it has a folder of its own. */
+export const BAD_TOKEN = 'bad token';
+
 /** Messages that are marked together. */
 const AT_ONCE = 250;
 
 /** The parts of the courtesies. */
 export interface CourtesyParts {
-  readonly config: Pick<ImapConfig, 'name' | 'after'>;
+  readonly config: Pick<ImapConfig, 'name' | 'after' | 'refusedTo'>;
   readonly mailboxes: Mailboxes;
   readonly log: Log;
   /** The number of this installation. */
@@ -53,14 +56,24 @@ export class Courtesies {
     const rows = await mailboxes.openMessages(config.name);
     const at = now();
     const due = rows.filter(({ state, dueAt }) => state === 'courtesy' && (dueAt ?? at) <= at);
-    for (let from = 0; from < due.length; from += AT_ONCE)
-      await this.#paySome(due.slice(from, from + AT_ONCE));
+    const isRefused = (row: OpenMessage): boolean => config.refusedTo !== '' && isBadToken(row);
+    const others = due.filter((row) => !isRefused(row));
+    await this.#payAll(others, config.after);
+    await this.#payAll(due.filter(isRefused), `move:${config.refusedTo}`);
+  }
+
+  async #payAll(rows: readonly OpenMessage[], what: string): Promise<void> {
+    for (let from = 0; from < rows.length; from += AT_ONCE)
+      await this.#paySome(rows.slice(from, from + AT_ONCE), what);
   }
 
   /** Does it for some together; where the server refuses, for each by itself. */
-  async #paySome(rows: readonly OpenMessage[]): Promise<void> {
+  async #paySome(rows: readonly OpenMessage[], what: string): Promise<void> {
     try {
-      await this.#act(rows.map(({ uid }) => uid));
+      await this.#act(
+        rows.map(({ uid }) => uid),
+        what,
+      );
       await this.#parts.mailboxes.closeMessages(rows);
     } catch (error) {
       if (!(error instanceof MailboxError) || error.kind !== 'refused') throw error;
@@ -68,7 +81,7 @@ export class Courtesies {
       if (row === undefined) return;
       if (others.length === 0) await this.#putOff(row, error);
       // One of them may be what the server refuses.
-      else for (const each of rows) await this.#paySome([each]);
+      else for (const each of rows) await this.#paySome([each], what);
     }
   }
 
@@ -86,21 +99,20 @@ export class Courtesies {
     await mailboxes.putOffMessage({
       ...place,
       state: 'courtesy',
-      reason: message,
+      reason: isBadToken(row) ? `${BAD_TOKEN}: ${message}` : message,
       dueAt,
       highWater: undefined,
       at,
     });
   }
 
-  async #act(uids: readonly number[]): Promise<void> {
-    const { after } = this.#parts.config;
-    if (after === 'nothing') return;
+  async #act(uids: readonly number[], what: string): Promise<void> {
+    if (what === 'nothing') return;
     await this.#sign(uids);
-    if (after === 'seen') await this.#box.mark(uids, '\\Seen');
-    else if (after === 'delete') await this.#remove(uids);
-    else if (after === 'keyword') await this.#setKeyword(uids);
-    else await this.#move(uids, after.slice('move:'.length));
+    if (what === 'seen') await this.#box.mark(uids, '\\Seen');
+    else if (what === 'delete') await this.#remove(uids);
+    else if (what === 'keyword') await this.#setKeyword(uids);
+    else await this.#move(uids, what.slice('move:'.length));
   }
 
   /** Leaves the keyword of this installation, and looks whether another was there. */
@@ -154,3 +166,6 @@ export class Courtesies {
     });
   }
 }
+
+const isBadToken = ({ reason }: OpenMessage): boolean =>
+  reason === BAD_TOKEN || reason.startsWith(`${BAD_TOKEN}: `);

@@ -162,9 +162,7 @@ export class SelectedMailbox implements OpenMailbox {
     return await this.#search({ keyword });
   }
 
-  async #search(
-    query: { uid: string } | { since: Date } | { keyword: string },
-  ): Promise<readonly number[]> {
+  async #search(query: { uid: string } | { since: Date } | { keyword: string }): Promise<readonly number[]> {
     const found = await this.#ask('UID SEARCH', () => this.#flow.search(query, { uid: true }));
     if (!Array.isArray(found)) throw this.#refused('UID SEARCH');
     return found.sort((one, other) => one - other);

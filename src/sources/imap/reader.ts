@@ -21,7 +21,7 @@ import type { OpenMailbox } from './open-mailbox.ts';
 import { LEASE_MS, type Pace, pauseAfter, RENEW_MS, RIVAL_MS, SEARCH_MS } from './pace.ts';
 import { type PassParts, passFolder } from './pass.ts';
 import { installationOf, refuseRival } from './rival.ts';
-import type { ImapConfig, ImapSection } from './settings.ts';
+import { changesFolder, type ImapConfig, type ImapSection } from './settings.ts';
 
 /** The parts of a reader. */
 export interface ReaderParts {
@@ -165,7 +165,7 @@ export class MailboxReader {
     const isStopping = (): boolean => this.#isStopping || loss() !== undefined;
     const parts: PassParts = { intake, mailboxes, config, maxMessageBytes, now, isStopping };
     const installation = await installationOf(mailboxes);
-    if (config.after !== 'nothing') await refuseRival(box, installation);
+    if (changesFolder(config)) await refuseRival(box, installation);
     const courtesies = new Courtesies({ config, mailboxes, log, installation, now }, box);
     await beginFolder({ config, mailboxes, log, meter, now }, box);
     let selectedAt = pace.monotonic();

@@ -45,6 +45,12 @@ const COLUMNS = {
     '"seen", "keyword", "move:FOLDER", "delete" or "nothing"',
     (after) => AFTER.test(after),
   ),
+  refusedTo: kind.text(
+    '',
+    'A folder that a message is moved to whose reply addresses are all refused: forged, expired, or nobody’s any more. Nobody is told. Empty does with it what `after` says.',
+    'the name of a folder',
+    (name) => /^[^\0\r\n]{0,200}$/.test(name),
+  ),
   since: kind.oneOf(
     ['now', 'all'],
     'now',
@@ -79,6 +85,10 @@ function problemsOf(all: readonly ImapConfig[]): kind.InsideProblem[] {
 }
 
 const EACH = tables<ImapConfig>(COLUMNS, 'Mailboxes that replies are read from.');
+
+/** Tells whether something becomes of messages in their folder. */
+export const changesFolder = ({ after, refusedTo }: Pick<ImapConfig, 'after' | 'refusedTo'>): boolean =>
+  after !== 'nothing' || refusedTo !== '';
 
 /** The section's table. */
 export const IMAP_SETTINGS = {

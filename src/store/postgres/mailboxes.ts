@@ -112,10 +112,10 @@ function ownershipPort({ database, clock }: Ground): Ownership {
       // Of two hosts that ask at once the second waits for the row of the first, and then sees it.
       const [, row] = await repeatable(database, PROMISED, (statements) =>
         Promise.all([
-          statements.run(
-            'INSERT INTO flag (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING',
-            [INSTALLATION_FLAG, number],
-          ),
+          statements.run('INSERT INTO flag (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
+            INSTALLATION_FLAG,
+            number,
+          ]),
           statements.first<{ value: number }>('SELECT value FROM flag WHERE name = $1', [INSTALLATION_FLAG]),
         ]),
       );
