@@ -37,7 +37,7 @@ const COMMANDS = [
   / UID FETCH .*RFC822\.SIZE/,
   / UID FETCH .*BODY\.PEEK/,
   / UID STORE .*\$Mailgw-/,
-  / UID FETCH .*\(UID FLAGS\)/,
+  / UID FETCH (?!.*(?:BODY|RFC822)).*FLAGS/,
   / IDLE$/,
 ];
 

@@ -263,6 +263,27 @@ describe('a mailbox whose server', () => {
     }
   });
 
+  it('removes messages while its folder is walked, and tells of it at any moment, gives all others once', async (t) => {
+    for (const stage of [/^UID SEARCH/, /^UID FETCH .*SIZE/, /^UID FETCH .*BODY/]) {
+      const scene = await play(t, { after: 'nothing' });
+      for (let n = 0; n < 6; n++) await scene.send();
+      scene.open();
+      await scene.allTaken();
+      scene.script.inbox.uidValidity += 1;
+      for (let n = 0; n < 3; n++) await scene.send();
+      const remove = (): void => {
+        // The first two are gone, and the sequence numbers of all the others are less by as many.
+        for (let turn = 0; turn < 2; turn++) scene.script.expunge(0);
+      };
+      scene.script.when(stage, { first: remove });
+      scene.script.hangUp();
+      await scene.allTaken();
+      const isWalking = async (): Promise<boolean> =>
+        (await scene.bench.test.store.mailbox('replies'))?.isWalking !== false;
+      await scene.until(async () => !(await isWalking()), 'the end of the walk');
+    }
+  });
+
   it('has no IDLE, UIDPLUS, MOVE or keyword gives every message once, and none is removed by a bare EXPUNGE', async (t) => {
     for (const after of ['seen', 'keyword', 'move:Done', 'delete'] as const) {
       const scene = await play(t, { after });
@@ -482,6 +503,35 @@ describe('a message', () => {
     await scene.send();
     await scene.until(async () => (await itemsIn(scene.bench.test)).length === 3, 'the next message');
     assert.equal(scene.script.count(new RegExp(`^UID FETCH ${poison} .*BODY`)), asked);
+  });
+
+  it('with octets that no message may have is taken octet by octet', async (t) => {
+    const scene = await play(t);
+    const odd = Buffer.concat([
+      Buffer.from(replyMessage({ to: await scene.bench.test.sealed(), messageId: 'odd@x.example' })),
+      Buffer.from([0, 0xff, 0x80, 0x0d, 0x0a, 0, 0x29, 0x0d, 0x0a]),
+    ]);
+    scene.sent.push('odd@x.example');
+    scene.script.append(odd);
+    scene.open();
+    await scene.allTaken();
+    const [item] = await itemsIn(scene.bench.test);
+    const kept = Buffer.from((await scene.bench.test.store.content(item!.id)) ?? []);
+    assert.ok(kept.subarray(0, odd.length).equals(odd));
+  });
+
+  it('that another client marks while it is fetched is taken at the first attempt', async (t) => {
+    const scene = await play(t);
+    const uid = await scene.send();
+    await scene.send();
+    const mark = (): void => {
+      for (const number of [1, 2]) scene.script.tell(`* ${number} FETCH (FLAGS (\\Answered))`);
+    };
+    scene.script.when(new RegExp(`^UID FETCH ${uid} .*BODY`), { first: mark });
+    scene.script.when(/^UID FETCH .*SIZE/, { first: mark });
+    scene.open();
+    await scene.allTaken();
+    assert.equal(scene.script.count(/^UID FETCH .*BODY/), 2);
   });
 
   it('that is too large gets its verdict by its header alone', async (t) => {

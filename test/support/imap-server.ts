@@ -154,6 +154,17 @@ export class ImapScript {
     for (const connection of this.#open) connection.announce(folder, exists);
   }
 
+  /** Says a line to every connection that is open. */
+  tell(line: string): void {
+    for (const connection of this.#open) connection.tell(line);
+  }
+
+  /** Removes a message from the inbox by its place, and tells of it. */
+  expunge(at: number): void {
+    this.inbox.messages.splice(at, 1);
+    this.tell(`* ${at + 1} EXPUNGE`);
+  }
+
   /** Has every connection that is open say nothing any more, as one whose network is gone. */
   fallSilent(): void {
     for (const connection of this.#open) connection.fallSilent();
@@ -226,6 +237,10 @@ class Connection {
 
   fallSilent(): void {
     this.#isHanging = true;
+  }
+
+  tell(line: string): void {
+    this.#say(line);
   }
 
   end(bye?: string): void {

@@ -47,7 +47,7 @@ const COLUMNS = {
   ),
   refusedTo: kind.text(
     '',
-    'A folder that a message is moved to whose reply addresses are all refused: forged, expired, or nobody’s any more. Nobody is told. Empty does with it what `after` says.',
+    'A folder that a message is moved to whose reply addresses are all refused: forged, expired, or of nobody any more. Nobody is told. Empty does with it what `after` says.',
     'the name of a folder',
     (name) => /^[^\0\r\n]{0,200}$/.test(name),
   ),
