@@ -21,8 +21,8 @@ import { inspectStore } from './store-file.ts';
 
 /** What may become of a message, by the commands that do it. */
 const WAYS = {
-  seen: [/ UID STORE .*\\Seen/],
-  keyword: [/ UID STORE .*\$Mailgw\)/],
+  seen: [],
+  keyword: [],
   'move:done': [/ UID MOVE /],
   delete: [/ UID STORE .*\\Deleted/, / UID EXPUNGE /],
 } as const;
@@ -42,7 +42,7 @@ const COMMANDS = [
 ];
 
 /** Writes on the store in which a daemon is killed: the first are those of its start. */
-const STORE_STEPS = 32;
+const STORE_STEPS = 33;
 
 /** A step: a write on the store by its number, a command before it reaches the server, or its answer on its way back. */
 type Step = number | { readonly command: RegExp; readonly where: 'command' | 'answer' };

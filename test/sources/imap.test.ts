@@ -167,23 +167,6 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
     client.end();
   });
 
-  it('has a name of any letters, and so has the folder that messages are moved to', async (t) => {
-    const client = await dovecot.connect();
-    // RFC 3501 §5.1.3: modified UTF-7.
-    const [here, there] = ['Gr&APwA3w-e &- mehr', 'Erledigt &ZeVnLIqe-'];
-    for (const name of [here, there]) await client.ask(`CREATE "${name}"`);
-    const folder = { folder: 'Grüße & mehr', after: 'move:Erledigt 日本語' };
-    const bench = await imapBench(t, [mailboxOf(dovecot, scratch.path('password'), folder)]);
-    const raw = message([`To: ${await bench.test.sealed()}`]);
-    await client.append(raw, `"${here}"`);
-    await standing(bench.open(), 'serving');
-    await taken(bench, 1);
-    await settled(bench);
-    assert.equal((await client.list(`"${here}"`)).length, 0);
-    assert.equal((await client.list(`"${there}"`)).length, 1);
-    client.end();
-  });
-
   describe('once a message is settled', () => {
     /** What is in a folder, and in the other one, after one message of ours was taken beside one of somebody's. */
     async function afterwards(

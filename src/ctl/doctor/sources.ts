@@ -29,7 +29,8 @@ export async function checkMailboxes(
   const { each } = config.imap;
   if (each.length === 0) return [];
   const views = (await store?.listMailboxes()) ?? [];
-  const installation = store === undefined ? undefined : await installationOf(store);
+  // A store that cannot be written is told of elsewhere.
+  const installation = store === undefined ? undefined : await installationOf(store).catch(() => undefined);
   const findings = await Promise.all(
     each.map(async (imap): Promise<readonly Finding[]> => {
       const view = views.find(({ source }) => source === imap.name);

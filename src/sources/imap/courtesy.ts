@@ -108,37 +108,43 @@ export class Courtesies {
 
   async #act(uids: readonly number[], what: string): Promise<void> {
     if (what === 'nothing') return;
-    await this.#sign(uids);
-    if (what === 'seen') await this.#box.mark(uids, '\\Seen');
-    else if (what === 'delete') await this.#remove(uids);
+    if (what === 'seen') await this.#mark(uids, ['\\Seen']);
     else if (what === 'keyword') await this.#setKeyword(uids);
-    else await this.#move(uids, what.slice('move:'.length));
+    else {
+      await this.#mark(uids, []);
+      if (what === 'delete') await this.#remove(uids);
+      else await this.#move(uids, what.slice('move:'.length));
+    }
   }
 
-  /** Leaves the keyword of this installation, and looks whether another was there. */
-  async #sign(uids: readonly number[]): Promise<void> {
+  /** Marks messages, with the keyword of this installation in the same command, and looks whether another was there. */
+  async #mark(uids: readonly number[], flags: readonly string[]): Promise<void> {
     const { installation } = this.#parts;
-    if (!this.#box.takesKeywords) return;
     try {
-      await this.#box.mark(uids, markOf(installation));
+      if (this.#box.takesKeywords) await this.#box.mark(uids, [...flags, markOf(installation)]);
+      else if (flags.length > 0) await this.#box.mark(uids, flags);
     } catch (error) {
-      if (!(error instanceof MailboxError) || error.kind !== 'refused') throw error;
+      if (!(error instanceof MailboxError) || error.kind !== 'refused' || !this.#box.takesKeywords)
+        throw error;
+      // The keyword may be one too many for the server (Cyrus has a bound): it is not worth a courtesy.
       this.#say(`another installation would not be noticed: ${error.message}`);
+      if (flags.length > 0) await this.#box.mark(uids, flags);
       return;
     }
-    const flags = await this.#box.flagsOf(uids);
-    const seen = [...flags.values()].flatMap((each) => [...each]);
+    if (!this.#box.takesKeywords) return;
+    const found = await this.#box.flagsOf(uids);
+    const seen = [...found.values()].flatMap((each) => [...each]);
     if (marksOfOthers(seen, installation).length > 0) await refuseRival(this.#box, installation, seen);
   }
 
   async #setKeyword(uids: readonly number[]): Promise<void> {
-    if (this.#box.takesKeywords) await this.#box.mark(uids, KEYWORD);
+    if (this.#box.takesKeywords) await this.#mark(uids, [KEYWORD]);
     else this.#say(`the folder takes no keyword ${KEYWORD}; messages stay as they are`);
   }
 
   /** Deletes messages, as far as that takes nobody else's with them (RFC 4315 §2.1). */
   async #remove(uids: readonly number[]): Promise<void> {
-    await this.#box.mark(uids, DELETED);
+    await this.#box.mark(uids, [DELETED]);
     if (this.#box.capabilities.has('UIDPLUS')) await this.#box.expunge(uids);
     else this.#say('the server has no UIDPLUS; messages are marked as deleted and stay');
   }

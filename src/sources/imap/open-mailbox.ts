@@ -46,8 +46,8 @@ export interface OpenMailbox {
   fetchMessage(uid: number, bytes?: number): Promise<Buffer | undefined>;
   /** Lists the UIDs of messages with a keyword, in order. */
   searchKeyword(keyword: string): Promise<readonly number[]>;
-  /** Marks messages with a flag or a keyword. */
-  mark(uids: readonly number[], flag: string): Promise<void>;
+  /** Marks messages with flags and keywords. */
+  mark(uids: readonly number[], flags: readonly string[]): Promise<void>;
   /** Takes a flag or a keyword off messages. */
   unmark(uids: readonly number[], flag: string): Promise<void>;
   /** Gives the flags of messages, by UID; those of messages that are not there are missing. */
@@ -195,12 +195,12 @@ export class SelectedMailbox implements OpenMailbox {
     return row === false ? undefined : row.source;
   }
 
-  async mark(uids: readonly number[], flag: string): Promise<void> {
+  async mark(uids: readonly number[], flags: readonly string[]): Promise<void> {
     for (const some of chunks(uids)) {
       const done = await this.#ask('UID STORE', () =>
-        this.#flow.messageFlagsAdd(some, [flag], { uid: true, silent: true }),
+        this.#flow.messageFlagsAdd(some, [...flags], { uid: true, silent: true }),
       );
-      if (!done) throw this.#refused(`UID STORE +FLAGS ${flag}`);
+      if (!done) throw this.#refused(`UID STORE +FLAGS ${flags.join(' ')}`);
     }
   }
 

@@ -72,7 +72,7 @@ export async function takeOver(
     const uids = await box.searchKeyword(other);
     if (uids.length === 0) continue;
     // Ours first: in between the other one might think that it is alone.
-    await box.mark(uids, markOf(installation));
+    await box.mark(uids, [markOf(installation)]);
     await box.unmark(uids, other);
     count += uids.length;
   }
