@@ -42,8 +42,7 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
   }
 
   it('is read from the first message on, and what is ours is marked as read, the rest not', async (t) => {
-    const bench = await fresh(t);
-    const { folder } = bench;
+    const { folder, ...bench } = await fresh(t);
     const to = await bench.test.sealed();
     const client = await dovecot.connect();
     const ids = [newMessageId(), newMessageId()];
@@ -131,11 +130,9 @@ describe('a mailbox', { skip: dovecotUnavailable() }, () => {
     await standing(source, 'serving');
     assert.deepEqual([...bench.verdicts].sort(), ['accepted queued', 'rejected too-big']);
     await settled(bench);
-    const own = await ownMark(bench);
-    assert.deepEqual(
-      (await client.list(bench.folder)).map(({ flags }) => flags),
-      [1, 2].map(() => ['\\Seen', own]),
-    );
+    const own = ['\\Seen', await ownMark(bench)];
+    const flags = (await client.list(bench.folder)).map((filed) => filed.flags);
+    assert.deepEqual(flags, [own, own]);
     client.end();
   });
 
