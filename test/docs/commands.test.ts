@@ -171,7 +171,7 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   // Nothing stands on standard input.
   [/^notify$|^user put$|^address mint -$/, [65]],
   // This site has no mailbox.
-  [/^source (?:test|sync) \w/, [65]],
+  [/^source (?:test|sync|claim) \w/, [65]],
   // A daemon runs.
   [/^db restore(?!d)/, [69]],
   [/^db copy/, [64, 69]],
