@@ -14,7 +14,8 @@ import { addressesOf } from '../mail/mailbox.ts';
 import type { Config } from '../site/config.ts';
 import { tokenMask } from '../site/notices.ts';
 import type { OpenMailbox } from '../sources/imap/connection.ts';
-import type { ImapConfig } from '../sources/imap/settings.ts';
+import { refuseRival, takeOver } from '../sources/imap/rival.ts';
+import { changesFolder, type ImapConfig } from '../sources/imap/settings.ts';
 import type { MailboxState } from '../store/mailboxes.ts';
 
 /** Messages whose headers are read. */
@@ -83,18 +84,21 @@ export interface LookOptions {
   readonly imap: ImapConfig;
   /** What the store knows of the mailbox. */
   readonly state: MailboxState | undefined;
+  /** The number of this installation; undefined where no store tells it. */
+  readonly installation: number | undefined;
   /** The time that a command has, in milliseconds. */
   readonly commandMs?: number;
 }
 
 /** Looks into a mailbox. */
 export async function lookIntoMailbox(options: LookOptions): Promise<MailboxLook> {
-  const { config, imap, state, commandMs } = options;
+  const { config, imap, state, installation, commandMs } = options;
   const { openMailbox, portOf } = await import('../sources/imap/connection.ts');
   const { maxMessageBytes } = config.lmtp;
   const isReadOnly = imap.after !== 'keyword';
   const box = await openMailbox(imap, { maxMessageBytes, isReadOnly, ...(commandMs && { commandMs }) });
   try {
+    if (changesFolder(imap) && installation !== undefined) await refuseRival(box, installation);
     const taken = await countOf(box, imap, state);
     const newest = (await box.searchAfter(0)).slice(-LOOKED_AT).reverse();
     const headers = await headersOf(box, newest);
@@ -113,6 +117,21 @@ export async function lookIntoMailbox(options: LookOptions): Promise<MailboxLook
       results,
       advice: adviceOf(results),
     };
+  } finally {
+    await box.close();
+  }
+}
+
+/** Makes a mailbox this installation's where another one's keyword says otherwise; how many messages had that. */
+export async function claimMailbox(
+  { lmtp: { maxMessageBytes } }: Config,
+  imap: ImapConfig,
+  installation: number,
+): Promise<number> {
+  const { openMailbox } = await import('../sources/imap/connection.ts');
+  const box = await openMailbox(imap, { maxMessageBytes, isReadOnly: false });
+  try {
+    return await takeOver(box, installation);
   } finally {
     await box.close();
   }
@@ -190,11 +209,8 @@ async function countUnread(
   state: MailboxState | undefined,
 ): Promise<number> {
   if (state?.uidValidity !== box.uidValidity) return 0;
-  let unread = 0;
-  for (const uid of uids.filter((each) => each <= state.highWater)) {
-    if ((await box.hasFlag(uid, '\\Seen')) === false) unread += 1;
-  }
-  return unread;
+  const flags = await box.flagsOf(uids.filter((each) => each <= state.highWater));
+  return [...flags.values()].filter((each) => !each.has('\\Seen')).length;
 }
 
 function recipientsIn(

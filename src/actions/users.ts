@@ -156,7 +156,7 @@ export async function unknownUser(store: Store, name: string): Promise<Error> {
 }
 
 /** Says whether a user cannot reply for want of an address. */
-export function lacksAddress({ config }: Session, user: User): boolean {
+export function lacksAddress({ config }: Pick<Session, 'config'>, user: Pick<User, 'addresses'>): boolean {
   return user.addresses.length === 0 && config.sender.policy === 'strict';
 }
 
@@ -188,7 +188,7 @@ function checkName(name: string, field = 'user'): void {
 }
 
 /** Checks addresses, and leaves each out that was given before in another case. */
-export function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
+export function readAddresses({ config }: Pick<Session, 'config'>, addresses: readonly string[]): string[] {
   const found = new Map<string, string>();
   for (const address of addresses) {
     const problem = addressProblem(config, address);

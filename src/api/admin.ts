@@ -2,8 +2,8 @@
  * The admin's interface: HTTP on a Unix socket beside the store, for mailgw-ctl.
  *
  * Contract: `POST /reload` answers with {@link ReloadAnswer}, 200 when the configuration is taken and 422 when it is
- * refused; `POST /reload?yes` also takes what voids reply addresses that are out; `/v1` is the HTTP interface. Whoever holds the store's lock
- * makes the socket anew, in a directory where nobody else may make one, with mode 0600: so it is our daemon that
+ * refused; `POST /reload?yes` also takes what voids reply addresses that are out; `/v1` is the HTTP interface, and `/actions` what
+ * commands have done (action-answers.ts). Whoever holds the store's lock makes the socket anew, in a directory where nobody else may make one, with mode 0600: so it is our daemon that
  * answers there, and its own user and root who may ask. No process id is recorded that could belong to another
  * process by now.
  */
@@ -34,14 +34,19 @@ export type ReloadAnswer = { readonly config: string } & (
   | { readonly problems: readonly string[] }
 );
 
-/** Answers what is not asked of the admin alone: the HTTP interface, loaded with the first request. */
+/** Answers the HTTP interface, or the actions of commands; each is loaded with the first request for it. */
 export type AnswerRest = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Creates the server; it listens where it is made to. */
-export function createAdminServer(config: string, reload: Reload, answerRest: AnswerRest): Server {
+export function createAdminServer(
+  config: string,
+  reload: Reload,
+  rest: Readonly<Record<'v1' | 'actions', AnswerRest>>,
+): Server {
   return createServer((request, response) => {
-    if (request.url?.startsWith('/v1/') === true) {
-      answerRest(request, response);
+    const [, room] = /^\/(v1|actions)(?:\/|$)/.exec(request.url ?? '') ?? [];
+    if (room === 'v1' || room === 'actions') {
+      rest[room](request, response);
       return;
     }
     const answer = (status: number, body: unknown): void => {
@@ -50,7 +55,7 @@ export function createAdminServer(config: string, reload: Reload, answerRest: An
     };
     request.resume();
     if (request.method !== 'POST' || !PATHS.has(request.url ?? '')) {
-      answer(404, { problems: ['there are only POST /reload and /v1'] });
+      answer(404, { problems: ['there are only POST /reload, /v1 and /actions'] });
       return;
     }
     void reload(request.url === RELOAD_ALL_THE_SAME).then((result) => {

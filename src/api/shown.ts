@@ -103,7 +103,7 @@ export function notificationRow(view: NotificationView) {
 }
 
 /** Shows a user. */
-export function userRow(user: User) {
+export function userRow(user: Omit<User, 'salts'>) {
   return {
     user: user.name,
     number: user.number,

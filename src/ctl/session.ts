@@ -9,6 +9,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, EXIT, Fault, systemCode, usage } from '../actions/fault.ts';
+import { storeFault } from '../actions/store-fault.ts';
 import { type NamedPeppers, readPeppers } from '../config/secret-file.ts';
 import type { Config } from '../site/config.ts';
 import { loadConfig } from '../site/config.ts';
@@ -109,18 +110,13 @@ export async function onDatabase(
   }
 }
 
-async function onStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {
-  const { path, url } = config.store;
+/** Runs `use` on the store of a configuration. */
+export async function onStore<T>(config: Config, use: (store: Store) => Promise<T>): Promise<T> {
   const store = await openStore(config);
   try {
     return await use(store);
   } catch (error) {
-    if (!isStoreFailure(error)) throw error;
-    const what = systemCode(error)?.startsWith('SQLITE_BUSY')
-      ? `is locked by another process; "fuser -v ${path}" names it, then try again`
-      : `${describe(error)}; try again`;
-    const place = url === undefined ? path : storePlace(config);
-    throw new Fault(EXIT.unavailable, `${storeKey(config)}: ${place}: ${what}`, { cause: error });
+    throw isStoreFailure(error) ? storeFault(config, error) : error;
   } finally {
     await store.close();
   }

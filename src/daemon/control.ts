@@ -10,10 +10,10 @@ export async function listenForReloads(
   config: string,
   storePath: string,
   reload: Reload,
-  answerRest: AnswerRest,
+  rest: Readonly<Record<'v1' | 'actions', AnswerRest>>,
   log: Log,
 ): Promise<() => void> {
-  const server = createAdminServer(config, reload, answerRest);
+  const server = createAdminServer(config, reload, rest);
   const path = adminSocketPath(storePath);
   try {
     await listenOnFile(server, { path, mode: 0o600, group: undefined, section: 'store' });

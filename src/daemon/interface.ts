@@ -9,6 +9,7 @@ import type { AnswerRest } from '../api/admin.ts';
 import type { EventStream } from '../api/event-stream.ts';
 import type { Inside } from '../api/route.ts';
 import type { Api } from '../api/server.ts';
+import type { Doubts } from '../site/doubts.ts';
 import type { SecretSession } from '../site/session.ts';
 import { listViews, syncSource } from '../sources/catalogue.ts';
 import type { Source } from '../sources/source.ts';
@@ -19,12 +20,13 @@ import { listenOn } from './listening.ts';
 /** Time for the header of a request to arrive. */
 const HEADER_MS = 15_000;
 
-/** Opens the interface; gives what answers on the daemon's own socket. */
+/** Opens the interface; gives what answers on the daemon's own socket: the interface itself, and the actions of commands. */
 export async function openInterface(
   ground: Ground,
   sources: ReadonlyMap<string, Source>,
   sender: { wake(): void },
-): Promise<AnswerRest> {
+  trouble: Doubts['trouble'],
+): Promise<Readonly<Record<'v1' | 'actions', AnswerRest>>> {
   const { site, store, log, life } = ground;
   const session = (): SecretSession => {
     return { config: site.config, store, peppers: site.setup.settings.peppers };
@@ -52,17 +54,25 @@ export async function openInterface(
   };
   if (site.config.api.listen !== undefined) await serve(ground, await open(false), sources);
   let own: Promise<Api> | undefined;
-  return (request, response) => {
-    own ??= open(true);
-    own.then(
-      (api) => {
-        api.answer(request, response);
-      },
-      (error: unknown) => {
-        onFault(errorText(error));
-        response.writeHead(500).end();
-      },
-    );
+  const answerBy = (response: ServerResponse, answer: () => Promise<unknown>): void => {
+    answer().catch((error: unknown) => {
+      onFault(errorText(error));
+      response.writeHead(500).end();
+    });
+  };
+  return {
+    v1: (request, response) => {
+      answerBy(response, async () => {
+        own ??= open(true);
+        (await own).answer(request, response);
+      });
+    },
+    actions: (request, response) => {
+      answerBy(response, async () => {
+        const { answerAction } = await import('../api/action-answers.ts');
+        await answerAction({ ...session(), notified }, request, response, { trouble, onFault });
+      });
+    },
   };
 }
 

@@ -37,7 +37,9 @@ export type DiscardReason =
   /** A provider's call that came before. */
   | 'repeated'
   /** Another message under the id of a call that came before. */
-  | 'replayed';
+  | 'replayed'
+  /** A message of a mailbox that could not be read, time after time: it was given up. */
+  | 'unreadable';
 
 /** The reason why the sender policy vouches for nobody, as it is counted. */
 export type SpoofCause = Cause | 'not-registered' | 'not-addressed' | 'not-signed';

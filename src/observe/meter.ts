@@ -32,7 +32,7 @@ interface Value {
   readonly labels: Labels;
   /** Undefined when it is not known. */
   number: number | undefined;
-  read: (() => number) | undefined;
+  read: (() => number | undefined) | undefined;
 }
 
 /** A distribution that may be replaced by one that is kept elsewhere. */
@@ -73,7 +73,11 @@ export class Meter {
   }
 
   /** Takes a gauge, or a counter that is kept elsewhere, from a function that is called for each page. */
-  watch<N extends MetricName<'gauge' | 'counter'>>(name: N, labels: LabelsOf<N>, read: () => number): void {
+  watch<N extends MetricName<'gauge' | 'counter'>>(
+    name: N,
+    labels: LabelsOf<N>,
+    read: () => number | undefined,
+  ): void {
     const value = this.#values.get(name)?.at(labels);
     if (value !== undefined) value.read = read;
   }

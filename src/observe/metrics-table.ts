@@ -117,6 +117,10 @@ const TABLE = {
     source: ANY,
     outcome: CALL_OUTCOMES,
   }),
+  mailgw_webhook_up: gauge(
+    'Whether the calls of a webhook are taken: the files of its table can be read, and a listener waits for them',
+    { source: ANY },
+  ),
   mailgw_discards_total: counter(
     'Mail that was taken and dropped, by recipient, by reason; of "spoofed" with its cause: most are the sender, and no-results, other-authserv-id, below-received, no-received and not-addressed the site\'s own set-up',
     { reason: ANY, cause: ANY },
@@ -150,7 +154,7 @@ const TABLE = {
   mailgw_commit_messages: histogram('Messages that one such COMMIT accepted together', NONE, COMMIT_MESSAGES),
   mailgw_source_up: gauge('Whether a mailbox is read', { source: ANY }),
   mailgw_mailbox_messages_total: counter(
-    'Messages of a mailbox by what came of them: taken or refused with a verdict, for none of our addresses, put off, given up, not there any more',
+    'Messages of a mailbox by what came of them: taken or refused with a verdict, for none of our addresses, put off, given up (a verdict too, "unreadable"), not there any more',
     { source: ANY, outcome: ['settled', 'passed', 'deferred', 'failed', 'gone'] },
   ),
   mailgw_mailbox_open_messages: gauge(

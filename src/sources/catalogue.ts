@@ -41,6 +41,8 @@ const webhook: OpenSource<WebhookSections> = (intake) =>
     load: async () => (await import('./webhook/open.ts')).openWebhook,
     onFault: (reason) => {
       intake.log('webhook_broken', { reason });
+      for (const { name: source } of intake.config().webhook.each)
+        intake.meter.watch('mailgw_webhook_up', { source }, () => 0);
     },
   });
 

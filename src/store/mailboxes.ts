@@ -4,6 +4,9 @@
  */
 import type { MailboxPlace } from './receipts.ts';
 
+/** The flag with the number of the installation. */
+export const INSTALLATION_FLAG = 'installation';
+
 /** The state of a mailbox's folder. */
 export interface MailboxState {
   /** The name of its `[[imap]]`. */
@@ -78,6 +81,11 @@ export interface Mailboxes {
   claimMailbox(claim: MailboxClaim): Promise<string>;
   /** Ends an ownership. */
   releaseMailbox(source: string, owner: string): Promise<void>;
+  /**
+   * Gives the number by which this installation marks messages: that of its first call, on all hosts of the store and after a
+   * copy into another.
+   */
+  installation(number: number): Promise<number>;
   /** Lists the mailboxes. */
   listMailboxes(): Promise<readonly MailboxView[]>;
 }

@@ -42,3 +42,33 @@ describe('own_hosts', () => {
     }
   });
 });
+
+describe('two mailboxes', () => {
+  const named = (name: string, more: string): string =>
+    `[[imap]]\nname = "${name}"\nhost = "imap.example.org"\nuser = "u"\n${more}\n`;
+  const both = (one: string, other: string): readonly string[] =>
+    problemsOf(`${LEAST}\n${named('a', one)}${named('b', other)}`);
+
+  it('are one and the same neither by the name of their folder nor by the port of their server', () => {
+    for (const [one, other] of [
+      ['', ''],
+      ['', 'folder = "inbox"'],
+      ['', 'port = 993'],
+      ['tls = "starttls"', 'port = 993'],
+      ['port = 1143', 'port = 1143'],
+    ] as const) {
+      const [problem = '', ...more] = both(one, other);
+      assert.match(
+        problem,
+        /^imap\[1\]\.folder: folder "INBOX" of u at imap\.example\.org.* is read by imap\[0\]/,
+      );
+      assert.equal(more.length, 0);
+    }
+  });
+
+  it('may be two folders, of two users, or at two servers', () => {
+    assert.deepEqual(both('', 'folder = "Replies"'), []);
+    assert.deepEqual(both('folder = "replies"', 'folder = "Replies"'), []);
+    assert.deepEqual(both('port = 1143', 'port = 2143'), []);
+  });
+});

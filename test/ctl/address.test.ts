@@ -3,8 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { parseThreadMessageId, splitIds } from '../../src/mail/message-id.ts';
 import { parseToken, userKey, verifyBoundReply, verifySealedToken } from '../../src/mail/token.ts';
+import { TOOL } from '../support/command.ts';
+import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, type Row, type Tool } from './tool.ts';
+import { initialise, parseRows, type Row, type Tool } from './tool.ts';
 
 const THREAD = 'go-gitea/gitea/issue/2351';
 const MINT_KEYS = ['reply_to', 'message_id', 'user', 'thread', 'replied_to', 'expires_at'];
@@ -35,6 +37,26 @@ async function keyOf(tool: Tool): Promise<Uint8Array> {
 
 const tokenOf = (row: Row): string =>
   /^reply\+([a-z2-7]{48})@reply\.example\.org$/.exec(String(row.reply_to))?.[1] ?? '';
+
+describe('mailgw-ctl address mint -', () => {
+  it('mints 10,000, in the order of the lines, and names the bad ones among them', async (t) => {
+    const tool = await withAlice(t);
+    const lines = Array.from({ length: 10_000 }, (_, n) =>
+      JSON.stringify({ user: n === 5000 ? 'nobody' : 'alice', thread: `acme/site/issue/${n}` }),
+    );
+    const words = [TOOL, '--config', tool.config, '--json', 'address', 'mint', '-'];
+    const { code, stdout, stderr } = await run(process.execPath, words, lines.join('\n'));
+    assert.equal(code, 65);
+    assert.match(
+      stderr,
+      /^mailgw-ctl: line 5001: user "nobody": there is no such user; .*\n.*1 of 10000 lines/,
+    );
+    assert.deepEqual(
+      parseRows(stdout).map(({ thread }) => thread),
+      lines.flatMap((_, n) => (n === 5000 ? [] : [`acme/site/issue/${n}`])),
+    );
+  });
+});
 
 describe('mailgw-ctl address mint', () => {
   it('makes a sealed address that verifies under the key of the user', async (t) => {

@@ -90,7 +90,10 @@ describe('mailgw-ctl source test', { skip: dovecotUnavailable() }, () => {
     const dovecot = await startDovecot(tool.scratch);
     const wrong = tool.scratch.path('wrong.password');
     writeFileSync(wrong, 'wrong\n', { mode: 0o600 });
-    appendFileSync(tool.config, tableOf({ ...dovecot, passwordFile: wrong }, '', 'first') + tableOf(dovecot));
+    appendFileSync(
+      tool.config,
+      tableOf({ ...dovecot, passwordFile: wrong }, 'folder = "Other"\n', 'first') + tableOf(dovecot),
+    );
     const result = await tool.run('--json', 'source', 'test');
     assert.equal(result.code, 78, result.stderr);
     assert.match(result.stderr, /^mailgw-ctl: source "first": .*/);
@@ -98,6 +101,28 @@ describe('mailgw-ctl source test', { skip: dovecotUnavailable() }, () => {
       parseRows(result.stdout).map(({ name }) => name),
       ['support'],
     );
+  });
+
+  it('says that another installation reads a mailbox, which claim makes ours', async (t) => {
+    const tool = await initialise(testScratch(t));
+    const dovecot = await startDovecot(tool.scratch);
+    await dovecot.deliver(mail('a@example.net'));
+    appendFileSync(tool.config, tableOf(dovecot));
+    const other = '$Mailgw-aaaaaaaa';
+    await dovecot.mark(other);
+    await tool.fails(
+      78,
+      /source "support": another installation of mailgw reads this mailbox/,
+      'source',
+      'test',
+    );
+    const doctor = await tool.run('--json', 'doctor');
+    assert.match(doctor.stdout, /another installation of mailgw.*mailgw-ctl source claim support/s);
+    assert.deepEqual(await tool.row('source', 'claim', 'support'), { name: 'support', messages: 1 });
+    const [flags = []] = await dovecot.flags();
+    assert.ok(flags.length === 1 && /^\$Mailgw-[a-z2-7]{8}$/.test(flags[0] ?? '') && flags[0] !== other);
+    await tool.text('source', 'test');
+    await tool.fails(65, 'source "b": there is none of this name; there are support', 'source', 'claim', 'b');
   });
 
   it('names the sources there are where a name is none of theirs', async (t) => {

@@ -8,6 +8,7 @@ import type { Store } from '../../src/store/store.ts';
 import { runCommand, runProcess, TOOL } from '../support/command.ts';
 import { type RunResult, run } from '../support/process.ts';
 import type { Scratch } from '../support/scratch.ts';
+import { isServing, serveStore } from './serving.ts';
 
 /** One object of `--json`. */
 export type Row = Record<string, unknown>;
@@ -26,6 +27,8 @@ export async function runTool(
 export class Tool {
   readonly scratch: Scratch;
   readonly config: string;
+  /** The store that a daemon of this process has open, where one serves. */
+  served: Store | undefined;
 
   constructor(scratch: Scratch) {
     this.scratch = scratch;
@@ -69,6 +72,8 @@ export class Tool {
 
   /** Opens the store in this process, as a daemon has it open while the tool runs. */
   async open(mode: 'daemon' | 'tool' = 'daemon'): Promise<Store> {
+    if (mode === 'daemon' && this.served !== undefined)
+      return { ...this.served, close: () => Promise.resolve() };
     return await openSqliteStore({ path: this.scratch.path('mailgw.db'), mode });
   }
 }
@@ -81,12 +86,13 @@ export function parseRows(stdout: string): Row[] {
     .map((line) => JSON.parse(line) as Row);
 }
 
-/** A tool whose scratch directory `init` has set up. */
+/** A tool whose scratch directory `init` has set up, and whose store is served where stores are. */
 export async function initialise(scratch: Scratch): Promise<Tool> {
   const tool = new Tool(scratch);
   const words = ['init', '--domain', 'reply.example.org', '--directory', scratch.directory];
   const { code, stderr } = await runCommand(tool.config, words);
   assert.equal(code, 0, stderr);
+  if (isServing()) tool.served = await serveStore(scratch, tool.config);
   return tool;
 }
 

@@ -39,6 +39,25 @@ async function ended(demo: DaemonProcess): Promise<string> {
   );
 }
 
+let told: Promise<string> | undefined;
+
+/** What a demonstration told that went well; one for all tests that only read it. */
+function toldBy(t: TestContext): Promise<string> {
+  const tell = async (): Promise<string> => {
+    const { demo } = startDemo(t);
+    assert.equal(await ended(demo), 'exit 0', demo.output());
+    return demo.output();
+  };
+  return (told ??= tell());
+}
+
+/** What is quoted below a sentence, line by line. */
+function quotedBelow(text: string, sentence: string): string[] {
+  const lines = text.slice(text.indexOf(sentence)).split('\n').slice(1);
+  const end = lines.findIndex((line) => !line.startsWith('   |'));
+  return lines.slice(0, end).map((line) => line.replace(/^ {3}\| ?/, ''));
+}
+
 /** The process id of the daemon, as soon as the demonstration names it. */
 async function daemonOf(demo: DaemonProcess): Promise<number> {
   const look = (): string | undefined => /mailgwd +process (\d+)/.exec(demo.output())?.[1];
@@ -61,11 +80,40 @@ describe('npm run demo', () => {
     assert.match(told, /attachments\[0\] +\S+, image\/png, \d+ bytes\n +sha256 [0-9a-f]{64}\n/);
     assert.match(told, /550 5\.1\.1 .*\n[^]*verdict=rejected reason=no-such-address detail=forged/);
     assert.match(told, /250 2\.0\.0 duplicate of \w+\n[^]*verdict=accepted reason=duplicate/);
-    assert.match(told, /202: it is on disk[^]*\n {3}\| Reply-To:\s+\|? *reply\+[a-z2-7]{48}@/);
-    assert.match(told, /X-Helpdesk-Ticket: 2351[^]*Reply-To: <reply\+[^]*helpdesk\/ticket\/2351\n/);
     assert.match(told, /\nAll as expected, in \d+\.\d s\.\n$/);
     assert.ok(!told.includes('\u001b'), 'no colour without a terminal');
     await assertNothingLeft(demo, directories);
+  });
+
+  it('has the notification sent by the API, shows it, replies to it, and has the post', async (t) => {
+    const told = await toldBy(t);
+    assert.match(told, /\n {3}POST http:\S+\/v1\/notifications\n/);
+    const [, replyTo = ''] =
+      /202: it is on disk[^]*?\n {3}\| Reply-To:\s+\|? *(reply\+[a-z2-7]{48}@\S+)\n/.exec(told) ?? [];
+    assert.notEqual(replyTo, '', told);
+    const [, id = ''] =
+      told.slice(told.indexOf(`RCPT TO:<${replyTo}>`)).match(/250 2\.0\.0 queued as (\w+)\n/) ?? [];
+    assert.match(told, new RegExp(`idempotency-key +${id}\n +user +alice\n +thread +acme/website/issue/7\n`));
+  });
+
+  it('stamps the plain notification of a second platform, and changes nothing else of it', async (t) => {
+    const told = await toldBy(t);
+    const before = quotedBelow(told, 'Postfix hands it to mailgw');
+    const after = quotedBelow(told, 'and what comes out differs');
+    assert.ok(
+      before.includes('X-Helpdesk-Ticket: 2351') && !before.some((line) => /mailgw|reply/i.test(line)),
+    );
+    const added = after.filter((line) => !before.includes(line));
+    assert.equal(added.length, 1);
+    assert.match(added[0] ?? '', /^Reply-To: <reply\+[a-z2-7]{48}@reply\.example\.org>$/);
+    assert.deepEqual(
+      after.filter((line) => !added.includes(line)),
+      before.slice(0, before.indexOf('')),
+    );
+    assert.match(
+      told,
+      /\n {3}thread +helpdesk\/ticket\/2351\n {3}body\.markdown +Thank you, it prints again\.\n/,
+    );
   });
 
   it('leaves nothing behind when it is interrupted under way', async (t) => {

@@ -15,7 +15,7 @@ export async function inviteToPlay(stage: Stage, interrupt: AbortSignal): Promis
   print('');
 }
 
-function invitation({ page, daemon }: Stage, replyTo: string): string[] {
+function invitation({ page, api, daemon }: Stage, replyTo: string): string[] {
   const ctl = `${join(repositoryRoot, 'bin', 'mailgw-ctl')} --config ${daemon.config}`;
   const sender = join(repositoryRoot, 'dist', 'test', 'demo', 'send.js');
   return [
@@ -32,6 +32,8 @@ function invitation({ page, daemon }: Stage, replyTo: string): string[] {
     `  ${ctl} address mint --user ${ALICE.user} --thread acme/website/issue/8`,
     `  ${ctl} queue list`,
     `  ${ctl} --help`,
+    `  # the HTTP interface at ${api}, as docs/api.md and docs/sending.md walk through it`,
+    `  ${ctl} token create walk --scope mint,send,users,read,queue,events`,
     '  # the log',
     `  tail -f ${join(daemon.config, '..', 'mailgwd.log')}`,
   ];

@@ -197,9 +197,11 @@ export async function stampAnother(stage: Stage): Promise<void> {
   story.quote(unixLines(plain));
   const { data } = await deliver(outbound, { from: HELPDESK.sender, to: [ALICE.address], data: plain });
   story.expectMatch(data[0]?.text ?? '', /^250 /, '"250", as the relay said');
-  const { header } = await mailbox.nthMail(2);
+  const { header, raw } = await mailbox.nthMail(2);
   story.say('and what comes out differs in the reply address alone:');
   story.quote(unixLines(header));
+  const unstamped = raw.toString('utf8').replace(/^Reply-To: .*\r\n/m, '');
+  story.expectEqual(unstamped, plain, 'the mail but for its reply address');
   const replyTo = story.expectMatch(
     header,
     /^Reply-To:\s*<?(reply\+[a-z2-7]{48}@[^\s>]+)/m,

@@ -169,9 +169,9 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
   // This site has no mailbox of that name.
   [/^check .*--source/, [65]],
   // Nothing stands on standard input.
-  [/^notify$|^user put$/, [65]],
+  [/^notify$|^user put$|^address mint -$/, [65]],
   // This site has no mailbox.
-  [/^source (?:test|sync) \w/, [65]],
+  [/^source (?:test|sync|claim) \w/, [65]],
   // A daemon runs.
   [/^db restore(?!d)/, [69]],
   [/^db copy/, [64, 69]],
@@ -181,7 +181,7 @@ const ENDINGS: readonly (readonly [command: RegExp, statuses: readonly number[]]
 ];
 
 /** Commands that read standard input where they stand alone; within this process they would read the test's own. */
-const READS_INPUT = /^(?:notify|user put|address mint -)\b|^address mint -$/;
+const READS_INPUT = /^(?:notify|user put)\b|^address mint -$/;
 
 /** Commands after which the others would find another site. */
 const LAST = /^(?:salt rotate|user disable|user remove)/;

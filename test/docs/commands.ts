@@ -16,6 +16,7 @@ export interface Shown {
 export const OWN_TEST: Readonly<Record<string, string>> = {
   'docs/quick-start.md': 'test/system/quick-start.slow.test.ts',
   'docs/api.md': 'test/api/page.test.ts',
+  'docs/sending.md': 'test/docs/sending-walk.test.ts',
 };
 
 /** Where a command is, for messages. */

@@ -7,6 +7,9 @@ import { ATTACHMENT_LIMITS } from '../../src/mail/attachment-limits.ts';
 import { composeLocator } from '../../src/mail/reserved.ts';
 import { parseMessage } from '../../src/reply/parse.ts';
 import type { DigestWish } from '../../src/reply/post.ts';
+import { startApi } from '../api/api.ts';
+import { LmtpClient } from '../support/lmtp.ts';
+import { replyMessage } from '../support/message.ts';
 import { EXAMPLE_POST, EXAMPLE_THREAD, HTTP_PAGE } from './http-examples.ts';
 
 const page = readFileSync(HTTP_PAGE, 'utf8');
@@ -24,6 +27,51 @@ const mailsBelow = (heading: string): Buffer[] =>
 
 const parse = (mail: Buffer, digest?: DigestWish) =>
   parseMessage(mail, ATTACHMENT_LIMITS, undefined, undefined, digest);
+
+describe('the context of docs/http-interface.md', () => {
+  const [order = {}, shown = {}] = [...below('Context').matchAll(/```json\n([^]*?)```/g)].map(
+    ([, json = '']) => JSON.parse(json) as Record<string, unknown>,
+  );
+  const [notification, reply] = mailsBelow('Context').map(String);
+  const idOf = (mail = ''): string => /^Message-ID: (<.*>)/m.exec(mail)?.[1] ?? assert.fail('no Message-ID');
+
+  it('comes back with the reply that the page shows, to the notification that it shows', async (t) => {
+    const { all, daemon, platform } = await startApi(t);
+    await daemon.addUser('alice', 'alice@example.com');
+    // What stands on the page gets too old one day.
+    const body = { ...order, replied_to: new Date().toISOString() };
+    const { status, json } = await all.ask('POST', '/v1/addresses', { body });
+    assert.equal(status, 201);
+    const onPage = new RegExp(`reply\\+[a-z2-7]{48}@reply\\.example\\.org`, 'g');
+    const [asMinted, answer] = [notification, reply].map((mail = '') =>
+      mail.replaceAll(onPage, json.reply_to).replaceAll(idOf(notification), json.message_id),
+    );
+    for (const [name, value] of Object.entries(json.headers as Record<string, unknown>))
+      assert.ok(
+        asMinted?.includes(`\r\n${name}: ${String(value)}\r\n`),
+        `${name}: ${String(value)}\n${asMinted}`,
+      );
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    await lmtp.deliver(answer ?? '', json.reply_to);
+    const { data } = await platform.nthPost(1);
+    const given = Object.keys(shown).map((key) => [key, (data as unknown as Record<string, unknown>)[key]]);
+    assert.deepEqual(Object.fromEntries(given), shown);
+    assert.deepEqual(shown.context, order.context);
+    assert.equal(data.body.text, 'Found it: the header gives no width.');
+  });
+
+  it('is that which was given last', async (t) => {
+    const { all, daemon, platform } = await startApi(t);
+    await daemon.addUser('alice', 'alice@example.com');
+    const body = { ...order, replied_to: new Date().toISOString() };
+    const { json } = await all.ask('POST', '/v1/addresses', { body });
+    await all.ask('POST', '/v1/addresses', { body: { ...body, context: 'another' } });
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    await lmtp.deliver(replyMessage({ to: json.reply_to, inReplyTo: json.message_id }), json.reply_to);
+    const data: unknown = (await platform.nthPost(1)).data;
+    assert.equal((data as Record<string, unknown>).context, 'another');
+  });
+});
 
 describe('the digest of docs/http-interface.md', () => {
   interface Order {

@@ -57,7 +57,7 @@ function readRest(options: readonly OptionSpec[], words: readonly string[], wher
     if (awaited !== undefined) {
       assert.ok(awaited.values?.includes(word) ?? true, `${where}: ${word} is no value of ${awaited.flags}`);
       awaited = undefined;
-    } else if (word.startsWith('-')) {
+    } else if (word.startsWith('-') && word !== '-') {
       const option = options.find((each) => longName(each) === word);
       assert.ok(option !== undefined, `${where}: there is no option ${word}`);
       given.add(word);

@@ -1,8 +1,9 @@
 // kill -9 of the daemon between every two steps of reading a mailbox, while three clients put mail into it.
 //
 // Method: a proxy in front of Dovecot kills the daemon before one command reaches the server, or before its answer reaches
-// the daemon; crash-shim.c kills it in the midst of its writes. The clients go on until it is dead. In the end it runs
-// unharmed: each message is one item and one post, and each is marked or moved in its folder.
+// the daemon; crash-shim.c kills it in the midst of its writes. The clients go on until it is dead. A full run has every step
+// of every way; a short one some of each. In the end the daemon runs unharmed: each message is one item and one post, and each
+// is marked, moved or deleted in its folder.
 
 import assert from 'node:assert/strict';
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -18,22 +19,51 @@ import { Chance, failedRound } from './rounds.ts';
 import { type FaultSite, makeSite, withStore } from './site.ts';
 import { inspectStore } from './store-file.ts';
 
-const WAYS = ['seen', 'move:done'] as const;
-const ROUNDS = WAYS.length * Math.ceil(roundsOf(200, 12) / WAYS.length);
+/** What may become of a message, by the commands that do it. */
+const WAYS = {
+  seen: [],
+  keyword: [],
+  'move:done': [/ UID MOVE /],
+  delete: [/ UID STORE .*\\Deleted/, / UID EXPUNGE /],
+} as const;
 
-/** The commands of a round, in the words that they have on the wire. */
+type Way = keyof typeof WAYS;
+
+/** The commands of every round, in the words that they have on the wire. */
 const COMMANDS = [
   / AUTHENTICATE /,
   / SELECT /,
   / UID SEARCH /,
   / UID FETCH .*RFC822\.SIZE/,
   / UID FETCH .*BODY\.PEEK/,
-  / UID (?:STORE|MOVE) /,
+  / UID STORE .*\$Mailgw-/,
+  / UID FETCH (?!.*(?:BODY|RFC822)).*FLAGS/,
   / IDLE$/,
 ];
 
 /** Writes on the store in which a daemon is killed: the first are those of its start. */
-const STORE_STEPS = 30;
+const STORE_STEPS = 33;
+
+/** A step: a write on the store by its number, a command before it reaches the server, or its answer on its way back. */
+type Step = number | { readonly command: RegExp; readonly where: 'command' | 'answer' };
+
+/** Every step of a way. */
+function stepsOf(way: Way): readonly Step[] {
+  const commands = [...COMMANDS, ...WAYS[way]];
+  return [
+    ...commands.flatMap((command): Step[] => [
+      { command, where: 'command' },
+      { command, where: 'answer' },
+    ]),
+    ...Array.from({ length: STORE_STEPS }, (_, index) => index + 1),
+  ];
+}
+
+const inWords = (step: Step): string =>
+  typeof step === 'number' ? `step ${step}` : `${step.where} ${step.command.source}`;
+
+/** Rounds of a way in a short run; a full one has a round for every step. */
+const SHORT_ROUNDS = 3;
 
 /** Messages of a round at most. */
 const MOST_MESSAGES = 15;
@@ -50,7 +80,7 @@ interface Stage extends FaultSite {
   readonly sent: string[];
 }
 
-async function makeStage(t: TestContext, after: string): Promise<Stage> {
+async function makeStage(t: TestContext, after: Way): Promise<Stage> {
   const scratch = testScratch(t);
   const dovecot = await startDovecot(scratch);
   const proxy = await ImapProxy.start(scratch, () => dovecot.port);
@@ -68,7 +98,11 @@ async function makeStage(t: TestContext, after: string): Promise<Stage> {
 }
 
 /** Has the daemon killed at a step to come. */
-function orderKill({ proxy, shim, chance, daemon }: Stage): string {
+function orderKill({ proxy, shim, daemon }: Stage, step: Step): void {
+  if (typeof step === 'number') {
+    shim.order(`step ${step}`);
+    return;
+  }
   const kill = (): void => {
     proxy.onCommand = () => undefined;
     proxy.onAnswer = () => undefined;
@@ -76,19 +110,11 @@ function orderKill({ proxy, shim, chance, daemon }: Stage): string {
     // What is on its way would come as if the daemon had lived a little longer.
     proxy.cut();
   };
-  const command = chance.oneOf(COMMANDS);
   const killAt = (line: string): void => {
-    if (command.test(line)) kill();
+    if (step.command.test(line)) kill();
   };
-  const where = chance.oneOf(['command', 'answer', 'store']);
-  if (where === 'command') proxy.onCommand = killAt;
-  else if (where === 'answer') proxy.onAnswer = killAt;
-  else {
-    const order = `step ${1 + chance.below(STORE_STEPS)}`;
-    shim.order(order);
-    return order;
-  }
-  return `${where} ${command.source}`;
+  if (step.where === 'command') proxy.onCommand = killAt;
+  else proxy.onAnswer = killAt;
 }
 
 /** Puts one message into the folder. */
@@ -100,8 +126,9 @@ async function put({ recipients, chance, sent }: Stage, client: ImapClient): Pro
 }
 
 /** Runs the daemon until it is killed, while the clients put mail into the folder. */
-async function killRound(stage: Stage, clients: readonly ImapClient[]): Promise<void> {
-  const order = orderKill(stage);
+async function killRound(stage: Stage, clients: readonly ImapClient[], step: Step): Promise<void> {
+  orderKill(stage, step);
+  const order = inWords(step);
   const { daemon, shim, proxy } = stage;
   const most = stage.sent.length + MOST_MESSAGES;
   let end: string | undefined;
@@ -126,7 +153,7 @@ async function killRound(stage: Stage, clients: readonly ImapClient[]): Promise<
 }
 
 /** Lets the daemon run until nothing is to be done, and looks at what became of all that was sent. */
-async function checkAll(stage: Stage, after: string): Promise<void> {
+async function checkAll(stage: Stage, after: Way): Promise<void> {
   const { daemon, dovecot, ledger, sent, store, scratch } = stage;
   await daemon.start();
   await eventually(
@@ -147,26 +174,35 @@ async function checkAll(stage: Stage, after: string): Promise<void> {
   const client = await dovecot.connect();
   const [here, done] = [await client.list(), await client.list('done')];
   client.end();
-  const isMoved = after === 'move:done';
-  assert.equal(isMoved ? done.length : here.length, ids.length, 'each is in its folder once');
-  assert.equal(isMoved ? here.length : done.length, 0);
-  const unread = here.filter(({ flags }) => !flags.includes('\\Seen'));
-  assert.deepEqual(unread, [], 'each is marked');
+  const isStaying = after === 'seen' || after === 'keyword';
+  assert.equal(here.length, isStaying ? ids.length : 0, 'each is where it came to, or none is');
+  assert.equal(done.length, after === 'move:done' ? ids.length : 0, 'each is moved once, or none is');
+  const mark = after === 'seen' ? '\\Seen' : '$Mailgw';
+  const unmarked = here.filter(({ flags }) => !flags.includes(mark));
+  assert.deepEqual(unmarked, [], 'each is marked');
 }
 
 describe('kill -9 while a mailbox is read', { skip: dovecotUnavailable(), concurrency: 2 }, () => {
-  for (const after of WAYS) {
-    const rounds = ROUNDS / WAYS.length;
-    it(`${rounds} rounds of after = "${after}": nothing is lost or doubled`, async (t) => {
+  for (const after of ['seen', 'keyword', 'move:done', 'delete'] as const) {
+    const every = stepsOf(after);
+    const rounds = roundsOf(every.length, SHORT_ROUNDS);
+    it(`${rounds} of ${every.length} steps of after = "${after}": nothing is lost or doubled`, async (t) => {
       const stage = await makeStage(t, after);
+      const hit = new Set<Step>();
+      let left: Step[] = [];
       const clients = await Promise.all([1, 2, 3].map(() => stage.dovecot.connect()));
       for (let round = 0; round < rounds; round++) {
+        if (left.length === 0) left = [...every];
+        const [step = 1] = left.splice(stage.chance.below(left.length), 1);
         try {
-          await killRound(stage, clients);
+          await killRound(stage, clients, step);
+          hit.add(step);
         } catch (problem) {
           throw failedRound(problem, `seed ${stage.chance.seed}`, `round ${round}`, stage.scratch.directory);
         }
       }
+      // Each of them has killed the daemon, and a full run has them all.
+      assert.equal(hit.size, Math.min(rounds, every.length), left.map(inWords).join(', '));
       for (const client of clients) client.end();
       await checkAll(stage, after);
       t.diagnostic(`${stage.sent.length} messages over ${stage.proxy.connections} connections`);

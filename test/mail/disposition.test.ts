@@ -28,6 +28,7 @@ const DISCARDED: Record<DiscardReason, true> = {
   spam: true,
   repeated: true,
   replayed: true,
+  unreadable: true,
   unmatched: true,
 };
 const NO_SUCH_ADDRESS: Record<NoSuchAddressReason, true> = {

@@ -135,6 +135,22 @@ const CASES: Readonly<Record<string, { readonly fires: Series; readonly quiet: S
     fires: { 'mailgw_mailbox_open_messages{source="replies",state="failed"}': '1x60' },
     quiet: { 'mailgw_mailbox_open_messages{source="replies",state="waiting"}': '1x60' },
   },
+  MailgwWebhookDown: {
+    fires: { 'mailgw_webhook_up{source="ses"}': '0x60' },
+    quiet: { 'mailgw_webhook_up{source="ses"}': '1x57 0x3' },
+  },
+  MailgwWebhookFails: {
+    fires: {
+      'mailgw_webhook_calls_total{source="ses",outcome="later"}': '0x20 1+1x40',
+      'mailgw_webhook_calls_total{source="ses",outcome="taken"}': '0x60',
+    },
+    quiet: {
+      'mailgw_webhook_calls_total{source="ses",outcome="later"}': '0x20 1+1x40',
+      'mailgw_webhook_calls_total{source="ses",outcome="taken"}': '0+2x60',
+      'mailgw_webhook_calls_total{source="other",outcome="taken"}': '0x60',
+      'mailgw_webhook_calls_total{source="other",outcome="forged"}': '0+9x60',
+    },
+  },
   MailgwDatabaseFull: {
     fires: { 'mailgw_database_connections{state="free"}': '4x60' },
     quiet: { 'mailgw_database_connections{state="free"}': '5x60' },

@@ -87,6 +87,10 @@ describe('the status socket of a running daemon', () => {
       daemon.config,
       `\n[[imap]]\n${[...mailbox, `password_file = "${password}"`].join('\n')}\n`,
     );
+    const hook = `name = "hook"\nkind = "raw"\nsecret_file = "${scratch.path('hook')}"`;
+    writeFileSync(scratch.path('hook'), `whsec_${Buffer.alloc(32, 1).toString('base64')}\n`, { mode: 0o600 });
+    const inbound = `[inbound]\nlisten = "unix:${scratch.path('inbound.sock')}"`;
+    appendFileSync(daemon.config, `\n${inbound}\n[[webhook]]\n${hook}\n`);
     await daemon.ctl('reload');
   });
   after(() => scratch.close());

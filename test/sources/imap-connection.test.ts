@@ -203,8 +203,8 @@ describe('a command', () => {
     script.append(reply('one'));
     const box = await openMailbox(imapConfig(scratch, script), MOST);
     script.when(/^UID STORE/, { answer: 'NO [OVERQUOTA] full' });
-    await assertKind(box.mark([1], '\\Seen'), 'refused');
-    await box.mark([1], '\\Seen');
+    await assertKind(box.mark([1], ['\\Seen']), 'refused');
+    await box.mark([1], ['\\Seen']);
     assert.ok(script.inbox.messages[0]?.flags.has('\\Seen'));
     script.when(/^UID SEARCH/, { answer: 'NO [UNAVAILABLE] the index is rebuilt' });
     await assertKind(box.searchAfter(0), 'refused');

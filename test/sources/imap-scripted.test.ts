@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { COMMAND_MS as REAL_COMMAND_MS } from '../../src/sources/imap/connection.ts';
-import type { Mailreading } from '../../src/sources/imap/open.ts';
+import { Mailreading } from '../../src/sources/imap/open.ts';
 import { SEARCH_MS } from '../../src/sources/imap/pace.ts';
 import type { ImapConfig } from '../../src/sources/imap/settings.ts';
 import type { OpenMessage } from '../../src/store/mailboxes.ts';
@@ -263,6 +263,27 @@ describe('a mailbox whose server', () => {
     }
   });
 
+  it('removes messages while its folder is walked, and tells of it at any moment, gives all others once', async (t) => {
+    for (const stage of [/^UID SEARCH/, /^UID FETCH .*SIZE/, /^UID FETCH .*BODY/]) {
+      const scene = await play(t, { after: 'nothing' });
+      for (let n = 0; n < 6; n++) await scene.send();
+      scene.open();
+      await scene.allTaken();
+      scene.script.inbox.uidValidity += 1;
+      for (let n = 0; n < 3; n++) await scene.send();
+      const remove = (): void => {
+        // The first two are gone, and the sequence numbers of all the others are less by as many.
+        for (let turn = 0; turn < 2; turn++) scene.script.expunge(0);
+      };
+      scene.script.when(stage, { first: remove });
+      scene.script.hangUp();
+      await scene.allTaken();
+      const isWalking = async (): Promise<boolean> =>
+        (await scene.bench.test.store.mailbox('replies'))?.isWalking !== false;
+      await scene.until(async () => !(await isWalking()), 'the end of the walk');
+    }
+  });
+
   it('has no IDLE, UIDPLUS, MOVE or keyword gives every message once, and none is removed by a bare EXPUNGE', async (t) => {
     for (const after of ['seen', 'keyword', 'move:Done', 'delete'] as const) {
       const scene = await play(t, { after });
@@ -360,6 +381,99 @@ describe('a password that is refused', () => {
   });
 });
 
+const countOf = ({ bench }: Scene, verdict: string): number =>
+  bench.verdicts.filter((each) => each === verdict).length;
+
+/** Lets hours pass until a message is given up; its row. */
+async function givenUp(scene: Scene): Promise<OpenMessage | undefined> {
+  const failed = async (): Promise<OpenMessage | undefined> =>
+    (await scene.rows()).find(({ state }) => state === 'failed');
+  await scene.until(async () => {
+    scene.pace.leap(600_000);
+    return (await failed()) !== undefined;
+  }, 'a message given up');
+  return await failed();
+}
+
+describe('a message that ten times', () => {
+  it('ends the connection is given up with a verdict, and all others are taken', async (t) => {
+    const scene = await play(t);
+    await scene.send();
+    const poison = await scene.send();
+    await scene.send();
+    scene.script.when(new RegExp(`^UID FETCH ${poison} .*BODY`), 'drop', 1000);
+    const reading = scene.open();
+    const row = await givenUp(scene);
+    assert.deepEqual([row?.uid, row?.attempts], [poison, 10]);
+    assert.equal(scene.script.count(new RegExp(`^UID FETCH ${poison} .*BODY`)), 10);
+    assert.equal((await itemsIn(scene.bench.test)).length, 2);
+    assert.equal(countOf(scene, 'discarded unreadable'), 1);
+    // The operator's word has it read again, once it can be.
+    scene.script.calm();
+    assert.equal(await scene.bench.test.store.retryMessages('replies', scene.pace.now()), 1);
+    reading.sync('replies');
+    await scene.allTaken();
+  });
+
+  it('breaks something of ours is given up with a verdict, and all others are taken', async (t) => {
+    const scene = await play(t);
+    await scene.send();
+    const poison = await scene.send({ body: 'poison\n' });
+    await scene.send();
+    const { gate } = scene.bench.test;
+    const message: typeof gate.message = (envelope, claims, raw, receipt) =>
+      Buffer.from(raw).includes('poison')
+        ? Promise.reject(new Error('a fault of ours'))
+        : gate.message(envelope, claims, raw, receipt);
+    const intake = { ...scene.bench.intake, gate: () => ({ ...gate, message }) };
+    const reading = new Mailreading(intake, { owner: 'here', pace: scene.pace, commandMs: COMMAND_MS });
+    t.after(() => reading.stop(5000));
+    reading.change();
+    const row = await givenUp(scene);
+    assert.deepEqual([row?.uid, row?.attempts, row?.reason], [poison, 10, 'unknown: a fault of ours']);
+    assert.equal((await itemsIn(scene.bench.test)).length, 2);
+    assert.equal(countOf(scene, 'discarded unreadable'), 1);
+  });
+});
+
+describe('a folder for what is refused', () => {
+  const forged = (address: string): string => address.replace(/.@/, (end) => (end[0] === 'a' ? 'b@' : 'a@'));
+
+  for (const after of ['seen', 'delete', 'nothing'] as const) {
+    it(`takes messages with a bad token alone, whatever becomes of the others (${after})`, async (t) => {
+      const scene = await play(t, { after, refusedTo: 'Done' });
+      const address = await scene.bench.test.sealed();
+      scene.script.append(replyMessage({ to: forged(address), messageId: 'forged@x.example' }));
+      scene.script.append(replyMessage({ to: 'boss@example.org', messageId: 'private@x.example' }));
+      await scene.send();
+      scene.open();
+      await scene.allTaken();
+      const done = scene.script.folders.get('Done')!;
+      assert.deepEqual(
+        done.messages.map(({ raw }) => /forged@x/.test(raw.toString())),
+        [true],
+      );
+      const left = scene.script.inbox.messages.map(({ flags }) => flags.has('\\Seen'));
+      assert.deepEqual(left, after === 'delete' ? [false] : [false, after === 'seen']);
+      assert.equal(countOf(scene, 'rejected forged'), 1);
+    });
+  }
+
+  it('that is missing leaves them where they are, and they go there once it is made', async (t) => {
+    const scene = await play(t, { after: 'delete', refusedTo: 'Bad' });
+    scene.script.append(replyMessage({ to: forged(await scene.bench.test.sealed()) }));
+    scene.open();
+    await scene.until(
+      async () => (await scene.rows()).some(({ reason }) => /UID MOVE/.test(reason)),
+      'a try',
+    );
+    assert.equal(scene.script.inbox.messages.length, 1);
+    scene.script.folders.set('Bad', { uidValidity: 9, uidNext: 1, messages: [] });
+    await scene.allTaken();
+    assert.equal(scene.script.folders.get('Bad')?.messages.length, 1);
+  });
+});
+
 describe('a message', () => {
   it('that cannot be fetched three times is given up, told of, and keeps nothing else waiting', async (t) => {
     const scene = await play(t);
@@ -381,11 +495,43 @@ describe('a message', () => {
     assert.equal(row.attempts, 3);
     assert.match(row.reason, /broken/);
     assert.equal(scene.bench.events.filter(({ event }) => event === 'mailbox_poison').length, 1);
+    assert.deepEqual(countOf(scene, 'discarded unreadable'), 1);
+    const [told] = scene.bench.events.filter(({ fields }) => fields.reason === 'unreadable');
+    assert.deepEqual([told?.event, told?.fields.session], ['verdict', `replies/${poison}`]);
     assert.equal((await itemsIn(scene.bench.test)).length, 2);
     const asked = scene.script.count(new RegExp(`^UID FETCH ${poison} .*BODY`));
     await scene.send();
     await scene.until(async () => (await itemsIn(scene.bench.test)).length === 3, 'the next message');
     assert.equal(scene.script.count(new RegExp(`^UID FETCH ${poison} .*BODY`)), asked);
+  });
+
+  it('with octets that no message may have is taken octet by octet', async (t) => {
+    const scene = await play(t);
+    const odd = Buffer.concat([
+      Buffer.from(replyMessage({ to: await scene.bench.test.sealed(), messageId: 'odd@x.example' })),
+      Buffer.from([0, 0xff, 0x80, 0x0d, 0x0a, 0, 0x29, 0x0d, 0x0a]),
+    ]);
+    scene.sent.push('odd@x.example');
+    scene.script.append(odd);
+    scene.open();
+    await scene.allTaken();
+    const [item] = await itemsIn(scene.bench.test);
+    const kept = Buffer.from((await scene.bench.test.store.content(item!.id)) ?? []);
+    assert.ok(kept.subarray(0, odd.length).equals(odd));
+  });
+
+  it('that another client marks while it is fetched is taken at the first attempt', async (t) => {
+    const scene = await play(t);
+    const uid = await scene.send();
+    await scene.send();
+    const mark = (): void => {
+      for (const number of [1, 2]) scene.script.tell(`* ${number} FETCH (FLAGS (\\Answered))`);
+    };
+    scene.script.when(new RegExp(`^UID FETCH ${uid} .*BODY`), { first: mark });
+    scene.script.when(/^UID FETCH .*SIZE/, { first: mark });
+    scene.open();
+    await scene.allTaken();
+    assert.equal(scene.script.count(/^UID FETCH .*BODY/), 2);
   });
 
   it('that is too large gets its verdict by its header alone', async (t) => {

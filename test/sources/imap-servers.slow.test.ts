@@ -19,7 +19,7 @@ import { imap4dUnavailable, startImap4d } from '../support/imap4d.ts';
 import { replyMessage } from '../support/message.ts';
 import { roundsOf } from '../support/rounds.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
-import { type ImapBench, imapBench, MAILBOX } from './imap.ts';
+import { type ImapBench, imapBench, MAILBOX, ownMark, standing } from './imap.ts';
 import { SetPace } from './pace.ts';
 
 /** A server, and what it can. */
@@ -194,6 +194,18 @@ for (const kind of KINDS) {
         scene.bench.events.some(({ event }) => event === 'mailbox_mark_failed'),
         !kind.hasKeywords,
       );
+    });
+
+    it('is refused to another installation by the keyword, where it takes one', async (t) => {
+      const scene = await play(t, kind);
+      await scene.send(2);
+      scene.open();
+      await scene.allTaken();
+      await scene.close();
+      const listed = await scene.list(scene.server.inbox);
+      assert.equal(has(listed, await ownMark(scene.bench)), kind.hasKeywords, JSON.stringify(listed));
+      const second = await imapBench(t, scene.bench.intake.config().imap.each);
+      await standing(second.open({ owner: 'another' }), kind.hasKeywords ? 'broken' : 'serving');
     });
 
     it('has messages moved once, with or without MOVE', async (t) => {

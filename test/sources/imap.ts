@@ -8,6 +8,7 @@ import type { LogEvent, LogFields } from '../../src/observe/log.ts';
 import { Meter } from '../../src/observe/meter.ts';
 import type { Config } from '../../src/site/config.ts';
 import { type ImapOptions, Mailreading } from '../../src/sources/imap/open.ts';
+import { markOf } from '../../src/sources/imap/rival.ts';
 import type { ImapConfig } from '../../src/sources/imap/settings.ts';
 import type { Intake, SourceView } from '../../src/sources/source.ts';
 import { configOf, LEAST } from '../config/least.ts';
@@ -32,6 +33,7 @@ export const MAILBOX: ImapConfig = {
   tokenCommand: [],
   folder: 'INBOX',
   after: 'seen',
+  refusedTo: '',
   since: 'all',
 };
 
@@ -112,6 +114,10 @@ export async function standing(source: Mailreading, state: SourceView['state']):
   const look = (): SourceView | undefined => source.views().find((view) => view.state === state);
   return await eventually(look, () => JSON.stringify(source.views()));
 }
+
+/** The keyword of this installation. */
+export const ownMark = async ({ test }: ImapBench): Promise<string> =>
+  markOf(await test.store.installation(0));
 
 /** Waits until nothing of a mailbox is open: no message put off, none to be marked. */
 export async function settled({ test }: ImapBench, name = 'replies'): Promise<void> {

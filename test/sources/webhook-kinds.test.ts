@@ -1,9 +1,12 @@
 // Genuine calls of each kind: what is taken of them, what a repetition does, and what a wrong setting at the provider is told.
 
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
+import type { Gate } from '../../src/gate/gate.ts';
 import { itemsIn, message } from '../gate/gate.ts';
+import { eventually } from '../support/eventually.ts';
 import { DIRECT_KINDS, openBench, secretFile } from './webhook-bench.ts';
 import {
   fieldOf,
@@ -294,7 +297,11 @@ describe('a source whose secret cannot be read', () => {
     assert.deepEqual([view?.name, view?.kind, view?.state], ['raw', 'webhook', 'broken']);
     assert.match(view?.reason ?? '', /^webhook\.raw\.secret_file: .*gone\.secret: cannot be read/);
     assert.ok(bench.events.some(({ event }) => event === 'webhook_broken'));
+    const isUp = (): unknown =>
+      bench.meter.samples('mailgw_webhook_up').map(({ labels, value }) => [labels.source, value]);
+    assert.deepEqual(isUp(), [['raw', 0]], 'those of before have gone, and have no figure');
     await bench.reload(good);
+    assert.deepEqual(isUp(), [['raw', 1]]);
     assert.equal((await bench.post(call)).status, 200);
     assert.deepEqual(bench.source.views(), [{ name: 'raw', kind: 'webhook', state: 'serving' }]);
   });
@@ -316,6 +323,55 @@ describe('a source whose secret cannot be read', () => {
 });
 
 describe('a call', () => {
+  /** A gate that has a message wait, as slow storage or a slow S3 does. */
+  function slow(gate: Gate): { gate: Gate; asked: Promise<void>; letGo: () => void } {
+    let letGo = (): void => undefined;
+    let say = (): void => undefined;
+    const going = new Promise<void>((resolve) => (letGo = resolve));
+    const asked = new Promise<void>((resolve) => (say = resolve));
+    const message: Gate['message'] = async (...args) => {
+      say();
+      await going;
+      return gate.message(...args);
+    };
+    return { gate: { ...gate, message }, asked, letGo };
+  }
+
+  it('whose provider has hung up is taken to its end, and its next attempt is answered 200', async (t) => {
+    const bench = await openBench(t);
+    const call = bench.genuine('raw', await bench.mail());
+    const held = slow(bench.test.gate);
+    bench.use(held.gate);
+    const headers = Object.fromEntries(call.fields);
+    const outgoing = request({ socketPath: bench.socket, method: 'POST', path: call.path, headers });
+    outgoing.on('error', () => undefined);
+    outgoing.end(call.body);
+    await held.asked;
+    outgoing.destroy();
+    held.letGo();
+    await eventually(
+      async () => ((await bench.items()) === 1 ? true : undefined),
+      () => JSON.stringify(bench.events),
+    );
+    bench.use(bench.test.gate);
+    assert.equal((await bench.post(call)).status, 200);
+    assert.equal(await bench.items(), 1);
+  });
+
+  it('that comes five times at the same moment is answered 200 five times, and posted once', async (t) => {
+    for (const kind of DIRECT_KINDS) {
+      const bench = await openBench(t);
+      const call = bench.genuine(kind, await bench.mail());
+      const answers = await Promise.all([1, 2, 3, 4, 5].map(() => bench.post(call)));
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [200, 200, 200, 200, 200],
+        kind,
+      );
+      assert.equal(await bench.items(), 1, kind);
+    }
+  });
+
   it('is counted by its source and its end', async (t) => {
     const bench = await openBench(t);
     await bench.post(bench.genuine('raw', await bench.mail()));

@@ -164,6 +164,14 @@ function describeOwnership(open: OpenStore): void {
     assert.equal(await claim(store, 'one', NOW), 'one');
   });
 
+  it('is marked by a number of the installation, which is that of the first who asked', async (t) => {
+    const store = await open(t);
+    const numbers = await Promise.all([7, 8, 9].map((number) => store.installation(number)));
+    assert.ok([7, 8, 9].includes(numbers[0]!));
+    assert.deepEqual(new Set(numbers).size, 1);
+    assert.equal(await store.installation(2 ** 40 - 1), numbers[0]);
+  });
+
   it('has one owner of those that claim it at once', async (t) => {
     const store = await open(t);
     const owners = Array.from({ length: 20 }, (_, n) => `host ${n}`);

@@ -18,6 +18,8 @@ export interface Dovecot extends Pick<Server, 'port' | 'user' | 'password'> {
   deliver(raw: string): Promise<void>;
   /** Lists the flags of each message of INBOX. */
   flags(): Promise<readonly (readonly string[])[]>;
+  /** Marks every message of INBOX with a flag or a keyword. */
+  mark(flag: string): Promise<void>;
 }
 
 /** Starts one that ends with the scratch. */
@@ -31,13 +33,19 @@ export async function startDovecot(scratch: Scratch): Promise<Dovecot> {
     await client.append(raw);
     client.end();
   };
+  const mark = async (flag: string): Promise<void> => {
+    const client = await server.connect();
+    await client.ask('SELECT INBOX');
+    await client.ask(`STORE 1:* +FLAGS (${flag})`);
+    client.end();
+  };
   const flags = async (): Promise<readonly (readonly string[])[]> => {
     const client = await server.connect();
     const listed = await client.list();
     client.end();
     return listed.map((message) => message.flags);
   };
-  return { port, user, password, passwordFile, deliver, flags };
+  return { port, user, password, passwordFile, deliver, flags, mark };
 }
 
 /** A table of the mailbox. */

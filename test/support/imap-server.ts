@@ -3,7 +3,7 @@
 // Contract: folders are in memory and the test's to change; every command that came is recorded in order, and every octet
 // that came in the clear. `when` has it hang, lie, refuse, say BYE or cut a connection at a command; each of these happens
 // so many times and is then over. As RFC 9051 §9 wants it, n:* always has the last message.
-// Limits: one user; of SEARCH it knows ALL, UID and SINCE, of FETCH what readers of mail ask for.
+// Limits: one user; of SEARCH it knows ALL, UID, SINCE and KEYWORD, of FETCH what readers of mail ask for.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -15,7 +15,7 @@ import { type Command, CommandReader } from './imap-commands.ts';
 export interface Kept {
   readonly uid: number;
   readonly raw: Buffer;
-  readonly flags: Set<string>;
+  flags: Set<string>;
   readonly at: Date;
 }
 
@@ -154,6 +154,17 @@ export class ImapScript {
     for (const connection of this.#open) connection.announce(folder, exists);
   }
 
+  /** Says a line to every connection that is open. */
+  tell(line: string): void {
+    for (const connection of this.#open) connection.tell(line);
+  }
+
+  /** Removes a message from the inbox by its place, and tells of it. */
+  expunge(at: number): void {
+    this.inbox.messages.splice(at, 1);
+    this.tell(`* ${at + 1} EXPUNGE`);
+  }
+
   /** Has every connection that is open say nothing any more, as one whose network is gone. */
   fallSilent(): void {
     for (const connection of this.#open) connection.fallSilent();
@@ -226,6 +237,10 @@ class Connection {
 
   fallSilent(): void {
     this.#isHanging = true;
+  }
+
+  tell(line: string): void {
+    this.#say(line);
   }
 
   end(bye?: string): void {
@@ -376,7 +391,9 @@ class Connection {
     if (folder === undefined) return 'NO [NONEXISTENT] no such folder';
     const { permanentFlags, phantoms } = this.#script.nature;
     this.#folder = folder;
-    this.#say('* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)');
+    const known = folder.messages.flatMap(({ flags }) => [...flags]);
+    const named = new Set(['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft', ...known]);
+    this.#say(`* FLAGS (${[...named].join(' ')})`);
     this.#say(`* OK [PERMANENTFLAGS (${permanentFlags})] flags`);
     this.#say(`* ${folder.messages.length + phantoms} EXISTS`);
     this.#say(`* OK [UIDVALIDITY ${folder.uidValidity}] valid`);
@@ -396,11 +413,19 @@ class Connection {
       const given = chosen.filter(({ uid }) => !nature.withheld.has(uid));
       for (const message of given) this.#write(fetched(folder, message, others));
     } else if (name === 'UID STORE') {
-      for (const flag of flagsIn(others)) for (const { flags } of chosen) flags.add(flag);
+      for (const flag of flagsIn(others)) {
+        for (const { flags } of chosen) {
+          if (others.startsWith('-')) flags.delete(flag);
+          else flags.add(flag);
+        }
+      }
     } else if (name === 'UID COPY' || name === 'UID MOVE') {
       const target = folders.get(wordsOf(others)[0] ?? '');
       if (target === undefined) return 'NO [TRYCREATE] no such folder';
-      for (const { raw } of chosen) this.#script.append(raw, target);
+      for (const { raw, flags } of chosen) {
+        this.#script.append(raw, target);
+        target.messages.at(-1)!.flags = new Set(flags);
+      }
       if (name === 'UID MOVE') this.#remove(folder, chosen);
     } else if (name === 'UID EXPUNGE') {
       const marked = chosen.filter(({ flags }) => flags.has('\\Deleted'));
@@ -442,6 +467,8 @@ function chosenBy({ messages }: Folder, set: string): readonly Kept[] {
 
 function searched(folder: Folder, criteria: string): readonly number[] {
   const uids = (found: readonly Kept[]): readonly number[] => found.map(({ uid }) => uid);
+  const keyword = /\bKEYWORD (\S+)/i.exec(criteria)?.[1];
+  if (keyword !== undefined) return uids(folder.messages.filter(({ flags }) => flags.has(keyword)));
   const set = /\bUID (\S+)/i.exec(criteria)?.[1];
   if (set !== undefined) return uids(chosenBy(folder, set));
   const day = /\bSINCE "?([\w-]+)"?/i.exec(criteria)?.[1];

@@ -5,16 +5,14 @@
  * the two only work together. `explain` judges an address as the gate would at this moment.
  */
 import { usage } from '../../actions/fault.ts';
-import { mint } from '../../actions/mint.ts';
 import { readRepliedTo } from '../../actions/order.ts';
-import type { Problem } from '../../api/problem.ts';
-import { type ShownAddress, showMinted } from '../../api/shown.ts';
+import type { ShownAddress } from '../../api/shown.ts';
 import { judgeAge } from '../../mail/token.ts';
 import { isoSeconds } from '../../system/iso-time.ts';
+import { withMinting } from '../act.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from '../command.ts';
-import { askDaemon, toFault } from '../daemon.ts';
+import { toFault } from '../daemon.ts';
 import { forEachBatch } from '../json-lines.ts';
-import { openConfig, withPepper } from '../session.ts';
 import { printFindings } from '../terminal/findings.ts';
 import { printNote, printObject, printRow, printText, type Row } from '../terminal/print.ts';
 
@@ -52,15 +50,8 @@ async function mintOne(input: Input, context: Context): Promise<void> {
   // What starts a thread answers no post.
   const repliedTo =
     compose === undefined || given !== undefined ? isoSeconds(readRepliedTo(given, now)) : undefined;
-  const order = { user, thread, compose, replied_to: repliedTo, bound: input.flag('bound') };
-  const asked = { method: 'POST', path: '/v1/addresses', body: order } as const;
-  const answer = await askDaemon(openConfig(context), asked);
-  const address =
-    answer === undefined
-      ? await withPepper(context, async (session) =>
-          showMinted(await mint(session, { user, thread, compose, repliedTo, isBound: order.bound })),
-        )
-      : (answer as ShownAddress);
+  const order = { user, thread, compose, repliedTo, isBound: input.flag('bound') };
+  const address = await withMinting(context, (act) => act('mintAddress', order));
   noteAge(address, now, context);
   printRow(context.output, rowOf(address));
 }
@@ -70,23 +61,16 @@ async function mintMany(input: Input, context: Context): Promise<void> {
   const single = ['user', 'thread', 'compose'].some((name) => input.text(name) !== undefined);
   if (input.argument() !== '-' || single)
     throw usage('address mint: expected --user and --thread, or "-" alone for JSON lines on standard input');
-  const config = openConfig(context);
-  await forEachBatch(context, async (lines) => {
-    const body = { addresses: lines.map(({ value }) => value) };
-    const answer = await askDaemon(config, { method: 'POST', path: '/v1/addresses', body });
-    const minted =
-      answer === undefined
-        ? await withPepper(context, async (session) => {
-            const { mintBatch } = await import('../../api/routes/addresses.ts');
-            return mintBatch(session, body.addresses, { isOwn: true });
-          })
-        : (answer as { addresses: readonly (ShownAddress | Problem)[] }).addresses;
-    return minted.map((each) => {
-      if ('detail' in each) return toFault(each).message;
-      printRow(context.output, rowOf(each));
-      return undefined;
-    });
-  });
+  await withMinting(context, (act) =>
+    forEachBatch(context, async (lines) => {
+      const minted = await act('mintAddresses', { orders: lines.map(({ value }) => value) });
+      return minted.map((each) => {
+        if ('detail' in each) return toFault(each).message;
+        printRow(context.output, rowOf(each));
+        return undefined;
+      });
+    }),
+  );
 }
 
 const explain: CommandSpec = {
@@ -103,9 +87,9 @@ const explain: CommandSpec = {
     "explain reply+aeaaaa…@reply.example.org --in-reply-to '<acme/site/pull/7/1795107731@reply.example.org>'",
   ],
   run: (input, context) =>
-    withPepper(context, async (session) => {
-      const { explainAddress } = await import('../../actions/explain.ts');
-      const { row, rules } = await explainAddress(session, input.argument(), input.text('inReplyTo'));
+    withMinting(context, async (act) => {
+      const order = { address: input.argument(), inReplyTo: input.text('inReplyTo') };
+      const { row, rules } = await act('explainAddress', order);
       if (context.output.json) {
         printObject(context.output, { ...row, rules });
         return;

@@ -7,12 +7,13 @@
  */
 import { Fault, invalid } from '../../actions/fault.ts';
 import { readLimit } from '../../actions/items.ts';
-import { type NotifyRequest, notificationState, notify, type Queued } from '../../actions/notify.ts';
+import { type NotifyRequest, notificationState, type Queued } from '../../actions/notify.ts';
+import { type Failed, failedOf, type NotifyOrder } from '../../api/own-actions.ts';
 import { notificationRow } from '../../api/shown.ts';
-import type { SecretSession } from '../../site/session.ts';
+import { withMinting } from '../act.ts';
 import type { CommandGroup, CommandSpec } from '../command.ts';
 import { forEachBatch, type JsonLine } from '../json-lines.ts';
-import { withPepper, withStore } from '../session.ts';
+import { withStore } from '../session.ts';
 import { printDone, printRow, printRows, type Row } from '../terminal/print.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -23,11 +24,13 @@ export const notifyCommand: CommandSpec = {
   summary: 'hand over notifications to be sent, one JSON object a line on standard input',
   examples: ['notify < notifications.jsonl', 'notify --json < notifications.jsonl'],
   run: (_input, context) =>
-    withPepper(context, (session) =>
+    withMinting(context, (act) =>
       forEachBatch(context, async (lines) => {
-        const ends = await Promise.all(lines.map((line) => handOver(session, line)));
-        return ends.map((end) => {
-          if (end instanceof Fault) return end.problems.join('; ');
+        const read = lines.map(readLine);
+        const ends = (await act('notify', { orders: read.filter((each) => 'request' in each) })).values();
+        return read.map((each) => {
+          const end = 'failed' in each ? each : ends.next().value;
+          if (end === undefined || 'failed' in end) return end?.failed.problems.join('; ');
           printDone(
             context.output,
             queuedRow(end),
@@ -39,14 +42,15 @@ export const notifyCommand: CommandSpec = {
     ),
 };
 
-async function handOver(session: SecretSession, { value }: JsonLine): Promise<Queued | Fault> {
+/** Reads a line: the notification and its key, or what is wrong with it. */
+function readLine({ value }: JsonLine): NotifyOrder | Failed {
   try {
     const { idempotency_key: key, ...order } = value;
     if (key !== undefined && typeof key !== 'string')
       throw invalid('idempotency_key', 'idempotency_key: is no text');
-    return await notify(session, readOrder(order), key);
+    return { request: readOrder(order), key };
   } catch (error) {
-    if (error instanceof Fault) return error;
+    if (error instanceof Fault) return failedOf(error);
     throw error;
   }
 }

@@ -9,20 +9,10 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { EXIT, Fault, usage } from '../../actions/fault.ts';
-import { findItem } from '../../actions/items.ts';
-import {
-  findMatching,
-  type Left,
-  OPERATIONS,
-  type Operation,
-  operate,
-  stateInWords,
-} from '../../actions/operate.ts';
-import { openTeach, type Teach } from '../../actions/spam.ts';
-import type { Session } from '../../site/session.ts';
+import { type Left, OPERATIONS, type Operation, stateInWords } from '../../actions/operate.ts';
+import { type DoIt, withActions } from '../act.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { isSelective, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
-import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { interrupted, interruptibly } from '../terminal/interrupt.ts';
 import { type Output, printDone, printText, progressOn } from '../terminal/print.ts';
@@ -82,41 +72,39 @@ export const actionCommands: readonly CommandSpec[] = WORDINGS.map((wording) => 
   ],
   examples: wording.examples,
   run: (input, context) =>
-    withStore(context, async (session) => {
+    withActions(context, async (act) => {
       const isBulk = input.flag('all') || isSelective(input);
       if (isBulk === input.args.length > 0) {
         throw usage(
           `queue ${wording.action}: expected either ids, or --all or a filter such as --state ${wording.states[0] ?? ''}`,
         );
       }
-      const problems = await (isBulk ? onMatching : onNamed)(session, wording, input, context);
+      const problems = await (isBulk ? onMatching : onNamed)(act, wording, input, context);
       if (problems.length > 0) throw new Fault(EXIT.badInput, problems);
     }),
 }));
 
 /** Acts on the items that the arguments name; what it could not do. */
 async function onNamed(
-  session: Session,
+  act: DoIt,
   wording: Wording,
   input: Input,
   context: Context,
 ): Promise<readonly string[]> {
-  const { store } = session;
-  const teach = readTeach(session, wording, input);
+  const { action } = wording;
   const problems: string[] = [];
   for (const name of input.args) {
     try {
-      const { id } = await findItem(store, name);
-      const done = await operate(store, wording, id, teach);
-      if (typeof done === 'object') {
-        problems.push(`item ${id}: ${done.left}; ${done.advice}`);
-        printCopy(context.output, wording, id, done);
-      } else
-        printDone(
-          context.output,
-          { id, action: wording.action, state: done },
-          `item ${id} is ${stateInWords(done)}`,
-        );
+      const order = { action, name, teaches: isTaught(wording, input) };
+      const { id, operated } = await act('operateNamed', order);
+      if ('failed' in operated) problems.push(...operated.failed.problems);
+      else if ('left' in operated) {
+        problems.push(`item ${id}: ${operated.left}; ${operated.advice}`);
+        printCopy(context.output, wording, id, operated);
+      } else {
+        const { state } = operated;
+        printDone(context.output, { id, action, state }, `item ${id} is ${stateInWords(state)}`);
+      }
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       problems.push(...error.problems);
@@ -130,42 +118,39 @@ const AT_ONCE = 200;
 
 /** Acts on the items that the filters select; what it could not do. */
 async function onMatching(
-  session: Session,
+  act: DoIt,
   wording: Wording,
   input: Input,
   { output }: Context,
 ): Promise<readonly string[]> {
-  const { store } = session;
-  const { ids, gone: missing } = await findMatching(session, wording, selectionOf(input));
+  const { action } = wording;
+  const { ids, gone: missing } = await act('findMatching', { action, selection: selectionOf(input) });
   const gone = missing === 0 ? '' : `; of ${count(missing)} more the message is not kept any more`;
   if (ids.length === 0) {
     if (!output.json) printText(output, gone === '' ? 'No item matches.' : `Nothing to do${gone}`);
     return [];
   }
-  const teach = readTeach(session, wording, input);
-  await confirm(input, output, `queue ${wording.action}: ${count(ids.length)} match${gone}`);
+  await confirm(input, output, `queue ${action}: ${count(ids.length)} match${gone}`);
   const progress = progressOn(output, 'items');
   const problems: string[] = [];
   const states = new Set<string>();
-  const step = teach === undefined ? AT_ONCE : 1;
+  const teaches = isTaught(wording, input);
+  const step = teaches ? 1 : AT_ONCE;
   let [seen, done, copies] = [0, 0, 0];
   await interruptibly(async (signal) => {
     progress(0, ids.length);
     while (seen < ids.length && !signal.aborted) {
       const some = ids.slice(seen, seen + step);
-      const results = await Promise.allSettled(some.map((id) => operate(store, wording, id, teach)));
-      for (const [index, result] of results.entries()) {
-        if (result.status === 'rejected') {
-          if (!(result.reason instanceof Fault)) throw result.reason;
-          problems.push(...result.reason.problems);
-        } else if (typeof result.value === 'string') {
+      for (const [index, operated] of (await act('operateAll', { action, ids: some, teaches })).entries()) {
+        const id = some[index] ?? '';
+        if ('failed' in operated) problems.push(...operated.failed.problems);
+        else if ('state' in operated) {
           done++;
-          states.add(stateInWords(result.value));
-          if (output.json)
-            printDone(output, { id: some[index] ?? '', action: wording.action, state: result.value }, '');
-        } else if (result.value.copy !== undefined) {
+          states.add(stateInWords(operated.state));
+          if (output.json) printDone(output, { id, action, state: operated.state }, '');
+        } else if (operated.copy !== undefined) {
           copies++;
-          printCopy(output, wording, some[index] ?? '', result.value);
+          printCopy(output, wording, id, operated);
         }
       }
       seen += some.length;
@@ -181,7 +166,7 @@ async function onMatching(
   const rest = ids.length - seen;
   if (rest > 0) {
     const far = `interrupted after ${seen} of ${count(ids.length)}, ${done} of them ${stateWords(states)}${also}`;
-    throw interrupted(`queue ${wording.action}: ${far}; the same command goes on with the rest`);
+    throw interrupted(`queue ${action}: ${far}; the same command goes on with the rest`);
   }
   if (!output.json) printText(output, `${count(done)} ${stateWords(states)}${also}`);
   return problems;
@@ -191,8 +176,8 @@ const stateWords = (states: ReadonlySet<string>): string => [...states].join(' o
 
 const count = (items: number): string => `${items} ${items === 1 ? 'item' : 'items'}`;
 
-function readTeach({ config, store }: Session, { teaches }: Wording, input: Input): Teach | undefined {
-  return teaches !== undefined && input.flag(teaches.as) ? openTeach(config, store) : undefined;
+function isTaught({ teaches }: Wording, input: Input): boolean {
+  return teaches !== undefined && input.flag(teaches.as);
 }
 
 /** Tells scripts of an item that stays as it is, because another copy of the reply is there. */

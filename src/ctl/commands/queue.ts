@@ -9,6 +9,7 @@ import { contentOf, findItem, hideTokens, readLimit, readSelection } from '../..
 import { itemDetailRow, itemRow } from '../../api/shown.ts';
 import { tokenMask } from '../../site/notices.ts';
 import { lanesOf } from '../../site/sinks.ts';
+import { withActions } from '../act.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { OPEN_OPTION, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
 import { withStore } from '../session.ts';
@@ -100,8 +101,8 @@ export const queueGroup: CommandGroup = {
 };
 
 function setPaused(context: Context, paused: boolean): Promise<void> {
-  return withStore(context, async ({ store }) => {
-    await store.setPaused(paused);
+  return withActions(context, async (act) => {
+    await act('setPaused', { paused });
     const sentence = paused ? 'the queue is paused; "mailgw-ctl queue resume" ends that' : 'the queue runs';
     printDone(context.output, { paused }, sentence);
   });

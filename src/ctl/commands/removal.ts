@@ -5,16 +5,15 @@
  */
 
 import { usage } from '../../actions/fault.ts';
-import { eraseUser, findErasable, removeUser, restoreUser } from '../../actions/removal.ts';
-import { findUser, restorableUntil } from '../../actions/users.ts';
+import { restorableUntil } from '../../actions/users.ts';
+import type { Person } from '../../api/own-actions.ts';
 import { userRow } from '../../api/shown.ts';
-import type { Session } from '../../site/session.ts';
-import type { RemovedUser, User } from '../../store/directory.ts';
+import type { RemovedUser } from '../../store/directory.ts';
 import type { Store } from '../../store/store.ts';
 import { isoTime } from '../../system/iso-time.ts';
+import { type DoIt, withActions } from '../act.ts';
 import type { CommandSpec, Context, Input } from '../command.ts';
 import { noteMissingAddress } from '../known-user.ts';
-import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { printDone, printNote, printRows, type Row } from '../terminal/print.ts';
 
@@ -30,11 +29,11 @@ export const remove: CommandSpec = {
   ],
   examples: ['remove alice', 'remove alice --forever'],
   run: (input, context) =>
-    withStore(context, async (session) => {
-      if (input.flag('forever')) return erase(input, context, session);
+    withActions(context, async (act) => {
+      if (input.flag('forever')) return erase(input, context, act);
       if (input.text('number') !== undefined)
         throw usage('user remove: expected --number together with --forever');
-      const user = await findUser(session.store, input.argument());
+      const user = await act('findUser', { user: input.argument() });
       const removed = { ...user, removedAt: Date.now() };
       const until = isoTime(restorableUntil(removed)) ?? '';
       const undo = `"mailgw-ctl user restore ${user.name}" takes it back until ${until}`;
@@ -43,7 +42,7 @@ export const remove: CommandSpec = {
         context.output,
         `user remove ${user.name}: their reply addresses are void; ${undo}`,
       );
-      await removeUser(session, user, removed.removedAt);
+      await act('removeUser', { user: user.name, now: removed.removedAt });
       printDone(
         context.output,
         { ...userRow(user), ...removalRow(removed) },
@@ -59,9 +58,10 @@ export const restore: CommandSpec = {
   options: [{ flags: '--number <number>', doc: 'which one, where several of the name were removed' }],
   examples: ['restore alice', 'restore alice --number 7'],
   run: (input, context) =>
-    withStore(context, async (session) => {
+    withActions(context, async (act, config) => {
       const name = input.argument();
-      const { user, released, leftOut } = await restoreUser(session, name, input.text('number'));
+      const order = { user: name, number: input.text('number') };
+      const { user, released, leftOut } = await act('restoreUser', order);
       for (const { address, user: other } of leftOut) {
         const all = [...user.addresses, address].map((each) => `--address ${each}`).join(' ');
         printNote(
@@ -69,7 +69,7 @@ export const restore: CommandSpec = {
           `${address} is an address of user ${other} now, and was left out; if it is ${name}'s as well: mailgw-ctl user set ${name} ${all}`,
         );
       }
-      noteMissingAddress(user, session, context);
+      noteMissingAddress(user, config, context);
       printDone(
         context.output,
         { ...userRow(user), released, left_out: leftOut.map(({ address }) => address) },
@@ -101,7 +101,7 @@ export async function printRemoved({ output }: Context, store: Store): Promise<v
 }
 
 /** Says that a new user is not the one who had the name before. */
-export function noteNamesake(user: User, before: RemovedUser | undefined, { output }: Context): void {
+export function noteNamesake(user: Person, before: RemovedUser | undefined, { output }: Context): void {
   if (before === undefined) return;
   const { name } = user;
   const number = String(before.number);
@@ -111,13 +111,13 @@ export function noteNamesake(user: User, before: RemovedUser | undefined, { outp
   );
 }
 
-async function erase(input: Input, { output }: Context, session: Session): Promise<void> {
+async function erase(input: Input, { output }: Context, act: DoIt): Promise<void> {
   const name = input.argument();
-  const user = await findErasable(session, name, input.text('number'));
-  const { number, addresses } = user;
+  const wanted = { user: name, number: input.text('number') };
+  const { number, addresses } = await act('findErasable', wanted);
   const what = `user ${name}, number ${number}, and their reply addresses are gone for good`;
   await confirm(input, output, `user remove --forever: ${what}`);
-  await eraseUser(session, user);
+  await act('eraseUser', { user: name, number: String(number) });
   printDone(output, { user: name, number, addresses, restorable_until: null }, what);
 }
 

@@ -4,11 +4,9 @@
  * Contract: a salt is never printed, only a fingerprint by which two outputs can be compared.
  */
 import { usage } from '../../actions/fault.ts';
-import { listSalts, readGraceEnd, rotateSalt } from '../../actions/salts.ts';
-import { findUser } from '../../actions/users.ts';
-import type { User } from '../../store/directory.ts';
-import type { Store } from '../../store/store.ts';
+import { listSalts, readGraceEnd } from '../../actions/salts.ts';
 import { isoTime } from '../../system/iso-time.ts';
+import { type DoIt, withActions } from '../act.ts';
 import type { CommandGroup, CommandSpec, Input } from '../command.ts';
 import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
@@ -24,18 +22,18 @@ const rotate: CommandSpec = {
   ],
   examples: ['rotate alice', 'rotate alice --grace 7d', 'rotate --all --grace 30d'],
   run: (input, context) =>
-    withStore(context, async (session) => {
+    withActions(context, async (act) => {
       const now = Date.now();
       const graceEndsAt = readGraceEnd(input.text('grace'), now);
       const until = isoTime(graceEndsAt);
-      const users = await chosenUsers(input, session.store);
+      const users = await chosenUsers(input, act);
       if (input.flag('all')) await confirm(input, context.output, whatAll(users.length, until));
       for (const user of users) {
-        const fingerprint = await rotateSalt(session, user, now, graceEndsAt);
+        const { fingerprint } = await act('rotateSalt', { user, now, graceEndsAt });
         printDone(
           context.output,
-          { user: user.name, salt_fingerprint: fingerprint, created_at: isoTime(now), grace_ends_at: until },
-          `user ${user.name} has a new salt; addresses minted before ${until === null ? 'are void' : `work until ${until}`}`,
+          { user, salt_fingerprint: fingerprint, created_at: isoTime(now), grace_ends_at: until },
+          `user ${user} has a new salt; addresses minted before ${until === null ? 'are void' : `work until ${until}`}`,
         );
       }
     }),
@@ -80,10 +78,10 @@ function whatAll(users: number, until: string | null): string {
   return `salt rotate --all: every reply address of ${users} ${users === 1 ? 'user' : 'users'} ${until === null ? 'is void at once' : `works until ${until}`}`;
 }
 
-async function chosenUsers(input: Input, store: Store): Promise<readonly User[]> {
+async function chosenUsers(input: Input, act: DoIt): Promise<readonly string[]> {
   const name = input.args[0];
   if ((name === undefined) !== input.flag('all')) {
     throw usage('salt rotate: expected either a user or --all');
   }
-  return name === undefined ? store.listUsers() : [await findUser(store, name)];
+  return name === undefined ? await act('listNames', {}) : [(await act('findUser', { user: name })).name];
 }

@@ -1,18 +1,19 @@
 /**
  * `mailgw-ctl source`: the ways by which mail comes in: how they do, what they would take, and to look now.
  *
- * Contract: `list` and `sync` ask the daemon of the store, where one serves; `test` connects itself, as the user of the
- * store, and changes nothing. A mailbox that cannot be opened ends with 78 where its settings or its password are wrong,
+ * Contract: `list` and `sync` ask the daemon of the store, where one serves; `test` and `claim` connect themselves, as the
+ * user of the store, and `test` changes nothing. A mailbox that cannot be opened ends with 78 where its settings or its password are wrong,
  * and with 69 where it is the server.
  */
 import { describe, EXIT, type ExitStatus, Fault, systemCode } from '../../actions/fault.ts';
-import { lookIntoMailbox } from '../../actions/mailbox-look.ts';
+import { claimMailbox, lookIntoMailbox } from '../../actions/mailbox-look.ts';
 import { listSources, namedSources, noSource, retryFailed } from '../../actions/sources.ts';
 import { lookAtWebhook } from '../../actions/webhook-look.ts';
 import type { Problem } from '../../api/problem.ts';
 import type { Config } from '../../site/config.ts';
 import type { Session } from '../../site/session.ts';
 import { MailboxError } from '../../sources/imap/mailbox-error.ts';
+import { installationOf } from '../../sources/imap/rival.ts';
 import type { SourceView } from '../../sources/source.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { ABSENT, type DaemonAnswer, type DaemonRequest, exchange, toFault } from '../daemon.ts';
@@ -104,7 +105,8 @@ async function testSource({ config, store }: Session, name: string, { output }: 
     else for (const line of webhookLines(name, look)) printText(output, line);
   }
   if (imap === undefined) return;
-  const look = await lookIntoMailbox({ config, imap, state: await store.mailbox(name) });
+  const [state, installation] = await Promise.all([store.mailbox(name), installationOf(store)]);
+  const look = await lookIntoMailbox({ config, imap, state, installation });
   if (output.json) printObject(output, lookObject(name, look));
   else for (const line of lookLines(imap, look)) printText(output, line);
 }
@@ -114,6 +116,7 @@ const STATUS: Partial<Record<MailboxError['kind'], ExitStatus>> = {
   settings: EXIT.configuration,
   folder: EXIT.configuration,
   tls: EXIT.configuration,
+  rival: EXIT.configuration,
 };
 
 function mailboxFault(name: string, error: unknown): Fault {
@@ -138,11 +141,36 @@ const sync: CommandSpec = {
     }),
 };
 
+const claim: CommandSpec = {
+  words: 'claim <name>',
+  summary:
+    'read a mailbox that bears the keyword of another installation of mailgw, which is gone: put ours in its place',
+  examples: ['claim support'],
+  run: (input, context) =>
+    withStore(context, async ({ config, store }) => {
+      const name = input.argument();
+      const imap = config.imap.each.find((each) => each.name === name);
+      if (imap === undefined)
+        throw noSource(
+          name,
+          config.imap.each.map((each) => each.name),
+        );
+      const count = await claimMailbox(config, imap, await installationOf(store)).catch((error: unknown) => {
+        throw mailboxFault(name, error);
+      });
+      printDone(
+        context.output,
+        { name, messages: count },
+        `${name}: ours, by the keyword of ${count} messages`,
+      );
+    }),
+};
+
 /** The commands on sources. */
 export const sourceGroup: CommandGroup = {
   name: 'source',
   summary: 'mailboxes and providers that replies come from',
-  commands: [list, test, sync, confirmCommand],
+  commands: [list, test, sync, claim, confirmCommand],
 };
 
 /** Gives the names of sources of these kinds: the one that was given, or all. */

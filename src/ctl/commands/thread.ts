@@ -1,7 +1,6 @@
 /** `mailgw-ctl thread`: where replies go. */
-import { renameThread } from '../../actions/threads.ts';
+import { withActions } from '../act.ts';
 import type { CommandGroup, CommandSpec } from '../command.ts';
-import { withStore } from '../session.ts';
 import { printDone, printNote } from '../terminal/print.ts';
 
 const rename: CommandSpec = {
@@ -9,9 +8,9 @@ const rename: CommandSpec = {
   summary: 'follow a platform that gave a thread another name; every reply address stays good',
   examples: ['rename acme/site/issue/7 acme/website/issue/7'],
   run: (input, context) =>
-    withStore(context, async (session) => {
+    withActions(context, async (act) => {
       const [from, to] = [input.argument(), input.argument(1)];
-      const { number, wasKnown, open } = await renameThread(session, from, to);
+      const { number, wasKnown, open } = await act('renameThread', { from, to });
       if (!wasKnown)
         printNote(
           context.output,

@@ -1,7 +1,8 @@
 /** `mailgw-ctl token`: who may ask the HTTP interface, and for what. */
-import { createToken, revokeToken, SCOPES } from '../../actions/tokens.ts';
+import { SCOPES } from '../../actions/tokens.ts';
 import type { TokenHolder } from '../../store/api-access.ts';
 import { isoTime } from '../../system/iso-time.ts';
+import { withActions } from '../act.ts';
 import type { CommandGroup, CommandSpec } from '../command.ts';
 import { withStore } from '../session.ts';
 import { printDone, printNote, printObject, printRows, printText, type Row } from '../terminal/print.ts';
@@ -18,8 +19,9 @@ const create: CommandSpec = {
   ],
   examples: ['create forge --scope mint,send', 'create dashboard --scope read,events'],
   run: (input, context) =>
-    withStore(context, async (session) => {
-      const { token, holder } = await createToken(session, input.argument(), input.required('scope'));
+    withActions(context, async (act) => {
+      const order = { name: input.argument(), scopes: input.required('scope') };
+      const { token, holder } = await act('createToken', order);
       if (context.output.json) {
         printObject(context.output, { ...rowOf(holder), token });
         return;
@@ -49,9 +51,9 @@ const revoke: CommandSpec = {
   summary: "end a holder's token at once",
   examples: ['revoke forge'],
   run: (input, context) =>
-    withStore(context, async (session) => {
+    withActions(context, async (act) => {
       const name = input.argument();
-      await revokeToken(session, name);
+      await act('revokeToken', { name });
       printDone(context.output, { name, revoked: true }, `the token of ${name} is refused from now on`);
     }),
 };

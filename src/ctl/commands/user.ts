@@ -1,22 +1,18 @@
 /** `mailgw-ctl user`: who the platform may post as, and which addresses they write from. */
 import { badInput, usage } from '../../actions/fault.ts';
 import {
-  addUser,
-  changeUser,
   currentSalt,
-  findUser,
   type PutEntry,
-  putUsers,
   readAddresses,
-  renameUser,
   saltFingerprint,
   showUser,
   type UserDetail,
 } from '../../actions/users.ts';
 import { userRow } from '../../api/shown.ts';
 import { show } from '../../config/kinds.ts';
-import type { Session } from '../../site/session.ts';
+import type { Config } from '../../site/config.ts';
 import { isoTime } from '../../system/iso-time.ts';
+import { type DoIt, faultOf, withActions } from '../act.ts';
 import type { CommandGroup, CommandSpec, Context, Input } from '../command.ts';
 import { forEachBatch } from '../json-lines.ts';
 import { noteMissingAddress } from '../known-user.ts';
@@ -40,11 +36,12 @@ const add: CommandSpec = {
     'add bob --address bob@example.com --address bob@home.example',
   ],
   run: (input, context) =>
-    withStore(context, async (session) => {
-      const { user, namesake } = await addUser(session, input.argument(), input.list('address'));
-      noteMissingAddress(user, session, context);
+    withActions(context, async (act, config) => {
+      const order = { user: input.argument(), addresses: input.list('address') };
+      const { user, namesake } = await act('addUser', order);
+      noteMissingAddress(user, config, context);
       noteNamesake(user, namesake, context);
-      printDone(context.output, userRow(user), `user ${user.name} added${writing(input, session)}`);
+      printDone(context.output, userRow(user), `user ${user.name} added${writing(input, config)}`);
     }),
 };
 
@@ -54,16 +51,16 @@ const set: CommandSpec = {
   options: [ADDRESS_OPTION, { flags: '--no-addresses', doc: 'take all addresses away' }],
   examples: ['set alice --address alice@example.com --address alice@work.example'],
   run: (input, context) =>
-    withStore(context, async (session) => {
-      const addresses = readAddresses(session, input.list('address'));
+    withActions(context, async (act, config) => {
+      const addresses = readAddresses({ config }, input.list('address'));
       // Commander turns --no-addresses into addresses = false.
       const clears = input.turnedOff('addresses');
       if (clears === addresses.length > 0) {
         throw usage('user set: expected --address ADDRESS, once or several times, or --no-addresses');
       }
-      const user = await changeUser(session, input.argument(), { addresses });
-      noteMissingAddress(user, session, context);
-      printDone(context.output, userRow(user), `user ${user.name} changed${writing(input, session)}`);
+      const user = await act('changeUser', { user: input.argument(), addresses });
+      noteMissingAddress(user, config, context);
+      printDone(context.output, userRow(user), `user ${user.name} changed${writing(input, config)}`);
     }),
 };
 
@@ -82,44 +79,47 @@ const put: CommandSpec = {
     'put - < users.jsonl',
   ],
   run: (input, context) =>
-    withStore(context, (session) => {
+    withActions(context, (act, config) => {
       const [name = '-'] = input.args;
-      return name === '-' ? putMany(session, context) : putOne(session, name, input, context);
+      return name === '-' ? putMany(act, context) : putOne(act, config, name, input, context);
     }),
 };
 
-async function putOne(session: Session, name: string, input: Input, context: Context): Promise<void> {
+async function putOne(
+  act: DoIt,
+  config: Config,
+  name: string,
+  input: Input,
+  context: Context,
+): Promise<void> {
   if (input.flag('enabled') && input.flag('disabled'))
     throw usage('user put: --enabled and --disabled exclude each other');
   const given = input.list('address');
   const addresses = given.length > 0 || input.turnedOff('addresses') ? given : undefined;
   const enabled = input.flag('disabled') ? false : input.flag('enabled') ? true : undefined;
-  const [result] = await putUsers(session, [{ user: name, addresses, enabled }]);
-  if (result === undefined || result.kind === 'problem') throw result?.fault ?? badInput(name);
-  const user = await findUser(session.store, name);
-  noteMissingAddress(user, session, context);
+  const [result] = await act('putUsers', { entries: [{ user: name, addresses, enabled }] });
+  if (result === undefined || 'failed' in result)
+    throw result === undefined ? badInput(name) : faultOf(result);
+  const user = await act('findUser', { user: name });
+  noteMissingAddress(user, config, context);
   printDone(context.output, { ...userRow(user), result: result.kind }, `user ${name} ${result.kind}`);
 }
 
 /** Brings the users of standard input to their states, a transaction for each batch. */
-async function putMany(session: Session, context: Context): Promise<void> {
+async function putMany(act: DoIt, context: Context): Promise<void> {
   const { output } = context;
   const counts = { created: 0, changed: 0, unchanged: 0 };
   try {
     await forEachBatch(context, async (lines) => {
       const read = lines.map(({ value }) => readEntry(value));
-      const results = [
-        ...(await putUsers(
-          session,
-          read.filter((entry) => typeof entry !== 'string'),
-        )),
-      ];
+      const entries = read.filter((entry) => typeof entry !== 'string');
+      const results = (await act('putUsers', { entries })).values();
       return read.map((entry) => {
         if (typeof entry === 'string') return entry;
-        const result = results.shift();
-        if (result === undefined || result.kind === 'problem') return result?.fault.problems.join('; ');
+        const result = results.next().value;
+        if (result === undefined || 'failed' in result) return result?.failed.problems.join('; ');
         counts[result.kind] += 1;
-        if (output.json) printObject(output, { user: result.user, result: result.kind });
+        if (output.json) printObject(output, { user: entry.user, result: result.kind });
         return undefined;
       });
     });
@@ -153,8 +153,8 @@ const rename: CommandSpec = {
   summary: 'give a user another name; number, addresses and all reply addresses stay',
   examples: ['rename alice alice.cooper'],
   run: (input, context) =>
-    withStore(context, async (session) => {
-      const user = await renameUser(session, input.argument(), input.argument(1));
+    withActions(context, async (act) => {
+      const user = await act('renameUser', { from: input.argument(), to: input.argument(1) });
       printDone(
         context.output,
         userRow(user),
@@ -224,16 +224,16 @@ export const userGroup: CommandGroup = {
 };
 
 function enableUser(input: Input, context: Context, enabled: boolean): Promise<void> {
-  return withStore(context, async (session) => {
-    const user = await changeUser(session, input.argument(), { enabled });
+  return withActions(context, async (act) => {
+    const user = await act('changeUser', { user: input.argument(), enabled });
     const sentence = enabled ? 'enabled' : 'disabled; their replies are refused';
     printDone(context.output, userRow(user), `user ${user.name} ${sentence}`);
   });
 }
 
 /** Says which addresses were given, in the order in which they were. */
-function writing(input: Input, session: Session): string {
-  const addresses = readAddresses(session, input.list('address'));
+function writing(input: Input, config: Config): string {
+  const addresses = readAddresses({ config }, input.list('address'));
   return addresses.length === 0 ? '' : `, writing from ${addresses.join(', ')}`;
 }
 

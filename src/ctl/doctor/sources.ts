@@ -6,9 +6,10 @@
  * It runs as the store's owner: a `token_command` is a program of the site's. Limits: a command has {@link WITHIN_MS}.
  */
 import { describe, EXIT } from '../../actions/fault.ts';
-import { lookIntoMailbox, type MailboxLook } from '../../actions/mailbox-look.ts';
+import { type LookOptions, lookIntoMailbox, type MailboxLook } from '../../actions/mailbox-look.ts';
 import type { Config } from '../../site/config.ts';
 import { MailboxError } from '../../sources/imap/mailbox-error.ts';
+import { installationOf } from '../../sources/imap/rival.ts';
 import type { ImapConfig } from '../../sources/imap/settings.ts';
 import type { Mailboxes, MailboxView, OpenMessage } from '../../store/mailboxes.ts';
 import { isoTime } from '../../system/iso-time.ts';
@@ -22,18 +23,20 @@ const LONG_MS = 3_600_000;
 /** Examines every mailbox; without a store nothing is known of what was read before. */
 export async function checkMailboxes(
   config: Config,
-  store: Pick<Mailboxes, 'listMailboxes' | 'openMessages'> | undefined,
+  store: Pick<Mailboxes, 'listMailboxes' | 'openMessages' | 'installation'> | undefined,
   now: number,
 ): Promise<readonly Finding[]> {
   const { each } = config.imap;
   if (each.length === 0) return [];
   const views = (await store?.listMailboxes()) ?? [];
+  // A store that cannot be written is told of elsewhere.
+  const installation = store === undefined ? undefined : await installationOf(store).catch(() => undefined);
   const findings = await Promise.all(
     each.map(async (imap): Promise<readonly Finding[]> => {
       const view = views.find(({ source }) => source === imap.name);
       const open = view === undefined ? [] : ((await store?.openMessages(imap.name)) ?? []);
       return [
-        ...(await checkServer(config, imap, view)),
+        ...(await checkServer({ config, imap, state: view, installation, commandMs: WITHIN_MS })),
         ...checkOpen(imap, open, now),
         checkOwner(imap, view, now),
       ];
@@ -42,13 +45,10 @@ export async function checkMailboxes(
   return findings.flat();
 }
 
-async function checkServer(
-  config: Config,
-  imap: ImapConfig,
-  view: MailboxView | undefined,
-): Promise<readonly Finding[]> {
+async function checkServer(options: LookOptions): Promise<readonly Finding[]> {
+  const { config, imap } = options;
   try {
-    const look = await lookIntoMailbox({ config, imap, state: view, commandMs: WITHIN_MS });
+    const look = await lookIntoMailbox(options);
     return [
       opened(imap, look),
       ...lacking(imap, look),
@@ -98,6 +98,8 @@ function mending(
       return `imap.${name}.host must be the name in the server's certificate; ca_file names an authority of your own, tls = "starttls" is for port 143`;
     case 'folder':
       return `make the folder at the server, or name another in imap.${name}.folder`;
+    case 'rival':
+      return `end the other installation, or set after = "nothing" in one of the two; where it is gone for good: mailgw-ctl source claim ${name}`;
     case 'busy':
       return 'wait: the provider asks for patience; mailgwd tries again by itself';
     case 'network':

@@ -17,7 +17,7 @@ import { distrust } from '../../system/trusted-file.ts';
 import { Credentials, type Login } from './credentials.ts';
 import { MailboxError, mailboxError, tellingError } from './mailbox-error.ts';
 import { LastWords, type OpenMailbox, SelectedMailbox } from './open-mailbox.ts';
-import type { ImapConfig } from './settings.ts';
+import { changesFolder, type ImapConfig } from './settings.ts';
 
 export type { OpenMailbox } from './open-mailbox.ts';
 
@@ -65,7 +65,7 @@ export async function openMailbox(config: ImapConfig, options: MailboxOptions): 
 }
 
 async function openOnce(config: ImapConfig, options: MailboxOptions, login: Login): Promise<OpenMailbox> {
-  const { commandMs = COMMAND_MS, isReadOnly = config.after === 'nothing' } = options;
+  const { commandMs = COMMAND_MS, isReadOnly = !changesFolder(config) } = options;
   const words = new LastWords();
   const flow = new ImapFlow(flowOptions(config, options, login, words));
   // An error without a listener would end the process; what it was is told by the command that fails.

@@ -25,6 +25,8 @@ export type MailboxErrorKind =
   | 'network'
   /** A message, or an answer, that is larger than it may be. */
   | 'too-large'
+  /** Another installation of mailgw reads the mailbox. */
+  | 'rival'
   /** The server refuses a command on one message; the connection is as good as it was. */
   | 'refused';
 
@@ -43,6 +45,7 @@ const FOR_THE_OPERATOR: ReadonlySet<MailboxErrorKind> = new Set<MailboxErrorKind
   'settings',
   'tls',
   'folder',
+  'rival',
 ]);
 
 /** Tells whether a failure needs the operator: it does not pass by itself. */

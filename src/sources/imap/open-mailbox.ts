@@ -26,6 +26,8 @@ export interface OpenMailbox {
   readonly exists: number;
   /** Whether a keyword of ours may be set (RFC 9051 §7.1, PERMANENTFLAGS). */
   readonly takesKeywords: boolean;
+  /** The flags and keywords that the folder knows, as the server told them when it was selected. */
+  readonly keywords: readonly string[];
   /** Resolves when the connection has ended, whoever ended it. */
   readonly closed: Promise<void>;
   /** Selects the folder anew, which shows what the server has not noticed; closes it where its UIDs are others. */
@@ -42,10 +44,14 @@ export interface OpenMailbox {
   fetchHeader(uid: number): Promise<Buffer | undefined>;
   /** Gives a message; undefined where there is none of this UID. */
   fetchMessage(uid: number, bytes?: number): Promise<Buffer | undefined>;
-  /** Marks messages with a flag or a keyword. */
-  mark(uids: readonly number[], flag: string): Promise<void>;
-  /** Tells whether a message has a flag; undefined where there is none of this UID. */
-  hasFlag(uid: number, flag: string): Promise<boolean | undefined>;
+  /** Lists the UIDs of messages with a keyword, in order. */
+  searchKeyword(keyword: string): Promise<readonly number[]>;
+  /** Marks messages with flags and keywords. */
+  mark(uids: readonly number[], flags: readonly string[]): Promise<void>;
+  /** Takes a flag or a keyword off messages. */
+  unmark(uids: readonly number[], flag: string): Promise<void>;
+  /** Gives the flags of messages, by UID; those of messages that are not there are missing. */
+  flagsOf(uids: readonly number[]): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
   /** Copies a message to another folder. */
   copy(uid: number, folder: string): Promise<void>;
   /** Moves messages to another folder, by MOVE alone. */
@@ -92,6 +98,7 @@ export class SelectedMailbox implements OpenMailbox {
   readonly uidNext: number;
   readonly exists: number;
   readonly takesKeywords: boolean;
+  readonly keywords: readonly string[];
   readonly closed: Promise<void>;
   readonly #flow: ImapFlow;
   readonly #options: SelectedOptions;
@@ -109,6 +116,7 @@ export class SelectedMailbox implements OpenMailbox {
     this.exists = exists ?? 0;
     const flags = [...(folder.permanentFlags ?? [])];
     this.takesKeywords = folder.permanentFlags === undefined || flags.includes('\\*');
+    this.keywords = [...((folder as Partial<MailboxObject>).flags ?? [])];
     this.closed = new Promise((resolve) => {
       flow.on('close', () => {
         resolve();
@@ -150,7 +158,11 @@ export class SelectedMailbox implements OpenMailbox {
     return (await this.#search({ uid: String(uid) })).includes(uid);
   }
 
-  async #search(query: { uid: string } | { since: Date }): Promise<readonly number[]> {
+  async searchKeyword(keyword: string): Promise<readonly number[]> {
+    return await this.#search({ keyword });
+  }
+
+  async #search(query: { uid: string } | { since: Date } | { keyword: string }): Promise<readonly number[]> {
     const found = await this.#ask('UID SEARCH', () => this.#flow.search(query, { uid: true }));
     if (!Array.isArray(found)) throw this.#refused('UID SEARCH');
     return found.sort((one, other) => one - other);
@@ -183,20 +195,33 @@ export class SelectedMailbox implements OpenMailbox {
     return row === false ? undefined : row.source;
   }
 
-  async mark(uids: readonly number[], flag: string): Promise<void> {
+  async mark(uids: readonly number[], flags: readonly string[]): Promise<void> {
     for (const some of chunks(uids)) {
       const done = await this.#ask('UID STORE', () =>
-        this.#flow.messageFlagsAdd(some, [flag], { uid: true, silent: true }),
+        this.#flow.messageFlagsAdd(some, [...flags], { uid: true, silent: true }),
       );
-      if (!done) throw this.#refused(`UID STORE +FLAGS ${flag}`);
+      if (!done) throw this.#refused(`UID STORE +FLAGS ${flags.join(' ')}`);
     }
   }
 
-  async hasFlag(uid: number, flag: string): Promise<boolean | undefined> {
-    const row = await this.#ask('UID FETCH', () =>
-      this.#flow.fetchOne(String(uid), { uid: true, flags: true }, { uid: true }),
-    );
-    return row === false ? undefined : row.flags?.has(flag);
+  async unmark(uids: readonly number[], flag: string): Promise<void> {
+    for (const some of chunks(uids)) {
+      const done = await this.#ask('UID STORE', () =>
+        this.#flow.messageFlagsRemove(some, [flag], { uid: true, silent: true }),
+      );
+      if (!done) throw this.#refused(`UID STORE -FLAGS ${flag}`);
+    }
+  }
+
+  async flagsOf(uids: readonly number[]): Promise<ReadonlyMap<number, ReadonlySet<string>>> {
+    const found = new Map<number, ReadonlySet<string>>();
+    for (const some of chunks(uids)) {
+      const rows = await this.#ask('UID FETCH', () =>
+        this.#flow.fetchAll(some, { uid: true, flags: true }, { uid: true }),
+      );
+      for (const { uid, flags } of rows) if (flags !== undefined) found.set(uid, flags);
+    }
+    return found;
   }
 
   async copy(uid: number, folder: string): Promise<void> {

@@ -90,14 +90,20 @@ export class Mailreading implements Source {
     });
   }
 
-  /** Says how to read the figures of a mailbox; one that has gone reads as down, with nothing to do. */
+  /** Says how to read the figures of a mailbox; one that has gone has none, so that nobody is alarmed for its sake. */
   #measure(source: string): void {
     const { meter, mailboxes } = this.#intake;
     const reader = (): MailboxReader | undefined => this.#readers.get(source);
-    meter.watch('mailgw_source_up', { source }, () => Number(reader()?.view.state === 'serving'));
-    meter.watch('mailgw_mailbox_search_age_seconds', { source }, () => reader()?.searchAge ?? 0);
+    const isUp = (one: MailboxReader): number => Number(one.view.state === 'serving');
+    const ifThere = (read: (one: MailboxReader) => number): number | undefined => {
+      const one = reader();
+      return one === undefined ? undefined : read(one);
+    };
+    meter.watch('mailgw_source_up', { source }, () => ifThere(isUp));
+    meter.watch('mailgw_mailbox_search_age_seconds', { source }, () => ifThere((one) => one.searchAge));
     for (const state of ['waiting', 'failed', 'courtesy'] as const) {
       meter.inquire('mailgw_mailbox_open_messages', { source, state }, async () => {
+        if (reader() === undefined) return undefined;
         return (await mailboxes.openMessages(source)).filter((row) => row.state === state).length;
       });
     }

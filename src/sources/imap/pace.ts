@@ -58,7 +58,7 @@ const LONGEST_OWN_MS = 30 * SECOND_MS;
 /** Gives the pause after so many failures in a row, the last of them of this kind; undefined is a fault of our own. */
 export function pauseAfter(kind: MailboxErrorKind | undefined, failures: number, random: number): number {
   if (kind === 'login') return LOGIN_MS;
-  if (kind === 'settings' || kind === 'folder' || kind === 'tls') return LONGEST_MS;
+  if (kind === 'settings' || kind === 'folder' || kind === 'tls' || kind === 'rival') return LONGEST_MS;
   const longest = kind === undefined ? LONGEST_OWN_MS : LONGEST_MS;
   const first = kind === 'busy' ? MINUTE_MS : 2 * SECOND_MS;
   const most = Math.min(first * 2 ** Math.min(failures - 1, 20), longest);

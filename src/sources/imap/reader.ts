@@ -20,7 +20,8 @@ import { MailboxError, type MailboxErrorKind, needsOperator } from './mailbox-er
 import type { OpenMailbox } from './open-mailbox.ts';
 import { LEASE_MS, type Pace, pauseAfter, RENEW_MS, RIVAL_MS, SEARCH_MS } from './pace.ts';
 import { type PassParts, passFolder } from './pass.ts';
-import type { ImapConfig, ImapSection } from './settings.ts';
+import { installationOf, refuseRival } from './rival.ts';
+import { changesFolder, type ImapConfig, type ImapSection } from './settings.ts';
 
 /** The parts of a reader. */
 export interface ReaderParts {
@@ -163,7 +164,9 @@ export class MailboxReader {
     };
     const isStopping = (): boolean => this.#isStopping || loss() !== undefined;
     const parts: PassParts = { intake, mailboxes, config, maxMessageBytes, now, isStopping };
-    const courtesies = new Courtesies({ config, mailboxes, log, now }, box);
+    const installation = await installationOf(mailboxes);
+    if (changesFolder(config)) await refuseRival(box, installation);
+    const courtesies = new Courtesies({ config, mailboxes, log, installation, now }, box);
     await beginFolder({ config, mailboxes, log, meter, now }, box);
     let selectedAt = pace.monotonic();
     for (;;) {

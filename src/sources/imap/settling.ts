@@ -3,22 +3,24 @@
  *
  * Contract: what is temporary for one message is noted, and tried again for as long as it takes; what keeps the gate from
  * all mail is noted for none of them and ends the pass. What cannot be read {@link MOST_READS} times is given up, and so is
- * what ends the connection {@link MOST_BREAKS} times: a network fails more often than a message. Something becomes of a
- * message in its folder only if it was for an address of ours: others may use the mailbox too.
+ * what ends the connection {@link MOST_BREAKS} times: a network fails more often than a message; that is a verdict like any
+ * other. Something becomes of a message in its folder only if it was for an address of ours: others may use the mailbox too.
  * Failure: rejects where the store fails, or the gate is closed.
  */
 import { arrive } from '../../gate/arrival.ts';
 import type { Verdict } from '../../gate/gate.ts';
+import { noteVerdict } from '../../gate/verdict-note.ts';
 import type { ReplyAddressForm } from '../../mail/address.ts';
 import type { Disposition } from '../../mail/disposition.ts';
 import type { Mailboxes, OpenMessage } from '../../store/mailboxes.ts';
 import type { MailboxReceipt } from '../../store/receipts.ts';
 import type { Intake } from '../source.ts';
 import { sourceRules } from '../source-rules.ts';
+import { BAD_TOKEN } from './courtesy.ts';
 import type { MailboxError } from './mailbox-error.ts';
 import { retryAfter } from './pace.ts';
 import { readMessage } from './reading.ts';
-import type { ImapConfig, ImapSection } from './settings.ts';
+import { changesFolder, type ImapConfig, type ImapSection } from './settings.ts';
 
 /** Attempts to read a message, after which it is given up. */
 const MOST_READS = 3;
@@ -97,11 +99,11 @@ export class Settling {
     const { intake, config, forms } = this.#parts;
     const rules = sourceRules(config, intake.config());
     const { reversePath, candidates, isOurs } = readMessage(raw, config, rules, forms);
-    const owesCourtesy = isOurs && config.after !== 'nothing';
-    // Where the verdict alone tells whether something is to become of it, it stays new until that is noted as well.
-    const isOpen = !isOurs && config.after !== 'nothing';
+    // Where the verdict alone tells what is to become of it, it stays new until that is noted as well.
+    const isOpen = changesFolder(config) && (!isOurs || config.refusedTo !== '');
+    const owesCourtesy = isOurs && config.after !== 'nothing' && !isOpen;
     const arrived = await arrive(intake, {
-      session: `${config.name}/${uid}`,
+      session: this.#session(uid),
       envelope: { reversePath, rules },
       candidates,
       raw,
@@ -114,7 +116,7 @@ export class Settling {
     }
     const isAccepted = arrived.verdicts.some(({ verdict }) => verdict === 'accepted');
     this.#count(isOurs || isAccepted ? 'settled' : 'passed');
-    if (isOpen) await this.#close(uid, highWater, isAccepted);
+    if (isOpen) await this.#close(uid, highWater, this.#owed(isOurs, isAccepted, arrived.verdicts));
   }
 
   #receipt(uid: number, highWater: number | undefined, owesCourtesy: boolean): MailboxReceipt {
@@ -125,12 +127,24 @@ export class Settling {
     return { source: this.#parts.config.name, uidValidity: this.#uidValidity, uid };
   }
 
-  /** Notes that a message, which came by another way than its address, is settled, and whether it is still to be marked. */
-  async #close(uid: number, highWater: number | undefined, isMarked: boolean): Promise<void> {
+  /** Names a message in the log. */
+  #session(uid: number): string {
+    return `${this.#parts.config.name}/${uid}`;
+  }
+
+  /** Gives the reason of a courtesy that is owed after these verdicts; undefined where none is. */
+  #owed(isOurs: boolean, isAccepted: boolean, verdicts: readonly Verdict[]): string | undefined {
+    const { after, refusedTo } = this.#parts.config;
+    if (isOurs && refusedTo !== '' && verdicts.every(isBadToken)) return BAD_TOKEN;
+    return after !== 'nothing' && (isOurs || isAccepted) ? '' : undefined;
+  }
+
+  /** Notes that a message is settled, and what is still to become of it. */
+  async #close(uid: number, highWater: number | undefined, reason: string | undefined): Promise<void> {
     const { mailboxes, intake, now } = this.#parts;
-    if (isMarked) {
+    if (reason !== undefined) {
       const at = now();
-      const courtesy = { state: 'courtesy', reason: '', dueAt: at, highWater, at } as const;
+      const courtesy = { state: 'courtesy', reason, dueAt: at, highWater, at } as const;
       await mailboxes.putOffMessage({ ...this.#place(uid), ...courtesy });
     } else if (highWater !== undefined) await intake.gate().pass(this.#receipt(uid, highWater, false));
   }
@@ -165,7 +179,9 @@ export class Settling {
       at,
     });
     this.#count(isOver ? 'failed' : 'deferred');
-    if (isOver) intake.log('mailbox_poison', { source: config.name, uid, attempts, reason });
+    if (!isOver) return;
+    intake.log('mailbox_poison', { source: config.name, uid, attempts, reason });
+    noteVerdict(intake, this.#session(uid), { verdict: 'discarded', reason: 'unreadable', detail: reason });
   }
 
   /** Settles a message that is not there: there is nothing to take. */
@@ -184,3 +200,7 @@ export class Settling {
     });
   }
 }
+
+/** Tells a verdict about an address that is not, or no longer, good. */
+const isBadToken = ({ reason }: Verdict): boolean =>
+  reason === 'no-such-address' || reason === 'expired' || reason === 'forged';

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { listenAt } from '../../system/endpoint.ts';
 import type { Intake, OpenSource } from '../source.ts';
 import type { WebhookSections } from './settings.ts';
-import { WebhookSource } from './source.ts';
+import { DEAF, WebhookSource } from './source.ts';
 
 /** Time for the header of a request to arrive. */
 const HEADER_MS = 15_000;
@@ -27,8 +27,7 @@ export async function openWebhookAt(
     opened = source.renew();
   });
   await opened;
-  if (server === undefined && config().api.listen === undefined)
-    log('webhook_broken', { reason: 'calls are taken nowhere until a restart, when inbound.listen applies' });
+  if (server === undefined && config().api.listen === undefined) log('webhook_broken', { reason: DEAF });
   if (server !== undefined) {
     server.on('request', source.serve);
     follow('inbound', () => {

@@ -9,6 +9,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
+import { CALL_OUTCOMES } from '../../observe/metrics-table.ts';
 import { errorText } from '../../system/error-text.ts';
 import type { Intake, Source, SourceView } from '../source.ts';
 import { receiveBody } from './body.ts';
@@ -22,6 +23,9 @@ import { Turns } from './turns.ts';
 
 /** Time for what a verified call brings. */
 const GIVE_MS = 60_000;
+
+/** What ails every webhook where nobody listens. */
+export const DEAF = 'calls are taken nowhere until a restart, when inbound.listen applies';
 
 /** Where the source stands. */
 export interface WebhookOptions {
@@ -58,13 +62,31 @@ export class WebhookSource implements Source {
       const mostBytes = (): number => config().inbound.maxMessageBytes;
       const storePath = (): string => config().store.path;
       this.#places = await openPlaces(config().webhook.each, { log, now, mostBytes, storePath });
+      for (const { config: each } of this.#places.values()) this.#measure(each.name);
       void Promise.allSettled(this.#underWay.values()).then(() => closePlaces(before));
     });
     return this.#renewed;
   }
 
   views(): readonly SourceView[] {
-    return viewPlaces(this.#places);
+    const views = viewPlaces(this.#places);
+    if (this.#isListening) return views;
+    return views.map((view) => (view.state === 'broken' ? view : { ...view, state: 'broken', reason: DEAF }));
+  }
+
+  /** Tells whether calls arrive anywhere: at a listener of its own, or at the HTTP interface's. */
+  get #isListening(): boolean {
+    return this.#options.server?.listening ?? this.#intake.config().api.listen !== undefined;
+  }
+
+  /** Says how to read whether a webhook works; its calls are counted from zero on. One that has gone has no figure. */
+  #measure(source: string): void {
+    const { meter } = this.#intake;
+    for (const outcome of CALL_OUTCOMES) meter.add('mailgw_webhook_calls_total', { source, outcome }, 0);
+    meter.watch('mailgw_webhook_up', { source }, () => {
+      const place = [...this.#places.values()].find(({ config }) => config.name === source);
+      return place === undefined ? undefined : Number('provider' in place.open && this.#isListening);
+    });
   }
 
   answer(request: IncomingMessage, response: ServerResponse): boolean {

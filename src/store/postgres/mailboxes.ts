@@ -4,7 +4,13 @@
  * Contract: of all hosts one owns a mailbox, by the database's clock; the insert itself is the test. An ownership is on disk
  * when it is given. The high water never falls but where a mailbox begins anew.
  */
-import type { Mailboxes, MailboxState, MailboxView, OpenMessage } from '../mailboxes.ts';
+import {
+  INSTALLATION_FLAG,
+  type Mailboxes,
+  type MailboxState,
+  type MailboxView,
+  type OpenMessage,
+} from '../mailboxes.ts';
 import type { Ground } from './ground.ts';
 import { LAZY, PROMISED, repeatable } from './repeatable.ts';
 
@@ -98,8 +104,23 @@ const CLAIM = `INSERT INTO mailbox_owner AS known (source, owner, owned_until) V
   ON CONFLICT (source) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until
     WHERE known.owner = excluded.owner OR known.owned_until < $4`;
 
-function ownershipPort({ database, clock }: Ground): Pick<Mailboxes, 'claimMailbox' | 'releaseMailbox'> {
+type Ownership = Pick<Mailboxes, 'claimMailbox' | 'releaseMailbox' | 'installation'>;
+
+function ownershipPort({ database, clock }: Ground): Ownership {
   return {
+    installation: async (number) => {
+      // Of two hosts that ask at once the second waits for the row of the first, and then sees it.
+      const [, row] = await repeatable(database, PROMISED, (statements) =>
+        Promise.all([
+          statements.run('INSERT INTO flag (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
+            INSTALLATION_FLAG,
+            number,
+          ]),
+          statements.first<{ value: number }>('SELECT value FROM flag WHERE name = $1', [INSTALLATION_FLAG]),
+        ]),
+      );
+      return row?.value ?? number;
+    },
     claimMailbox: async ({ source, owner: wanted, now, leaseMs }) => {
       const at = clock.toDatabase(now);
       // The row is locked by the insert, whoever owns it: the look after it sees the same.

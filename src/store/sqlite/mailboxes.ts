@@ -1,5 +1,12 @@
 /** Mailboxes in SQLite: how far each was read, and what of it is not settled. */
-import type { Mailboxes, MailboxState, MailboxView, OpenMessage, PutOff } from '../mailboxes.ts';
+import {
+  INSTALLATION_FLAG,
+  type Mailboxes,
+  type MailboxState,
+  type MailboxView,
+  type OpenMessage,
+  type PutOff,
+} from '../mailboxes.ts';
 import type { AtOnce } from './at-once.ts';
 import { prepareClose, prepareRaise } from './receipts.ts';
 import type { Database } from './schema.ts';
@@ -11,7 +18,8 @@ type Writes =
   | 'closeMessages'
   | 'retryMessages'
   | 'claimMailbox'
-  | 'releaseMailbox';
+  | 'releaseMailbox'
+  | 'installation';
 
 type Values = (string | number | null)[];
 
@@ -44,6 +52,18 @@ export function prepareMailboxes(database: Database): AtOnce<Mailboxes, Writes> 
     },
     retryMessages: (source, now) => retry.run(now, source).changes,
     ...prepareOwnership(database),
+    installation: prepareInstallation(database),
+  };
+}
+
+function prepareInstallation(database: Database): (number: number) => number {
+  const insert = database.prepare<[string, number]>(
+    'INSERT INTO flag (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  );
+  const read = database.prepare<[string], number>('SELECT value FROM flag WHERE name = ?').pluck();
+  return (number) => {
+    insert.run(INSTALLATION_FLAG, number);
+    return read.get(INSTALLATION_FLAG) ?? number;
   };
 }
 
