@@ -27,6 +27,7 @@ import { tokenGroup } from './commands/token.ts';
 import { topCommand } from './commands/top.ts';
 import { traceCommand } from './commands/trace.ts';
 import { userGroup } from './commands/user.ts';
+import { verdictsCommand } from './commands/verdicts.ts';
 
 /** What the program is called. */
 export const NAME = 'mailgw-ctl';
@@ -73,6 +74,7 @@ export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
   dbGroup,
   hostGroup,
   statsCommand,
+  verdictsCommand,
   reloadCommand,
   traceCommand,
   topCommand,

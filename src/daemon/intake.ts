@@ -1,6 +1,7 @@
 /** The way in: the gate on what it stands on, for the sources. */
 import type { Dispatchers } from '../delivery/dispatchers.ts';
 import { openRates } from '../gate/rates.ts';
+import { startRecalling } from '../observe/past-verdicts.ts';
 import { startCounting } from '../observe/verdict-counts.ts';
 import { createAccept } from '../site/accept.ts';
 import type { Config } from '../site/config.ts';
@@ -35,6 +36,11 @@ export async function openIntake(
   const { life, site, store, space, log, meter, output } = ground;
   const verdicts = startCounting(meter, (counts) => store.addVerdicts(counts), Date.now);
   life.ends(() => verdicts.stop());
+  const recalling = startRecalling(
+    (past) => store.addPastVerdicts(past, Date.now()),
+    () => performance.now(),
+  );
+  life.ends(() => recalling.stop());
   const rates = await openRates({
     settings: () => site.config.rate,
     buckets: store,
@@ -51,5 +57,6 @@ export async function openIntake(
   };
   const { host } = site.config.store;
   const { count } = verdicts;
-  return { config: () => site.config, gate, log, meter, count, mailboxes: store, host, follow };
+  const { recall } = recalling;
+  return { config: () => site.config, gate, log, meter, count, recall, mailboxes: store, host, follow };
 }

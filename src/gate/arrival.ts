@@ -9,7 +9,7 @@
 import { foldAddress } from '../mail/address.ts';
 import type { Disposition } from '../mail/disposition.ts';
 import type { Receipt } from '../store/receipts.ts';
-import type { Envelope } from './case.ts';
+import { type Envelope, messageOf, namesOf } from './case.ts';
 import type { Verdict } from './gate.ts';
 import { Transaction, type TransactionShared } from './transaction.ts';
 
@@ -44,10 +44,12 @@ export async function arrive(shared: TransactionShared, arrival: Arrival): Promi
   const closed = shared.gate().transaction();
   const transaction = new Transaction(shared, session, envelope);
   if (closed !== undefined) return putOff(transaction, closed);
-  const refusals = await judgeCandidates(transaction, candidates);
+  const refused = await judgeCandidates(transaction, candidates);
+  const refusals = refused.map(({ disposition }) => disposition);
   const temporary = refusals.find(({ verdict }) => verdict === 'deferred');
   if (temporary !== undefined) return putOff(transaction, temporary);
-  for (const refusal of refusals) transaction.note(refusal);
+  for (const { disposition, address } of refused)
+    transaction.note({ ...disposition, ...namesOf(messageOf(envelope, arrival.raw), disposition) }, address);
   if (transaction.recipients === 0) {
     const fate = await transaction.pass(receipt);
     if (fate === undefined) return { kind: 'deferred', verdicts: refusals };
@@ -64,12 +66,18 @@ function putOff(transaction: Transaction, disposition: Disposition): Arrived {
   return { kind: 'deferred', verdicts: [disposition] };
 }
 
+/** A candidate that is refused. */
+interface Refused {
+  readonly address: string;
+  readonly disposition: Disposition;
+}
+
 /** Judges the candidates that hold a token, or one that takes mail without; the others are somebody else's addresses. */
 async function judgeCandidates(
   transaction: Transaction,
   candidates: readonly string[],
-): Promise<readonly Disposition[]> {
-  const refusals: Disposition[] = [];
+): Promise<readonly Refused[]> {
+  const refused: Refused[] = [];
   let withoutToken: string | undefined;
   const seen = new Set<string>();
   for (const candidate of candidates) {
@@ -80,13 +88,14 @@ async function judgeCandidates(
       withoutToken ??= candidate;
       continue;
     }
-    const refusal = await transaction.recipient(candidate);
-    if (refusal !== undefined && !isElsewhere(refusal)) refusals.push(refusal);
+    const disposition = await transaction.recipient(candidate);
+    if (disposition !== undefined && !isElsewhere(disposition))
+      refused.push({ address: candidate, disposition });
   }
   // What has a token is judged by that, even where it does not hold.
-  if (withoutToken === undefined || transaction.recipients + refusals.length > 0) return refusals;
-  const refusal = await transaction.recipient(withoutToken);
-  return refusal === undefined ? refusals : [refusal];
+  if (withoutToken === undefined || transaction.recipients + refused.length > 0) return refused;
+  const disposition = await transaction.recipient(withoutToken);
+  return disposition === undefined ? refused : [{ address: withoutToken, disposition }];
 }
 
 /** Tells whether an address is none of ours: most are, in a mailbox that people share with replies. */

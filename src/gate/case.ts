@@ -5,8 +5,10 @@
  * scanned once, however many recipients it has.
  */
 import { bounded } from '../mail/bounded.ts';
+import type { Disposition } from '../mail/disposition.ts';
 import { plainLine } from '../mail/encoded-word.ts';
 import { type Header, type HeaderScan, headerValue, scanHeader } from '../mail/header.ts';
+import { senderOf } from '../mail/mailbox.ts';
 import { normaliseMessageId } from '../mail/message-id.ts';
 import { postfixQueueId } from '../mail/received.ts';
 import type { Claim } from './recipient.ts';
@@ -44,6 +46,22 @@ export function messageOf(envelope: Envelope, raw: Uint8Array): Message {
   if (!scan.ok) return { envelope, raw, scan, messageId: undefined, queueId: undefined };
   const { header } = scan;
   return { envelope, raw, scan, messageId: messageIdOf(header), queueId: postfixQueueId(header) };
+}
+
+/** What a message is called, where it says so. */
+export interface MessageNames {
+  readonly messageId?: string | undefined;
+  /** Postfix's own id of it, by which its log names it. */
+  readonly queueId?: string | undefined;
+  /** The domain of its author; of what is refused or discarded, where one author can be told. */
+  readonly fromDomain?: string | undefined;
+}
+
+/** Gives what a message is called, and, where nothing becomes of it, the domain that it says it comes from. */
+export function namesOf({ messageId, queueId, scan }: Message, { verdict }: Disposition): MessageNames {
+  if (!scan.ok || verdict === 'accepted' || verdict === 'deferred') return { messageId, queueId };
+  const sender = senderOf(scan.header);
+  return { messageId, queueId, ...(sender.ok && { fromDomain: sender.mailbox.domain }) };
 }
 
 const VISIBLE = /^[!-~]*$/;

@@ -12,7 +12,7 @@ import type { Own } from '../mail/automatic.ts';
 import type { Disposition, MatchRule, SpoofCause } from '../mail/disposition.ts';
 import type { Acceptance } from '../store/acceptance.ts';
 import type { CallFate, Receipt, Receipts } from '../store/receipts.ts';
-import { type Envelope, type Message, messageOf } from './case.ts';
+import { type Envelope, type Message, type MessageNames, messageOf, namesOf } from './case.ts';
 import { Charges } from './charges.ts';
 import { isReply, type Judgement, judgeMessage, tellRefused } from './judging.ts';
 import type { MatchGround } from './matching.ts';
@@ -29,16 +29,14 @@ import type { GateRules } from './rules.ts';
 import type { End, Trail } from './trail.ts';
 
 /** A disposition with the message's own id, by which people find it in Postfix's log and in ours, and its spam verdict. */
-export type Verdict = Disposition & {
-  readonly messageId?: string | undefined;
-  /** Postfix's own id of the message, by which its log names it. */
-  readonly queueId?: string | undefined;
-  /** Undefined where no filter was asked. */
-  readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
-  readonly spamScore?: number | undefined;
-  /** Of a reply without a token: the rule that found it, whose it is, and where it goes. */
-  readonly matched?: { readonly by: MatchRule; readonly user: string; readonly thread: string } | undefined;
-};
+export type Verdict = Disposition &
+  MessageNames & {
+    /** Undefined where no filter was asked. */
+    readonly spam?: 'yes' | 'no' | 'unchecked' | undefined;
+    readonly spamScore?: number | undefined;
+    /** Of a reply without a token: the rule that found it, whose it is, and where it goes. */
+    readonly matched?: { readonly by: MatchRule; readonly user: string; readonly thread: string } | undefined;
+  };
 
 /** The options of the gate, by which it decides. */
 export interface GateOptions extends RecipientOptions, Omit<GateRules, 'own'> {
@@ -125,11 +123,9 @@ export function createGate(options: GateOptions): Gate {
         const judgements = await judgeMessage(own, message, claims, charges.take, undefined);
         const dispositions = await commit(options, judgements, raw, receipt);
         charges.keep(dispositions);
-        const { messageId, queueId } = message;
         return dispositions.map((disposition, index) => ({
           ...disposition,
-          messageId,
-          queueId,
+          ...namesOf(message, disposition),
           ...(own.spam && spamOf(judgements[index])),
           ...matchedOf(claims[index]),
         }));
@@ -156,9 +152,9 @@ async function refuseUnread(
   }
   const fate = await pass(options, receipt);
   const disposition: Disposition = fate === 'new' ? refusal : { verdict: 'discarded', reason: fate };
-  const { messageId, queueId } = message;
   return claims.map((claim) => {
-    return { ...('kind' in claim ? claim.disposition : disposition), messageId, queueId };
+    const own = 'kind' in claim ? claim.disposition : disposition;
+    return { ...own, ...namesOf(message, own) };
   });
 }
 

@@ -47,6 +47,8 @@ export class Transaction {
   readonly #session: string;
   readonly #envelope: Envelope;
   readonly #claims: (Claim | Unmatched)[] = [];
+  /** The addresses of the claims, as they were written. */
+  readonly #addresses: string[] = [];
 
   constructor(shared: TransactionShared, session: string, envelope: Envelope) {
     this.#shared = shared;
@@ -71,12 +73,13 @@ export class Transaction {
     const verdict = await askRecipient(this.#gate, log, address, { session: this.#session });
     if (verdict.kind === 'refused') return verdict.disposition;
     this.#claims.push(verdict.claim);
+    this.#addresses.push(address);
     return undefined;
   }
 
-  /** Logs and counts a verdict on a recipient that is not taken. */
-  note(verdict: Verdict): void {
-    noteVerdict(this.#shared, this.#session, verdict);
+  /** Logs, counts and keeps a verdict on a recipient that is not taken. */
+  note(verdict: Verdict, address?: string): void {
+    noteVerdict(this.#shared, this.#session, verdict, { address });
   }
 
   /** Judges the message: a verdict for each claim. Undefined where their number is in doubt: then nothing may be answered. */
@@ -124,7 +127,8 @@ export class Transaction {
       return undefined;
     }
     verdicts.forEach((verdict, index) => {
-      noteVerdict(this.#shared, this.#session, verdict, this.#claims[index]);
+      const [address, claim] = [this.#addresses[index], this.#claims[index]];
+      noteVerdict(this.#shared, this.#session, verdict, { address, claim });
     });
     return verdicts;
   }

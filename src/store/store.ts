@@ -28,6 +28,7 @@ import type { Notices } from './notices.ts';
 import type { Notifications } from './notifications.ts';
 import type { Notified } from './notified.ts';
 import type { Originals } from './originals.ts';
+import type { PastVerdicts } from './past-verdicts.ts';
 import type { Peppers } from './peppers.ts';
 import type { Receipts } from './receipts.ts';
 import type { Restores } from './restores.ts';
@@ -43,6 +44,7 @@ export interface Store
     Retention,
     Desk,
     Figures,
+    PastVerdicts,
     SinkReports,
     Directory,
     Digests,

@@ -17,6 +17,7 @@ import { describeNotified } from './contract-notified.ts';
 import { describeOperator } from './contract-operator.ts';
 import { describeRemembered } from './contract-originals.ts';
 import { describeOwners } from './contract-owners.ts';
+import { describePastVerdicts } from './contract-past-verdicts.ts';
 import { describeRemoval } from './contract-removal.ts';
 import { describeRenaming } from './contract-renaming.ts';
 import { describeRetention } from './contract-retention.ts';
@@ -30,6 +31,7 @@ export function describeQueueContract(name: string, open: OpenStore): void {
     describeDigests(open);
     describeOperator(open);
     describeFigures(open);
+    describePastVerdicts(open);
     describeRetention(open);
     describeDirectory(open);
     describeRenaming(open);

@@ -149,6 +149,14 @@ async function fillMemory(store: Store, now: number): Promise<void> {
     { verdict: 'queued', reason: '', count: 3, lastAt: now },
     { verdict: 'discarded', reason: 'auto', cause: 'list', count: 1, lastAt: now },
   ]);
+  const refused = {
+    at: now,
+    verdict: 'rejected',
+    reason: 'no-such-address',
+    detail: 'forged',
+    session: 's1',
+  } as const;
+  await store.addPastVerdicts([refused, { ...refused, user: 'alice', messageId: 'é@example.com' }], now);
   const bucket = {
     savedAt: now,
     names: ['total'],

@@ -114,7 +114,7 @@ export class LmtpSession extends LmtpDialogue {
     this.flush();
     // When the reply has left, so that no address takes longer for being logged.
     setImmediate(() => {
-      transaction.note(refusal);
+      transaction.note(refusal, address);
     });
   }
 

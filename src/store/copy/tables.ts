@@ -180,6 +180,25 @@ export const COPIED: readonly CopiedTable[] = [
     hosts: { together: { count: 'sum(count)::bigint', last_at: 'max(last_at)' }, alone: { host: "''" } },
   },
   {
+    name: 'past_verdict',
+    columns: {
+      number: 'integer',
+      at: 'integer',
+      verdict: 'text',
+      reason: 'text',
+      session: 'text',
+      detail: 'text',
+      cause: 'text',
+      address: 'text',
+      user_name: 'text',
+      thread: 'text',
+      from_domain: 'text',
+      message_id: 'text',
+      queue_id: 'text',
+    },
+    key: ['number'],
+  },
+  {
     name: 'notice',
     columns: {
       notice_number: 'integer',

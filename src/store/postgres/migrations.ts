@@ -9,6 +9,7 @@ import { ACCEPT_SQL } from './accept-sql.ts';
 import { DIGEST_SQL } from './digests.ts';
 import { HEADS_SQL } from './heads-sql.ts';
 import { LEASE_SQL } from './lease-sql.ts';
+import { PAST_VERDICT_TABLE } from './past-verdicts.ts';
 import { SETTLE_SQL } from './settle-sql.ts';
 import { TABLES_SQL } from './tables.ts';
 
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `${TABLES_SQL}\n${HEADS_SQL}\n${ACCEPT_SQL}\n${LEASE_SQL}\n${SETTLE_SQL}\n${DIGEST_SQL}`,
     compatibleFrom: 1,
   },
+  { sql: PAST_VERDICT_TABLE, compatibleFrom: 1 },
 ];

@@ -39,6 +39,7 @@ import { noticePort } from './notices.ts';
 import { notificationPort } from './notifications.ts';
 import { notifiedPort } from './notified.ts';
 import { originalPort } from './originals.ts';
+import { pastVerdictPort } from './past-verdicts.ts';
 import { pepperPort } from './peppers.ts';
 import { receiptPort } from './receipts.ts';
 import { restorePort } from './restores.ts';
@@ -157,6 +158,7 @@ function storeOn(ground: Ground, options: PostgresOptions, part: Part): Store {
     ...ringing({ ...acceptancePort(entrance), ...leases, ...desk }, bell.ring),
     ...inspectionPort(ground),
     ...figurePort(ground),
+    ...pastVerdictPort(ground),
     ...sinkPort(ground),
     ...directoryPort(ground),
     ...pepperPort(ground),

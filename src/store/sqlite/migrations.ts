@@ -324,4 +324,21 @@ export const MIGRATIONS: readonly string[] = [
    ALTER TABLE sink ADD COLUMN name TEXT NOT NULL DEFAULT '';
    CREATE UNIQUE INDEX sink_by_name ON sink (name);`,
   SOURCE_TABLES,
+  `-- What was refused or discarded in the last days.
+   CREATE TABLE past_verdict (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     at INTEGER NOT NULL,
+     verdict TEXT NOT NULL CHECK (verdict IN ('rejected','discarded')),
+     reason TEXT NOT NULL,
+     session TEXT NOT NULL,
+     detail TEXT,
+     cause TEXT,
+     address TEXT,
+     user TEXT,
+     thread TEXT,
+     from_domain TEXT,
+     message_id TEXT,
+     queue_id TEXT
+   ) STRICT;
+   CREATE INDEX past_verdict_at ON past_verdict (at);`,
 ];

@@ -12,6 +12,7 @@ import { prepareNotices } from './notices.ts';
 import { prepareNotifications } from './notifications.ts';
 import { type NotifiedWrites, prepareNotified } from './notified.ts';
 import { type OriginalWrites, prepareOriginals } from './originals.ts';
+import { preparePastVerdicts } from './past-verdicts.ts';
 import { preparePeppers } from './peppers.ts';
 import { preparePrune } from './prune.ts';
 import { prepareReceipts, type ReceiptWrites } from './receipts.ts';
@@ -29,6 +30,7 @@ export type Operations = ReturnType<typeof prepareItems> &
   LaneWrites['port'] &
   ReturnType<typeof prepareSinkReports> &
   ReturnType<typeof prepareVerdicts> &
+  ReturnType<typeof preparePastVerdicts> &
   ReturnType<typeof prepareDirectory> &
   ReturnType<typeof prepareNamedUsers> &
   ReturnType<typeof prepareDigests> &
@@ -67,6 +69,7 @@ export function prepareOperations(database: Database, settings: ItemSettings): O
     ...prepareMailboxes(database),
     ...prepareSinkReports(database),
     ...prepareVerdicts(database),
+    ...preparePastVerdicts(database),
     ...prepareDirectory(database),
     ...prepareNamedUsers(database),
     ...prepareDigests(database),

@@ -27,6 +27,7 @@ import { prepareNotificationViews } from './notifications.ts';
 import { prepareNotifiedViews } from './notified.ts';
 import type { Operations } from './operations.ts';
 import { prepareOriginalViews } from './originals.ts';
+import { preparePastVerdictView } from './past-verdicts.ts';
 import { preparePepperViews } from './peppers.ts';
 import { prepareRemovalViews } from './removal.ts';
 import { prepareRestoreViews } from './restores.ts';
@@ -54,6 +55,7 @@ export function prepareViews(database: Database): Views {
     ...prepareSelectionViews(database),
     ...prepareBounceViews(database),
     verdicts: prepareVerdictView(database),
+    ...preparePastVerdictView(database),
     ...prepareDirectoryViews(database),
     ...prepareDigestViews(database),
     ...prepareThreadViews(database),

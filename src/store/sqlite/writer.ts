@@ -60,6 +60,7 @@ const LAZY: ReadonlySet<keyof Operations> = new Set<keyof Operations>([
   'settleNotification',
   'setSinkStatus',
   'addVerdicts',
+  'addPastVerdicts',
   'saveBuckets',
   'passMessage',
   'putOffMessage',
