@@ -48,6 +48,13 @@ interface Numbered extends Named {
   readonly number?: string | undefined;
 }
 
+interface RotateOrder {
+  readonly users: readonly string[];
+  readonly now: number;
+  /** Until when the addresses of before work; not at all where undefined. */
+  readonly graceEndsAt?: number | undefined;
+}
+
 interface FromTo {
   readonly from: string;
   readonly to: string;
@@ -112,12 +119,11 @@ export const ACTIONS = {
     const { released, leftOut, ...restored } = await restoreUser(session, user, number);
     return { user: personOf(restored.user), released, leftOut };
   },
-  /** Gives a user a new salt, and its fingerprint to the command. */
-  rotateSalt: async (
-    session: Session,
-    { user, now, graceEndsAt }: Named & { readonly now: number; readonly graceEndsAt?: number | undefined },
-  ) => ({
-    fingerprint: await rotateSalt(session, await findUser(session.store, user), now, graceEndsAt),
+  /** Gives each of some users a new salt, and the fingerprints to the command, in their order. */
+  rotateSalts: async (session: Session, { users, now, graceEndsAt }: RotateOrder) => ({
+    fingerprints: await Promise.all(
+      users.map(async (user) => rotateSalt(session, await findUser(session.store, user), now, graceEndsAt)),
+    ),
   }),
   /** Gives a thread another locator. */
   renameThread: async (session: Session, { from, to }: FromTo) => {

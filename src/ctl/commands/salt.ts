@@ -12,6 +12,9 @@ import { withStore } from '../session.ts';
 import { confirm, YES_OPTION } from '../terminal/confirm.ts';
 import { printDone, printRows } from '../terminal/print.ts';
 
+/** Users whose salts are rotated together. */
+const AT_ONCE = 250;
+
 const rotate: CommandSpec = {
   words: 'rotate [user]',
   summary: 'give a user a new salt, which voids every reply address they hold',
@@ -28,13 +31,20 @@ const rotate: CommandSpec = {
       const until = isoTime(graceEndsAt);
       const users = await chosenUsers(input, act);
       if (input.flag('all')) await confirm(input, context.output, whatAll(users.length, until));
-      for (const user of users) {
-        const { fingerprint } = await act('rotateSalt', { user, now, graceEndsAt });
-        printDone(
-          context.output,
-          { user, salt_fingerprint: fingerprint, created_at: isoTime(now), grace_ends_at: until },
-          `user ${user} has a new salt; addresses minted before ${until === null ? 'are void' : `work until ${until}`}`,
-        );
+      for (let from = 0; from < users.length; from += AT_ONCE) {
+        const some = users.slice(from, from + AT_ONCE);
+        const { fingerprints } = await act('rotateSalts', { users: some, now, graceEndsAt });
+        for (const [index, user] of some.entries())
+          printDone(
+            context.output,
+            {
+              user,
+              salt_fingerprint: fingerprints[index] ?? '',
+              created_at: isoTime(now),
+              grace_ends_at: until,
+            },
+            `user ${user} has a new salt; addresses minted before ${until === null ? 'are void' : `work until ${until}`}`,
+          );
       }
     }),
 };
