@@ -37,7 +37,7 @@ export type RecallVerdict = (verdict: PastVerdict) => void;
 export interface Recalling {
   readonly recall: RecallVerdict;
   /** Hands on what is left. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 const HAND_ON_MS = 1000;

@@ -12,8 +12,9 @@ describe('past verdicts', () => {
   it('are handed on in their order, with the next second and at the end', async (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const taken: string[][] = [];
-    const take = async (some: readonly PastVerdict[]): Promise<void> => {
+    const take = (some: readonly PastVerdict[]): Promise<void> => {
       taken.push(some.map(({ session }) => session));
+      return Promise.resolve();
     };
     const { recall, stop } = startRecalling(take, () => 0);
     t.mock.timers.tick(1000);
@@ -28,9 +29,10 @@ describe('past verdicts', () => {
   it('wait while the store is away, the first of them in a flood', async () => {
     const taken: string[] = [];
     let isAway = true;
-    const take = async (some: readonly PastVerdict[]): Promise<void> => {
-      if (isAway) throw new Error('away');
+    const take = (some: readonly PastVerdict[]): Promise<void> => {
+      if (isAway) return Promise.reject(new Error('away'));
       taken.push(...some.map(({ session }) => session));
+      return Promise.resolve();
     };
     const { recall, stop } = startRecalling(take, () => 0);
     recall(verdict('first'));
@@ -45,8 +47,9 @@ describe('past verdicts', () => {
   it('of before go while there are no new ones, once an hour', async (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     let [now, calls] = [0, 0];
-    const take = async (): Promise<void> => {
+    const take = (): Promise<void> => {
       calls += 1;
+      return Promise.resolve();
     };
     const { stop } = startRecalling(take, () => now);
     for (const at of [0, 1000, 3_599_000, 3_600_000, 3_601_000]) {

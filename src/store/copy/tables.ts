@@ -8,6 +8,7 @@
  * Limits: which host took an item, and which posted it, is known to PostgreSQL alone, and is not taken along.
  */
 import { MOVED_FLAG } from '../moved.ts';
+import { PAST_VERDICT_COLUMNS } from '../past-verdicts.ts';
 import { OPEN } from '../postgres/tables.ts';
 import type { CopiedTable, Reading } from './table.ts';
 
@@ -48,6 +49,9 @@ const MAIL = {
   attempts: 'integer',
   last_diagnostic: 'text',
 } as const;
+
+const texts = (names: readonly string[]): Readonly<Record<string, 'text'>> =>
+  Object.fromEntries(names.filter((name) => name !== 'at').map((name) => [name, 'text']));
 
 /** The tables in order. */
 export const COPIED: readonly CopiedTable[] = [
@@ -181,21 +185,7 @@ export const COPIED: readonly CopiedTable[] = [
   },
   {
     name: 'past_verdict',
-    columns: {
-      number: 'integer',
-      at: 'integer',
-      verdict: 'text',
-      reason: 'text',
-      session: 'text',
-      detail: 'text',
-      cause: 'text',
-      address: 'text',
-      user_name: 'text',
-      thread: 'text',
-      from_domain: 'text',
-      message_id: 'text',
-      queue_id: 'text',
-    },
+    columns: { number: 'integer', at: 'integer', ...texts(Object.values(PAST_VERDICT_COLUMNS)) },
     key: ['number'],
   },
   {
