@@ -6,6 +6,7 @@ import { ADDRESS_ROUTES } from './routes/addresses.ts';
 import { ITEM_ROUTES } from './routes/items.ts';
 import { lookRoutes } from './routes/looks.ts';
 import { NOTIFICATION_ROUTES } from './routes/notifications.ts';
+import { PAST_VERDICT_ROUTES } from './routes/past-verdicts.ts';
 import { QUEUE_ROUTES } from './routes/queue.ts';
 import { USER_ROUTES } from './routes/users.ts';
 import type { Tickets } from './tickets.ts';
@@ -18,6 +19,7 @@ export function createRoutes(tickets: Tickets): readonly Route[] {
     ...USER_ROUTES,
     ...ITEM_ROUTES,
     ...QUEUE_ROUTES,
+    ...PAST_VERDICT_ROUTES,
     ...lookRoutes(tickets),
   ];
   let document: unknown;

@@ -5,6 +5,7 @@ import type { DigestPost } from '../store/digests.ts';
 import type { User } from '../store/directory.ts';
 import type { ItemView } from '../store/item.ts';
 import type { NotificationView } from '../store/notifications.ts';
+import type { NumberedVerdict } from '../store/past-verdicts.ts';
 import { isoSeconds, isoTime } from '../system/iso-time.ts';
 
 /** A post of a digest as it is shown. */
@@ -110,5 +111,23 @@ export function userRow(user: Omit<User, 'salts'>) {
     enabled: user.enabled,
     addresses: user.addresses,
     created_at: isoTime(user.createdAt),
+  };
+}
+
+/** Shows a verdict by which a recipient got nothing. */
+export function pastVerdictRow(verdict: NumberedVerdict) {
+  return {
+    at: isoTime(verdict.at),
+    verdict: verdict.verdict,
+    reason: verdict.reason,
+    cause: verdict.cause ?? null,
+    detail: verdict.detail ?? null,
+    address: verdict.address ?? null,
+    user: verdict.user ?? null,
+    thread: verdict.thread ?? null,
+    from_domain: verdict.fromDomain ?? null,
+    message_id: verdict.messageId ?? null,
+    queue_id: verdict.queueId ?? null,
+    session: verdict.session,
   };
 }

@@ -125,6 +125,14 @@ describe('the queue over the HTTP interface', () => {
     const other = await house.all.ask('GET', `/v1/verdicts?limit=1&cursor=${one.json.next_cursor}`);
     assert.deepEqual([...one.json.items, ...other.json.items], stats.verdicts);
     assert.equal(other.json.next_cursor, null);
+    const { json: past } = await house.all.ask('GET', '/v1/verdicts/past?reason=no-such-address&limit=1');
+    assert.deepEqual(
+      past.items.map((each: Record<string, unknown>) => [each.verdict, each.detail, each.address]),
+      [['rejected', 'no-token', 'nobody@reply.example.org']],
+    );
+    assert.equal(past.next_cursor, null);
+    const before = await house.all.ask('GET', '/v1/verdicts/past?cursor=1');
+    assert.deepEqual(before.json.items, []);
     const beyond = await house.all.ask('GET', `/v1/sources?cursor=${Buffer.from('m').toString('base64url')}`);
     assert.deepEqual(beyond.json.items, []);
     const { json: address } = await house.all.ask('POST', '/v1/addresses', {

@@ -1,8 +1,9 @@
 /** `mailgw-ctl verdicts`: what was refused or discarded in the last days, and why. */
 
+import { readLimit } from '../../actions/items.ts';
 import { listPastVerdicts } from '../../actions/past-verdicts.ts';
-import { MOST_PAST_VERDICTS, type NumberedVerdict, PAST_VERDICT_MS } from '../../store/past-verdicts.ts';
-import { isoTime } from '../../system/iso-time.ts';
+import { pastVerdictRow } from '../../api/shown.ts';
+import { MOST_PAST_VERDICTS, PAST_VERDICT_MS } from '../../store/past-verdicts.ts';
 import type { CommandSpec } from '../command.ts';
 import { withStore } from '../session.ts';
 import { printNote, printRows } from '../terminal/print.ts';
@@ -45,8 +46,8 @@ export const verdictsCommand: CommandSpec = {
   ],
   run: (input, context) =>
     withStore(context, async (session) => {
-      const limit = input.text('limit') ?? String(DEFAULT_LIMIT);
-      const { verdicts, hasMore } = await listPastVerdicts(session, {
+      const limit = readLimit(input.text('limit') ?? String(DEFAULT_LIMIT));
+      const asked = {
         user: input.text('user'),
         thread: input.text('thread'),
         messageId: input.text('messageId'),
@@ -55,27 +56,9 @@ export const verdictsCommand: CommandSpec = {
         verdict: input.text('verdict'),
         reason: input.text('reason'),
         since: input.text('since'),
-        limit,
-      });
-      printRows(context.output, verdicts.map(pastVerdictRow), COLUMNS, 'No verdict matches.');
-      if (hasMore) printNote(context.output, `there are more than ${limit}; --limit shows more`);
+      };
+      const found = await listPastVerdicts(session, asked, limit + 1);
+      printRows(context.output, found.slice(0, limit).map(pastVerdictRow), COLUMNS, 'No verdict matches.');
+      if (found.length > limit) printNote(context.output, `there are more than ${limit}; --limit shows more`);
     }),
 };
-
-/** Gives a verdict as people and programs see it. */
-function pastVerdictRow(verdict: NumberedVerdict) {
-  return {
-    at: isoTime(verdict.at),
-    verdict: verdict.verdict,
-    reason: verdict.reason,
-    cause: verdict.cause ?? null,
-    detail: verdict.detail ?? null,
-    address: verdict.address ?? null,
-    user: verdict.user ?? null,
-    thread: verdict.thread ?? null,
-    from_domain: verdict.fromDomain ?? null,
-    message_id: verdict.messageId ?? null,
-    queue_id: verdict.queueId ?? null,
-    session: verdict.session,
-  };
-}
