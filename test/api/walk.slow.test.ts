@@ -111,7 +111,16 @@ async function succeed(t: TestContext, house: ApiHouse): Promise<void> {
   await ask('POST', `/v1/items/${id}/learn`, { as: 'ham' });
   await ask('DELETE', `/v1/items/${other}`);
   await ask('GET', `/v1/threads/${THREAD}`);
-  for (const path of ['queue', 'stats', 'verdicts', 'verdicts/past', 'sources', 'users', 'users/alice', 'openapi.json'])
+  for (const path of [
+    'queue',
+    'stats',
+    'verdicts',
+    'verdicts/past',
+    'sources',
+    'users',
+    'users/alice',
+    'openapi.json',
+  ])
     await ask('GET', `/v1/${path}`);
   const message = replyMessage({ to: address.reply_to });
   await ask('POST', `/v1/check?to=${encodeURIComponent(address.reply_to)}`, message);
