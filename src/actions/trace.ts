@@ -2,8 +2,8 @@
  * One mail's whole way, as the store has it.
  *
  * Contract: a mail is named by our id or a beginning of it, by its Message-ID, or by Postfix's queue id; several items
- * (recipients of one mail, or its twins) are told one after the other. Tokens are hidden. What never became an item,
- * because it was refused or discarded, is in the log alone, and so are the times of an attempt that posted at once.
+ * (recipients of one mail, or its twins) are told one after the other. Tokens are hidden. What never became an item is among
+ * the past verdicts, where it was refused or discarded; the time of an attempt that posted at once is in the log alone.
  */
 import { tokenMask } from '../site/notices.ts';
 import type { Session } from '../site/session.ts';
@@ -33,7 +33,7 @@ export async function traceMail({ config, store }: Session, name: string): Promi
   const traces = await store.traces(name);
   if (traces.length === 0) {
     throw badInput(
-      `mail "${name}": no item has this id, Message-ID or queue id of Postfix's; a mail that was refused or discarded is in the log alone: journalctl -u mailgw -g '${name.replaceAll("'", '')}'`,
+      `mail "${name}": no item has this id, Message-ID or queue id of Postfix's; a mail that was refused or discarded is none: mailgw-ctl verdicts --message-id '${name.replaceAll("'", '')}', or --queue-id`,
     );
   }
   return traces.map((found) => {

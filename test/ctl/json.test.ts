@@ -75,6 +75,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['source list', [], ['name', 'kind', 'state', 'waiting', 'failed', 'messages']],
   ['source test', [], []],
   ['source sync', [], []],
+  ['source claim', ['support'], []],
   ['spam check', ['MESSAGE'], ['source', 'flagged', 'score', 'verdict']],
   ['spam learn', ['--spam', 'item-1'], []],
   ['spam ping', [], []],
@@ -90,6 +91,7 @@ const LINES: readonly (readonly [command: string, args: readonly string[], keys:
   ['host list', [], []],
   ['host forget', ['mx2'], []],
   ['stats', [], ['ready', 'failed', 'oldest_age_seconds', 'paused', 'sink', 'verdicts']],
+  ['verdicts', [], ['at', 'verdict', 'reason', 'cause', 'detail', 'address', 'from_domain', 'session']],
   ['reload', [], []],
   ['trace', ['item-1'], ['id', 'queue_id', 'tries', 'notices', 'way']],
   ['top', [], ['time', 'items', 'last_minute', 'daemon', 'threads']],
@@ -115,6 +117,8 @@ async function filled(tool: Tool): Promise<void> {
   const store = await tool.open('tool');
   for (const id of ['item-1', 'item-2'])
     await store.accept([newItem({ id })], Buffer.from('Subject: x\r\n\r\nx'));
+  const refused = { verdict: 'rejected', reason: 'expired', session: 's1' } as const;
+  await store.addPastVerdicts([{ at: Date.now(), ...refused }], Date.now());
   await store.close();
 }
 
