@@ -315,6 +315,26 @@ describe('a token for GitLab', () => {
     for await (const { name, addresses } of sink.users?.(signal()) ?? []) users.push([name, ...addresses]);
     assert.deepEqual(users, [['root', 'root@example.org'], ['anna', 'alice@example.org'], ['mallory']]);
   });
+
+  it('lists all users, also beyond what GitLab gives by the number of a page', async (t) => {
+    const { gitlab, sink } = await startGround(t);
+    gitlab.populate(60);
+    const names = async (): Promise<string[]> => {
+      const found = [];
+      for await (const { name } of sink.users?.(signal()) ?? []) found.push(name);
+      return found;
+    };
+    gitlab.mostByPage = 40;
+    const all = await names();
+    assert.equal(all.length, 63);
+    assert.equal(new Set(all).size, 63);
+    // An older one has no end to its pages.
+    gitlab.mostByPage = Infinity;
+    for (const cursors of ['unknown', 'refused'] as const) {
+      gitlab.cursors = cursors;
+      assert.deepEqual(await names(), all, cursors);
+    }
+  });
 });
 
 const recognised = (lines: readonly string[]) => recognise(leaving(lines));

@@ -4,7 +4,7 @@
 // the parameters of an operation, the members of what it takes and gives, their types, and which have to be there (those without a
 // question mark). A fake takes no parameter and no member that is not published, takes none of another type, wants all that has
 // to be there, and gives nothing that is not published. What a platform has and does not publish stands in BEYOND, with the
-// place in its source. GitLab, Zulip and Zammad publish pages for people: their fakes name these, and are not held to them here.
+// place in its source. Zammad publishes pages for people alone: its facts are what their examples show.
 // Limits: answers that are errors are published by hardly any; each has its place in the platform's source beside it.
 
 import assert from 'node:assert/strict';
@@ -14,11 +14,14 @@ import { describe, it } from 'node:test';
 import { FakeDiscourse } from '../support/discourse.ts';
 import { Gitea } from '../support/gitea.ts';
 import { Github } from '../support/github.ts';
+import { Gitlab } from '../support/gitlab.ts';
 import { Homeserver } from '../support/matrix.ts';
 import { Mattermost } from '../support/mattermost.ts';
 import { repositoryRoot } from '../support/process.ts';
 import type { BodySchema, Operation, Schema } from '../support/published.ts';
 import { RocketChat } from '../support/rocketchat.ts';
+import { FakeZammad } from '../support/zammad.ts';
+import { FakeZulip } from '../support/zulip.ts';
 
 /** The members of a value by their paths, each with its types; one whose types end in `?` may be absent. */
 type Members = Readonly<Record<string, string>>;
@@ -43,9 +46,12 @@ const FAKES: Readonly<Record<string, readonly Operation[]>> = {
   discourse: new FakeDiscourse().operations,
   gitea: new Gitea({}).operations,
   github: new Github().operations,
+  gitlab: new Gitlab().operations,
   matrix: new Homeserver().operations,
   mattermost: new Mattermost().operations,
   rocketchat: new RocketChat().operations,
+  zammad: new FakeZammad().operations,
+  zulip: new FakeZulip().operations,
 };
 
 /** What is not published and is there all the same: what is wrong without it, and where the platform's source has it. */
@@ -81,6 +87,27 @@ const BEYOND: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> =
     [/^GET \/attachments\/\{uuid\}: is not published/, 'routers/web/web.go'],
   ],
   github: [],
+  gitlab: [
+    [
+      /^GET \/api\/v4\/user: 200 is_admin /,
+      'lib/api/users.rb: an administrator is given UserWithAdmin; doc/api/users.md',
+    ],
+    [
+      /^GET \/api\/v4\/users: 200 \[\]\.(?:email|confirmed_at|is_admin) /,
+      'lib/api/users.rb: an administrator is given UserWithAdmin',
+    ],
+    [
+      /^POST .*\/notes: 201 (?:name|user|awardable_id)\b/,
+      'lib/api/notes.rb; lib/api/entities/award_emoji.rb',
+    ],
+    // Published as texts, and as what is always there.
+    [/\/emails: 200 \[\]\.id is integer;/, 'lib/api/entities/email.rb, which says no types'],
+    [
+      /: 200 (?:\[\]\.)?confirmed_at is null;/,
+      'lib/api/entities/email.rb and user_public.rb; a time or none',
+    ],
+    [/\btype is null;/, 'lib/api/entities/note.rb: a plain note is of none'],
+  ],
   matrix: [],
   mattermost: [
     [/^POST \/api\/v4\/posts: body pending_post_id /, 'server/channels/app/post.go, deduplicateCreatePost'],
@@ -96,6 +123,17 @@ const BEYOND: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> =
       'packages/core-typings/src/IMessage/IMessage.ts',
     ],
     [/^GET \/api\/v1\/chat\.syncMessages: 200 result\.cursor\b/, 'packages/rest-typings/src/v1/chat.ts'],
+  ],
+  zammad: [
+    // Shown of articles alone that have none.
+    [
+      /^POST .*: body message_id |\bmessage_id is string;/,
+      'app/models/ticket/article.rb, check_message_id_md5; app/controllers/concerns/creates_ticket_articles.rb',
+    ],
+  ],
+  zulip: [
+    [/^GET \/user_uploads\/.*: is not published/, 'zproject/urls.py'],
+    [/^POST \/api\/v1\/messages: 400 stream_id /, 'zerver/lib/exceptions.py, StreamWithIDDoesNotExistError'],
   ],
 };
 

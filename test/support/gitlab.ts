@@ -1,12 +1,12 @@
-// A GitLab for the tests, as far as its published interface goes (doc/api/notes.md, discussions.md, issues.md, users.md, user_email_addresses.md,
-// personal_access_tokens.md, project_markdown_uploads.md, and lib/api with its entities, in gitlabhq/gitlabhq: notes.rb at
-// 017a6c12, discussions.rb at 05f0ebba, notes.md at 077b92f7).
+// A GitLab for the tests, as far as its published interface goes: doc/api/openapi/openapi_v3.yaml of gitlabhq/gitlabhq at 045bf877
+// (19.5), to whose facts published-facts.json holds it; pages by doc/api/rest/_index.md (017a6c12); what it does not say by lib/api
+// with its entities (notes.rb at 017a6c12, discussions.rb at 05f0ebba) and doc/api/notes.md (077b92f7).
 //
 // Each answer that is an error has its place in GitLab's documentation or source beside it.
 
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Entry, pageOf, since } from './forge.ts';
+import { type Entry, type Paging, pageOf, since } from './forge.ts';
 import {
   type Answer,
   type Call,
@@ -15,6 +15,7 @@ import {
   FLAG,
   type Interface,
   list,
+  mapOf,
   NULL,
   NUMBER,
   type Operation,
@@ -31,7 +32,7 @@ import type { Scratch } from './scratch.ts';
 // lib/api/entities/user_basic.rb
 const PUBLIC = { id: NUMBER, username: TEXT, name: TEXT, state: TEXT, web_url: TEXT };
 const AUTHOR: Schema = object(PUBLIC);
-// doc/api/users.md: what an administrator is told, and what others are not.
+// lib/api/users.rb and entities/user_with_admin.rb: what an administrator is told, and what others are not.
 const USER: Schema = object({
   ...PUBLIC,
   'email?': TEXT,
@@ -42,9 +43,8 @@ const EMAIL: Schema = object({ id: NUMBER, email: TEXT, confirmed_at: orNull(TIM
 // lib/api/entities/note.rb
 const NOTE: Schema = object({
   id: NUMBER,
-  type: orNull(TEXT),
+  type: NULL,
   body: TEXT,
-  attachment: NULL,
   author: AUTHOR,
   created_at: TIME,
   updated_at: TIME,
@@ -63,14 +63,13 @@ const NOTE: Schema = object({
 const DISCUSSION: Schema = object({ id: TEXT, individual_note: FLAG, notes: list(NOTE) });
 // lib/api/entities/note.rb: NoteCommands, of quick actions alone
 const COMMANDS: Schema = object({ commands_changes: object({}), summary: list(TEXT) });
-// doc/api/notes.md and award_emoji.md: of an emoji alone
+// lib/api/notes.rb and entities/award_emoji.rb: of an emoji alone
 const AWARD: Schema = object({ id: NUMBER, name: TEXT, user: AUTHOR, awardable_id: NUMBER });
-// doc/api/issues.md
 const ISSUE: Schema = object({
   id: NUMBER,
   iid: NUMBER,
   title: TEXT,
-  description: orNull(TEXT),
+  description: TEXT,
   state: TEXT,
   author: AUTHOR,
   confidential: FLAG,
@@ -81,7 +80,6 @@ const ISSUE: Schema = object({
 });
 // lib/api/entities/project_upload.rb
 const UPLOAD: Schema = object({ id: NUMBER, alt: TEXT, url: TEXT, full_path: TEXT, markdown: TEXT });
-// doc/api/personal_access_tokens.md
 const TOKEN: Schema = object({
   id: NUMBER,
   name: TEXT,
@@ -89,15 +87,18 @@ const TOKEN: Schema = object({
   active: FLAG,
   user_id: NUMBER,
   scopes: list(TEXT),
-  expires_at: orNull(TEXT),
+  expires_at: TEXT,
 });
-// lib/api/helpers.rb: render_api_error!; a scope that is missing is told as OAuth does (RFC 6750).
+// lib/api/helpers.rb: render_api_error! and render_validation_error!; pages that are none are told as Grape does, and a scope that
+// is missing as OAuth does (RFC 6750).
 const ERROR: Schema = either(
   object({ message: TEXT }),
   object({ message: object({ error: TEXT }) }),
+  object({ message: mapOf(list(TEXT)) }),
+  object({ error: TEXT }),
   object({ error: TEXT, error_description: TEXT, scope: TEXT }),
 );
-const ERRORS = { 400: ERROR, 401: ERROR, 403: ERROR, 404: ERROR, 413: ERROR, 429: ERROR };
+const ERRORS = { 400: ERROR, 401: ERROR, 403: ERROR, 404: ERROR, 405: ERROR, 413: ERROR, 429: ERROR };
 
 interface Account {
   readonly id: number;
@@ -144,6 +145,10 @@ export class Gitlab extends Fake {
   readonly noteables: Noteable[] = [];
   /** How many notes a user may make from now on; the limit is told by no field of the header. */
   notesLeft = Infinity;
+  /** How many users are listed by the number of a page (doc/api/rest/_index.md). */
+  mostByPage = 50_000;
+  /** What it does of cursors for users: before 16.5 it knows nothing of them, and behind a flag it refused them. */
+  cursors: 'taken' | 'refused' | 'unknown' = 'taken';
   readonly #uploads = new Map<string, SentFile>();
   readonly #users: Account[] = [
     { id: 1, username: 'root', email: 'root@example.org', isConfirmed: true, state: 'active', isAdmin: true },
@@ -163,6 +168,16 @@ export class Gitlab extends Fake {
     { id: 4, username: 'mallory', email: 'boss@example.org', isConfirmed: false, state: 'active' },
   ];
   #made = 100;
+
+  /** Adds active users with confirmed addresses: user5, user6 and so on. */
+  populate(count: number): void {
+    for (let at = 0; at < count; at++) {
+      const id = this.#users.length + 1;
+      const username = `user${id}`;
+      const email = `${username}@example.org`;
+      this.#users.push({ id, username, email, isConfirmed: true, state: 'active' });
+    }
+  }
 
   /** Makes an issue or a merge request; its locator. */
   noteable(kind: Noteable['kind'] = 'issues', change: { readonly isLocked?: boolean } = {}): string {
@@ -229,7 +244,16 @@ export class Gitlab extends Fake {
       {
         method: 'GET',
         path: '/api/v4/users',
-        query: texts('search?', 'active?', 'page?', 'per_page?'),
+        query: texts(
+          'search?',
+          'active?',
+          'page?',
+          'per_page?',
+          'pagination?',
+          'cursor?',
+          'order_by?',
+          'sort?',
+        ),
         answers: { 200: list(USER), ...ERRORS },
         // app/finders/users_finder.rb and app/models/user.rb: names by a part of them, addresses as a whole, and private ones for
         // administrators.
@@ -240,10 +264,19 @@ export class Gitlab extends Fake {
             const addresses = [email, ...others.map((other) => other.email)];
             return wanted === undefined || username.includes(wanted) || addresses.includes(wanted);
           });
-          return paged(
-            found.map((user) => this.#user(user, doer)),
-            query,
-          );
+          const shown = (users: readonly Account[]) => users.map((user) => this.#user(user, doer));
+          if (query.get('pagination') === 'keyset') {
+            // lib/api/helpers/pagination_strategies.rb: keyset_paginator
+            if (this.cursors === 'refused') return NO_CURSORS;
+            if (this.cursors === 'taken') return byCursor(found, shown, query);
+          }
+          // lib/api/helpers/pagination_strategies.rb: offset_paginator, and User in lib/gitlab/pagination/cursor_based_keyset.rb
+          if (Number(query.get('page') ?? 1) * sizeIn(query) > this.mostByPage)
+            return {
+              status: 405,
+              json: { error: `Offset pagination has a maximum allowed offset of ${this.mostByPage}` },
+            };
+          return paged(shown(found), query);
         }),
       },
       {
@@ -303,6 +336,7 @@ export class Gitlab extends Fake {
         body: { type: 'multipart', schema: object({}), file: 'file' },
         answers: { 201: UPLOAD, ...ERRORS },
         run: this.#as((_, { at, files: [file] }) => {
+          // lib/api/helpers.rb: find_project!
           if (at['id'] !== PROJECT || file === undefined) return refused(404, '404 Project Not Found');
           const id = ++this.#made;
           const url = `/uploads/${String(id).padStart(32, '0')}/${encodeURIComponent(file.name)}`;
@@ -331,10 +365,14 @@ export class Gitlab extends Fake {
         body: { type: 'json', schema: object({ title: TEXT, 'description?': TEXT }) },
         answers: { 201: ISSUE, ...ERRORS },
         run: this.#as((doer, { at, body }) => {
+          // lib/api/helpers.rb: find_project!
           if (at['id'] !== PROJECT) return refused(404, '404 Project Not Found');
-          // app/models/concerns/issuable.rb: TITLE_LENGTH_MAX
+          // app/models/concerns/issuable.rb: TITLE_LENGTH_MAX; lib/api/issues.rb: render_validation_error!
           if (String(body['title']).length > 255)
-            return refused(400, 'Title is too long (maximum is 255 characters)');
+            return {
+              status: 400,
+              json: { message: { title: ['is too long (maximum is 255 characters)'] } },
+            };
           const made = this.#start(
             'issues',
             doer.username,
@@ -359,6 +397,7 @@ export class Gitlab extends Fake {
         answers: { 200: NOTE, ...ERRORS },
         run: this.#on(kind, (doer, found, { at }) => {
           const note = readable(found.notes, doer).find(({ id }) => String(id) === at['note']);
+          // lib/api/helpers/notes_helpers.rb: get_note
           return note === undefined
             ? refused(404, '404 Note Not Found')
             : { status: 200, json: this.#note(note, found) };
@@ -370,6 +409,7 @@ export class Gitlab extends Fake {
         answers: { 200: DISCUSSION, ...ERRORS },
         run: this.#on(kind, (doer, found, { at: { discussion: id } }) => {
           const notes = inDiscussion(found.notes, doer, id).map((note) => this.#note(note, found));
+          // lib/api/discussions.rb: not_found!
           if (notes.length === 0) return refused(404, '404 Discussion Not Found');
           return { status: 200, json: { id, individual_note: notes.length === 1, notes } };
         }),
@@ -381,6 +421,7 @@ export class Gitlab extends Fake {
         answers: { 201: NOTE, ...ERRORS },
         run: this.#on(kind, (doer, found, { at, body }) => {
           const [first] = inDiscussion(found.notes, doer, at['discussion']);
+          // lib/api/discussions.rb: not_found!
           if (first === undefined) return refused(404, '404 Discussion Not Found');
           return this.#take(doer, found, String(body['body']), first);
         }),
@@ -400,9 +441,9 @@ export class Gitlab extends Fake {
       const error = 'This endpoint has been requested too many times. Try again later.';
       return { status: 429, json: { message: { error } } };
     }
-    // app/policies/issuable_policy.rb: locked, and no member of the project
+    // lib/api/helpers/notes_helpers.rb: create_note; app/policies/issuable_policy.rb: locked, and no member of the project
     if (found.isLocked && doer.isAdmin !== true) return refused(403, '403 Forbidden');
-    // app/models/concerns/... MAX_TEXT_SIZE_LIMIT; lib/api/helpers/notes_helpers.rb: process_note_creation_result
+    // lib/gitlab/database.rb: MAX_TEXT_SIZE_LIMIT; lib/api/helpers/notes_helpers.rb: process_note_creation_result
     if (Array.from(text).length > 1_000_000)
       return refused(400, '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}');
     // app/services/notes/create_service.rb: what is left when the quick actions are taken out
@@ -498,7 +539,6 @@ export class Gitlab extends Fake {
       id,
       type: null,
       body,
-      attachment: null,
       author: this.#author(author),
       created_at: at,
       updated_at: at,
@@ -563,8 +603,36 @@ function refused(status: number, message: string): Answer {
   return { status, json: { message } };
 }
 
+const PAGES: Paging = { size: 'per_page', usual: 20, most: 100 };
+
+function sizeIn(query: URLSearchParams): number {
+  return Math.min(Number(query.get(PAGES.size) ?? PAGES.usual), PAGES.most);
+}
+
 // doc/api/rest/_index.md: pages by offset, whose next one is in the header
 function paged(all: readonly unknown[], query: URLSearchParams): Answer {
-  const { entries, next } = pageOf(all, query, { size: 'per_page', usual: 20, most: 100 });
+  const { entries, next } = pageOf(all, query, PAGES);
   return { status: 200, json: entries, headers: { 'x-next-page': String(next ?? '') } };
+}
+
+const NO_CURSORS: Answer = {
+  status: 405,
+  json: { error: 'Keyset pagination is not yet available for this type of request' },
+};
+
+// doc/api/rest/_index.md: pages by keyset, whose next one is behind a link; lib/api/helpers/pagination_strategies.rb: keyset_paginator
+function byCursor(
+  all: readonly Account[],
+  shown: (users: readonly Account[]) => readonly object[],
+  query: URLSearchParams,
+): Answer {
+  if (query.get('order_by') !== 'id' || query.get('sort') !== 'asc') return NO_CURSORS;
+  const after = Number(Buffer.from(query.get('cursor') ?? '', 'base64').toString());
+  const left = all.filter(({ id }) => id > after);
+  const page = left.slice(0, sizeIn(query));
+  const cursor = Buffer.from(String(page.at(-1)?.id)).toString('base64');
+  const next = new URLSearchParams({ ...Object.fromEntries(query), cursor });
+  // The address that GitLab has of its own, which need not be the one that it was asked under.
+  const link = `<https://gitlab.example.org/api/v4/users?${next.toString()}>; rel="next"`;
+  return { status: 200, json: shown(page), headers: page.length < left.length ? { link } : {} };
 }

@@ -1,5 +1,6 @@
-// A Zammad for tests, held to its published interface: docs.zammad.org (zammad/zammad-documentation, ca3d14bf: api/ticket/articles, api/ticket, api/user, api/intro of
-// 2026-05) says what is asked and answered, zammad/zammad what is refused; its error texts are the same in all languages.
+// A Zammad for tests, held to its published interface: docs.zammad.org (zammad/zammad-documentation of 2026-05, to whose facts at
+// ca3d14bf published-facts.json holds it) says what is asked and answered, zammad/zammad what is refused; its error texts are the
+// same in all languages.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';
@@ -141,6 +142,7 @@ export class FakeZammad extends Fake {
     const [, token] = /^Token token=(.+)$/.exec(headers.authorization ?? '') ?? [];
     if (token === undefined) return refused(403, 'Authentication required');
     if (token !== this.token) return refused(401, "Can't find User for Token");
+    // app/controllers/application_controller/has_user.rb: current_user_on_behalf
     const name = String((this.isOld ? undefined : headers.from) ?? headers['x-on-behalf-of'] ?? '');
     if (name === '') return this.users[1]!;
     const status = this.isOld ? 401 : 403;
@@ -187,12 +189,16 @@ export class FakeZammad extends Fake {
 
   #create(body: NewArticle, user: ZammadUser): Answer {
     const ticket = this.tickets.find(({ id }) => id === body.ticket_id);
+    // app/controllers/application_controller/handles_errors.rb: not_found, pundit_not_authorized_error
     if (ticket === undefined) return refused(404, `Couldn't find Ticket with 'id'=${body.ticket_id}`);
     if (!this.#mayUse(user, ticket)) return refused(403, 'Not authorized');
+    // app/policies/ticket_policy.rb: follow_up?
     if (ticket.state === 'closed' && !user.isAgent && !ticket.followUp)
       return refused(422, 'Cannot follow-up on a closed ticket. Please create a new ticket.');
     const length = Array.from(body.body).length;
-    if (length > 1_500_000) return refused(422, `body of article is too large, ${length} chars`);
+    // app/models/ticket/article.rb: check_body
+    if (length > 1_500_000)
+      return refused(422, `body of article is too large, ${length} chars - only 1500000 allowed`);
     const files = [];
     for (const [at, { filename, data }] of (body.attachments ?? []).entries()) {
       const bytes = Buffer.from(data, 'base64');
@@ -216,16 +222,17 @@ export class FakeZammad extends Fake {
         query: texts('expand?'),
         answers: {
           ...answers,
-          200: object({ id: NUMBER, title: TEXT, article_ids: list(NUMBER), 'state?': TEXT }),
+          200: object({ id: NUMBER, title: TEXT, 'article_ids?': list(NUMBER), 'state?': TEXT }),
         },
         run: signed(({ at, query }, user) => {
           const ticket = this.tickets.find(({ id }) => id === Number(at.id));
+          // app/controllers/tickets_controller.rb: show; handles_errors.rb says it
           if (ticket === undefined) return refused(404, `Couldn't find Ticket with 'id'=${at.id ?? ''}`);
           if (!this.#mayUse(user, ticket)) return refused(403, 'Not authorized');
           const article_ids = this.articles.filter((each) => each.ticket === ticket.id).map(({ id }) => id);
-          // api/intro, Response Payloads (Expand): the names of relations.
-          const names = query.get('expand') === 'true' ? { state: ticket.state } : {};
-          return { status: 200, json: { id: ticket.id, title: 'It does not work', article_ids, ...names } };
+          // api/intro, Response Payloads (Expand): what belongs to it, and the names of relations; not in api/ticket, Show.
+          const relations = query.get('expand') === 'true' ? { article_ids, state: ticket.state } : {};
+          return { status: 200, json: { id: ticket.id, title: 'It does not work', ...relations } };
         }),
       },
       {
@@ -234,6 +241,7 @@ export class FakeZammad extends Fake {
         answers: { ...answers, 200: ARTICLE },
         run: signed(({ at }, user) => {
           const article = this.articles.find(({ id }) => id === Number(at.id));
+          // app/controllers/application_controller/handles_errors.rb: not_found
           if (article === undefined)
             return refused(404, `Couldn't find Ticket::Article with 'id'=${at.id ?? ''}`);
           // app/policies/ticket/article_policy.rb
@@ -279,26 +287,29 @@ export class FakeZammad extends Fake {
         path: '/api/v1/users',
         query: texts('page', 'per_page', 'expand?'),
         answers: { ...answers, 200: list(USER) },
-        run: signed(({ query }) => {
-          const size = Number(query.get('per_page'));
-          const from = (Number(query.get('page')) - 1) * size;
-          return { status: 200, json: this.users.slice(from, from + size).map(listed) };
-        }),
+        run: signed(({ query }) => ({ status: 200, json: pageOf(this.users, query).map(listed) })),
       },
       {
         method: 'GET',
         path: '/api/v1/users/search',
-        query: texts('query', 'limit?', 'page?', 'per_page?', 'expand?', 'sort_by?', 'order_by?'),
+        query: texts('query', 'page', 'per_page', 'expand?', 'sort_by?', 'order_by?'),
         answers: { ...answers, 200: list(USER) },
         run: signed(({ query }) => {
           // What is found only holds a part of what is sought, as with a search engine and without one.
           const parts = (query.get('query') ?? '').toLowerCase().split(/[@.+*]/);
           const found = this.users.filter(({ email }) => parts.some((part) => email.includes(part)));
-          return { status: 200, json: found.slice(0, Number(query.get('limit') ?? 50)).map(listed) };
+          return { status: 200, json: pageOf(found, query).map(listed) };
         }),
       },
     ];
   }
+}
+
+/** api/intro, Pagination */
+function pageOf<T>(all: readonly T[], query: URLSearchParams): readonly T[] {
+  const size = Number(query.get('per_page'));
+  const from = (Number(query.get('page')) - 1) * size;
+  return all.slice(from, from + size);
 }
 
 interface NewArticle {

@@ -1,6 +1,6 @@
-// A Zulip for tests, held to its published interface: zulip.com/api (zerver/openapi/zulip.yaml) says what is asked and
-// answered, zulip/zulip what is refused and how texts are shown. Errors are told apart by their `code`. Read up to feature level
-// 450, which is Zulip 12.0.
+// A Zulip for tests, held to its published interface: zulip.com/api (zerver/openapi/zulip.yaml, to whose facts at 0002748a, Zulip 10,
+// published-facts.json holds it) says what is asked and answered, zulip/zulip what is refused and how texts are shown. Errors are
+// told apart by their `code`. Read up to feature level 450, which is Zulip 12.0.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Comment, RunningPlatform } from '../sinks/platform-contract.ts';
@@ -32,13 +32,8 @@ export interface Message {
 }
 
 // zulip.com/api/rest-error-handling
-const REFUSED = object({
-  result: { const: 'error' },
-  msg: TEXT,
-  code: TEXT,
-  'stream_id?': NUMBER,
-  'retry-after?': {},
-});
+const ERROR = { result: { const: 'error' }, msg: TEXT, code: TEXT };
+const REFUSED = object(ERROR);
 const done = (members: Readonly<Record<string, unknown>>) =>
   object({ result: { const: 'success' }, msg: TEXT, ...members });
 
@@ -85,7 +80,10 @@ export class FakeZulip extends Fake {
     const signed =
       (run: (call: Call) => Answer) =>
       (call: Call): Answer =>
-        this.#isBot(call.headers) ? run(call) : refused(401, 'INVALID_API_KEY', 'Invalid API key');
+        this.#isBot(call.headers)
+          ? run(call)
+          : // zerver/lib/exceptions.py: InvalidAPIKeyError
+            refused(401, 'INVALID_API_KEY', 'Invalid API key');
     const answers = { 400: REFUSED, 401: REFUSED, 403: REFUSED, 404: REFUSED };
     return [
       {
@@ -103,7 +101,7 @@ export class FakeZulip extends Fake {
             'read_by_sender?': TEXT,
           }),
         },
-        answers: { ...answers, 200: done({ id: NUMBER }) },
+        answers: { ...answers, 400: object({ ...ERROR, 'stream_id?': NUMBER }), 200: done({ id: NUMBER }) },
         run: signed(({ body }) => this.#send(body as unknown as NewMessage)),
       },
       {
@@ -133,19 +131,21 @@ export class FakeZulip extends Fake {
     if (type === 'direct' || type === 'private') {
       const people = JSON.parse(to) as number[];
       // zerver/lib/addressee.py
-      if (people.some((id) => id > 1000))
-        return refused(400, 'BAD_REQUEST', `Invalid user ID ${people[0] ?? ''}`);
+      const nobody = people.find((id) => id > 1000);
+      if (nobody !== undefined) return refused(400, 'BAD_REQUEST', `Invalid user ID ${nobody}`);
       return success({ id: this.#add({ ...said, people }).id });
     }
     const channel = Number(to);
+    // zerver/lib/exceptions.py: StreamWithIDDoesNotExistError
     if (!this.channels.has(channel))
       return {
         ...refused(400, 'STREAM_DOES_NOT_EXIST', `Channel with ID '${to}' does not exist`, {
           stream_id: channel,
         }),
       };
+    // zerver/lib/string_validation.py: check_stream_topic before Zulip 10, which has a topic without a name
     if (topic === undefined || topic.trim() === '')
-      return refused(400, 'BAD_REQUEST', 'Topic cannot be empty!');
+      return refused(400, 'BAD_REQUEST', "Topic can't be empty!");
     return success({ id: this.#add({ ...said, channel, topic: cutTo(topic, MOST_TOPIC, '...') }).id });
   }
 
@@ -205,11 +205,11 @@ export class FakeZulip extends Fake {
       {
         method: 'GET',
         path: '/user_uploads/{realm}/{number}/{name}',
-        answers: { 200: {} },
-        run: ({ at }) => {
+        answers: { ...answers, 200: {} },
+        run: signed(({ at }) => {
           const path = `/user_uploads/${at.realm ?? ''}/${at.number ?? ''}/${encodeURIComponent(at.name ?? '')}`;
           return { status: 200, bytes: this.#uploads.get(path) ?? Buffer.alloc(0) };
-        },
+        }),
       },
     ];
   }
@@ -257,7 +257,7 @@ export class FakeZulip extends Fake {
     ];
   }
 
-  /** zerver/lib/narrow.py */
+  /** zerver/lib/narrow.py; BadNarrowOperatorError says what is refused. */
   #find(query: URLSearchParams): Answer {
     const narrow = JSON.parse(query.get('narrow') ?? '[]') as { operator: string; operand: unknown }[];
     let found = this.messages;

@@ -1,4 +1,5 @@
 /** The users of a GitLab: whose address it is, and who is active. */
+import { NoPost } from '../no-post.ts';
 import { member, members, type PlatformClient, pathOf } from '../platform/client.ts';
 import {
   addressesOf,
@@ -12,6 +13,9 @@ import { pages } from './pages.ts';
 
 /** The users whom a search finds and who are looked at; an address finds its own user by the whole of it. */
 const MOST_FOUND = 20;
+
+/** What asks for all users by cursors: beyond the 50,000th GitLab 17 gives none by the number of a page. */
+const BY_CURSOR = { active: 'true', pagination: 'keyset', order_by: 'id', sort: 'asc' };
 
 /** Names the active user of a confirmed address; undefined where it is nobody's, or that of several. */
 export const findUser: FindUser = async (client, map, address, signal) => {
@@ -31,10 +35,24 @@ export const findUser: FindUser = async (client, map, address, signal) => {
 export const listUsers: ListUsers = (client, map, signal) => ourUsers(map, active(client, signal));
 
 async function* active(client: PlatformClient, signal: AbortSignal): AsyncIterable<Listed> {
-  for await (const user of pages(client, '/api/v4/users', { active: 'true' }, signal)) {
+  for await (const user of everybody(client, signal)) {
     const login = loginOfActive(user);
     const email = isConfirmed(user) ? member(user, 'email') : undefined;
     if (login !== undefined) yield { login, addresses: addressesOf(email) };
+  }
+}
+
+/** Lists all users by cursors, or by the number of a page where GitLab refuses these (405); before 16.5 it passes over them. */
+async function* everybody(client: PlatformClient, signal: AbortSignal): AsyncIterable<unknown> {
+  let isAny = false;
+  try {
+    for await (const user of pages(client, '/api/v4/users', BY_CURSOR, signal)) {
+      isAny = true;
+      yield user;
+    }
+  } catch (error) {
+    if (isAny || !(error instanceof NoPost) || error.outcome.status !== 405) throw error;
+    yield* pages(client, '/api/v4/users', { active: 'true' }, signal);
   }
 }
 

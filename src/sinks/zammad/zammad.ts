@@ -148,7 +148,7 @@ class ZammadSink implements Sink {
   }
 
   async findUser(address: string, signal: AbortSignal): Promise<string | undefined> {
-    const query = { query: address.toLowerCase(), limit: String(PAGE) };
+    const query = { query: address.toLowerCase(), page: '1', per_page: String(PAGE) };
     const answer = await this.#client.demand({ path: '/api/v1/users/search', query }, signal);
     return userOfAddress(this.#options.map, usersIn(answer), address);
   }
