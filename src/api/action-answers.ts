@@ -26,7 +26,7 @@ type Answered = readonly [status: number, body: object];
 /** What the daemon knows of itself. */
 export interface Around {
   /** Says what keeps it from taking mail, if anything does: its store was taken away, or is another one. */
-  readonly trouble: () => string | undefined;
+  readonly trouble: () => Promise<string | undefined>;
   /** Hears of a request that failed for a fault of ours. */
   readonly onFault: (reason: string) => void;
 }
@@ -39,7 +39,7 @@ export async function answerAction(
   { trouble, onFault }: Around,
 ): Promise<void> {
   const isGreeting = request.method === 'GET' && request.url === ACTIONS_PATH;
-  const answering = isGreeting ? greet(session, trouble()) : answerTo(session, request);
+  const answering = isGreeting ? greet(session, trouble) : answerTo(session, request);
   const [status, body] = await answering.catch((error: unknown): Answered => {
     onFault(errorText(error));
     return [500, { problem: errorText(error) }];
@@ -65,8 +65,11 @@ async function answerTo(session: MintingSession, request: IncomingMessage): Prom
 }
 
 /** Says which version serves, where nothing is wrong and the store can be written. */
-async function greet({ store }: MintingSession, trouble: string | undefined): Promise<Answered> {
-  const problem = trouble ?? (await store.ping({ mustWrite: true }).then(() => undefined, errorText));
+async function greet({ store }: MintingSession, trouble: Around['trouble']): Promise<Answered> {
+  const canWrite = (): Promise<undefined> => store.ping({ mustWrite: true }).then(() => undefined);
+  const problem = await trouble()
+    .then((why) => why ?? canWrite())
+    .catch(errorText);
   return problem === undefined ? [200, { version: version() }] : [503, { problem }];
 }
 

@@ -25,7 +25,7 @@ export async function openInterface(
   ground: Ground,
   sources: ReadonlyMap<string, Source>,
   sender: { wake(): void },
-  trouble: Doubts['trouble'],
+  { doubt, trouble }: Doubts,
 ): Promise<Readonly<Record<'v1' | 'actions', AnswerRest>>> {
   const { site, store, log, life } = ground;
   const session = (): SecretSession => {
@@ -70,7 +70,9 @@ export async function openInterface(
     actions: (request, response) => {
       answerBy(response, async () => {
         const { answerAction } = await import('../api/action-answers.ts');
-        await answerAction({ ...session(), notified }, request, response, { trouble, onFault });
+        // Asked anew: what was wrong may have been mended, and no address has come since.
+        const troubled = async (): Promise<string | undefined> => (await doubt?.())?.why ?? trouble();
+        await answerAction({ ...session(), notified }, request, response, { trouble: troubled, onFault });
       });
     },
   };

@@ -59,7 +59,7 @@ export async function serve(begun: Beginning): Promise<void> {
     life.ends(startPruning(site, store, space, log));
     await openMetrics(ground, doubts.trouble);
     const sources = new Map<string, Source>();
-    const answer = await openInterface(ground, sources, sender, doubts.trouble);
+    const answer = await openInterface(ground, sources, sender, doubts);
     await startWork(ground, intake, doubts, dispatchers, [notifier, sender], sources);
     const isStopping = (): boolean => life.state === 'stopping';
     const adopted = (): Promise<void> => dispatchers.renew();

@@ -1,6 +1,7 @@
 // The way of a command to what it has done: by the daemon where one of this version answers, else by itself.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
@@ -9,6 +10,7 @@ import { adminSocketPath } from '../../src/api/admin.ts';
 import { exchange, Unanswered } from '../../src/ctl/daemon.ts';
 import { version } from '../../src/system/version.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { initialise, parseRows, runTool, type Tool } from './tool.ts';
@@ -134,5 +136,21 @@ describe('A command beside mailgwd', () => {
     assert.match(await address(), /@reply\.example\.org$/);
     await daemon.stop();
     assert.match(await address(), /@other\.example\.org$/);
+  });
+
+  it('has it do what it does as soon as what was wrong is mended', async (t) => {
+    const scratch = testScratch(t);
+    const daemon = await startDaemon(scratch, { sink: NO_SINK });
+    await daemon.ready();
+    await daemon.addUser('alice');
+    writeFileSync(scratch.path('pepper'), randomBytes(32).toString('base64'));
+    await daemon.ctl('reload', '--yes');
+    await eventually(
+      () => (daemon.log().includes('"event":"pepper_unknown"') ? true : undefined),
+      () => daemon.log(),
+    );
+    await daemon.ctl('pepper', 'accept', '--yes');
+    await daemon.mint({ user: 'alice', thread: 'acme/7' });
+    assert.match(daemon.log(), /"event":"pepper_accepted"/);
   });
 });

@@ -37,7 +37,7 @@ export async function serveStore(scratch: Scratch, configPath: string): Promise<
       if (name !== undefined) asked.add(name);
       const session = sessionOf(configPath, store);
       void answerAction(session, request, response, {
-        trouble: () => undefined,
+        trouble: () => Promise.resolve(undefined),
         onFault: (reason) => {
           console.error(reason);
         },

@@ -98,7 +98,10 @@ describe('mailgw-ctl trace and top', () => {
     for (const name of ['nobody@example.com', '*', '000000*', '?'.repeat(24), "'"]) {
       const result = await daemon.tryCtl('trace', name);
       assert.equal(result.code, 65, name);
-      assert.match(result.stderr, /no item has this id, Message-ID or queue id .* mailgw-ctl verdicts --message-id/);
+      assert.match(
+        result.stderr,
+        /no item has this id, Message-ID or queue id .* mailgw-ctl verdicts --message-id/,
+      );
     }
   });
 

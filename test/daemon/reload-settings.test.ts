@@ -153,8 +153,9 @@ describe('every setting of the table', () => {
       // That the directory of the store is safe is asked before a configuration is taken.
       .filter(({ setting, module }) => setting !== 'store.path' || module !== 'site/settings.js');
 
-  /** Has the sources and the way out, with a good address and with a bad one, and retention work. */
+  /** Has commands, the sources and the way out, with a good address and with a bad one, and retention work. */
   const exercise = async (daemon: Daemon): Promise<void> => {
+    await daemon.ctl('user', 'set', 'alice', '--address', 'alice@example.com');
     const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'a/b/1' });
     const wire = await LmtpWire.connect(daemon.socket);
     assert.equal((await wire?.begin([address]))?.isDataWanted, true);

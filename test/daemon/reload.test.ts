@@ -57,6 +57,9 @@ async function deliver(daemon: Daemon, address: string): Promise<string> {
   return reply;
 }
 
+/** What came before it in its thread is posted first. */
+const BACKLOG_MS = 120_000;
+
 describe('a reload', { concurrency: 2 }, () => {
   it('under load drops no connection and loses nothing, and a transaction under way ends', async (t) => {
     const site = await makeSite(testScratch(t), { users: 3, threads: 3 });
@@ -84,6 +87,7 @@ describe('a reload', { concurrency: 2 }, () => {
       await site.ledger.until(
         () => site.ledger.postsOf(messageId).length === 1,
         () => 'no post',
+        BACKLOG_MS,
       );
       site.ledger.entries.splice(
         site.ledger.entries.findIndex((entry) => entry.messageId === messageId),
