@@ -155,8 +155,8 @@ describe('every setting of the table', () => {
 
   /** Has commands, the sources and the way out, with a good address and with a bad one, and retention work. */
   const exercise = async (daemon: Daemon): Promise<void> => {
-    await daemon.ctl('user', 'set', 'alice', '--address', 'alice@example.com');
     const { reply_to: address } = await daemon.mint({ user: 'alice', thread: 'a/b/1' });
+    await daemon.ctl('user', 'set', 'alice', '--address', `${randomUUID()}@example.com`);
     const wire = await LmtpWire.connect(daemon.socket);
     assert.equal((await wire?.begin([address]))?.isDataWanted, true);
     await wire?.finish('Subject: nobody wrote this', 1);
