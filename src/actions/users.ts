@@ -50,11 +50,13 @@ export async function addUser(
 
 /** Changes a user: the addresses that they write from, or whether their replies are accepted. */
 export async function changeUser(
-  { store }: Session,
+  session: Session,
   name: string,
-  change: Parameters<Store['setUser']>[1],
+  { addresses, ...change }: Parameters<Store['setUser']>[1],
 ): Promise<User> {
-  if (!(await store.setUser(name, change))) throw await unknownUser(store, name);
+  const { store } = session;
+  const own = addresses === undefined ? {} : { addresses: readAddresses(session, addresses) };
+  if (!(await store.setUser(name, { ...change, ...own }))) throw await unknownUser(store, name);
   return findUser(store, name);
 }
 
@@ -188,7 +190,7 @@ function checkName(name: string, field = 'user'): void {
 }
 
 /** Checks addresses, and leaves each out that was given before in another case. */
-export function readAddresses({ config }: Pick<Session, 'config'>, addresses: readonly string[]): string[] {
+function readAddresses({ config }: Session, addresses: readonly string[]): string[] {
   const found = new Map<string, string>();
   for (const address of addresses) {
     const problem = addressProblem(config, address);

@@ -134,6 +134,8 @@ describe('A command beside mailgwd', () => {
     const mint = ['--config', config, '--json', 'address', 'mint', '--user', 'alice', '--thread', 'acme/7'];
     const address = async (): Promise<string> => String(parseRows((await runTool(mint)).stdout)[0]?.reply_to);
     assert.match(await address(), /@reply\.example\.org$/);
+    const set = ['--config', config, 'user', 'set', 'alice', '--address', 'alice@reply.example.org'];
+    assert.match((await runTool(set)).stderr, /--address "alice@reply\.example\.org": is in reply\.domain/);
     await daemon.stop();
     assert.match(await address(), /@other\.example\.org$/);
   });

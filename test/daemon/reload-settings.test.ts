@@ -205,6 +205,7 @@ describe('every setting of the table', () => {
     const tables = `\n[[webhook]]\nname = "first"\nkind = "raw"\nsecret_file = "${scratch.path('webhook.secret')}"\n`;
     const environment = { NODE_OPTIONS: `--import=${RECORDER}`, SETTING_READS: reads };
     const daemon = await startDaemon(scratch, { sink: platform.sink, settings, tables, environment });
+    await daemon.ready(); // so that it is asked from the first command on
     await daemon.addUser('alice');
     const [made] = await daemon.ctl('token', 'create', 'watcher', '--scope', 'read');
     token = String(made?.token);

@@ -3,11 +3,11 @@ import { badInput, usage } from '../../actions/fault.ts';
 import {
   currentSalt,
   type PutEntry,
-  readAddresses,
   saltFingerprint,
   showUser,
   type UserDetail,
 } from '../../actions/users.ts';
+import type { Person } from '../../api/own-actions.ts';
 import { userRow } from '../../api/shown.ts';
 import { show } from '../../config/kinds.ts';
 import type { Config } from '../../site/config.ts';
@@ -41,7 +41,7 @@ const add: CommandSpec = {
       const { user, namesake } = await act('addUser', order);
       noteMissingAddress(user, config, context);
       noteNamesake(user, namesake, context);
-      printDone(context.output, userRow(user), `user ${user.name} added${writing(input, config)}`);
+      printDone(context.output, userRow(user), `user ${user.name} added${writing(user)}`);
     }),
 };
 
@@ -52,7 +52,7 @@ const set: CommandSpec = {
   examples: ['set alice --address alice@example.com --address alice@work.example'],
   run: (input, context) =>
     withActions(context, async (act, config) => {
-      const addresses = readAddresses({ config }, input.list('address'));
+      const addresses = input.list('address');
       // Commander turns --no-addresses into addresses = false.
       const clears = input.turnedOff('addresses');
       if (clears === addresses.length > 0) {
@@ -60,7 +60,7 @@ const set: CommandSpec = {
       }
       const user = await act('changeUser', { user: input.argument(), addresses });
       noteMissingAddress(user, config, context);
-      printDone(context.output, userRow(user), `user ${user.name} changed${writing(input, config)}`);
+      printDone(context.output, userRow(user), `user ${user.name} changed${writing(user)}`);
     }),
 };
 
@@ -231,9 +231,8 @@ function enableUser(input: Input, context: Context, enabled: boolean): Promise<v
   });
 }
 
-/** Says which addresses were given, in the order in which they were. */
-function writing(input: Input, config: Config): string {
-  const addresses = readAddresses({ config }, input.list('address'));
+/** Says which addresses a user writes from, in the order in which they were given. */
+function writing({ addresses }: Person): string {
   return addresses.length === 0 ? '' : `, writing from ${addresses.join(', ')}`;
 }
 
