@@ -4,19 +4,10 @@ import { type NumberedVerdict, PAST_VERDICT_MS, type PastVerdictQuery } from '..
 import { invalid } from './fault.ts';
 import { readSince } from './time.ts';
 
-/** What is asked for, as people give it. */
-export interface AskedVerdicts {
+/** What is asked for, as people give it: a Message-ID with or without angle brackets, a time in any form. */
+export interface AskedVerdicts extends Omit<PastVerdictQuery, 'verdict' | 'since' | 'limit'> {
   readonly verdict?: string | undefined;
-  readonly reason?: string | undefined;
-  readonly user?: string | undefined;
-  readonly thread?: string | undefined;
-  /** With or without angle brackets. */
-  readonly messageId?: string | undefined;
-  readonly queueId?: string | undefined;
-  readonly fromDomain?: string | undefined;
   readonly since?: string | undefined;
-  /** The number of the last one that the caller has. */
-  readonly before?: number | undefined;
 }
 
 /** Gives the verdicts that are asked for, the newest first; throws a Fault that names the field and its value. */

@@ -26,18 +26,13 @@ export const WANTED_FIELDS = [
   'fromDomain',
   'messageId',
   'queueId',
-] as const satisfies readonly (keyof PastVerdict & keyof PastVerdictQuery)[];
+] as const satisfies readonly (keyof PastVerdict)[];
 
-/** Which ones are asked for: all that agree with every field that is there. */
-export interface PastVerdictQuery {
-  readonly verdict?: PastVerdict['verdict'] | undefined;
-  readonly reason?: string | undefined;
-  readonly address?: string | undefined;
-  readonly user?: string | undefined;
-  readonly thread?: string | undefined;
-  readonly fromDomain?: string | undefined;
-  readonly messageId?: string | undefined;
-  readonly queueId?: string | undefined;
+/** What verdicts are wanted: those that agree with every field that is there. */
+type Wanted = { readonly [Field in (typeof WANTED_FIELDS)[number]]?: PastVerdict[Field] | undefined };
+
+/** Which ones are asked for. */
+export interface PastVerdictQuery extends Wanted {
   /** Given at that time or later. */
   readonly since: number;
   /** Of smaller numbers alone: the number of the last one that the caller has. */

@@ -12,14 +12,13 @@ import { eventually } from '../support/eventually.ts';
 import { ImapProxy } from '../support/imap-proxy.ts';
 import { newMessageId } from '../support/message.ts';
 import { suiteScratch, testScratch } from '../support/scratch.ts';
-import { imapBench, MAILBOX, mailboxOf, ownMark, settled, standing, taken } from './imap.ts';
+import { imapBench, MAILBOX, mailboxOf, newFolder, ownMark, settled, standing, taken } from './imap.ts';
 import { SetPace } from './pace.ts';
 
 describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   const scratch = suiteScratch();
   let dovecot: Dovecot;
   let password = '';
-  let folders = 0;
 
   before(async () => {
     dovecot = await startDovecot(scratch);
@@ -27,14 +26,6 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
     writeFileSync(password, `${dovecot.password}\n`, { mode: 0o600 });
   });
   after(() => scratch.close());
-
-  async function newFolder(): Promise<string> {
-    folders += 1;
-    const client = await dovecot.connect();
-    await client.ask(`CREATE box${folders}`);
-    client.end();
-    return `box${folders}`;
-  }
 
   async function put(folder: string, to: string): Promise<string> {
     const id = newMessageId();
@@ -45,7 +36,7 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   }
 
   it('follow a reload: one that is new is read, one that has changed anew, one that has gone no more', async (t) => {
-    const [first, second] = [await newFolder(), await newFolder()];
+    const [first, second] = [await newFolder(dovecot), await newFolder(dovecot)];
     const proxy = await ImapProxy.start(testScratch(t), () => dovecot.port);
     const one = mailboxOf(dovecot, password, { name: 'one', folder: first, port: proxy.port });
     const two = mailboxOf(dovecot, password, { name: 'two', folder: second, since: 'now' });
@@ -88,7 +79,7 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
     const passwordFile = own.path('own-password');
     writeFileSync(passwordFile, 'wrong\n', { mode: 0o600 });
     const mailbox = {
-      ...mailboxOf(dovecot, password, { folder: await newFolder() }),
+      ...mailboxOf(dovecot, password, { folder: await newFolder(dovecot) }),
       passwordFile,
       tokenCommand: [],
     };
@@ -101,7 +92,7 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   });
 
   it('leave a mailbox to the host that reads it, and take it over when that is gone', async (t) => {
-    const mailbox = mailboxOf(dovecot, password, { folder: await newFolder() });
+    const mailbox = mailboxOf(dovecot, password, { folder: await newFolder(dovecot) });
     const bench = await imapBench(t, [mailbox]);
     const [here, there] = [new SetPace(), new SetPace()];
     const first = bench.open({ owner: 'mx1', pace: here });
@@ -122,7 +113,10 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   /** A mailbox in a folder of its own, behind a proxy. */
   const behindProxy = async (t: TestContext): Promise<{ proxy: ImapProxy; mailbox: ImapConfig }> => {
     const proxy = await ImapProxy.start(testScratch(t), () => dovecot.port);
-    return { proxy, mailbox: mailboxOf(dovecot, password, { folder: await newFolder(), port: proxy.port }) };
+    return {
+      proxy,
+      mailbox: mailboxOf(dovecot, password, { folder: await newFolder(dovecot), port: proxy.port }),
+    };
   };
 
   it('connect again after a cut, and say so once', async (t) => {
@@ -175,9 +169,10 @@ describe('the readers of mailboxes', { skip: dovecotUnavailable() }, () => {
   });
 
   it('keep their figures', async (t) => {
-    const bench = await imapBench(t, [mailboxOf(dovecot, password, { folder: await newFolder() })]);
-    await put(`box${folders}`, await bench.test.sealed());
-    await put(`box${folders}`, 'someone@example.com');
+    const folder = await newFolder(dovecot);
+    const bench = await imapBench(t, [mailboxOf(dovecot, password, { folder })]);
+    await put(folder, await bench.test.sealed());
+    await put(folder, 'someone@example.com');
     const pace = new SetPace();
     const source = bench.open({ pace });
     await standing(source, 'serving');

@@ -10,12 +10,20 @@ import { message } from '../gate/gate.ts';
 import { type Dovecot, dovecotUnavailable, startDovecot } from '../support/dovecot.ts';
 import { newMessageId } from '../support/message.ts';
 import { suiteScratch } from '../support/scratch.ts';
-import { type ImapBench, imapBench, mailboxOf, ownMark, settled, standing, taken } from './imap.ts';
+import {
+  type ImapBench,
+  imapBench,
+  mailboxOf,
+  newFolder,
+  ownMark,
+  settled,
+  standing,
+  taken,
+} from './imap.ts';
 
 describe('a mailbox that another installation reads', { skip: dovecotUnavailable() }, () => {
   const scratch = suiteScratch();
   let dovecot: Dovecot;
-  let folders = 0;
 
   before(async () => {
     dovecot = await startDovecot(scratch);
@@ -24,11 +32,7 @@ describe('a mailbox that another installation reads', { skip: dovecotUnavailable
   after(() => scratch.close());
 
   async function newMailbox(after: string): Promise<ImapConfig> {
-    folders += 1;
-    const client = await dovecot.connect();
-    await client.ask(`CREATE box${folders}`);
-    client.end();
-    return mailboxOf(dovecot, scratch.path('password'), { folder: `box${folders}`, after });
+    return mailboxOf(dovecot, scratch.path('password'), { folder: await newFolder(dovecot), after });
   }
 
   /** Puts a message into a folder, with keywords of others. */

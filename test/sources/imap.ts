@@ -46,6 +46,18 @@ export function mailboxOf(
   return { ...MAILBOX, port: dovecot.port, user: dovecot.user, passwordFile, ...change };
 }
 
+let folders = 0;
+
+/** Makes a folder that no other test of the file has; its name. */
+export async function newFolder(dovecot: Dovecot): Promise<string> {
+  folders += 1;
+  const name = `new${folders}`;
+  const client = await dovecot.connect();
+  await client.ask(`CREATE ${name}`);
+  client.end();
+  return name;
+}
+
 /** What was logged. */
 export interface Logged {
   readonly event: LogEvent;
