@@ -36,10 +36,7 @@ export async function openIntake(
   const { life, site, store, space, log, meter, output } = ground;
   const verdicts = startCounting(meter, (counts) => store.addVerdicts(counts), Date.now);
   life.ends(() => verdicts.stop());
-  const recalling = startRecalling(
-    (past) => store.addPastVerdicts(past, Date.now()),
-    () => performance.now(),
-  );
+  const recalling = startRecalling((past, at) => store.addPastVerdicts(past, at), Date.now);
   life.ends(() => recalling.stop());
   const rates = await openRates({
     settings: () => site.config.rate,

@@ -48,8 +48,7 @@ export async function arrive(shared: TransactionShared, arrival: Arrival): Promi
   const refusals = refused.map(({ disposition }) => disposition);
   const temporary = refusals.find(({ verdict }) => verdict === 'deferred');
   if (temporary !== undefined) return putOff(transaction, temporary);
-  for (const { disposition, address } of refused)
-    transaction.note({ ...disposition, ...namesOf(messageOf(envelope, arrival.raw), disposition) }, address);
+  noteRefused(transaction, refused, arrival);
   if (transaction.recipients === 0) {
     const fate = await transaction.pass(receipt);
     if (fate === undefined) return { kind: 'deferred', verdicts: refusals };
@@ -64,6 +63,18 @@ export async function arrive(shared: TransactionShared, arrival: Arrival): Promi
 function putOff(transaction: Transaction, disposition: Disposition): Arrived {
   transaction.note(disposition);
   return { kind: 'deferred', verdicts: [disposition] };
+}
+
+/** Notes what was refused, by the names of its message. */
+function noteRefused(
+  transaction: Transaction,
+  refused: readonly Refused[],
+  { envelope, raw }: Arrival,
+): void {
+  if (refused.length === 0) return;
+  const message = messageOf(envelope, raw);
+  for (const { disposition, address } of refused)
+    transaction.note({ ...disposition, ...namesOf(message, disposition) }, address);
 }
 
 /** A candidate that is refused. */

@@ -6,7 +6,7 @@
 import { isDroppedReply } from '../mail/disposition.ts';
 import type { Log } from '../observe/log.ts';
 import type { Meter } from '../observe/meter.ts';
-import type { PastVerdict, RecallVerdict } from '../observe/past-verdicts.ts';
+import type { RecallVerdict } from '../observe/past-verdicts.ts';
 import type { CountVerdict } from '../observe/verdict-counts.ts';
 import type { Verdict } from './gate.ts';
 import type { Claim, Unmatched } from './recipient.ts';
@@ -87,14 +87,16 @@ interface VerdictFields {
 const TOKEN_LIKE = /[a-z2-7]{16,}/gi;
 const MAX_ADDRESS = 320;
 
-function pastVerdict(fields: VerdictFields, disposition: EndVerdict, address?: string): PastVerdict {
+function pastVerdict(
+  fields: VerdictFields,
+  disposition: EndVerdict,
+  address?: string,
+): Parameters<RecallVerdict>[0] {
   const { verdict, reason, detail, queueId, fromDomain } = disposition;
   const { user, thread, message_id: messageId, session } = fields;
   const cause = 'cause' in disposition ? disposition.cause : undefined;
   const bare = address?.replace(TOKEN_LIKE, '…').slice(0, MAX_ADDRESS);
-  const at = Date.now();
   return {
-    at,
     verdict,
     reason,
     detail,

@@ -3,7 +3,7 @@
  * without the log.
  *
  * Contract: what is refused or discarded is told here as it is logged, and handed on to the store every second, and at the
- * end: nothing that is answered waits for it. A power cut may cost the last of them.
+ * end: no answer waits for it. A power cut may cost the last of them.
  * Failure: what could not be handed on is handed on the next time.
  * Limits: {@link MOST_WAITING} wait; what comes on top of them, as in a flood of forged addresses, is in the log alone.
  */
@@ -31,7 +31,7 @@ export interface PastVerdict {
 }
 
 /** Takes a verdict as it is given. */
-export type RecallVerdict = (verdict: PastVerdict) => void;
+export type RecallVerdict = (verdict: Omit<PastVerdict, 'at'>) => void;
 
 /** Recalling under way. */
 export interface Recalling {
@@ -40,7 +40,13 @@ export interface Recalling {
   readonly stop: () => Promise<void>;
 }
 
+/** Hands verdicts on to the store; with none among them, what is out of date at that time goes. */
+export type HandOn = (verdicts: readonly PastVerdict[], now: number) => Promise<void>;
+
 const HAND_ON_MS = 1000;
+
+/** Verdicts that are handed on at a time: a thousand keep SQLite's writer for some 10 ms. */
+const MOST_AT_ONCE = 1000;
 
 /** Verdicts that wait to be handed on. */
 export const MOST_WAITING = 5000;
@@ -48,27 +54,26 @@ export const MOST_WAITING = 5000;
 /** How often old ones go while there are no new ones. */
 const TIDY_MS = 3_600_000;
 
-/** Collects verdicts and hands them on; with none among them, what is out of date goes. */
-export function startRecalling(
-  take: (verdicts: readonly PastVerdict[]) => Promise<void>,
-  monotonic: () => number,
-): Recalling {
-  let waiting: PastVerdict[] = [];
-  let tidyAt = 0;
-  let handing: Promise<void> | undefined;
-  const handOn = async (): Promise<void> => {
-    const taken = waiting;
-    if (taken.length === 0 && monotonic() < tidyAt) return;
-    waiting = [];
+/** Collects verdicts and hands them on. */
+export function startRecalling(take: HandOn, now: () => number): Recalling {
+  const waiting: PastVerdict[] = [];
+  let takenAt = Number.NEGATIVE_INFINITY;
+  let handing: Promise<boolean> | undefined;
+  const handOn = async (): Promise<boolean> => {
+    const at = now();
+    const some = waiting.slice(0, MOST_AT_ONCE);
+    if (some.length === 0 && at - takenAt < TIDY_MS) return true;
     try {
-      await take(taken);
-      tidyAt = monotonic() + TIDY_MS;
+      await take(some, at);
     } catch {
       // The store says elsewhere what ails it.
-      waiting = [...taken, ...waiting].slice(0, MOST_WAITING);
+      return false;
     }
+    waiting.splice(0, some.length);
+    takenAt = at;
+    return true;
   };
-  const handOnNext = (): Promise<void> => {
+  const handOnNext = (): Promise<boolean> => {
     handing ??= handOn().finally(() => {
       handing = undefined;
     });
@@ -78,12 +83,12 @@ export function startRecalling(
   timer.unref();
   return {
     recall: (verdict) => {
-      if (waiting.length < MOST_WAITING) waiting.push(verdict);
+      if (waiting.length < MOST_WAITING) waiting.push({ at: now(), ...verdict });
     },
     stop: async () => {
       clearInterval(timer);
       await handing;
-      await handOnNext();
+      while (waiting.length > 0 && (await handOnNext()));
     },
   };
 }

@@ -1,64 +1,70 @@
 // Verdicts on their way to the store: none waits for it, none is lost while it is away, and a flood stays within bounds.
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { MOST_WAITING, type PastVerdict, startRecalling } from '../../src/observe/past-verdicts.ts';
+import { describe, it, type TestContext } from 'node:test';
+import { MOST_WAITING, startRecalling } from '../../src/observe/past-verdicts.ts';
 
-const verdict = (session: string): PastVerdict => {
-  return { at: 0, verdict: 'rejected', reason: 'expired', session };
-};
+/** A store that takes verdicts, unless it is away; the clock and the interval are the test's. */
+function bench(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const store = { isAway: false, now: 0, calls: [] as string[][] };
+  const { recall, stop } = startRecalling(
+    (verdicts, now) => {
+      assert.equal(now, store.now);
+      if (store.isAway) return Promise.reject(new Error('away'));
+      store.calls.push(verdicts.map(({ at, session }) => `${at} ${session}`));
+      return Promise.resolve();
+    },
+    () => store.now,
+  );
+  const second = async (): Promise<void> => {
+    store.now += 1000;
+    t.mock.timers.tick(1000);
+    await new Promise(setImmediate);
+  };
+  const tell = (session: string): void => {
+    recall({ verdict: 'rejected', reason: 'expired', session });
+  };
+  return { store, second, stop, tell };
+}
 
 describe('past verdicts', () => {
   it('are handed on in their order, with the next second and at the end', async (t) => {
-    t.mock.timers.enable({ apis: ['setInterval'] });
-    const taken: string[][] = [];
-    const take = (some: readonly PastVerdict[]): Promise<void> => {
-      taken.push(some.map(({ session }) => session));
-      return Promise.resolve();
-    };
-    const { recall, stop } = startRecalling(take, () => 0);
-    t.mock.timers.tick(1000);
-    recall(verdict('a'));
-    recall(verdict('b'));
-    t.mock.timers.tick(1000);
-    recall(verdict('c'));
+    const { store, second, stop, tell } = bench(t);
+    await second();
+    tell('a');
+    tell('b');
+    await second();
+    tell('c');
     await stop();
-    assert.deepEqual(taken.flat(), ['a', 'b', 'c']);
+    assert.deepEqual(store.calls, [[], ['1000 a', '1000 b'], ['2000 c']]);
   });
 
-  it('wait while the store is away, the first of them in a flood', async () => {
-    const taken: string[] = [];
-    let isAway = true;
-    const take = (some: readonly PastVerdict[]): Promise<void> => {
-      if (isAway) return Promise.reject(new Error('away'));
-      taken.push(...some.map(({ session }) => session));
-      return Promise.resolve();
-    };
-    const { recall, stop } = startRecalling(take, () => 0);
-    recall(verdict('first'));
+  it('wait while the store is away, the first of them in a flood, and go a bounded number at a time', async (t) => {
+    const { store, second, stop, tell } = bench(t);
+    store.isAway = true;
+    tell('first');
+    await second();
+    for (let count = 0; count < MOST_WAITING + 10; count++) tell('more');
     await stop();
-    for (let count = 0; count < MOST_WAITING + 10; count++) recall(verdict('more'));
-    isAway = false;
+    assert.equal(store.calls.length, 0);
+    store.isAway = false;
+    await second();
     await stop();
-    assert.equal(taken.length, MOST_WAITING);
-    assert.equal(taken[0], 'first');
+    assert.equal(store.calls.flat().length, MOST_WAITING);
+    assert.equal(store.calls[0]?.[0], '0 first');
+    assert.ok(store.calls.every((some) => some.length <= 1000));
   });
 
   it('of before go while there are no new ones, once an hour', async (t) => {
-    t.mock.timers.enable({ apis: ['setInterval'] });
-    let [now, calls] = [0, 0];
-    const take = (): Promise<void> => {
-      calls += 1;
-      return Promise.resolve();
-    };
-    const { stop } = startRecalling(take, () => now);
-    for (const at of [0, 1000, 3_599_000, 3_600_000, 3_601_000]) {
-      now = at;
-      t.mock.timers.tick(1000);
-      await Promise.resolve();
-      await new Promise(setImmediate);
-    }
-    await stop();
-    assert.equal(calls, 2);
+    const { store, second } = bench(t);
+    await second();
+    await second();
+    store.now += 3_590_000;
+    await second();
+    assert.equal(store.calls.length, 1);
+    store.now += 10_000;
+    await second();
+    assert.equal(store.calls.length, 2);
   });
 });
