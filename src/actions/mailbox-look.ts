@@ -12,7 +12,7 @@ import { parseAuthenticationResults } from '../mail/authentication-results.ts';
 import { type Header, headerValues, scanHeader } from '../mail/header.ts';
 import { addressesOf } from '../mail/mailbox.ts';
 import type { Config } from '../site/config.ts';
-import { tokenMask } from '../site/notices.ts';
+import { tokenMask } from '../site/token-mask.ts';
 import type { OpenMailbox } from '../sources/imap/connection.ts';
 import { refuseRival, takeOver } from '../sources/imap/rival.ts';
 import { changesFolder, type ImapConfig } from '../sources/imap/settings.ts';

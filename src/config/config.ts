@@ -13,9 +13,6 @@ import { EACH, type Row, rowsOf, type Table } from './rows.ts';
 import { type ConfiguredSink, readSinks, type SinkForm } from './sinks.ts';
 import type { BASE_SETTINGS } from './table.ts';
 
-/** Where the configuration is looked for when no `--config` is given. */
-export const DEFAULT_CONFIG_PATH = '/etc/mailgw/mailgw.toml';
-
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
 /** The values of a table of settings; durations in milliseconds, sizes in bytes. */

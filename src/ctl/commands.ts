@@ -2,32 +2,8 @@
  * All of mailgw-ctl's commands and the options that each of them has: the one table that the command line, its help,
  * the completion of shells and the manual pages are made from.
  */
-import { DEFAULT_CONFIG_PATH } from '../config/config.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/default-path.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from './command.ts';
-import { addressGroup } from './commands/address.ts';
-import { checkCommand } from './commands/check.ts';
-import { completionCommand } from './commands/completion.ts';
-import { configGroup } from './commands/config.ts';
-import { dbGroup } from './commands/db.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { hostGroup } from './commands/host.ts';
-import { initCommand } from './commands/init.ts';
-import { noticeGroup } from './commands/notice.ts';
-import { notificationGroup, notifyCommand } from './commands/notify.ts';
-import { pepperGroup } from './commands/pepper.ts';
-import { postfixConfigCommand } from './commands/postfix-config.ts';
-import { queueGroup } from './commands/queue.ts';
-import { reloadCommand } from './commands/reload.ts';
-import { saltGroup } from './commands/salt.ts';
-import { sourceGroup } from './commands/source.ts';
-import { spamGroup } from './commands/spam.ts';
-import { statsCommand } from './commands/stats.ts';
-import { threadGroup } from './commands/thread.ts';
-import { tokenGroup } from './commands/token.ts';
-import { topCommand } from './commands/top.ts';
-import { traceCommand } from './commands/trace.ts';
-import { userGroup } from './commands/user.ts';
-import { verdictsCommand } from './commands/verdicts.ts';
 
 /** What the program is called. */
 export const NAME = 'mailgw-ctl';
@@ -54,31 +30,66 @@ export const FIRST_COMMANDS: readonly string[] = [
   'address mint --user alice --thread acme/site/issue/7',
 ];
 
+/** A command, or a group of them, which is loaded when it is wanted. */
+export interface Entry {
+  /** Its first word. */
+  readonly name: string;
+  readonly load: () => Promise<CommandGroup | CommandSpec>;
+}
+
+const COMPLETED = async () => ({
+  name: NAME,
+  entries: await loadEntries(),
+  options: [...GLOBAL_OPTIONS, HELP_OPTION],
+});
+
 /** All commands, in the order of help. */
-export const ENTRIES: readonly (CommandGroup | CommandSpec)[] = [
-  initCommand,
-  configGroup,
-  userGroup,
-  saltGroup,
-  pepperGroup,
-  addressGroup,
-  tokenGroup,
-  threadGroup,
-  checkCommand,
-  queueGroup,
-  spamGroup,
-  notifyCommand,
-  notificationGroup,
-  noticeGroup,
-  sourceGroup,
-  dbGroup,
-  hostGroup,
-  statsCommand,
-  verdictsCommand,
-  reloadCommand,
-  traceCommand,
-  topCommand,
-  doctorCommand,
-  postfixConfigCommand,
-  completionCommand(() => ({ name: NAME, entries: ENTRIES, options: [...GLOBAL_OPTIONS, HELP_OPTION] })),
+const ENTRIES: readonly Entry[] = [
+  { name: 'init', load: async () => (await import('./commands/init.ts')).initCommand },
+  { name: 'config', load: async () => (await import('./commands/config.ts')).configGroup },
+  { name: 'user', load: async () => (await import('./commands/user.ts')).userGroup },
+  { name: 'salt', load: async () => (await import('./commands/salt.ts')).saltGroup },
+  { name: 'pepper', load: async () => (await import('./commands/pepper.ts')).pepperGroup },
+  { name: 'address', load: async () => (await import('./commands/address.ts')).addressGroup },
+  { name: 'token', load: async () => (await import('./commands/token.ts')).tokenGroup },
+  { name: 'thread', load: async () => (await import('./commands/thread.ts')).threadGroup },
+  { name: 'check', load: async () => (await import('./commands/check.ts')).checkCommand },
+  { name: 'queue', load: async () => (await import('./commands/queue.ts')).queueGroup },
+  { name: 'spam', load: async () => (await import('./commands/spam.ts')).spamGroup },
+  { name: 'notify', load: async () => (await import('./commands/notify.ts')).notifyCommand },
+  { name: 'notification', load: async () => (await import('./commands/notify.ts')).notificationGroup },
+  { name: 'notice', load: async () => (await import('./commands/notice.ts')).noticeGroup },
+  { name: 'source', load: async () => (await import('./commands/source.ts')).sourceGroup },
+  { name: 'db', load: async () => (await import('./commands/db.ts')).dbGroup },
+  { name: 'host', load: async () => (await import('./commands/host.ts')).hostGroup },
+  { name: 'stats', load: async () => (await import('./commands/stats.ts')).statsCommand },
+  { name: 'verdicts', load: async () => (await import('./commands/verdicts.ts')).verdictsCommand },
+  { name: 'reload', load: async () => (await import('./commands/reload.ts')).reloadCommand },
+  { name: 'trace', load: async () => (await import('./commands/trace.ts')).traceCommand },
+  { name: 'top', load: async () => (await import('./commands/top.ts')).topCommand },
+  { name: 'doctor', load: async () => (await import('./commands/doctor.ts')).doctorCommand },
+  {
+    name: 'postfix-config',
+    load: async () => (await import('./commands/postfix-config.ts')).postfixConfigCommand,
+  },
+  {
+    name: 'completion',
+    load: async () => (await import('./commands/completion.ts')).completionCommand(COMPLETED),
+  },
 ];
+
+/** Loads all commands, in the order of help. */
+export function loadEntries(): Promise<readonly (CommandGroup | CommandSpec)[]> {
+  return Promise.all(ENTRIES.map(({ load }) => load()));
+}
+
+/** Loads the command that a line names: all where it names none that there is, none where it asks for the version alone. */
+export async function loadEntriesFor(
+  argv: readonly string[],
+): Promise<readonly (CommandGroup | CommandSpec)[]> {
+  if (argv[0] === VERSION_OPTION.flags) return [];
+  const words = argv.filter((word, index) => !word.startsWith('-') && argv[index - 1] !== '--config');
+  const wanted = words[0] === 'help' ? words[1] : words[0];
+  const entry = ENTRIES.find(({ name }) => name === wanted);
+  return entry === undefined ? loadEntries() : [await entry.load()];
+}

@@ -6,16 +6,16 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT, type ExitStatus, Fault, INTERRUPTED } from '../actions/fault.ts';
-import { DEFAULT_CONFIG_PATH } from '../config/config.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/default-path.ts';
 import { lineFor } from '../observe/journal.ts';
 import { printable, printableLines } from '../system/printable.ts';
 import { version } from '../system/version.ts';
 import { type CommandGroup, type CommandSpec, type Context, Input, type OptionSpec } from './command.ts';
 import {
-  ENTRIES,
   FIRST_COMMANDS,
   GLOBAL_OPTIONS,
   HELP_OPTION,
+  loadEntriesFor,
   NAME,
   PURPOSE,
   VERSION_OPTION,
@@ -42,7 +42,8 @@ export async function runCommandLine(
     output.warn(`${lineFor(process.stderr.fd, 'error', `${NAME}: ${problem}`)}\n`);
   };
   try {
-    await buildProgram(openOutput, perform).parseAsync([...argv], { from: 'user' });
+    const entries = await loadEntriesFor(argv);
+    await buildProgram(entries, openOutput, perform).parseAsync([...argv], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -56,7 +57,11 @@ export async function runCommandLine(
   }
 }
 
-function buildProgram(openOutput: (json: boolean) => Output, perform: Perform): Command {
+function buildProgram(
+  entries: readonly (CommandGroup | CommandSpec)[],
+  openOutput: (json: boolean) => Output,
+  perform: Perform,
+): Command {
   const program = new Command(NAME)
     .description(PURPOSE)
     .version(version(), VERSION_OPTION.flags, VERSION_OPTION.doc)
@@ -87,7 +92,7 @@ function buildProgram(openOutput: (json: boolean) => Output, perform: Perform): 
   };
   const act: Act = (spec, command) =>
     perform(spec, new Input(command.args, command.opts<Record<string, unknown>>()), context());
-  for (const entry of ENTRIES) {
+  for (const entry of entries) {
     if ('commands' in entry) addGroup(program, entry, act);
     else addCommand(program, entry, [], act);
   }

@@ -1,6 +1,6 @@
 /** The options of mailgwd: read, shown and documented from one table. */
 import { parseArgs } from 'node:util';
-import { DEFAULT_CONFIG_PATH } from '../config/config.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/default-path.ts';
 
 /** Each option by its long name; `takes` is what its value is called. */
 export const DAEMON_OPTIONS = {

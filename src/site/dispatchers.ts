@@ -11,9 +11,10 @@ import type { Sink } from '../sinks/sink.ts';
 import { createStray } from '../sinks/stray.ts';
 import type { Store } from '../store/store.ts';
 import type { Config } from './config.ts';
-import { openDraftNotice, tokenMask } from './notices.ts';
+import { openDraftNotice } from './notices.ts';
 import { knownThreads, lanesOf, type SiteSink } from './sinks.ts';
 import type { Part, Site } from './site.ts';
+import { tokenMask } from './token-mask.ts';
 
 /** The longest time in which work made by other processes goes unnoticed. */
 const POLL_MS = 1000;

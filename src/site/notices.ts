@@ -8,7 +8,6 @@ import type { DraftNotice } from '../delivery/ending.ts';
 import { type AuthorNotices, createAuthorNotices } from '../gate/author-notices.ts';
 import { allForms } from '../mail/address.ts';
 import { formatItemId, ITEM_ID_RANDOM_BYTES } from '../mail/item-id.ts';
-import { createTokenMask } from '../mail/token-mask.ts';
 import { createDraftNotice } from '../notices/draft.ts';
 import type { SendNotice } from '../notices/mailer.ts';
 import { createNotifier as createNoticeSender, type Sending } from '../notices/notifier.ts';
@@ -21,6 +20,7 @@ import type { Store } from '../store/store.ts';
 import type { Config } from './config.ts';
 import { noticeLoopToken } from './gate-rules.ts';
 import type { Part, Site } from './site.ts';
+import { tokenMask } from './token-mask.ts';
 
 /** How often the store is looked at for notices. */
 const POLL_MS = 1000;
@@ -56,11 +56,6 @@ export function openAuthorNotices(config: Config, store: Store): AuthorNotices {
     ...(kinds.includes('oversize') && { oversize }),
     add: (notice) => store.addNotice(notice),
   };
-}
-
-/** Hides the site's tokens in a text. */
-export function tokenMask({ reply }: Config): (text: string) => string {
-  return createTokenMask(allForms(reply));
 }
 
 /** The way in which notices are made and sent, as a part. */

@@ -5,9 +5,6 @@
  * one row. What is kept goes when the last of its addresses expires, or when there is no room for it any more.
  * Failure: rejects as the store does; nothing else is lost with it, so a notification goes out all the same.
  */
-import { createHash } from 'node:crypto';
-import { textOfHtml, textsOfMessage } from '../reply/original-text.ts';
-import { makeSketch } from '../reply/text/sketch.ts';
 import type { NewOriginal, Originals } from '../store/originals.ts';
 
 /** A notification as it goes out; its text in one form or more, or all of it as a message. */
@@ -30,11 +27,6 @@ export interface RememberSettings {
   readonly originalsBytes: number;
 }
 
-const MAX_TEXT_CHARS = 512 * 1024;
-const MAX_SUBJECT_CHARS = 1000;
-const MAX_NAME_CHARS = 320;
-const DIGEST_BYTES = 16;
-
 /** Remembers notifications, all in one commit; a site that keeps none does nothing. */
 export async function remember(
   store: Pick<Originals, 'rememberOriginals'>,
@@ -42,42 +34,12 @@ export async function remember(
   ...originals: readonly Original[]
 ): Promise<void> {
   if (settings.originalsBytes === 0 || originals.length === 0) return;
+  // What reads texts is much, and most commands remember nothing.
+  const { toKnown } = await import('./known-original.ts');
   const known = new Map<string, NewOriginal>();
   for (const original of originals) {
     const one = await toKnown(original, settings);
     known.set(`${one.thread} ${one.repliedToAt} ${Buffer.from(one.digest).toString('latin1')}`, one);
   }
   await store.rememberOriginals([...known.values()], settings.originalsBytes);
-}
-
-async function toKnown(original: Original, { maxAgeMs }: RememberSettings): Promise<NewOriginal> {
-  const { thread, from } = original;
-  const sketch = makeSketch(await textsOf(original));
-  const subject = original.subject.slice(0, MAX_SUBJECT_CHARS);
-  const authorName = (from.name ?? '').slice(0, MAX_NAME_CHARS);
-  const authorAddress = (from.address ?? '').slice(0, MAX_NAME_CHARS);
-  const digest = createHash('sha256')
-    .update(JSON.stringify([subject, authorName, authorAddress]))
-    .update(sketch)
-    .digest()
-    .subarray(0, DIGEST_BYTES);
-  const repliedToAt = original.repliedTo * 1000;
-  return {
-    thread,
-    repliedToAt,
-    digest,
-    subject,
-    authorName,
-    authorAddress,
-    sketch,
-    expiresAt: repliedToAt + maxAgeMs,
-  };
-}
-
-async function textsOf({ text, html, raw }: Original): Promise<string[]> {
-  return [
-    ...(text === undefined ? [] : [text.slice(0, MAX_TEXT_CHARS)]),
-    ...(html === undefined ? [] : [textOfHtml(html.slice(0, MAX_TEXT_CHARS))]),
-    ...(raw === undefined ? [] : await textsOfMessage(raw)),
-  ];
 }

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { ENTRIES } from '../../src/ctl/commands.ts';
+import { loadEntries } from '../../src/ctl/commands.ts';
 import { run, runOk } from '../support/process.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
 import { runTool } from './tool.ts';
+
+const ENTRIES = await loadEntries();
 
 /** What is typed, and the command line that it becomes. */
 const TYPED: readonly (readonly [string, string])[] = [

@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { ENTRIES } from '../../src/ctl/commands.ts';
+import { loadEntries } from '../../src/ctl/commands.ts';
 import { testScratch } from '../support/scratch.ts';
 import { initialise, newItem, parseRows, type Row, type Tool } from './tool.ts';
+
+const ENTRIES = await loadEntries();
 
 /** A command line for every command, in an order that works, with keys that its first object has;
  * none for what another program or a daemon would have to answer. */

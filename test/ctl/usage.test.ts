@@ -3,11 +3,13 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { ENTRIES } from '../../src/ctl/commands.ts';
+import { loadEntries } from '../../src/ctl/commands.ts';
 import { repositoryRoot, run, runOk } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
 import { mountTmpfs, tmpfsUnavailable } from '../support/tmpfs.ts';
 import { initialise, runTool } from './tool.ts';
+
+const ENTRIES = await loadEntries();
 
 const reason = tmpfsUnavailable();
 

@@ -3,14 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { INTERRUPTED } from '../../src/actions/fault.ts';
-import { DEFAULT_CONFIG_PATH } from '../../src/config/config.ts';
+import { DEFAULT_CONFIG_PATH } from '../../src/config/default-path.ts';
 import { show } from '../../src/config/kinds.ts';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
 import {
-  ENTRIES,
   FIRST_COMMANDS,
   GLOBAL_OPTIONS,
   HELP_OPTION,
+  loadEntries,
   NAME,
   PURPOSE,
   VERSION_OPTION,
@@ -23,6 +23,8 @@ import { version } from '../../src/system/version.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { SETTING_SECTIONS } from './setting-sections.ts';
 import { SINK_OPTIONS } from './settings-page.ts';
+
+const ENTRIES = await loadEntries();
 
 /** What each exit status means. */
 const STATUS: Readonly<Record<keyof typeof EXIT, string>> = {

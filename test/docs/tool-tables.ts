@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import type { CommandGroup, CommandSpec, OptionSpec } from '../../src/ctl/command.ts';
-import { ENTRIES, GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION } from '../../src/ctl/commands.ts';
+import { GLOBAL_OPTIONS, HELP_OPTION, loadEntries, VERSION_OPTION } from '../../src/ctl/commands.ts';
+
+const ENTRIES = await loadEntries();
 
 const EVERYWHERE = [...GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION];
 

@@ -4,7 +4,7 @@ import { contentOf, findItem, hideTokens, readSelection } from '../../actions/it
 import { OPERATIONS, type Operation, operate } from '../../actions/operate.ts';
 import { openTeach } from '../../actions/spam.ts';
 import { traceMail } from '../../actions/trace.ts';
-import { tokenMask } from '../../site/notices.ts';
+import { tokenMask } from '../../site/token-mask.ts';
 import { ITEM_STATES } from '../../store/item.ts';
 import { refuse } from '../problem.ts';
 import { type Inside, type Route, route } from '../route.ts';

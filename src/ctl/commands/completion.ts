@@ -43,20 +43,21 @@ const SHELLS: Readonly<Record<string, (name: string, places: readonly Place[]) =
 const SHELL_NAMES = Object.keys(SHELLS);
 
 /** Declares `completion`, for the program that `completed` gives. */
-export function completionCommand(completed: () => Completed): CommandSpec {
+export function completionCommand(completed: () => Promise<Completed>): CommandSpec {
   return {
     words: 'completion <shell>',
     summary: `print the script that makes a shell (${SHELL_NAMES.join(', ')}) complete commands`,
     values: SHELL_NAMES,
     examples: ['completion bash > /etc/bash_completion.d/mailgw-ctl', 'completion fish | source'],
-    run: (input, { output }) => {
+    run: async (input, { output }) => {
       const script = SHELLS[input.argument()];
       if (script === undefined) {
         throw badInput(`completion "${input.argument()}": is not one of ${SHELL_NAMES.join(', ')}`);
       }
-      const { name } = completed();
+      const program = await completed();
+      const { name } = program;
       const shell = input.argument();
-      const text = `${script(name, placesOf(completed()))}# Made by "${name} completion ${shell}".\n`;
+      const text = `${script(name, placesOf(program))}# Made by "${name} completion ${shell}".\n`;
       if (output.json) printObject(output, { shell, script: text });
       else output.write(text);
     },

@@ -7,8 +7,8 @@
 
 import { contentOf, findItem, hideTokens, readLimit, readSelection } from '../../actions/items.ts';
 import { itemDetailRow, itemRow } from '../../api/shown.ts';
-import { tokenMask } from '../../site/notices.ts';
 import { lanesOf } from '../../site/sinks.ts';
+import { tokenMask } from '../../site/token-mask.ts';
 import { withActions } from '../act.ts';
 import type { CommandGroup, CommandSpec, Context } from '../command.ts';
 import { OPEN_OPTION, SELECTION_OPTIONS, selectionOf } from '../selection.ts';
