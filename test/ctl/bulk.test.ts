@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { VERDICT_HOURS } from '../../src/store/figures.ts';
 import type { Store } from '../../src/store/store.ts';
-import { TOOL } from '../support/command.ts';
-import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
+import { Terminal } from './terminal.ts';
 import { initialise, newItem, onTerminal, type Tool } from './tool.ts';
 
 const HOUR = 3_600_000;
@@ -27,10 +26,13 @@ async function holding(t: TestContext, held: number): Promise<{ tool: Tool; stor
   return { tool, store, now };
 }
 
-/** Answers the question of a bulk action on a terminal; what was shown. */
+/** Answers the question of a bulk action on a terminal, once it is asked; what was shown. */
 async function answering(tool: Tool, answer: string, ...args: string[]): Promise<string> {
-  const words = [process.execPath, TOOL, '--config', tool.config, ...args].map((word) => `'${word}'`);
-  return (await run('script', ['-qec', words.join(' '), '/dev/null'], answer)).stdout;
+  const terminal = Terminal.run(tool, { columns: 80, rows: 24 }, args);
+  await terminal.until(/Go on\? \[y\/N\]/);
+  terminal.type(answer);
+  await terminal.ended();
+  return terminal.shown;
 }
 
 describe('mailgw-ctl queue release --all', () => {

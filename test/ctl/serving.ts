@@ -1,8 +1,9 @@
 // A daemon as far as commands ask it: the store open as a daemon has it, and the socket beside it, in this process.
 //
-// Contract: after serveStores() every store that a test sets up is served until its scratch closes; `asked` are the
-// actions that commands had done. Each request is answered under the settings that the file has by then.
+// Contract: after serveStores() every store that a test sets up is served until its scratch closes. Each request is answered under the settings that the file has by then.
 
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import { answerAction } from '../../src/api/action-answers.ts';
 import { adminSocketPath, createAdminServer } from '../../src/api/admin.ts';
 import type { MintingSession } from '../../src/api/own-actions.ts';
@@ -15,12 +16,31 @@ import type { Scratch } from '../support/scratch.ts';
 
 let serves = false;
 
-/** The names of the actions that were asked for. */
-export const asked = new Set<string>();
+/** The actions that the commands of each file of tests ask for; together they are all that there are. */
+export const SERVED = {
+  users: [
+    ...(['addUser', 'changeUser', 'putUsers', 'findUser', 'listNames', 'renameUser', 'removeUser'] as const),
+    ...(['findErasable', 'eraseUser', 'restoreUser', 'rotateSalts'] as const),
+  ],
+  addresses: [
+    ...(['renameThread', 'createToken', 'revokeToken'] as const),
+    ...(['mintAddress', 'mintAddresses', 'explainAddress', 'notify'] as const),
+  ],
+  queue: ['setPaused', 'findMatching', 'operateNamed', 'operateAll'],
+} as const;
 
-/** Has stores served from now on. */
-export function serveStores(): void {
+const asked = new Set<string>();
+
+/** Has stores served from now on; in the end each action of the file was asked for. */
+export function serveStores(file: keyof typeof SERVED): void {
   serves = true;
+  after(() => {
+    assert.deepEqual(
+      SERVED[file].filter((name) => !asked.has(name)),
+      [],
+      'the daemon was asked for each',
+    );
+  });
 }
 
 /** Whether stores are served. */

@@ -1,32 +1,16 @@
-// The commands once more, each with a daemon that serves the store: what they print, and how they end, is the same.
-
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { ACTIONS, MINTING_ACTIONS } from '../../src/api/own-actions.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { testScratch } from '../support/scratch.ts';
-import { asked, serveStores } from './serving.ts';
+import { SERVED } from './serving.ts';
 
-serveStores();
-await import('./user.test.ts');
-await import('./user-put.test.ts');
-await import('./removal.test.ts');
-await import('./address.test.ts');
-await import('./queue.test.ts');
-await import('./bulk.test.ts');
-await import('./notify.test.ts');
-await import('./retry-posted.test.ts');
-await import('./thread.test.ts');
-await import('./token.test.ts');
-
-after(() => {
-  const all = Object.keys({ ...ACTIONS, ...MINTING_ACTIONS });
-  assert.deepEqual(
-    all.filter((name) => !asked.has(name)),
-    [],
-    'the daemon was asked for each',
-  );
+describe('The actions of a daemon', () => {
+  it('are all asked for, where the suites of the commands run beside one', () => {
+    const all = Object.keys({ ...ACTIONS, ...MINTING_ACTIONS });
+    assert.deepEqual(Object.values(SERVED).flat().toSorted(), all.toSorted());
+  });
 });
 
 describe('A command beside a daemon that hangs', () => {
