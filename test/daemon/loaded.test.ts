@@ -1,12 +1,12 @@
 // What a daemon loads: the code of what is configured, and of nothing else.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { ApiClient } from '../support/api.ts';
 import { type Settings, startDaemon } from '../support/daemon.ts';
 import { freePort } from '../support/free-port.ts';
 import { NO_SINK } from '../support/intake.ts';
 import { LmtpClient } from '../support/lmtp.ts';
+import { loadedScripts } from '../support/loaded-scripts.ts';
 import { replyMessage } from '../support/message.ts';
 import { testScratch } from '../support/scratch.ts';
 
@@ -49,16 +49,7 @@ async function loadedBy(
   assert.match(String((await lmtp.deliver(replyMessage({ to }), to))[0]), /^250 /);
   await ask?.();
   assert.equal(await daemon.stop(), 'exit 0');
-  const urls = readdirSync(scratch.path('scripts')).flatMap((file) => {
-    const { result } = JSON.parse(readFileSync(`${scratch.path('scripts')}/${file}`, 'utf8')) as {
-      readonly result: readonly { readonly url: string }[];
-    };
-    return result.map(({ url }) => url);
-  });
-  const names = urls.map(
-    (url) => /\/(?:node_modules|dist)\/((?!node_modules).*)\.[cm]?js$/.exec(url)?.[1] ?? '',
-  );
-  return [...new Set(names)].sort();
+  return loadedScripts(scratch.path('scripts'));
 }
 
 /** Those of some names that are among what was loaded: files, and folders with anything in them. */
