@@ -34,6 +34,7 @@ export const FIRST_COMMANDS: readonly string[] = [
 export interface Entry {
   /** Its first word. */
   readonly name: string;
+  /** Loads it. */
   readonly load: () => Promise<CommandGroup | CommandSpec>;
 }
 

@@ -3,7 +3,26 @@ import { createHash } from 'node:crypto';
 import { textOfHtml, textsOfMessage } from '../reply/original-text.ts';
 import { makeSketch } from '../reply/text/sketch.ts';
 import type { NewOriginal } from '../store/originals.ts';
-import type { Original, RememberSettings } from './remember.ts';
+
+/** A notification as it goes out; its text in one form or more, or all of it as a message. */
+export interface Original {
+  /** The locator of its thread. */
+  readonly thread: string;
+  /** The time of the post that it is about, in Unix seconds, as the addresses have it. */
+  readonly repliedTo: number;
+  readonly subject: string;
+  readonly from: { readonly name?: string | undefined; readonly address?: string | undefined };
+  readonly text?: string | undefined;
+  readonly html?: string | undefined;
+  /** The whole message, of which the texts are read. */
+  readonly raw?: Uint8Array | undefined;
+}
+
+/** The settings that remembering goes by: `[reply]`. */
+export interface RememberSettings {
+  readonly maxAgeMs: number;
+  readonly originalsBytes: number;
+}
 
 const MAX_TEXT_CHARS = 512 * 1024;
 const MAX_SUBJECT_CHARS = 1000;

@@ -6,26 +6,7 @@
  * Failure: rejects as the store does; nothing else is lost with it, so a notification goes out all the same.
  */
 import type { NewOriginal, Originals } from '../store/originals.ts';
-
-/** A notification as it goes out; its text in one form or more, or all of it as a message. */
-export interface Original {
-  /** The locator of its thread. */
-  readonly thread: string;
-  /** The time of the post that it is about, in Unix seconds, as the addresses have it. */
-  readonly repliedTo: number;
-  readonly subject: string;
-  readonly from: { readonly name?: string | undefined; readonly address?: string | undefined };
-  readonly text?: string | undefined;
-  readonly html?: string | undefined;
-  /** The whole message, of which the texts are read. */
-  readonly raw?: Uint8Array | undefined;
-}
-
-/** The settings that remembering goes by: `[reply]`. */
-export interface RememberSettings {
-  readonly maxAgeMs: number;
-  readonly originalsBytes: number;
-}
+import type { Original, RememberSettings } from './known-original.ts';
 
 /** Remembers notifications, all in one commit; a site that keeps none does nothing. */
 export async function remember(
