@@ -1,13 +1,14 @@
 // The ways in which a site loses every reply with nobody told: each has a finding of doctor, a line in the log and a metric.
 
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { type Daemon, type Row, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
+import { listens } from '../support/listens.ts';
 import { LmtpClient } from '../support/lmtp.ts';
 import { replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
@@ -43,7 +44,7 @@ async function loseReplies(t: TestContext, daemon: Daemon, header: string, to?: 
 async function metric(scratch: Scratch, series: string): Promise<string | undefined> {
   const socketPath = scratch.path('metrics.sock');
   await eventually(
-    () => (existsSync(socketPath) ? true : undefined),
+    async () => ((await listens(socketPath)) ? true : undefined),
     () => socketPath,
   );
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
