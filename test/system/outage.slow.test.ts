@@ -14,21 +14,25 @@ const ROUNDS = 3;
 
 /** Several senders submit one reply after the other until `disturb` has ended; returns the Message-IDs. */
 async function sendWhile(site: Site, disturb: () => Promise<void>): Promise<string[]> {
+  // Before: the daemon mints them, and what is asked of one that ends is answered by nobody.
+  const addresses: string[] = [];
+  while (addresses.length < SENDERS) addresses.push((await freshAddress(site.daemon)).reply_to);
   const sent: string[] = [];
   let ended = false;
-  const send = async (): Promise<void> => {
-    const { reply_to } = await freshAddress(site.daemon);
+  const send = async (to: string): Promise<void> => {
     do {
       const messageId = newMessageId();
-      const data = replyMessage({ to: reply_to, messageId });
-      await site.postfix.accept({ from: ALICE.address, to: [reply_to], data });
+      const data = replyMessage({ to, messageId });
+      await site.postfix.accept({ from: ALICE.address, to: [to], data });
       sent.push(`<${messageId}>`);
     } while (!ended);
   };
   const disturbed = disturb().finally(() => {
     ended = true;
   });
-  await Promise.all([disturbed, ...Array.from({ length: SENDERS }, send)]);
+  // All have come to an end, also where one fails: what goes on would disturb the next test.
+  const ends = await Promise.allSettled([disturbed, ...addresses.map(send)]);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return sent;
 }
 
