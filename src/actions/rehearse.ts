@@ -162,8 +162,8 @@ async function parse(config: Config, raw: Uint8Array, { known, digest }: Ground)
   const pool = openParser(config, 1);
   const wish = digest && { labels: digest.posts.map(({ label }) => label), post: digest.post };
   try {
-    // A copy, because the parser takes the memory over.
-    return await pool.parse(raw.slice(), known, wish);
+    // A copy, because the parser takes the memory over; a slice of a Buffer is none.
+    return await pool.parse(new Uint8Array(raw), known, wish);
   } finally {
     await pool.close();
   }

@@ -5,7 +5,6 @@
  * (recipients of one mail, or its twins) are told one after the other. Tokens are hidden. What never became an item is among
  * the past verdicts, where it was refused or discarded; the time of an attempt that posted at once is in the log alone.
  */
-
 import type { Session } from '../site/session.ts';
 import { tokenMask } from '../site/token-mask.ts';
 import type { Trace } from '../store/inspection.ts';

@@ -30,58 +30,44 @@ export const FIRST_COMMANDS: readonly string[] = [
   'address mint --user alice --thread acme/site/issue/7',
 ];
 
-/** A command, or a group of them, which is loaded when it is wanted. */
-export interface Entry {
-  /** Its first word. */
-  readonly name: string;
-  /** Loads it. */
-  readonly load: () => Promise<CommandGroup | CommandSpec>;
-}
-
-const COMPLETED = async () => ({
+const completed = async () => ({
   name: NAME,
   entries: await loadEntries(),
   options: [...GLOBAL_OPTIONS, HELP_OPTION],
 });
 
-/** All commands, in the order of help. */
-const ENTRIES: readonly Entry[] = [
-  { name: 'init', load: async () => (await import('./commands/init.ts')).initCommand },
-  { name: 'config', load: async () => (await import('./commands/config.ts')).configGroup },
-  { name: 'user', load: async () => (await import('./commands/user.ts')).userGroup },
-  { name: 'salt', load: async () => (await import('./commands/salt.ts')).saltGroup },
-  { name: 'pepper', load: async () => (await import('./commands/pepper.ts')).pepperGroup },
-  { name: 'address', load: async () => (await import('./commands/address.ts')).addressGroup },
-  { name: 'token', load: async () => (await import('./commands/token.ts')).tokenGroup },
-  { name: 'thread', load: async () => (await import('./commands/thread.ts')).threadGroup },
-  { name: 'check', load: async () => (await import('./commands/check.ts')).checkCommand },
-  { name: 'queue', load: async () => (await import('./commands/queue.ts')).queueGroup },
-  { name: 'spam', load: async () => (await import('./commands/spam.ts')).spamGroup },
-  { name: 'notify', load: async () => (await import('./commands/notify.ts')).notifyCommand },
-  { name: 'notification', load: async () => (await import('./commands/notify.ts')).notificationGroup },
-  { name: 'notice', load: async () => (await import('./commands/notice.ts')).noticeGroup },
-  { name: 'source', load: async () => (await import('./commands/source.ts')).sourceGroup },
-  { name: 'db', load: async () => (await import('./commands/db.ts')).dbGroup },
-  { name: 'host', load: async () => (await import('./commands/host.ts')).hostGroup },
-  { name: 'stats', load: async () => (await import('./commands/stats.ts')).statsCommand },
-  { name: 'verdicts', load: async () => (await import('./commands/verdicts.ts')).verdictsCommand },
-  { name: 'reload', load: async () => (await import('./commands/reload.ts')).reloadCommand },
-  { name: 'trace', load: async () => (await import('./commands/trace.ts')).traceCommand },
-  { name: 'top', load: async () => (await import('./commands/top.ts')).topCommand },
-  { name: 'doctor', load: async () => (await import('./commands/doctor.ts')).doctorCommand },
-  {
-    name: 'postfix-config',
-    load: async () => (await import('./commands/postfix-config.ts')).postfixConfigCommand,
-  },
-  {
-    name: 'completion',
-    load: async () => (await import('./commands/completion.ts')).completionCommand(COMPLETED),
-  },
-];
+/** What loads each command, or a group of them, by its first word; in the order of help. */
+const ENTRIES: Readonly<Record<string, () => Promise<CommandGroup | CommandSpec>>> = {
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  config: async () => (await import('./commands/config.ts')).configGroup,
+  user: async () => (await import('./commands/user.ts')).userGroup,
+  salt: async () => (await import('./commands/salt.ts')).saltGroup,
+  pepper: async () => (await import('./commands/pepper.ts')).pepperGroup,
+  address: async () => (await import('./commands/address.ts')).addressGroup,
+  token: async () => (await import('./commands/token.ts')).tokenGroup,
+  thread: async () => (await import('./commands/thread.ts')).threadGroup,
+  check: async () => (await import('./commands/check.ts')).checkCommand,
+  queue: async () => (await import('./commands/queue.ts')).queueGroup,
+  spam: async () => (await import('./commands/spam.ts')).spamGroup,
+  notify: async () => (await import('./commands/notify.ts')).notifyCommand,
+  notification: async () => (await import('./commands/notify.ts')).notificationGroup,
+  notice: async () => (await import('./commands/notice.ts')).noticeGroup,
+  source: async () => (await import('./commands/source.ts')).sourceGroup,
+  db: async () => (await import('./commands/db.ts')).dbGroup,
+  host: async () => (await import('./commands/host.ts')).hostGroup,
+  stats: async () => (await import('./commands/stats.ts')).statsCommand,
+  verdicts: async () => (await import('./commands/verdicts.ts')).verdictsCommand,
+  reload: async () => (await import('./commands/reload.ts')).reloadCommand,
+  trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  top: async () => (await import('./commands/top.ts')).topCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  'postfix-config': async () => (await import('./commands/postfix-config.ts')).postfixConfigCommand,
+  completion: async () => (await import('./commands/completion.ts')).completionCommand(completed),
+};
 
 /** Loads all commands, in the order of help. */
 export function loadEntries(): Promise<readonly (CommandGroup | CommandSpec)[]> {
-  return Promise.all(ENTRIES.map(({ load }) => load()));
+  return Promise.all(Object.values(ENTRIES).map((load) => load()));
 }
 
 /** Loads the command that a line names: all where it names none that there is, none where it asks for the version alone. */
@@ -89,8 +75,10 @@ export async function loadEntriesFor(
   argv: readonly string[],
 ): Promise<readonly (CommandGroup | CommandSpec)[]> {
   if (argv[0] === VERSION_OPTION.flags) return [];
-  const words = argv.filter((word, index) => !word.startsWith('-') && argv[index - 1] !== '--config');
-  const wanted = words[0] === 'help' ? words[1] : words[0];
-  const entry = ENTRIES.find(({ name }) => name === wanted);
-  return entry === undefined ? loadEntries() : [await entry.load()];
+  const isValue = (index: number): boolean =>
+    GLOBAL_OPTIONS.some(({ flags }) => flags.startsWith(`${argv[index - 1]} <`));
+  const words = argv.filter((word, index) => !word.startsWith('-') && !isValue(index));
+  const wanted = (words[0] === 'help' ? words[1] : words[0]) ?? '';
+  const load = Object.hasOwn(ENTRIES, wanted) ? ENTRIES[wanted] : undefined;
+  return load === undefined ? loadEntries() : [await load()];
 }

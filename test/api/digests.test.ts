@@ -266,18 +266,25 @@ describe('the address of a digest', () => {
   });
 });
 
-describe('mailgw-ctl check of a reply to a digest', () => {
+describe('POST /v1/check of a reply to a digest', () => {
+  const check = async ({ all, address }: House, body: string) => {
+    const query = `to=${encodeURIComponent(address)}&from=alice%40example.com`;
+    return (await all.ask('POST', `/v1/check?${query}`, { body })).json;
+  };
+
   it('says what it answers, and shows the first part', async (t) => {
     const house = await startDigest(t);
-    const { json } = await house.all.ask(
-      'POST',
-      `/v1/check?to=${encodeURIComponent(house.address)}&from=alice%40example.com`,
-      {
-        body: replyMessage({ to: house.address, body: '>>docs\nGone.\n>>1\nYes.' }),
-      },
-    );
+    const json = await check(house, replyMessage({ to: house.address, body: '>>docs\nGone.\n>>1\nYes.' }));
     const parse = json.steps.find(({ step }) => step === 'parse');
     assert.match(parse?.detail ?? '', /answers docs, site#7/);
     assert.deepEqual([json.post.data.thread, json.post.data.body.text], ['acme/4', 'Gone.']);
+  });
+
+  it('shows it of a large one as well, which a parser does not get as a copy', async (t) => {
+    const house = await startDigest(t);
+    const message = { to: house.address, body: '>>docs\nGone.\n>>1\nYes.' };
+    const large = replyWithAttachment(message, 'log.txt', Buffer.alloc(100_000, 'a log\n'));
+    const { data } = (await check(house, large)).post;
+    assert.deepEqual([data.thread, data.body.text], ['acme/4', 'Gone.']);
   });
 });

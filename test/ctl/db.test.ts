@@ -21,7 +21,7 @@ import { replyMessage } from '../support/message.ts';
 import { startPlatform } from '../support/platform.ts';
 import { run } from '../support/process.ts';
 import { testScratch } from '../support/scratch.ts';
-import { initialise, type Tool } from './tool.ts';
+import { initialise, type Tool, tamper } from './tool.ts';
 
 const DAY = 86_400_000;
 const MIB = 1024 * 1024;
@@ -57,14 +57,6 @@ function watched<T>(promise: Promise<T>): { readonly ended: Promise<T>; readonly
     hasEnded = true;
   });
   return { ended, hasEnded: () => hasEnded };
-}
-
-/** Changes the file behind mailgw's back. */
-function tamper(path: string, sql: string): void {
-  const database = new Sqlite(path);
-  database.pragma('foreign_keys = OFF');
-  database.exec(sql);
-  database.close();
 }
 
 describe('mailgw-ctl db check', () => {

@@ -14,8 +14,7 @@ import { newMessageId, replyMessage } from '../support/message.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { PolicyClient } from '../support/policy.ts';
 import { type Scratch, testScratch } from '../support/scratch.ts';
-import { isServing } from './serving.ts';
-import { initialise } from './tool.ts';
+import { initialise, tamper } from './tool.ts';
 
 const DAY = 86_400_000;
 /** Removals in one commit. */
@@ -62,322 +61,199 @@ async function send({ lmtp }: Place, address: string, body = 'I agree.\n'): Prom
   return answer;
 }
 
-/** Changes the file behind mailgw's back. */
-function tamper(path: string, sql: string): void {
-  const database = new Sqlite(path);
-  database.pragma('foreign_keys = OFF');
-  database.exec(sql);
-  database.close();
-}
-
-// They have a daemon of their own, and are the same beside another.
-if (!isServing())
-  describe('mailgw-ctl user remove and restore, while the daemon serves', { concurrency: 2 }, () => {
-    it('refuse at once what the user holds, everywhere, and take it again at once', async (t) => {
-      const { daemon, platform, lmtp, policy, alice, ...rest } = await place(t);
-      assert.match(await rcpt(lmtp, alice), /^250/);
-      assert.equal(await policy.ask(alice), 'DUNNO');
-      const [removed] = await daemon.ctl('user', 'remove', 'alice', '--yes');
-      assert.equal(
-        Date.parse(String(removed?.restorable_until)) - Date.parse(String(removed?.removed_at)),
-        30 * DAY,
-      );
-      assert.match(await rcpt(lmtp, alice), NO_SUCH);
-      assert.match(await policy.ask(alice), NO_SUCH);
-      const [explained] = await daemon.ctl('address', 'explain', alice);
-      assert.deepEqual(
-        [explained?.verdict, explained?.user, String(explained?.explanation).slice(0, 30)],
-        ['unknown-user', null, 'the user it names does not exi'],
-      );
-      assert.deepEqual(await daemon.ctl('user', 'list'), []);
-      assert.match(
-        (await daemon.tryCtl('address', 'mint', '--user', 'alice', '--thread', 'x')).stderr,
-        /was removed at/,
-      );
-
-      const [restored] = await daemon.ctl('user', 'restore', 'alice');
-      assert.deepEqual(
-        [restored?.number, restored?.addresses, restored?.released, restored?.left_out],
-        [removed?.number, ['alice@example.com'], 0, []],
-      );
-      assert.match(await rcpt(lmtp, alice), /^250/);
-      assert.equal(await policy.ask(alice), 'DUNNO');
-      assert.match(await send({ ...rest, daemon, platform, lmtp, policy, alice }, alice), /^250/);
-      await platform.nthPost(1);
-      assert.equal(platform.posts[0]?.data.user, 'alice');
-    });
-
-    it('hold the replies that are queued meanwhile, and post them in order after the restore', async (t) => {
-      const here = await place(t);
-      const { daemon, platform, store, alice } = here;
-      await daemon.ctl('queue', 'pause');
-      for (const body of ['One.\n', 'Two.\n']) assert.match(await send(here, alice, body), /^250/);
-      await daemon.ctl('user', 'remove', 'alice', '--yes');
-      await daemon.ctl('queue', 'resume');
-      const held = async (): Promise<number> => (await daemon.ctl('queue', 'list', '--state', 'held')).length;
-      await eventually(
-        async () => ((await held()) === 2 ? true : undefined),
-        () => 'two held replies',
-      );
-      const [item] = await daemon.ctl('queue', 'list', '--state', 'held');
-      const refused = await daemon.tryCtl('queue', 'release', String(item?.id));
-      assert.equal(refused.code, 65);
-      assert.match(refused.stderr, /"mailgw-ctl user restore alice"/);
-      assert.equal(platform.requests.length, 0);
-      assert.deepEqual(checkStore(store).problems, []);
-      const [restored] = await daemon.ctl('user', 'restore', 'alice');
-      assert.equal(restored?.released, 2);
-      await platform.nthPost(2);
-      assert.deepEqual(
-        platform.posts.map(({ data }) => [data.user, data.body.text.trim()]),
-        [
-          ['alice', 'One.'],
-          ['alice', 'Two.'],
-        ],
-      );
-      assert.deepEqual(checkStore(store).problems, []);
-    });
-
-    it('never let the addresses of one alice work for the next', async (t) => {
-      const { daemon, lmtp, policy, alice } = await place(t);
-      await daemon.ctl('user', 'remove', 'alice', '--yes');
-      const added = await daemon.tryCtl('user', 'add', 'alice', '--address', 'new@example.com');
-      assert.equal(added.code, 0);
-      assert.match(added.stderr, /another user alice, number 1, was removed at .* this is a new user/);
-      assert.match(await rcpt(lmtp, alice), NO_SUCH);
-      assert.match(await policy.ask(alice), NO_SUCH);
-      const { reply_to: next } = await daemon.mint({ user: 'alice', thread: 'a/1' });
-      assert.match(await rcpt(lmtp, next), /^250/);
-      const conflict = await daemon.tryCtl('user', 'restore', 'alice');
-      assert.equal(conflict.code, 65);
-      assert.match(conflict.stderr, /number 2 has the name now.*user restore alice --number 1/);
-      assert.match(await rcpt(lmtp, next), /^250/);
-      await daemon.ctl('user', 'remove', 'alice', '--yes');
-      const which = await daemon.tryCtl('user', 'restore', 'alice');
-      assert.match(which.stderr, /the name is that of 2 users; expected --number with one of 2 \(.*, 1 \(/);
-      await daemon.ctl('user', 'restore', 'alice', '--number', '1');
-      assert.match(await rcpt(lmtp, alice), /^250/);
-      assert.match(await rcpt(lmtp, next), NO_SUCH);
-    });
-
-    it('end for good after 30 days: the daemon erases what it kept', async (t) => {
-      const { daemon, store, lmtp, alice } = await place(t);
-      await daemon.ctl('user', 'remove', 'alice', '--yes');
-      tamper(store, `UPDATE removed_user SET removed_at = removed_at - ${30 * DAY}`);
-      const late = await daemon.tryCtl('user', 'restore', 'alice');
-      assert.equal(late.code, 65);
-      assert.match(late.stderr, /no such user was removed within 30 days/);
-      await eventually(
-        async () => ((await daemon.ctl('user', 'list', '--removed')).length === 0 ? true : undefined),
-        () => 'the end of the row',
-      );
-      assert.match(await rcpt(lmtp, alice), NO_SUCH);
-      const database = new Sqlite(store, { readonly: true });
-      for (const table of ['removed_user', 'removed_address', 'removed_salt', 'removed_bounce_count'])
-        assert.equal(database.prepare(`SELECT count(*) FROM ${table}`).pluck().get(), 0, table);
-      database.close();
-    });
-
-    it('go with the store: a backup of before, between and after is what it was then', async (t) => {
-      const { daemon, scratch, alice } = await place(t);
-      const backup = async (name: string): Promise<string> => {
-        await daemon.ctl('db', 'backup', scratch.path(name));
-        return scratch.path(name);
-      };
-      const before = await backup('before.db');
-      await daemon.ctl('user', 'remove', 'alice', '--yes');
-      const between = await backup('between.db');
-      await daemon.ctl('user', 'remove', 'alice', '--forever', '--yes');
-      const answers: string[] = [];
-      for (const file of [before, between]) {
-        await daemon.stop();
-        await daemon.ctl('db', 'restore', file, '--yes');
-        await daemon.start();
-        const lmtp = await LmtpClient.open(t, daemon.socket);
-        answers.push((await rcpt(lmtp, alice)).slice(0, 3));
-        if (file === before) continue;
-        await daemon.ctl('user', 'restore', 'alice');
-        answers.push((await rcpt(lmtp, alice)).slice(0, 3));
-      }
-      assert.deepEqual(answers, ['250', '550', '250']);
-      assert.deepEqual((await daemon.ctl('db', 'check'))[0]?.problems, []);
-    });
-
-    it('of 10,000 users keep no reply waiting', async (t) => {
-      const scratch = testScratch(t);
-      const daemon = await startDaemon(scratch, { sink: NO_SINK });
-      await daemon.addUser('alice');
-      const { reply_to: alice } = await daemon.mint({ user: 'alice', thread: 'a/1' });
-      const lmtp = await LmtpClient.open(t, daemon.socket);
-      const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'tool' });
-      scratch.defer(() => store.close());
-      const names = Array.from({ length: 10_000 }, (_, n) => `user-${n}`);
-      const salt = Buffer.alloc(32, 1);
-      await Promise.all(
-        names.map((name) => store.addUser({ name, addresses: [`${name}@example.com`], salt, now: 0 })),
-      );
-      const now = Date.now();
-      const removal = { isDone: false };
-      const removing = (async (): Promise<void> => {
-        for (let done = 0; done < names.length; done += AT_ONCE) {
-          const some = names.slice(done, done + AT_ONCE).map((name) => store.removeUser(name, now));
-          assert.ok((await Promise.all(some)).every(Boolean));
-        }
-        removal.isDone = true;
-      })();
-      const waits: number[] = [];
-      do {
-        const begun = performance.now();
-        const message = replyMessage({ to: alice, messageId: newMessageId() });
-        assert.match((await lmtp.deliver(message, alice))[0] ?? '', /^250/);
-        waits.push(performance.now() - begun);
-      } while (!removal.isDone);
-      await removing;
-      t.diagnostic(`${waits.length} replies meanwhile, the slowest in ${Math.round(Math.max(...waits))} ms`);
-      assert.equal((await daemon.ctl('user', 'list', '--removed')).length, 10_000);
-      tamper(scratch.path('mailgw.db'), 'UPDATE removed_user SET removed_at = 0');
-      await eventually(
-        async () => ((await store.removedUsers()).length === 0 ? true : undefined),
-        () => 'the end of 10,000 rows',
-      );
-      assert.match((await lmtp.deliver(replyMessage({ to: alice }), alice))[0] ?? '', /^250/);
-    });
-  });
-
-describe('mailgw-ctl user remove --forever', () => {
-  // Of a store that is open, the log holds what was erased until it is folded.
-  if (!isServing())
-    it('leaves nothing of the user in the store, whether removed before or not', async (t) => {
-      const tool = await initialise(testScratch(t));
-      const address = 'alice.of.the.test@example.com';
-      for (const isRemoved of [false, true]) {
-        await tool.text('user', 'add', 'alice', '--address', address);
-        if (isRemoved) await tool.text('user', 'remove', 'alice', '--yes');
-        await tool.fails(
-          64,
-          /user alice, number \d, and their reply addresses are gone for good; nothing was done.*--yes/,
-          ...['user', 'remove', 'alice', '--forever'],
-        );
-        const erased = await tool.row('user', 'remove', 'alice', '--forever', '--yes');
-        assert.deepEqual([erased.addresses, erased.restorable_until], [[address], null]);
-        assert.deepEqual(await tool.rows('user', 'list', '--removed'), []);
-        await tool.fails(65, /no such user was removed within 30 days/, 'user', 'restore', 'alice');
-        await tool.fails(65, /there is no such user/, 'user', 'remove', 'alice', '--forever', '--yes');
-      }
-      await tool.text('db', 'vacuum');
-      for (const name of readdirSync(tool.scratch.directory).filter((file) => file.startsWith('mailgw.db')))
-        assert.ok(!readFileSync(tool.scratch.path(name)).includes(address), name);
-    });
-
-  it('asks which of several of the name is meant, and takes no other', async (t) => {
-    const tool = await initialise(testScratch(t));
-    const add = ['user', 'add', 'alice', '--address', 'alice@example.com'];
-    await tool.text(...add);
-    await tool.text('user', 'remove', 'alice', '--yes');
-    assert.equal((await tool.run(...add)).code, 0);
-    const forever = ['user', 'remove', 'alice', '--forever', '--yes'];
-    await tool.fails(
-      65,
-      /2 users; expected --number with one of 2 \(not removed\), 1 \(removed at/,
-      ...forever,
+describe('mailgw-ctl user remove and restore, while the daemon serves', { concurrency: 2 }, () => {
+  it('refuse at once what the user holds, everywhere, and take it again at once', async (t) => {
+    const { daemon, platform, lmtp, policy, alice, ...rest } = await place(t);
+    assert.match(await rcpt(lmtp, alice), /^250/);
+    assert.equal(await policy.ask(alice), 'DUNNO');
+    const [removed] = await daemon.ctl('user', 'remove', 'alice', '--yes');
+    assert.equal(
+      Date.parse(String(removed?.restorable_until)) - Date.parse(String(removed?.removed_at)),
+      30 * DAY,
     );
-    await tool.fails(65, /--number "one": is not the number of a user/, ...forever, '--number', 'one');
-    await tool.fails(65, /user "alice"/, ...forever, '--number', '3');
-    assert.equal((await tool.row(...forever, '--number', '1')).number, 1);
-    assert.equal((await tool.row('user', 'show', 'alice')).number, 2);
-    await tool.fails(
-      64,
-      'user remove: expected --number together with --forever',
-      ...['user', 'remove', 'alice', '--number', '2', '--yes'],
+    assert.match(await rcpt(lmtp, alice), NO_SUCH);
+    assert.match(await policy.ask(alice), NO_SUCH);
+    const [explained] = await daemon.ctl('address', 'explain', alice);
+    assert.deepEqual(
+      [explained?.verdict, explained?.user, String(explained?.explanation).slice(0, 30)],
+      ['unknown-user', null, 'the user it names does not exi'],
     );
-  });
-});
-
-describe('mailgw-ctl user restore', () => {
-  it('leaves out an address that somebody else has by then, and says whose it is', async (t) => {
-    const tool = await initialise(testScratch(t));
-    const [old, shared] = ['alice@example.com', 'team@example.com'];
-    await tool.text('user', 'add', 'alice', '--address', old, '--address', shared);
-    await tool.text('user', 'remove', 'alice', '--yes');
-    await tool.text('user', 'add', 'bob', '--address', shared.toUpperCase());
-    const { code, stdout, stderr } = await tool.run('user', 'restore', 'alice');
-    assert.equal(code, 0);
-    assert.equal(stdout, 'user alice restored, with their reply addresses; none of their replies was held\n');
+    assert.deepEqual(await daemon.ctl('user', 'list'), []);
     assert.match(
-      stderr,
-      /^mailgw-ctl: note: team@example\.com is an address of user bob now, and was left out; if it is alice's as well: mailgw-ctl user set alice --address alice@example\.com --address team@example\.com\n$/,
+      (await daemon.tryCtl('address', 'mint', '--user', 'alice', '--thread', 'x')).stderr,
+      /was removed at/,
     );
-    assert.deepEqual((await tool.row('user', 'show', 'alice')).addresses, [old]);
+
+    const [restored] = await daemon.ctl('user', 'restore', 'alice');
+    assert.deepEqual(
+      [restored?.number, restored?.addresses, restored?.released, restored?.left_out],
+      [removed?.number, ['alice@example.com'], 0, []],
+    );
+    assert.match(await rcpt(lmtp, alice), /^250/);
+    assert.equal(await policy.ask(alice), 'DUNNO');
+    assert.match(await send({ ...rest, daemon, platform, lmtp, policy, alice }, alice), /^250/);
+    await platform.nthPost(1);
+    assert.equal(platform.posts[0]?.data.user, 'alice');
   });
 
-  it('shows who was removed and until when they can come back', async (t) => {
-    const tool = await initialise(testScratch(t));
-    assert.equal(await tool.text('user', 'list', '--removed'), 'No user was removed within 30 days.\n');
-    await tool.text('user', 'add', 'alice', '--address', 'alice@example.com');
-    assert.match(
-      await tool.text('user', 'remove', 'alice', '--yes'),
-      /^user alice removed; their reply addresses are void\. "mailgw-ctl user restore alice" takes it back until \d{4}-/,
+  it('hold the replies that are queued meanwhile, and post them in order after the restore', async (t) => {
+    const here = await place(t);
+    const { daemon, platform, store, alice } = here;
+    await daemon.ctl('queue', 'pause');
+    for (const body of ['One.\n', 'Two.\n']) assert.match(await send(here, alice, body), /^250/);
+    await daemon.ctl('user', 'remove', 'alice', '--yes');
+    await daemon.ctl('queue', 'resume');
+    const held = async (): Promise<number> => (await daemon.ctl('queue', 'list', '--state', 'held')).length;
+    await eventually(
+      async () => ((await held()) === 2 ? true : undefined),
+      () => 'two held replies',
     );
-    const [head, line] = (await tool.text('user', 'list', '--removed')).split('\n');
-    assert.match(head ?? '', /^USER +NUMBER +ADDRESSES +REMOVED AT +RESTORABLE UNTIL$/);
-    assert.match(line ?? '', /^alice +1 +alice@example\.com +\d{4}-\S+Z +\d{4}-\S+Z$/);
-    for (const command of ['show', 'disable', 'remove'])
-      await tool.fails(
-        65,
-        /user "alice": was removed at .*; "mailgw-ctl user restore alice" brings them back/,
-        ...['user', command, 'alice'],
-      );
-    await tool.fails(65, /no such user was removed within 30 days/, 'user', 'restore', 'bob');
+    const [item] = await daemon.ctl('queue', 'list', '--state', 'held');
+    const refused = await daemon.tryCtl('queue', 'release', String(item?.id));
+    assert.equal(refused.code, 65);
+    assert.match(refused.stderr, /"mailgw-ctl user restore alice"/);
+    assert.equal(platform.requests.length, 0);
+    assert.deepEqual(checkStore(store).problems, []);
+    const [restored] = await daemon.ctl('user', 'restore', 'alice');
+    assert.equal(restored?.released, 2);
+    await platform.nthPost(2);
+    assert.deepEqual(
+      platform.posts.map(({ data }) => [data.user, data.body.text.trim()]),
+      [
+        ['alice', 'One.'],
+        ['alice', 'Two.'],
+      ],
+    );
+    assert.deepEqual(checkStore(store).problems, []);
   });
-});
 
-describe('the tables of removed users', () => {
-  it('have a place for whatever belongs to a user', async (t) => {
-    const tool = await initialise(testScratch(t));
-    await tool.text('user', 'add', 'alice', '--address', 'alice@example.com');
-    const database = new Sqlite(tool.scratch.path('mailgw.db'), { readonly: true });
-    const belonging = (owner: string): string[] =>
-      database
-        .prepare<[string], string>(
-          `SELECT m.name FROM sqlite_schema AS m JOIN pragma_foreign_key_list(m.name) AS f
-           WHERE m.type = 'table' AND f."table" = ? ORDER BY 1`,
-        )
-        .pluck()
-        .all(owner);
-    // What passed is forgotten with a user, and remembered anew with the next reply.
-    const kept = belonging('user').filter((name) => name !== 'sender_pass');
-    const expected = kept.map((name) => `removed_${name.replace('user_', '')}`);
-    assert.ok(expected.includes('removed_salt'));
-    assert.deepEqual(belonging('removed_user'), expected.sort());
+  it('never let the addresses of one alice work for the next', async (t) => {
+    const { daemon, lmtp, policy, alice } = await place(t);
+    await daemon.ctl('user', 'remove', 'alice', '--yes');
+    const added = await daemon.tryCtl('user', 'add', 'alice', '--address', 'new@example.com');
+    assert.equal(added.code, 0);
+    assert.match(added.stderr, /another user alice, number 1, was removed at .* this is a new user/);
+    assert.match(await rcpt(lmtp, alice), NO_SUCH);
+    assert.match(await policy.ask(alice), NO_SUCH);
+    const { reply_to: next } = await daemon.mint({ user: 'alice', thread: 'a/1' });
+    assert.match(await rcpt(lmtp, next), /^250/);
+    const conflict = await daemon.tryCtl('user', 'restore', 'alice');
+    assert.equal(conflict.code, 65);
+    assert.match(conflict.stderr, /number 2 has the name now.*user restore alice --number 1/);
+    assert.match(await rcpt(lmtp, next), /^250/);
+    await daemon.ctl('user', 'remove', 'alice', '--yes');
+    const which = await daemon.tryCtl('user', 'restore', 'alice');
+    assert.match(which.stderr, /the name is that of 2 users; expected --number with one of 2 \(.*, 1 \(/);
+    await daemon.ctl('user', 'restore', 'alice', '--number', '1');
+    assert.match(await rcpt(lmtp, alice), /^250/);
+    assert.match(await rcpt(lmtp, next), NO_SUCH);
+  });
+
+  it('end for good after 30 days: the daemon erases what it kept', async (t) => {
+    const { daemon, store, lmtp, alice } = await place(t);
+    await daemon.ctl('user', 'remove', 'alice', '--yes');
+    tamper(store, `UPDATE removed_user SET removed_at = removed_at - ${30 * DAY}`);
+    const late = await daemon.tryCtl('user', 'restore', 'alice');
+    assert.equal(late.code, 65);
+    assert.match(late.stderr, /no such user was removed within 30 days/);
+    await eventually(
+      async () => ((await daemon.ctl('user', 'list', '--removed')).length === 0 ? true : undefined),
+      () => 'the end of the row',
+    );
+    assert.match(await rcpt(lmtp, alice), NO_SUCH);
+    const database = new Sqlite(store, { readonly: true });
+    for (const table of ['removed_user', 'removed_address', 'removed_salt', 'removed_bounce_count'])
+      assert.equal(database.prepare(`SELECT count(*) FROM ${table}`).pluck().get(), 0, table);
     database.close();
   });
+
+  it('go with the store: a backup of before, between and after is what it was then', async (t) => {
+    const { daemon, scratch, alice } = await place(t);
+    const backup = async (name: string): Promise<string> => {
+      await daemon.ctl('db', 'backup', scratch.path(name));
+      return scratch.path(name);
+    };
+    const before = await backup('before.db');
+    await daemon.ctl('user', 'remove', 'alice', '--yes');
+    const between = await backup('between.db');
+    await daemon.ctl('user', 'remove', 'alice', '--forever', '--yes');
+    const answers: string[] = [];
+    for (const file of [before, between]) {
+      await daemon.stop();
+      await daemon.ctl('db', 'restore', file, '--yes');
+      await daemon.start();
+      const lmtp = await LmtpClient.open(t, daemon.socket);
+      answers.push((await rcpt(lmtp, alice)).slice(0, 3));
+      if (file === before) continue;
+      await daemon.ctl('user', 'restore', 'alice');
+      answers.push((await rcpt(lmtp, alice)).slice(0, 3));
+    }
+    assert.deepEqual(answers, ['250', '550', '250']);
+    assert.deepEqual((await daemon.ctl('db', 'check'))[0]?.problems, []);
+  });
+
+  it('of 10,000 users keep no reply waiting', async (t) => {
+    const scratch = testScratch(t);
+    const daemon = await startDaemon(scratch, { sink: NO_SINK });
+    await daemon.addUser('alice');
+    const { reply_to: alice } = await daemon.mint({ user: 'alice', thread: 'a/1' });
+    const lmtp = await LmtpClient.open(t, daemon.socket);
+    const store = await openSqliteStore({ path: scratch.path('mailgw.db'), mode: 'tool' });
+    scratch.defer(() => store.close());
+    const names = Array.from({ length: 10_000 }, (_, n) => `user-${n}`);
+    const salt = Buffer.alloc(32, 1);
+    await Promise.all(
+      names.map((name) => store.addUser({ name, addresses: [`${name}@example.com`], salt, now: 0 })),
+    );
+    const now = Date.now();
+    const removal = { isDone: false };
+    const removing = (async (): Promise<void> => {
+      for (let done = 0; done < names.length; done += AT_ONCE) {
+        const some = names.slice(done, done + AT_ONCE).map((name) => store.removeUser(name, now));
+        assert.ok((await Promise.all(some)).every(Boolean));
+      }
+      removal.isDone = true;
+    })();
+    const waits: number[] = [];
+    do {
+      const begun = performance.now();
+      const message = replyMessage({ to: alice, messageId: newMessageId() });
+      assert.match((await lmtp.deliver(message, alice))[0] ?? '', /^250/);
+      waits.push(performance.now() - begun);
+    } while (!removal.isDone);
+    await removing;
+    t.diagnostic(`${waits.length} replies meanwhile, the slowest in ${Math.round(Math.max(...waits))} ms`);
+    assert.equal((await daemon.ctl('user', 'list', '--removed')).length, 10_000);
+    tamper(scratch.path('mailgw.db'), 'UPDATE removed_user SET removed_at = 0');
+    await eventually(
+      async () => ((await store.removedUsers()).length === 0 ? true : undefined),
+      () => 'the end of 10,000 rows',
+    );
+    assert.match((await lmtp.deliver(replyMessage({ to: alice }), alice))[0] ?? '', /^250/);
+  });
 });
 
-describe('mailgw-ctl db check', () => {
-  it('names a mark that contradicts the rest', async (t) => {
+// Not beside a daemon: of a store that is open, the log holds what was erased until it is folded.
+describe('mailgw-ctl user remove --forever, of a store that nobody has open', () => {
+  it('leaves nothing of the user in the store, whether removed before or not', async (t) => {
     const tool = await initialise(testScratch(t));
-    const path = tool.scratch.path('mailgw.db');
-    await tool.text('user', 'add', 'alice', '--address', 'alice@example.com');
-    await tool.text('user', 'remove', 'alice', '--yes');
-    assert.deepEqual(checkStore(path).problems, []);
-    const cases = [
-      ["INSERT INTO user VALUES (1, 'alice', 1, 0)", /^user 1 is there and removed as well$/],
-      ["UPDATE sqlite_sequence SET seq = 0 WHERE name = 'user'", /removed user 1 has a number that may be/],
-    ] as const;
-    for (const [sql, detail] of cases) {
-      tamper(path, sql);
-      const { problems } = checkStore(path);
-      assert.deepEqual(
-        problems.map(({ rule }) => rule),
-        ['users'],
+    const address = 'alice.of.the.test@example.com';
+    for (const isRemoved of [false, true]) {
+      await tool.text('user', 'add', 'alice', '--address', address);
+      if (isRemoved) await tool.text('user', 'remove', 'alice', '--yes');
+      await tool.fails(
+        64,
+        /user alice, number \d, and their reply addresses are gone for good; nothing was done.*--yes/,
+        ...['user', 'remove', 'alice', '--forever'],
       );
-      assert.match(problems[0]?.detail ?? '', detail);
-      tamper(path, 'DELETE FROM user');
+      const erased = await tool.row('user', 'remove', 'alice', '--forever', '--yes');
+      assert.deepEqual([erased.addresses, erased.restorable_until], [[address], null]);
+      assert.deepEqual(await tool.rows('user', 'list', '--removed'), []);
+      await tool.fails(65, /no such user was removed within 30 days/, 'user', 'restore', 'alice');
+      await tool.fails(65, /there is no such user/, 'user', 'remove', 'alice', '--forever', '--yes');
     }
-    tamper(path, 'DELETE FROM removed_user');
-    assert.match(
-      checkStore(path).problems[0]?.detail ?? '',
-      /row of removed_.* belongs to a row of removed_user/,
-    );
+    await tool.text('db', 'vacuum');
+    for (const name of readdirSync(tool.scratch.directory).filter((file) => file.startsWith('mailgw.db')))
+      assert.ok(!readFileSync(tool.scratch.path(name)).includes(address), name);
   });
 });

@@ -5,4 +5,4 @@ import { serveStores } from './serving.ts';
 serveStores('users');
 await import('./user.test.ts');
 await import('./user-put.test.ts');
-await import('./removal.test.ts');
+await import('./removal-commands.test.ts');

@@ -44,7 +44,7 @@ async function loseReplies(t: TestContext, daemon: Daemon, header: string, to?: 
 async function metric(scratch: Scratch, series: string): Promise<string | undefined> {
   const socketPath = scratch.path('metrics.sock');
   await eventually(
-    async () => ((await listens(socketPath)) ? true : undefined),
+    async () => ((await listens({ path: socketPath })) ? true : undefined),
     () => socketPath,
   );
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import Sqlite from 'better-sqlite3';
 import type { NewItem } from '../../src/store/item.ts';
 import { openSqliteStore } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -112,6 +113,14 @@ export function newItem(over: Partial<NewItem> = {}): NewItem {
     spam: undefined,
     ...over,
   };
+}
+
+/** Changes the file of a store behind mailgw's back. */
+export function tamper(path: string, sql: string): void {
+  const database = new Sqlite(path);
+  database.pragma('foreign_keys = OFF');
+  database.exec(sql);
+  database.close();
 }
 
 /** Runs the tool on a terminal of the given width; what it showed. */

@@ -1,11 +1,11 @@
-// A Unix socket on which somebody listens: its file is there a moment before.
+// A place on which somebody listens: the file of a Unix socket is there a moment before.
 
-import { createConnection } from 'node:net';
+import { createConnection, type NetConnectOpts } from 'node:net';
 
-/** Tells whether a connection to the socket is taken; it is closed again. */
-export function listens(socketPath: string): Promise<boolean> {
+/** Tells whether a connection to the place is taken; it is closed again. */
+export function listens(place: NetConnectOpts): Promise<boolean> {
   return new Promise((resolve) => {
-    const connection = createConnection(socketPath);
+    const connection = createConnection(place);
     connection.on('connect', () => {
       connection.destroy();
       resolve(true);

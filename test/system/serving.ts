@@ -7,7 +7,7 @@ import type { DaemonProcess } from '../support/process.ts';
 export async function socketServes(socket: string, daemon: DaemonProcess): Promise<string> {
   const look = async (): Promise<string | undefined> => {
     if (daemon.ended !== undefined) throw new Error(`${daemon.ended}\n${daemon.output()}`);
-    return (await listens(socket)) ? socket : undefined;
+    return (await listens({ path: socket })) ? socket : undefined;
   };
   return await eventually(look, () => daemon.output());
 }

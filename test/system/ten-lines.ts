@@ -6,9 +6,9 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
+import { listens } from '../support/listens.ts';
 import { run, runOk } from '../support/process.ts';
 import { checkout, takeSteps } from './steps.ts';
 import { installPostfix, Terminal } from './terminal.ts';
@@ -26,18 +26,8 @@ let printed = '';
 
 /** Waits until rspamd takes connections. */
 async function filterListens(): Promise<void> {
-  const tried = (): Promise<true | undefined> =>
-    new Promise((resolve) => {
-      const socket = connect(MILTER);
-      socket.on('connect', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.on('error', () => {
-        resolve(undefined);
-      });
-    });
-  await eventually(tried, () => 'rspamd does not listen', 120_000);
+  const look = async (): Promise<true | undefined> => ((await listens(MILTER)) ? true : undefined);
+  await eventually(look, () => 'rspamd does not listen', 120_000);
 }
 
 async function prepare(): Promise<void> {
