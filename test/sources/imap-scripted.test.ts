@@ -392,6 +392,8 @@ async function givenUp(scene: Scene): Promise<OpenMessage | undefined> {
     scene.pace.leap(600_000);
     return (await failed()) !== undefined;
   }, 'a message given up');
+  // Told once that is committed.
+  await scene.until(() => countOf(scene, 'discarded unreadable') > 0, 'its verdict');
   return await failed();
 }
 
